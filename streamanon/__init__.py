@@ -1,0 +1,3 @@
+"""Real-time face anonymisation for video."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""What makes the pixels that hide faces."""

@@ -1,0 +1,74 @@
+"""Every setting and its default, once. The command line derives its flags from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from streamanon.errors import UsageError
+
+
+def _option(default: Any, text: str, **extra: Any) -> Any:
+    """Declare a setting with the help text the command line shows."""
+    return field(default=default, metadata={"help": text, **extra})
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """How to anonymise. Each field is a flag: ``min_face`` is ``streamanon run --min-face``."""
+
+    method: str = _option(
+        "warp",
+        "How a face is hidden: warp puts a photograph of another person in its place, moving with "
+        "the face; mosaic, blur and solid hide it plainly.",
+        choices=("warp", "mosaic", "blur", "solid"),
+    )
+    identity: str | None = _option(
+        None, "Give everyone this one identity (see `streamanon identities`).", metavar="NAME"
+    )
+    identities: Path | None = _option(
+        None,
+        "Folder of your own portraits to choose identities from, instead of the built-in gallery.",
+        metavar="DIR",
+    )
+    seed: int = _option(0, "Another number gives people other identities.", metavar="N")
+    min_face: int = _option(
+        32,
+        "Smallest face to look for, in pixels. Smaller finds more and is slower: below what one "
+        "look at the whole frame can see, the frame is searched in tiles.",
+        metavar="PX",
+    )
+    detector: str = _option(
+        "yunet",
+        "What finds faces. dlib and mediapipe need the extra of their name.",
+        choices=("yunet", "dlib", "mediapipe"),
+    )
+    codec: str | None = _option(
+        None, "Video encoder (default: h264 for mp4, mov and mkv; vp9 for webm).", metavar="NAME"
+    )
+    crf: int = _option(20, "Encoder quality: smaller is better and larger.", metavar="N")
+    preset: str = _option("veryfast", "Encoder speed, for x264 and x265.", metavar="NAME")
+    keep_subtitles: bool = _option(
+        False, "Copy subtitle and data tracks too. They may name people: dropped otherwise."
+    )
+    overwrite: bool = _option(False, "Replace an output that exists.")
+    report: Path | None = _option(
+        None, "Write what was done to every frame and face to this JSON file.", metavar="FILE"
+    )
+    stall_s: float = _option(
+        60.0, "Give up when a stage makes no progress for this long.", metavar="SECONDS"
+    )
+
+    def __post_init__(self) -> None:
+        for setting in fields(self):
+            choices = setting.metadata.get("choices")
+            value = getattr(self, setting.name)
+            if choices and value not in choices:
+                raise UsageError(
+                    f"unknown {setting.name} {value!r}: choose one of {', '.join(choices)}"
+                )
+        if self.min_face < 8:
+            raise UsageError(f"min-face is {self.min_face} px: nothing sees below 8, use 8 or more")
+        if self.stall_s <= 0:
+            raise UsageError(f"stall-s is {self.stall_s}: it must be more than 0 seconds")

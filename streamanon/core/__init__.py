@@ -1,0 +1,1 @@
+"""Pure computation on arrays: geometry, tracking, identity, warp, masks, policy, compose."""

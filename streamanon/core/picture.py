@@ -1,0 +1,145 @@
+"""Reading BGR out of a picture's planes and blending BGR back in, region by region.
+
+Only the pixels a region covers are ever converted, so that everything else of the frame goes from
+decoder to encoder bit for bit, whatever its colour matrix, range, depth and subsampling.
+
+Source of the coefficients: ITU-R BT.601-7, BT.709-6, BT.2020-2 (Kr, Kb) and BT.2100 (ranges).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from streamanon.types import F32, U8, ColourSpace, Picture, Plane
+
+_KR_KB = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
+
+Box = tuple[int, int, int, int]
+
+
+@lru_cache(maxsize=16)
+def _to_bgr(colour: ColourSpace) -> F32:
+    """Return the (3, 4) affine map from 8 bit-scaled planes to BGR 0..255."""
+    if colour.matrix == "rgb":
+        return np.eye(3, 4, dtype=np.float32)
+    kr, kb = _KR_KB[colour.matrix]
+    kg = 1.0 - kr - kb
+    y_gain, c_gain, y_floor = (1.0, 1.0, 0.0) if colour.full_range else (255 / 219, 255 / 224, 16.0)
+    red, blue = 2 * (1 - kr) * c_gain, 2 * (1 - kb) * c_gain
+    gain = np.array(
+        [[y_gain, blue, 0], [y_gain, -blue * kb / kg, -red * kr / kg], [y_gain, 0, red]]
+    )
+    offset = -gain @ np.array([y_floor, 128.0, 128.0])
+    return np.column_stack([gain, offset]).astype(np.float32)
+
+
+@lru_cache(maxsize=16)
+def _from_bgr(colour: ColourSpace) -> F32:
+    """Return the (3, 4) affine map from BGR 0..255 to 8 bit-scaled planes."""
+    forward = np.vstack([_to_bgr(colour), [0, 0, 0, 1]]).astype(np.float64)
+    return np.linalg.inv(forward)[:3].astype(np.float32)
+
+
+def clip_box(picture: Picture, box: tuple[float, float, float, float] | F32) -> Box:
+    """Round a box outwards to whole chroma samples and clip it to the picture (may be empty)."""
+    step_x, step_y = (1 << shift for shift in picture.colour.chroma_shift)
+    x0, y0, x1, y1 = (float(edge) for edge in box)
+    left = max(0, int(np.floor(x0 / step_x)) * step_x)
+    top = max(0, int(np.floor(y0 / step_y)) * step_y)
+    right = min(picture.width, int(np.ceil(x1 / step_x)) * step_x)
+    bottom = min(picture.height, int(np.ceil(y1 / step_y)) * step_y)
+    return left, top, max(left, right), max(top, bottom)
+
+
+def _chroma(box: Box, colour: ColourSpace) -> tuple[slice, slice]:
+    """Return the (rows, columns) of the chroma planes under an aligned box."""
+    sx, sy = colour.chroma_shift
+    x0, y0, x1, y1 = box
+    return slice(y0 >> sy, -(-y1 >> sy)), slice(x0 >> sx, -(-x1 >> sx))
+
+
+def _to_8_bit(plane: Plane, depth: int) -> U8:
+    if depth == 8:
+        return np.ascontiguousarray(plane, dtype=np.uint8)
+    scaled = cv2.convertScaleAbs(np.ascontiguousarray(plane), alpha=1.0 / (1 << (depth - 8)))
+    return np.asarray(scaled, np.uint8)
+
+
+def _resize(plane: Plane, size: tuple[int, int], interpolation: int) -> Plane:
+    """Scale a plane to size (width, height), keeping its type."""
+    resized = cv2.resize(np.ascontiguousarray(plane), size, interpolation=interpolation)
+    return np.asarray(resized, np.uint8 if plane.dtype == np.uint8 else np.uint16)
+
+
+def _assemble(luma: U8, chroma: tuple[U8, U8], colour: ColourSpace) -> U8:
+    """Join 8 bit planes into BGR; chroma is scaled to the luma's size when it differs."""
+    size = (luma.shape[1], luma.shape[0])
+    first, second = (
+        part if part.shape == luma.shape else _resize(part, size, cv2.INTER_LINEAR)
+        for part in chroma
+    )
+    joined = cv2.merge([luma, first, second])
+    if colour.matrix != "rgb":
+        joined = cv2.transform(joined, _to_bgr(colour))
+    return np.asarray(joined, np.uint8)
+
+
+def read_bgr(picture: Picture, box: Box) -> U8:
+    """Return the pixels of an aligned, clipped box (see :func:`clip_box`), (h, w, 3) uint8 BGR."""
+    x0, y0, x1, y1 = box
+    depth = picture.colour.depth
+    rows, columns = _chroma(box, picture.colour)
+    luma = _to_8_bit(picture.planes[0][y0:y1, x0:x1], depth)
+    first, second = (_to_8_bit(plane[rows, columns], depth) for plane in picture.planes[1:3])
+    return _assemble(luma, (first, second), picture.colour)
+
+
+def whole_bgr(picture: Picture) -> U8:
+    """Return the whole picture as (h, w, 3) uint8 BGR."""
+    return read_bgr(picture, (0, 0, picture.width, picture.height))
+
+
+def thumbnail(picture: Picture, size: tuple[int, int]) -> U8:
+    """Return the whole picture scaled to size (width, height) px, as uint8 BGR."""
+    shrink = size[0] < picture.width
+    how = cv2.INTER_AREA if shrink else cv2.INTER_LINEAR
+    luma, first, second = (
+        _to_8_bit(_resize(plane, size, how), picture.colour.depth) for plane in picture.planes[:3]
+    )
+    return _assemble(luma, (first, second), picture.colour)
+
+
+def copy_picture(picture: Picture) -> Picture:
+    """Return a picture with contiguous planes of its own."""
+    return type(picture)(tuple(plane.copy(order="C") for plane in picture.planes), picture.colour)
+
+
+def blend_bgr(picture: Picture, box: Box, image: U8, alpha: F32) -> None:
+    """Blend BGR pixels into the planes of a picture, in place.
+
+    Args:
+        picture: with planes that may be written to.
+        box: aligned and clipped (see :func:`clip_box`).
+        image: (h, w, 3) uint8 BGR of the box's size.
+        alpha: (h, w) float32 in 0..1; where it is 0 the planes keep their exact values.
+    """
+    colour = picture.colour
+    x0, y0, x1, y1 = box
+    planar = image if colour.matrix == "rgb" else cv2.transform(image, _from_bgr(colour))
+    rows, columns = _chroma(box, colour)
+    places = ((slice(y0, y1), slice(x0, x1)), (rows, columns), (rows, columns))
+    for plane, new, where in zip(picture.planes[:3], cv2.split(planar), places, strict=True):
+        target = plane[where]
+        weight, value = alpha, np.asarray(new, np.float32)
+        if target.shape != alpha.shape:
+            size = (target.shape[1], target.shape[0])
+            weight = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
+            value = np.asarray(cv2.resize(value, size, interpolation=cv2.INTER_AREA), np.float32)
+        old = target.astype(np.float32)
+        scaled = value * float(1 << (colour.depth - 8))
+        np.copyto(target, np.rint(old + (scaled - old) * weight), casting="unsafe")

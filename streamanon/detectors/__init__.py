@@ -1,0 +1,1 @@
+"""What sees faces: boxes, meshes, landmarks, recognition embeddings."""

@@ -1,0 +1,1 @@
+"""The built-in gallery of condition identities, and the user's own."""

@@ -1,0 +1,1 @@
+"""The straight line a frame travels: threads, channels, failure, statistics."""

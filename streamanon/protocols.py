@@ -1,0 +1,117 @@
+"""The seams: what a new input, output, detector, anonymiser or runtime has to offer.
+
+Each is one file in the package of its name (``sources/``, ``sinks/``, ``detectors/``,
+``anonymisers/``, ``backends/``). The parts never import each other; ``app.py`` hands each the
+objects it needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from streamanon.types import F32, Face, Frame, MediaInfo, Mesh, Patch, Picture, SafeFrame, Scene
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Yields the raw frames of one stream in presentation order; iterated once, by one thread."""
+
+    @property
+    def info(self) -> MediaInfo:
+        """What is known before the first frame."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield frames with strictly increasing ``index`` and ``pts``.
+
+        Raises:
+            MediaError: the stream cannot be read any further.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release everything; safe to call twice."""
+        ...
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Writes safe frames; used by one thread."""
+
+    def write(self, frame: SafeFrame) -> None:
+        """Write one frame.
+
+        Raises:
+            MediaError: it could not be written.
+        """
+        ...
+
+    def close(self, *, complete: bool) -> None:
+        """Finish. With ``complete`` False nothing is left under the final name."""
+        ...
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Finds faces; would rather report a false face than miss one."""
+
+    def detect(self, picture: Picture) -> list[Face]:
+        """Return every face of an upright picture, best score first."""
+        ...
+
+
+@runtime_checkable
+class Mesher(Protocol):
+    """Fits the 478-point mesh to one face."""
+
+    def fit(self, picture: Picture, roi: F32, *, blendshapes: bool = False) -> Mesh:
+        """Fit the face inside a region.
+
+        Args:
+            picture: an upright picture.
+            roi: (3, 2) float32 corners of a square in frame px: top left, top right, bottom left
+                *of the upright face*, so that it also carries the in-plane rotation.
+            blendshapes: also compute the 52 expression coefficients.
+
+        Returns:
+            The mesh in frame px; ``presence`` tells whether to believe it.
+        """
+        ...
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """Describes who a face is, so that a returning person can be told. Held in memory only."""
+
+    def embed(self, picture: Picture, points: F32) -> F32:
+        """Return a (128,) unit vector for the face with these (5, 2) points in frame px."""
+        ...
+
+
+@runtime_checkable
+class Anonymiser(Protocol):
+    """Makes the pixels that hide faces."""
+
+    @property
+    def needs_mesh(self) -> bool:
+        """True when subjects are of use only with mesh and identity."""
+        ...
+
+    def replace(self, scene: Scene) -> list[Patch | None]:
+        """Return one patch a subject, in order; None hands the subject to the emergency cover."""
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """A loaded network on one runtime; called by one thread at a time."""
+
+    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        """Map named input arrays to named output arrays."""
+        ...

@@ -1,0 +1,297 @@
+"""The nouns of streamanon.
+
+Conventions, stated once:
+
+* Images are (height, width, channels), BGR, uint8, display-referred (gamma-encoded) values.
+* Points are (x, y) in pixels of the upright frame; the centre of the top left pixel is (0, 0).
+* Boxes are (x0, y0, x1, y1) float32 in the same pixels; x1, y1 are exclusive edges.
+* "Left" and "right" of a face are the subject's own, as in MediaPipe and iBUG.
+* Time is ``pts * time_base`` in seconds; durations carry ``_s`` in their name.
+* Frames are upright: a source undoes the rotation of the file, a sink puts it back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+U8: TypeAlias = NDArray[np.uint8]
+F32: TypeAlias = NDArray[np.float32]
+Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
+Matrix: TypeAlias = Literal["rgb", "bt601", "bt709", "bt2020"]
+
+MESH_POINTS = 478
+"""Points of the MediaPipe face mesh: 468 on the skin, then 5 of each iris."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColourSpace:
+    """How the planes of a picture encode colour.
+
+    Attributes:
+        matrix: luma coefficients, or "rgb" for planes that hold B, G, R directly.
+        full_range: True for 0..2^depth-1, False for studio range (16..235 at 8 bits).
+        depth: bits a sample; planes are uint8 at 8 and uint16 above.
+        chroma_shift: (x, y) log2 of the chroma subsampling; (1, 1) is 4:2:0.
+    """
+
+    matrix: Matrix
+    full_range: bool = False
+    depth: int = 8
+    chroma_shift: tuple[int, int] = (1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The pixels of one frame, in the planes the codec uses, so that untouched pixels stay exact.
+
+    Attributes:
+        planes: Y, U, V (or B, G, R), then alpha where there is one; each (rows, columns).
+        colour: how to read them.
+    """
+
+    planes: tuple[Plane, ...]
+    colour: ColourSpace
+
+    def __post_init__(self) -> None:
+        if len(self.planes) not in (3, 4):
+            raise ValueError(f"a picture has 3 or 4 planes, got {len(self.planes)}")
+        dtype = np.uint8 if self.colour.depth == 8 else np.uint16
+        if any(plane.dtype != dtype or plane.ndim != 2 for plane in self.planes):
+            raise ValueError(f"planes of a {self.colour.depth} bit picture must be 2-d {dtype}")
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        return int(self.planes[0].shape[1])
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        return int(self.planes[0].shape[0])
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What a source knows of its stream before the first frame.
+
+    Attributes:
+        name: what to call it in messages.
+        width: upright width in pixels.
+        height: upright height in pixels.
+        colour: of every picture the source will yield.
+        time_base: seconds a tick of ``Frame.pts``.
+        rate: average frames a second (30 where the stream does not say).
+        frame_count: frames expected, or None when unknown.
+        live: True when frames arrive on their own clock and waiting loses them.
+        container: what a sink of the same kind needs to keep (tags, rotation, aspect); opaque here.
+    """
+
+    name: str
+    width: int
+    height: int
+    colour: ColourSpace
+    time_base: Fraction
+    rate: Fraction
+    frame_count: int | None = None
+    live: bool = False
+    container: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One raw frame. It may show faces: nothing but the pipeline may hold it.
+
+    Attributes:
+        index: 0 for the first frame of the stream.
+        picture: raw pixels.
+        pts: presentation time in ticks of time_base.
+        time_base: seconds a tick.
+        damaged: True when the decoder could not vouch for the pixels.
+    """
+
+    index: int
+    picture: Picture
+    pts: int
+    time_base: Fraction
+    damaged: bool = False
+
+    @property
+    def time_s(self) -> float:
+        """Presentation time in seconds."""
+        return float(self.pts * self.time_base)
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """MediaPipe's face mesh.
+
+    Attributes:
+        points: (478, 3) float32; x, y in frame px, z in px towards the camera negative.
+        presence: probability that the crop really showed a face, 0..1.
+        blendshapes: (52,) float32 in 0..1 in MediaPipe's order, or None when not asked for.
+    """
+
+    points: F32
+    presence: float
+    blendshapes: F32 | None = None
+
+    def __post_init__(self) -> None:
+        if self.points.shape != (MESH_POINTS, 3):
+            raise ValueError(f"a mesh has ({MESH_POINTS}, 3) points, got {self.points.shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face seen in one frame.
+
+    Attributes:
+        box: (4,) float32, x0 y0 x1 y1 in px; may reach beyond the frame.
+        score: the detector's confidence, 0..1.
+        points: (5, 2) float32: right eye, left eye, nose tip, right and left mouth corner; or None.
+        mesh: dense geometry, or None when it was not fitted or not believed.
+        landmarks68: (68, 2) float32 in iBUG order from a detector that has its own; or None.
+    """
+
+    box: F32
+    score: float
+    points: F32 | None = None
+    mesh: Mesh | None = None
+    landmarks68: F32 | None = None
+
+    def __post_init__(self) -> None:
+        if self.box.shape != (4,):
+            raise ValueError(f"a box has 4 numbers, got shape {self.box.shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A face followed through time, as it stands in one frame.
+
+    Attributes:
+        id: never reused within a run.
+        face: smoothed geometry; ``face.mesh`` is None while the face is only predicted.
+        cover: (4,) float32 box that hides the face for certain: union of detection and prediction,
+            grown with speed and with the time since the face was last seen.
+        unseen_s: seconds since the last observation; 0 when observed in this frame.
+    """
+
+    id: int
+    face: Face
+    cover: F32
+    unseen_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A condition identity: the person a face is replaced by.
+
+    Attributes:
+        name: unique within its gallery.
+        portrait: (h, w, 3) uint8 BGR photograph, one frontal neutral face.
+        mesh: of the face, in portrait px.
+        skin_lab: (3,) float32 mean CIELAB of the cheeks (L 0..100, a, b).
+        embedding: (128,) float32 unit vector of the face recogniser.
+    """
+
+    name: str
+    portrait: U8
+    mesh: Mesh
+    skin_lab: F32
+    embedding: F32
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A track and the identity it is to wear, or None when it can only be covered."""
+
+    track: Track
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A frame and everybody in it.
+
+    Attributes:
+        frame: the raw frame.
+        subjects: everybody who must not be recognised.
+        distrust: why the whole frame must be covered ("" when the faces above are believed).
+    """
+
+    frame: Frame
+    subjects: tuple[Subject, ...] = ()
+    distrust: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """New pixels for a rectangle of the frame.
+
+    Attributes:
+        x: left edge in frame px; may be negative.
+        y: top edge in frame px; may be negative.
+        image: (h, w, 3) uint8 BGR.
+        alpha: (h, w) float32 in 0..1; 1 shows only the patch.
+        occluder: (h, w) bool where something in front of the face was deliberately left visible,
+            or None.
+    """
+
+    x: int
+    y: int
+    image: U8
+    alpha: F32
+    occluder: NDArray[np.bool_] | None = None
+
+
+class Treatment(Enum):
+    """What happened to a face, best first."""
+
+    REPLACED = "replaced"
+    COVERED = "covered"
+    WHOLE_FRAME = "whole-frame"
+
+
+@dataclass(frozen=True, slots=True)
+class Treated:
+    """How one subject of one frame was hidden, and why not better.
+
+    Attributes:
+        track_id: of the subject, or None for the whole frame.
+        treatment: what was done.
+        reason: why a step down the ladder was taken; "" when it was not.
+        identity: name of the condition identity shown, or "".
+    """
+
+    track_id: int | None
+    treatment: Treatment
+    reason: str = ""
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SafeFrame:
+    """A frame in which every subject has been hidden; the only thing a sink accepts.
+
+    Only :mod:`streamanon.core.compose` builds one.
+
+    Attributes:
+        index: of the frame it came from.
+        picture: pixels that may be shown.
+        pts: presentation time in ticks of time_base.
+        time_base: seconds a tick.
+        treated: what was done, a subject each.
+    """
+
+    index: int
+    picture: Picture
+    pts: int
+    time_base: Fraction
+    treated: tuple[Treated, ...] = field(default=())

@@ -1,0 +1,1 @@
+"""Model files that ship with the package, each with its licence."""
