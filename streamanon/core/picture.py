@@ -73,7 +73,9 @@ def _to_8_bit(plane: Plane, depth: int) -> U8:
 def _resize(plane: Plane, size: tuple[int, int], interpolation: int) -> Plane:
     """Scale a plane to size (width, height), keeping its type."""
     resized = cv2.resize(np.ascontiguousarray(plane), size, interpolation=interpolation)
-    return np.asarray(resized, np.uint8 if plane.dtype == np.uint8 else np.uint16)
+    if plane.dtype == np.uint8:
+        return np.asarray(resized, np.uint8)
+    return np.asarray(resized, np.uint16)
 
 
 def _assemble(luma: U8, chroma: tuple[U8, U8], colour: ColourSpace) -> U8:
