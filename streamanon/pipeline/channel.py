@@ -1,0 +1,86 @@
+"""A bounded channel between two stages: it waits when full, or lets the newest item win."""
+
+from __future__ import annotations
+
+from collections import deque
+from threading import Condition
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+T = TypeVar("T")
+
+
+class StoppedError(Exception):
+    """The run was stopped while this end was sending or receiving."""
+
+
+class Channel(Generic[T]):
+    """First in, first out, between one sending and one receiving thread.
+
+    A full channel makes the sender wait, so that a file loses no frame. With ``newest`` it throws
+    the oldest item away instead and counts it, so that a live stream gains no delay.
+    """
+
+    def __init__(self, capacity: int, *, newest: bool = False) -> None:
+        if capacity < 1:
+            raise ValueError(f"a channel holds at least 1 item, got {capacity}")
+        self._capacity = capacity
+        self._newest = newest
+        self._items: deque[T] = deque()
+        self._changed = Condition()
+        self._finished = False
+        self._stopped = False
+        self._dropped = 0
+
+    @property
+    def dropped(self) -> int:
+        """Items thrown away because a newer one came."""
+        return self._dropped
+
+    def put(self, item: T) -> None:
+        """Hand an item over.
+
+        Raises:
+            StoppedError: the run was stopped; nobody will take the item.
+        """
+        with self._changed:
+            if self._newest and len(self._items) == self._capacity:
+                self._items.popleft()
+                self._dropped += 1
+            self._changed.wait_for(lambda: self._stopped or len(self._items) < self._capacity)
+            if self._stopped:
+                raise StoppedError
+            self._items.append(item)
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield items as they come, until the sender has finished and everything was taken.
+
+        Raises:
+            StoppedError: the run was stopped.
+        """
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped or self._finished or self._items)
+                if self._stopped:
+                    raise StoppedError
+                if not self._items:
+                    return
+                item = self._items.popleft()
+                self._changed.notify_all()
+            yield item
+
+    def finish(self) -> None:
+        """Say that no further item will be put; the receiver still gets what is there."""
+        with self._changed:
+            self._finished = True
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Wake both ends with StoppedError at once and forget the items."""
+        with self._changed:
+            self._stopped = True
+            self._items.clear()
+            self._changed.notify_all()

@@ -1,0 +1,92 @@
+"""The channel: order, bounds, both policies, and that nobody waits for the dead."""
+
+from __future__ import annotations
+
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streamanon.pipeline.channel import Channel, StoppedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _stopped_by(channel: Channel[int], waiting: Callable[[], object]) -> bool:
+    """Let a thread wait on a channel, stop the channel, and tell whether the thread was woken."""
+    stopped: list[bool] = []
+
+    def body() -> None:
+        try:
+            waiting()
+        except StoppedError:
+            stopped.append(True)
+
+    thread = Thread(target=body, daemon=True)
+    thread.start()
+    thread.join(0.05)
+    assert thread.is_alive()
+    channel.stop()
+    thread.join(5)
+    return stopped == [True]
+
+
+def test_waiting_keeps_every_item_in_order() -> None:
+    channel: Channel[int] = Channel(2)
+
+    def send() -> None:
+        for number in range(200):
+            channel.put(number)
+        channel.finish()
+
+    thread = Thread(target=send, daemon=True)
+    thread.start()
+    assert list(channel) == list(range(200))
+    thread.join(5)
+    assert channel.dropped == 0
+
+
+def test_newest_drops_the_oldest_and_counts() -> None:
+    channel: Channel[int] = Channel(1, newest=True)
+    for number in range(5):
+        channel.put(number)
+    channel.finish()
+    assert list(channel) == [4]
+    assert channel.dropped == 4
+
+
+def test_a_full_channel_makes_the_sender_wait() -> None:
+    channel: Channel[int] = Channel(1)
+    channel.put(0)
+    thread = Thread(target=channel.put, args=(1,), daemon=True)
+    thread.start()
+    thread.join(0.1)
+    assert thread.is_alive()
+    assert next(iter(channel)) == 0
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_stop_wakes_a_waiting_receiver() -> None:
+    channel: Channel[int] = Channel(1)
+    assert _stopped_by(channel, lambda: list(channel))
+
+
+def test_stop_wakes_a_waiting_sender() -> None:
+    channel: Channel[int] = Channel(1)
+    channel.put(0)
+    assert _stopped_by(channel, lambda: channel.put(1))
+
+
+def test_stop_forgets_what_was_waiting() -> None:
+    channel: Channel[int] = Channel(2)
+    channel.put(0)
+    channel.stop()
+    with pytest.raises(StoppedError):
+        list(channel)
+
+
+def test_a_channel_without_room_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1"):
+        Channel(0)
