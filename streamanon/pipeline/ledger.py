@@ -1,0 +1,108 @@
+"""Counts what was done to every frame and every face, and what was not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from streamanon.types import Treatment
+
+if TYPE_CHECKING:
+    from streamanon.types import SafeFrame, Scene, Treated
+
+
+@dataclass(slots=True)
+class Step:
+    """A step down the ladder: the same reason for the same subject in consecutive frames.
+
+    Attributes:
+        first: number of the first frame.
+        last: number of the last frame.
+        track_id: of the subject, or None for the whole frame.
+        treatment: what was done instead of a replacement.
+        reason: why.
+    """
+
+    first: int
+    last: int
+    track_id: int | None
+    treatment: str
+    reason: str
+
+
+@dataclass(slots=True)
+class TrackSpan:
+    """One track from its first frame to its last.
+
+    Attributes:
+        id: of the track.
+        first: number of its first frame.
+        last: number of its last frame.
+        identities: names of the identities shown, in order of appearance.
+        replaced: frames in which the face was replaced.
+        covered: frames in which it was covered instead, alone or with the whole frame.
+    """
+
+    id: int
+    first: int
+    last: int
+    identities: list[str] = field(default_factory=list)
+    replaced: int = 0
+    covered: int = 0
+
+
+class Ledger:
+    """Keeps the books of one run; used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self.tracks: dict[int, TrackSpan] = {}
+        self.steps: list[Step] = []
+        self.frames = 0
+        self.examined = 0
+        self.with_faces = 0
+        self.damaged = 0
+        self.whole_frames = 0
+        self.uncovered = 0
+        self._open: dict[tuple[int | None, str, str], Step] = {}
+
+    def record(self, scene: Scene, safe: SafeFrame) -> None:
+        """Enter one frame: who was in it, against what was done to it."""
+        index = safe.index
+        done = {treated.track_id: treated for treated in safe.treated}
+        whole = None in done
+        self.frames += 1
+        self.whole_frames += whole
+        self.damaged += scene.frame.damaged
+        self.examined += not scene.distrust
+        self.with_faces += bool(scene.subjects)
+        self.uncovered += (bool(scene.distrust) or scene.frame.damaged) and not whole
+        for subject in scene.subjects:
+            track = self.tracks.setdefault(
+                subject.track.id, TrackSpan(subject.track.id, index, index)
+            )
+            track.last = index
+            treated = done.get(track.id)
+            if treated is None:
+                self.uncovered += not whole
+            elif treated.treatment is Treatment.REPLACED:
+                track.replaced += 1
+                if treated.identity and treated.identity not in track.identities:
+                    track.identities.append(treated.identity)
+            else:
+                track.covered += 1
+        self._enter_steps(index, safe.treated)
+
+    def _enter_steps(self, index: int, treated: tuple[Treated, ...]) -> None:
+        """Lengthen the steps that go on, start the new ones, forget those that ended."""
+        still: dict[tuple[int | None, str, str], Step] = {}
+        for one in treated:
+            if one.treatment is Treatment.REPLACED:
+                continue
+            key = (one.track_id, one.treatment.value, one.reason)
+            step = self._open.get(key)
+            if step is None:
+                step = Step(index, index, *key)
+                self.steps.append(step)
+            step.last = index
+            still[key] = step
+        self._open = still

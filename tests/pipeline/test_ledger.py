@@ -1,0 +1,79 @@
+"""The books: spans, steps down, and an honest count of what was left uncovered."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from streamanon.pipeline.ledger import Ledger
+from streamanon.types import (
+    ColourSpace,
+    Face,
+    Frame,
+    Picture,
+    SafeFrame,
+    Scene,
+    Subject,
+    Track,
+    Treated,
+    Treatment,
+)
+
+PICTURE = Picture(
+    tuple(np.zeros(shape, np.uint8) for shape in ((4, 4), (2, 2), (2, 2))), ColourSpace("bt709")
+)
+BOX = np.array([0, 0, 4, 4], np.float32)
+
+
+def _scene(index: int, *track_ids: int, distrust: str = "", damaged: bool = False) -> Scene:
+    frame = Frame(index, PICTURE, index, Fraction(1, 25), damaged)
+    subjects = tuple(Subject(Track(number, Face(BOX, 1.0), BOX)) for number in track_ids)
+    return Scene(frame, subjects, distrust)
+
+
+def _safe(index: int, *treated: Treated) -> SafeFrame:
+    return SafeFrame(index, PICTURE, index, Fraction(1, 25), treated)
+
+
+REPLACED = Treated(1, Treatment.REPLACED, identity="ann")
+COVERED = Treated(1, Treatment.COVERED, "no mesh")
+
+
+def test_a_track_knows_its_span_and_identities() -> None:
+    ledger = Ledger()
+    ledger.record(_scene(3, 1), _safe(3, REPLACED))
+    ledger.record(_scene(4, 1), _safe(4, COVERED))
+    ledger.record(_scene(5), _safe(5))
+    track = ledger.tracks[1]
+    assert (track.first, track.last, track.replaced, track.covered) == (3, 4, 1, 1)
+    assert track.identities == ["ann"]
+    assert (ledger.frames, ledger.with_faces, ledger.examined, ledger.uncovered) == (3, 2, 3, 0)
+
+
+def test_steps_down_are_run_length_encoded() -> None:
+    ledger = Ledger()
+    for index, treated in enumerate([COVERED, COVERED, REPLACED, COVERED]):
+        ledger.record(_scene(index, 1), _safe(index, treated))
+    spans = [(step.first, step.last, step.track_id, step.reason) for step in ledger.steps]
+    assert spans == [(0, 1, 1, "no mesh"), (3, 3, 1, "no mesh")]
+
+
+def test_a_subject_without_treatment_is_uncovered() -> None:
+    ledger = Ledger()
+    ledger.record(_scene(0, 1, 2), _safe(0, REPLACED))
+    assert ledger.uncovered == 1
+
+
+def test_an_untrusted_or_damaged_frame_that_is_not_covered_whole_is_uncovered() -> None:
+    ledger = Ledger()
+    ledger.record(_scene(0, distrust="scene cut"), _safe(0))
+    ledger.record(_scene(1, damaged=True), _safe(1))
+    assert (ledger.uncovered, ledger.damaged, ledger.examined) == (2, 1, 1)
+
+
+def test_a_frame_covered_whole_hides_everybody() -> None:
+    ledger = Ledger()
+    whole = Treated(None, Treatment.WHOLE_FRAME, "scene cut")
+    ledger.record(_scene(0, 1, distrust="scene cut"), _safe(0, whole))
+    assert (ledger.uncovered, ledger.whole_frames) == (0, 1)

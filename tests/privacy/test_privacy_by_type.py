@@ -1,0 +1,69 @@
+"""Only ``core/compose.py`` builds what a sink accepts, and the types keep raw frames out."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import streamanon
+
+PACKAGE = Path(streamanon.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def builds_a_safe_frame(tree: ast.AST) -> bool:
+    """Tell whether code names SafeFrame in any way that could build one.
+
+    A name in an annotation, or imported for one, builds nothing; calling it, or handing the class
+    on as a value, does; so does copying one with other fields, or a star import that hides it.
+    """
+    annotations = {
+        id(inner)
+        for node in ast.walk(tree)
+        for part in (getattr(node, "annotation", None), getattr(node, "returns", None))
+        if isinstance(part, ast.AST)
+        for inner in ast.walk(part)
+    }
+    for node in ast.walk(tree):
+        if id(node) in annotations:
+            continue
+        match node:
+            case ast.Name(id="SafeFrame") | ast.Attribute(attr="SafeFrame"):
+                return True
+            case ast.alias(name="SafeFrame", asname=str()) | ast.alias(name="*"):
+                return True
+            case ast.Attribute(value=ast.Name(id="dataclasses"), attr="replace"):
+                return True
+            case ast.ImportFrom(module="dataclasses", names=names):
+                if any(name.name == "replace" for name in names):
+                    return True
+    return False
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_compose_builds_safe_frames(module: Path) -> None:
+    builds = builds_a_safe_frame(ast.parse(module.read_text(encoding="utf-8")))
+    assert builds == (module == PACKAGE / "core" / "compose.py")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "SafeFrame(0, picture, 0, base)",
+        "import streamanon.types as t\nt.SafeFrame(0, picture, 0, base)",
+        "from streamanon.types import SafeFrame as Other",
+        "build = SafeFrame",
+        "import dataclasses\ndataclasses.replace(safe, picture=raw)",
+        "from dataclasses import replace",
+        "from streamanon.types import *",
+    ],
+)
+def test_the_check_sees_every_way_to_build_one(code: str) -> None:
+    assert builds_a_safe_frame(ast.parse(code))
+
+
+def test_the_check_lets_annotations_pass() -> None:
+    code = "def write(frame: SafeFrame) -> SafeFrame: ...\nlast: SafeFrame | None = None"
+    assert not builds_a_safe_frame(ast.parse(code))
