@@ -1,0 +1,245 @@
+"""The line itself: order, nothing lost, nothing published after a failure, nobody left hanging."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pytest
+
+from streamanon.errors import MediaError, StageError, StallError
+from streamanon.pipeline.runner import Progress, run
+from streamanon.types import (
+    ColourSpace,
+    Face,
+    Frame,
+    MediaInfo,
+    Patch,
+    Picture,
+    SafeFrame,
+    Scene,
+    Subject,
+    Track,
+    Treatment,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streamanon.pipeline.observer import Observer
+
+    from streamanon.pipeline.report import Report
+
+BASE = Fraction(1, 25)
+COLOUR = ColourSpace("bt709")
+BOX = np.array([16, 16, 48, 48], np.float32)
+
+
+def _picture() -> Picture:
+    rng = np.random.default_rng(0)
+    shapes = ((64, 64), (32, 32), (32, 32))
+    return Picture(tuple(rng.integers(0, 255, s, np.uint8) for s in shapes), COLOUR)
+
+
+@dataclass
+class Numbers:
+    """A source of numbered frames."""
+
+    count: int
+    live: bool = False
+    closed: bool = False
+
+    @property
+    def info(self) -> MediaInfo:
+        rate = Fraction(25)
+        return MediaInfo("numbers", 64, 64, COLOUR, BASE, rate, self.count, live=self.live)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(self.count):
+            yield Frame(index, _picture(), index, BASE)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Delayed:
+    """An observer with one subject a frame and a delay line of three frames."""
+
+    waiting: list[Scene] = field(default_factory=list)
+
+    def push(self, frame: Frame) -> list[Scene]:
+        track = Track(1, Face(BOX, 1.0), BOX)
+        self.waiting.append(Scene(frame, (Subject(track),)))
+        return [self.waiting.pop(0)] if len(self.waiting) > 3 else []
+
+    def flush(self) -> list[Scene]:
+        rest, self.waiting = self.waiting, []
+        return rest
+
+
+@dataclass
+class Grey:
+    """An anonymiser that paints the box grey."""
+
+    needs_mesh: bool = False
+
+    def replace(self, scene: Scene) -> list[Patch | None]:
+        image = np.full((40, 40, 3), 128, np.uint8)
+        return [Patch(12, 12, image, np.ones((40, 40), np.float32)) for _ in scene.subjects]
+
+
+@dataclass
+class Shelf:
+    """A sink that keeps what it is given."""
+
+    frames: list[SafeFrame] = field(default_factory=list)
+    complete: bool | None = None
+
+    def write(self, frame: SafeFrame) -> None:
+        self.frames.append(frame)
+
+    def close(self, *, complete: bool) -> None:
+        self.complete = complete
+
+
+def _run(source: Numbers, sink: Shelf, **parts: object) -> Report:
+    observer = cast("Observer", parts.pop("observer", None) or Delayed())
+    anonymiser = cast("Grey", parts.pop("anonymiser", None) or Grey())
+    stall_s = cast("float", parts.pop("stall_s", 30.0))
+    return run(source, observer, anonymiser, sink, stall_s=stall_s)
+
+
+def test_every_frame_arrives_in_order_and_is_booked() -> None:
+    source, sink = Numbers(50), Shelf()
+    report = _run(source, sink)
+    assert [frame.index for frame in sink.frames] == list(range(50))
+    assert (sink.complete, source.closed) == (True, True)
+    assert (report.frames_read, report.ledger.frames, report.uncovered) == (50, 50, 0)
+    assert report.ledger.tracks[1].replaced == 50
+    assert set(report.stages) == {"read", "see", "replace", "write"}
+
+
+def test_a_stream_without_frames_ends() -> None:
+    sink = Shelf()
+    assert _run(Numbers(0), sink).ledger.frames == 0
+    assert sink.complete
+
+
+def test_progress_is_called_in_the_callers_thread() -> None:
+    seen: list[tuple[Progress, threading.Thread]] = []
+    run(
+        Numbers(20),
+        cast("Observer", Delayed()),
+        Grey(),
+        Shelf(),
+        progress=lambda progress: seen.append((progress, threading.current_thread())),
+    )
+    assert seen[-1] == (Progress(20, 20, 1), threading.current_thread())
+
+
+def test_an_interrupt_stops_the_line_and_publishes_nothing() -> None:
+    source, sink = Numbers(100_000), Shelf()
+
+    def interrupt(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(source, cast("Observer", Delayed()), Grey(), sink, progress=interrupt)
+    assert (sink.complete, source.closed) == (False, True)
+
+
+def test_a_live_source_loses_frames_only_before_they_are_seen() -> None:
+    @dataclass
+    class Slow(Delayed):
+        def push(self, frame: Frame) -> list[Scene]:
+            time.sleep(0.01)
+            return super().push(frame)
+
+    sink = Shelf()
+    report = _run(Numbers(50, live=True), sink, observer=Slow())
+    assert report.frames_dropped > 0
+    assert report.frames_read == 50
+    assert len(sink.frames) == 50 - report.frames_dropped
+    assert sink.frames[-1].index == 49
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom\nmore"), MemoryError(), ValueError("bad")])
+def test_a_failing_anonymiser_means_covered_and_counted(error: Exception) -> None:
+    @dataclass
+    class Failing(Grey):
+        def replace(self, scene: Scene) -> list[Patch | None]:
+            if scene.frame.index == 2:
+                raise error
+            return super().replace(scene)
+
+    sink = Shelf()
+    report = _run(Numbers(5), sink, anonymiser=Failing())
+    assert [f.treated[0].treatment is Treatment.COVERED for f in sink.frames] == [
+        index == 2 for index in range(5)
+    ]
+    (step,) = report.ledger.steps
+    assert (step.first, step.last, step.track_id) == (2, 2, 1)
+    assert type(error).__name__ in step.reason
+    assert sink.complete
+
+
+def test_an_observer_that_loses_a_frame_is_found_out() -> None:
+    @dataclass
+    class Forgetful(Delayed):
+        def flush(self) -> list[Scene]:
+            return super().flush()[1:]
+
+    sink = Shelf()
+    with pytest.raises(StageError, match="9 frames came out of 10"):
+        _run(Numbers(10), sink, observer=Forgetful())
+    assert sink.complete is False
+
+
+def test_deliberate_errors_keep_their_class_and_message() -> None:
+    @dataclass
+    class Broken(Numbers):
+        def __iter__(self) -> Iterator[Frame]:
+            yield from super().__iter__()
+            raise MediaError("the disk is gone")
+
+    source, sink = Broken(3), Shelf()
+    with pytest.raises(MediaError) as caught:
+        _run(source, sink)
+    assert str(caught.value) == "the disk is gone"
+    assert (sink.complete, source.closed) == (False, True)
+
+
+def test_a_failing_close_of_the_sink_is_a_failure() -> None:
+    @dataclass
+    class Full(Shelf):
+        def close(self, *, complete: bool) -> None:
+            raise OSError("no space left")
+
+    with pytest.raises(StageError, match="write: OSError: no space left"):
+        _run(Numbers(3), Full())
+
+
+def test_a_hang_is_named_and_the_rest_is_put_away() -> None:
+    release = threading.Event()
+
+    @dataclass
+    class Stuck(Grey):
+        def replace(self, scene: Scene) -> list[Patch | None]:
+            release.wait(30)
+            return super().replace(scene)
+
+    source, sink = Numbers(1000), Shelf()
+    start = time.monotonic()
+    try:
+        with pytest.raises(StallError, match=r"no progress for 0\.3 s") as caught:
+            _run(source, sink, anonymiser=Stuck(), stall_s=0.3)
+    finally:
+        release.set()
+    assert caught.value.stage == "replace"
+    assert time.monotonic() - start < 2
+    assert (sink.complete, source.closed, sink.frames) == (False, True, [])
