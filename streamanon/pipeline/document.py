@@ -1,0 +1,59 @@
+"""The report file of one call: what ran, on what, with what outcome. It holds no paths."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streamanon import __version__
+from streamanon.errors import MediaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamanon.config import Config
+
+PACKAGES = ("numpy", "opencv-python-headless", "av", "onnxruntime")
+
+
+def versions() -> dict[str, str]:
+    """Return the version of everything that touches a pixel."""
+    return {
+        "streamanon": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in PACKAGES},
+    }
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def settings(config: Config) -> dict[str, Any]:
+    """Return the settings; of a path only that one was given, for paths may name people."""
+    return {
+        name: True if isinstance(value, Path) else value for name, value in asdict(config).items()
+    }
+
+
+def write_document(path: Path, config: Config, files: Sequence[dict[str, Any]]) -> None:
+    """Write the report of all files of a call, complete or not at all.
+
+    Raises:
+        MediaError: the file cannot be written.
+    """
+    document = {"versions": versions(), "settings": settings(config), "files": list(files)}
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise MediaError(f"report {path} cannot be written: {error.strerror}") from error
