@@ -17,7 +17,7 @@ def builds_a_safe_frame(tree: ast.AST) -> bool:
     """Tell whether code names SafeFrame in any way that could build one.
 
     A name in an annotation, or imported for one, builds nothing; calling it, or handing the class
-    on as a value, does; so does copying one with other fields, or a star import that hides it.
+    on as a value, does; so does copying one with another picture, or a star import that hides it.
     """
     annotations = {
         id(inner)
@@ -34,10 +34,13 @@ def builds_a_safe_frame(tree: ast.AST) -> bool:
                 return True
             case ast.alias(name="SafeFrame", asname=str()) | ast.alias(name="*"):
                 return True
-            case ast.Attribute(value=ast.Name(id="dataclasses"), attr="replace"):
+            case ast.Attribute(attr="__setattr__" | "__replace__"):
                 return True
-            case ast.ImportFrom(module="dataclasses", names=names):
-                if any(name.name == "replace" for name in names):
+            case ast.Call(keywords=keywords, func=ast.Name(id="replace")):
+                if any(keyword.arg in ("picture", None) for keyword in keywords):
+                    return True
+            case ast.Call(keywords=keywords, func=ast.Attribute(attr="replace")):
+                if any(keyword.arg in ("picture", None) for keyword in keywords):
                     return True
     return False
 
@@ -56,7 +59,8 @@ def test_only_compose_builds_safe_frames(module: Path) -> None:
         "from streamanon.types import SafeFrame as Other",
         "build = SafeFrame",
         "import dataclasses\ndataclasses.replace(safe, picture=raw)",
-        "from dataclasses import replace",
+        "replace(safe, **fields)",
+        "object.__setattr__(safe, 'picture', raw)",
         "from streamanon.types import *",
     ],
 )
@@ -65,5 +69,6 @@ def test_the_check_sees_every_way_to_build_one(code: str) -> None:
 
 
 def test_the_check_lets_annotations_pass() -> None:
-    code = "def write(frame: SafeFrame) -> SafeFrame: ...\nlast: SafeFrame | None = None"
+    code = "def write(frame: SafeFrame) -> SafeFrame: ...\nlast: SafeFrame | None = None\n"
+    code += "replace(face, mesh=None)"
     assert not builds_a_safe_frame(ast.parse(code))
