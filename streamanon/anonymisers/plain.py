@@ -1,0 +1,33 @@
+"""Covers that make no attempt to look like a face: mosaic, blur and solid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streamanon.core.cover import blur, mosaic, solid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamanon.types import F32, Patch, Picture, Scene
+
+PLAIN: dict[str, Callable[[Picture, F32], Patch | None]] = {
+    "mosaic": mosaic,
+    "blur": blur,
+    "solid": solid,
+}
+"""What each plain method draws over a cover box."""
+
+
+class PlainAnonymiser:
+    """Draws the same kind of cover over every subject."""
+
+    needs_mesh = False
+
+    def __init__(self, method: str) -> None:
+        """Create one for a method named in :data:`PLAIN`."""
+        self._draw = PLAIN[method]
+
+    def replace(self, scene: Scene) -> list[Patch | None]:
+        """Return one patch a subject; None for a subject outside the picture."""
+        return [self._draw(scene.frame.picture, s.track.cover) for s in scene.subjects]

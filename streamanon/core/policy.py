@@ -1,0 +1,74 @@
+"""What may be believed: when a patch hides a face, and when not even a cover's place is known.
+
+The ladder: a realistic face; a mosaic when the replacement is missing or poor; the whole frame
+when it is not known where a face is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamanon.core import landmarks as lm
+
+if TYPE_CHECKING:
+    from streamanon.types import F32, Patch, Picture, Subject
+
+OPAQUE = 0.95
+"""Least alpha a patch must have over the features that tell people apart."""
+
+OCCLUDED_SHARE = 0.35
+"""Largest share of those features that may lie behind something left visible."""
+
+_FEATURES = np.array(sorted({
+    *lm.RIGHT_EYE, *lm.LEFT_EYE, *lm.RIGHT_BROW, *lm.LEFT_BROW, *lm.NOSE, *lm.OUTER_LIPS,
+    *lm.INNER_LIPS,
+}))  # fmt: skip
+
+
+def fault_of_cover(subject: Subject) -> str:
+    """Return why the place of a subject is not known, or "" when it is."""
+    cover = subject.track.cover
+    if cover.shape != (4,) or not np.isfinite(cover).all():
+        return f"track {subject.track.id} has no finite place"
+    if cover[2] <= cover[0] or cover[3] <= cover[1]:
+        return f"track {subject.track.id} has an empty place"
+    return ""
+
+
+def fault_of_patch(patch: Patch, subject: Subject, picture: Picture) -> str:
+    """Return why a patch cannot be trusted to hide a subject, or "" when it can."""
+    image, alpha = patch.image, patch.alpha
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape != (*alpha.shape, 3):
+        return f"patch image {image.shape} {image.dtype} does not fit its alpha {alpha.shape}"
+    if alpha.dtype != np.float32 or not np.isfinite(alpha).all():
+        return "patch alpha is not finite float32"
+    points = np.rint(_features(subject)).astype(np.int64)
+    in_frame = (points >= 0).all(axis=1) & (points < (picture.width, picture.height)).all(axis=1)
+    points = points[in_frame] - (patch.x, patch.y)
+    if len(points) == 0:
+        return ""
+    if (points < 0).any() or (points >= alpha.shape[::-1]).any():
+        return "patch does not reach over the whole face"
+    hidden = alpha[points[:, 1], points[:, 0]] >= OPAQUE
+    if patch.occluder is not None:
+        occluded = patch.occluder[points[:, 1], points[:, 0]]
+        if occluded.mean() > OCCLUDED_SHARE:
+            return "too much of the face lies behind something"
+        hidden |= occluded
+    return "" if hidden.all() else "patch lets the face show through"
+
+
+def _features(subject: Subject) -> F32:
+    """Return the (n, 2) points that a patch has to hide, in frame px."""
+    face = subject.track.face
+    if face.mesh is not None:
+        return face.mesh.points[_FEATURES, :2]
+    x0, y0, x1, y1 = face.box
+    steps = np.linspace(-0.7, 0.7, 9, dtype=np.float32)
+    grid = np.stack(np.meshgrid(steps, steps), axis=2).reshape(-1, 2)
+    grid = grid[np.hypot(grid[:, 0], grid[:, 1]) <= 0.7]
+    middle = np.array([x0 + x1, y0 + y1], np.float32) / 2
+    spread = np.array([x1 - x0, y1 - y0], np.float32) / 2
+    return np.asarray(middle + grid * spread, np.float32)
