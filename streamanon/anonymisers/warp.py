@@ -1,0 +1,288 @@
+"""A photograph of another person in place of the face, moving with it. No network.
+
+Method: the mesh warp of :mod:`streamanon.core.warp`, lit, focused and grained like the frame. The
+source's pixels inside the face reach the result only as slow light: blurred over a quarter of the
+distance between the eyes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.core import landmarks as lm
+from streamanon.core import mouth, shading
+from streamanon.core.picture import clip_box, read_bgr
+from streamanon.core.warp import (
+    MARGIN,
+    RASTER,
+    SKIN_POINTS,
+    Condition,
+    FaceSpace,
+    follow_gaze,
+    look_up,
+    lookup_map,
+    paint_triangles,
+)
+from streamanon.types import Patch
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from streamanon.types import F32, U8, Identity, Picture, Scene, Subject
+
+YAW_LIMIT_DEG = (38.0, 44.0)
+"""Beyond the second number the portrait's far cheek is guesswork: give up until below the first."""
+
+PITCH_LIMIT_DEG = (38.0, 46.0)
+"""The same for nodding."""
+
+SMALLEST_FACE_PX = 36.0
+"""Below this height the mesh is too coarse to carry a face."""
+
+LIGHT_TAU_S = 0.4
+"""Time constant with which light follows the frame."""
+
+GAIN_STEPS = 128
+"""Steps of 8 bit gain between 0 and 1."""
+
+FEATHER = (0.03, 0.17)
+"""Where the portrait begins and where it is opaque, inside the contour, in eye distances."""
+
+
+@dataclass
+class _Look:
+    """What must not jump from frame to frame: one a track."""
+
+    identity: str
+    time_s: float
+    light: F32 | None = None
+    blur_px: float = 0.0
+    grain: float = 0.0
+    turned: bool = False
+
+
+class WarpAnonymiser:
+    """Warps the portrait of each subject's identity onto the subject's face."""
+
+    needs_mesh = True
+
+    def __init__(self, teeth: Identity | None = None) -> None:
+        """Create one with no memory.
+
+        Args:
+            teeth: identity whose portrait lends its teeth to those that show none.
+        """
+        self._conditions: dict[str, tuple[Condition, U8]] = {}
+        self._looks: dict[int, _Look] = {}
+        self._teeth = _own_teeth(teeth) if teeth else None
+
+    def replace(self, scene: Scene) -> list[Patch | None]:
+        """Return one patch a subject; None for faces too small, turned away or without a mesh."""
+        present = {subject.track.id for subject in scene.subjects}
+        time_s = scene.frame.time_s
+        for gone in [
+            key
+            for key, look in self._looks.items()
+            if key not in present and abs(time_s - look.time_s) > 1.0
+        ]:
+            del self._looks[gone]
+        return [self._replace_one(scene, subject) for subject in scene.subjects]
+
+    def _replace_one(self, scene: Scene, subject: Subject) -> Patch | None:
+        mesh, identity = subject.track.face.mesh, subject.identity
+        if mesh is None or identity is None or not np.isfinite(mesh.points).all():
+            return None
+        look = self._looks.get(subject.track.id)
+        if look is None or look.identity != identity.name:
+            look = self._looks[subject.track.id] = _Look(identity.name, scene.frame.time_s)
+        height_px = float(np.hypot(*(mesh.points[lm.CHIN, :2] - mesh.points[lm.FOREHEAD, :2])))
+        yaw, pitch, _ = lm.head_pose(mesh.points)
+        limit = 0 if look.turned else 1
+        look.turned = abs(yaw) > YAW_LIMIT_DEG[limit] or abs(pitch) > PITCH_LIMIT_DEG[limit]
+        if look.turned or height_px < SMALLEST_FACE_PX:
+            return None
+        if identity.name not in self._conditions:
+            self._conditions[identity.name] = self._prepare(identity)
+        condition, teeth = self._conditions[identity.name]
+        drawing = _Drawing(scene.frame.picture, FaceSpace.around(mesh.points), condition)
+        if drawing.empty:
+            return None
+        patch = drawing.draw(look, teeth, scene.frame.time_s)
+        look.time_s = scene.frame.time_s
+        return patch
+
+    def _prepare(self, identity: Identity) -> tuple[Condition, U8]:
+        own = _own_teeth(identity)
+        teeth = own if own is not None else self._teeth
+        condition = Condition(identity.portrait, identity.mesh.points[:, :2])
+        return condition, mouth.dark_texture() if teeth is None else teeth
+
+
+def _own_teeth(identity: Identity) -> U8 | None:
+    points = identity.mesh.points[:, :2]
+    if mouth.opening(points) < mouth.OPEN_FULLY:
+        return None
+    return mouth.texture(identity.portrait, points)
+
+
+class _Drawing:
+    """One face of one frame being drawn."""
+
+    def __init__(self, picture: Picture, space: FaceSpace, condition: Condition) -> None:
+        self.space, self.condition = space, condition
+        skin = np.column_stack([space.points[:SKIN_POINTS], np.ones(SKIN_POINTS, np.float32)])
+        where = skin @ space.to_frame.T
+        around = np.concatenate([where.min(axis=0), where.max(axis=0)])
+        self.box = clip_box(picture, np.asarray(around, np.float32))
+        x0, y0, x1, y1 = self.box
+        self.size = (x1 - x0, y1 - y0)
+        self.empty = min(self.size) < 8
+        if self.empty:
+            return
+        self.source = read_bgr(picture, self.box)
+        self.to_patch = space.to_frame.copy()
+        self.to_patch[:, 2] -= (x0, y0)
+        self.face_px = RASTER / MARGIN * space.scale_px
+
+    def draw(self, look: _Look, teeth: U8, time_s: float) -> Patch:
+        """Draw the patch and bring the track's look up to date."""
+        ids = paint_triangles(self.space)
+        lookup = lookup_map(self.space, self.condition, ids)
+        follow_gaze(lookup, self.space, self.condition)
+        inside = np.asarray(ids > 0, np.uint8)
+        inside[[0, -1]] = inside[:, [0, -1]] = 0
+        depth = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3), np.float32)
+        self._light(look, lookup, depth, time_s)
+        start, full = (part * self.space.eye_distance for part in FEATHER)
+        ramp = np.clip((depth - start) / (full - start), 0, 1)
+        alpha = self._to_patch_size(ramp * ramp * (3 - 2 * ramp), border=cv2.BORDER_CONSTANT)
+        image = self.condition.sample(self._to_patch_size(lookup), self.face_px)
+        image = self._focus(image, alpha, look)
+        image = self._lit(image, look)
+        self._fill_mouth(image, teeth)
+        x0, y0, _, _ = self.box
+        return Patch(x0, y0, image, alpha)
+
+    def _to_patch_size(self, field: F32, *, border: int = cv2.BORDER_REPLICATE) -> F32:
+        """Scale a face space raster to the patch."""
+        scaled = cv2.warpAffine(
+            field, self.to_patch, self.size, flags=cv2.INTER_LINEAR, borderMode=border
+        )
+        return np.asarray(scaled, np.float32)
+
+    def _light(self, look: _Look, lookup: F32, depth: F32, time_s: float) -> None:
+        """Let the track's light follow this frame's."""
+        small = (shading.LIGHT_SIZE, shading.LIGHT_SIZE)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        source = cv2.warpAffine(
+            self.source,
+            self.to_patch,
+            (RASTER, RASTER),
+            flags=flags,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        warped = self.condition.sample(lookup, RASTER / MARGIN)
+        skin = np.asarray(depth > 0.08 * self.space.eye_distance, np.uint8)
+        for outline in (lm.INNER_LIPS, lm.RIGHT_EYE, lm.LEFT_EYE):
+            hull = cv2.convexHull(np.rint(self.space.points[list(outline)]).astype(np.int32))
+            cv2.fillConvexPoly(skin, hull, 0)
+        source, warped = (
+            np.asarray(cv2.resize(part, small, interpolation=cv2.INTER_AREA), np.uint8)
+            for part in (source, warped)
+        )
+        weight = np.asarray(
+            cv2.resize(skin.astype(np.float32), small, interpolation=cv2.INTER_AREA), np.float32
+        )
+        sigma = 0.25 * self.space.eye_distance * small[0] / RASTER
+        light = shading.light_transfer(source, warped, weight, sigma)
+        if look.light is None:
+            look.light = light
+        else:
+            pace = 1 - np.exp(-abs(time_s - look.time_s) / LIGHT_TAU_S)
+            look.light += np.float32(pace) * (light - look.light)
+
+    def _lit(self, image: U8, look: _Look) -> U8:
+        """Apply the track's light to the patch."""
+        assert look.light is not None
+        coarse = (max(2, self.size[0] // 4), max(2, self.size[1] // 4))
+        shrink = np.array([coarse[0] / self.size[0], coarse[1] / self.size[1]])
+        to_coarse = self.to_patch * shrink[:, None]
+        to_coarse[:, :2] *= RASTER / shading.LIGHT_SIZE
+        gain, lift, drop = (
+            self._coarse_to_patch_size(field, to_coarse, coarse)
+            for field in (
+                look.light[:, :, :3] * GAIN_STEPS,
+                np.maximum(look.light[:, :, 3:], 0),
+                np.maximum(-look.light[:, :, 3:], 0),
+            )
+        )
+        lit = cv2.multiply(image, gain, scale=1 / GAIN_STEPS)
+        lit = cv2.subtract(cv2.add(lit, lift), drop)
+        if look.grain > 0:
+            lit = cv2.add(lit, self._grain(look), dtype=cv2.CV_8U)
+        return np.asarray(lit, np.uint8)
+
+    def _coarse_to_patch_size(self, field: F32, to_coarse: F32, coarse: tuple[int, int]) -> U8:
+        """Scale a slow field to the patch, in 8 bits: its steps are below what the eye sees."""
+        placed = cv2.warpAffine(
+            np.rint(field).astype(np.uint8),
+            to_coarse,
+            coarse,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return np.asarray(cv2.resize(placed, self.size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    def _focus(self, image: U8, alpha: F32, look: _Look) -> U8:
+        """Blur or grain the portrait until it is as sharp as the frame, a little every frame."""
+        middle = tuple(slice(side // 4, side - side // 4) for side in self.size[::-1])
+        weight = alpha[middle]
+        wanted = shading.fine_detail(self.source[middle], weight)
+        first = look.blur_px == 0.0 and look.grain == 0.0
+        for _ in range(4 if first else 1):
+            blurred = shading.soften(image, look.blur_px)
+            got = shading.fine_detail(blurred[middle], weight)
+            look.blur_px, look.grain = shading.refocus(look.blur_px, wanted, got)
+        return blurred
+
+    def _grain(self, look: _Look) -> NDArray[np.int16]:
+        """Return (h, w, 3) int16 noise for the patch, the same in all channels."""
+        noise = np.empty(self.size[::-1], np.int16)
+        cv2.randn(noise, np.zeros(1), np.full(1, look.grain))
+        return np.asarray(cv2.merge([noise, noise, noise]), np.int16)
+
+    def _fill_mouth(self, image: U8, teeth: U8) -> None:
+        """Paint what is seen between open lips, in place."""
+        found = mouth.interior(self.space)
+        if found is None:
+            return
+        corner, lookup, alpha = found
+        to_patch = self.to_patch.copy()
+        to_patch[:, 2] += to_patch[:, :2] @ np.array(corner, np.float32)
+        rows, columns = alpha.shape
+        ends = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]]) @ to_patch.T
+        x0, y0 = np.maximum(np.floor(ends.min(axis=0)), 0).astype(int).tolist()
+        x1, y1 = np.minimum(np.ceil(ends.max(axis=0)), self.size).astype(int).tolist()
+        if x1 - x0 < 2 or y1 - y0 < 2:
+            return
+        to_patch[:, 2] -= (x0, y0)
+        lookup, alpha = (
+            np.asarray(
+                cv2.warpAffine(
+                    part, to_patch, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=border
+                ),
+                np.float32,
+            )
+            for part, border in ((lookup, cv2.BORDER_REPLICATE), (alpha, cv2.BORDER_CONSTANT))
+        )
+        tooth = look_up(teeth, lookup)
+        brightness = float(image[y0:y1, x0:x1].mean()) / shading.LIT_SKIN
+        tooth = np.asarray(
+            cv2.convertScaleAbs(tooth, alpha=min(max(brightness, 0.3), 1.1)), np.uint8
+        )
+        target = image[y0:y1, x0:x1]
+        target[...] = cv2.blendLinear(tooth, np.ascontiguousarray(target), alpha, 1 - alpha)

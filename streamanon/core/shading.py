@@ -1,0 +1,86 @@
+"""Making a portrait belong to its new surroundings: light, sharpness and grain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from streamanon.types import F32, U8
+
+GAIN_LIMITS = (0.55, 1.35)
+"""How far light scales the portrait's contrast; what is left of the difference is added."""
+
+MAX_BLUR_PX = 3.0
+MAX_GRAIN = 5.0
+
+LIT_SKIN = 150.0
+"""Mean level of skin in the light the portraits were taken in."""
+
+LIGHT_SIZE = 48
+"""Side in px of the small face space on which light is compared."""
+
+
+def light_transfer(source: U8, warped: U8, skin: F32, sigma_px: float) -> F32:
+    """Return the gain and bias that put the portrait into the frame's light.
+
+    Both faces are blurred far beyond their features (normalised convolution over the skin), so
+    only the slow change of light and tone over the face moves from source to portrait.
+
+    Args:
+        source: (n, n, 3) uint8 BGR face of the frame.
+        warped: (n, n, 3) uint8 BGR portrait in the same place.
+        skin: (n, n) float32 weight, 1 on skin seen in both, 0 on eyes, mouth and background.
+        sigma_px: standard deviation of the blur.
+
+    Returns:
+        (n, n, 6) float32: BGR gain, then BGR bias in 0..255, finite everywhere.
+    """
+    weight = skin[:, :, None]
+    stack = np.concatenate([source * weight, warped * weight, weight], axis=2).astype(np.float32)
+    # Far from skin the blur runs dry and leans on the mean of the whole face.
+    slow = cv2.GaussianBlur(stack, (0, 0), sigma_px, borderType=cv2.BORDER_CONSTANT)
+    slow = slow + 0.02 * stack.mean(axis=(0, 1)) + 1e-6
+    wanted, given = slow[:, :, 0:3] / slow[:, :, 6:], slow[:, :, 3:6] / slow[:, :, 6:]
+    gain = np.clip((wanted + 4.0) / (given + 4.0), *GAIN_LIMITS)
+    return np.concatenate([gain, wanted - gain * given], axis=2).astype(np.float32)
+
+
+def fine_detail(image: U8, mask: F32) -> float:
+    """Return how much fine detail a face holds: RMS of what a 1 px blur removes from the luma.
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        mask: (h, w) float32 weight.
+    """
+    luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
+    removed = luma - cv2.GaussianBlur(luma, (0, 0), 1.0)
+    return float(np.sqrt((removed * removed * mask).sum() / max(float(mask.sum()), 1e-6)))
+
+
+def soften(image: U8, sigma_px: float) -> U8:
+    """Blur an image; below a third of a pixel it is returned as it is."""
+    if sigma_px < 0.34:
+        return image
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_px), np.uint8)
+
+
+def refocus(blur_px: float, wanted: float, got: float) -> tuple[float, float]:
+    """Take one step towards the frame's sharpness.
+
+    Args:
+        blur_px: standard deviation of the blur in use.
+        wanted: fine detail of the frame's face (:func:`fine_detail`).
+        got: fine detail of the portrait after that blur.
+
+    Returns:
+        The blur to use next in px, and the standard deviation of the grain (0..255) that makes up
+        what the portrait lacks when it is softer than the frame without any blur.
+    """
+    ratio = got / max(wanted, 0.3)
+    step = float(np.clip(np.log2(max(ratio, 0.1)), -0.5, 0.5))
+    following = float(np.clip(blur_px + 0.6 * step, 0.0, MAX_BLUR_PX))
+    lacking = max(wanted * wanted - got * got, 0.0) if following < 0.34 else 0.0
+    return following, min(float(np.sqrt(lacking)), MAX_GRAIN)
