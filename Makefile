@@ -1,0 +1,50 @@
+# Two commands do everything on a machine with Python 3.11 to 3.13, make and pip:
+#   make demo    set up, anonymise the bundled clip, show source and result side by side
+#   make test    set up, run every test
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test check docs clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo   anonymise the bundled clip into demo/"
+	@echo "make test   run the tests"
+	@echo "make check  format, lint, types, import rules"
+	@echo "make docs   regenerate docs/cli.md and the pictures of the README"
+	@echo "make clean  remove everything make made"
+
+$(VENV)/base: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/dev: $(VENV)/base
+	$(BIN)/python -m pip install --quiet --editable '.[dlib]' --group test --group lint
+	touch $@
+
+demo: $(VENV)/base
+	mkdir -p demo
+	$(BIN)/streamanon run examples/demo.mp4 -o demo/out.mp4 --report demo/report.json --overwrite
+	$(BIN)/python scripts/side_by_side.py examples/demo.mp4 demo/out.mp4 demo/side-by-side.png
+	@echo "Look at demo/side-by-side.png and play demo/out.mp4."
+
+test: $(VENV)/dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy -p streamanon
+	$(BIN)/mypy tests scripts
+	$(BIN)/lint-imports
+
+docs: $(VENV)/dev
+	$(BIN)/python scripts/cli_reference.py
+	$(BIN)/python scripts/gallery_grid.py
+
+clean:
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache
