@@ -1,0 +1,1 @@
+"""Where streamanon's claims come from: run ``python -m benchmarks --help``."""
