@@ -49,7 +49,7 @@ LIGHT_TAU_S = 0.4
 GAIN_STEPS = 128
 """Steps of 8 bit gain between 0 and 1."""
 
-FEATHER = (0.03, 0.17)
+FEATHER = (0.015, 0.12)
 """Where the portrait begins and where it is opaque, inside the contour, in eye distances."""
 
 

@@ -15,16 +15,18 @@ from streamanon.core import landmarks as lm
 if TYPE_CHECKING:
     from streamanon.types import F32, Patch, Picture, Subject
 
-OPAQUE = 0.95
+OPAQUE = 0.9
 """Least alpha a patch must have over the features that tell people apart."""
 
 OCCLUDED_SHARE = 0.35
 """Largest share of those features that may lie behind something left visible."""
 
-_FEATURES = np.array(sorted({
-    *lm.RIGHT_EYE, *lm.LEFT_EYE, *lm.RIGHT_BROW, *lm.LEFT_BROW, *lm.NOSE, *lm.OUTER_LIPS,
-    *lm.INNER_LIPS,
-}))  # fmt: skip
+# The tails of the brows lie in the rim where a patch fades into the frame.
+_INNER_BROWS = (105, 66, 107, 55, 65, 52, 334, 296, 336, 285, 295, 282)
+
+_FEATURES = np.array(
+    sorted({*lm.RIGHT_EYE, *lm.LEFT_EYE, *_INNER_BROWS, *lm.NOSE, *lm.OUTER_LIPS, *lm.INNER_LIPS})
+)
 
 
 def fault_of_cover(subject: Subject) -> str:

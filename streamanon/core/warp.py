@@ -124,7 +124,8 @@ class Condition:
 
 def look_up(image: U8, lookup: F32) -> U8:
     """Return (h, w, 3) uint8: the image where a (h, w, 2) float32 lookup of its px points."""
-    found = cv2.remap(image, lookup, np.empty(0), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    x, y = cv2.split(lookup)
+    found = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.uint8)
 
 
