@@ -1,0 +1,64 @@
+"""Finds scene cuts, so that nobody is followed from one shot into another."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from streamanon.types import F32, U8, Picture
+
+SIZE = (64, 36)
+"""Width and height of the thumbnails compared; fine motion is averaged away."""
+
+LEAST_CHANGE = 18.0
+"""Mean absolute difference, in 8 bit levels, below which two frames are never a cut."""
+
+LEAST_SHIFT = 0.35
+"""Share of the luma histogram that must have moved: motion moves pixels, a cut changes them."""
+
+TIMES_USUAL = 3.0
+"""A cut changes this many times more than the frames before it."""
+
+_MEMORY = 12
+_BINS = 32
+
+
+class CutDetector:
+    """Compares each frame with the one before and with how much frames have changed lately."""
+
+    def __init__(self) -> None:
+        """Create one that has seen nothing."""
+        self._before: U8 | None = None
+        self._histogram: F32 | None = None
+        self._changes: deque[float] = deque(maxlen=_MEMORY)
+
+    def is_cut(self, picture: Picture) -> bool:
+        """Tell whether this picture starts a new shot; False for the first one."""
+        luma = _thumbnail(picture)
+        histogram = np.bincount(luma.ravel() // (256 // _BINS), minlength=_BINS) / luma.size
+        before, self._before = self._before, luma
+        old, self._histogram = self._histogram, histogram.astype(np.float32)
+        if before is None or old is None:
+            return False
+        change = float(cv2.absdiff(luma, before).mean())
+        shift = float(np.abs(self._histogram - old).sum()) / 2
+        usual = float(np.median(self._changes)) if self._changes else 0.0
+        cut = change > max(LEAST_CHANGE, TIMES_USUAL * usual) and shift > LEAST_SHIFT
+        if cut:
+            self._changes.clear()
+        else:
+            self._changes.append(change)
+        return cut
+
+
+def _thumbnail(picture: Picture) -> U8:
+    """Return the first plane (luma, or blue) at SIZE; reading every few pixels is enough."""
+    plane = picture.planes[0]
+    rows, columns = (max(1, length // (2 * SIZE[1])) for length in plane.shape)
+    coarse = np.ascontiguousarray(plane[::rows, ::columns], np.uint16)
+    small = cv2.resize(coarse, SIZE, interpolation=cv2.INTER_AREA)
+    return np.asarray(np.asarray(small, np.uint16) >> (picture.colour.depth - 8), np.uint8)
