@@ -1,0 +1,42 @@
+"""Boxes: (4,) float32 x0 y0 x1 y1 in px, as in :mod:`streamanon.types`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from streamanon.types import F32
+
+
+def union(*boxes: F32) -> F32:
+    """Return the smallest box around all."""
+    stack = np.stack(boxes)
+    return np.concatenate([stack[:, :2].min(axis=0), stack[:, 2:].max(axis=0)]).astype(np.float32)
+
+
+def iou(a: F32, b: F32) -> float:
+    """Return intersection over union, 0..1."""
+    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+    overlap = float(np.prod(np.maximum(sides, 0)))
+    total = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - overlap
+    return overlap / total if total > 0 else 0.0
+
+
+def centre(box: F32) -> F32:
+    """Return the (2,) middle."""
+    return np.asarray((box[:2] + box[2:]) / 2, np.float32)
+
+
+def side(box: F32) -> float:
+    """Return the geometric mean of width and height."""
+    return float(np.sqrt(np.prod(np.maximum(box[2:] - box[:2], 0))))
+
+
+def is_sane(box: F32, width: int, height: int) -> bool:
+    """Tell whether a box is finite, not empty, touches the frame and is not absurdly large."""
+    if not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
+        return False
+    touches = box[0] < width and box[1] < height and box[2] > 0 and box[3] > 0
+    return bool(touches and (box[2:] - box[:2] <= 3 * max(width, height)).all())
