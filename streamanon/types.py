@@ -240,15 +240,12 @@ class Patch:
         y: top edge in frame px; may be negative.
         image: (h, w, 3) uint8 BGR.
         alpha: (h, w) float32 in 0..1; 1 shows only the patch.
-        occluder: (h, w) bool where something in front of the face was deliberately left visible,
-            or None.
     """
 
     x: int
     y: int
     image: U8
     alpha: F32
-    occluder: NDArray[np.bool_] | None = None
 
 
 class Treatment(Enum):

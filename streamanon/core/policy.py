@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 OPAQUE = 0.9
 """Least alpha a patch must have over the features that tell people apart."""
 
-OCCLUDED_SHARE = 0.35
-"""Largest share of those features that may lie behind something left visible."""
-
 # The tails of the brows lie in the rim where a patch fades into the frame.
 _INNER_BROWS = (105, 66, 107, 55, 65, 52, 334, 296, 336, 285, 295, 282)
 
@@ -53,13 +50,9 @@ def fault_of_patch(patch: Patch, subject: Subject, picture: Picture) -> str:
         return ""
     if (points < 0).any() or (points >= alpha.shape[::-1]).any():
         return "patch does not reach over the whole face"
-    hidden = alpha[points[:, 1], points[:, 0]] >= OPAQUE
-    if patch.occluder is not None:
-        occluded = patch.occluder[points[:, 1], points[:, 0]]
-        if occluded.mean() > OCCLUDED_SHARE:
-            return "too much of the face lies behind something"
-        hidden |= occluded
-    return "" if hidden.all() else "patch lets the face show through"
+    if (alpha[points[:, 1], points[:, 0]] < OPAQUE).any():
+        return "patch lets the face show through"
+    return ""
 
 
 def _features(subject: Subject) -> F32:

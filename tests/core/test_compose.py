@@ -80,14 +80,6 @@ def test_a_bad_patch_becomes_a_cover(patches: list[Patch | None], why: str) -> N
     assert why in safe.treated[0].reason
 
 
-def test_an_occluder_may_not_hide_behind_half_the_face() -> None:
-    bad = patch(alpha=0.0)
-    excused = Patch(bad.x, bad.y, bad.image, bad.alpha, np.ones(bad.alpha.shape, np.bool_))
-    safe = compose(scene(), [excused])
-    assert safe.treated[0].treatment is Treatment.COVERED
-    assert magenta_pixels(safe.picture) == 0
-
-
 @pytest.mark.parametrize(
     "broken",
     [
