@@ -1,0 +1,71 @@
+"""Networks load, run and fail in one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from streamanon import weights
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.errors import ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def mesh() -> OnnxRuntimeBackend:
+    return OnnxRuntimeBackend(weights.path("face_mesh.onnx"))
+
+
+def test_arrays_go_in_and_come_out_by_name(mesh: OnnxRuntimeBackend) -> None:
+    random = np.random.default_rng(0)
+    inputs = [random.random((1, 3, 256, 256), np.float32) for _ in range(2)]
+    answers = [mesh.run({"input": value}) for value in (*inputs, inputs[0])]
+    assert set(answers[0]) == {"points", "presence"}
+    first, other, again = (answer["points"].astype(np.float32) for answer in answers)
+    assert np.isfinite(first).all()
+    assert float(first.std()) > 1
+    assert float(np.abs(first - other).max()) > 0.1
+    assert np.array_equal(first, again)
+
+
+def test_two_threads_give_what_one_gives() -> None:
+    value = np.random.default_rng(1).random((1, 3, 64, 96), np.float32) * 255
+    one, two = (
+        OnnxRuntimeBackend(weights.path("yunet.onnx"), threads=n).run({"input": value})
+        for n in (1, 2)
+    )
+    assert len(one) == 12
+    for name, array in one.items():
+        assert np.allclose(array.astype(np.float32), two[name].astype(np.float32), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"image": np.zeros((1, 3, 256, 256), np.float32)},
+        {"input": np.zeros((1, 3, 128, 256), np.float32)},
+        {"input": np.zeros((1, 3, 256, 256), np.uint8)},
+    ],
+)
+def test_a_wrong_input_is_named_in_one_line(
+    mesh: OnnxRuntimeBackend, inputs: dict[str, np.ndarray]
+) -> None:
+    with pytest.raises(ModelError, match=r"^face_mesh\.onnx could not be run: .+$") as caught:
+        mesh.run(inputs)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a network", None])
+def test_a_file_that_is_no_network_is_named_in_one_line(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "broken.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"broken\.onnx") as caught:
+        OnnxRuntimeBackend(path)
+    assert "\n" not in str(caught.value)
