@@ -127,8 +127,8 @@ def roi_from_points(points: F32) -> F32:
     """
     eyes, mouth = points[:2].mean(axis=0), points[3:].mean(axis=0)
     across = points[1] - points[0]
-    face = max(2.4 * float(np.linalg.norm(across)), 2.4 * float(np.linalg.norm(mouth - eyes)))
-    return _square(eyes + 0.35 * (mouth - eyes), _unit(across), ROI_SCALE * face)
+    face = 2.5 * max(float(np.linalg.norm(across)), float(np.linalg.norm(mouth - eyes)))
+    return _square(eyes + 0.48 * (mouth - eyes), _unit(across), ROI_SCALE * face)
 
 
 def roi_from_mesh(points: F32) -> F32:

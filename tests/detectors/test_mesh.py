@@ -1,0 +1,124 @@
+"""The mesh on photographs, moved and turned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from streamanon.core import landmarks as lm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamanon.detectors.mesh import MeshFitter
+    from streamanon.detectors.yunet import YuNetDetector
+    from streamanon.types import U8, Mesh, Picture
+
+    Photo = Callable[[str], U8]
+    AsPicture = Callable[[U8], Picture]
+
+SMILE_LEFT, SMILE_RIGHT = 44, 45
+
+
+def fit(yunet: YuNetDetector, mesher: MeshFitter, picture: Picture) -> Mesh:
+    (face,) = yunet.detect(picture)
+    assert face.points is not None
+    return mesher.fit(picture, lm.roi_from_points(face.points), blendshapes=True)
+
+
+@pytest.mark.parametrize("name", ["london_001_neutral", "london_002_smiling", "portrait_man"])
+def test_the_mesh_lies_where_the_detector_saw_the_face(
+    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture, name: str
+) -> None:
+    picture = as_picture(photo(name))
+    (face,) = yunet.detect(picture)
+    mesh = fit(yunet, mesher, picture)
+    assert mesh.presence > 0.99
+    assert face.points is not None
+    gap = np.linalg.norm(lm.five_points(mesh.points) - face.points, axis=1)
+    assert (gap < 0.12 * lm.inter_ocular_px(mesh.points)).all()
+    for lids, iris in ((lm.RIGHT_EYE, lm.RIGHT_IRIS_CENTRE), (lm.LEFT_EYE, lm.LEFT_IRIS_CENTRE)):
+        hull = cv2.convexHull(mesh.points[list(lids), :2])
+        assert cv2.pointPolygonTest(hull, mesh.points[iris, :2].tolist(), False) > 0  # noqa: FBT003
+
+
+def test_a_second_fit_from_the_first_hardly_moves(
+    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture
+) -> None:
+    picture = as_picture(photo("london_001_neutral"))
+    first = fit(yunet, mesher, picture)
+    second = mesher.fit(picture, lm.roi_from_mesh(first.points))
+    gap = np.linalg.norm(second.points[:, :2] - first.points[:, :2], axis=1)
+    assert np.median(gap) < 0.015 * lm.inter_ocular_px(first.points)
+
+
+@pytest.mark.parametrize("degrees", [20, -35])
+def test_a_turned_photo_gives_the_same_mesh_turned(
+    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture, degrees: float
+) -> None:
+    image = photo("london_002_neutral")
+    upright = fit(yunet, mesher, as_picture(image))
+    turn = cv2.getRotationMatrix2D((255.5, 255.5), -degrees, 1)
+    turned_image = cv2.warpAffine(image, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
+    turned = fit(yunet, mesher, as_picture(np.asarray(turned_image, np.uint8)))
+    expected = upright.points[:, :2] @ turn[:, :2].T + turn[:, 2]
+    gap = np.linalg.norm(turned.points[:, :2] - expected, axis=1)
+    assert np.median(gap) < 0.03 * lm.inter_ocular_px(upright.points)
+    rolls = [lm.head_pose(mesh.points)[2] for mesh in (upright, turned)]
+    assert rolls[1] - rolls[0] == pytest.approx(degrees, abs=3)
+
+
+@pytest.mark.parametrize("scale", [0.2, 4.0])
+def test_the_mesh_scales_with_the_photo(
+    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture, scale: float
+) -> None:
+    image = photo("london_001_neutral")
+    mesh = fit(yunet, mesher, as_picture(image))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    scaled_image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=how)
+    scaled = fit(yunet, mesher, as_picture(np.asarray(scaled_image, np.uint8)))
+    gap = np.linalg.norm((scaled.points[:, :2] + 0.5) / scale - 0.5 - mesh.points[:, :2], axis=1)
+    assert np.median(gap) < 0.03 * lm.inter_ocular_px(mesh.points)
+
+
+def test_a_smile_raises_the_smile_coefficients(
+    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture
+) -> None:
+    neutral, smiling = (
+        fit(yunet, mesher, as_picture(photo(name))).blendshapes
+        for name in ("london_002_neutral", "london_002_smiling")
+    )
+    assert neutral is not None
+    assert smiling is not None
+    for values in (neutral, smiling):
+        assert values.shape == (52,)
+        assert ((values >= 0) & (values <= 1)).all()
+    assert smiling[SMILE_LEFT] > neutral[SMILE_LEFT] + 0.3
+    assert smiling[SMILE_RIGHT] > neutral[SMILE_RIGHT] + 0.3
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (900, 900), (-900, 200)])
+def test_a_region_without_a_face_is_not_believed(
+    mesher: MeshFitter, photo: Photo, as_picture: AsPicture, corner: tuple[int, int]
+) -> None:
+    x, y = corner
+    roi = np.array([[x, y], [x + 100, y], [x, y + 100]], np.float32)
+    mesh = mesher.fit(as_picture(photo("london_001_neutral")), roi)
+    assert mesh.presence < 0.1
+    assert mesh.blendshapes is None
+
+
+def test_a_face_cut_by_the_edge_is_still_fitted_where_it_is_seen(
+    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture
+) -> None:
+    image = photo("london_002_neutral")
+    whole = fit(yunet, mesher, as_picture(image))
+    left = 215
+    cut = mesher.fit(as_picture(image[:, left:]), lm.roi_from_mesh(whole.points) - (left, 0))
+    assert cut.presence > 0.5
+    seen = whole.points[:, 0] > left + 20
+    gap = np.linalg.norm(cut.points[seen, :2] + (left, 0) - whole.points[seen, :2], axis=1)
+    assert np.median(gap) < 0.06 * lm.inter_ocular_px(whole.points)

@@ -1,0 +1,73 @@
+"""Who is who, on photographs of two people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.core import landmarks as lm
+from streamanon.detectors import mobilefacenet as module
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamanon.detectors.mesh import MeshFitter
+    from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
+    from streamanon.detectors.yunet import YuNetDetector
+    from streamanon.types import F32, U8, Picture
+
+    Photo = Callable[[str], U8]
+    AsPicture = Callable[[U8], Picture]
+
+
+def five(yunet: YuNetDetector, picture: Picture) -> F32:
+    (face,) = yunet.detect(picture)
+    assert face.points is not None
+    return face.points
+
+
+def test_two_photos_of_one_person_are_closer_than_two_people(
+    yunet: YuNetDetector, embedder: MobileFaceNetEmbedder, photo: Photo, as_picture: AsPicture
+) -> None:
+    names = [f"london_{who}_{look}" for who in ("001", "002") for look in ("neutral", "smiling")]
+    pictures = [as_picture(photo(name)) for name in names]
+    vectors = np.stack([embedder.embed(p, five(yunet, p)) for p in pictures])
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    likeness = vectors @ vectors.T
+    assert min(likeness[0, 1], likeness[2, 3]) > module.SAME_PERSON
+    assert likeness[:2, 2:].max() < module.SAME_PERSON - 0.1
+
+
+def test_points_of_the_detector_and_of_the_mesh_describe_the_same_person(
+    yunet: YuNetDetector,
+    mesher: MeshFitter,
+    embedder: MobileFaceNetEmbedder,
+    photo: Photo,
+    as_picture: AsPicture,
+) -> None:
+    picture = as_picture(photo("portrait_man"))
+    points = five(yunet, picture)
+    mesh = mesher.fit(picture, lm.roi_from_points(points))
+    both = [embedder.embed(picture, p) for p in (points, lm.five_points(mesh.points))]
+    assert float(both[0] @ both[1]) > 0.8
+
+
+def test_alignment_undoes_turn_and_scale(photo: Photo, as_picture: AsPicture) -> None:
+    image = photo("london_001_neutral")
+    points = np.array([[210, 230], [290, 232], [252, 275], [215, 315], [285, 316]], np.float32)
+    turn = cv2.getRotationMatrix2D((250, 260), 40, 0.8)
+    turned = np.asarray(cv2.warpAffine(image, turn, (512, 512)), np.uint8)
+    moved = (points @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
+    straight = module.align(as_picture(image), points).astype(np.float32)
+    again = module.align(as_picture(turned), moved).astype(np.float32)
+    assert straight.shape == (112, 112, 3)
+    assert float(straight.std()) > 20
+    assert float(np.abs(straight - again).mean()) < 6
+
+
+def test_aligned_points_lie_on_the_template() -> None:
+    square = module._square_behind((module._TEMPLATE * 3 + (40, -7)).astype(np.float32))
+    assert np.allclose(square, [[40, -7], [376, -7], [40, 329]], atol=1e-2)
