@@ -280,9 +280,7 @@ class _Drawing:
             for part, border in ((lookup, cv2.BORDER_REPLICATE), (alpha, cv2.BORDER_CONSTANT))
         )
         tooth = look_up(teeth, lookup)
-        brightness = float(image[y0:y1, x0:x1].mean()) / shading.LIT_SKIN
-        tooth = np.asarray(
-            cv2.convertScaleAbs(tooth, alpha=min(max(brightness, 0.3), 1.1)), np.uint8
-        )
+        cast = image[y0:y1, x0:x1].mean(axis=(0, 1)) / shading.LIT_SKIN_BGR
+        tooth = np.asarray(tooth * np.clip(cast, 0.2, 1.1), np.uint8)
         target = image[y0:y1, x0:x1]
         target[...] = cv2.blendLinear(tooth, np.ascontiguousarray(target), alpha, 1 - alpha)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 128, 96
 """Size of a mouth texture in px; HEIGHT / WIDTH is its depth in mouth widths."""
 
-CAVITY_BGR = (24.0, 20.0, 42.0)
+CAVITY_BGR = (26.0, 24.0, 52.0)
 """Colour of the dark behind the teeth, in full light."""
 
 OPEN_FROM, OPEN_FULLY = 0.04, 0.10

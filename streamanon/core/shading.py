@@ -16,8 +16,11 @@ GAIN_LIMITS = (0.55, 1.35)
 MAX_BLUR_PX = 3.0
 MAX_GRAIN = 5.0
 
-LIT_SKIN = 150.0
-"""Mean level of skin in the light the portraits were taken in."""
+LIT_SKIN_BGR = (110.0, 132.0, 178.0)
+"""Mean colour of skin in the light the portraits were taken in."""
+
+SHARPER = 1.2
+"""How much more fine detail than the frame's face is let through: skin hides it, eyes need it."""
 
 LIGHT_SIZE = 48
 """Side in px of the small face space on which light is compared."""
@@ -79,7 +82,7 @@ def refocus(blur_px: float, wanted: float, got: float) -> tuple[float, float]:
         The blur to use next in px, and the standard deviation of the grain (0..255) that makes up
         what the portrait lacks when it is softer than the frame without any blur.
     """
-    ratio = got / max(wanted, 0.3)
+    ratio = got / max(SHARPER * wanted, 0.3)
     step = float(np.clip(np.log2(max(ratio, 0.1)), -0.5, 0.5))
     following = float(np.clip(blur_px + 0.6 * step, 0.0, MAX_BLUR_PX))
     lacking = max(wanted * wanted - got * got, 0.0) if following < 0.34 else 0.0
