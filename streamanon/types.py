@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from fractions import Fraction
+    from pathlib import Path
 
 U8: TypeAlias = NDArray[np.uint8]
 F32: TypeAlias = NDArray[np.float32]
@@ -79,6 +80,31 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerTags:
+    """What a video file says beside its pixels and a sink says again. Colour tags are H.273 codes.
+
+    Attributes:
+        path: the file itself, whose sound is copied.
+        pixel_format: FFmpeg's name of the layout of the planes, "yuv420p10le" for example.
+        display_matrix: 9 fixed-point numbers that turn stored pictures upright, as FFmpeg has them.
+        sample_aspect: width over height of a stored pixel, or None when the file does not say.
+        primaries: colour primaries.
+        transfer: transfer characteristics.
+        matrix: luma coefficients.
+        colour_range: 0 unknown, 1 studio, 2 full, as FFmpeg counts.
+    """
+
+    path: Path
+    pixel_format: str
+    display_matrix: tuple[int, ...] | None = None
+    sample_aspect: Fraction | None = None
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+    colour_range: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class MediaInfo:
     """What a source knows of its stream before the first frame.
 
@@ -91,7 +117,7 @@ class MediaInfo:
         rate: average frames a second (30 where the stream does not say).
         frame_count: frames expected, or None when unknown.
         live: True when frames arrive on their own clock and waiting loses them.
-        container: what a sink of the same kind needs to keep (tags, rotation, aspect); opaque here.
+        container: what a video file says beside its pixels; None for other streams.
     """
 
     name: str
@@ -102,7 +128,7 @@ class MediaInfo:
     rate: Fraction
     frame_count: int | None = None
     live: bool = False
-    container: Any = None
+    container: ContainerTags | None = None
 
 
 @dataclass(frozen=True, slots=True)
