@@ -12,9 +12,12 @@ from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors import yunet as module
 from streamanon.detectors.yunet import YuNetDetector
+from streamanon.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
 
     from streamanon.types import F32, U8, Picture
 
@@ -84,6 +87,28 @@ def test_a_large_face_in_a_4k_frame_is_found_once(
     face = cv2.resize(photo("london_002_neutral"), (2160, 2160))
     frame = cv2.copyMakeBorder(face, 0, 0, 840, 840, cv2.BORDER_REPLICATE)
     assert len(yunet.detect(as_picture(np.asarray(frame, np.uint8)))) == 1
+
+
+def test_a_face_far_larger_than_the_frame_is_found_once(
+    yunet: YuNetDetector, photo: Photo, as_picture: AsPicture
+) -> None:
+    face = photo("london_002_neutral")[180:345, 110:410]
+    frame = cv2.resize(face, (1280, 704), interpolation=cv2.INTER_CUBIC)
+    (found,) = yunet.detect(as_picture(np.asarray(frame, np.uint8)))
+    assert found.score > 0.8
+    assert found.box[3] - found.box[1] > 700
+
+
+def test_numbers_that_are_not_finite_do_not_pass_for_no_face(as_picture: AsPicture) -> None:
+    class Broken(OnnxRuntimeBackend):
+        def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+            return {
+                name: np.full_like(value, np.nan) for name, value in super().run(inputs).items()
+            }
+
+    detector = YuNetDetector(Broken(weights.path("yunet.onnx")), min_face_px=32)
+    with pytest.raises(ModelError, match="not finite"):
+        detector.detect(as_picture(np.zeros((90, 160, 3), np.uint8)))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (33, 7), (7680, 4320)])
