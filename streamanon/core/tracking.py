@@ -46,6 +46,15 @@ SIZE_RATIO = 2.2
 EDGE = 0.4
 """A cover of an unseen face this near the frame edge, in box sides, reaches to the edge."""
 
+CUT_OFF = 0.15
+"""A face this near the frame edge, in box sides, may go on beyond it: its box is a guess."""
+
+CUT_OFF_GROWTH = 0.35
+"""What the cover of such a face gets on top, in longer box sides."""
+
+TOP_SPEED = 6.0
+"""Fastest a face is predicted to move, in box sides a second; more is a detector's jump."""
+
 _VELOCITY_WEIGHT = 0.5
 _DAMPING_S = 0.4
 
@@ -93,7 +102,8 @@ class Tracker:
             time_s: of the frame, later than of the one before.
 
         Returns:
-            Everybody in the frame; those not seen in it have ``unseen_s`` above 0.
+            Everybody in the frame; those not seen in it have ``unseen_s`` above 0, the box where
+            they are expected and the best score they ever had.
         """
         matches = self._match(faces, time_s)
         tracks = [self.observe(key, faces[index], time_s) for index, key in matches.items()]
@@ -117,26 +127,31 @@ class Tracker:
         dt_s = time_s - before.seen_s
         moved = (centre(face.box) - centre(before.face.box)) / np.float32(max(dt_s, 1e-3))
         velocity = before.velocity + np.float32(_VELOCITY_WEIGHT) * (moved - before.velocity)
+        excess = float(np.hypot(*velocity)) / max(TOP_SPEED * side(face.box), 1e-3)
         self._states[track_id] = replace(
             before,
             face=face,
             best_score=max(before.best_score, face.score),
             seen_s=time_s,
-            velocity=np.asarray(velocity, np.float32),
+            velocity=np.asarray(velocity / max(1.0, excess), np.float32),
         )
-        return Track(track_id, face, with_margin(union(face.box, expected)))
+        return Track(track_id, face, self._seen_cover(union(face.box, expected)))
 
     def _start(self, face: Face, time_s: float) -> Track:
         state = _State(next(self._ids), face, face.score, time_s, time_s, np.zeros(2, np.float32))
         self._states[state.id] = state
-        return Track(state.id, face, with_margin(face.box))
+        return Track(state.id, face, self._seen_cover(face.box))
+
+    def _seen_cover(self, box: F32) -> F32:
+        return seen_cover(box, self._width, self._height)
 
     def _coast(self, state: _State, time_s: float) -> Track:
         expected, unseen_s = state.predict(time_s), time_s - state.seen_s
         speed = float(np.hypot(*state.velocity))
         cover = unseen_cover(union(state.face.box, expected), unseen_s, speed)
+        cover = union(self._seen_cover(state.face.box), cover)
         cover = reach_edge(cover, self._width, self._height)
-        return Track(state.id, Face(expected, 0.0), cover, unseen_s)
+        return Track(state.id, Face(expected, state.best_score), cover, unseen_s)
 
     def _has_ended(self, state: _State, time_s: float) -> bool:
         x, y = centre(state.predict(time_s))
@@ -179,9 +194,19 @@ def with_margin(box: F32) -> F32:
     return np.asarray(box + MARGIN * np.array([width, height, width, height]), np.float32)
 
 
+def seen_cover(box: F32, width: int, height: int) -> F32:
+    """Return the cover of a face seen in this frame; a generous one where the edge cuts it off."""
+    near = CUT_OFF * side(box)
+    if box[0] > near and box[1] > near and box[2] < width - near and box[3] < height - near:
+        return with_margin(box)
+    grown = CUT_OFF_GROWTH * float((box[2:] - box[:2]).max())
+    cover = with_margin(box) + np.array([-grown, -grown, grown, grown], np.float32)
+    return reach_edge(cover, width, height)
+
+
 def unseen_cover(box: F32, unseen_s: float, speed_px_s: float = 0.0) -> F32:
     """Return the cover of a face box not confirmed for a while."""
-    grown = (GROWTH_PER_S * side(box) + 0.5 * speed_px_s) * min(unseen_s, SHORT_COAST_S)
+    grown = (GROWTH_PER_S * side(box) + 0.25 * speed_px_s) * min(unseen_s, SHORT_COAST_S)
     return np.asarray(with_margin(box) + np.array([-grown, -grown, grown, grown]), np.float32)
 
 
