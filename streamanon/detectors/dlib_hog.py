@@ -1,0 +1,78 @@
+"""dlib's HOG face detector with its own 68 points; needs the extra ``dlib``.
+
+The 68-point predictor was trained on 300-W, which excludes commercial use.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.core.landmarks import five_points_of_68
+from streamanon.core.picture import thumbnail
+from streamanon.errors import UsageError
+from streamanon.types import Face
+
+if TYPE_CHECKING:
+    from streamanon.types import Picture
+
+_WINDOW_PX = 80
+"""The smallest face the detector sees at scale 1."""
+
+_LARGEST_SCALE = 3.0
+_MODELS = "face_recognition_models"
+_NEEDED = "the dlib detector needs packages that are missing: pip install 'streamanon[dlib]'"
+
+
+class DlibHogDetector:
+    """Finds frontal faces; implements :class:`streamanon.protocols.Detector`."""
+
+    def __init__(self, *, min_face_px: float) -> None:
+        """Load dlib's networks.
+
+        Args:
+            min_face_px: smallest face to find, in frame px.
+
+        Raises:
+            UsageError: the extra ``dlib`` is not installed.
+        """
+        try:
+            import dlib
+        except ImportError as error:
+            raise UsageError(_NEEDED) from error
+        # Only the package's files are wanted: importing it needs the deprecated pkg_resources.
+        package = find_spec(_MODELS)
+        if package is None or package.origin is None:
+            raise UsageError(_NEEDED)
+        model = Path(package.origin).parent / "models" / "shape_predictor_68_face_landmarks.dat"
+        self._dlib = dlib
+        self._scale = min(_LARGEST_SCALE, _WINDOW_PX / min_face_px)
+        self._detector = dlib.get_frontal_face_detector()
+        self._predictor = dlib.shape_predictor(str(model))
+
+    def detect(self, picture: Picture) -> list[Face]:
+        """Return every face of an upright picture, best score first."""
+        size = [max(1, round(length * self._scale)) for length in (picture.width, picture.height)]
+        image = thumbnail(picture, (size[0], size[1]))
+        grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+        boxes, margins, _ = self._detector.run(grey, 0, 0.0)
+        found = []
+        for box, margin in zip(boxes, margins, strict=True):
+            shape = self._predictor(grey, box)
+            points = np.array([(part.x, part.y) for part in shape.parts()], np.float32)
+            points = ((points + 0.5) / self._scale - 0.5).astype(np.float32)
+            edges = np.array([box.left(), box.top(), box.right() + 1, box.bottom() + 1])
+            score = float(1 / (1 + np.exp(-2 * margin)))
+            found.append(
+                Face(
+                    (edges / self._scale).astype(np.float32),
+                    score,
+                    five_points_of_68(points),
+                    landmarks68=points,
+                )
+            )
+        return sorted(found, key=lambda face: -face.score)

@@ -1,0 +1,82 @@
+"""MediaPipe's own FaceLandmarker, from the model that ships here; needs the extra ``mediapipe``.
+
+Its detector is made for faces near the camera: it misses small ones that YuNet finds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.core.landmarks import face_box_from_mesh, five_points
+from streamanon.core.picture import whole_bgr
+from streamanon.errors import UsageError
+from streamanon.types import Face, Mesh
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streamanon.types import Picture
+
+MOST_FACES = 16
+"""Faces looked for in one picture."""
+
+
+class MediapipeDetector:
+    """Finds faces with their mesh; implements :class:`streamanon.protocols.Detector`."""
+
+    def __init__(self, model: Path, *, confidence: float = 0.3) -> None:
+        """Load ``face_landmarker.task``.
+
+        Args:
+            model: path of the task file.
+            confidence: least confidence of detection and of the mesh, 0..1. MediaPipe tells only
+                that a face reached it, so it is also the score of every face.
+
+        Raises:
+            UsageError: the extra ``mediapipe`` is not installed.
+        """
+        try:
+            import mediapipe
+            from mediapipe.tasks.python import vision
+            from mediapipe.tasks.python.core.base_options import BaseOptions
+        except ImportError as error:
+            raise UsageError(
+                "the mediapipe detector needs packages that are missing: "
+                "pip install 'streamanon[mediapipe]'"
+            ) from error
+        self._mediapipe = mediapipe
+        self._confidence = confidence
+        self._landmarker = vision.FaceLandmarker.create_from_options(
+            vision.FaceLandmarkerOptions(
+                base_options=BaseOptions(model_asset_path=str(model)),
+                num_faces=MOST_FACES,
+                min_face_detection_confidence=confidence,
+                min_face_presence_confidence=confidence,
+                output_face_blendshapes=True,
+            )
+        )
+
+    def detect(self, picture: Picture) -> list[Face]:
+        """Return every face of an upright picture."""
+        rgb = cv2.cvtColor(whole_bgr(picture), cv2.COLOR_BGR2RGB)
+        image = self._mediapipe.Image(
+            image_format=self._mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb)
+        )
+        answer = self._landmarker.detect(image)
+        to_px = (picture.width, picture.height, picture.width)
+        found = []
+        for marks, shapes in zip(answer.face_landmarks, answer.face_blendshapes, strict=True):
+            points = np.array([(mark.x, mark.y, mark.z) for mark in marks], np.float32) * to_px
+            points = points.astype(np.float32)
+            blendshapes = np.array([shape.score for shape in shapes], np.float32)
+            mesh = Mesh(points, presence=self._confidence, blendshapes=blendshapes)
+            box = face_box_from_mesh(points)
+            found.append(Face(box, self._confidence, five_points(points), mesh))
+        return found
+
+    def close(self) -> None:
+        """Release MediaPipe's threads."""
+        self._landmarker.close()
