@@ -58,7 +58,7 @@ class Ledger:
         self.tracks: dict[int, TrackSpan] = {}
         self.steps: list[Step] = []
         self.frames = 0
-        self.examined = 0
+        self.trusted = 0
         self.with_faces = 0
         self.damaged = 0
         self.whole_frames = 0
@@ -73,7 +73,7 @@ class Ledger:
         self.frames += 1
         self.whole_frames += whole
         self.damaged += scene.frame.damaged
-        self.examined += not scene.distrust
+        self.trusted += not scene.distrust
         self.with_faces += bool(scene.subjects)
         self.uncovered += (bool(scene.distrust) or scene.frame.damaged) and not whole
         for subject in scene.subjects:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from array import array
 
     from streamanon.pipeline.ledger import Ledger
+    from streamanon.pipeline.observer import Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +38,35 @@ def timing(times_s: array[float]) -> Timing:
     return Timing(round(float(p50), 3), round(float(p95), 3), round(float(values.sum()), 3))
 
 
+def uncovered(ledger: Ledger, seen: Seen) -> int:
+    """Count what was not hidden: faces and untrusted frames, and frames trusted unseen."""
+    return ledger.uncovered + max(0, ledger.trusted - seen.examined)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of one run.
 
     Attributes:
-        ledger: every track, every step down, every count.
+        ledger: every track, every step down, what was done.
+        seen: what the observer did.
         frames_read: frames that came out of the source.
         frames_dropped: of these, thrown away to keep up with a live source.
         elapsed_s: from start to the closed output.
         stages: timing by stage name.
-        input_sha256: of the input file, or "" when it was not asked for.
-        output_sha256: of the output file, or "" when it was not asked for.
     """
 
     ledger: Ledger
+    seen: Seen
     frames_read: int
     frames_dropped: int
     elapsed_s: float
     stages: dict[str, Timing]
-    input_sha256: str = ""
-    output_sha256: str = ""
 
     @property
     def uncovered(self) -> int:
         """Faces and untrusted frames that were not hidden; anything but 0 is a failure."""
-        return self.ledger.uncovered
+        return uncovered(self.ledger, self.seen)
 
     @property
     def frames_per_s(self) -> float:
@@ -74,13 +78,11 @@ class Report:
         ledger = self.ledger
         tracks = sorted(ledger.tracks.values(), key=lambda track: track.id)
         return {
-            "input_sha256": self.input_sha256,
-            "output_sha256": self.output_sha256,
             "uncovered": self.uncovered,
             "frames": {
                 "read": self.frames_read,
                 "dropped": self.frames_dropped,
-                "examined": ledger.examined,
+                "examined": self.seen.examined,
                 "with_faces": ledger.with_faces,
                 "covered_whole": ledger.whole_frames,
                 "damaged": ledger.damaged,
@@ -89,6 +91,13 @@ class Report:
             "faces": {
                 "replaced": sum(track.replaced for track in tracks),
                 "covered": sum(track.covered for track in tracks),
+                "backfilled": self.seen.backfilled,
+                "coasted": self.seen.coasted,
+            },
+            "cuts": self.seen.cuts,
+            "failures": {
+                "detector": self.seen.detector_failures,
+                "mesh": self.seen.mesh_failures,
             },
             "tracks": [asdict(track) for track in tracks],
             "steps_down": [asdict(step) for step in ledger.steps],

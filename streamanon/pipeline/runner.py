@@ -23,7 +23,7 @@ from streamanon.core.compose import compose
 from streamanon.errors import StageError, StallError, StreamanonError
 from streamanon.pipeline.channel import Channel, StoppedError
 from streamanon.pipeline.ledger import Ledger
-from streamanon.pipeline.report import Report, timing
+from streamanon.pipeline.report import Report, timing, uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -219,7 +219,7 @@ class _Line:
                 self._sink.close(complete=False)
             raise
         with stage.busy():
-            self._sink.close(complete=not self.ledger.uncovered)
+            self._sink.close(complete=not uncovered(self.ledger, self._observer.seen))
 
 
 def _first_line(error: BaseException) -> str:
@@ -270,6 +270,7 @@ def run(
         cv2.setNumThreads(threads)
     return Report(
         ledger=line.ledger,
+        seen=observer.seen,
         frames_read=line.frames_read,
         frames_dropped=line.dropped,
         elapsed_s=time.monotonic() - start,

@@ -48,7 +48,7 @@ def test_a_track_knows_its_span_and_identities() -> None:
     track = ledger.tracks[1]
     assert (track.first, track.last, track.replaced, track.covered) == (3, 4, 1, 1)
     assert track.identities == ["ann"]
-    assert (ledger.frames, ledger.with_faces, ledger.examined, ledger.uncovered) == (3, 2, 3, 0)
+    assert (ledger.frames, ledger.with_faces, ledger.trusted, ledger.uncovered) == (3, 2, 3, 0)
 
 
 def test_steps_down_are_run_length_encoded() -> None:
@@ -69,7 +69,7 @@ def test_an_untrusted_or_damaged_frame_that_is_not_covered_whole_is_uncovered() 
     ledger = Ledger()
     ledger.record(_scene(0, distrust="scene cut"), _safe(0))
     ledger.record(_scene(1, damaged=True), _safe(1))
-    assert (ledger.uncovered, ledger.damaged, ledger.examined) == (2, 1, 1)
+    assert (ledger.uncovered, ledger.damaged, ledger.trusted) == (2, 1, 1)
 
 
 def test_a_frame_covered_whole_hides_everybody() -> None:

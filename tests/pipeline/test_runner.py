@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from streamanon.errors import MediaError, StageError, StallError
+from streamanon.pipeline.observer import Seen
 from streamanon.pipeline.runner import Progress, run
 from streamanon.types import (
     ColourSpace,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from streamanon.pipeline.observer import Observer
-
     from streamanon.pipeline.report import Report
 
 BASE = Fraction(1, 25)
@@ -71,8 +71,10 @@ class Delayed:
     """An observer with one subject a frame and a delay line of three frames."""
 
     waiting: list[Scene] = field(default_factory=list)
+    seen: Seen = field(default_factory=Seen)
 
     def push(self, frame: Frame) -> list[Scene]:
+        self.seen.examined += 1
         track = Track(1, Face(BOX, 1.0), BOX)
         self.waiting.append(Scene(frame, (Subject(track),)))
         return [self.waiting.pop(0)] if len(self.waiting) > 3 else []
@@ -186,6 +188,19 @@ def test_a_failing_anonymiser_means_covered_and_counted(error: Exception) -> Non
     assert (step.first, step.last, step.track_id) == (2, 2, 1)
     assert type(error).__name__ in step.reason
     assert sink.complete
+
+
+def test_a_frame_that_nobody_examined_is_not_published() -> None:
+    @dataclass
+    class Idle(Delayed):
+        def push(self, frame: Frame) -> list[Scene]:
+            scenes = super().push(frame)
+            self.seen.examined = 4
+            return scenes
+
+    sink = Shelf()
+    assert _run(Numbers(5), sink, observer=Idle()).uncovered == 1
+    assert sink.complete is False
 
 
 def test_an_observer_that_loses_a_frame_is_found_out() -> None:
