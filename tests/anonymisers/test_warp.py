@@ -1,0 +1,216 @@
+"""The mesh warp on real frames with the real mesh network and recogniser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from streamanon import weights
+from streamanon.anonymisers.warp import WarpAnonymiser
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.core import landmarks as lm
+from streamanon.core.compose import compose
+from streamanon.core.picture import whole_bgr
+from streamanon.detectors.mesh import MeshFitter
+from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
+from streamanon.identities.gallery import load_builtin
+from streamanon.types import (
+    U8,
+    ColourSpace,
+    Face,
+    Frame,
+    Identity,
+    Mesh,
+    Picture,
+    Scene,
+    Subject,
+    Track,
+    Treatment,
+)
+
+CLIP = Path(__file__).parents[2] / "examples" / "demo.mp4"
+CALM, LAUGHING = 0, 270
+
+
+@pytest.fixture(scope="module")
+def fitter() -> MeshFitter:
+    return MeshFitter(
+        OnnxRuntimeBackend(weights.path("face_mesh.onnx")),
+        OnnxRuntimeBackend(weights.path("face_blendshapes.onnx")),
+    )
+
+
+@pytest.fixture(scope="module")
+def frames() -> dict[int, U8]:
+    found = {}
+    with av.open(str(CLIP)) as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            if index in (CALM, LAUGHING):
+                found[index] = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+            if index >= LAUGHING:
+                break
+    return found
+
+
+@pytest.fixture(scope="module")
+def identity() -> Identity:
+    return load_builtin()[0]
+
+
+def as_picture(image: U8) -> Picture:
+    planes = tuple(np.ascontiguousarray(image[:, :, channel]) for channel in range(3))
+    return Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))
+
+
+def fit(fitter: MeshFitter, image: U8) -> Mesh:
+    """Fit the one face near the middle of the clip's frames."""
+    picture = as_picture(image)
+    roi = np.array([(170, 20), (510, 20), (170, 360)], np.float32)
+    for _ in range(3):
+        mesh = fitter.fit(picture, roi)
+        roi = lm.roi_from_mesh(mesh.points)
+    assert mesh.presence > 0.9
+    return mesh
+
+
+def scene(image: U8, mesh: Mesh, identity: Identity, index: int = 0) -> Scene:
+    box = lm.face_box_from_mesh(mesh.points)
+    track = Track(1, Face(box, 0.9, mesh=mesh), box)
+    return Scene(
+        Frame(index, as_picture(image), index, Fraction(1, 25)), (Subject(track, identity),)
+    )
+
+
+def run(image: U8, mesh: Mesh, identity: Identity, frames: int = 1) -> U8:
+    """Anonymise the same picture for some frames and return the last result."""
+    anonymiser = WarpAnonymiser()
+    for index in range(frames):
+        shot = scene(image, mesh, identity, index)
+        safe = compose(shot, anonymiser.replace(shot))
+    assert [done.treatment for done in safe.treated] == [Treatment.REPLACED]
+    return whole_bgr(safe.picture)
+
+
+@pytest.mark.parametrize("index", [CALM, LAUGHING])
+def test_the_face_becomes_another_persons_in_the_same_pose(
+    index: int, frames: dict[int, U8], fitter: MeshFitter, identity: Identity
+) -> None:
+    image = frames[index]
+    mesh = fit(fitter, image)
+    result = run(image, mesh, identity)
+    again = fit(fitter, result)
+    moved = np.linalg.norm(again.points[:468, :2] - mesh.points[:468, :2], axis=1)
+    assert moved.mean() < 0.06 * lm.inter_ocular_px(mesh.points)
+    embedder = MobileFaceNetEmbedder(OnnxRuntimeBackend(weights.path("mobilefacenet.onnx")))
+    before, after = (
+        embedder.embed(as_picture(shown), lm.five_points(fitted.points))
+        for shown, fitted in ((image, mesh), (result, again))
+    )
+    assert float(before @ after) < 0.3
+    assert float(identity.embedding @ after) > float(before @ after)
+    outside = np.ones(image.shape[:2], bool)
+    x0, y0, x1, y1 = lm.face_box_from_mesh(mesh.points).astype(int)
+    outside[y0 - 4 : y1 + 4, x0 - 4 : x1 + 4] = False
+    assert (result[outside] == image[outside]).all()
+
+
+def test_nothing_of_the_open_mouth_or_the_eyes_is_the_sources(
+    frames: dict[int, U8], fitter: MeshFitter, identity: Identity
+) -> None:
+    image = frames[LAUGHING]
+    mesh = fit(fitter, image)
+    painted = image.copy()
+    for outline in (lm.INNER_LIPS, lm.RIGHT_EYE, lm.LEFT_EYE):
+        hull = cv2.convexHull(mesh.points[list(outline), :2].astype(np.int32))
+        cv2.fillConvexPoly(painted, hull, (255, 0, 255))
+    result = run(painted, mesh, identity).astype(int)
+    magenta = (result[:, :, 0] - result[:, :, 1] > 60) & (result[:, :, 2] - result[:, :, 1] > 60)
+    assert not magenta.any()
+    assert np.abs(result - run(image, mesh, identity)).mean() < 1.0
+
+
+def test_an_open_mouth_is_not_skin(
+    frames: dict[int, U8], fitter: MeshFitter, identity: Identity
+) -> None:
+    image = frames[LAUGHING]
+    mesh = fit(fitter, image)
+    result = run(image, mesh, identity)
+    inside = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [mesh.points[list(lm.INNER_LIPS), :2].astype(np.int32)], 1)
+    level = cv2.cvtColor(result, cv2.COLOR_BGR2GRAY)[inside > 0]
+    assert level.min() < 50
+
+
+def test_a_flash_does_not_flash_the_face(
+    frames: dict[int, U8], fitter: MeshFitter, identity: Identity
+) -> None:
+    image = frames[CALM]
+    mesh = fit(fitter, image)
+    flash = cv2.convertScaleAbs(image, alpha=1.6)
+    anonymiser = WarpAnonymiser()
+    levels = []
+    for index, shown in enumerate((image, image, np.asarray(flash, np.uint8))):
+        patch = anonymiser.replace(scene(shown, mesh, identity, index))[0]
+        assert patch is not None
+        levels.append(float(patch.image[patch.alpha > 0.99].mean()))
+    assert levels[1] == pytest.approx(levels[0], abs=1.0)
+    assert levels[2] < 1.15 * levels[1]
+
+
+def turned(mesh: Mesh, degrees: float) -> Mesh:
+    """Turn a head around the vertical axis."""
+    angle = np.radians(degrees)
+    middle = mesh.points.mean(axis=0)
+    turn = np.array(
+        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    )
+    return replace(mesh, points=((mesh.points - middle) @ turn.T + middle).astype(np.float32))
+
+
+def test_a_head_turned_far_is_covered_and_comes_back_later_than_it_left(
+    frames: dict[int, U8], fitter: MeshFitter, identity: Identity
+) -> None:
+    image = frames[CALM]
+    mesh = fit(fitter, image)
+    anonymiser = WarpAnonymiser()
+    yaws, shown = [], []
+    for index, degrees in enumerate((0, 20, 60, 0)):
+        head = turned(mesh, degrees)
+        yaws.append(abs(lm.head_pose(head.points)[0]))
+        shown.append(anonymiser.replace(scene(image, head, identity, index))[0] is not None)
+    assert yaws[1] < 38
+    assert yaws[2] > 44
+    assert shown == [True, True, False, True]
+    for degrees in range(60, 0, -1):
+        head = turned(mesh, degrees)
+        back = anonymiser.replace(scene(image, head, identity, 100 - degrees))[0] is not None
+        if degrees == 60:
+            assert not back
+        if back:
+            assert abs(lm.head_pose(head.points)[0]) <= 38
+            return
+    pytest.fail("the face never came back")
+
+
+def test_what_cannot_be_warped_is_handed_back(
+    frames: dict[int, U8], fitter: MeshFitter, identity: Identity
+) -> None:
+    image = frames[CALM]
+    mesh = fit(fitter, image)
+    whole = scene(image, mesh, identity)
+    subject = whole.subjects[0]
+    tiny = replace(mesh, points=(mesh.points * np.float32(0.1)))
+    broken = replace(mesh, points=np.full_like(mesh.points, np.nan))
+    away = replace(mesh, points=mesh.points + np.array([5000, 0, 0], np.float32))
+    for bad in (None, tiny, broken, away):
+        track = replace(subject.track, face=replace(subject.track.face, mesh=bad))
+        assert WarpAnonymiser().replace(replace(whole, subjects=(Subject(track, identity),))) == [
+            None
+        ]
+    assert WarpAnonymiser().replace(replace(whole, subjects=(Subject(subject.track),))) == [None]
