@@ -1,0 +1,160 @@
+"""Galleries of identities: the built-in one and folders of the user's own portraits.
+
+A prepared gallery holds a webp a portrait and ``gallery.npz`` with all that was measured on them:
+loading it needs no network. The index knows the hash of each portrait it was measured on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
+
+import cv2
+import numpy as np
+
+from streamanon.core import mouth
+from streamanon.errors import UsageError
+from streamanon.identities.portrait import PortraitReader, read_image
+from streamanon.types import Identity, Mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamanon.protocols import Detector, Embedder, Mesher
+
+INDEX = "gallery.npz"
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+TOO_SIMILAR = 0.6
+"""Cosine of two portraits above which they are refused as the same person."""
+
+WEBP_QUALITY = 92
+
+_BUILTIN = Path(__file__).parent / "gallery"
+
+
+def load_builtin() -> tuple[Identity, ...]:
+    """Return the identities that ship with streamanon: nobody real."""
+    return _load_prepared(_BUILTIN)
+
+
+def load_folder(
+    path: Path, mesher: Mesher, detector: Detector, embedder: Embedder
+) -> tuple[Identity, ...]:
+    """Return the identities of a folder of portraits, prepared or not.
+
+    Args:
+        path: folder with one jpg, png or webp a person.
+        mesher: fits meshes; used, like the next two, only where the folder is not prepared.
+        detector: finds faces.
+        embedder: describes who a face is.
+
+    Raises:
+        UsageError: there is no such folder, or a portrait in it will not do.
+    """
+    if not path.is_dir():
+        raise UsageError(f"identities {path} is not a folder: give one that holds portraits")
+    if (path / INDEX).is_file():
+        return _load_prepared(path)
+    portraits = _portraits(path)
+    if not portraits:
+        raise UsageError(f"folder {path} holds no portrait: put jpg, png or webp pictures into it")
+    return read_portraits(portraits, PortraitReader(detector, mesher, embedder))
+
+
+def read_portraits(portraits: Sequence[Path], reader: PortraitReader) -> tuple[Identity, ...]:
+    """Return an identity for each portrait.
+
+    Raises:
+        UsageError: one will not do, two have one name, or two show one person.
+    """
+    paths: dict[str, Path] = {}
+    for path in portraits:
+        other = paths.setdefault(path.stem.lower(), path)
+        if other is not path:
+            raise UsageError(f"portraits {other} and {path} have the same name: rename one")
+    identities = tuple(reader.read(path) for path in paths.values())
+    for a, b in combinations(identities, 2):
+        alike = float(a.embedding @ b.embedding)
+        if alike > TOO_SIMILAR:
+            raise UsageError(
+                f"portraits {paths[a.name]} and {paths[b.name]} look like one person (cosine "
+                f"{alike:.2f}, wanted at most {TOO_SIMILAR}): leave one out"
+            )
+    return identities
+
+
+def lender_of_teeth(identities: Sequence[Identity]) -> Identity | None:
+    """Return the identity that shows most of its teeth, or None where all mouths are closed."""
+    widest = max(identities, key=_opening, default=None)
+    return widest if widest and _opening(widest) >= mouth.OPEN_FULLY else None
+
+
+def _opening(identity: Identity) -> float:
+    return mouth.opening(identity.mesh.points[:, :2])
+
+
+def write_gallery(identities: Sequence[Identity], folder: Path) -> None:
+    """Write a prepared gallery: portraits without metadata, and their index."""
+    folder.mkdir(parents=True, exist_ok=True)
+    hashes = []
+    for identity in identities:
+        options = [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY]
+        data = cv2.imencode(".webp", identity.portrait, options)[1].tobytes()
+        (folder / f"{identity.name}.webp").write_bytes(data)
+        hashes.append(hashlib.sha256(data).hexdigest())
+    np.savez_compressed(
+        folder / INDEX,
+        names=np.array([identity.name for identity in identities]),
+        sha256=np.array(hashes),
+        points=np.stack([identity.mesh.points for identity in identities]),
+        presence=np.array([identity.mesh.presence for identity in identities], np.float32),
+        skin_lab=np.stack([identity.skin_lab for identity in identities]),
+        embedding=np.stack([identity.embedding for identity in identities]),
+    )
+
+
+def _portraits(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+
+
+def _load_prepared(folder: Path) -> tuple[Identity, ...]:
+    """Return the identities of a folder that has an index.
+
+    Raises:
+        UsageError: index and portraits do not belong together.
+    """
+    remedy = f"delete {INDEX}, or prepare the portraits again"
+    try:
+        with np.load(folder / INDEX) as index:
+            measured = {name: index[name] for name in index.files}
+        identities = tuple(
+            _identity(folder, measured, row) for row in range(len(measured["names"]))
+        )
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
+        raise UsageError(
+            f"gallery index {folder / INDEX} is damaged ({error}): {remedy}"
+        ) from error
+    unknown = {path.stem for path in _portraits(folder)} - {i.name for i in identities}
+    if unknown:
+        raise UsageError(
+            f"folder {folder} holds {', '.join(sorted(unknown))}, which its index does not know: "
+            f"{remedy}"
+        )
+    return identities
+
+
+def _identity(folder: Path, measured: dict[str, Any], row: int) -> Identity:
+    path = folder / f"{measured['names'][row]}.webp"
+    image = read_image(path)
+    if hashlib.sha256(path.read_bytes()).hexdigest() != measured["sha256"][row]:
+        raise UsageError(
+            f"portrait {path} was changed since the gallery was prepared: delete {INDEX}, or "
+            "prepare the portraits again"
+        )
+    mesh = Mesh(measured["points"][row], float(measured["presence"][row]))
+    return Identity(path.stem, image, mesh, measured["skin_lab"][row], measured["embedding"][row])

@@ -1,0 +1,194 @@
+"""From a photograph to an identity: find the one face, check that it will do, crop to the head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.core import landmarks as lm
+from streamanon.core import mouth
+from streamanon.core.boxes import side
+from streamanon.core.identity import skin_lab
+from streamanon.errors import UsageError
+from streamanon.types import ColourSpace, Identity, Mesh, Picture
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streamanon.protocols import Detector, Embedder, Mesher
+    from streamanon.types import U8, Face
+
+SMALLEST_FACE_PX = 160
+"""Least height of the face, chin to top of the forehead."""
+
+LARGEST_FACE_PX = 320
+"""Height to which a larger face is scaled down."""
+
+HEAD = 1.6
+"""Side of the crop in face heights."""
+
+RIVAL = 0.3
+"""A second face this large beside the largest makes the portrait ambiguous."""
+
+LEAST_PRESENCE = 0.9
+MOST_YAW_DEG = 15.0
+MOST_PITCH_DEG = 25.0
+MOST_ROLL_DEG = 20.0
+
+MOST_BLINK = 0.5
+"""Largest eyeBlink blendshape; the built-in portraits reach 0.34."""
+
+MOST_OPEN = 0.25
+"""Widest gap between the lips in mouth widths; a smile that shows teeth has about 0.15."""
+
+MOST_FOREHEAD_CONTRAST = 45.0
+"""Largest CIELAB distance of a spot of the forehead from the face's usual colour."""
+
+_EYE_BLINKS = (9, 10)
+_FOREHEAD = (9, 151, 10, 108, 337)
+_BARE_SKIN = (*_FOREHEAD, 50, 205, 280, 425)
+
+
+@dataclass(frozen=True)
+class PortraitReader:
+    """Reads portraits with the product's own eyes.
+
+    Attributes:
+        detector: finds the face.
+        mesher: fits its mesh.
+        embedder: describes who it is.
+    """
+
+    detector: Detector
+    mesher: Mesher
+    embedder: Embedder
+
+    def read(self, path: Path) -> Identity:
+        """Return the identity a photograph shows, cropped to the head, named like the file.
+
+        Raises:
+            UsageError: the portrait will not do; the message says why.
+        """
+        image = read_image(path)
+        picture = as_picture(image)
+        mesh = self._fit(picture, self._only_face(picture, path), path)
+        _check(image, mesh, path)
+        return _crop(path.stem.lower(), image, mesh, self.embedder)
+
+    def _only_face(self, picture: Picture, path: Path) -> Face:
+        faces = [face for face in self.detector.detect(picture) if face.points is not None]
+        largest = max((side(face.box) for face in faces), default=0.0)
+        faces = [face for face in faces if side(face.box) >= RIVAL * largest]
+        if len(faces) != 1:
+            raise UsageError(
+                f"portrait {path} shows {len(faces) or 'no'} face{'s' * (len(faces) > 1)}, wanted "
+                "exactly one: crop it to one head seen from the front"
+            )
+        return faces[0]
+
+    def _fit(self, picture: Picture, face: Face, path: Path) -> Mesh:
+        assert face.points is not None
+        mesh = self.mesher.fit(picture, lm.roi_from_points(face.points))
+        mesh = self.mesher.fit(picture, lm.roi_from_mesh(mesh.points), blendshapes=True)
+        if mesh.presence < LEAST_PRESENCE or not np.isfinite(mesh.points).all():
+            raise UsageError(
+                f"portrait {path} shows a face only with probability {mesh.presence:.2f}, wanted "
+                f"{LEAST_PRESENCE}: use a clear photograph from the front"
+            )
+        return mesh
+
+
+def read_image(path: Path) -> U8:
+    """Return (h, w, 3) uint8 BGR, turned upright by its EXIF orientation.
+
+    Raises:
+        UsageError: it is no picture.
+    """
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise UsageError(f"portrait {path} cannot be read: {error.strerror or error}") from error
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image is None:
+        raise UsageError(f"portrait {path} is not a picture: wanted jpg, png or webp")
+    return np.asarray(image, np.uint8)
+
+
+def as_picture(image: U8) -> Picture:
+    """Return (h, w, 3) uint8 BGR as a picture in planes of B, G and R."""
+    blue, green, red = (np.asarray(plane, np.uint8) for plane in cv2.split(image))
+    return Picture((blue, green, red), ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))
+
+
+def face_height_px(mesh: Mesh) -> float:
+    """Return the distance from the chin to the top of the forehead."""
+    return float(np.linalg.norm(mesh.points[lm.CHIN, :2] - mesh.points[lm.FOREHEAD, :2]))
+
+
+def _check(image: U8, mesh: Mesh, path: Path) -> None:
+    """Refuse a face that is small, turned, not neutral or hidden."""
+    assert mesh.blendshapes is not None
+    yaw, pitch, roll = (abs(angle) for angle in lm.head_pose(mesh.points))
+    blink = float(mesh.blendshapes[list(_EYE_BLINKS)].max())
+    height = face_height_px(mesh)
+    most = (
+        ("turns aside by", yaw, MOST_YAW_DEG, "degrees: look into the camera"),
+        ("looks up or down by", pitch, MOST_PITCH_DEG, "degrees: look into the camera"),
+        ("leans by", roll, MOST_ROLL_DEG, "degrees: hold the head upright"),
+        ("closes its eyes by", blink, MOST_BLINK, "(0..1): open both eyes"),
+        ("opens its mouth by", mouth.opening(mesh.points[:, :2]), MOST_OPEN, "widths: close it"),
+        (
+            "changes colour on the forehead by",
+            _forehead_contrast(image, mesh),
+            MOST_FOREHEAD_CONTRAST,
+            "CIELAB units: free the forehead of hair, hats and hard shadows",
+        ),
+    )
+    if height < SMALLEST_FACE_PX:
+        raise UsageError(
+            f"portrait {path} shows a face {height:.0f} px high, wanted at least "
+            f"{SMALLEST_FACE_PX} px: use a larger picture"
+        )
+    for what, got, wanted, advice in most:
+        if got > wanted:
+            raise UsageError(
+                f"portrait {path}: the face {what} {got:.3g}, wanted at most {wanted:g} {advice}"
+            )
+
+
+def _forehead_contrast(image: U8, mesh: Mesh) -> float:
+    """Return the largest CIELAB distance of a spot of the forehead from the bare skin's median."""
+    reach = max(1, round(0.05 * lm.inter_ocular_px(mesh.points)))
+    spots = []
+    for x, y in np.rint(mesh.points[list(_BARE_SKIN), :2]).astype(int).tolist():
+        rows = slice(max(0, y - reach), max(0, y + reach + 1))
+        patch = image[rows, max(0, x - reach) : max(0, x + reach + 1)]
+        if not patch.size:
+            return float("inf")
+        lab = cv2.cvtColor(patch.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)
+        spots.append(np.median(lab.reshape(-1, 3), axis=0))
+    usual = np.median(spots, axis=0)
+    return float(np.linalg.norm(np.array(spots[: len(_FOREHEAD)]) - usual, axis=1).max())
+
+
+def _crop(name: str, image: U8, mesh: Mesh, embedder: Embedder) -> Identity:
+    """Return an identity whose portrait is the square around the head, no larger than needed."""
+    height = face_height_px(mesh)
+    centre = (mesh.points[lm.CHIN, :2] + mesh.points[lm.FOREHEAD, :2]) / 2
+    low = np.maximum(np.floor(centre - HEAD / 2 * height), 0).astype(int)
+    high = np.minimum(np.ceil(centre + HEAD / 2 * height).astype(int), image.shape[1::-1])
+    head = image[low[1] : high[1], low[0] : high[0]]
+    scale = min(1.0, LARGEST_FACE_PX / height)
+    width, rows = np.rint(scale * (high - low)).astype(int).tolist()
+    portrait = np.asarray(cv2.resize(head, (width, rows), interpolation=cv2.INTER_AREA), np.uint8)
+    points = mesh.points.copy()
+    points[:, :2] = (points[:, :2] - low + 0.5) * scale - 0.5
+    points[:, 2] *= scale
+    small = Mesh(points, mesh.presence)
+    picture = as_picture(portrait)
+    skin = skin_lab(picture, small)
+    assert skin is not None
+    return Identity(name, portrait, small, skin, embedder.embed(picture, lm.five_points(points)))

@@ -1,0 +1,44 @@
+"""Preparing a user's own portraits once, so that later runs start without measuring them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streamanon.errors import UsageError
+from streamanon.identities.gallery import read_portraits, write_gallery
+from streamanon.identities.portrait import PortraitReader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from streamanon.protocols import Detector, Embedder, Mesher
+    from streamanon.types import Identity
+
+
+def prepare(
+    portraits: Sequence[Path], out: Path, mesher: Mesher, detector: Detector, embedder: Embedder
+) -> tuple[Identity, ...]:
+    """Check portraits, crop them to the head and write them as a gallery.
+
+    Args:
+        portraits: pictures of one person each; the file's name becomes the identity's.
+        out: folder to write; must be new or empty. Nothing is written unless all portraits do.
+        mesher: fits meshes.
+        detector: finds faces.
+        embedder: describes who a face is.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError: a portrait will not do, or the folder cannot be written.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"output {out} exists and is not an empty folder: choose another name")
+    identities = read_portraits(portraits, PortraitReader(detector, mesher, embedder))
+    try:
+        write_gallery(identities, out)
+    except OSError as error:
+        raise UsageError(f"output {out} cannot be written: {error.strerror or error}") from error
+    return identities
