@@ -1,0 +1,44 @@
+"""The book with real photographs of real people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streamanon.core import landmarks as lm
+from streamanon.core.identity import IdentityBook, skin_lab
+from streamanon.identities.gallery import load_builtin
+from streamanon.identities.portrait import as_picture, read_image
+
+if TYPE_CHECKING:
+    from streamanon.identities.portrait import PortraitReader
+
+PHOTOS = Path(__file__).parent.parent / "fixtures"
+
+
+def show(book: IdentityBook, track_id: int, name: str, reader: PortraitReader) -> None:
+    """Let a track look like a photograph."""
+    picture = as_picture(read_image(PHOTOS / f"{name}.webp"))
+    (face,) = reader.detector.detect(picture)
+    assert face.points is not None
+    mesh = reader.mesher.fit(picture, lm.roi_from_points(face.points))
+    embedding = reader.embedder.embed(picture, lm.five_points(mesh.points))
+    book.evidence(track_id, embedding, 1.0, skin_lab(picture, mesh))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_who_comes_back_smiling_keeps_the_identity_and_another_gets_another(
+    seed: int, reader: PortraitReader
+) -> None:
+    book = IdentityBook(load_builtin(), seed=seed)
+    given = []
+    names = ("001_neutral", "002_neutral", "001_smiling", "002_smiling")
+    for track_id, name in enumerate(names):
+        show(book, track_id, f"london_{name}", reader)
+        given.append(book.identity_of(track_id, [track_id]))
+        book.forget(track_id)
+    assert given[0] is given[2] is not None
+    assert given[1] is given[3] is not None
+    assert given[0] is not given[1]
