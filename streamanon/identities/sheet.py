@@ -1,0 +1,66 @@
+"""A picture of a gallery: every identity with its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.core import landmarks as lm
+from streamanon.identities.portrait import face_height_px
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamanon.types import U8, Identity
+
+CELL_PX = 200
+GAP_PX = 18
+LABEL_PX = 40
+ASPECT = 1.6
+"""Wanted width over height of the sheet."""
+
+PAPER = (250, 250, 250)
+INK = (60, 50, 50)
+
+
+def contact_sheet(identities: Sequence[Identity]) -> U8:
+    """Return (h, w, 3) uint8 BGR: the faces in rows, all at one size, names below."""
+    step_x, step_y = CELL_PX + GAP_PX, CELL_PX + LABEL_PX
+    columns = round(np.sqrt(ASPECT * len(identities) * step_y / step_x))
+    columns = min(len(identities), max(1, columns))
+    rows = -(-len(identities) // columns)
+    size = (rows * step_y + GAP_PX, columns * step_x + GAP_PX, 3)
+    sheet = np.full(size, PAPER, np.uint8)
+    for number, identity in enumerate(identities):
+        row, column = divmod(number, columns)
+        x, y = GAP_PX + column * step_x, GAP_PX + row * step_y
+        sheet[y : y + CELL_PX, x : x + CELL_PX] = _head(identity)
+        _write(sheet, identity.name, (x + CELL_PX // 2, y + CELL_PX + 24))
+    return sheet
+
+
+def _head(identity: Identity) -> U8:
+    """Return (CELL_PX, CELL_PX, 3) uint8 BGR with the face in the middle."""
+    points = identity.mesh.points
+    centre = (points[lm.CHIN, :2] + points[lm.FOREHEAD, :2]) / 2
+    scale = CELL_PX / (1.45 * face_height_px(identity.mesh))
+    place = np.column_stack([np.eye(2) * scale, CELL_PX / 2 - scale * centre])
+    cell = cv2.warpAffine(
+        cv2.GaussianBlur(identity.portrait, (0, 0), max(0.01, 0.4 / scale)),
+        place,
+        (CELL_PX, CELL_PX),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(cell, np.uint8)
+
+
+def _write(sheet: U8, text: str, middle: tuple[int, int]) -> None:
+    """Write text on a sheet, in place, centred on the middle of its baseline."""
+    font, largest = cv2.FONT_HERSHEY_SIMPLEX, 0.6
+    (width, _), _ = cv2.getTextSize(text, font, largest, 1)
+    scale = largest * min(1.0, CELL_PX / width)
+    x = round(middle[0] - width * scale / largest / 2)
+    cv2.putText(sheet, text, (x, middle[1]), font, scale, INK, 1, cv2.LINE_AA)
