@@ -15,6 +15,7 @@ import numpy as np
 
 from streamanon.core import landmarks as lm
 from streamanon.core import mouth, shading
+from streamanon.core.identity import skin_lab
 from streamanon.core.picture import clip_box, read_bgr
 from streamanon.core.warp import (
     MARGIN,
@@ -26,13 +27,16 @@ from streamanon.core.warp import (
     look_up,
     lookup_map,
     paint_triangles,
+    saturated,
 )
 from streamanon.types import Patch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from streamanon.types import F32, U8, Identity, Picture, Scene, Subject
+    from streamanon.types import F32, U8, Frame, Identity, Mesh, Picture, Scene, Subject
 
 YAW_LIMIT_DEG = (38.0, 44.0)
 """Beyond the second number the portrait's far cheek is guesswork: give up until below the first."""
@@ -42,6 +46,9 @@ PITCH_LIMIT_DEG = (38.0, 46.0)
 
 SMALLEST_FACE_PX = 36.0
 """Below this height the mesh is too coarse to carry a face."""
+
+FORGET_S = 1.0
+"""How long the look of a track that is not in view is kept."""
 
 LIGHT_TAU_S = 0.4
 """Time constant with which light follows the frame."""
@@ -53,16 +60,28 @@ FEATHER = (0.015, 0.12)
 """Where the portrait begins and where it is opaque, inside the contour, in eye distances."""
 
 
+DULLEST = 0.25
+"""Least share of its colourfulness a portrait keeps in a colourless scene."""
+
+
 @dataclass
 class _Look:
     """What must not jump from frame to frame: one a track."""
 
     identity: str
+    condition: Condition
+    teeth: U8
     time_s: float
     light: F32 | None = None
     blur_px: float = 0.0
     grain: float = 0.0
     turned: bool = False
+
+
+def teeth_donor(gallery: Sequence[Identity]) -> Identity | None:
+    """Return whose portrait shows teeth best, or None when nobody's does."""
+    widest = max(gallery, key=lambda one: mouth.opening(one.mesh.points[:, :2]), default=None)
+    return widest if widest and _own_teeth(widest) is not None else None
 
 
 class WarpAnonymiser:
@@ -76,50 +95,57 @@ class WarpAnonymiser:
         Args:
             teeth: identity whose portrait lends its teeth to those that show none.
         """
-        self._conditions: dict[str, tuple[Condition, U8]] = {}
         self._looks: dict[int, _Look] = {}
         self._teeth = _own_teeth(teeth) if teeth else None
 
     def replace(self, scene: Scene) -> list[Patch | None]:
         """Return one patch a subject; None for faces too small, turned away or without a mesh."""
-        present = {subject.track.id for subject in scene.subjects}
         time_s = scene.frame.time_s
-        for gone in [
-            key
-            for key, look in self._looks.items()
-            if key not in present and abs(time_s - look.time_s) > 1.0
-        ]:
-            del self._looks[gone]
-        return [self._replace_one(scene, subject) for subject in scene.subjects]
+        patches = [self._replace_one(scene, subject) for subject in scene.subjects]
+        present = {subject.track.id for subject in scene.subjects}
+        self._looks = {
+            track_id: look
+            for track_id, look in self._looks.items()
+            if track_id in present or abs(time_s - look.time_s) < FORGET_S
+        }
+        return patches
 
     def _replace_one(self, scene: Scene, subject: Subject) -> Patch | None:
         mesh, identity = subject.track.face.mesh, subject.identity
         if mesh is None or identity is None or not np.isfinite(mesh.points).all():
             return None
+        height_px = float(np.hypot(*(mesh.points[lm.CHIN, :2] - mesh.points[lm.FOREHEAD, :2])))
+        if height_px < SMALLEST_FACE_PX:
+            return None
         look = self._looks.get(subject.track.id)
         if look is None or look.identity != identity.name:
-            look = self._looks[subject.track.id] = _Look(identity.name, scene.frame.time_s)
-        height_px = float(np.hypot(*(mesh.points[lm.CHIN, :2] - mesh.points[lm.FOREHEAD, :2])))
+            look = self._looks[subject.track.id] = self._first_look(scene.frame, mesh, identity)
         yaw, pitch, _ = lm.head_pose(mesh.points)
         limit = 0 if look.turned else 1
         look.turned = abs(yaw) > YAW_LIMIT_DEG[limit] or abs(pitch) > PITCH_LIMIT_DEG[limit]
-        if look.turned or height_px < SMALLEST_FACE_PX:
+        drawing = _Drawing(scene.frame.picture, FaceSpace.around(mesh.points), look.condition)
+        if look.turned or drawing.empty:
             return None
-        if identity.name not in self._conditions:
-            self._conditions[identity.name] = self._prepare(identity)
-        condition, teeth = self._conditions[identity.name]
-        drawing = _Drawing(scene.frame.picture, FaceSpace.around(mesh.points), condition)
-        if drawing.empty:
-            return None
-        patch = drawing.draw(look, teeth, scene.frame.time_s)
+        patch = drawing.draw(look, scene.frame.time_s)
         look.time_s = scene.frame.time_s
         return patch
 
-    def _prepare(self, identity: Identity) -> tuple[Condition, U8]:
+    def _first_look(self, frame: Frame, mesh: Mesh, identity: Identity) -> _Look:
+        """Prepare an identity's portrait for a person: as colourful as the person's skin."""
+        wanted, given = skin_lab(frame.picture, mesh), identity.skin_lab
+        saturation = 1.0
+        if wanted is not None:
+            ratio = float(np.hypot(wanted[1], wanted[2]) / max(np.hypot(given[1], given[2]), 1.0))
+            saturation = min(max(ratio, DULLEST), 1.0)
+        points = identity.mesh.points[:, :2]
         own = _own_teeth(identity)
-        teeth = own if own is not None else self._teeth
-        condition = Condition(identity.portrait, identity.mesh.points[:, :2])
-        return condition, mouth.dark_texture() if teeth is None else teeth
+        teeth = self._teeth if own is None else own
+        return _Look(
+            identity.name,
+            Condition(identity.portrait, points, saturation),
+            saturated(mouth.dark_texture() if teeth is None else teeth, saturation),
+            frame.time_s,
+        )
 
 
 def _own_teeth(identity: Identity) -> U8 | None:
@@ -148,7 +174,7 @@ class _Drawing:
         self.to_patch[:, 2] -= (x0, y0)
         self.face_px = RASTER / MARGIN * space.scale_px
 
-    def draw(self, look: _Look, teeth: U8, time_s: float) -> Patch:
+    def draw(self, look: _Look, time_s: float) -> Patch:
         """Draw the patch and bring the track's look up to date."""
         ids = paint_triangles(self.space)
         lookup = lookup_map(self.space, self.condition, ids)
@@ -163,7 +189,7 @@ class _Drawing:
         image = self.condition.sample(self._to_patch_size(lookup), self.face_px)
         image = self._focus(image, alpha, look)
         image = self._lit(image, look)
-        self._fill_mouth(image, teeth)
+        self._fill_mouth(image, look.teeth)
         x0, y0, _, _ = self.box
         return Patch(x0, y0, image, alpha)
 

@@ -91,15 +91,17 @@ class Condition:
     Attributes:
         portrait: (h, w, 3) uint8 BGR.
         points: (478, 2) float32 mesh in portrait px.
+        saturation: how much of the portrait's colourfulness to use, 0..1.
     """
 
     portrait: U8
     points: F32
+    saturation: float = 1.0
 
     @cached_property
     def levels(self) -> tuple[U8, ...]:
         """The portrait at scales 1, 1/2, 1/4, ...: sampling a shrunk one avoids aliasing."""
-        images = [self.portrait]
+        images = [saturated(self.portrait, self.saturation)]
         while min(images[-1].shape[:2]) > 64:
             images.append(np.asarray(cv2.pyrDown(images[-1]), np.uint8))
         return tuple(images)
@@ -118,8 +120,14 @@ class Condition:
         """
         level = int(np.clip(np.log2(max(self.size_px / max(face_px, 1.0), 1.0)), 0, 6))
         level = min(level, len(self.levels) - 1)
-        where = lookup if level == 0 else (lookup + 0.5) / np.float32(1 << level) - np.float32(0.5)
-        return look_up(self.levels[level], where)
+        scale = np.float32(1 << level)
+        return look_up(self.levels[level], lookup if level == 0 else (lookup + 0.5) / scale - 0.5)
+
+
+def saturated(image: U8, saturation: float) -> U8:
+    """Scale the colourfulness of a BGR image; 0 makes it grey."""
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    return np.asarray(cv2.addWeighted(image, saturation, grey, 1 - saturation, 0), np.uint8)
 
 
 def look_up(image: U8, lookup: F32) -> U8:
