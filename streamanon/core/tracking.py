@@ -47,7 +47,10 @@ EDGE = 0.4
 """A cover of an unseen face this near the frame edge, in box sides, reaches to the edge."""
 
 CUT_OFF = 0.15
-"""A face this near the frame edge, in box sides, may go on beyond it: its box is a guess."""
+"""A face this near the frame edge, in box sides, may go on beyond it."""
+
+WHOLE_ASPECT = (0.62, 0.95)
+"""Width over height of the boxes of whole faces; the box of one that is cut off is a guess."""
 
 CUT_OFF_GROWTH = 0.35
 """What the cover of such a face gets on top, in longer box sides."""
@@ -195,9 +198,11 @@ def with_margin(box: F32) -> F32:
 
 
 def seen_cover(box: F32, width: int, height: int) -> F32:
-    """Return the cover of a face seen in this frame; a generous one where the edge cuts it off."""
+    """Return the cover of a face seen in its frame; a generous one where the edge cuts it off."""
     near = CUT_OFF * side(box)
-    if box[0] > near and box[1] > near and box[2] < width - near and box[3] < height - near:
+    inside = box[0] > near and box[1] > near and box[2] < width - near and box[3] < height - near
+    aspect = float((box[2] - box[0]) / (box[3] - box[1]))
+    if inside or WHOLE_ASPECT[0] < aspect < WHOLE_ASPECT[1]:
         return with_margin(box)
     grown = CUT_OFF_GROWTH * float((box[2:] - box[:2]).max())
     cover = with_margin(box) + np.array([-grown, -grown, grown, grown], np.float32)
