@@ -43,7 +43,10 @@ class MeshFitter:
         self._blendshapes = blendshapes
 
     def fit(self, picture: Picture, roi: F32, *, blendshapes: bool = False) -> Mesh:
-        """Fit the face inside a region; see :meth:`streamanon.protocols.Mesher.fit`."""
+        """Fit the face inside a region; see :meth:`streamanon.protocols.Mesher.fit`.
+
+        A mesh that is not finite has presence 0.
+        """
         blob = cv2.dnn.blobFromImage(cut(picture, roi, INPUT_PX), 1 / 255, swapRB=True)
         answer = self._mesh.run({"input": blob})
         points = np.asarray(answer["points"], np.float32).reshape(MESH_POINTS, 3)
@@ -51,10 +54,11 @@ class MeshFitter:
         axes = np.stack([right - corner, below - corner]) / INPUT_PX
         depth = points[:, 2:] * np.linalg.norm(axes[0])
         placed = np.hstack([points[:, :2] @ axes + corner, depth]).astype(np.float32)
-        logit = float(np.asarray(answer["presence"]).reshape(()))
+        logit = float(np.asarray(answer["presence"], np.float64).item())
+        believable = np.isfinite(placed).all() and np.isfinite(logit)
         return Mesh(
             placed,
-            presence=float(1 / (1 + np.exp(-np.clip(logit, -50, 50)))),
+            presence=float(1 / (1 + np.exp(-np.clip(logit, -50, 50)))) if believable else 0.0,
             blendshapes=self._expression(placed) if blendshapes else None,
         )
 

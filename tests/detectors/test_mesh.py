@@ -8,12 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
+from streamanon import weights
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.core import landmarks as lm
+from streamanon.detectors.mesh import MeshFitter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from streamanon.detectors.mesh import MeshFitter
+    from numpy.typing import NDArray
+
     from streamanon.detectors.yunet import YuNetDetector
     from streamanon.types import U8, Mesh, Picture
 
@@ -53,6 +57,32 @@ def test_a_second_fit_from_the_first_hardly_moves(
     second = mesher.fit(picture, lm.roi_from_mesh(first.points))
     gap = np.linalg.norm(second.points[:, :2] - first.points[:, :2], axis=1)
     assert np.median(gap) < 0.015 * lm.inter_ocular_px(first.points)
+
+
+@pytest.mark.parametrize("name", ["london_001_neutral", "london_002_smiling", "portrait_man"])
+def test_the_region_of_the_detector_is_that_of_the_mesh(
+    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture, name: str
+) -> None:
+    picture = as_picture(photo(name))
+    (face,) = yunet.detect(picture)
+    assert face.points is not None
+    first = lm.roi_from_points(face.points)
+    second = lm.roi_from_mesh(mesher.fit(picture, first).points)
+    side = float(np.linalg.norm(second[1] - second[0]))
+    assert np.linalg.norm(first[1] - first[0]) == pytest.approx(side, rel=0.08)
+    assert np.abs(first - second).max() < 0.08 * side
+
+
+def test_a_mesh_that_is_not_finite_is_not_believed(photo: Photo, as_picture: AsPicture) -> None:
+    class Broken(OnnxRuntimeBackend):
+        def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+            answer = super().run(inputs)
+            return {**answer, "points": np.full_like(answer["points"], np.nan)}
+
+    shapes = OnnxRuntimeBackend(weights.path("face_blendshapes.onnx"))
+    broken = MeshFitter(Broken(weights.path("face_mesh.onnx")), shapes)
+    roi = np.array([[120, 120], [390, 120], [120, 390]], np.float32)
+    assert broken.fit(as_picture(photo("london_001_neutral")), roi).presence == 0
 
 
 @pytest.mark.parametrize("degrees", [20, -35])
