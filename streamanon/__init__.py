@@ -1,3 +1,29 @@
-"""Real-time face anonymisation for video."""
+"""Real-time face anonymisation for video.
+
+>>> import streamanon
+>>> streamanon.anonymise("in.mp4", "out.mp4", streamanon.Config(method="mosaic"))  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streamanon.app import anonymise
+    from streamanon.config import Config
 
 __version__ = "0.1.0"
+__all__ = ["Config", "anonymise"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the public names when they are first used, so that importing the package is light."""
+    if name == "anonymise":
+        from streamanon.app import anonymise
+
+        return anonymise
+    if name == "Config":
+        from streamanon.config import Config
+
+        return Config
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""What every test is checked for."""
+"""What every test is checked for, and the clips they share."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import av
+import cv2
+import numpy as np
 import pytest
+
+from streamanon.identities.gallery import load_builtin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -21,3 +27,41 @@ def _no_thread_is_left() -> Iterator[None]:
     while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not left, f"threads left behind: {sorted(thread.name for thread in left)}"
+
+
+@pytest.fixture(scope="session")
+def face_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip of 16 frames with sound, in which a face of the gallery moves slowly."""
+    path: Path = tmp_path_factory.mktemp("clips") / "face.mp4"
+    write_face_clip(path, frames=16)
+    return path
+
+
+@pytest.fixture(scope="session")
+def long_face_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with 400 frames, for those who need time to get in between."""
+    path: Path = tmp_path_factory.mktemp("clips") / "long.mp4"
+    write_face_clip(path, frames=400)
+    return path
+
+
+def write_face_clip(path: Path, frames: int) -> None:
+    """Encode a portrait of the gallery that drifts over grey, 240 x 240 px, 25 fps, and a tone."""
+    portrait = cv2.resize(load_builtin()[0].portrait, (200, 200), interpolation=cv2.INTER_AREA)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = 240, 240, "yuv420p"
+        sound = container.add_stream("aac", rate=48000)
+        sound.layout = "mono"
+        for index in range(frames):
+            image = np.full((240, 240, 3), 128, np.uint8)
+            x, y = 20 + round(15 * np.sin(index / 9)), 20 + round(15 * np.cos(index / 9))
+            image[y : y + 200, x : x + 200] = portrait
+            container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+            at = index * 1920 + np.arange(1920)
+            tone = (0.1 * np.sin(at * 2 * np.pi * 440 / 48000)).astype(np.float32)
+            samples = av.AudioFrame.from_ndarray(tone[None], format="fltp", layout="mono")
+            samples.rate, samples.pts = 48000, index * 1920
+            container.mux(sound.encode(samples))
+        container.mux(video.encode())
+        container.mux(sound.encode())

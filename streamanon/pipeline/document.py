@@ -10,7 +10,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streamanon import __version__
 from streamanon.errors import MediaError
 
 if TYPE_CHECKING:
@@ -18,13 +17,12 @@ if TYPE_CHECKING:
 
     from streamanon.config import Config
 
-PACKAGES = ("numpy", "opencv-python-headless", "av", "onnxruntime")
+PACKAGES = ("streamanon", "numpy", "opencv-python-headless", "av", "onnxruntime")
 
 
 def versions() -> dict[str, str]:
     """Return the version of everything that touches a pixel."""
     return {
-        "streamanon": __version__,
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in PACKAGES},
     }

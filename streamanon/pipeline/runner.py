@@ -109,9 +109,9 @@ class _Line:
 
     def run(self, progress: Callable[[Progress], None] | None, stall_s: float) -> None:
         """Start the threads and wait for the end, whatever it is."""
-        for thread in self._threads:
-            thread.start()
         try:
+            for thread in self._threads:
+                thread.start()
             while not self._over.wait(_POLL_S):
                 self._find_stall(stall_s)
                 if progress:
@@ -141,8 +141,12 @@ class _Line:
                 channel.stop()
         deadline = time.monotonic() + _GRACE_S
         for stage, thread in zip(self.stages, self._threads, strict=True):
-            if stage is not self._stalled:
+            if thread.ident is not None and stage is not self._stalled:
                 thread.join(max(0.0, deadline - time.monotonic()))
+        if self._threads[0].ident is None:
+            self._source.close()
+        if self._threads[-1].ident is None:
+            self._sink.close(complete=False)
 
     def _work(self, stage: _Stage, body: Callable[[_Stage], None]) -> None:
         try:

@@ -1,0 +1,5 @@
+"""``python -m streamanon``."""
+
+from streamanon.cli import main
+
+main()

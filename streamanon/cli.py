@@ -1,0 +1,238 @@
+"""The command line. Each command reads its arguments and ends in one call."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+import typing
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from streamanon import __version__
+from streamanon.config import Config
+from streamanon.errors import StreamanonError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+INTERRUPTED = 130
+_EXAMPLES = """\b
+Examples:
+  streamanon run in.mp4 -o out.mp4        anonymise a video
+  streamanon doctor                       what this machine can do
+  streamanon identities sheet faces.png   look at the faces to choose from
+"""
+_RUN_EXAMPLES = """\b
+Examples:
+  streamanon run in.mp4 -o out.mp4                        a video
+  streamanon run in.mp4 -o out.mp4 --method mosaic        fast and plain
+  streamanon run in.mp4 -o out.mp4 --identities faces/    with your own portraits
+  streamanon run holiday/ -o anonymous/                   a whole tree
+  streamanon run a.mp4 b.jpg -o done/ --report done.json  several, with a report
+"""
+_IDENTITIES_EXAMPLES = """\b
+Examples:
+  streamanon identities list
+  streamanon identities sheet faces.png
+  streamanon identities prepare ann.jpg bob.jpg -o faces/
+"""
+_COLOURS = {"ok": "green", "no": "yellow", "bad": "red"}
+
+
+def _set_verbose(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  click's signature
+    if value:
+        context.find_root().obj["verbose"] = True
+
+
+_verbose = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    expose_value=False,
+    callback=_set_verbose,
+    help="Show where an error came from.",
+)
+
+
+def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command one flag for each field of Config."""
+    types = typing.get_type_hints(Config)
+    for setting in reversed(fields(Config)):
+        kind = next(k for k in (*typing.get_args(types[setting.name]), types[setting.name]) if k)
+        choices = setting.metadata.get("choices")
+        command = click.option(
+            f"--{setting.name.replace('_', '-')}",
+            default=setting.default,
+            is_flag=kind is bool,
+            type=click.Choice(choices) if choices else _flag_type(kind),
+            metavar=setting.metadata.get("metavar"),
+            help=setting.metadata["help"],
+            show_default=kind is not bool and setting.default is not None,
+        )(command)
+    return command
+
+
+def _flag_type(kind: type) -> Any:
+    return click.Path(path_type=Path) if kind is Path else kind
+
+
+@click.group(
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="streamanon")
+@_verbose
+def cli() -> None:
+    """Replace every face of a video or picture by the face of somebody else.
+
+    What cannot be replaced well is covered, never shown. Nothing is sent anywhere.
+    """
+
+
+@cli.command(epilog=_RUN_EXAMPLES)
+@click.argument(
+    "inputs", nargs=-1, required=True, metavar="INPUT...", type=click.Path(path_type=Path)
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="File to write; a folder when there are several inputs. The suffix decides the format: "
+    "mp4, mkv, mov, webm, or jpg, png, webp, tiff for pictures.",
+)
+@_settings
+@_verbose
+def run(inputs: tuple[Path, ...], output: Path, **settings: Any) -> int:
+    """Anonymise videos, pictures and folders.
+
+    The output appears under its name only when it is complete and every face in it is hidden.
+    The exit code is 0 then, 2 when the request cannot be carried out as made, 1 when it failed.
+    """
+    from streamanon.app import anonymise_all
+    from streamanon.display import Display
+    from streamanon.jobs import plan
+
+    config = Config(**settings)
+    jobs = plan(inputs, output, overwrite=config.overwrite)
+    with Display(Console(stderr=True), len(jobs)) as display:
+        outcomes = anonymise_all(jobs, config, display)
+    failures = [outcome.error for outcome in outcomes if outcome.error]
+    if not failures:
+        return 0
+    if len(jobs) == 1:
+        raise failures[0]
+    raise StreamanonError(f"{len(failures)} of {len(jobs)} files failed, see above")
+
+
+@cli.command(short_help="Say what this machine can do, and test it.")
+@_verbose
+def doctor() -> int:
+    """Say what this machine can do and why not more, and anonymise one picture as a test.
+
+    The exit code is 0 when faces can be anonymised here.
+    """
+    from streamanon.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        mark = click.style(f"{finding.level:4}", fg=_COLOURS[finding.level])
+        click.echo(f"{mark}{finding.topic}: {finding.text}")
+    return int(any(finding.level == "bad" for finding in findings))
+
+
+@cli.group(
+    epilog=_IDENTITIES_EXAMPLES, short_help="List, show and prepare the faces people are given."
+)
+def identities() -> None:
+    """List, show and prepare the identities: the faces people are given instead of their own."""
+
+
+_own = click.option(
+    "--identities",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Your own folder, instead of the built-in gallery.",
+)
+
+
+@identities.command("list")
+@_own
+@_verbose
+def list_names(folder: Path | None) -> None:
+    """Print the name of every identity, one a line."""
+    from streamanon.app import Parts
+
+    for identity in Parts(Config(identities=folder)).gallery:
+        click.echo(identity.name)
+
+
+@identities.command()
+@click.argument("picture", type=click.Path(path_type=Path))
+@_own
+@_verbose
+def sheet(picture: Path, folder: Path | None) -> None:
+    """Write PICTURE with the portrait and the name of every identity."""
+    from streamanon.app import write_sheet
+
+    write_sheet(picture, folder)
+
+
+@identities.command()
+@click.argument("portraits", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder.")
+@_verbose
+def prepare(portraits: tuple[Path, ...], output: Path) -> None:
+    """Check PORTRAITS, crop them to the face and put them into a folder for --identities.
+
+    A portrait shows one person from the front, with a neutral expression and the forehead free.
+    Use only pictures of people who agreed to lend their face, or of nobody real.
+    """
+    from streamanon.app import prepare_portraits
+
+    identities = prepare_portraits(portraits, output)
+    click.echo(f"{output}: {len(identities)} identities, for `streamanon run --identities`")
+
+
+def _fail(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    click.echo(f"streamanon: error: {line}", err=True)
+    return code
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; an error becomes one line on stderr."""
+    state = {"verbose": False}
+    try:
+        result = cli.main(list(arguments), "streamanon", standalone_mode=False, obj=state)
+    except click.Abort:
+        return _fail("interrupted: no unfinished output was left", INTERRUPTED)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except StreamanonError as error:
+        if state["verbose"]:
+            traceback.print_exc()
+        return _fail(str(error), error.exit_code)
+    except Exception as error:  # noqa: BLE001  the last line of defence is one line, too
+        if state["verbose"]:
+            traceback.print_exc()
+        return _fail(f"{type(error).__name__}: {error} (-v shows where)", 1)
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """Entry point of the ``streamanon`` command."""
+    code = execute(sys.argv[1:])
+    if threading.active_count() > 1:
+        # A stage that hangs is still there: taking the interpreter down under it may crash.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

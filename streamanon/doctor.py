@@ -1,0 +1,134 @@
+"""What this machine can do, why not more, and a test that anonymises one picture."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal, cast
+
+import av
+import cv2
+import numpy as np
+
+from streamanon import weights
+from streamanon.app import Parts
+from streamanon.config import Config
+from streamanon.core.compose import compose
+from streamanon.core.picture import whole_bgr
+from streamanon.errors import ModelError, StreamanonError
+from streamanon.pipeline.document import versions
+from streamanon.types import ColourSpace, Frame, Picture, Treatment
+
+if TYPE_CHECKING:
+    from streamanon.types import U8
+
+ENCODERS = {
+    "libx264": "h264 for mp4, mov and mkv",
+    "libx265": "h265 for mp4, mov and mkv",
+    "libvpx-vp9": "vp9 for webm",
+    "h264_nvenc": "h264 on an NVIDIA card",
+}
+EXTRAS = {"dlib": "dlib", "mediapipe": "mediapipe"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        level: "ok", "no" for something optional that is missing, "bad" for what stops the work.
+        topic: what was looked at.
+        text: what was found, and what to do about it.
+    """
+
+    level: Literal["ok", "no", "bad"]
+    topic: str
+    text: str
+
+
+def examine() -> list[Finding]:
+    """Look at everything, cheap things first."""
+    return [*_machine(), *_encoders(), *_extras(), _models(), _self_test()]
+
+
+def _machine() -> list[Finding]:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    packages = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return [
+        Finding("ok", "versions", packages),
+        Finding("ok", "machine", f"{platform.platform()}, {cores} cores"),
+        Finding("ok", "cpu", cv2.getCPUFeaturesLine()),
+    ]
+
+
+def _encoders() -> list[Finding]:
+    return [_encoder(name, use) for name, use in ENCODERS.items()]
+
+
+def _encoder(name: str, use: str) -> Finding:
+    try:
+        codec = cast("av.VideoCodecContext", av.CodecContext.create(name, "w"))
+        codec.width = codec.height = 256
+        codec.pix_fmt, codec.time_base = "yuv420p", Fraction(1, 25)
+        codec.options = {"x265-params": "log-level=none"} if name == "libx265" else {}
+        codec.encode(av.VideoFrame(256, 256, "yuv420p"))
+        codec.encode(None)
+    except (av.FFmpegError, ValueError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return Finding("no", f"encoder {name}", f"not usable for {use}: {reason}")
+    return Finding("ok", f"encoder {name}", use)
+
+
+def _extras() -> list[Finding]:
+    return [
+        Finding("ok", f"extra {name}", f"installed: --detector {name}")
+        if find_spec(module)
+        else Finding("no", f"extra {name}", f"not installed: pip install 'streamanon[{name}]'")
+        for name, module in EXTRAS.items()
+    ]
+
+
+def _models() -> Finding:
+    try:
+        names = [weights.path(name).name for name in weights.SHA256]
+    except ModelError as error:
+        return Finding("bad", "models", str(error))
+    return Finding("ok", "models", f"all there and unchanged: {', '.join(sorted(names))}")
+
+
+def _self_test() -> Finding:
+    """Put a face of the gallery into a picture and see whether it comes out replaced."""
+    parts = Parts(Config())
+    try:
+        start = time.monotonic()
+        portrait = parts.gallery[0].portrait
+        frame = Frame(0, _as_picture(portrait), 0, Fraction(1, 25))
+        anonymiser = parts.anonymiser()
+        observer = parts.observer(anonymiser)
+        scenes = observer.push(frame) + observer.flush()
+        loaded_s = time.monotonic() - start
+        start = time.monotonic()
+        safe = compose(scenes[0], anonymiser.replace(scenes[0]))
+        took_ms = (time.monotonic() - start) * 1000
+    except StreamanonError as error:
+        return Finding("bad", "self test", str(error))
+    treatments = [treated.treatment for treated in safe.treated]
+    if treatments != [Treatment.REPLACED]:
+        return Finding("bad", "self test", f"a face of the gallery was not replaced: {treatments}")
+    changed = np.abs(whole_bgr(safe.picture).astype(int) - portrait).max(axis=2) > 16
+    return Finding(
+        "ok",
+        "self test",
+        f"loaded and found a face in {loaded_s:.1f} s, replaced it in {took_ms:.0f} ms, "
+        f"{changed.mean():.0%} of the picture changed",
+    )
+
+
+def _as_picture(image: U8) -> Picture:
+    """Return (h, w, 3) uint8 BGR as a picture in planes of B, G and R."""
+    planes = tuple(np.ascontiguousarray(image[..., channel]) for channel in range(3))
+    return Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))

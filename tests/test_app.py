@@ -1,0 +1,129 @@
+"""Whole runs through the Python call: what comes out, what is loaded, what is reported."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+import streamanon
+from streamanon import Config
+from streamanon.app import Parts, anonymise_all
+from streamanon.errors import MediaError, UsageError
+from streamanon.jobs import plan
+from streamanon.pipeline.document import sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streamanon.types import U8
+
+MOSAIC = Config(method="mosaic")
+
+
+def _images(path: Path) -> list[U8]:
+    with av.open(str(path)) as container:
+        return [
+            np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+            for frame in container.decode(video=0)
+        ]
+
+
+def _change(before: Path, after: Path) -> list[float]:
+    """Return how much the middle of each frame changed, in grey levels."""
+    pairs = zip(_images(before), _images(after), strict=True)
+    middle = (slice(60, 180), slice(60, 180))
+    return [float(np.abs(a[middle].astype(int) - b[middle]).mean()) for a, b in pairs]
+
+
+@pytest.mark.parametrize("method", ["warp", "mosaic", "blur", "solid"])
+def test_every_method_changes_the_face_in_every_frame(
+    face_clip: Path, tmp_path: Path, method: str
+) -> None:
+    report = streamanon.anonymise(face_clip, tmp_path / "out.mp4", Config(method=method))
+    assert (report.uncovered, report.ledger.frames, len(report.ledger.tracks)) == (0, 16, 1)
+    assert report.ledger.tracks[1].replaced == 16
+    assert min(_change(face_clip, tmp_path / "out.mp4")) > 4
+    assert bool(report.ledger.tracks[1].identities) == (method == "warp")
+
+
+def test_a_picture_becomes_a_picture(face_clip: Path, tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "in.png"), _images(face_clip)[0])
+    report = streamanon.anonymise(tmp_path / "in.png", tmp_path / "out.png")
+    assert (report.ledger.frames, report.ledger.tracks[1].replaced) == (1, 1)
+    assert _change(tmp_path / "in.png", tmp_path / "out.png")[0] > 4
+
+
+def test_one_identity_for_all(face_clip: Path, tmp_path: Path) -> None:
+    name = Parts(Config()).gallery[-1].name
+    report = streamanon.anonymise(face_clip, tmp_path / "out.mp4", Config(identity=name))
+    assert report.ledger.tracks[1].identities == [name]
+
+
+def test_an_unknown_identity_is_refused_before_anything_starts(
+    face_clip: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="nobody"):
+        streamanon.anonymise(face_clip, tmp_path / "out.mp4", Config(identity="nobody"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plain_methods_load_nothing_but_the_detector() -> None:
+    parts = Parts(MOSAIC)
+    parts.observer(parts.anonymiser())
+    assert {"mesher", "embedder", "gallery"}.isdisjoint(vars(parts))
+
+
+def test_a_folder_is_not_one_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is a folder"):
+        streamanon.anonymise(tmp_path, tmp_path / "out")
+
+
+def test_one_failing_file_does_not_stop_the_rest(face_clip: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "in"
+    (tree / "deep").mkdir(parents=True)
+    shutil.copy(face_clip, tree / "a.mp4")
+    (tree / "b.mp4").write_text("not a video")
+    shutil.copy(face_clip, tree / "deep" / "c.mp4")
+    jobs = plan([tree], tmp_path / "out")
+    outcomes = anonymise_all(jobs, MOSAIC)
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True]
+    assert isinstance(outcomes[1].error, MediaError)
+    written = sorted(p.relative_to(tmp_path) for p in (tmp_path / "out").rglob("*") if p.is_file())
+    assert [str(path) for path in written] == ["out/a.mp4", "out/deep/c.mp4"]
+
+
+def test_the_report_file(face_clip: Path, tmp_path: Path) -> None:
+    broken, target = tmp_path / "broken.mp4", tmp_path / "report.json"
+    broken.write_text("not a video")
+    config = Config(report=target)
+    anonymise_all(plan([face_clip, broken], tmp_path / "out"), config)
+    good, bad = json.loads(target.read_text())["files"]
+    assert good["input_sha256"] == sha256(face_clip)
+    assert good["output_sha256"] == sha256(tmp_path / "out" / face_clip.name)
+    assert good["uncovered"] == 0
+    assert (good["frames"]["read"], good["frames"]["examined"]) == (16, 16)
+    (track,) = good["tracks"]
+    assert (track["first"], track["last"], track["replaced"]) == (0, 15, 16)
+    assert bad == {"input_sha256": sha256(broken), "error": "MediaError"}
+    assert str(tmp_path) not in target.read_text()
+    assert "embedding" not in target.read_text()
+
+
+def test_the_report_never_replaces_anything_unasked(face_clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "report.json").write_text("old")
+    jobs = plan([face_clip], tmp_path / "out.mp4")
+    for report, message in [
+        (face_clip, "is an input or an output"),
+        (tmp_path / "out.mp4", "is an input or an output"),
+        (tmp_path / "report.json", "exists"),
+        (tmp_path / "none" / "report.json", "create it"),
+    ]:
+        with pytest.raises(UsageError, match=message):
+            anonymise_all(jobs, Config(method="mosaic", report=report))
+    assert (tmp_path / "report.json").read_text() == "old"
