@@ -1,0 +1,192 @@
+"""The failure matrix: each stage raises, hangs or dawdles at the first, a middle, the last frame.
+
+Everything is real but for the fault: the file, the detector, the cover, the encoder.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import av
+import pytest
+
+from streamanon.anonymisers.plain import PlainAnonymiser
+from streamanon.app import Parts
+from streamanon.config import Config
+from streamanon.errors import StageError, StallError
+from streamanon.pipeline.document import sha256
+from streamanon.pipeline.observer import Observer
+from streamanon.pipeline.runner import run
+from streamanon.sinks.video import VideoSink
+from streamanon.sources.video import VideoSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from streamanon.pipeline.report import Report
+    from streamanon.protocols import Detector, Sink, Source
+    from streamanon.types import Frame, MediaInfo, Patch, SafeFrame, Scene
+
+STAGES = ("read", "see", "replace", "write")
+FRAMES = 16
+MOMENTS = {"first": 0, "middle": FRAMES // 2, "last": FRAMES - 1}
+STALL_S = 1.0
+
+
+@dataclass
+class Fault:
+    """Goes off once, at one frame of one stage."""
+
+    stage: str
+    kind: str
+    index: int
+    release: threading.Event = field(default_factory=threading.Event)
+
+    def pass_by(self, stage: str, index: int) -> None:
+        if (stage, index) != (self.stage, self.index):
+            return
+        if self.kind == "raise":
+            raise RuntimeError("injected")
+        self.release.wait(0.3 if self.kind == "slow" else 60)
+
+
+@dataclass
+class FaultySource:
+    inside: Source
+    fault: Fault
+
+    @property
+    def info(self) -> MediaInfo:
+        return self.inside.info
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self.inside:
+            self.fault.pass_by("read", frame.index)
+            yield frame
+
+    def close(self) -> None:
+        self.inside.close()
+
+
+class FaultyObserver(Observer):
+    def __init__(self, detector: Detector, fault: Fault) -> None:
+        super().__init__(detector)
+        self._fault = fault
+
+    def push(self, frame: Frame) -> list[Scene]:
+        self._fault.pass_by("see", frame.index)
+        return super().push(frame)
+
+
+class FaultyAnonymiser(PlainAnonymiser):
+    def __init__(self, fault: Fault) -> None:
+        super().__init__("mosaic")
+        self._fault = fault
+
+    def replace(self, scene: Scene) -> list[Patch | None]:
+        self._fault.pass_by("replace", scene.frame.index)
+        return super().replace(scene)
+
+
+@dataclass
+class FaultySink:
+    inside: Sink
+    fault: Fault
+
+    def write(self, frame: SafeFrame) -> None:
+        self.fault.pass_by("write", frame.index)
+        self.inside.write(frame)
+
+    def close(self, *, complete: bool) -> None:
+        self.inside.close(complete=complete)
+
+
+@dataclass
+class Rig:
+    """A whole run into an empty folder, with one fault."""
+
+    clip: Path
+    output: Path
+    detector: Detector
+
+    def run(self, fault: Fault) -> Report:
+        source = VideoSource(self.clip)
+        sink = VideoSink(self.output, source.info, Config())
+        return run(
+            FaultySource(source, fault),
+            FaultyObserver(self.detector, fault),
+            FaultyAnonymiser(fault),
+            FaultySink(sink, fault),
+            stall_s=STALL_S,
+        )
+
+    def left(self) -> list[Path]:
+        return list(self.output.parent.iterdir())
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Parts(Config(method="mosaic")).detector
+
+
+@pytest.fixture
+def rig(face_clip: Path, tmp_path: Path, detector: Detector) -> Iterator[Rig]:
+    before = sha256(face_clip)
+    yield Rig(face_clip, tmp_path / "out.mp4", detector)
+    assert sha256(face_clip) == before
+
+
+def _frames_of(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("stage", ["read", "see", "write"])
+def test_raise(rig: Rig, stage: str, moment: str) -> None:
+    with pytest.raises(StageError, match="RuntimeError: injected") as caught:
+        rig.run(Fault(stage, "raise", MOMENTS[moment]))
+    assert caught.value.stage == stage
+    assert rig.left() == []
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_raise_in_replace_costs_realism_not_the_run(rig: Rig, moment: str) -> None:
+    report = rig.run(Fault("replace", "raise", MOMENTS[moment]))
+    (step,) = report.ledger.steps
+    assert (step.first, step.last, step.treatment) == (*[MOMENTS[moment]] * 2, "covered")
+    assert (report.uncovered, _frames_of(rig.output)) == (0, FRAMES)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("stage", STAGES)
+def test_hang(rig: Rig, stage: str, moment: str) -> None:
+    fault = Fault(stage, "hang", MOMENTS[moment])
+    start = time.monotonic()
+    try:
+        with pytest.raises(StallError) as caught:
+            rig.run(fault)
+        assert caught.value.stage == stage
+        assert time.monotonic() - start < STALL_S + 3
+        assert not rig.output.exists()
+        if stage != "write":  # the temporary file belongs to the stage that hangs
+            assert rig.left() == []
+        hung = [t for t in threading.enumerate() if t.name.startswith("streamanon-")]
+        assert [(thread.name, thread.daemon) for thread in hung] == [(f"streamanon-{stage}", True)]
+    finally:
+        fault.release.set()
+    for thread in hung:
+        thread.join(5)
+    assert rig.left() == []
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("stage", STAGES)
+def test_slow(rig: Rig, stage: str, moment: str) -> None:
+    report = rig.run(Fault(stage, "slow", MOMENTS[moment]))
+    assert (report.uncovered, report.frames_dropped, _frames_of(rig.output)) == (0, 0, FRAMES)
+    assert rig.left() == [rig.output]

@@ -1,0 +1,49 @@
+"""Killing or interrupting the real command at any moment leaves nothing under the final name."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def _start(clip: Path, output: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "streamanon", "run", str(clip), "-o", str(output)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _wait_for_bytes(folder: Path, process: subprocess.Popen[str], size: int) -> None:
+    """Wait until the run has written that much under its temporary name."""
+    deadline = time.monotonic() + 30
+    while sum(path.stat().st_size for path in folder.iterdir()) < size:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("written", [0, 1, 50_000])
+def test_sigkill(long_face_clip: Path, tmp_path: Path, written: int) -> None:
+    output = tmp_path / "out.mp4"
+    process = _start(long_face_clip, output)
+    _wait_for_bytes(tmp_path, process, written)
+    process.kill()
+    process.communicate(timeout=10)
+    assert not output.exists()
+
+
+def test_ctrl_c(long_face_clip: Path, tmp_path: Path) -> None:
+    process = _start(long_face_clip, tmp_path / "out.mp4")
+    _wait_for_bytes(tmp_path, process, 1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=10)
+    assert process.returncode == 130, (out, err)
+    assert err.strip().splitlines()[-1].startswith("streamanon: error: interrupted")
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
