@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core.picture import clip_box, shrink, thumbnail
+from streamanon.core.picture import clip_box, shrink
 from streamanon.errors import ModelError
 from streamanon.types import Face
 
@@ -77,10 +77,13 @@ class YuNetDetector:
         Raises:
             ModelError: the network answered nonsense.
         """
-        found = [self._glance(picture)]
-        for look in _plan(picture.width, picture.height, self._min_face_px):
+        found = []
+        for number, look in enumerate(_plan(picture.width, picture.height, self._min_face_px)):
             box = clip_box(picture, look.box)
-            found.append(self._search(shrink(picture, box, look.size), box))
+            image = shrink(picture, box, look.size)
+            found.append(self._search(image, box))
+            if number == 0:
+                found.append(self._glance(image, box))
         rows = np.concatenate(found)
         if not np.isfinite(rows).all():
             raise ModelError("the face detector answered numbers that are not finite")
@@ -88,13 +91,14 @@ class YuNetDetector:
             Face(row[:4], float(row[14]), row[4:14].reshape(5, 2)) for row in rows[_distinct(rows)]
         ]
 
-    def _glance(self, picture: Picture) -> F32:
-        """Return (n, 15) candidates that fill much of the frame: too large for the other looks."""
-        width, height = picture.width, picture.height
+    def _glance(self, image: U8, box: tuple[int, int, int, int]) -> F32:
+        """Return (n, 15) candidates, in an image of the whole frame, that fill much of it."""
+        height, width = image.shape[:2]
         size = _scaled(width, height, min(1.0, GLANCE_PX / max(width, height)))
-        rows = self._search(thumbnail(picture, size), (0, 0, width, height))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        rows = self._search(np.asarray(small, np.uint8), box)
         sides = (rows[:, 2:4] - rows[:, :2]).max(axis=1)
-        return np.asarray(rows[sides > 0.7 * min(width, height)], np.float32)
+        return np.asarray(rows[sides > 0.7 * min(box[2:]), :], np.float32)
 
     def _search(self, image: U8, box: tuple[int, int, int, int]) -> F32:
         """Return (n, 15) candidates in an image of a box: box, five points in frame px, score."""
@@ -158,9 +162,9 @@ def _grid(rows: int, columns: int) -> F32:
 def _plan(width: int, height: int, min_face_px: float) -> tuple[_Look, ...]:
     """Return the looks that together see every face of at least min_face_px.
 
-    One look at the whole frame where that is enough. Otherwise tiles see the small faces, and a
-    look at the whole frame those too large to be whole in a tile: neighbouring tiles overlap by
-    more than the smallest face that look can see.
+    The first is at the whole frame, and the only one where that is enough. Otherwise tiles see the
+    small faces, and it sees those too large to be whole in a tile: neighbouring tiles overlap by
+    more than the smallest face it can see.
     """
     longest = max(width, height)
     scale = min(2.0, max(SMALLEST_PX / min_face_px, min(1.0, SHORTEST_LOOK_PX / longest)))
