@@ -156,6 +156,8 @@ class Observer:
             held.tracks[track.id] = now
             if now.face.mesh:
                 self._meshes[track.id] = now.face.mesh
+            elif now.unseen_s == 0:
+                self._meshes.pop(track.id, None)
         self.seen.births += len(tracker.ids - old)
 
     def _look_back(self) -> None:

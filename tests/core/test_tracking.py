@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamanon.core.tracking import Tracker
+from streamanon.core.tracking import Tracker, seen_cover, with_margin
 from streamanon.types import F32, Face, Track
 
 RATE = 25
@@ -126,3 +126,13 @@ def test_a_face_far_away_or_of_another_size_is_someone_else() -> None:
     tracker = Tracker(640, 360)
     tracker.update([_face(100)], 0.0)
     assert {t.id for t in tracker.update([_face(100, size=20)], 0.04)} == {1, 2}
+
+
+def test_only_a_face_that_the_edge_cuts_off_is_covered_generously() -> None:
+    whole = np.array([2, 100, 72, 190], np.float32)
+    sliver = np.array([2, 100, 32, 190], np.float32)
+    np.testing.assert_array_equal(seen_cover(whole, 640, 360), with_margin(whole))
+    assert (seen_cover(sliver, 640, 360)[1::2] != with_margin(sliver)[1::2]).all()
+    assert _contains(seen_cover(sliver, 640, 360), with_margin(sliver))
+    inside = sliver + np.float32(100)
+    np.testing.assert_array_equal(seen_cover(inside, 640, 360), with_margin(inside))
