@@ -99,9 +99,10 @@ class Parts:
     def anonymiser(self) -> Anonymiser:
         """Return a new anonymiser; it remembers the faces of one stream."""
         if self._config.method == "warp":
-            from streamanon.anonymisers.warp import WarpAnonymiser, teeth_donor
+            from streamanon.anonymisers.warp import WarpAnonymiser
+            from streamanon.identities.gallery import lender_of_teeth
 
-            return WarpAnonymiser(teeth_donor(self.gallery))
+            return WarpAnonymiser(lender_of_teeth(self.gallery))
         from streamanon.anonymisers.plain import PlainAnonymiser
 
         return PlainAnonymiser(self._config.method)

@@ -32,8 +32,6 @@ from streamanon.core.warp import (
 from streamanon.types import Patch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from streamanon.types import F32, U8, Frame, Identity, Mesh, Picture, Scene, Subject
@@ -76,12 +74,6 @@ class _Look:
     blur_px: float = 0.0
     grain: float = 0.0
     turned: bool = False
-
-
-def teeth_donor(gallery: Sequence[Identity]) -> Identity | None:
-    """Return whose portrait shows teeth best, or None when nobody's does."""
-    widest = max(gallery, key=lambda one: mouth.opening(one.mesh.points[:, :2]), default=None)
-    return widest if widest and _own_teeth(widest) is not None else None
 
 
 class WarpAnonymiser:
@@ -307,6 +299,6 @@ class _Drawing:
         )
         tooth = look_up(teeth, lookup)
         cast = image[y0:y1, x0:x1].mean(axis=(0, 1)) / shading.LIT_SKIN_BGR
-        tooth = np.asarray(tooth * np.clip(cast, 0.2, 1.1), np.uint8)
+        tooth = np.asarray(np.clip(tooth * np.clip(cast, 0.2, 1.1), 0, 255), np.uint8)
         target = image[y0:y1, x0:x1]
         target[...] = cv2.blendLinear(tooth, np.ascontiguousarray(target), alpha, 1 - alpha)
