@@ -60,6 +60,7 @@ class Display:
             TextColumn("{task.fields[people]}"),
             console=console,
             transient=True,
+            auto_refresh=False,
             disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
@@ -97,6 +98,7 @@ class Display:
                 frames=position.total or "?",
                 speed=speed,
                 people=people,
+                refresh=True,
             )
         if not self._console.is_terminal and now - self._said_s >= _LINE_EVERY_S:
             self._said_s = now

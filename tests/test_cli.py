@@ -9,9 +9,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import pytest
 
 from streamanon import __version__
+from streamanon.app import Parts
 from streamanon.cli import cli, execute
 from streamanon.config import Config
 
@@ -88,3 +90,64 @@ def test_import_is_light() -> None:
     code = "import streamanon, sys; print(sorted({'cv2', 'av', 'onnxruntime'} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_run_ends_with_a_line_of_what_was_done(
+    face_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "out.mp4"
+    assert execute(["run", str(face_clip), "-o", str(output), "--method", "solid"]) == 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"face.mp4 -> {output}: 16 frames, ")
+    assert line.endswith("1 face followed, hidden 16 times")
+    assert output.exists()
+
+
+def test_one_failure_among_several_is_exit_code_1(
+    face_clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.mp4").write_text("no video")
+    inputs = [str(tmp_path / "bad.mp4"), str(face_clip)]
+    assert execute(["run", *inputs, "-o", str(tmp_path / "out"), "--method", "solid"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("streamanon: error: [1/2] bad.mp4: ")
+    assert lines[-1] == "streamanon: error: 1 of 2 files failed, see above"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["face.mp4"]
+
+
+def test_verbose_shows_where_an_error_came_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["run", str(tmp_path / "none.mp4"), "-o", str(tmp_path / "out.mp4")]
+    assert execute([*arguments, "-v"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+    assert execute(["-v", *arguments]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_the_gallery_can_be_listed_and_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["identities", "list"]) == 0
+    assert len(capsys.readouterr().out.split()) >= 24
+    sheet = tmp_path / "sheet.png"
+    assert execute(["identities", "sheet", str(sheet)]) == 0
+    assert sheet.stat().st_size > 100_000
+    assert execute(["identities", "sheet", str(sheet)]) == 2
+    assert "exists: choose another name" in _one_error_line(capsys)
+    assert execute(["identities", "sheet", str(tmp_path / "sheet.txt")]) == 2
+    assert "is no picture" in _one_error_line(capsys)
+
+
+def test_own_portraits_are_prepared_and_then_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    portraits = []
+    for name, identity in zip(("ann", "bob"), Parts(Config()).gallery, strict=False):
+        portraits.append(str(tmp_path / f"{name}.png"))
+        cv2.imwrite(portraits[-1], identity.portrait)
+    folder = str(tmp_path / "faces")
+    assert execute(["identities", "prepare", *portraits, "-o", folder]) == 0
+    assert "2 identities" in capsys.readouterr().out
+    assert execute(["identities", "list", "--identities", folder]) == 0
+    assert capsys.readouterr().out.split() == ["ann", "bob"]
