@@ -14,14 +14,16 @@ import pytest
 import streamanon
 from streamanon import Config
 from streamanon.app import Parts, anonymise_all
-from streamanon.errors import MediaError, UsageError
+from streamanon.errors import LeakError, MediaError, UsageError
 from streamanon.jobs import plan
+from streamanon.pipeline import observer
 from streamanon.pipeline.document import sha256
+from streamanon.pipeline.observer import Observer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streamanon.types import U8
+    from streamanon.types import U8, Frame, Scene
 
 MOSAIC = Config(method="mosaic")
 
@@ -113,6 +115,27 @@ def test_the_report_file(face_clip: Path, tmp_path: Path) -> None:
     assert bad == {"input_sha256": sha256(broken), "error": "MediaError"}
     assert str(tmp_path) not in target.read_text()
     assert "embedding" not in target.read_text()
+
+
+def test_a_leak_is_an_error_and_is_not_published(
+    face_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Inattentive(Observer):
+        def push(self, frame: Frame) -> list[Scene]:
+            scenes = super().push(frame)
+            self.seen.examined -= frame.index == 3
+            return scenes
+
+    monkeypatch.setattr(observer, "Observer", Inattentive)
+    target = tmp_path / "report.json"
+    with pytest.raises(LeakError, match="1 faces or frames were not hidden"):
+        streamanon.anonymise(
+            face_clip, tmp_path / "out.mp4", Config(method="mosaic", report=target)
+        )
+    assert list(tmp_path.iterdir()) == [target]
+    (entry,) = json.loads(target.read_text())["files"]
+    assert (entry["error"], entry["uncovered"]) == ("LeakError", 1)
+    assert "output_sha256" not in entry
 
 
 def test_the_report_never_replaces_anything_unasked(face_clip: Path, tmp_path: Path) -> None:

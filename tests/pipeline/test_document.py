@@ -44,3 +44,4 @@ def test_sha256_is_that_of_the_whole_file(tmp_path: Path) -> None:
     content = b"x" * 3_000_001
     (tmp_path / "file").write_bytes(content)
     assert sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+    assert sha256(tmp_path / "none") is None
