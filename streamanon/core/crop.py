@@ -46,3 +46,10 @@ def cut(picture: Picture, corners: F32, side_px: int) -> U8:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(result, np.uint8)
+
+
+def blob(image: U8) -> F32:
+    """Return an image as (1, 3, h, w) float32 in 0..255, channels in the order they came."""
+    planes = np.empty((1, 3, *image.shape[:2]), np.float32)
+    np.copyto(planes[0], image.transpose(2, 0, 1))
+    return planes

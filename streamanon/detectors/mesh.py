@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
-from streamanon.core.crop import cut
+from streamanon.core.crop import blob, cut
 from streamanon.types import MESH_POINTS, Mesh
 
 if TYPE_CHECKING:
@@ -47,8 +46,8 @@ class MeshFitter:
 
         A mesh that is not finite has presence 0.
         """
-        blob = cv2.dnn.blobFromImage(cut(picture, roi, INPUT_PX), 1 / 255, swapRB=True)
-        answer = self._mesh.run({"input": blob})
+        crop = cut(picture, roi, INPUT_PX)
+        answer = self._mesh.run({"input": blob(crop[:, :, ::-1]) / 255})
         points = np.asarray(answer["points"], np.float32).reshape(MESH_POINTS, 3)
         corner, right, below = roi.astype(np.float32)
         axes = np.stack([right - corner, below - corner]) / INPUT_PX

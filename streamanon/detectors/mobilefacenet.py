@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
-from streamanon.core.crop import cut
+from streamanon.core.crop import blob, cut
 
 if TYPE_CHECKING:
     from streamanon.protocols import Backend
@@ -27,8 +26,8 @@ _TEMPLATE = np.array(
 )  # fmt: skip
 """Where the five points belong in the input, px; source: the ArcFace alignment (insightface)."""
 
-_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
-_STD = np.array([0.229, 0.224, 0.225], np.float32) * 255
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)[:, None, None] * 255
+_STD = np.array([0.229, 0.224, 0.225], np.float32)[:, None, None] * 255
 
 
 class MobileFaceNetEmbedder:
@@ -40,8 +39,8 @@ class MobileFaceNetEmbedder:
 
     def embed(self, picture: Picture, points: F32) -> F32:
         """Return a (128,) unit vector for the face with these (5, 2) points in frame px."""
-        blob = cv2.dnn.blobFromImage(align(picture, points), 1.0, mean=_MEAN, swapRB=True)
-        answer = self._backend.run({"input0": blob / _STD[:, None, None]})
+        crop = blob(align(picture, points)[:, :, ::-1])
+        answer = self._backend.run({"input0": (crop - _MEAN) / _STD})
         vector = np.asarray(answer["output0"], np.float32).reshape(128)
         return vector / max(float(np.linalg.norm(vector)), 1e-12)
 

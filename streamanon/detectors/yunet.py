@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from streamanon.core.crop import blob
 from streamanon.core.picture import clip_box, shrink
 from streamanon.errors import ModelError
 from streamanon.types import Face
@@ -105,8 +106,8 @@ class YuNetDetector:
         x0, y0, x1, y1 = box
         height, width = image.shape[:2]
         padded = cv2.copyMakeBorder(image, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)
-        outputs = self._backend.run({"input": cv2.dnn.blobFromImage(padded)})
-        rows = _decode(outputs, np.asarray(padded, np.uint8), self._threshold)
+        image = np.asarray(padded, np.uint8)
+        rows = _decode(self._backend.run({"input": blob(image)}), image, self._threshold)
         scale = np.array([(x1 - x0) / width, (y1 - y0) / height], np.float32)
         rows[:, :14] = rows[:, :14] * np.tile(scale, 7) + np.tile((x0, y0), 7)
         rows[:, 4:14] -= 0.5  # boxes count from the edge of the first pixel, points from its centre
