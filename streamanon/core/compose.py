@@ -83,12 +83,14 @@ def paste(picture: Picture, patch: Patch) -> None:
     if inside[0] >= inside[2] or inside[1] >= inside[3]:
         return
     x0, y0, x1, y1 = box = clip_box(picture, inside)
-    image = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
-    alpha = np.zeros((y1 - y0, x1 - x0), np.float32)
-    here = (slice(inside[1] - y0, inside[3] - y0), slice(inside[0] - x0, inside[2] - x0))
     there = (
         slice(inside[1] - patch.y, inside[3] - patch.y),
         slice(inside[0] - patch.x, inside[2] - patch.x),
     )
-    image[here], alpha[here] = patch.image[there], patch.alpha[there]
+    image, alpha = patch.image[there], patch.alpha[there]
+    if box != inside:  # the patch does not fill whole chroma samples
+        here = (slice(inside[1] - y0, inside[3] - y0), slice(inside[0] - x0, inside[2] - x0))
+        image = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
+        alpha = np.zeros((y1 - y0, x1 - x0), np.float32)
+        image[here], alpha[here] = patch.image[there], patch.alpha[there]
     blend_bgr(picture, box, image, alpha)

@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from streamanon.types import F32, U8, ColourSpace, Picture, Plane
 
 _KR_KB = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
@@ -78,9 +80,12 @@ def _resize(plane: Plane, size: tuple[int, int]) -> Plane:
     """
     scaled = np.ascontiguousarray(plane)
     while scaled.shape[1] >= 2 * size[0] and scaled.shape[0] >= 2 * size[1]:
-        half = (scaled.shape[1] // 2, scaled.shape[0] // 2)
-        scaled = cv2.resize(scaled, half, interpolation=cv2.INTER_AREA)
-    scaled = cv2.resize(scaled, size, interpolation=cv2.INTER_LINEAR)
+        scaled = _resize_once(scaled, (scaled.shape[1] // 2, scaled.shape[0] // 2), cv2.INTER_AREA)
+    return _resize_once(scaled, size, cv2.INTER_LINEAR)
+
+
+def _resize_once(plane: Plane, size: tuple[int, int], interpolation: int) -> Plane:
+    scaled = cv2.resize(plane, size, interpolation=interpolation)
     if plane.dtype == np.uint8:
         return np.asarray(scaled, np.uint8)
     return np.asarray(scaled, np.uint16)
@@ -153,16 +158,26 @@ def blend_bgr(picture: Picture, box: Box, image: U8, alpha: F32) -> None:
     planar = image if colour.matrix == "rgb" else cv2.transform(image, _from_bgr(colour))
     rows, columns = _chroma(box, colour)
     places = ((slice(y0, y1), slice(x0, x1)), (rows, columns), (rows, columns))
+    opaque = float(alpha.min()) >= 1.0
     for plane, new, where in zip(picture.planes[:3], cv2.split(planar), places, strict=True):
         target = plane[where]
         size = (target.shape[1], target.shape[0])
         weight, value = alpha, np.asarray(new, np.uint8)
         if target.shape != alpha.shape:
-            weight = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
             value = np.asarray(cv2.resize(value, size, interpolation=cv2.INTER_AREA), np.uint8)
-        if colour.depth == 8:
+            if not opaque:
+                small = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+                weight = np.asarray(small, np.float32)
+        if opaque:
+            target[...] = value if colour.depth == 8 else _deeper(value, colour.depth)
+        elif colour.depth == 8:
             target[...] = cv2.blendLinear(value, np.ascontiguousarray(target), weight, 1 - weight)
         else:
             old = target.astype(np.float32)
-            scaled = value * np.float32(1 << (colour.depth - 8))
-            np.copyto(target, np.rint(old + (scaled - old) * weight), casting="unsafe")
+            blended = old + (_deeper(value, colour.depth) - old) * weight
+            np.copyto(target, np.rint(blended), casting="unsafe")
+
+
+def _deeper(plane: U8, depth: int) -> NDArray[np.uint16]:
+    """Scale 8 bit samples to more bits."""
+    return plane.astype(np.uint16) << np.uint16(depth - 8)
