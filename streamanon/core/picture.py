@@ -78,7 +78,7 @@ def _resize(plane: Plane, size: tuple[int, int]) -> Plane:
     Shrinking halves by area as often as it can and interpolates the rest: as good against aliasing
     as averaging odd-sized areas, at a tenth of the cost.
     """
-    scaled = np.ascontiguousarray(plane)
+    scaled = plane if plane.flags.c_contiguous else plane.copy()
     while scaled.shape[1] >= 2 * size[0] and scaled.shape[0] >= 2 * size[1]:
         scaled = _resize_once(scaled, (scaled.shape[1] // 2, scaled.shape[0] // 2), cv2.INTER_AREA)
     return _resize_once(scaled, size, cv2.INTER_LINEAR)
