@@ -24,6 +24,7 @@ from streamanon.core.warp import (
     Condition,
     FaceSpace,
     follow_gaze,
+    inset_oval,
     look_up,
     lookup_map,
     paint_triangles,
@@ -56,6 +57,9 @@ GAIN_STEPS = 128
 
 FEATHER = (0.015, 0.12)
 """Where the portrait begins and where it is opaque, inside the contour, in eye distances."""
+
+TURN_FEATHER_DEG = 55.0
+"""Yaw at which that fade would be gone: the far eye of a turned head lies close to the rim."""
 
 
 DULLEST = 0.25
@@ -118,7 +122,7 @@ class WarpAnonymiser:
         drawing = _Drawing(scene.frame.picture, FaceSpace.around(mesh.points), look.condition)
         if look.turned or drawing.empty:
             return None
-        patch = drawing.draw(look, scene.frame.time_s)
+        patch = drawing.draw(look, scene.frame.time_s, yaw)
         look.time_s = scene.frame.time_s
         return patch
 
@@ -129,7 +133,7 @@ class WarpAnonymiser:
         if wanted is not None:
             ratio = float(np.hypot(wanted[1], wanted[2]) / max(np.hypot(given[1], given[2]), 1.0))
             saturation = min(max(ratio, DULLEST), 1.0)
-        points = identity.mesh.points[:, :2]
+        points = inset_oval(identity.mesh.points[:, :2])
         own = _own_teeth(identity)
         teeth = self._teeth if own is None else own
         return _Look(
@@ -166,7 +170,7 @@ class _Drawing:
         self.to_patch[:, 2] -= (x0, y0)
         self.face_px = RASTER / MARGIN * space.scale_px
 
-    def draw(self, look: _Look, time_s: float) -> Patch:
+    def draw(self, look: _Look, time_s: float, yaw_deg: float) -> Patch:
         """Draw the patch and bring the track's look up to date."""
         ids = paint_triangles(self.space)
         lookup = lookup_map(self.space, self.condition, ids)
@@ -176,6 +180,7 @@ class _Drawing:
         depth = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3), np.float32)
         self._light(look, lookup, depth, time_s)
         start, full = (part * self.space.eye_distance for part in FEATHER)
+        full *= 1 - min(abs(yaw_deg) / TURN_FEATHER_DEG, 0.7)
         ramp = np.clip((depth - start) / (full - start), 0, 1)
         alpha = self._to_patch_size(ramp * ramp * (3 - 2 * ramp), border=cv2.BORDER_CONSTANT)
         image = self.condition.sample(self._to_patch_size(lookup), self.face_px)
@@ -299,6 +304,7 @@ class _Drawing:
         )
         tooth = look_up(teeth, lookup)
         cast = image[y0:y1, x0:x1].mean(axis=(0, 1)) / shading.LIT_SKIN_BGR
+        cast = np.minimum(cast, cast[2])  # teeth may be warm or grey, never blue
         tooth = np.asarray(np.clip(tooth * np.clip(cast, 0.2, 1.1), 0, 255), np.uint8)
         target = image[y0:y1, x0:x1]
         target[...] = cv2.blendLinear(tooth, np.ascontiguousarray(target), alpha, 1 - alpha)

@@ -15,8 +15,9 @@ from streamanon.core import landmarks as lm
 if TYPE_CHECKING:
     from streamanon.types import F32, Patch, Picture, Subject
 
-OPAQUE = 0.9
-"""Least alpha a patch must have over the features that tell people apart."""
+OPAQUE, OPAQUE_SHARE, FAINTEST = 0.9, 0.95, 0.5
+"""Alpha a patch must have over most of the features that tell people apart, how many of them are
+most, and what it must have over the rest, which lie near the rim of a head turned away."""
 
 # The tails of the brows lie in the rim where a patch fades into the frame.
 _INNER_BROWS = (105, 66, 107, 55, 65, 52, 334, 296, 336, 285, 295, 282)
@@ -50,7 +51,8 @@ def fault_of_patch(patch: Patch, subject: Subject, picture: Picture) -> str:
         return ""
     if (points < 0).any() or (points >= alpha.shape[::-1]).any():
         return "patch does not reach over the whole face"
-    if (alpha[points[:, 1], points[:, 0]] < OPAQUE).any():
+    over = alpha[points[:, 1], points[:, 0]]
+    if over.min() < FAINTEST or (over >= OPAQUE).mean() < OPAQUE_SHARE:
         return "patch lets the face show through"
     return ""
 

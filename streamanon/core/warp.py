@@ -29,6 +29,9 @@ RASTER = 160
 MARGIN = 1.08
 """Side of face space over the longer side of the upright face."""
 
+RIM = 0.1
+"""Share of its radius by which a portrait's outline is pulled inwards."""
+
 SKIN_POINTS = 468
 """Mesh points on the skin; the rest are irises."""
 
@@ -122,6 +125,17 @@ class Condition:
         level = min(level, len(self.levels) - 1)
         scale = np.float32(1 << level)
         return look_up(self.levels[level], lookup if level == 0 else (lookup + 0.5) / scale - 0.5)
+
+
+def inset_oval(points: F32) -> F32:
+    """Pull the outline of a portrait's (478, 2) mesh inwards, off its hair, ears and background.
+
+    A turned head shows much of one cheek; what the portrait holds at its very rim gets stretched.
+    """
+    inset = points.copy()
+    oval = list(lm.FACE_OVAL)
+    inset[oval] += RIM * (points[oval].mean(axis=0) - points[oval])
+    return inset
 
 
 def saturated(image: U8, saturation: float) -> U8:
