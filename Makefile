@@ -24,6 +24,8 @@ $(VENV)/base: pyproject.toml
 
 $(VENV)/dev: $(VENV)/base
 	$(BIN)/python -m pip install --quiet --editable '.[dlib]' --group test --group lint
+	# mediapipe asks for an OpenCV of its own, which would overwrite the headless one.
+	$(BIN)/python -m pip install --quiet --no-deps 'mediapipe>=1.2,<2'
 	touch $@
 
 demo: $(VENV)/base
