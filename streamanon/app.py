@@ -132,7 +132,7 @@ class Parts:
         if job.is_image:
             from streamanon.sinks.image import ImageSink
 
-            return ImageSink(job.output, source.info)
+            return ImageSink(job.output, job.input, overwrite=self._config.overwrite)
         from streamanon.sinks.video import VideoSink
 
         return VideoSink(job.output, source.info, self._config)

@@ -121,7 +121,7 @@ class Rig:
             FaultyObserver(self.detector, fault),
             FaultyAnonymiser(fault),
             FaultySink(sink, fault),
-            stall_s=STALL_S,
+            stall_s=STALL_S if fault.kind == "hang" else 30.0,
         )
 
     def left(self) -> list[Path]:
