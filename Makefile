@@ -31,7 +31,7 @@ $(VENV)/dev: $(VENV)/base
 demo: $(VENV)/base
 	mkdir -p demo
 	$(BIN)/streamanon run examples/demo.mp4 -o demo/out.mp4 --report demo/report.json --overwrite
-	$(BIN)/python scripts/side_by_side.py examples/demo.mp4 demo/out.mp4 demo/side-by-side.png
+	$(BIN)/python -m scripts.side_by_side examples/demo.mp4 demo/out.mp4 demo/side-by-side.png
 	@echo "Look at demo/side-by-side.png and play demo/out.mp4."
 
 test: $(VENV)/dev
@@ -45,8 +45,8 @@ check: $(VENV)/dev
 	$(BIN)/lint-imports
 
 docs: $(VENV)/dev
-	$(BIN)/python scripts/cli_reference.py
-	$(BIN)/python scripts/gallery_grid.py
+	$(BIN)/python -m scripts.cli_reference
+	$(BIN)/python -m scripts.gallery_grid
 
 clean:
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
 """Draw the picture of the README: sources, warped and mosaicked, several people and expressions.
 
-Runs the product itself on stills and on frames of the bundled clip; nothing is retouched.
+Runs the product itself on stills and on the bundled clip; nothing is retouched.
 """
 
 from __future__ import annotations
@@ -8,60 +8,54 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from scripts.side_by_side import frames_at
 from streamanon.app import anonymise
 from streamanon.config import Config
 
-ROOT = Path(__file__).parent.parent
+EXAMPLES = Path(__file__).parent.parent / "examples"
 CELL = 224
-CLIP_TIMES_S = (0.5, 6.5, 12.5, 16.0)
+MOMENTS = (0.03, 0.45, 0.63, 0.83)
+"""Where in the clip to look, as shares of its length."""
+STILL_VIEW = (0.19, 0.08, 0.62)
+"""Left, top and side of what is shown of a still, as shares of its width."""
+CLIP_VIEW = (0.44, 0.0, 0.5625)
+"""The same for the clip."""
+
+Image = NDArray[np.uint8]
 
 
-def sources(folder: Path) -> list[Path]:
-    """Write the stills to show into a folder: people of the fixtures, moments of the clip."""
-    found = []
-    for still in sorted((ROOT / "examples" / "stills").glob("*.jpg")):
-        target = folder / still.name
-        target.write_bytes(still.read_bytes())
-        found.append(target)
-    with av.open(str(ROOT / "examples" / "demo.mp4")) as container:
-        wanted = list(CLIP_TIMES_S)
-        for frame in container.decode(video=0):
-            if wanted and frame.time is not None and frame.time >= wanted[0]:
-                target = folder / f"clip-{wanted.pop(0):04.1f}.png"
-                cv2.imwrite(str(target), frame.to_ndarray(format="bgr24"))
-                found.append(target)
-    return found
-
-
-def cell(path: Path, around: tuple[int, int, int, int] | None = None) -> np.ndarray:
-    """Return a square CELL px picture of the middle of an image."""
-    image = cv2.imread(str(path))
-    assert image is not None, path
-    side = min(image.shape[:2])
-    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+def cell(image: Image, view: tuple[float, float, float]) -> Image:
+    """Return a square view of an image at CELL px."""
+    left, top, side = (round(share * image.shape[1]) for share in view)
     square = image[top : top + side, left : left + side]
-    return np.asarray(cv2.resize(square, (CELL, CELL), interpolation=cv2.INTER_AREA))
+    return np.asarray(cv2.resize(square, (CELL, CELL), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def row(method: str | None, folder: Path) -> Image:
+    """Return the stills and the clip's moments, anonymised unless method is None."""
+    cells = []
+    for source in [*sorted((EXAMPLES / "stills").glob("*.jpg")), EXAMPLES / "demo.mp4"]:
+        shown = source
+        if method is not None:
+            shown = folder / f"{method}-{source.name}"
+            anonymise(source, shown, Config(method=method))
+        if source.suffix == ".mp4":
+            cells += [cell(frame, CLIP_VIEW) for frame in frames_at(shown, list(MOMENTS))]
+        else:
+            cells.append(cell(np.asarray(cv2.imread(str(shown)), np.uint8), STILL_VIEW))
+    return np.hstack(cells)
 
 
 def main() -> None:
     """Write docs/grid.jpg."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        stills = sources(folder)
-        rows = [[cell(still) for still in stills]]
-        for method in ("warp", "mosaic"):
-            done = [
-                anonymise(still, folder / f"{still.stem}-{method}.png", Config(method=method))
-                for still in stills
-            ]
-            assert done
-            rows.append([cell(folder / f"{still.stem}-{method}.png") for still in stills])
-        grid = np.vstack([np.hstack(row) for row in rows])
-        cv2.imwrite(str(ROOT / "docs" / "grid.jpg"), grid, [cv2.IMWRITE_JPEG_QUALITY, 88])
+        grid = np.vstack([row(method, Path(name)) for method in (None, "warp", "mosaic")])
+    target = EXAMPLES.parent / "docs" / "grid.jpg"
+    cv2.imwrite(str(target), grid, [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
 if __name__ == "__main__":

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import click
 import cv2
 import numpy as np
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def frames_at(path: Path, fractions: list[float]) -> list[np.ndarray]:
+
+def frames_at(path: Path, fractions: list[float]) -> list[NDArray[np.uint8]]:
     """Decode the frames at fractions (0..1) of a video, as (h, w, 3) uint8 BGR."""
     with av.open(str(path)) as container:
         total = sum(1 for _ in container.decode(video=0))
     wanted = sorted({min(total - 1, round(fraction * (total - 1))) for fraction in fractions})
     with av.open(str(path)) as container:
         return [
-            frame.to_ndarray(format="bgr24")
+            np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
             for index, frame in enumerate(container.decode(video=0))
             if index in wanted
         ]
