@@ -84,7 +84,7 @@ class ContainerTags:
     """What a video file says beside its pixels and a sink says again. Colour tags are H.273 codes.
 
     Attributes:
-        path: the file itself, whose sound is copied.
+        track: index of the video track.
         pixel_format: FFmpeg's name of the layout of the planes, "yuv420p10le" for example.
         display_matrix: 9 fixed-point numbers that turn stored pictures upright, as FFmpeg has them.
         sample_aspect: width over height of a stored pixel, or None when the file does not say.
@@ -94,7 +94,7 @@ class ContainerTags:
         colour_range: 0 unknown, 1 studio, 2 full, as FFmpeg counts.
     """
 
-    path: Path
+    track: int
     pixel_format: str
     display_matrix: tuple[int, ...] | None = None
     sample_aspect: Fraction | None = None
@@ -117,6 +117,7 @@ class MediaInfo:
         rate: average frames a second (30 where the stream does not say).
         frame_count: frames expected, or None when unknown.
         live: True when frames arrive on their own clock and waiting loses them.
+        path: the file it comes from, or None.
         container: what a video file says beside its pixels; None for other streams.
     """
 
@@ -128,6 +129,7 @@ class MediaInfo:
     rate: Fraction
     frame_count: int | None = None
     live: bool = False
+    path: Path | None = None
     container: ContainerTags | None = None
 
 

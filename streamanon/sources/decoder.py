@@ -1,0 +1,130 @@
+"""Packets to pictures, without losing a place in time when some of them are damaged."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+from av.error import FFmpegError, InvalidDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_OUTPUT_CORRUPT = 1 << 3
+"""AV_CODEC_FLAG_OUTPUT_CORRUPT: show broken pictures too, so that we can cover and count them."""
+
+_GIVE_UP_AFTER = 8
+"""Failed reads in a row after which the file counts as cut off there."""
+
+_HOLE = Fraction(3, 4)
+"""Of a frame's duration. A lost picture leaves a hole of a whole one on both sides; a second field
+leaves half, a hidden reference picture (VP8, VP9, AV1) next to nothing."""
+
+
+class Decoded(NamedTuple):
+    """One place in time and what was decoded for it."""
+
+    frame: VideoFrame | None
+    pts: int
+    damaged: bool
+
+
+class Decoder:
+    """Decodes one video track in presentation order."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream, step: int) -> None:
+        """Prepare to decode.
+
+        Args:
+            container: an open file.
+            stream: the track.
+            step: nominal ticks from frame to frame.
+        """
+        self._container, self._stream, self._step = container, stream, step
+        stream.thread_type = "AUTO"
+        stream.codec_context.flags |= _OUTPUT_CORRUPT
+        self._awaited: list[int] = []
+        self._suspect: set[int] = set()
+        self._given_up: set[int] = set()
+        self._errors = 0
+        self._last: int | None = None
+
+    def decode(self) -> Generator[Decoded]:
+        """Yield what every packet became, with strictly increasing pts."""
+        for packet in self._packets():
+            if packet is not None and packet.size:
+                self._expect(packet)
+            for frame in self._pictures(packet):
+                yield from self._place(frame)
+        yield from self._lost(None)
+
+    def _packets(self) -> Iterator[Packet[VideoStream] | None]:
+        """Yield packets, then an empty one or None that flushes the decoder."""
+        failures = 0
+        while failures < _GIVE_UP_AFTER:
+            try:
+                for packet in self._container.demux(self._stream):
+                    failures = 0
+                    yield packet
+            except InvalidDataError:
+                failures += 1
+            else:
+                return
+        yield None
+
+    def _expect(self, packet: Packet[VideoStream]) -> None:
+        """Note that a picture is due at the time of a packet."""
+        due = packet.pts if packet.pts is not None else packet.dts
+        if due is None or packet.is_discard:
+            return
+        insort(self._awaited, due)
+        if packet.is_corrupt:
+            self._suspect.add(due)
+
+    def _pictures(self, packet: Packet[VideoStream] | None) -> list[VideoFrame]:
+        try:
+            return self._stream.decode(packet)
+        except FFmpegError:
+            self._errors += 1
+            return []
+
+    def _place(self, frame: VideoFrame) -> Iterator[Decoded]:
+        """Yield a picture, after the lost ones that were due before it."""
+        pts = frame.pts if frame.pts is not None else frame.dts
+        if pts is None:
+            pts = 0 if self._last is None else self._last + self._step
+        if pts in self._given_up:
+            return  # too late: its place has gone to a gap
+        if self._last is not None:
+            pts = max(pts, self._last + 1)
+        yield from self._lost(pts)
+        damaged = frame.is_corrupt or pts in self._suspect
+        self._suspect.discard(pts)
+        self._last = pts
+        yield Decoded(frame, pts, damaged)
+
+    def _lost(self, before: int | None) -> Iterator[Decoded]:
+        """Yield a gap for every picture that was due earlier and never came."""
+        end = len(self._awaited) if before is None else bisect_left(self._awaited, before)
+        for pts in self._awaited[:end]:
+            if self._is_lost(pts, before):
+                self._errors = max(0, self._errors - 1)
+                self._last = pts
+                self._given_up.add(pts)
+                yield Decoded(None, pts, damaged=True)
+        kept = self._awaited[end:]
+        self._awaited = kept[1:] if kept and kept[0] == before else kept
+
+    def _is_lost(self, pts: int, before: int | None) -> bool:
+        """Tell a lost picture from a packet that never was to show one."""
+        if self._last is None:
+            return self._errors > 0
+        hole = self._step * _HOLE
+        alone = pts - self._last >= hole and (before is None or before - pts >= hole)
+        return pts > self._last and (alone or self._errors > 0)

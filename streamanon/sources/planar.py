@@ -1,0 +1,121 @@
+"""From a decoded picture, whatever its pixel format, to planes of Y, U and V."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamanon.types import ColourSpace
+
+if TYPE_CHECKING:
+    from av.video.format import VideoFormat
+    from av.video.frame import VideoFrame
+
+    from streamanon.types import Matrix, Plane
+
+_MATRICES: dict[int, Matrix] = {
+    1: "bt709",
+    4: "bt601",  # FCC, within rounding of it
+    5: "bt601",
+    6: "bt601",
+    7: "bt709",  # SMPTE 240M, within rounding of it
+    9: "bt2020",
+    10: "bt2020",
+}
+"""ITU-T H.273 table 4, matrix coefficients."""
+
+_BT709, _BT601 = 1, 5
+_STUDIO, _FULL = 1, 2
+_HD_LINES = 720
+"""From this height on, players take untagged video for BT.709 and below it for BT.601."""
+
+
+def is_rgb(layout: VideoFormat) -> bool:
+    """Tell whether a pixel format has no luma."""
+    return layout.is_rgb or layout.has_palette
+
+
+def _is_grey(layout: VideoFormat) -> bool:
+    return not is_rgb(layout) and len(layout.components) < 3
+
+
+def planar_name(layout: VideoFormat) -> str:
+    """Return the planar YUV format that holds a pixel format with the least loss."""
+    bits = max(component.bits for component in layout.components)
+    depth = "" if bits <= 8 else "10le" if bits <= 10 else "12le"
+    if is_rgb(layout):
+        return f"yuv444p{depth}"
+    if _is_grey(layout):
+        return f"yuv420p{depth}"
+    if layout.chroma_width(16) == 16:
+        return f"yuv444p{depth}"
+    return f"yuv{'422' if layout.chroma_height(16) == 16 else '420'}p{depth}"
+
+
+def _depth(name: str) -> int:
+    """Return the bits a sample of a planar YUV format."""
+    return int(name[-4:-2]) if name.endswith("le") else 8
+
+
+def matrix_code(frame: VideoFrame) -> int:
+    """Return the H.273 code to write; RGB is given the one its planes are converted with."""
+    if is_rgb(frame.format):
+        return _BT709 if frame.height >= _HD_LINES else _BT601
+    return int(frame.colorspace)
+
+
+def range_code(frame: VideoFrame) -> int:
+    """Return 0 unknown, 1 studio, 2 full; the yuvj formats are full range by their name."""
+    if is_rgb(frame.format):
+        return _STUDIO
+    return _FULL if frame.format.name.startswith("yuvj") else int(frame.color_range)
+
+
+def colour_space(frame: VideoFrame) -> ColourSpace:
+    """Return how to read the planes of a frame, guessing like players where tags are missing."""
+    name = planar_name(frame.format)
+    guess: Matrix = "bt709" if frame.height >= _HD_LINES else "bt601"
+    return ColourSpace(
+        matrix=_MATRICES.get(matrix_code(frame), guess),
+        full_range=range_code(frame) == _FULL,
+        depth=_depth(name),
+        chroma_shift={"420": (1, 1), "422": (1, 0), "444": (0, 0)}[name[3:6]],
+    )
+
+
+def planes_of(frame: VideoFrame, name: str) -> tuple[Plane, ...]:
+    """Return copies of the Y, U, V planes of a frame, as uint8 or uint16.
+
+    Args:
+        frame: of any pixel format.
+        name: the planar YUV format wanted.
+    """
+    found = frame.format.name
+    if found.replace("yuvj", "yuv").replace("yuva", "yuv") == name:
+        return tuple(_copy(frame, index) for index in range(3))
+    if _is_grey(frame.format) and name.startswith("yuv420p"):
+        return _colourless(frame, name)
+    colours = {"dst_colorspace": matrix_code(frame), "dst_color_range": range_code(frame)}
+    converted = frame.reformat(format=name, **(colours if is_rgb(frame.format) else {}))
+    return tuple(_copy(converted, index) for index in range(3))
+
+
+def _colourless(frame: VideoFrame, name: str) -> tuple[Plane, ...]:
+    """Give a grey picture chroma planes; its luma stays exact."""
+    grey = name.replace("yuv420p", "gray")
+    luma = _copy(frame if frame.format.name == grey else frame.reformat(format=grey), 0)
+    shape = (-(-luma.shape[0] // 2), -(-luma.shape[1] // 2))
+    middle = np.full(shape, 1 << (_depth(name) - 1), luma.dtype)
+    return luma, middle, middle.copy()
+
+
+def _copy(frame: VideoFrame, index: int) -> Plane:
+    """Return one plane without the padding of its lines."""
+    plane = frame.planes[index]
+    dtype = np.dtype(np.uint8 if frame.format.components[index].bits <= 8 else "<u2")
+    step = abs(plane.line_size)
+    view: Plane = np.ndarray(
+        (plane.height, plane.width), dtype, buffer=memoryview(plane), strides=(step, dtype.itemsize)
+    )
+    return view[::-1].copy() if plane.line_size < 0 else view.copy()

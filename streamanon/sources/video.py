@@ -1,0 +1,196 @@
+"""Video files, decoded with PyAV."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, cast
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.stream import Disposition
+
+from streamanon.core.orientation import from_display_matrix
+from streamanon.errors import MediaError, UsageError
+from streamanon.sources.decoder import Decoded, Decoder
+from streamanon.sources.planar import colour_space, matrix_code, planar_name, planes_of, range_code
+from streamanon.types import ContainerTags, Frame, MediaInfo, Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from av.buffer import Buffer
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+    from streamanon.types import ColourSpace, Plane
+
+_LOCAL_ONLY = {"protocol_whitelist": "file"}
+"""A playlist in the guise of a video must not make us open network addresses."""
+
+
+class VideoSource:
+    """Yields the frames of the first video track of a file, upright.
+
+    What the decoder could not show becomes a frame marked ``damaged`` in its place in time, with
+    the picture before it. A change of size or pixel format on the way is undone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a file and decode up to its first picture.
+
+        Raises:
+            UsageError: there is no such file.
+            MediaError: it is no video, or nothing in it can be decoded.
+        """
+        self._path = path
+        self._container = _open(path)
+        try:
+            stream = _video_stream(self._container, path)
+            rate = stream.average_rate or stream.guessed_rate or Fraction(30)
+            time_base = stream.time_base or 1 / rate
+            step = max(1, round(1 / (rate * time_base)))
+            self._decoded = Decoder(self._container, stream, step).decode()
+            first = self._first_picture()
+        except BaseException:
+            self._container.close()
+            raise
+        self._size = (first.width, first.height)
+        self._tags = _tags(stream, first)
+        self._orientation = from_display_matrix(self._tags.display_matrix)
+        sideways = self._orientation.sideways
+        width, height = self._size[::-1] if sideways else self._size
+        self._info = MediaInfo(
+            name=path.name,
+            width=width,
+            height=height,
+            colour=_turned(colour_space(first)) if sideways else colour_space(first),
+            time_base=time_base,
+            rate=rate,
+            frame_count=_frame_count(self._container, stream, rate),
+            path=path,
+            container=self._tags,
+        )
+        self._planes = _grey(width, height, self._info.colour)
+
+    @property
+    def info(self) -> MediaInfo:
+        """What is known before the first frame."""
+        return self._info
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield every frame, the damaged ones included.
+
+        Raises:
+            MediaError: the file cannot be read any further.
+        """
+        for index, (shown, pts, damaged) in enumerate(self._places()):
+            if shown is not None:
+                self._planes = self._upright_planes(shown)
+            picture = Picture(self._planes, self._info.colour)
+            yield Frame(index, picture, pts, self._info.time_base, damaged)
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._decoded.close()
+        self._container.close()
+
+    def _first_picture(self) -> VideoFrame:
+        """Decode up to the first picture and keep the places before it."""
+        self._held: list[Decoded] = []
+        try:
+            for place in self._decoded:
+                self._held.append(place)
+                if place.frame is not None:
+                    return place.frame
+        except FFmpegError as error:
+            raise MediaError(f"{self._path} cannot be decoded: {error.strerror}") from error
+        raise MediaError(
+            f"{self._path} has a video track without one frame that can be decoded: "
+            "wanted a playable video, check the file"
+        )
+
+    def _places(self) -> Iterator[Decoded]:
+        yield from self._held
+        self._held = []
+        try:
+            yield from self._decoded
+        except FFmpegError as error:
+            raise MediaError(
+                f"{self._path} cannot be read any further: {error.strerror}; check the disk"
+            ) from error
+
+    def _upright_planes(self, shown: VideoFrame) -> tuple[Plane, ...]:
+        name = self._tags.pixel_format
+        if (shown.width, shown.height) != self._size:
+            shown = shown.reformat(*self._size, format=name)
+        elif planar_name(shown.format) != name:
+            shown = shown.reformat(format=name)
+        return tuple(self._orientation.upright(plane) for plane in planes_of(shown, name))
+
+
+def _open(path: Path) -> InputContainer:
+    if not path.exists():
+        raise UsageError(f"input {path} does not exist: check the name")
+    if path.is_dir():
+        raise UsageError(f"input {path} is a folder: name a video file")
+    try:
+        return av.open(str(path.absolute()), options=_LOCAL_ONLY, metadata_errors="replace")
+    except PermissionError as error:
+        raise UsageError(f"input {path} may not be read: check its permissions") from error
+    except FFmpegError as error:
+        raise MediaError(
+            f"{path} is not a video that can be read ({error.strerror}): "
+            "wanted a complete mp4, mkv, mov, webm or the like"
+        ) from error
+
+
+def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+    """Return the first video track that is not a cover picture."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            if stream.codec_context is None:
+                raise MediaError(f"{path} is encoded in a way that cannot be decoded: convert it")
+            return stream
+    kinds = ", ".join(sorted({stream.type for stream in container.streams}))
+    raise MediaError(f"{path} has no video track, it holds {kinds or 'nothing'}: name a video")
+
+
+def _tags(stream: VideoStream, first: VideoFrame) -> ContainerTags:
+    matrix = cast("Buffer | None", first.side_data.get("DISPLAYMATRIX"))
+    return ContainerTags(
+        track=stream.index,
+        pixel_format=planar_name(first.format),
+        display_matrix=None if matrix is None else tuple(memoryview(matrix).cast("i").tolist()),
+        sample_aspect=stream.sample_aspect_ratio or None,
+        primaries=first.color_primaries,
+        transfer=first.color_trc,
+        matrix=matrix_code(first),
+        colour_range=range_code(first),
+    )
+
+
+def _frame_count(container: InputContainer, stream: VideoStream, rate: Fraction) -> int | None:
+    """Return what the file says, or else its duration tells."""
+    if stream.frames:
+        return stream.frames
+    if stream.duration and stream.time_base:
+        return round(stream.duration * stream.time_base * rate)
+    return round(Fraction(container.duration, av.time_base) * rate) if container.duration else None
+
+
+def _turned(colour: ColourSpace) -> ColourSpace:
+    """Return the colour space of a picture after a quarter turn."""
+    return replace(colour, chroma_shift=colour.chroma_shift[::-1])
+
+
+def _grey(width: int, height: int, colour: ColourSpace) -> tuple[Plane, ...]:
+    """Return the planes to show before anything was decoded."""
+    dtype = np.uint8 if colour.depth == 8 else np.uint16
+    across, down = colour.chroma_shift
+    chroma = (-(-height >> down), -(-width >> across))
+    middle = 1 << (colour.depth - 1)
+    return tuple(np.full(shape, middle, dtype) for shape in ((height, width), chroma, chroma))

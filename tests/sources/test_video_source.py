@@ -1,0 +1,320 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+import pytest
+from clips import CFR, VFR, Clip, picture, write_clip
+
+from streamanon.core.picture import whole_bgr
+from streamanon.errors import MediaError, UsageError
+from streamanon.sources.video import VideoSource
+from streamanon.types import ColourSpace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from streamanon.types import Frame, MediaInfo, Plane
+
+
+def read(path: Path) -> tuple[MediaInfo, list[Frame]]:
+    source = VideoSource(path)
+    frames = list(source)
+    source.close()
+    source.close()
+    return source.info, frames
+
+
+def decoded(path: Path) -> list[av.VideoFrame]:
+    with av.open(str(path)) as container:
+        return list(container.decode(video=0))
+
+
+@pytest.mark.parametrize("pts", [CFR, VFR])
+def test_frames_come_in_order_with_their_own_time_and_pixels(
+    tmp_path: Path, pts: tuple[int, ...]
+) -> None:
+    path = write_clip(tmp_path / "in.mp4", Clip(pts=pts))
+    info, frames = read(path)
+    assert info.path == path
+    assert (info.width, info.height, info.frame_count) == (96, 64, len(pts))
+    assert [frame.index for frame in frames] == list(range(len(pts)))
+    assert [frame.pts for frame in frames] == list(pts)
+    assert {frame.time_base for frame in frames} == {info.time_base} == {Fraction(1, 12800)}
+    assert not any(frame.damaged for frame in frames)
+    for frame, expected in zip(frames, decoded(path), strict=True):
+        joined = expected.to_ndarray()
+        assert np.array_equal(frame.picture.planes[0], joined[:64])
+        assert np.array_equal(frame.picture.planes[1].ravel(), joined[64:80].ravel())
+        assert np.array_equal(frame.picture.planes[2].ravel(), joined[80:].ravel())
+
+
+@pytest.mark.parametrize(("layout", "shift"), [("yuv420p10le", (1, 1)), ("yuv422p10le", (1, 0))])
+def test_ten_bits_stay_ten_bits(tmp_path: Path, layout: str, shift: tuple[int, int]) -> None:
+    path = write_clip(tmp_path / "in.mkv", Clip(layout=layout))
+    info, frames = read(path)
+    assert info.colour == ColourSpace("bt601", depth=10, chroma_shift=shift)
+    assert frames[0].picture.planes[0].dtype == np.uint16
+    expected = np.frombuffer(bytes(decoded(path)[0].planes[0]), "<u2").reshape(64, -1)[:, :96]
+    assert np.array_equal(frames[0].picture.planes[0], expected)
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180, -90])
+@pytest.mark.parametrize("hflip", [False, True])
+def test_rotated_files_are_read_upright(tmp_path: Path, rotation: int, *, hflip: bool) -> None:
+    clip = Clip(codec="ffv1", layout="yuv422p", rotation=rotation, hflip=hflip, options={})
+    info, frames = read(write_clip(tmp_path / "in.mov", Clip(**{**vars(clip), "codec": "libx264"})))
+    _, stored = read(write_clip(tmp_path / "plain.mov", Clip(layout="yuv422p", options={})))
+    luma = np.rot90(stored[3].picture.planes[0], rotation // 90)
+    luma = luma[:, ::-1] if hflip else luma
+    assert np.array_equal(frames[3].picture.planes[0], luma)
+    assert (info.height, info.width) == luma.shape
+    assert info.colour.chroma_shift == ((0, 1) if rotation in (90, -90) else (1, 0))
+    across, down = info.colour.chroma_shift
+    chroma = frames[3].picture.planes[1]
+    assert chroma.shape == (info.height >> down, info.width >> across)
+
+
+@pytest.mark.parametrize(
+    ("codec", "layout", "suffix"),
+    [
+        ("png", "rgb24", ".mov"),
+        ("png", "rgb48be", ".mov"),
+        ("ffv1", "bgr0", ".mkv"),
+        ("ffv1", "gbrp10le", ".mkv"),
+        ("gif", "rgb8", ".gif"),
+        ("ffv1", "yuva420p", ".mkv"),
+        ("ffv1", "yuv440p", ".mkv"),
+        ("ffv1", "yuv411p", ".mkv"),
+        ("ffv1", "yuv444p16le", ".mkv"),
+        ("rawvideo", "nv12", ".mkv"),
+        ("rawvideo", "yuyv422", ".mkv"),
+        ("mjpeg", "yuvj420p", ".mov"),
+    ],
+)
+def test_any_pixel_format_shows_the_colours_players_show(
+    tmp_path: Path, codec: str, layout: str, suffix: str
+) -> None:
+    path = write_clip(tmp_path / f"in{suffix}", Clip(codec=codec, layout=layout, options={}))
+    info, frames = read(path)
+    for frame, shown in zip(frames, decoded(path), strict=True):
+        expected = shown.to_ndarray(
+            format="bgr24",
+            src_colorspace="ITU601",
+            src_color_range="JPEG" if info.colour.full_range else "MPEG",
+            dst_color_range="JPEG",
+        )
+        difference = np.abs(whole_bgr(frame.picture).astype(int) - expected)
+        assert difference.mean() < 2
+        assert np.percentile(difference, 95) < 8
+
+
+@pytest.mark.parametrize(("layout", "middle"), [("gray", 128), ("gray10le", 512)])
+def test_a_grey_picture_keeps_its_luma_and_gets_neutral_chroma(
+    tmp_path: Path, layout: str, middle: int
+) -> None:
+    clip = Clip(codec="ffv1", layout=layout, size=(33, 21), options={})
+    _, frames = read(write_clip(tmp_path / "in.mkv", clip))
+    luma, first, second = frames[5].picture.planes
+    assert np.array_equal(luma, plane(picture(5, clip)))
+    assert first.shape == second.shape == (11, 17)
+    assert (first == middle).all()
+    assert (second == middle).all()
+
+
+def plane(frame: av.VideoFrame) -> Plane:
+    deep = frame.format.components[0].bits > 8
+    content = bytes(frame.planes[0])
+    values: Plane = np.frombuffer(content, np.uint16) if deep else np.frombuffer(content, np.uint8)
+    return values.reshape(frame.height, -1)[:, : frame.width]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "colour_range", "height", "expected"),
+    [
+        (1, 1, 64, ColourSpace("bt709")),
+        (5, 1, 64, ColourSpace("bt601")),
+        (6, 2, 64, ColourSpace("bt601", full_range=True)),
+        (9, 1, 64, ColourSpace("bt2020")),
+        (2, 0, 64, ColourSpace("bt601")),
+        (2, 0, 720, ColourSpace("bt709")),
+        (1, 2, 64, ColourSpace("bt709", full_range=True)),
+    ],
+)
+def test_colour_tags_are_read_and_guessed_like_players_do(
+    tmp_path: Path, matrix: int, colour_range: int, height: int, expected: ColourSpace
+) -> None:
+    clip = Clip(size=(96, height), pts=(0, 512), matrix=matrix, colour_range=colour_range)
+    info, _ = read(write_clip(tmp_path / "in.mp4", clip))
+    assert info.colour == expected
+    assert info.container is not None
+    assert info.container.matrix == matrix
+    assert info.container.colour_range == colour_range
+
+
+def _overwrite(path: Path, packets: slice) -> None:
+    """Replace whole packets by bytes that are no slice of a picture."""
+    with av.open(str(path)) as container:
+        found = [(p.pos, p.size) for p in container.demux(video=0) if p.size][packets]
+    content = bytearray(path.read_bytes())
+    for place, size in found:
+        assert place is not None
+        content[place : place + size] = b"\x5a" * size
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("lost", [0, 1, 5, 8, 23])
+@pytest.mark.parametrize("bframes", ["0", "2"])
+def test_a_corrupt_packet_becomes_a_damaged_frame(tmp_path: Path, lost: int, bframes: str) -> None:
+    clip = Clip(
+        pts=tuple(range(0, 24 * 512, 512)),
+        options={"g": "4", "bf": bframes, "crf": "12", "flags": "+cgop"},
+    )
+    path = write_clip(tmp_path / "in.mp4", clip)
+    whole = read(path)[1]
+    _overwrite(path, slice(lost, lost + 1))
+    _, frames = read(path)
+    assert [frame.pts for frame in frames] == list(clip.pts)
+    damaged = [frame.index for frame in frames if frame.damaged]
+    # a lost key frame also takes the picture that waited for it to be shown
+    group = range(lost // 4 * 4 - 1, lost // 4 * 4 + 4)
+    assert damaged
+    assert set(damaged) <= set(group), "the next key frame should have ended it"
+    for frame, before in zip(frames, whole, strict=True):
+        if frame.index not in group:
+            assert np.array_equal(frame.picture.planes[0], before.picture.planes[0])
+
+
+def test_a_corrupt_stretch_keeps_every_place_in_time(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "in.mp4", Clip(pts=tuple(range(0, 40 * 512, 512))))
+    _overwrite(path, slice(10, 25))
+    _, frames = read(path)
+    assert [frame.pts for frame in frames] == list(range(0, 40 * 512, 512))
+    assert sum(frame.damaged for frame in frames) >= 15
+    assert not frames[-1].damaged
+
+
+def test_hidden_reference_pictures_are_not_taken_for_lost_ones(tmp_path: Path) -> None:
+    """VP8 stores them as packets of their own, just before the picture that uses them."""
+    plain = write_clip(tmp_path / "plain.webm", Clip(codec="libvpx", options={}))
+    path = tmp_path / "in.webm"
+    with av.open(str(plain)) as container, av.open(str(path), "w") as out:
+        copy = out.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(video=0):
+            if packet.size and packet.pts and not packet.is_keyframe:
+                content = bytes(packet)
+                hidden = av.Packet(
+                    bytes([content[0] & ~0x10]) + content[1:]
+                )  # show_frame, RFC 6386
+                hidden.pts = hidden.dts = packet.pts - 3
+                hidden.time_base = packet.time_base
+                hidden.stream = copy
+                out.mux(hidden)
+            if packet.size:
+                packet.stream = copy
+                out.mux(packet)
+    with av.open(str(path)) as container:
+        assert sum(packet.size > 0 for packet in container.demux(video=0)) == 12 + 11
+    _, frames = read(path)
+    assert [frame.pts for frame in frames] == list(range(0, 12 * 40, 40))
+    assert not any(frame.damaged for frame in frames)
+
+
+def test_a_change_of_size_on_the_way_is_undone(tmp_path: Path) -> None:
+    one = write_clip(tmp_path / "one.ts", Clip(options={"bf": "0"}))
+    later = tuple(pts + 12 * 512 for pts in CFR)
+    other = Clip(size=(160, 120), layout="yuv422p", pts=later, options={"bf": "0"})
+    two = write_clip(tmp_path / "two.ts", other)
+    path = tmp_path / "in.ts"
+    path.write_bytes(one.read_bytes() + two.read_bytes())
+    info, frames = read(path)
+    assert len(frames) >= 23
+    assert {frame.picture.planes[0].shape for frame in frames} == {(info.height, info.width)}
+    assert {frame.picture.planes[1].shape for frame in frames} == {(32, 48)}
+    assert frames[-1].picture.planes[0].std() > 20
+
+
+def test_missing_timestamps_are_derived(tmp_path: Path) -> None:
+    write_clip(tmp_path / "in.mp4", Clip(options={"bf": "0"}))
+    raw = tmp_path / "in.h264"
+    with av.open(str(tmp_path / "in.mp4")) as container, av.open(str(raw), "w") as out:
+        copy = out.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                out.mux(packet)
+    _, frames = read(raw)
+    assert len(frames) == 12
+    steps = np.diff([float(frame.pts * frame.time_base) for frame in frames])
+    assert np.allclose(steps, 1 / 25, atol=1e-3), steps
+
+
+def test_a_cover_picture_is_not_the_video(tmp_path: Path) -> None:
+    info, frames = read(write_clip(tmp_path / "in.mp4", Clip(sound="aac", cover=True)))
+    assert (info.width, len(frames)) == (96, 12)
+
+
+def _truncated(path: Path) -> None:
+    write_clip(path)
+    path.write_bytes(path.read_bytes()[:1500])
+
+
+def _text(path: Path) -> None:
+    path.write_text("This is not a video.\n" * 100)
+
+
+def _playlist(path: Path) -> None:
+    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n")
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _no_frames(path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        container.add_stream("libx264", rate=25)
+        container.start_encoding()
+
+
+def _audio_only(path: Path) -> None:
+    write_clip(path, Clip(sound="aac"))
+    with av.open(str(path)) as container:
+        sound = container.streams.audio[0]
+        with av.open(str(path.with_name("sound.mp4")), "w") as out:
+            copy = out.add_stream_from_template(sound)
+            for packet in container.demux(sound):
+                if packet.size:
+                    packet.stream = copy
+                    out.mux(packet)
+    path.with_name("sound.mp4").replace(path)
+
+
+@pytest.mark.parametrize("make", [_truncated, _text, _playlist, _empty, _no_frames, _audio_only])
+def test_what_is_no_video_is_told_in_one_line(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "in.mp4"
+    make(path)
+    with pytest.raises(MediaError) as caught:
+        VideoSource(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+
+
+def test_a_wrong_name_is_a_wrong_request(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        VideoSource(tmp_path / "none.mp4")
+    with pytest.raises(UsageError, match="folder"):
+        VideoSource(tmp_path)
+
+
+def test_the_painted_picture_is_what_is_read(tmp_path: Path) -> None:
+    """The fixture itself: lossy only by a little, and not constant."""
+    _, frames = read(write_clip(tmp_path / "in.mp4"))
+    painted = plane(picture(3, Clip()))
+    read_back = frames[3].picture.planes[0].astype(int)
+    assert np.abs(read_back - painted).mean() < 2
+    assert painted.std() > 20
