@@ -12,7 +12,7 @@ import numpy as np
 
 from streamanon.core.cover import mosaic, whole_frame
 from streamanon.core.picture import blend_bgr, clip_box, copy_picture
-from streamanon.core.policy import fault_of_cover, fault_of_patch
+from streamanon.core.policy import fault_of_cover, fault_of_patch, why_missing
 from streamanon.types import Patch, SafeFrame, Treated, Treatment
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ def compose(scene: Scene, patches: Sequence[Patch | None], reason: str = "") -> 
 def _treatment(subject: Subject, patch: Patch | None, picture: Picture, reason: str) -> Treated:
     """Decide how one subject is hidden."""
     fault = (
-        (reason or "no replacement") if patch is None else fault_of_patch(patch, subject, picture)
+        (reason or why_missing(subject))
+        if patch is None
+        else fault_of_patch(patch, subject, picture)
     )
     if fault:
         return Treated(subject.track.id, Treatment.COVERED, fault)

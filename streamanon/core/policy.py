@@ -37,6 +37,17 @@ def fault_of_cover(subject: Subject) -> str:
     return ""
 
 
+def why_missing(subject: Subject) -> str:
+    """Return why a subject has most likely no patch."""
+    if subject.track.unseen_s > 0:
+        return "face not seen: its predicted place is covered"
+    if subject.track.face.mesh is None:
+        return "face too small or too unclear for a mesh"
+    if subject.identity is None:
+        return "no identity left to give"
+    return "face turned too far, too small or outside the picture"
+
+
 def fault_of_patch(patch: Patch, subject: Subject, picture: Picture) -> str:
     """Return why a patch cannot be trusted to hide a subject, or "" when it can."""
     image, alpha = patch.image, patch.alpha

@@ -63,7 +63,7 @@ def with_nan(good: Patch) -> Patch:
 @pytest.mark.parametrize(
     ("patches", "why"),
     [
-        ([None], "no replacement"),
+        ([None], "too unclear for a mesh"),
         ([], "0 patches for 1 subjects"),
         ([patch(alpha=0.0)], "show through"),
         ([patch(alpha=0.6)], "show through"),
