@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CFR = tuple(range(0, 12 * 512, 512))
-VFR = (0, 512, 600, 1500, 1501, 3000, 3512, 5120, 5632, 6144, 9000, 9100)
+VFR = (0, 512, 600, 1500, 1600, 3000, 3512, 5120, 5632, 6144, 9000, 9100)
 
 
 @dataclass(frozen=True)

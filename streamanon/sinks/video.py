@@ -1,0 +1,211 @@
+"""Video files, encoded with PyAV."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+
+from streamanon.core.orientation import from_display_matrix
+from streamanon.errors import UsageError
+from streamanon.sinks.encoding import FORMATS, choose, settings
+from streamanon.sinks.original import Original
+from streamanon.sinks.part_file import PartFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from av.container import OutputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+
+    from streamanon.config import Config
+    from streamanon.types import MediaInfo, Plane, SafeFrame
+
+_LONGEST_TIMESCALE = 2**31 - 1
+
+
+class VideoSink:
+    """Writes a video like the original in everything but its pictures and its metadata.
+
+    Timestamps, duration, rotation, pixel aspect, colour tags, range, depth and sound stay. Tags,
+    chapters, cover pictures, other video tracks and, unless asked for, subtitles do not.
+    """
+
+    def __init__(self, path: Path, info: MediaInfo, config: Config) -> None:
+        """Open the output and the sound of the original.
+
+        Args:
+            path: what the output is to be called when it is complete.
+            info: of the source, which must be a video file.
+            config: codec, crf, preset, keep_subtitles and overwrite count.
+
+        Raises:
+            UsageError: the output cannot be written as asked.
+        """
+        container = FORMATS.get(path.suffix.lower())
+        if container is None:
+            raise UsageError(f"output {path} is no video: wanted one of {' '.join(FORMATS)}")
+        if info.container is None or info.path is None:
+            raise UsageError(f"{info.name} is not a video file: name another kind of output")
+        self._tags, self._time_base = info.container, info.time_base
+        self._orientation = from_display_matrix(self._tags.display_matrix)
+        sideways = self._orientation.sideways
+        self._size = (info.height, info.width) if sideways else (info.width, info.height)
+        self._step = max(1, round(1 / (info.rate * info.time_base)))
+        self._held: Packet[VideoStream] | None = None
+        self._lag, self._last = 0, (0, 0)
+        encoder, layout = choose(config, container, self._tags.pixel_format, self._size)
+        self._part = PartFile(path, info.path, overwrite=config.overwrite)
+        self._open: list[Original | OutputContainer] = []
+        try:
+            self._original = Original(info.path, self._tags.track)
+            self._open.append(self._original)
+            self._output = self._create(container)
+            self._open.append(self._output)
+            self._video = self._add_video(encoder, layout, info, config)
+            self._original.add_tracks(self._output, keep_subtitles=config.keep_subtitles)
+            self._start(f"{encoder}, {layout}, crf {config.crf}, preset {config.preset}")
+        except BaseException:
+            self._abandon()
+            raise
+
+    def write(self, frame: SafeFrame) -> None:
+        """Encode one frame.
+
+        Raises:
+            MediaError: it could not be written.
+        """
+        picture = av.VideoFrame(*self._size, self._tags.pixel_format)
+        for index, plane in enumerate(frame.picture.planes):
+            _fill(picture, index, self._orientation.stored(plane))
+        picture.pts, picture.time_base = frame.pts, frame.time_base
+        picture.colorspace, picture.color_range = self._tags.matrix, self._tags.colour_range
+        try:
+            self._encode(picture)
+        except FFmpegError as error:
+            raise self._part.failure(error) from error
+
+    def close(self, *, complete: bool) -> None:
+        """Finish, and publish when complete; safe to call twice.
+
+        Raises:
+            MediaError: the end of the file could not be written; nothing is published.
+        """
+        if not self._open:
+            return
+        if not complete:
+            self._abandon()
+            return
+        try:
+            self._encode(None)
+            self._mux_last()
+            self._original.copy_rest()
+            self._output.close()
+        except FFmpegError as error:
+            raise self._part.failure(error) from error
+        else:
+            self._part.publish()
+        finally:
+            self._abandon()
+
+    def _create(self, container: str) -> OutputContainer:
+        """Open the output so that it names no encoder and, for mp4 and mov, plays at once.
+
+        The time scale of mp4 and mov is made fine enough to place every track exactly.
+        """
+        ticks = self._time_base.denominator
+        finest = math.lcm(ticks, *self._original.sample_rates)
+        scale = finest if finest <= _LONGEST_TIMESCALE else ticks
+        options = {"fflags": "+bitexact", "movflags": "+faststart", "movie_timescale": str(scale)}
+        name = str(self._part.path.absolute())
+        return av.open(name, "w", format=container, container_options=options)
+
+    def _add_video(self, encoder: str, layout: str, info: MediaInfo, config: Config) -> VideoStream:
+        tags = self._tags
+        try:
+            stream = self._output.add_stream(encoder, info.rate, settings(encoder, config))
+        except ValueError as error:
+            raise UsageError(
+                f"{self._output.format.name} cannot hold what {encoder} makes: "
+                "choose another codec or suffix"
+            ) from error
+        assert isinstance(stream, VideoStream)
+        if tags.display_matrix:
+            stream.set_display_matrix(tags.display_matrix)
+        stream.time_base = info.time_base
+        context = stream.codec_context
+        context.time_base, context.pix_fmt = info.time_base, layout
+        context.width, context.height = self._size
+        if tags.sample_aspect:
+            context.sample_aspect_ratio = tags.sample_aspect
+        context.color_primaries, context.color_trc = tags.primaries, tags.transfer
+        context.colorspace, context.color_range = tags.matrix, tags.colour_range
+        return stream
+
+    def _start(self, asked: str) -> None:
+        """Open the encoder and write the header.
+
+        Raises:
+            UsageError: the encoder refuses its settings, or the container the encoder.
+        """
+        try:
+            self._output.start_encoding()
+        except OSError as error:
+            raise self._part.failure(error) from error
+        except FFmpegError as error:
+            width, height = self._size
+            raise UsageError(
+                f"the encoder refuses {width}x{height} with {asked} ({error.strerror}): "
+                "choose another codec, crf or preset"
+            ) from error
+
+    def _encode(self, picture: VideoFrame | None) -> None:
+        """Encode a picture, or flush; write what comes out and the sound up to there."""
+        for packet in self._video.encode(picture):
+            assert packet.pts is not None
+            assert packet.dts is not None
+            self._original.copy_until(packet.pts * self._time_base)
+            packet.duration = self._original.duration(packet.pts, self._step)
+            self._last = max(self._last, (packet.pts, packet.pts + packet.duration))
+            if self._held is None:
+                self._lag = packet.pts - packet.dts
+            else:
+                self._output.mux(self._held)
+            self._held = packet
+
+    def _mux_last(self) -> None:
+        """Write the last packet so that the track ends when its last frame does.
+
+        The length of an mp4 track counts from decoding to decoding time, of which only the last
+        step is free.
+        """
+        if self._held is not None and self._held.dts is not None:
+            end = self._original.end(*self._last, tolerance=self._step)
+            self._held.duration = max(1, end - self._lag - self._held.dts)
+            self._output.mux(self._held)
+
+    def _abandon(self) -> None:
+        """Let everything go; what was not published is deleted."""
+        self._part.discard()
+        for container in self._open:
+            with suppress(FFmpegError):
+                container.close()
+        self._open = []
+
+
+def _fill(picture: VideoFrame, index: int, plane: Plane) -> None:
+    """Copy a plane into a picture, whose lines may be padded."""
+    target = picture.planes[index]
+    view: Plane = np.ndarray(
+        plane.shape,
+        plane.dtype,
+        buffer=memoryview(target),
+        strides=(target.line_size, plane.itemsize),
+    )
+    np.copyto(view, plane)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from streamanon.errors import UsageError
+from streamanon.sinks.image import ImageSink
+from streamanon.sources.image import ImageSource
+from streamanon.types import ColourSpace, Picture, SafeFrame
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streamanon.types import Plane
+
+
+def frame(*, channels: int = 3, depth: int = 8) -> SafeFrame:
+    rows, columns = np.indices((40, 60))
+    dtype, scale = (np.uint8, 1) if depth == 8 else (np.uint16, 257)
+    planes: tuple[Plane, ...] = tuple(
+        ((rows * 2 + columns * (number + 2) // 2) * scale).astype(dtype)
+        for number in range(channels)
+    )
+    colour = ColourSpace("rgb", full_range=True, depth=depth, chroma_shift=(0, 0))
+    return SafeFrame(0, Picture(planes, colour), 0, Fraction(1))
+
+
+def write(path: Path, what: SafeFrame, *, overwrite: bool = False) -> None:
+    sink = ImageSink(path, path.with_name("original.jpg"), overwrite=overwrite)
+    sink.write(what)
+    sink.close(complete=True)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".tiff", ".webp", ".jpg", ".jpeg"])
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_depth_and_alpha_stay_where_the_format_has_them(
+    tmp_path: Path, suffix: str, channels: int, depth: int
+) -> None:
+    what = frame(channels=channels, depth=depth)
+    write(tmp_path / f"out{suffix}", what)
+    (read,) = ImageSource(tmp_path / f"out{suffix}")
+    deep = depth == 16 and suffix in (".png", ".tif", ".tiff")
+    assert read.picture.colour.depth == (16 if deep else 8)
+    assert len(read.picture.planes) == (3 if suffix.startswith(".jp") else channels)
+    for found, given in zip(read.picture.planes, what.picture.planes, strict=False):
+        expected = given if deep or depth == 8 else given // 257
+        difference = np.abs(found.astype(int) - expected)
+        assert difference.max() == 0 if suffix[:3] in (".pn", ".ti") else difference.mean() < 4
+
+
+def test_no_metadata_is_written(tmp_path: Path) -> None:
+    for suffix in (".png", ".tiff", ".webp", ".jpg"):
+        write(tmp_path / f"out{suffix}", frame())
+        content = (tmp_path / f"out{suffix}").read_bytes().lower()
+        for word in (b"exif", b"xmp", b"icc", b"photoshop", b"opencv", b"software", b"text"):
+            assert word not in content, (suffix, word)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4320, 7680)])
+def test_extreme_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
+    planes = (np.full(size, 9, np.uint8),) * 3
+    colour = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
+    write(tmp_path / "out.jpg", SafeFrame(0, Picture(planes, colour), 0, Fraction(1)))
+    assert next(iter(ImageSource(tmp_path / "out.jpg"))).picture.planes[0].shape == size
+
+
+def test_nothing_has_the_final_name_before_the_end(tmp_path: Path) -> None:
+    output = tmp_path / "new" / "out.png"
+    sink = ImageSink(output, tmp_path / "original.png")
+    sink.write(frame())
+    assert not output.exists()
+    sink.close(complete=False)
+    assert list(output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["original.png", "link.png", "hard.png"])
+def test_the_input_is_never_written_over(tmp_path: Path, name: str) -> None:
+    original = tmp_path / "original.png"
+    original.write_text("mine")
+    (tmp_path / "link.png").symlink_to(original)
+    (tmp_path / "hard.png").hardlink_to(original)
+    with pytest.raises(UsageError, match="input itself"):
+        ImageSink(tmp_path / name, original, overwrite=True)
+    assert original.read_text() == "mine"
+
+
+def test_an_existing_output_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    (tmp_path / "original.jpg").write_text("mine")
+    output = tmp_path / "out.png"
+    output.write_text("mine too")
+    with pytest.raises(UsageError, match="--overwrite"):
+        write(output, frame())
+    assert output.read_text() == "mine too"
+    write(output, frame(), overwrite=True)
+    assert next(iter(ImageSource(output))).picture.width == 60
+
+
+def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"\.png"):
+        ImageSink(tmp_path / "out.heic", tmp_path / "original.png")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,433 @@
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from clips import VFR, Clip, write_clip
+
+from streamanon.config import Config
+from streamanon.core.picture import whole_bgr
+from streamanon.errors import UsageError
+from streamanon.sinks.video import VideoSink
+from streamanon.sources.video import VideoSource
+from streamanon.types import SafeFrame
+
+if TYPE_CHECKING:
+    from streamanon.types import Frame
+
+FAST = Config(preset="superfast", crf=12)
+
+
+def safe(frame: Frame) -> SafeFrame:
+    return SafeFrame(frame.index, frame.picture, frame.pts, frame.time_base)
+
+
+def pass_through(path: Path, output: Path, config: Config = FAST) -> None:
+    """Send every frame of a file, as it is, into a sink."""
+    source = VideoSource(path)
+    sink = VideoSink(output, source.info, config)
+    for frame in source:
+        sink.write(safe(frame))
+    sink.close(complete=True)
+    sink.close(complete=True)
+    source.close()
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """Return what has to survive, as an independent reading of the file finds it."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frames = list(container.decode(stream))
+        first = frames[0]
+        return {
+            "times": [frame.time for frame in frames],
+            "duration": float((stream.duration or 0) * (stream.time_base or 0)),
+            "stored size": (first.width, first.height),
+            "rotation": first.rotation,
+            "aspect": stream.sample_aspect_ratio,
+            "layout": first.format.name,
+            "colour": (first.colorspace, first.color_range, first.color_primaries, first.color_trc),
+        }
+
+
+def sound(path: Path) -> list[tuple[bytes, float]]:
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(audio=0) if packet.size]
+        return [
+            (bytes(packet), float((p.pts or 0) * p.time_base)) for p in packets for packet in [p]
+        ]
+
+
+def psnr_db(one: Path, other: Path) -> float:
+    pairs = zip(VideoSource(one), VideoSource(other), strict=True)
+    return min(cv2.PSNR(whole_bgr(a.picture), whole_bgr(b.picture)) for a, b in pairs)
+
+
+KINDS = {
+    "constant rate": Clip(),
+    # without B-frames, because the clip's own writer gets their duration wrong
+    "variable rate": Clip(pts=VFR, options={"bf": "0"}),
+    "late start": Clip(pts=tuple(pts + 6400 for pts in VFR), options={"bf": "0"}),
+    "ntsc": Clip(
+        pts=tuple(range(0, 12012, 1001)), time_base=Fraction(1, 30000), options={"bf": "0"}
+    ),
+    "no b-frames": Clip(options={"bf": "0"}),
+    "ten bits": Clip(layout="yuv420p10le"),
+    "4:2:2": Clip(layout="yuv422p"),
+    "4:4:4": Clip(layout="yuv444p"),
+    "turned left": Clip(rotation=90, layout="yuv422p"),
+    "turned right": Clip(rotation=-90),
+    "upside down": Clip(rotation=180),
+    "mirrored": Clip(hflip=True),
+    "wide pixels": Clip(aspect=Fraction(16, 11)),
+    "full range": Clip(layout="yuvj420p", matrix=5, colour_range=2),
+    "bt709": Clip(matrix=1, colour_range=1),
+    "bt2020": Clip(matrix=9, colour_range=1, layout="yuv420p10le"),
+}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_video_comes_out_as_it_went_in(tmp_path: Path, kind: str, suffix: str) -> None:
+    path = write_clip(tmp_path / f"in{suffix}", replace(KINDS[kind], sound="aac"))
+    output = tmp_path / f"out{suffix}"
+    pass_through(path, output)
+    assert facts(output) == facts(path)
+    assert sound(output) == sound(path)
+    assert len(sound(output)) > 5
+    assert psnr_db(path, output) > 38
+
+
+@pytest.mark.parametrize("kind", ["constant rate", "variable rate", "turned left", "wide pixels"])
+@pytest.mark.parametrize(
+    ("before", "after"), [(".mkv", ".mkv"), (".mkv", ".mp4"), (".mp4", ".mkv")]
+)
+def test_matroska_keeps_times_to_its_millisecond(
+    tmp_path: Path, kind: str, before: str, after: str
+) -> None:
+    path = write_clip(tmp_path / f"in{before}", replace(KINDS[kind], sound="aac"))
+    output = tmp_path / f"out{after}"
+    pass_through(path, output)
+    expected, found = facts(path), facts(output)
+    for name in ("stored size", "rotation", "aspect", "layout", "colour"):
+        assert found[name] == expected[name]
+    assert [content for content, _ in sound(output)] == [content for content, _ in sound(path)]
+    shifts = np.subtract(found["times"], expected["times"])
+    lags = np.subtract([at for _, at in sound(output)], [at for _, at in sound(path)])
+    # Matroska cannot begin before 0, as the sound of an mp4 does: all is moved by as much
+    moved = -sound(path)[0][1] if (before, after) == (".mp4", ".mkv") else 0.0
+    tolerance = 0.0011 if before == ".mp4" else 1e-9
+    assert np.allclose(shifts, moved, rtol=0, atol=tolerance)
+    assert np.allclose(lags, moved, rtol=0, atol=0.0011)
+    assert psnr_db(path, output) > 38
+
+
+def test_webm_is_written_with_vp9_and_its_opus_copied(tmp_path: Path) -> None:
+    clip = Clip(codec="libvpx-vp9", size=(95, 63), sound="libopus", options={"crf": "10", "b": "0"})
+    path, output = write_clip(tmp_path / "in.webm", clip), tmp_path / "out.webm"
+    pass_through(path, output)
+    assert facts(output) == facts(path)
+    assert [content for content, _ in sound(output)] == [content for content, _ in sound(path)]
+    assert psnr_db(path, output) > 36
+    with av.open(str(output)) as container:
+        assert container.streams.video[0].codec_context.name == "vp9"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (95, 64), (96, 63), (33, 21)])
+def test_odd_sizes_stay(tmp_path: Path, size: tuple[int, int]) -> None:
+    clip = Clip(codec="libvpx-vp9", size=size, options={"crf": "4", "b": "0"})
+    path, output = write_clip(tmp_path / "in.webm", clip), tmp_path / "out.mp4"
+    pass_through(path, output)
+    assert facts(output)["stored size"] == size
+    assert psnr_db(path, output) > 30
+
+
+def test_twelve_bits_are_written_as_hevc(tmp_path: Path) -> None:
+    clip = Clip(codec="ffv1", layout="yuv420p12le", pts=VFR, options={})
+    path, output = write_clip(tmp_path / "in.mkv", clip), tmp_path / "out.mp4"
+    pass_through(path, output)
+    assert facts(output)["layout"] == "yuv420p12le"
+    assert np.allclose(facts(output)["times"], facts(path)["times"], atol=1e-9)
+    assert psnr_db(path, output) > 38
+
+
+def test_a_lower_depth_is_taken_where_the_encoder_has_no_other(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "in.mkv", Clip(layout="yuv420p10le"))
+    pass_through(path, tmp_path / "out.webm")
+    assert facts(tmp_path / "out.webm")["layout"] == "yuv420p"
+    assert psnr_db(path, tmp_path / "out.webm") > 34
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc", "vp9", "mpeg4"])
+def test_the_codec_asked_for_is_used(tmp_path: Path, codec: str) -> None:
+    path, output = write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    pass_through(path, output, replace(FAST, codec=codec))
+    assert facts(output)["times"] == facts(path)["times"]
+    with av.open(str(output)) as container:
+        assert container.streams.video[0].codec_context.name == codec
+
+
+@pytest.mark.parametrize(
+    ("matrix", "colour_range"), [(1, 1), (5, 1), (6, 2), (1, 2), (2, 0)], ids=str
+)
+def test_a_player_sees_the_same_colours(tmp_path: Path, matrix: int, colour_range: int) -> None:
+    clip = Clip(matrix=matrix, colour_range=colour_range)
+    path, output = write_clip(tmp_path / "in.mp4", clip), tmp_path / "out.mp4"
+    pass_through(path, output)
+    for one, other in zip(VideoSource(path), VideoSource(output), strict=True):
+        means = [whole_bgr(frame.picture).mean(axis=(0, 1)) for frame in (one, other)]
+        assert np.abs(means[0] - means[1]).max() < 0.6
+
+
+def test_rgb_input_keeps_its_colours(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "in.mov", Clip(codec="png", layout="rgb24", options={}))
+    pass_through(path, tmp_path / "out.mp4")
+    with av.open(str(path)) as a, av.open(str(tmp_path / "out.mp4")) as b:
+        for one, other in zip(a.decode(video=0), b.decode(video=0), strict=True):
+            shown = other.to_ndarray(format="rgb24", src_colorspace="ITU601").astype(int)
+            assert np.abs(one.to_ndarray(format="rgb24") - shown).mean() < 3
+
+
+SECRET = "Anna Larsson 59.33N"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+def test_nothing_but_pictures_sound_and_language_remains(tmp_path: Path, suffix: str) -> None:
+    tags = {"title": SECRET, "location": SECRET, "comment": SECRET, "creation_time": "2024-05-01"}
+    path = write_clip(tmp_path / f"in{suffix}", Clip(sound="aac", cover=True, metadata=tags))
+    assert SECRET.encode() in path.read_bytes()
+    output = tmp_path / f"out{suffix}"
+    pass_through(path, output)
+    content = output.read_bytes()
+    assert SECRET.encode() not in content
+    assert b"Lavf6" not in content
+    assert b"\xff\xd8\xff" not in content, "a cover picture is a JPEG"
+    with av.open(str(output)) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+        language = container.streams.audio[0].metadata.get("language")
+        assert language == ("swe" if suffix != ".mov" else None), "this muxer writes none in mov"
+        assert not {"title", "location", "comment", "creation_time"} & set(container.metadata)
+
+
+def test_chapters_are_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "in.mkv"
+    plain = write_clip(tmp_path / "plain.mkv")
+    with av.open(str(plain)) as container, av.open(str(path), "w") as out:
+        tick, title = Fraction(1, 1000), {"title": SECRET}
+        out.set_chapters([{"id": 1, "start": 0, "end": 400, "time_base": tick, "metadata": title}])
+        copy = out.add_stream_from_template(container.streams.video[0])
+        for packet in container.demux(video=0):
+            if packet.size:
+                packet.stream = copy
+                out.mux(packet)
+    assert SECRET.encode() in path.read_bytes()
+    pass_through(path, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        assert container.chapters() == []
+    assert SECRET.encode() not in (tmp_path / "out.mkv").read_bytes()
+
+
+def with_subtitles(path: Path) -> Path:
+    """Write a clip with sound and one SubRip line."""
+    plain = write_clip(path.with_name("plain.mkv"), Clip(sound="aac"))
+    (path.with_name("line.srt")).write_text(f"1\n00:00:00,100 --> 00:00:00,300\n{SECRET}\n")
+    with (
+        av.open(str(plain)) as container,
+        av.open(str(path.with_name("line.srt"))) as lines,
+        av.open(str(path), "w") as out,
+    ):
+        copies = {s.index: out.add_stream_from_template(s) for s in container.streams}
+        text = out.add_stream_from_template(lines.streams.subtitles[0])
+        text.metadata["title"] = "names"
+        for packet in lines.demux():
+            if packet.size:
+                packet.stream = text
+                out.mux(packet)
+        for packet in container.demux():
+            if packet.size:
+                packet.stream = copies[packet.stream_index]
+                out.mux(packet)
+    return path
+
+
+def test_subtitles_are_dropped_unless_asked_for(tmp_path: Path) -> None:
+    path = with_subtitles(tmp_path / "in.mkv")
+    pass_through(path, tmp_path / "without.mkv")
+    assert SECRET.encode() not in (tmp_path / "without.mkv").read_bytes()
+    pass_through(path, tmp_path / "with.mkv", replace(FAST, keep_subtitles=True))
+    content = (tmp_path / "with.mkv").read_bytes()
+    assert SECRET.encode() in content
+    assert b"names" not in content
+    pass_through(path, tmp_path / "with.mp4", replace(FAST, keep_subtitles=True))
+    with av.open(str(tmp_path / "with.mp4")) as container:
+        assert [stream.type for stream in container.streams] == ["video", "audio"]
+
+
+def test_the_index_of_mp4_comes_first(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "in.mp4", Clip(sound="aac"))
+    pass_through(path, tmp_path / "out.mp4")
+    content = (tmp_path / "out.mp4").read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+
+
+def test_sound_of_a_transport_stream_fits_into_mp4(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "in.ts", Clip(sound="aac"))
+    pass_through(path, tmp_path / "out.mp4")
+    with av.open(str(path)) as a, av.open(str(tmp_path / "out.mp4")) as b:
+        heard = [sum(frame.samples for frame in c.decode(audio=0)) for c in (a, b)]
+    assert heard[0] == heard[1] > 10000
+
+
+REFUSED = {
+    "sound": (".webm", Config(), r"aac.*\.mp4 or \.mkv or \.mov"),
+    "codec": (".mp4", Config(codec="nonsense"), "nonsense"),
+    "audio codec": (".mp4", Config(codec="aac"), "aac"),
+    "container": (".webm", Config(codec="h264"), "libx264"),
+    "preset": (".mp4", Config(preset="warp9"), "warp9"),
+    "suffix": (".avi", Config(), r"\.mp4"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_written_is_refused_before_it_begins(tmp_path: Path, what: str) -> None:
+    path = write_clip(tmp_path / "in.mp4", Clip(sound="aac"))
+    suffix, config, message = REFUSED[what]
+    source = VideoSource(path)
+    with pytest.raises(UsageError, match=message) as caught:
+        VideoSink(tmp_path / f"out{suffix}", source.info, config)
+    source.close()
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_has_the_final_name_before_the_end(tmp_path: Path) -> None:
+    source = VideoSource(write_clip(tmp_path / "in.mp4"))
+    output = tmp_path / "new" / "folder" / "out.mp4"
+    sink = VideoSink(output, source.info, FAST)
+    for frame in source:
+        sink.write(safe(frame))
+        assert not output.exists()
+        assert all(path.name.startswith(".") for path in output.parent.iterdir())
+    sink.close(complete=False)
+    sink.close(complete=False)
+    source.close()
+    assert list(output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("alias", ["itself", "symbolic link", "hard link"])
+def test_the_input_is_never_written_over(tmp_path: Path, alias: str) -> None:
+    path = write_clip(tmp_path / "in.mp4")
+    output = path if alias == "itself" else tmp_path / "alias.mp4"
+    if alias == "symbolic link":
+        output.symlink_to(path)
+    elif alias == "hard link":
+        output.hardlink_to(path)
+    before = path.read_bytes()
+    source = VideoSource(path)
+    with pytest.raises(UsageError, match="input itself"):
+        VideoSink(output, source.info, replace(FAST, overwrite=True))
+    source.close()
+    assert path.read_bytes() == before
+
+
+def test_an_existing_output_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    path, output = write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4"
+    output.write_text("mine")
+    with pytest.raises(UsageError, match="--overwrite"):
+        pass_through(path, output)
+    assert output.read_text() == "mine"
+    pass_through(path, output, replace(FAST, overwrite=True))
+    assert facts(output)["times"] == facts(path)["times"]
+
+
+def test_an_output_that_appears_meanwhile_is_left_alone(tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    source = VideoSource(write_clip(tmp_path / "in.mp4"))
+    sink = VideoSink(output, source.info, FAST)
+    for frame in source:
+        sink.write(safe(frame))
+    source.close()
+    output.write_text("mine")
+    with pytest.raises(UsageError):
+        sink.close(complete=True)
+    assert output.read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.mp4"]
+
+
+def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+    source = VideoSource(write_clip(tmp_path / "in.mp4"))
+    with pytest.raises(UsageError, match="/proc"):
+        VideoSink(Path("/proc/out.mp4"), source.info, FAST)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="file"):
+        VideoSink(tmp_path / "file" / "out.mp4", source.info, FAST)
+    source.close()
+
+
+LONG = Clip(size=(320, 240), pts=tuple(range(0, 300 * 512, 512)), options={"preset": "ultrafast"})
+
+SCRIPT = """
+import sys
+from pathlib import Path
+sys.path[:0] = [{tests!r}]
+from sinks.test_video_sink import *
+from streamanon.errors import MediaError
+print("go", flush=True)
+try:
+    pass_through(Path({path!r}), Path({output!r}), Config(preset="ultrafast", crf=0))
+except MediaError as error:
+    print(error)
+"""
+
+
+def start(path: Path, output: Path, **options: Any) -> subprocess.Popen[str]:
+    tests = str(Path(__file__).parents[1])
+    script = SCRIPT.format(tests=tests, path=str(path), output=str(output))
+    command = [sys.executable, "-c", script]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
+
+
+@pytest.mark.parametrize("limit", [20_000, 200_000, None], ids=str)
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, limit: int | None) -> None:
+    path = write_clip(tmp_path / "in.mp4", LONG)
+    (tmp_path / "out").mkdir()
+    if limit is None:  # just too small, which only shows when the index moves to the front
+        pass_through(path, tmp_path / "whole.mp4", Config(preset="ultrafast", crf=0))
+        limit = (tmp_path / "whole.mp4").stat().st_size - 100
+
+    def restrict() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    process = start(path, tmp_path / "out" / "out.mp4", preexec_fn=restrict)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    (line,) = text.splitlines()[1:]
+    assert "out.mp4 could not be written" in line
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.1, 0.3])
+def test_a_killed_process_leaves_nothing_under_the_final_name(
+    tmp_path: Path, after_s: float
+) -> None:
+    path = write_clip(tmp_path / "in.mp4", replace(LONG, pts=tuple(range(0, 1200 * 512, 512))))
+    process = start(path, tmp_path / "out.mp4")
+    assert process.stdout
+    assert process.stdout.readline() == "go\n"
+    time.sleep(after_s)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL, "it was to be killed while at work"
+    assert not (tmp_path / "out.mp4").exists()
