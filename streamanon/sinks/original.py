@@ -105,10 +105,17 @@ class Original:
                 return
 
     def _take(self, packet: Packet[Stream]) -> None:
-        """Copy a packet, or learn from one of the video."""
+        """Copy a packet, or learn from one of the video.
+
+        A packet so damaged that the container refuses it is left out; nothing could play it.
+        """
         if packet.stream_index != self._video.index:
             packet.stream = copy = self._copies[packet.stream_index]
-            cast("OutputContainer", copy.container).mux(packet)
+            try:
+                cast("OutputContainer", copy.container).mux(packet)
+            except FFmpegError as error:
+                if isinstance(error, OSError):
+                    raise
             return
         if packet.pts is not None and packet.duration:
             self._durations[packet.pts] = packet.duration

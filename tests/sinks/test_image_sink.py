@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 def frame(*, channels: int = 3, depth: int = 8) -> SafeFrame:
     rows, columns = np.indices((40, 60))
-    dtype, scale = (np.uint8, 1) if depth == 8 else (np.uint16, 257)
-    planes: tuple[Plane, ...] = tuple(
-        ((rows * 2 + columns * (number + 2) // 2) * scale).astype(dtype)
-        for number in range(channels)
+    values = [rows * 2 + columns * (number + 2) // 2 for number in range(channels)]
+    planes: tuple[Plane, ...] = (
+        tuple(value.astype(np.uint8) for value in values)
+        if depth == 8
+        else tuple((value * 257).astype(np.uint16) for value in values)
     )
     colour = ColourSpace("rgb", full_range=True, depth=depth, chroma_shift=(0, 0))
     return SafeFrame(0, Picture(planes, colour), 0, Fraction(1))
