@@ -42,6 +42,7 @@ class PartFile:
             final.parent.mkdir(parents=True, exist_ok=True)
             self.path.touch(exist_ok=False)
         except OSError as error:
+            self._delete.detach()
             raise UsageError(
                 f"output {final} cannot be created ({error.strerror}): "
                 "wanted a folder that may be written to"
