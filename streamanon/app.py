@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
+import numpy as np
 
 from streamanon import weights
 from streamanon.config import Config
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from streamanon.pipeline.report import Report
     from streamanon.pipeline.runner import Progress
     from streamanon.protocols import Anonymiser, Detector, Embedder, Mesher, Sink, Source
-    from streamanon.types import Identity
+    from streamanon.types import F32, Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,12 @@ class Parts:
             return load_builtin()
         return load_folder(folder, self.mesher, self.detector, self.embedder)
 
+    @cached_property
+    def appearance(self) -> F32:
+        """What tells apparent sex and age from an embedding, for :class:`IdentityBook`."""
+        with np.load(weights.path("appearance.npz")) as probes:
+            return np.stack([probes["femininity"], probes["age"]])
+
     def anonymiser(self) -> Anonymiser:
         """Return a new anonymiser; it remembers the faces of one stream."""
         if self._config.method == "warp":
@@ -114,7 +121,12 @@ class Parts:
 
         if not anonymiser.needs_mesh:
             return Observer(self.detector)
-        book = IdentityBook(self.gallery, seed=self._config.seed, only=self._config.identity)
+        book = IdentityBook(
+            self.gallery,
+            seed=self._config.seed,
+            only=self._config.identity,
+            appearance=self.appearance,
+        )
         return Observer(self.detector, self.mesher, self.embedder, book)
 
     def source(self, job: Job) -> Source:

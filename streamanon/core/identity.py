@@ -34,11 +34,21 @@ SAME_PERSON = 0.40
 LOOK_ALIKE = 0.30
 """Cosine above which a portrait is too like a person to hide who it is."""
 
-NEAREST = 5
-"""Portraits nearest in tone and light among which the seed picks one."""
+NEAREST = 3
+"""Portraits that fit best, among which the seed picks one."""
 
 _LAB_WEIGHTS = np.array([1.0, 0.7, 0.7], np.float32)
 """Weights of L, a and b when skins are compared: the tone shows more than its tint."""
+
+_FEMININITY_WEIGHT, _AGE_WEIGHT = 16.0, 0.4
+"""What femininity (1 to -1) and a year of age count beside the distance of skins.
+
+With 200 synthetic portraits as people, the three nearest of the built-in gallery are of their sex
+in 86 % (52 % by skin alone) and 17 years off (25), at a distance of skins of 8.6 (5.6).
+"""
+
+_SURE = 0.5
+"""Femininity beyond which more of it means no more."""
 
 _CHEEKS = ((50, 205, 187), (280, 425, 411))
 """Mesh points around the middle of either cheek."""
@@ -83,7 +93,12 @@ class IdentityBook:
     """Gives every person of a stream an identity and keeps to it."""
 
     def __init__(
-        self, gallery: Sequence[Identity], *, seed: int = 0, only: str | None = None
+        self,
+        gallery: Sequence[Identity],
+        *,
+        seed: int = 0,
+        only: str | None = None,
+        appearance: F32 | None = None,
     ) -> None:
         """Create one for one stream.
 
@@ -91,6 +106,8 @@ class IdentityBook:
             gallery: identities to give.
             seed: another number gives people other identities.
             only: name of the one identity everybody gets; sharing it is then allowed.
+            appearance: (2, 129) float32, 128 weights and a bias that tell femininity (1 to -1), and
+                such that tell age in years, from an embedding; None to choose by skin alone.
 
         Raises:
             UsageError: there is no identity, or none of that name.
@@ -99,6 +116,7 @@ class IdentityBook:
             raise UsageError("the gallery holds no identity: add portraits to it")
         self._gallery, self._seed = tuple(gallery), seed
         self._only = None if only is None else _by_name(self._gallery, only)
+        self._appearance = appearance
         self._looks: dict[int, _Looks] = {}
         self._wearers: dict[int, _Person] = {}
         self._people: list[_Person] = []
@@ -182,7 +200,7 @@ class IdentityBook:
         taken = worn | {person.identity.name for person in self._people}
         free = [identity for identity in self._gallery if identity.name not in taken]
         if free:
-            identity = self._pick(_fitting(free, looks))
+            identity = self._pick(_fitting(free, looks, self._appearance))
         elif absent:
             gone = min(absent, key=lambda person: person.last_asked)
             self._people.remove(gone)
@@ -222,21 +240,32 @@ def _most_alike(looks: _Looks, people: list[_Person]) -> _Person | None:
     return best
 
 
-def _fitting(identities: list[Identity], looks: _Looks) -> list[Identity]:
-    """Return the identities nearest to somebody in skin, none of which is them."""
+def _fitting(identities: list[Identity], looks: _Looks, appearance: F32 | None) -> list[Identity]:
+    """Return the identities nearest to somebody in skin and appearance, none of which is them."""
     face, skin = looks.embedding, looks.skin_lab
     if face is not None:
         likeness = [float(identity.embedding @ face) for identity in identities]
         limit = max(LOOK_ALIKE, min(likeness))
         pairs = zip(identities, likeness, strict=True)
         identities = [identity for identity, alike in pairs if alike <= limit]
-    if skin is None:
+    distance = np.zeros(len(identities), np.float32)
+    if skin is not None:
+        skins = np.stack([identity.skin_lab for identity in identities])
+        distance += np.linalg.norm((skins - skin) * _LAB_WEIGHTS, axis=1)
+    if face is not None and appearance is not None:
+        faces = np.stack([identity.embedding for identity in identities])
+        unlike = _appearance(appearance, faces) - _appearance(appearance, face[None])
+        distance += np.abs(unlike).sum(axis=1)
+    if not distance.any():  # nothing is known of them
         return identities
+    return [identities[index] for index in np.argsort(distance, kind="stable")[:NEAREST]]
 
-    def distance(identity: Identity) -> float:
-        return float(np.linalg.norm((identity.skin_lab - skin) * _LAB_WEIGHTS))
 
-    return sorted(identities, key=distance)[:NEAREST]
+def _appearance(probes: F32, embeddings: F32) -> F32:
+    """Return (n, 2) float32, femininity and age of (n, 128) embeddings, as they count."""
+    femininity, age = probes[:, :-1] @ embeddings.T + probes[:, -1:]
+    femininity = np.clip(femininity, -_SURE, _SURE)
+    return np.stack([_FEMININITY_WEIGHT * femininity, _AGE_WEIGHT * age], axis=1)
 
 
 def skin_lab(picture: Picture, mesh: Mesh) -> F32 | None:

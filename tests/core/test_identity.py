@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
+from streamanon import weights
 from streamanon.core import identity as module
 from streamanon.core.identity import IdentityBook, skin_lab
 from streamanon.errors import UsageError
 from streamanon.identities.gallery import load_builtin
 from streamanon.types import ColourSpace, Identity, Picture
 
+if TYPE_CHECKING:
+    from streamanon.types import F32
+
 EVERYBODY = load_builtin()
 GALLERY, PEOPLE = EVERYBODY[:9], EVERYBODY[9:]
 
 SKIN_BGR, SKIN_LAB = (92, 120, 170), (54.8, 16.1, 23.1)
 """One colour twice; the second from the definitions of sRGB and CIELAB (D65)."""
+
+
+WOMEN = frozenset(
+    ("amara", "clara", "edith", "ida", "lena", "maya", "mei", "nia", "nora", "rosa", "ruth", "zoe")
+)
+"""Of the built-in gallery, by looking, like the next."""
+
+OLD = frozenset(("amos", "edith", "hiro", "hugo", "mei", "otto", "rosa", "ruth"))
+
+
+def appearance() -> F32:
+    with np.load(weights.path("appearance.npz")) as probes:
+        return np.stack([probes["femininity"], probes["age"]])
 
 
 def meet(book: IdentityBook, track_id: int, who: Identity, visible: list[int]) -> Identity | None:
@@ -44,6 +63,33 @@ def test_nobody_wears_a_face_like_their_own_and_skins_fit() -> None:
         assert worn is not None
         assert float(worn.embedding @ who.embedding) <= module.LOOK_ALIKE
         assert abs(worn.skin_lab[0] - who.skin_lab[0]) < 25
+
+
+def test_apparent_sex_and_age_fit_better_with_their_probes_than_by_skin_alone() -> None:
+    same_sex, same_age = [], []
+    for chosen in (None, appearance()):
+        pairs = []
+        for who in EVERYBODY:
+            others = [identity for identity in EVERYBODY if identity is not who]
+            for seed in range(3):
+                worn = meet(IdentityBook(others, seed=seed, appearance=chosen), 0, who, [0])
+                assert worn is not None
+                pairs.append((who, worn))
+        same_sex.append(np.mean([(a.name in WOMEN) == (b.name in WOMEN) for a, b in pairs]))
+        same_age.append(np.mean([(a.name in OLD) == (b.name in OLD) for a, b in pairs]))
+    assert same_sex[1] > same_sex[0] + 0.2
+    assert same_age[1] > same_age[0] + 0.1
+
+
+def test_without_skin_appearance_alone_chooses() -> None:
+    for name in ("edith", "jin"):
+        (who,) = (identity for identity in EVERYBODY if identity.name == name)
+        for seed in range(4):
+            book = IdentityBook(EVERYBODY, seed=seed, appearance=appearance())
+            book.evidence(0, who.embedding, 1.0)
+            worn = book.identity_of(0, [0])
+            assert worn is not None
+            assert (worn.name in WOMEN) == (name in WOMEN)
 
 
 def test_an_identity_stays_for_the_life_of_a_track_whatever_it_looks_like_later() -> None:

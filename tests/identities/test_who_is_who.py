@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from streamanon.app import Parts
+from streamanon.config import Config
 from streamanon.core import landmarks as lm
 from streamanon.core.identity import IdentityBook, skin_lab
 from streamanon.identities.gallery import load_builtin
@@ -14,6 +16,10 @@ from streamanon.identities.portrait import as_picture, read_image
 
 if TYPE_CHECKING:
     from streamanon.identities.portrait import PortraitReader
+
+YOUNG_WOMEN = frozenset(("amara", "clara", "ida", "lena", "maya", "nia", "nora", "zoe"))
+MATURE_MEN = frozenset(("amos", "felix", "hiro", "hugo", "luis", "marco", "otto"))
+"""Of the built-in gallery, by looking."""
 
 PHOTOS = Path(__file__).parent.parent / "fixtures"
 
@@ -42,3 +48,19 @@ def test_who_comes_back_smiling_keeps_the_identity_and_another_gets_another(
     assert given[0] is given[2] is not None
     assert given[1] is given[3] is not None
     assert given[0] is not given[1]
+
+
+@pytest.mark.parametrize(
+    ("photo", "fitting"), [("london_002_neutral", YOUNG_WOMEN), ("portrait_man", MATURE_MEN)]
+)
+def test_the_identity_mostly_fits_apparent_sex_and_age(
+    photo: str, fitting: frozenset[str], reader: PortraitReader
+) -> None:
+    fits = 0
+    for seed in range(8):
+        book = IdentityBook(load_builtin(), seed=seed, appearance=Parts(Config()).appearance)
+        show(book, 0, photo, reader)
+        worn = book.identity_of(0, [0])
+        assert worn is not None
+        fits += worn.name in fitting
+    assert fits >= 7

@@ -21,7 +21,7 @@ def test_every_model_is_whole_and_on_the_card(name: str) -> None:
 
 
 def test_every_file_that_ships_is_on_the_list() -> None:
-    shipped = {file.name for file in FOLDER.iterdir() if file.suffix in {".onnx", ".task"}}
+    shipped = {file.name for file in FOLDER.iterdir() if file.suffix in {".npz", ".onnx", ".task"}}
     assert shipped == set(weights.SHA256)
 
 
