@@ -18,7 +18,7 @@ class Contents:
 
     Attributes:
         times_s: presentation time of each frame in seconds.
-        duration_s: of the container, rounded to ms.
+        duration_s: of the video track, or of the file where tracks have none.
         audio: a digest of every audio track's packets.
     """
 
@@ -30,21 +30,24 @@ class Contents:
 def read(path: Path) -> Contents:
     """Decode a file."""
     with av.open(str(path)) as container:
-        duration_s = round((container.duration or 0) / 1e6, 2)
+        stream = container.streams.video[0]
         times = tuple(
             round(float(frame.pts * frame.time_base), 5)
-            for frame in container.decode(video=0)
+            for frame in container.decode(stream)
             if frame.pts is not None and frame.time_base is not None
         )
+        duration_s = (container.duration or 0) / av.time_base
+        if stream.duration is not None and stream.time_base is not None:
+            duration_s = float(stream.duration * stream.time_base)
     tracks = []
     with av.open(str(path)) as container:
-        for stream in container.streams.audio:
+        for track in container.streams.audio:
             digest = hashlib.sha256()
             container.seek(0)
-            for packet in container.demux(stream):
+            for packet in container.demux(track):
                 digest.update(bytes(packet))
             tracks.append(digest.hexdigest()[:16])
-    return Contents(times, duration_s, tuple(tracks))
+    return Contents(times, round(duration_s, 3), tuple(tracks))
 
 
 def differences(original: Path, anonymised: Path) -> dict[str, object]:
