@@ -41,7 +41,8 @@ check: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p streamanon
-	$(BIN)/mypy tests scripts
+	$(BIN)/mypy -p benchmarks -p export -p scripts -p training
+	$(BIN)/mypy tests
 	$(BIN)/lint-imports
 
 docs: $(VENV)/dev
