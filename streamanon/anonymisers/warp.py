@@ -62,6 +62,9 @@ TURN_FEATHER_DEG = 55.0
 """Yaw at which that fade would be gone: the far eye of a turned head lies close to the rim."""
 
 
+FOCUS_EVERY = 4
+"""Frames between two looks at how sharp the frame is."""
+
 DULLEST = 0.25
 """Least share of its colourfulness a portrait keeps in a colourless scene."""
 
@@ -77,6 +80,7 @@ class _Look:
     light: F32 | None = None
     blur_px: float = 0.0
     grain: float = 0.0
+    drawn: int = 0
     turned: bool = False
 
 
@@ -261,16 +265,18 @@ class _Drawing:
         return np.asarray(cv2.resize(placed, self.size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
     def _focus(self, image: U8, alpha: F32, look: _Look) -> U8:
-        """Blur or grain the portrait until it is as sharp as the frame, a little every frame."""
-        middle = tuple(slice(side // 4, side - side // 4) for side in self.size[::-1])
-        weight = alpha[middle]
-        wanted = shading.fine_detail(self.source[middle], weight)
-        first = look.blur_px == 0.0 and look.grain == 0.0
-        for _ in range(4 if first else 1):
-            blurred = shading.soften(image, look.blur_px)
-            got = shading.fine_detail(blurred[middle], weight)
-            look.blur_px, look.grain = shading.refocus(look.blur_px, wanted, got)
-        return blurred
+        """Blur or grain the portrait until it is as sharp as the frame, step by step."""
+        first = look.drawn == 0
+        look.drawn += 1
+        if look.drawn % FOCUS_EVERY == 1:
+            middle = tuple(slice(side // 4, side - side // 4) for side in self.size[::-1])
+            weight = alpha[middle]
+            wanted = shading.fine_detail(self.source[middle], weight)
+            for _ in range(4 if first else 1):
+                softened = shading.soften(image[middle], look.blur_px)
+                got = shading.fine_detail(softened, weight)
+                look.blur_px, look.grain = shading.refocus(look.blur_px, wanted, got)
+        return shading.soften(image, look.blur_px)
 
     def _grain(self, look: _Look) -> NDArray[np.int16]:
         """Return (h, w, 3) int16 noise for the patch, the same in all channels."""

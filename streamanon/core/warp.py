@@ -168,8 +168,7 @@ def paint_triangles(space: FaceSpace) -> NDArray[np.int32]:
 def lookup_map(space: FaceSpace, condition: Condition, ids: NDArray[np.int32]) -> F32:
     """Return (RASTER, RASTER, 2) float32: where in the portrait each pixel of the face lies.
 
-    Pixels beside the face look where the nearest pixel of the face looks, so that scaling the map
-    up mixes nothing foreign in at its edge.
+    Pixels beside the face look at a corner of the portrait; a patch is transparent there.
     """
     source = space.points[lm.TRIANGLES].astype(np.float64)
     target = condition.points[lm.TRIANGLES].astype(np.float64)
@@ -195,18 +194,7 @@ def lookup_map(space: FaceSpace, condition: Condition, ids: NDArray[np.int32]) -
     )
     height, width = condition.portrait.shape[:2]
     np.clip(lookup, 0, (width - 1, height - 1), out=lookup)
-    return extend(lookup, ids > 0)
-
-
-def extend(field: F32, inside: NDArray[np.bool_]) -> F32:
-    """Give pixels outside the value of their nearest pixel inside, in place; returns the field."""
-    _, label = cv2.distanceTransformWithLabels(
-        (~inside).astype(np.uint8), cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL
-    )
-    values = np.zeros((int(label.max()) + 1, field.shape[2]), np.float32)
-    values[label[inside]] = field[inside]
-    field[~inside] = values[label[~inside]]
-    return field
+    return lookup
 
 
 def follow_gaze(lookup: F32, space: FaceSpace, condition: Condition) -> None:
