@@ -42,7 +42,7 @@ check: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p streamanon
 	$(BIN)/mypy -p benchmarks -p export -p scripts -p training
-	$(BIN)/mypy tests
+	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases tests
 	$(BIN)/lint-imports
 
 docs: $(VENV)/dev

@@ -182,7 +182,7 @@ class MeshRewriter:
 
     def slope(self, prelu: onnx.NodeProto) -> Array:
         """Return (channels,) slopes."""
-        return self.values[prelu.input[1]].astype(np.float32).ravel()
+        return np.asarray(self.values[prelu.input[1]], np.float32).ravel()
 
     def inner_prelu(self, kernel: Kernel, slope: Array) -> tuple[str, Array]:
         """Write prelu(kernel) inside a block; return it and its factors."""
