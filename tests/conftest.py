@@ -39,14 +39,18 @@ def face_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def long_face_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with 400 frames, for those who need time to get in between."""
+    """The same with 400 frames on noise, for those who need time to get in between.
+
+    Noise makes for many bytes, so that the output grows from its first frames on.
+    """
     path: Path = tmp_path_factory.mktemp("clips") / "long.mp4"
-    write_face_clip(path, frames=400)
+    write_face_clip(path, frames=400, noise=40)
     return path
 
 
-def write_face_clip(path: Path, frames: int) -> None:
+def write_face_clip(path: Path, frames: int, noise: int = 0) -> None:
     """Encode a portrait of the gallery that drifts over grey, 240 x 240 px, 25 fps, and a tone."""
+    random = np.random.default_rng(0)
     portrait = cv2.resize(load_builtin()[0].portrait, (200, 200), interpolation=cv2.INTER_AREA)
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
@@ -54,7 +58,7 @@ def write_face_clip(path: Path, frames: int) -> None:
         sound = container.add_stream("aac", rate=48000)
         sound.layout = "mono"
         for index in range(frames):
-            image = np.full((240, 240, 3), 128, np.uint8)
+            image = random.integers(128 - noise, 129 + noise, (240, 240, 3), np.uint8)
             x, y = 20 + round(15 * np.sin(index / 9)), 20 + round(15 * np.cos(index / 9))
             image[y : y + 200, x : x + 200] = portrait
             container.mux(video.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
