@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 def _start(clip: Path, output: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "streamanon", "run", str(clip), "-o", str(output)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run started in the background ignores SIGINT, and its children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
 
 
 def _wait_for_bytes(folder: Path, process: subprocess.Popen[str], size: int) -> None:
