@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 INPUT_PX = 112
 """Side of the network's input."""
 
-SAME_PERSON = 0.33
-"""Cosine of two embeddings above which they are one person: 0.1 % of pairs of different people
-exceed it, 97 to 98 % of pairs of one person do (LFW, 500 and a million pairs)."""
-
 _TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655],
      [70.7299, 92.2041]],
