@@ -123,8 +123,10 @@ class WarpAnonymiser:
         yaw, pitch, _ = lm.head_pose(mesh.points)
         limit = 0 if look.turned else 1
         look.turned = abs(yaw) > YAW_LIMIT_DEG[limit] or abs(pitch) > PITCH_LIMIT_DEG[limit]
+        if look.turned:
+            return None
         drawing = _Drawing(scene.frame.picture, FaceSpace.around(mesh.points), look.condition)
-        if look.turned or drawing.empty:
+        if drawing.empty:
             return None
         patch = drawing.draw(look, scene.frame.time_s, yaw)
         look.time_s = scene.frame.time_s
