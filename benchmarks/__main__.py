@@ -59,6 +59,14 @@ def speed_command(clip: Path, deface: Path | None, rounds: int) -> None:
     save("speed", {label: [asdict(t) for t in runs] for label, runs in results.items()})
 
 
+@main.command("scale")
+@click.argument("clip", type=click.Path(exists=True, path_type=Path))
+@click.argument("target", type=click.Path(path_type=Path))
+def scale_command(clip: Path, target: Path) -> None:
+    """Write CLIP at 1280x720 to TARGET, for `speed`."""
+    speed.make_720p(clip, target)
+
+
 @main.command("leaks")
 @click.argument("original", type=click.Path(exists=True, path_type=Path))
 @click.argument("anonymised", type=click.Path(exists=True, path_type=Path))
