@@ -1,0 +1,94 @@
+"""Results on disk: JSON files that say where they come from."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from streamanon import __version__
+from streamanon.errors import UsageError
+
+RESULTS = Path(__file__).parent / "results"
+
+PACKAGES = ("av", "dlib-bin", "numpy", "onnxruntime", "opencv-python-headless", "openvino", "torch")
+
+
+def save(name: str, results: object, *, settings: dict[str, Any], folder: Path = RESULTS) -> Path:
+    """Write results with what is needed to judge and repeat them.
+
+    Args:
+        name: of the file, without ending.
+        results: plain values.
+        settings: what the suite was asked for, seeds, warm-up and the provider that really ran.
+        folder: where to.
+
+    Returns:
+        The file written; it replaces an older one in one step.
+    """
+    document = {
+        "suite": name,
+        "streamanon": __version__,
+        "commit": _commit(),
+        "command": ["python", "-m", "benchmarks", *sys.argv[1:]],
+        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform()},
+        "versions": {"python": platform.python_version(), **_versions()},
+        "settings": settings,
+        "results": results,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    part.replace(path)
+    return path
+
+
+def load(name: str, folder: Path = RESULTS) -> dict[str, Any]:
+    """Read what :func:`save` wrote.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    path = folder / f"{name}.json"
+    if not path.is_file():
+        suite = name.split("-")[0]
+        raise UsageError(f"no results {path}: run `python -m benchmarks {suite}` first")
+    document: dict[str, Any] = json.loads(path.read_text())
+    return document
+
+
+def _commit() -> str:
+    """Return the short hash of the commit that ran, with a plus when the tree was not clean."""
+    root = Path(__file__).parent.parent
+    answers = [
+        subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
+        for words in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "streamanon"])
+    ]
+    if answers[0].returncode:
+        return "unknown"
+    return answers[0].stdout.strip() + ("+" if answers[1].stdout.strip() else "")
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
