@@ -11,6 +11,7 @@ from streamanon.errors import ModelError
 
 SHA256 = {
     "appearance.npz": "7f3e468a850b4ae66401f7366e60644a7b03030f38750529b9088de842441c69",
+    "centerface.onnx": "5762ace692030c32284a2f4f9c33acd3c8d80939105cf38616897f6beb25cba2",
     "face_blendshapes.onnx": "0e16a2e774affdc7c66e023cf78a9a7dbaf20cdf2b15386f85ddfc03e5df7818",
     "face_landmarker.task": "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
     "face_mesh.onnx": "375cbe41534a333521a74c3c67c12797009ef82bb196678f53768f6b9ec36d58",

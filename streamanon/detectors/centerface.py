@@ -1,0 +1,90 @@
+"""CenterFace: an independent judge of where faces are.
+
+Source: Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019
+(arXiv 1911.03599). At every fourth pixel the network gives the chance that a face is centred there,
+the logarithm of its size, how far the centre lies from the cell, and five points inside the box.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.core.crop import blob
+from streamanon.core.picture import thumbnail
+from streamanon.errors import ModelError
+from streamanon.types import Face
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from streamanon.protocols import Backend
+    from streamanon.types import F32, Picture
+
+LONGEST_LOOK_PX = 960
+"""Longer side at which the network sees the frame, at most; smaller frames keep their size."""
+
+_STRIDE = 4
+_SAME_FACE = 0.3
+"""Intersection over union above which two boxes are one face."""
+
+
+class CenterFaceDetector:
+    """Finds faces; implements :class:`streamanon.protocols.Detector`."""
+
+    def __init__(self, backend: Backend, *, threshold: float = 0.5) -> None:
+        """Take the loaded network ``centerface.onnx``.
+
+        Args:
+            backend: the network.
+            threshold: least score.
+        """
+        self._backend = backend
+        self._threshold = threshold
+
+    def detect(self, picture: Picture) -> list[Face]:
+        """Return every face of an upright picture, best score first.
+
+        Raises:
+            ModelError: the network answered nonsense.
+        """
+        frame = np.array([picture.width, picture.height], np.float32)
+        scale = min(1.0, LONGEST_LOOK_PX / float(frame.max()))
+        width, height = (max(1, round(float(side) * scale)) for side in frame)
+        image = thumbnail(picture, (width, height))
+        padded = cv2.copyMakeBorder(image, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)
+        rows = _decode(
+            self._backend.run({"input": blob(np.asarray(padded, np.uint8)[:, :, ::-1])}),
+            self._threshold,
+        )
+        if not np.isfinite(rows).all():
+            raise ModelError("the face detector answered numbers that are not finite")
+        rows[:, :14] *= np.tile(frame / (width, height), 7)
+        rows[:, 4:14] -= 0.5  # boxes count from the edge of the first pixel, points from its centre
+        return [
+            Face(row[:4], float(row[14]), row[4:14].reshape(5, 2)) for row in rows[_distinct(rows)]
+        ]
+
+
+def _decode(outputs: Mapping[str, NDArray[np.generic]], threshold: float) -> F32:
+    """Return (n, 15) candidates in px of the network's input: box, five points, score."""
+    heat, size, offset, points = (
+        np.asarray(outputs[name][0], np.float32) for name in ("heat", "size", "offset", "points")
+    )
+    y, x = np.nonzero(~(heat[0] < threshold))  # a score that is no number must not get lost
+    # Every pair the network gives is (y, x); here it becomes (x, y).
+    side = np.exp(size[::-1, y, x]) * _STRIDE
+    low = (np.stack([x, y]) + offset[::-1, y, x] + 0.5) * _STRIDE - side / 2
+    spots = points.reshape(5, 2, *heat[0].shape)[:, ::-1, y, x] * side + low
+    return np.vstack([low, low + side, spots.reshape(10, -1), heat[0][None, y, x]]).T
+
+
+def _distinct(rows: F32) -> list[int]:
+    """Return which of (n, 15) candidates do not overlap a better one, best score first."""
+    sides = np.column_stack([rows[:, :2], rows[:, 2:4] - rows[:, :2]])
+    kept = cv2.dnn.NMSBoxes(sides.tolist(), rows[:, 14].tolist(), 0.0, _SAME_FACE)
+    return [int(one) for one in kept]
