@@ -1,0 +1,56 @@
+"""Convolutions with the initialisation a network without normalisation needs."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from streamanon.anonygan.config import NODES
+
+
+def conv(
+    inputs: int, outputs: int, size: int = 3, *, stride: int = 1, gain: float = 1.0
+) -> nn.Conv2d:
+    """Return a convolution that keeps the image's side (over ``stride``) and the signal's scale.
+
+    Args:
+        inputs: channels in.
+        outputs: channels out.
+        size: side of the kernel.
+        stride: step in px.
+        gain: standard deviation of the output for inputs of unit size.
+    """
+    layer = nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2)
+    nn.init.normal_(layer.weight, std=gain / (inputs * size * size) ** 0.5)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
+
+
+def conv_relu(inputs: int, outputs: int, size: int = 3, *, stride: int = 1) -> nn.Sequential:
+    """Return a convolution and a ReLU that together keep the signal's scale (He et al., 2015)."""
+    return nn.Sequential(
+        conv(inputs, outputs, size, stride=stride, gain=2**0.5), nn.ReLU(inplace=True)
+    )
+
+
+def channels_first(image: Tensor) -> Tensor:
+    """Return (n, c, h, w) float32 in 0..1 of (n, h, w, c) uint8."""
+    return image.permute(0, 3, 1, 2).float() / 255.0
+
+
+def blanked(context: Tensor, maps: Tensor) -> Tensor:
+    """Return the context without the pixels of the face that is to be hidden.
+
+    Args:
+        context: (n, h, w, 3) uint8 crop.
+        maps: (n, h, w, 4) uint8; where the first is not zero lies the hole.
+
+    Returns:
+        (n, 3, h, w) float32 in 0..1, mid grey in the hole.
+    """
+    keep = (maps[..., :1] == 0).permute(0, 3, 1, 2).float()
+    return (channels_first(context) - 0.5) * keep + 0.5
+
+
+def conv_of_maps(outputs: int) -> nn.Conv2d:
+    """Return a 1x1 convolution of landmark maps, which are nearly empty: hence its large gain."""
+    return conv(NODES, outputs, 1, gain=8.0)

@@ -1,0 +1,72 @@
+"""What a generator is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Self, TypeAlias
+
+CROP_PX = 128
+"""Side of an aligned crop."""
+
+CELLS = 32
+"""Side of the grid the trunk works on."""
+
+IBUG_POINTS = 68
+NODES = 70
+"""Landmarks of a face: the iBUG points, then the right and the left iris."""
+
+FEATURES = 64
+"""Channels of the condition's cached features."""
+
+NODE_WIDTH = 64
+"""Numbers that describe a landmark in the graph."""
+
+Attention: TypeAlias = Literal["described", "pooled", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorConfig:
+    """The size of a generator, and what can be switched off to see what it is worth.
+
+    Attributes:
+        wiring: "live" computes the condition once per identity; "paper" mixes both faces from the
+            first layer on.
+        width: channels of the trunk.
+        blocks: how often graph reasoning and appearance aggregation take turns.
+        landmark_attention: how landmarks are weighted: from a description of where both faces'
+            landmarks are, from pooled maps (the paper's equation 1), or not at all.
+        graph: whether landmarks of source and condition exchange messages.
+        warped: whether the warped condition is an input, and what attention uncovers; without it
+            attention uncovers the context, as in the paper.
+        subpixel: whether landmark maps keep fractions of a pixel (paper wiring; live always does).
+    """
+
+    wiring: Literal["live", "paper"]
+    width: int
+    blocks: int
+    landmark_attention: Attention = "described"
+    graph: bool = True
+    warped: bool = True
+    subpixel: bool = True
+
+    @classmethod
+    def live(cls) -> Self:
+        """Return the generator that runs in the product, about 1.5 GMACs a face."""
+        return cls(wiring="live", width=96, blocks=4)
+
+    @classmethod
+    def base(cls) -> Self:
+        """Return the paper's generator with its faults mended, 37 GMACs a face: a teacher."""
+        return cls(wiring="paper", width=256, blocks=6)
+
+    @classmethod
+    def paper(cls) -> Self:
+        """Return the generator of the paper as it was published."""
+        return cls(
+            wiring="paper",
+            width=256,
+            blocks=6,
+            landmark_attention="pooled",
+            warped=False,
+            subpixel=False,
+        )

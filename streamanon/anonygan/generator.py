@@ -1,0 +1,148 @@
+"""The live generator: what a frame costs is one face's worth of 1.5 GMACs."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from streamanon.anonygan.blocks import blanked, channels_first, conv, conv_of_maps, conv_relu
+from streamanon.anonygan.config import CELLS, CROP_PX, FEATURES, NODES, GeneratorConfig
+from streamanon.anonygan.graph import LandmarkGraph
+from streamanon.anonygan.landmarks import LandmarkAttention, gaussian_maps
+
+STEM, FULLER, FINE = 32, 64, 48
+"""Channels of the stem at 64 and 32 px, and of the decoder at 64 px."""
+
+TRUST = 2.2
+"""Where attention starts, before the sigmoid: 0.9 of a warped portrait, 0.1 of a blank context."""
+
+MAX_GAIN = 1.5
+"""Largest log gain: the portrait is made at most 4.5 times lighter or darker."""
+
+
+class Block(nn.Module):
+    """Graph reasoning over the landmarks, then aggregation of the appearance (section 3.2)."""
+
+    def __init__(self, width: int, *, first: bool, graph: bool) -> None:
+        super().__init__()
+        self.merge = None if first else conv_relu(2 * width, width, 1)
+        self.shape = conv(width, width)
+        self.graph = LandmarkGraph(width) if graph else None
+        self.appearance = nn.Sequential(conv_relu(width, width), conv(width, width, gain=0.5))
+
+    def forward(
+        self, state: tuple[Tensor, Tensor], maps: tuple[Tensor, Tensor], condition: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the (appearance, shape) features after one turn.
+
+        Args:
+            state: appearance and shape, (n, width, 32, 32) each.
+            maps: of the source's landmarks, see :class:`LandmarkGraph`.
+            condition: (n, landmarks, node width) nodes of the condition.
+        """
+        appearance, shape = state
+        if self.merge is not None:
+            shape = self.merge(torch.cat([shape, appearance], dim=1))
+        shape = self.shape(shape)
+        if self.graph is not None:
+            shape = shape + self.graph(shape, maps, condition)
+        return appearance + self.appearance(appearance) * torch.sigmoid(shape), shape
+
+
+class Decoder(nn.Module):
+    """Turn the trunk's features into paint, attention, gain and bias."""
+
+    def __init__(self, width: int, *, warped: bool) -> None:
+        super().__init__()
+        self.grow = nn.Sequential(conv_relu(width, 4 * FINE, 1), nn.PixelShuffle(2))
+        self.join = conv_relu(FINE + STEM, FINE)
+        self.paint = nn.Sequential(conv_relu(FINE, 32), conv(32, 12, gain=0.5), nn.PixelShuffle(2))
+        self.cover = nn.Sequential(conv_relu(FINE, 16), conv(16, 4, gain=0.1), nn.PixelShuffle(2))
+        self.light = nn.Sequential(nn.AvgPool2d(2), conv_relu(width, 32), conv(32, 6, 1, gain=0))
+        self.trust = TRUST if warped else -TRUST
+
+    def forward(self, trunk: Tensor, fine: Tensor) -> dict[str, Tensor]:
+        """Return ``face``, ``attention``, ``gain`` and ``bias``.
+
+        Args:
+            trunk: (n, width, 32, 32).
+            fine: (n, stem, 64, 64) features of the stem.
+        """
+        detail = self.join(torch.cat([self.grow(trunk), fine], dim=1))
+        gain, bias = self.light(trunk).float().tanh().chunk(2, dim=1)
+        return {
+            "face": self.paint(detail).float().sigmoid(),
+            "attention": (self.cover(detail).float() + self.trust).sigmoid(),
+            "gain": MAX_GAIN * gain,
+            "bias": bias,
+        }
+
+
+class Generator(nn.Module):
+    """The paper's generator made small enough to run in every frame.
+
+    What belongs to the condition alone is computed once by :class:`ConditionEncoder` and looked up.
+    Nothing is normalised over an image or a batch, which would make light depend on the frame.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.stem = conv_relu(40 if config.warped else 28, STEM)
+        self.fuller = conv_relu(STEM, FULLER, stride=2)
+        self.merge = conv_relu(FULLER + FEATURES, width, 1)
+        self.weigh = LandmarkAttention(NODES, 1) if config.landmark_attention != "none" else None
+        self.shape = nn.Sequential(conv_of_maps(width), nn.ReLU(inplace=True), conv(width, width))
+        self.blocks = nn.ModuleList(
+            Block(width, first=i == 0, graph=config.graph) for i in range(config.blocks)
+        )
+        self.decoder = Decoder(width, warped=config.warped)
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the parts of the generated faces.
+
+        Args:
+            batch: ``context``, ``maps``, ``warped``, ``points``, ``lookup``, ``condition_points``,
+                ``features`` and ``nodes``, as the package describes them.
+
+        Returns:
+            ``face`` (n, 3, 128, 128) in 0..1, what is painted; ``attention`` (n, 1, 128, 128) in
+            0..1, 1 where what lies beneath shows; ``gain`` (n, 3, 16, 16) log gain and ``bias``
+            (n, 3, 16, 16) that correct it; ``beneath`` (n, 3, 128, 128) in 0..1: the warped
+            condition. :func:`streamanon.anonygan.composition.compose` puts them together.
+        """
+        context = blanked(batch["context"], batch["maps"])
+        maps = channels_first(batch["maps"])
+        warped = channels_first(batch["warped"])
+        images = [context, maps, warped] if self.config.warped else [context, maps]
+        fine = self.stem(nn.functional.pixel_unshuffle(torch.cat(images, dim=1) * 2 - 1, 2))
+        seen = look_up(batch["features"], batch["lookup"])
+        appearance = self.merge(torch.cat([self.fuller(fine), seen.to(fine.dtype)], dim=1))
+
+        peaks = gaussian_maps(batch["points"], CELLS, 1.0)
+        if self.weigh is not None:
+            peaks = (
+                peaks * self.weigh(batch["points"], batch["condition_points"])[:, 0, :, None, None]
+            )
+        flat = peaks.flatten(2)
+        spots = (flat, flat / (flat.sum(dim=2, keepdim=True) + 1e-3))
+        state = (appearance, self.shape(peaks))
+        for k, block in enumerate(self.blocks):
+            state = block(state, spots, batch["nodes"][:, k])
+        beneath = warped if self.config.warped else context
+        parts: dict[str, Tensor] = self.decoder(state[0], fine)
+        return parts | {"beneath": beneath}
+
+
+def look_up(features: Tensor, lookup: Tensor) -> Tensor:
+    """Return the condition's features moved onto the source.
+
+    Args:
+        features: (n, c, 32, 32) of the condition's crop.
+        lookup: (n, 32, 32, 2) float32, where each cell looks, in px of the condition's crop.
+    """
+    grid = (lookup.float() + 0.5) * (2 / CROP_PX) - 1
+    return nn.functional.grid_sample(
+        features.float(), grid, padding_mode="border", align_corners=False
+    )

@@ -1,0 +1,70 @@
+"""Reasoning over a graph whose nodes are the landmarks of two faces."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from streamanon.anonygan.config import NODE_WIDTH, NODES
+
+
+class NodePool(nn.Module):
+    """Read a feature map at landmarks.
+
+    Attributes:
+        embedding: (landmarks, node width), which landmark a node is.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.state = nn.Linear(width, NODE_WIDTH, bias=False)
+        self.embedding = nn.Parameter(0.5 * torch.randn(NODES, NODE_WIDTH))
+
+    def forward(self, features: Tensor, maps: Tensor) -> Tensor:
+        """Return (n, landmarks, node width) nodes.
+
+        Args:
+            features: (n, width, h, w).
+            maps: (n, landmarks, h * w), each landmark's map summing to 1.
+        """
+        pooled: Tensor = self.state(maps @ features.flatten(2).transpose(1, 2))
+        return pooled + self.embedding
+
+
+class LandmarkGraph(nn.Module):
+    """Bipartite graph reasoning with literal nodes (mends the paper's section 3.2).
+
+    The paper splits the channels of features that have already mixed both faces into halves and
+    calls one the source and the other the condition. Here a node *is* a landmark of one of the
+    faces: source nodes attend to condition nodes (bipartite edges, which start out between same
+    landmarks), a graph convolution mixes them as in GloRe (Chen et al., CVPR 2019), and what they
+    learnt is painted back around the landmarks.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.pool = NodePool(width)
+        self.key = nn.Linear(NODE_WIDTH, NODE_WIDTH, bias=False)
+        self.edges = nn.Parameter(4.0 * torch.eye(NODES))
+        self.mix = nn.Parameter(torch.randn(NODES, NODES) / NODES)
+        self.state = nn.Linear(NODE_WIDTH, NODE_WIDTH, bias=False)
+        self.paint = nn.Linear(NODE_WIDTH, width, bias=False)
+
+    def forward(self, shape: Tensor, maps: tuple[Tensor, Tensor], condition: Tensor) -> Tensor:
+        """Return what the graph adds to ``shape``.
+
+        Args:
+            shape: (n, width, h, w) features.
+            maps: (n, landmarks, h * w) of the source: as they are, and each summing to 1.
+            condition: (n, landmarks, node width) nodes of the condition.
+
+        Returns:
+            (n, width, h, w).
+        """
+        peaks, shares = maps
+        source = self.pool(shape, shares)
+        alike = self.key(source) @ condition.transpose(1, 2) / NODE_WIDTH**0.5
+        received = source + torch.softmax(alike + self.edges, dim=-1) @ condition
+        reasoned = self.state(torch.relu(received + self.mix @ received))
+        painted: Tensor = self.paint(reasoned).transpose(1, 2) @ peaks
+        return painted.reshape(shape.shape)

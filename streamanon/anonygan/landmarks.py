@@ -1,0 +1,63 @@
+"""Landmarks as the networks see them: maps, and how much each counts."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from streamanon.anonygan.config import CELLS, CROP_PX
+
+CELL_PX = CROP_PX / CELLS
+EYE_DISTANCE_PX = 44.0
+"""Between the eyes of an aligned crop; landmarks are described in this unit."""
+
+EYES_CENTRE_PX = (64.0, 50.0)
+
+
+def gaussian_maps(points: Tensor, side: int, sigma: float) -> Tensor:
+    """Return a Gaussian around each landmark, its peak 1.
+
+    Args:
+        points: (n, k, 2) float32 in px of the 128 px crop.
+        side: of the maps.
+        sigma: standard deviation in px of the maps.
+
+    Returns:
+        (n, k, side, side) float32 in 0..1.
+    """
+    cell = CROP_PX / side
+    grid = torch.arange(side, device=points.device, dtype=torch.float32)
+    away = grid - ((points.float() + 0.5) / cell - 0.5).unsqueeze(-1)
+    across, down = torch.exp(-(away**2) / (2 * sigma**2)).unbind(2)
+    return down.unsqueeze(-1) * across.unsqueeze(-2)
+
+
+class LandmarkAttention(nn.Module):
+    """Weigh landmarks by where both faces have them (mends the paper's equation 1).
+
+    The paper pools each landmark's map over the image and weighs it by what is left. A map holds
+    one bright pixel, wherever the landmark lies, so that all are pooled to the same number and
+    weighed alike. Here a landmark is described by its place in both faces and by how far apart
+    those are; what remains of equation 1 is a convolution over neighbouring landmarks and the
+    sigmoid.
+
+    Attributes:
+        bias: (faces, landmarks), what a landmark counts whatever its place.
+    """
+
+    def __init__(self, landmarks: int, faces: int) -> None:
+        super().__init__()
+        self.mix = nn.Sequential(
+            nn.Conv1d(5, 8, 5, padding=2), nn.ReLU(), nn.Conv1d(8, faces, 5, padding=2)
+        )
+        self.bias = nn.Parameter(torch.full((faces, landmarks), 2.0))
+
+    def forward(self, points: Tensor, condition_points: Tensor) -> Tensor:
+        """Return (n, faces, landmarks) weights in 0..1 for (n, landmarks, 2) points in crop px."""
+        centre = points.new_tensor(EYES_CENTRE_PX)
+        source = (points - centre) / EYE_DISTANCE_PX
+        condition = (condition_points - centre) / EYE_DISTANCE_PX
+        away = torch.linalg.vector_norm(source - condition, dim=-1, keepdim=True)
+        described = torch.cat([source, condition, away], dim=-1).transpose(1, 2)
+        weights: Tensor = torch.sigmoid(self.mix(described).float() + self.bias)
+        return weights
