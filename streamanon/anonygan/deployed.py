@@ -1,0 +1,47 @@
+"""The networks as the product runs them: plain arrays in, plain arrays out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from streamanon.anonygan.generator import Generator
+
+INPUTS = (
+    "context",
+    "maps",
+    "warped",
+    "points",
+    "lookup",
+    "condition_points",
+    "features",
+    "nodes",
+)
+OUTPUTS = ("face", "attention", "gain", "bias")
+
+
+class DeployedGenerator(nn.Module):
+    """The live generator with its inputs in the order of ``INPUTS`` and 8 bit images out."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return ``OUTPUTS``.
+
+        Returns:
+            face (n, 128, 128, 3) uint8 BGR, attention (n, 128, 128) uint8, gain and bias
+            (n, 3, 16, 16) float32.
+        """
+        parts = self.generator(dict(zip(INPUTS, inputs, strict=True)))
+        face = as_bytes(parts["face"].permute(0, 2, 3, 1))
+        return face, as_bytes(parts["attention"][:, 0]), parts["gain"], parts["bias"]
+
+
+def as_bytes(image: Tensor) -> Tensor:
+    """Return uint8 for values in 0..1."""
+    return (image.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
