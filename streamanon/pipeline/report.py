@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from array import array
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from array import array
-
     from streamanon.pipeline.ledger import Ledger
     from streamanon.pipeline.observer import Seen
 
 
+def no_times() -> array[float]:
+    """Return an empty series of seconds, 4 bytes an entry."""
+    return array("f")
+
+
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """How long one stage works on one item.
+class StageTimes:
+    """What one stage did with its time: an entry a frame, in order, then those of its closing.
 
     Attributes:
-        p50_ms: median.
-        p95_ms: 95th percentile.
-        total_s: sum over the run.
+        worked_s: on the frame.
+        waited_s: before that: for room to hand the frame before on, and for this one to come.
     """
 
-    p50_ms: float
-    p95_ms: float
-    total_s: float
+    worked_s: array[float] = field(default_factory=no_times)
+    waited_s: array[float] = field(default_factory=no_times)
+
+    def to_json(self) -> dict[str, float]:
+        """Return a summary."""
+        return {
+            **_percentiles_ms(self.worked_s),
+            "total_s": round(sum(self.worked_s), 3),
+            "waited_s": round(sum(self.waited_s), 3),
+        }
 
 
-def timing(times_s: array[float]) -> Timing:
-    """Summarise the working times of a stage."""
-    if not times_s:
-        return Timing(0.0, 0.0, 0.0)
-    values = np.asarray(times_s)
-    p50, p95 = np.percentile(values, [50, 95]) * 1000
-    return Timing(round(float(p50), 3), round(float(p95), 3), round(float(values.sum()), 3))
+def _percentiles_ms(times_s: array[float]) -> dict[str, float]:
+    """Return the median and the 95th percentile; zeros for nothing."""
+    p50, p95 = np.percentile(times_s or [0.0], [50, 95]) * 1000
+    return {"p50_ms": round(float(p50), 3), "p95_ms": round(float(p95), 3)}
 
 
 def uncovered(ledger: Ledger, seen: Seen) -> int:
@@ -53,7 +60,9 @@ class Report:
         frames_read: frames that came out of the source.
         frames_dropped: of these, thrown away to keep up with a live source.
         elapsed_s: from start to the closed output.
-        stages: timing by stage name.
+        stages: times by stage name.
+        latency_s: an entry a frame written: since it left the source; in files this includes the
+            look-ahead. What the encoder holds back is not part of it.
     """
 
     ledger: Ledger
@@ -61,7 +70,8 @@ class Report:
     frames_read: int
     frames_dropped: int
     elapsed_s: float
-    stages: dict[str, Timing]
+    stages: dict[str, StageTimes]
+    latency_s: array[float]
 
     @property
     def uncovered(self) -> int:
@@ -104,6 +114,7 @@ class Report:
             "speed": {
                 "elapsed_s": round(self.elapsed_s, 3),
                 "frames_per_s": round(self.frames_per_s, 2),
-                "stages": {name: asdict(stage) for name, stage in self.stages.items()},
+                "latency": _percentiles_ms(self.latency_s),
+                "stages": {name: stage.to_json() for name, stage in self.stages.items()},
             },
         }

@@ -11,7 +11,7 @@ one loop (cv2, PyAV and onnxruntime let go of the interpreter lock).
 from __future__ import annotations
 
 import time
-from array import array
+from collections import deque
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
@@ -23,7 +23,7 @@ from streamanon.core.compose import compose
 from streamanon.errors import StageError, StallError, StreamanonError
 from streamanon.pipeline.channel import Channel, StoppedError
 from streamanon.pipeline.ledger import Ledger
-from streamanon.pipeline.report import Report, timing, uncovered
+from streamanon.pipeline.report import Report, StageTimes, no_times, uncovered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,18 +57,21 @@ class _Stage:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.times_s = array("f")
+        self.times = StageTimes()
         self._since: float | None = None
+        self._free = time.monotonic()
 
     @contextmanager
     def busy(self) -> Iterator[None]:
         """Time a piece of work; waiting for a neighbour happens outside."""
         self._since = start = time.monotonic()
+        self.times.waited_s.append(start - self._free)
         try:
             yield
         finally:
             self._since = None
-            self.times_s.append(time.monotonic() - start)
+            self._free = time.monotonic()
+            self.times.worked_s.append(self._free - start)
 
     def stuck_s(self) -> float:
         """Return how long the present piece of work has taken so far."""
@@ -96,6 +99,8 @@ class _Line:
         self.ledger = Ledger()
         self.frames_read = 0
         self.frames_written = 0
+        self.latency_s = no_times()
+        self._captured: deque[tuple[int, float]] = deque()
         bodies = (self._read, self._see, self._replace, self._write)
         self._threads = [
             Thread(target=self._work, args=pair, name=f"streamanon-{pair[0].name}", daemon=True)
@@ -168,6 +173,7 @@ class _Line:
                     frame = next(frames, None)
                 if frame is None:
                     break
+                self._captured.append((frame.index, time.monotonic()))
                 self._raw.put(frame)
                 self.frames_read += 1
         finally:
@@ -217,6 +223,7 @@ class _Line:
             for safe in self._safe:
                 with stage.busy():
                     self._sink.write(safe)
+                self.latency_s.append(self._age_s(safe.index))
                 self.frames_written += 1
         except BaseException:
             with suppress(Exception), stage.busy():
@@ -224,6 +231,13 @@ class _Line:
             raise
         with stage.busy():
             self._sink.close(complete=not uncovered(self.ledger, self._observer.seen))
+
+    def _age_s(self, index: int) -> float:
+        """Return the time since a frame was captured; those before it were dropped."""
+        captured, at = self._captured.popleft()
+        while captured < index:
+            captured, at = self._captured.popleft()
+        return time.monotonic() - at
 
 
 def _first_line(error: BaseException) -> str:
@@ -278,5 +292,6 @@ def run(
         frames_read=line.frames_read,
         frames_dropped=line.dropped,
         elapsed_s=time.monotonic() - start,
-        stages={stage.name: timing(stage.times_s) for stage in line.stages},
+        stages={stage.name: stage.times for stage in line.stages},
+        latency_s=line.latency_s,
     )

@@ -126,6 +126,42 @@ def test_every_frame_arrives_in_order_and_is_booked() -> None:
     assert set(report.stages) == {"read", "see", "replace", "write"}
 
 
+def test_the_time_of_every_frame_is_known() -> None:
+    @dataclass
+    class Slow(Delayed):
+        def push(self, frame: Frame) -> list[Scene]:
+            time.sleep(0.005)
+            return super().push(frame)
+
+    report = _run(Numbers(20), Shelf(), observer=Slow())
+    see, write = report.stages["see"], report.stages["write"]
+    assert len(see.worked_s) == len(see.waited_s) == 21  # and the last, when it is flushed
+    assert min(see.worked_s[:20]) >= 0.005
+    assert sum(write.waited_s) > sum(write.worked_s)  # for the slow stage before it
+    assert len(report.latency_s) == 20
+    assert min(report.latency_s[:17]) > 3 * 0.005  # the delay line holds three frames back
+
+
+def test_a_frame_that_was_dropped_lends_no_time_to_the_next() -> None:
+    @dataclass
+    class Stuttering(Delayed):
+        def push(self, frame: Frame) -> list[Scene]:
+            time.sleep(0.2 if frame.index == 0 else 0)
+            return super().push(frame)
+
+    @dataclass
+    class Even(Numbers):
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in super().__iter__():
+                time.sleep(0.01)
+                yield frame
+
+    report = _run(Even(60, live=True), Shelf(), observer=Stuttering())
+    assert report.frames_dropped > 5
+    assert len(report.latency_s) == 60 - report.frames_dropped
+    assert max(report.latency_s[4:]) < 0.15
+
+
 def test_a_stream_without_frames_ends() -> None:
     sink = Shelf()
     assert _run(Numbers(0), sink).ledger.frames == 0
