@@ -53,10 +53,15 @@ class Watcher(Protocol):
 
 
 class Parts:
-    """Builds what the settings ask for; loads each model once, and only when it is needed."""
+    """Builds what the settings ask for; loads each model once, and only when it is needed.
+
+    Attributes:
+        runtimes: what really runs each network loaded so far, by file name.
+    """
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self.runtimes: dict[str, str] = {}
 
     @cached_property
     def detector(self) -> Detector:
@@ -71,21 +76,21 @@ class Parts:
             return MediapipeDetector(weights.path("face_landmarker.task"))
         from streamanon.detectors.yunet import YuNetDetector
 
-        return YuNetDetector(_network("yunet.onnx"), min_face_px=self._config.min_face)
+        return YuNetDetector(self._network("yunet.onnx"), min_face_px=self._config.min_face)
 
     @cached_property
     def mesher(self) -> Mesher:
         """What fits the mesh."""
         from streamanon.detectors.mesh import MeshFitter
 
-        return MeshFitter(_network("face_mesh.onnx"), _network("face_blendshapes.onnx"))
+        return MeshFitter(self._network("face_mesh.onnx"), self._network("face_blendshapes.onnx"))
 
     @cached_property
     def embedder(self) -> Embedder:
         """What tells people apart."""
         from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 
-        return MobileFaceNetEmbedder(_network("mobilefacenet.onnx"))
+        return MobileFaceNetEmbedder(self._network("mobilefacenet.onnx"))
 
     @cached_property
     def gallery(self) -> Sequence[Identity]:
@@ -114,20 +119,26 @@ class Parts:
 
         return PlainAnonymiser(self._config.method)
 
-    def observer(self, anonymiser: Anonymiser) -> Observer:
-        """Return a new observer; it remembers the people of one stream."""
-        from streamanon.core.identity import IdentityBook
-        from streamanon.pipeline.observer import Observer
+    def observer(self, anonymiser: Anonymiser, *, live: bool = False) -> Observer:
+        """Return a new observer; it remembers the people of one stream.
 
+        Args:
+            anonymiser: what its scenes are for.
+            live: hold no frame back to learn from the next ones.
+        """
+        from streamanon.core.identity import IdentityBook
+        from streamanon.pipeline.observer import LOOK_AHEAD, Observer
+
+        look_ahead = 0 if live else LOOK_AHEAD
         if not anonymiser.needs_mesh:
-            return Observer(self.detector)
+            return Observer(self.detector, look_ahead=look_ahead)
         book = IdentityBook(
             self.gallery,
             seed=self._config.seed,
             only=self._config.identity,
             appearance=self.appearance,
         )
-        return Observer(self.detector, self.mesher, self.embedder, book)
+        return Observer(self.detector, self.mesher, self.embedder, book, look_ahead=look_ahead)
 
     def source(self, job: Job) -> Source:
         """Open the input of a job."""
@@ -149,11 +160,12 @@ class Parts:
 
         return VideoSink(job.output, source.info, self._config)
 
+    def _network(self, name: str) -> Any:
+        from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 
-def _network(name: str) -> Any:
-    from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-
-    return OnnxRuntimeBackend(weights.path(name))
+        backend = OnnxRuntimeBackend(weights.path(name))
+        self.runtimes[name] = backend.runtime
+        return backend
 
 
 def anonymise(input: str | Path, output: str | Path, config: Config | None = None) -> Report:  # noqa: A002
@@ -245,9 +257,9 @@ def _run(
     """Open both ends of a job and send its frames through."""
     job.output.parent.mkdir(parents=True, exist_ok=True)
     anonymiser = parts.anonymiser()
-    observer = parts.observer(anonymiser)
     source = parts.source(job)
     try:
+        observer = parts.observer(anonymiser, live=source.info.live)
         sink = parts.sink(job, source)
     except BaseException:
         source.close()

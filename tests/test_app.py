@@ -79,6 +79,15 @@ def test_plain_methods_load_nothing_but_the_detector() -> None:
     parts = Parts(MOSAIC)
     parts.observer(parts.anonymiser())
     assert {"mesher", "embedder", "gallery"}.isdisjoint(vars(parts))
+    assert set(parts.runtimes) == {"yunet.onnx"}
+
+
+def test_a_live_stream_does_not_wait_for_later_frames(face_clip: Path, tmp_path: Path) -> None:
+    parts = Parts(MOSAIC)
+    source = parts.source(plan([face_clip], tmp_path / "out.mp4")[0])
+    observer = parts.observer(parts.anonymiser(), live=True)
+    assert [len(observer.push(frame)) for frame in source] == [1] * 16
+    source.close()
 
 
 def test_a_folder_is_not_one_file(tmp_path: Path) -> None:

@@ -23,6 +23,9 @@ class OnnxRuntimeBackend:
 
     Denormals count as zero (they cost up to 5x), and threads sleep while they wait: spinning would
     take the processor from the other stages.
+
+    Attributes:
+        runtime: what runs the network here.
     """
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
@@ -51,6 +54,10 @@ class OnnxRuntimeBackend:
                 f"{path.name} is not a network ONNX Runtime can load ({_first_line(error)}): "
                 "install streamanon again"
             ) from error
+        self.runtime = (
+            f"ONNX Runtime {onnxruntime.__version__} {self._session.get_providers()[0]}, "
+            f"{threads} thread{'s' if threads > 1 else ''}"
+        )
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,10 @@ def test_arrays_go_in_and_come_out_by_name(mesh: OnnxRuntimeBackend) -> None:
     assert float(first.std()) > 1
     assert float(np.abs(first - other).max()) > 0.1
     assert np.array_equal(first, again)
+
+
+def test_it_says_what_really_runs_the_network(mesh: OnnxRuntimeBackend) -> None:
+    assert re.fullmatch(r"ONNX Runtime [\d.]+ CPUExecutionProvider, 1 thread", mesh.runtime)
 
 
 def test_two_threads_give_what_one_gives() -> None:
