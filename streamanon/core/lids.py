@@ -1,0 +1,68 @@
+"""Closing eyelids: which skin of a portrait with open eyes covers a closed eye."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamanon.core import landmarks as lm
+
+if TYPE_CHECKING:
+    from streamanon.types import F32
+
+CLOSED, OPEN = 0.05, 0.13
+"""Openings (see :func:`opening`) at and below which an eye is shut, and from which it is open."""
+
+MARGIN_RISE, CREASE_RISE = 0.9, 0.6
+"""How far the edge of a shut lid is taken towards the crease, and the crease towards the brow."""
+
+LASHES_FROM = 0.5
+"""How shut an eye is when the line between its lids begins to show lashes only."""
+
+_EYES = (
+    (lm.RIGHT_EYE, lm.RIGHT_LID_CREASE, lm.RIGHT_BROW_BONE),
+    (lm.LEFT_EYE, lm.LEFT_LID_CREASE, lm.LEFT_BROW_BONE),
+)
+_BETWEEN = tuple(np.isin(lm.TRIANGLES, eye).all(axis=1) for eye, _, _ in _EYES)
+
+
+def opening(outline: F32) -> float:
+    """Return an eye's area over its width squared, from its (16, 2) outline."""
+    x, y = outline[:, 0].astype(np.float64), outline[:, 1].astype(np.float64)
+    area = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    width = np.ptp(outline, axis=0)
+    return area / max(float(width @ width), 1e-6)
+
+
+def portrait_triangles(portrait: F32, source: F32) -> F32:
+    """Return where in a portrait each triangle of a source's mesh looks, its eyes shut as theirs.
+
+    An open eye hides most of its upper lid; what is seen of it is lashes and shadow, and stretched
+    over a shut eye they become a dark smear. The skin between crease and brow is clean and of the
+    right shade: a shut lid takes it from there, and what is left between the lids shows lashes.
+
+    Args:
+        portrait: (478, 2) float32 mesh in portrait px.
+        source: (478, 2) float32 mesh, any scale.
+
+    Returns:
+        (898, 3, 2) float32 corners in portrait px.
+    """
+    lids, lashes = portrait.copy(), []
+    for outline, crease, bone in _EYES:
+        shut = float(np.clip((OPEN - opening(source[list(outline)])) / (OPEN - CLOSED), 0, 1))
+        upper, lower = list(outline[1:8]), list(outline[:8:-1])
+        edge, fold, brow = (portrait[list(line)] for line in (upper, crease, bone))
+        rise = np.sqrt(shut)  # half shut, most of the lid shows already
+        lids[upper] = edge + rise * MARGIN_RISE * (fold - edge)
+        lids[list(crease)] = fold + rise * CREASE_RISE * (brow - fold)
+        line = portrait.copy()
+        only = max(0.0, (shut - LASHES_FROM) / (1 - LASHES_FROM))
+        line[upper] = lids[upper] + only * (edge - lids[upper])
+        line[lower] += only * (edge - line[lower])
+        lashes.append(line)
+    corners = lids[lm.TRIANGLES]
+    for between, line in zip(_BETWEEN, lashes, strict=True):
+        corners[between] = line[lm.TRIANGLES[between]]
+    return corners
