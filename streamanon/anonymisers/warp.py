@@ -23,12 +23,14 @@ from streamanon.core.warp import (
     SKIN_POINTS,
     Condition,
     FaceSpace,
+    depth_inside,
     follow_gaze,
     inset_oval,
-    look_up,
     lookup_map,
     paint_triangles,
     saturated,
+    soft_edge,
+    triangle_maps,
 )
 from streamanon.types import Patch
 
@@ -54,13 +56,6 @@ LIGHT_TAU_S = 0.4
 
 GAIN_STEPS = 128
 """Steps of 8 bit gain between 0 and 1."""
-
-FEATHER = (0.015, 0.12)
-"""Where the portrait begins and where it is opaque, inside the contour, in eye distances."""
-
-TURN_FEATHER_DEG = 55.0
-"""Yaw at which that fade would be gone: the far eye of a turned head lies close to the rim."""
-
 
 FOCUS_EVERY = 4
 """Frames between two looks at how sharp the frame is."""
@@ -179,20 +174,17 @@ class _Drawing:
     def draw(self, look: _Look, time_s: float, yaw_deg: float) -> Patch:
         """Draw the patch and bring the track's look up to date."""
         ids = paint_triangles(self.space)
-        lookup = lookup_map(self.space, self.condition, ids)
+        maps = triangle_maps(self.space, self.condition)
+        lookup = lookup_map(maps, ids, self.condition.portrait)
         follow_gaze(lookup, self.space, self.condition)
-        inside = np.asarray(ids > 0, np.uint8)
-        inside[[0, -1]] = inside[:, [0, -1]] = 0
-        depth = np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3), np.float32)
+        depth = depth_inside(ids)
         self._light(look, lookup, depth, time_s)
-        start, full = (part * self.space.eye_distance for part in FEATHER)
-        full *= 1 - min(abs(yaw_deg) / TURN_FEATHER_DEG, 0.7)
-        ramp = np.clip((depth - start) / (full - start), 0, 1)
-        alpha = self._to_patch_size(ramp * ramp * (3 - 2 * ramp), border=cv2.BORDER_CONSTANT)
+        edge = soft_edge(depth, self.space, yaw_deg)
+        alpha = self._to_patch_size(edge, border=cv2.BORDER_CONSTANT)
         image = self.condition.sample(self._to_patch_size(lookup), self.face_px)
         image = self._focus(image, alpha, look)
         image = self._lit(image, look)
-        self._fill_mouth(image, look.teeth)
+        mouth.fill(image, self.space, self.to_patch, look.teeth)
         x0, y0, _, _ = self.box
         return Patch(x0, y0, image, alpha)
 
@@ -285,34 +277,3 @@ class _Drawing:
         noise = np.empty(self.size[::-1], np.int16)
         cv2.randn(noise, np.zeros(1), np.full(1, look.grain))
         return np.asarray(cv2.merge([noise, noise, noise]), np.int16)
-
-    def _fill_mouth(self, image: U8, teeth: U8) -> None:
-        """Paint what is seen between open lips, in place."""
-        found = mouth.interior(self.space)
-        if found is None:
-            return
-        corner, lookup, alpha = found
-        to_patch = self.to_patch.copy()
-        to_patch[:, 2] += to_patch[:, :2] @ np.array(corner, np.float32)
-        rows, columns = alpha.shape
-        ends = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]]) @ to_patch.T
-        x0, y0 = np.maximum(np.floor(ends.min(axis=0)), 0).astype(int).tolist()
-        x1, y1 = np.minimum(np.ceil(ends.max(axis=0)), self.size).astype(int).tolist()
-        if x1 - x0 < 2 or y1 - y0 < 2:
-            return
-        to_patch[:, 2] -= (x0, y0)
-        lookup, alpha = (
-            np.asarray(
-                cv2.warpAffine(
-                    part, to_patch, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=border
-                ),
-                np.float32,
-            )
-            for part, border in ((lookup, cv2.BORDER_REPLICATE), (alpha, cv2.BORDER_CONSTANT))
-        )
-        tooth = look_up(teeth, lookup)
-        cast = image[y0:y1, x0:x1].mean(axis=(0, 1)) / shading.LIT_SKIN_BGR
-        cast = np.minimum(cast, cast[2])  # teeth may be warm or grey, never blue
-        tooth = np.asarray(np.clip(tooth * np.clip(cast, 0.2, 1.1), 0, 255), np.uint8)
-        target = image[y0:y1, x0:x1]
-        target[...] = cv2.blendLinear(tooth, np.ascontiguousarray(target), alpha, 1 - alpha)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from streamanon.core import landmarks as lm
+from streamanon.core.shading import LIT_SKIN_BGR
 from streamanon.core.warp import look_up
 
 if TYPE_CHECKING:
@@ -138,3 +139,42 @@ def interior(space: FaceSpace) -> tuple[tuple[int, int], F32, F32] | None:
     alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), rim), np.float32)
     shown = np.clip((gap - OPEN_FROM) / (OPEN_FULLY - OPEN_FROM), 0, 1)
     return (int(low[0]), int(low[1])), lookup.astype(np.float32), alpha * np.float32(shown)
+
+
+def fill(image: U8, space: FaceSpace, to_image: F32, teeth: U8) -> None:
+    """Paint what is seen between open lips, in place.
+
+    Args:
+        image: (h, w, 3) uint8 BGR portrait on the face.
+        space: the face.
+        to_image: (2, 3) float32 affine from face space px to px of the image.
+        teeth: a mouth texture.
+    """
+    found = interior(space)
+    if found is None:
+        return
+    corner, lookup, alpha = found
+    placed = to_image.copy()
+    placed[:, 2] += placed[:, :2] @ np.array(corner, np.float32)
+    rows, columns = alpha.shape
+    ends = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]]) @ placed.T
+    x0, y0 = np.maximum(np.floor(ends.min(axis=0)), 0).astype(int).tolist()
+    x1, y1 = np.minimum(np.ceil(ends.max(axis=0)), image.shape[1::-1]).astype(int).tolist()
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return
+    placed[:, 2] -= (x0, y0)
+    lookup, alpha = (
+        np.asarray(
+            cv2.warpAffine(
+                part, placed, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=border
+            ),
+            np.float32,
+        )
+        for part, border in ((lookup, cv2.BORDER_REPLICATE), (alpha, cv2.BORDER_CONSTANT))
+    )
+    tooth = look_up(teeth, lookup)
+    cast = image[y0:y1, x0:x1].mean(axis=(0, 1)) / LIT_SKIN_BGR
+    cast = np.minimum(cast, cast[2])  # teeth may be warm or grey, never blue
+    tooth = np.asarray(np.clip(tooth * np.clip(cast, 0.2, 1.1), 0, 255), np.uint8)
+    target = image[y0:y1, x0:x1]
+    target[...] = cv2.blendLinear(tooth, np.ascontiguousarray(target), alpha, 1 - alpha)

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from streamanon.core import landmarks as lm
+from streamanon.core.lids import portrait_triangles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,6 +32,12 @@ MARGIN = 1.08
 
 RIM = 0.1
 """Share of its radius by which a portrait's outline is pulled inwards."""
+
+FEATHER = (0.015, 0.12)
+"""Where the portrait begins and where it is opaque, inside the contour, in eye distances."""
+
+TURN_FEATHER_DEG = 55.0
+"""Yaw at which that fade would be gone: the far eye of a turned head lies close to the rim."""
 
 SKIN_POINTS = 468
 """Mesh points on the skin; the rest are irises."""
@@ -54,12 +61,7 @@ class FaceSpace:
     def around(cls, mesh_points: F32) -> FaceSpace:
         """Fit face space to a (478, 3) mesh in frame px."""
         flat = mesh_points[:, :2].astype(np.float64)
-        across = flat[lm.LEFT_EYE_OUTER] - flat[lm.RIGHT_EYE_OUTER]
-        down = flat[lm.CHIN] - flat[lm.FOREHEAD]
-        # In profile the eyes come together and their line says little: trust the face's axis too.
-        axis = across + np.array([down[1], -down[0]])
-        cosine, sine = axis / max(float(np.hypot(*axis)), 1e-6)
-        turn = np.array([[cosine, sine], [-sine, cosine]])
+        turn = upright_turn(flat)
         upright = flat @ turn.T
         low, high = upright[:SKIN_POINTS].min(0), upright[:SKIN_POINTS].max(0)
         side = max(float((high - low).max()) * MARGIN, 1.0)
@@ -127,6 +129,16 @@ class Condition:
         return look_up(self.levels[level], lookup if level == 0 else (lookup + 0.5) / scale - 0.5)
 
 
+def upright_turn(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (2, 2) rotation that sets the face of (478, 2) points upright."""
+    across = points[lm.LEFT_EYE_OUTER] - points[lm.RIGHT_EYE_OUTER]
+    down = points[lm.CHIN] - points[lm.FOREHEAD]
+    # In profile the eyes come together and their line says little: trust the face's axis too.
+    axis = across + np.array([down[1], -down[0]])
+    cosine, sine = axis / max(float(np.hypot(*axis)), 1e-6)
+    return np.array([[cosine, sine], [-sine, cosine]])
+
+
 def inset_oval(points: F32) -> F32:
     """Pull the outline of a portrait's (478, 2) mesh inwards, off its hair, ears and background.
 
@@ -165,13 +177,15 @@ def paint_triangles(space: FaceSpace) -> NDArray[np.int32]:
     return ids
 
 
-def lookup_map(space: FaceSpace, condition: Condition, ids: NDArray[np.int32]) -> F32:
-    """Return (RASTER, RASTER, 2) float32: where in the portrait each pixel of the face lies.
+def triangle_maps(space: FaceSpace, condition: Condition) -> F32:
+    """Return what takes each triangle of the source to the portrait's.
 
-    Pixels beside the face look at a corner of the portrait; a patch is transparent there.
+    Returns:
+        (6, n + 1) float32: rows xx, xy, x0, yx, yy, y0 of the affine maps from face space px to
+        portrait px; column 0, for beside the face, is 0.
     """
     source = space.points[lm.TRIANGLES].astype(np.float64)
-    target = condition.points[lm.TRIANGLES].astype(np.float64)
+    target = portrait_triangles(condition.points, space.points).astype(np.float64)
     basis = np.stack([source[:, 1] - source[:, 0], source[:, 2] - source[:, 0]], axis=2)
     image = np.stack([target[:, 1] - target[:, 0], target[:, 2] - target[:, 0]], axis=2)
     area = basis[:, 0, 0] * basis[:, 1, 1] - basis[:, 0, 1] * basis[:, 1, 0]
@@ -181,20 +195,54 @@ def lookup_map(space: FaceSpace, condition: Condition, ids: NDArray[np.int32]) -
     inverse[:, 0, 1], inverse[:, 1, 0] = -basis[:, 0, 1], -basis[:, 1, 0]
     linear = image @ (inverse / area[:, None, None])
     offset = target[:, 0] - np.einsum("nij,nj->ni", linear, source[:, 0])
-    affine = np.zeros((6, len(source) + 1), np.float32)
-    affine[:, 1:] = np.concatenate([linear, offset[:, :, None]], axis=2).reshape(-1, 6).T
+    maps = np.zeros((6, len(source) + 1), np.float32)
+    maps[:, 1:] = np.concatenate([linear, offset[:, :, None]], axis=2).reshape(-1, 6).T
+    return maps
+
+
+def lookup_map(maps: F32, ids: NDArray[np.int32], portrait: U8) -> F32:
+    """Return (RASTER, RASTER, 2) float32: where in the portrait each pixel of the face lies.
+
+    Pixels beside the face look at a corner of the portrait; a patch is transparent there.
+
+    Args:
+        maps: of the triangles (:func:`triangle_maps`).
+        ids: of the triangles painted (:func:`paint_triangles`).
+        portrait: (h, w, 3); lookups end at its edges.
+    """
     columns = np.arange(RASTER, dtype=np.float32)
     rows = columns[:, None]
     lookup = np.stack(
         [
-            affine[0][ids] * columns + affine[1][ids] * rows + affine[2][ids],
-            affine[3][ids] * columns + affine[4][ids] * rows + affine[5][ids],
+            maps[0][ids] * columns + maps[1][ids] * rows + maps[2][ids],
+            maps[3][ids] * columns + maps[4][ids] * rows + maps[5][ids],
         ],
         axis=2,
     )
-    height, width = condition.portrait.shape[:2]
+    height, width = portrait.shape[:2]
     np.clip(lookup, 0, (width - 1, height - 1), out=lookup)
     return lookup
+
+
+def depth_inside(ids: NDArray[np.int32]) -> F32:
+    """Return (RASTER, RASTER) float32: how far inside the painted face a pixel lies, in px."""
+    inside = np.asarray(ids > 0, np.uint8)
+    inside[[0, -1]] = inside[:, [0, -1]] = 0
+    return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3), np.float32)
+
+
+def soft_edge(depth: F32, space: FaceSpace, yaw_deg: float) -> F32:
+    """Return (RASTER, RASTER) float32 in 0..1: how much of the portrait to show.
+
+    Args:
+        depth: how far inside the face a pixel lies (:func:`depth_inside`).
+        space: the face.
+        yaw_deg: how far it is turned.
+    """
+    start, full = (part * space.eye_distance for part in FEATHER)
+    full *= 1 - min(abs(yaw_deg) / TURN_FEATHER_DEG, 0.7)
+    ramp = np.clip((depth - start) / (full - start), 0, 1)
+    return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
 
 
 def follow_gaze(lookup: F32, space: FaceSpace, condition: Condition) -> None:

@@ -4,7 +4,14 @@ import numpy as np
 
 from streamanon.core import landmarks as lm
 from streamanon.core.canonical_face import VERTICES
-from streamanon.core.warp import RASTER, Condition, FaceSpace, lookup_map, paint_triangles
+from streamanon.core.warp import (
+    RASTER,
+    Condition,
+    FaceSpace,
+    lookup_map,
+    paint_triangles,
+    triangle_maps,
+)
 
 
 def face(scale: float = 20.0, roll_deg: float = 0.0) -> np.ndarray:
@@ -38,7 +45,8 @@ def test_a_face_looks_itself_up_in_place() -> None:
     points = face(roll_deg=10)
     space = FaceSpace.around(points)
     ids = paint_triangles(space)
-    lookup = lookup_map(space, condition(points), ids)
+    portrait = condition(points)
+    lookup = lookup_map(triangle_maps(space, portrait), ids, portrait.portrait)
     rows, columns = np.nonzero(ids)
     where = np.column_stack([columns, rows, np.ones(len(rows))]) @ space.to_frame.T
     assert np.abs(lookup[rows, columns] - where).max() < 0.6
