@@ -1,0 +1,213 @@
+"""Methods of hiding the faces of a still, by name.
+
+* ``none`` changes nothing: the positive control.
+* ``blur101`` and ``pixelation10`` are the baselines of AnonyGAN (Dall'Asen et al., ICIAP 2021): a
+  Gaussian of 101 x 101 px and blocks of 10 x 10 px. The paper does not say over which region; here
+  it is the whole box of every face the product's detector finds.
+* every method of :class:`streamanon.Config`, through the same line of stages as a file takes.
+* ``folder:PATH`` takes pictures that something else has anonymised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.app import Parts
+from streamanon.config import Config
+from streamanon.core.picture import whole_bgr
+from streamanon.errors import LeakError, UsageError
+from streamanon.identities.portrait import as_picture, read_image
+from streamanon.jobs import IMAGE_SUFFIXES
+from streamanon.pipeline.runner import run
+from streamanon.types import Frame, MediaInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from streamanon.types import F32, U8, Picture, SafeFrame
+
+BLUR_PX = 101
+"""Side of the Gaussian kernel; OpenCV derives its deviation from it, 15.5 px."""
+
+BLOCK_PX = 10
+"""Side of a block of the pixelation."""
+
+PRODUCT: tuple[str, ...] = next(
+    tuple(field.metadata["choices"]) for field in fields(Config) if field.name == "method"
+)
+"""The product's own methods."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymised:
+    """A still after a method.
+
+    Attributes:
+        image: (h, w, 3) uint8 BGR, as large as the original.
+        replaced: faces the method itself hid; None where it cannot be known.
+        covered: faces the product covered with a mosaic instead; None where it cannot be known.
+    """
+
+    image: U8
+    replaced: int | None
+    covered: int | None
+
+
+Method = Callable[[str, "U8"], Anonymised]
+"""Takes the name of a still and its (h, w, 3) uint8 BGR pixels."""
+
+
+def method(name: str, *, seed: int = 0) -> Method:
+    """Prepare a method; what it needs is loaded once.
+
+    Args:
+        name: see the module.
+        seed: of the product's choice of identities.
+
+    Raises:
+        UsageError: there is no such method, or no such folder.
+    """
+    if name in PRODUCT:
+        return _product(Config(method=name, seed=seed))
+    if name.startswith("folder:"):
+        return _folder(Path(name.removeprefix("folder:")))
+    if name == "none":
+        return lambda _, image: Anonymised(image, 0, 0)
+    if name == "blur101":
+        return _over_boxes(_blurred)
+    if name == "pixelation10":
+        return _over_boxes(_pixelated)
+    known = ", ".join(("none", "blur101", "pixelation10", *PRODUCT))
+    raise UsageError(f"unknown method {name!r}: choose one of {known} or folder:PATH")
+
+
+def label(name: str) -> str:
+    """Return what tables call a method: no path of the user's disk."""
+    if name.startswith("folder:"):
+        return f"folder:{Path(name.removeprefix('folder:')).resolve().name}"
+    return name
+
+
+def _over_boxes(draw: Callable[[U8], U8]) -> Method:
+    """Return a method that draws over the box of every face that is found."""
+    detector = Parts(Config()).detector
+
+    def apply(_: str, image: U8) -> Anonymised:
+        boxes = [face.box for face in detector.detect(as_picture(image))]
+        result = image.copy()
+        for region in filter(None, (_region(box, image) for box in boxes)):
+            result[region] = draw(image[region])
+        return Anonymised(result, len(boxes), 0)
+
+    return apply
+
+
+def _region(box: F32, image: U8) -> tuple[slice, slice] | None:
+    """Return the rows and columns of a box inside an image; None where there are none."""
+    x0, y0 = np.floor(np.clip(box[:2], 0, None)).astype(int).tolist()
+    x1, y1 = np.ceil(np.clip(box[2:], 0, image.shape[1::-1])).astype(int).tolist()
+    return (slice(y0, y1), slice(x0, x1)) if x1 > x0 and y1 > y0 else None
+
+
+def _blurred(region: U8) -> U8:
+    blurred = cv2.GaussianBlur(region, (BLUR_PX, BLUR_PX), 0, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(blurred, np.uint8)
+
+
+def _pixelated(region: U8) -> U8:
+    height, width = region.shape[:2]
+    blocks = (max(1, round(width / BLOCK_PX)), max(1, round(height / BLOCK_PX)))
+    means = cv2.resize(region, blocks, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+class _Still:
+    """One picture in memory as a source."""
+
+    def __init__(self, name: str, picture: Picture) -> None:
+        self._picture = picture
+        self.info = MediaInfo(
+            name, picture.width, picture.height, picture.colour, Fraction(1), Fraction(1), 1
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield the only frame."""
+        yield Frame(0, self._picture, 0, self.info.time_base)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class _Kept:
+    """A sink that keeps the one frame it is given, if it may be published."""
+
+    def __init__(self) -> None:
+        self._frame: SafeFrame | None = None
+        self.image: U8 | None = None
+
+    def write(self, frame: SafeFrame) -> None:
+        """Take the frame."""
+        self._frame = frame
+
+    def close(self, *, complete: bool) -> None:
+        """Publish the frame, or not."""
+        if complete and self._frame is not None:
+            self.image = whole_bgr(self._frame.picture)
+
+
+def _product(config: Config) -> Method:
+    """Return the product's way from a picture to its anonymised version.
+
+    Each still is a stream of its own: its identities owe nothing to the stills before.
+    """
+    parts = Parts(config)
+
+    def apply(name: str, image: U8) -> Anonymised:
+        anonymiser, kept = parts.anonymiser(), _Kept()
+        still = _Still(name, as_picture(image))
+        report = run(still, parts.observer(anonymiser), anonymiser, kept)
+        if kept.image is None:
+            raise LeakError(f"{name}: {report.uncovered} faces were not hidden: file a bug")
+        tracks = report.ledger.tracks.values()
+        return Anonymised(
+            kept.image,
+            replaced=sum(track.replaced for track in tracks),
+            covered=sum(track.covered for track in tracks),
+        )
+
+    return apply
+
+
+def _folder(path: Path) -> Method:
+    """Return a method that looks a still up in a folder, by its name without suffix."""
+    if not path.is_dir():
+        raise UsageError(f"{path} is no folder: name one with the anonymised pictures")
+
+    def apply(name: str, image: U8) -> Anonymised:
+        stem = PurePosixPath(name).with_suffix("")
+        found = _first_picture(path, (stem, PurePosixPath(*stem.parts[1:])))
+        if found is None:
+            raise UsageError(f"{path} holds no {stem} of {' '.join(IMAGE_SUFFIXES)}: add it")
+        result = read_image(found)
+        if result.shape != image.shape:
+            size = "{1} x {0} px".format
+            raise UsageError(
+                f"{found} is {size(*result.shape)}, its original {size(*image.shape)}: "
+                "anonymise without scaling"
+            )
+        return Anonymised(result, None, None)
+
+    return apply
+
+
+def _first_picture(folder: Path, stems: Sequence[PurePosixPath]) -> Path | None:
+    """Return the first picture there is below a folder under one of some names."""
+    paths = [folder / f"{stem}{suffix}" for stem in stems for suffix in IMAGE_SUFFIXES]
+    return next((path for path in paths if path.is_file()), None)
