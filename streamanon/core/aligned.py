@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from streamanon.core import landmarks as lm
 from streamanon.core import face_maps, mouth
+from streamanon.core import landmarks as lm
 from streamanon.core.crop import cut
 from streamanon.core.warp import (
     RASTER,

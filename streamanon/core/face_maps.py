@@ -1,4 +1,4 @@
-"""Maps of a face drawn from its mesh: where it may be seen, where the eyes and the mouth are open."""
+"""Maps drawn from a face's mesh: where it may be seen, where eyes and mouth are open."""
 
 from __future__ import annotations
 
