@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from streamanon.anonygan.config import NODES
+from streamanon.core.aligned import NODES
 
 
 def conv(
@@ -41,14 +41,13 @@ def blanked(context: Tensor, maps: Tensor) -> Tensor:
     """Return the context without the pixels of the face that is to be hidden.
 
     Args:
-        context: (n, h, w, 3) uint8 crop.
-        maps: (n, h, w, 4) uint8; where the first is not zero lies the hole.
+        context: (n, 3, h, w) in 0..1.
+        maps: (n, 4, h, w); where the first is not zero lies the hole.
 
     Returns:
-        (n, 3, h, w) float32 in 0..1, mid grey in the hole.
+        (n, 3, h, w), mid grey in the hole.
     """
-    keep = (maps[..., :1] == 0).permute(0, 3, 1, 2).float()
-    return (channels_first(context) - 0.5) * keep + 0.5
+    return (context - 0.5) * (1 - maps[:, :1].sign()) + 0.5
 
 
 def conv_of_maps(outputs: int) -> nn.Conv2d:

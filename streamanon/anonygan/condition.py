@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from streamanon.anonygan.blocks import channels_first, conv, conv_of_maps, conv_relu
-from streamanon.anonygan.config import CELLS, FEATURES, GeneratorConfig
+from streamanon.anonygan.config import FEATURES, GeneratorConfig
 from streamanon.anonygan.graph import NodePool
 from streamanon.anonygan.landmarks import gaussian_maps
+from streamanon.core.aligned import GRID
 
 
 class ConditionEncoder(nn.Module):
@@ -17,7 +18,9 @@ class ConditionEncoder(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            conv_relu(12, 32), conv_relu(32, FEATURES, stride=2), conv_relu(FEATURES, FEATURES)
+            conv_relu(3, 32, 5, stride=2),
+            conv_relu(32, FEATURES, stride=2),
+            conv_relu(FEATURES, FEATURES),
         )
         self.shape = conv_of_maps(FEATURES)
         self.blocks = nn.ModuleList(conv_relu(FEATURES, FEATURES) for _ in range(config.blocks))
@@ -34,10 +37,10 @@ class ConditionEncoder(nn.Module):
         Returns:
             (n, 64, 32, 32) features and (n, blocks, 70, 64) nodes, float32.
         """
-        peaks = gaussian_maps(condition_points, CELLS, 1.0)
+        peaks = gaussian_maps(condition_points, GRID, 1.0)
         flat = peaks.flatten(2)
         shares = flat / (flat.sum(dim=2, keepdim=True) + 1e-3)
-        x = self.stem(nn.functional.pixel_unshuffle(channels_first(condition) * 2 - 1, 2))
+        x = self.stem(channels_first(condition) * 2 - 1)
         x = x + self.shape(peaks)
         nodes = []
         for block, pool in zip(self.blocks, self.pools, strict=True):

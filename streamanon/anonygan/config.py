@@ -5,16 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Self, TypeAlias
 
-CROP_PX = 128
-"""Side of an aligned crop."""
-
-CELLS = 32
-"""Side of the grid the trunk works on."""
-
-IBUG_POINTS = 68
-NODES = 70
-"""Landmarks of a face: the iBUG points, then the right and the left iris."""
-
 FEATURES = 64
 """Channels of the condition's cached features."""
 

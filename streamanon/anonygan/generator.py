@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from streamanon.anonygan.blocks import blanked, channels_first, conv, conv_of_maps, conv_relu
-from streamanon.anonygan.config import CELLS, CROP_PX, FEATURES, NODES, GeneratorConfig
+from streamanon.anonygan.config import FEATURES, GeneratorConfig
 from streamanon.anonygan.graph import LandmarkGraph
 from streamanon.anonygan.landmarks import LandmarkAttention, gaussian_maps
+from streamanon.core.aligned import CROP, GRID, NODES
 
 STEM, FULLER, FINE = 32, 64, 48
 """Channels of the stem at 64 and 32 px, and of the decoder at 64 px."""
@@ -54,10 +55,9 @@ class Decoder(nn.Module):
 
     def __init__(self, width: int, *, warped: bool) -> None:
         super().__init__()
-        self.grow = nn.Sequential(conv_relu(width, 4 * FINE, 1), nn.PixelShuffle(2))
+        self.grow = nn.Sequential(conv_relu(width, FINE, 1), nn.Upsample(scale_factor=2))
         self.join = conv_relu(FINE + STEM, FINE)
-        self.paint = nn.Sequential(conv_relu(FINE, 32), conv(32, 12, gain=0.5), nn.PixelShuffle(2))
-        self.cover = nn.Sequential(conv_relu(FINE, 16), conv(16, 4, gain=0.1), nn.PixelShuffle(2))
+        self.image = nn.Sequential(conv_relu(FINE, 32), conv(32, 16, gain=0.3), nn.PixelShuffle(2))
         self.light = nn.Sequential(nn.AvgPool2d(2), conv_relu(width, 32), conv(32, 6, 1, gain=0))
         self.trust = TRUST if warped else -TRUST
 
@@ -69,10 +69,11 @@ class Decoder(nn.Module):
             fine: (n, stem, 64, 64) features of the stem.
         """
         detail = self.join(torch.cat([self.grow(trunk), fine], dim=1))
+        image = self.image(detail).float()
         gain, bias = self.light(trunk).float().tanh().chunk(2, dim=1)
         return {
-            "face": self.paint(detail).float().sigmoid(),
-            "attention": (self.cover(detail).float() + self.trust).sigmoid(),
+            "face": image[:, :3].sigmoid(),
+            "attention": (image[:, 3:] + self.trust).sigmoid(),
             "gain": MAX_GAIN * gain,
             "bias": bias,
         }
@@ -89,7 +90,7 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         width = config.width
-        self.stem = conv_relu(40 if config.warped else 28, STEM)
+        self.stem = conv_relu(10 if config.warped else 7, STEM, 5, stride=2)
         self.fuller = conv_relu(STEM, FULLER, stride=2)
         self.merge = conv_relu(FULLER + FEATURES, width, 1)
         self.weigh = LandmarkAttention(NODES, 1) if config.landmark_attention != "none" else None
@@ -112,15 +113,14 @@ class Generator(nn.Module):
             (n, 3, 16, 16) that correct it; ``beneath`` (n, 3, 128, 128) in 0..1: the warped
             condition. :func:`streamanon.anonygan.composition.compose` puts them together.
         """
-        context = blanked(batch["context"], batch["maps"])
-        maps = channels_first(batch["maps"])
-        warped = channels_first(batch["warped"])
+        maps, warped = channels_first(batch["maps"]), channels_first(batch["warped"])
+        context = blanked(channels_first(batch["context"]), maps)
         images = [context, maps, warped] if self.config.warped else [context, maps]
-        fine = self.stem(nn.functional.pixel_unshuffle(torch.cat(images, dim=1) * 2 - 1, 2))
+        fine = self.stem(torch.cat(images, dim=1) * 2 - 1)
         seen = look_up(batch["features"], batch["lookup"])
         appearance = self.merge(torch.cat([self.fuller(fine), seen.to(fine.dtype)], dim=1))
 
-        peaks = gaussian_maps(batch["points"], CELLS, 1.0)
+        peaks = gaussian_maps(batch["points"], GRID, 1.0)
         if self.weigh is not None:
             peaks = (
                 peaks * self.weigh(batch["points"], batch["condition_points"])[:, 0, :, None, None]
@@ -142,7 +142,7 @@ def look_up(features: Tensor, lookup: Tensor) -> Tensor:
         features: (n, c, 32, 32) of the condition's crop.
         lookup: (n, 32, 32, 2) float32, where each cell looks, in px of the condition's crop.
     """
-    grid = (lookup.float() + 0.5) * (2 / CROP_PX) - 1
+    grid = (lookup.float() + 0.5) * (2 / CROP) - 1
     return nn.functional.grid_sample(
         features.float(), grid, padding_mode="border", align_corners=False
     )

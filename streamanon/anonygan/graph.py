@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from streamanon.anonygan.config import NODE_WIDTH, NODES
+from streamanon.anonygan.config import NODE_WIDTH
+from streamanon.core.aligned import NODES
 
 
 class NodePool(nn.Module):

@@ -5,13 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from streamanon.anonygan.config import CELLS, CROP_PX
-
-CELL_PX = CROP_PX / CELLS
-EYE_DISTANCE_PX = 44.0
-"""Between the eyes of an aligned crop; landmarks are described in this unit."""
-
-EYES_CENTRE_PX = (64.0, 50.0)
+from streamanon.core.aligned import CROP, EYE_DISTANCE, EYES_DOWN
 
 
 def gaussian_maps(points: Tensor, side: int, sigma: float) -> Tensor:
@@ -25,7 +19,7 @@ def gaussian_maps(points: Tensor, side: int, sigma: float) -> Tensor:
     Returns:
         (n, k, side, side) float32 in 0..1.
     """
-    cell = CROP_PX / side
+    cell = CROP / side
     grid = torch.arange(side, device=points.device, dtype=torch.float32)
     away = grid - ((points.float() + 0.5) / cell - 0.5).unsqueeze(-1)
     across, down = torch.exp(-(away**2) / (2 * sigma**2)).unbind(2)
@@ -54,9 +48,9 @@ class LandmarkAttention(nn.Module):
 
     def forward(self, points: Tensor, condition_points: Tensor) -> Tensor:
         """Return (n, faces, landmarks) weights in 0..1 for (n, landmarks, 2) points in crop px."""
-        centre = points.new_tensor(EYES_CENTRE_PX)
-        source = (points - centre) / EYE_DISTANCE_PX
-        condition = (condition_points - centre) / EYE_DISTANCE_PX
+        centre = points.new_tensor([(CROP - 1) / 2, EYES_DOWN])
+        source = (points - centre) / EYE_DISTANCE
+        condition = (condition_points - centre) / EYE_DISTANCE
         away = torch.linalg.vector_norm(source - condition, dim=-1, keepdim=True)
         described = torch.cat([source, condition, away], dim=-1).transpose(1, 2)
         weights: Tensor = torch.sigmoid(self.mix(described).float() + self.bias)
