@@ -69,3 +69,47 @@ class LandmarkGraph(nn.Module):
         reasoned = self.state(torch.relu(received + self.mix @ received))
         painted: Tensor = self.paint(reasoned).transpose(1, 2) @ peaks
         return painted.reshape(shape.shape)
+
+
+class SharedGraph(nn.Module):
+    """Bipartite graph reasoning as published (section 3.2, after GloRe and BiGraphGAN).
+
+    The two halves of the channels stand for the two faces. Each is projected onto nodes by how the
+    *other* one assigns pixels to nodes, reasoned about, and projected back.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        half, nodes = width // 2, width // 4
+        self.state = nn.Conv2d(half, half, 1)
+        self.assign = nn.Conv2d(half, nodes, 1)
+        self.back = nn.Conv2d(half, half, 1, bias=False)
+        self.norm = nn.BatchNorm2d(half, eps=1e-4)
+        self.reason = nn.ModuleList(NodeConvolution(half, nodes) for _ in range(2))
+
+    def forward(self, shape: Tensor) -> Tensor:
+        """Return (n, width, h, w) features for (n, width, h, w) features."""
+        halves = shape.chunk(2, dim=1)
+        states = [self.state(half).flatten(2) for half in halves]
+        assigned = [self.assign(half).flatten(2) for half in halves]
+        results = []
+        for i, reason in enumerate(self.reason):
+            nodes = reason(states[i] @ assigned[1 - i].transpose(1, 2))
+            pixels = (nodes @ assigned[1 - i]).reshape(halves[i].shape)
+            results.append(halves[i] + self.norm(self.back(pixels)))
+        return torch.cat(results, dim=1)
+
+
+class NodeConvolution(nn.Module):
+    """A graph convolution: mix the nodes, then their states."""
+
+    def __init__(self, states: int, nodes: int) -> None:
+        super().__init__()
+        self.nodes = nn.Conv1d(nodes, nodes, 1)
+        self.states = nn.Conv1d(states, states, 1, bias=False)
+
+    def forward(self, graph: Tensor) -> Tensor:
+        """Return (n, states, nodes) for (n, states, nodes)."""
+        mixed = self.nodes(graph.transpose(1, 2)).transpose(1, 2)
+        reasoned: Tensor = self.states(torch.relu(graph + mixed))
+        return reasoned

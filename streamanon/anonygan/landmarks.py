@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from streamanon.core.aligned import CROP, EYE_DISTANCE, EYES_DOWN
 
 
-def gaussian_maps(points: Tensor, side: int, sigma: float) -> Tensor:
-    """Return a Gaussian around each landmark, its peak 1.
+def gaussian_profiles(points: Tensor, side: int, sigma: float) -> tuple[Tensor, Tensor]:
+    """Return the Gaussians across and down whose products are those of ``gaussian_maps``.
 
     Args:
         points: (n, k, 2) float32 in px of the 128 px crop.
@@ -17,12 +17,24 @@ def gaussian_maps(points: Tensor, side: int, sigma: float) -> Tensor:
         sigma: standard deviation in px of the maps.
 
     Returns:
-        (n, k, side, side) float32 in 0..1.
+        two (n, k, side) float32 in 0..1.
     """
     cell = CROP / side
     grid = torch.arange(side, device=points.device, dtype=torch.float32)
     away = grid - ((points.float() + 0.5) / cell - 0.5).unsqueeze(-1)
     across, down = torch.exp(-(away**2) / (2 * sigma**2)).unbind(2)
+    return across, down
+
+
+def gaussian_maps(points: Tensor, side: int, sigma: float) -> Tensor:
+    """Return (n, k, side, side) float32 maps: a Gaussian around each landmark, its peak 1.
+
+    Args:
+        points: (n, k, 2) float32 in px of the 128 px crop.
+        side: of the maps.
+        sigma: standard deviation in px of the maps.
+    """
+    across, down = gaussian_profiles(points, side, sigma)
     return down.unsqueeze(-1) * across.unsqueeze(-2)
 
 
@@ -55,3 +67,39 @@ class LandmarkAttention(nn.Module):
         described = torch.cat([source, condition, away], dim=-1).transpose(1, 2)
         weights: Tensor = torch.sigmoid(self.mix(described).float() + self.bias)
         return weights
+
+
+class PooledAttention(nn.Module):
+    """Weigh landmarks as published (equation 1), which comes to one half for each of them.
+
+    omega = sigmoid(conv1d(average pool(maps))), a kernel of three over the channels, no bias.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix = nn.Conv1d(1, 1, 3, padding=1, bias=False)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Return (n, landmarks) weights in 0..1 for (n, landmarks, h, w) maps."""
+        pooled = maps.mean(dim=(2, 3)).unsqueeze(1)
+        weights: Tensor = torch.sigmoid(self.mix(pooled)).squeeze(1)
+        return weights
+
+
+def point_maps(points: Tensor, *, subpixel: bool) -> Tensor:
+    """Return a bright pixel for each landmark, as the paper encodes them.
+
+    Args:
+        points: (n, k, 2) float32 in crop px.
+        subpixel: share a landmark among the four pixels around it (mended) instead of rounding it
+            to one (as published).
+
+    Returns:
+        (n, k, 128, 128) float32 in 0..1, each summing to 1 inside the crop.
+    """
+    places = points.float().clamp(0, CROP - 1)
+    if not subpixel:
+        places = places.round()
+    grid = torch.arange(CROP, device=points.device, dtype=torch.float32)
+    across, down = (1 - (grid - places.unsqueeze(-1)).abs()).clamp(min=0).unbind(2)
+    return down.unsqueeze(-1) * across.unsqueeze(-2)

@@ -1,4 +1,4 @@
-"""Both branches as one module: what is trained, averaged and saved."""
+"""A generator and what feeds it as one module: what is trained, averaged and saved."""
 
 from __future__ import annotations
 
@@ -8,25 +8,31 @@ from torch import Tensor, nn
 
 from streamanon.anonygan.condition import ConditionEncoder
 from streamanon.anonygan.generator import Generator
+from streamanon.anonygan.paper import PaperGenerator
 
 if TYPE_CHECKING:
     from streamanon.anonygan.config import GeneratorConfig
 
 
 class AnonyGan(nn.Module):
-    """A generator and the condition branch that feeds it.
+    """A generator, and the condition branch that feeds it if it has one.
 
     Attributes:
         config: what it is made of.
-        encoder: the condition branch, computed once per identity.
-        generator: the live branch, computed once per face and frame.
+        encoder: the condition branch, computed once per identity; None in the paper's wiring.
+        generator: what is computed once per face and frame.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = ConditionEncoder(config)
-        self.generator = Generator(config)
+        self.encoder: ConditionEncoder | None = None
+        self.generator: Generator | PaperGenerator
+        if config.wiring == "paper":
+            self.generator = PaperGenerator(config)
+        else:
+            self.encoder = ConditionEncoder(config)
+            self.generator = Generator(config)
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the parts of the generated faces.
@@ -36,8 +42,10 @@ class AnonyGan(nn.Module):
                 ``condition_points``, as the package describes them.
 
         Returns:
-            see :meth:`Generator.forward`.
+            see :meth:`streamanon.anonygan.generator.Generator.forward`.
         """
-        features, nodes = self.encoder(batch["condition"], batch["condition_points"])
-        parts: dict[str, Tensor] = self.generator(batch | {"features": features, "nodes": nodes})
+        if self.encoder is not None:
+            features, nodes = self.encoder(batch["condition"], batch["condition_points"])
+            batch = batch | {"features": features, "nodes": nodes}
+        parts: dict[str, Tensor] = self.generator(batch)
         return parts
