@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Self, TypeAlias
 
+IBUG_POINTS = 68
+"""Landmarks the paper knows; the live generator also knows the irises."""
+
 FEATURES = 64
 """Channels of the condition's cached features."""
 

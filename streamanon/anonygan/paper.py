@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from streamanon.anonygan.blocks import blanked, channels_first
+from streamanon.anonygan.config import IBUG_POINTS
 from streamanon.anonygan.generator import MAX_GAIN, TRUST
 from streamanon.anonygan.graph import SharedGraph
 from streamanon.anonygan.landmarks import LandmarkAttention, PooledAttention, point_maps
@@ -15,9 +16,6 @@ from streamanon.core.aligned import CROP
 
 if TYPE_CHECKING:
     from streamanon.anonygan.config import GeneratorConfig
-
-LANDMARKS = 68
-"""iBUG points of a face; the paper knows no irises."""
 
 LIGHT_CELLS = 16
 """Side of gain and bias."""
@@ -93,8 +91,8 @@ class PaperGenerator(nn.Module):
         if config.landmark_attention == "pooled":
             self.weigh = PooledAttention()
         elif config.landmark_attention == "described":
-            self.weigh = LandmarkAttention(LANDMARKS, 2)
-        self.shape = stem(2 * LANDMARKS, width)
+            self.weigh = LandmarkAttention(IBUG_POINTS, 2)
+        self.shape = stem(2 * IBUG_POINTS, width)
         self.blocks = nn.Sequential(
             *(PaperBlock(width, first=i == 0, graph=config.graph) for i in range(config.blocks))
         )
@@ -145,7 +143,7 @@ class PaperGenerator(nn.Module):
 
     def landmarks(self, batch: dict[str, Tensor]) -> Tensor:
         """Return the (n, 136, 128, 128) weighted maps of the condition's and source's landmarks."""
-        both = [batch[name][:, :LANDMARKS] for name in ("condition_points", "points")]
+        both = [batch[name][:, :IBUG_POINTS] for name in ("condition_points", "points")]
         maps = torch.cat([point_maps(p, subpixel=self.config.subpixel) for p in both], dim=1)
         if self.weigh is None:
             return maps
