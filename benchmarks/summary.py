@@ -1,0 +1,128 @@
+"""Few numbers for many: mean and deviation over folds, bootstrap intervals, percentiles."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamanon.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+RESAMPLES = 2000
+CONFIDENCE = 0.95
+
+LEAST_FOR_PERCENTILES = 100
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is said of a figure that was measured pair by pair, in folds.
+
+    Attributes:
+        mean: of the means of the folds.
+        std: unbiased standard deviation of the means of the folds; None with a single fold.
+        n: pairs, all folds together.
+        folds: mean of each fold.
+        interval: (low, high) of the mean, 95 % bootstrap.
+    """
+
+    mean: float
+    std: float | None
+    n: int
+    folds: tuple[float, ...]
+    interval: tuple[float, float]
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def summarise(folds: Sequence[ArrayLike], *, seed: int = 0) -> Summary:
+    """Summarise one value a pair, fold by fold.
+
+    The interval comes from resampling the pairs within each fold. It says how far chance in the
+    choice of pairs reaches; the deviation over folds says how much the folds differ.
+
+    Args:
+        folds: for each fold (n,) finite values; rates are given as zeros and ones.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: a fold is empty, or a value is not finite. A figure that could not be measured
+            has no mean: say so in its place.
+    """
+    arrays = [np.asarray(fold, np.float64).ravel() for fold in folds]
+    if not arrays or any(array.size == 0 or not np.isfinite(array).all() for array in arrays):
+        raise ValueError("every fold needs values, and finite ones")
+    means = np.array([array.mean() for array in arrays])
+    starts = np.cumsum([0, *(array.size for array in arrays)])
+    pairs = np.concatenate(arrays)
+
+    def mean_of_folds(index: NDArray[np.intp]) -> float:
+        chosen = pairs[index]
+        sums = [chosen[a:b].mean() for a, b in pairwise(starts)]
+        return float(np.mean(sums))
+
+    return Summary(
+        mean=float(means.mean()),
+        std=float(means.std(ddof=1)) if means.size > 1 else None,
+        n=int(starts[-1]),
+        folds=tuple(float(mean) for mean in means),
+        interval=bootstrap(mean_of_folds, [array.size for array in arrays], seed=seed),
+    )
+
+
+def bootstrap(
+    statistic: Callable[[NDArray[np.intp]], float],
+    sizes: Sequence[int],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Return the 95 % interval of a statistic: percentile bootstrap (Efron, 1979).
+
+    Args:
+        statistic: of the pairs with these indices; pairs of all folds are numbered in one row.
+        sizes: pairs in each fold; each fold is resampled by itself.
+        resamples: how often.
+        seed: of the resampling; the same seed gives the same interval.
+    """
+    random = np.random.default_rng(seed)
+    starts = np.cumsum([0, *sizes[:-1]])
+    draws = [
+        statistic(
+            np.concatenate(
+                [
+                    start + random.integers(0, size, size)
+                    for start, size in zip(starts, sizes, strict=True)
+                ]
+            )
+        )
+        for _ in range(resamples)
+    ]
+    edge = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(draws, (edge, 1 - edge))
+    return float(low), float(high)
+
+
+def percentiles(values: ArrayLike, at: Sequence[float] = (50, 95, 99)) -> dict[str, float]:
+    """Return the percentiles of values as {"p50": ...}.
+
+    Raises:
+        UsageError: there are fewer than 100 values, of which a tail says nothing.
+    """
+    array = np.asarray(values, np.float64).ravel()
+    if array.size < LEAST_FOR_PERCENTILES:
+        raise UsageError(
+            f"percentiles need {LEAST_FOR_PERCENTILES} values, got {array.size}: "
+            "measure a longer clip or more rounds"
+        )
+    found = np.percentile(array, at)
+    return {f"p{where:g}": float(value) for where, value in zip(at, found, strict=True)}
