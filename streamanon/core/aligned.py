@@ -23,13 +23,10 @@ from streamanon.core.warp import (
     Condition,
     FaceSpace,
     depth_inside,
-    follow_gaze,
     inset_oval,
+    lay_over,
     look_up,
-    lookup_map,
-    paint_triangles,
     soft_edge,
-    triangle_maps,
     upright_turn,
 )
 
@@ -125,8 +122,8 @@ class Placement:
 
     Attributes:
         space: of the source's face; its "frame" is the source's crop.
-        ids: (RASTER, RASTER) int32 triangles, see :func:`paint_triangles`.
-        maps: (6, n + 1) float32 from face space to the condition's crop, see :func:`triangle_maps`.
+        ids: (RASTER, RASTER) int32 triangles, see :func:`lay_over`.
+        maps: (6, n + 1) float32 from face space to the condition's crop.
         lookup: (RASTER, RASTER, 2) float32 condition crop px; 0 beside the face.
     """
 
@@ -139,11 +136,7 @@ class Placement:
     def of(cls, face: AlignedFace, condition: AlignedCondition) -> Placement:
         """Lay a condition over a face."""
         space = FaceSpace.around(face.points)
-        ids = paint_triangles(space)
-        maps = triangle_maps(space, condition.condition)
-        lookup = lookup_map(maps, ids, condition.face.image)
-        follow_gaze(lookup, space, condition.condition)
-        return cls(space, ids, maps, lookup)
+        return cls(space, *lay_over(space, condition.condition))
 
     def edge(self, yaw_deg: float) -> F32:
         """Return (128, 128) float32 in 0..1: the soft edge with which a result replaces the crop.

@@ -20,7 +20,7 @@ from streamanon.core.warp import look_up
 
 if TYPE_CHECKING:
     from streamanon.core.warp import FaceSpace
-    from streamanon.types import F32, U8
+    from streamanon.types import F32, U8, Identity
 
 WIDTH, HEIGHT = 128, 96
 """Size of a mouth texture in px; HEIGHT / WIDTH is its depth in mouth widths."""
@@ -103,6 +103,20 @@ def texture(portrait: U8, points: F32) -> U8:
     teeth = look_up(portrait, where.astype(np.float32))
     dark = np.clip((depth - 0.55 * gap) / np.maximum(0.35 * gap, 0.02), 0, 1)[:, :, None]
     return np.asarray(teeth * (1 - dark) + np.array(CAVITY_BGR) * dark, np.uint8)
+
+
+def own_texture(identity: Identity) -> U8 | None:
+    """Return the mouth texture of an identity whose portrait shows teeth, else None."""
+    points = identity.mesh.points[:, :2]
+    return texture(identity.portrait, points) if opening(points) >= OPEN_FULLY else None
+
+
+def texture_for(identity: Identity, lent: U8 | None) -> U8:
+    """Return an identity's own mouth texture; else the one lent to it; else a dark one."""
+    own = own_texture(identity)
+    if own is not None:
+        return own
+    return dark_texture() if lent is None else lent
 
 
 def dark_texture() -> U8:

@@ -6,6 +6,7 @@ when it is not known where a face is.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +14,14 @@ import numpy as np
 from streamanon.core import landmarks as lm
 
 if TYPE_CHECKING:
-    from streamanon.types import F32, Patch, Picture, Subject
+    from streamanon.types import F32, Mesh, Patch, Picture, Subject
 
 OPAQUE, OPAQUE_SHARE, FAINTEST = 0.9, 0.95, 0.5
 """Alpha a patch must have over most of the features that tell people apart, how many of them are
 most, and what it must have over the rest, which lie near the rim of a head turned away."""
+
+SMALLEST_FACE_PX = 36.0
+"""Below this height a mesh is too coarse to carry a face."""
 
 # The tails of the brows lie in the rim where a patch fades into the frame.
 _INNER_BROWS = (105, 66, 107, 55, 65, 52, 334, 296, 336, 285, 295, 282)
@@ -25,6 +29,37 @@ _INNER_BROWS = (105, 66, 107, 55, 65, 52, 334, 296, 336, 285, 295, 282)
 _FEATURES = np.array(
     sorted({*lm.RIGHT_EYE, *lm.LEFT_EYE, *_INNER_BROWS, *lm.NOSE, *lm.OUTER_LIPS, *lm.INNER_LIPS})
 )
+
+
+@dataclass(frozen=True)
+class PoseRange:
+    """How far a head may turn; once it has left, it must come back further than it left.
+
+    Attributes:
+        yaw_deg: it comes back below the first and leaves above the second.
+        pitch_deg: the same for nodding.
+    """
+
+    yaw_deg: tuple[float, float]
+    pitch_deg: tuple[float, float]
+
+    def left(self, yaw_deg: float, pitch_deg: float, *, before: bool) -> bool:
+        """Return whether a head is outside.
+
+        Args:
+            yaw_deg: of the head.
+            pitch_deg: of the head.
+            before: whether it was outside in the frame before.
+        """
+        limit = 0 if before else 1
+        return abs(yaw_deg) > self.yaw_deg[limit] or abs(pitch_deg) > self.pitch_deg[limit]
+
+
+def can_carry(mesh: Mesh) -> bool:
+    """Return whether a mesh is finite and large enough to carry another face."""
+    points = mesh.points
+    height_px = float(np.hypot(*(points[lm.CHIN, :2] - points[lm.FOREHEAD, :2])))
+    return bool(np.isfinite(points).all()) and height_px >= SMALLEST_FACE_PX
 
 
 def fault_of_cover(subject: Subject) -> str:

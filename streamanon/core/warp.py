@@ -224,6 +224,20 @@ def lookup_map(maps: F32, ids: NDArray[np.int32], portrait: U8) -> F32:
     return lookup
 
 
+def lay_over(space: FaceSpace, condition: Condition) -> tuple[NDArray[np.int32], F32, F32]:
+    """Lay a portrait over a face.
+
+    Returns:
+        The triangles painted (:func:`paint_triangles`), their maps (:func:`triangle_maps`), and
+        where each pixel looks (:func:`lookup_map`), its eyes turned as the face's.
+    """
+    ids = paint_triangles(space)
+    maps = triangle_maps(space, condition)
+    lookup = lookup_map(maps, ids, condition.portrait)
+    follow_gaze(lookup, space, condition)
+    return ids, maps, lookup
+
+
 def depth_inside(ids: NDArray[np.int32]) -> F32:
     """Return (RASTER, RASTER) float32: how far inside the painted face a pixel lies, in px."""
     inside = np.asarray(ids > 0, np.uint8)
