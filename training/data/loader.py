@@ -1,0 +1,93 @@
+"""Batches of samples, made by worker processes while the network trains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from training.data.dataset import PairDataset, collate, use_one_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+PREFETCHED = 4
+"""Batches each worker keeps ready."""
+
+Batch = dict[str, torch.Tensor]
+
+
+class _Samples(Dataset[dict[str, "NDArray[Any]"]]):
+    """A :class:`PairDataset` as PyTorch wants it."""
+
+    def __init__(self, pairs: PairDataset) -> None:
+        self._pairs = pairs
+
+    def __getitem__(self, number: int) -> dict[str, NDArray[Any]]:
+        return self._pairs[number]
+
+
+class _Numbers(Sampler[list[int]]):
+    """The numbers of the samples of each batch, without end.
+
+    Of the samples of a step each process takes its own share, so that the same samples are seen in
+    the same step on any number of processes.
+    """
+
+    def __init__(self, batch: int, first_step: int, rank: int, world: int) -> None:
+        self._batch, self._step = batch, first_step
+        self._rank, self._world = rank, world
+
+    def __iter__(self) -> Iterator[list[int]]:
+        step = self._step
+        while True:
+            yield list(range(step * self._batch, (step + 1) * self._batch))[
+                self._rank :: self._world
+            ]
+            step += 1
+
+
+def batches(
+    pairs: PairDataset,
+    batch: int,
+    *,
+    first_step: int = 0,
+    workers: int = 1,
+    rank: int = 0,
+    world: int = 1,
+) -> Iterator[Batch]:
+    """Yield batches without end; step k always holds samples k * batch and following.
+
+    Args:
+        pairs: the samples.
+        batch: samples a step, over all processes of a parallel run together.
+        first_step: where to begin.
+        workers: processes that make samples; 0 makes them in this one.
+        rank: of this process in a parallel run.
+        world: processes of the parallel run.
+
+    Yields:
+        The arrays of :meth:`PairDataset.__getitem__` as tensors with the batch axis in front.
+    """
+    loader: DataLoader[Any] = DataLoader(
+        _Samples(pairs),
+        batch_sampler=_Numbers(batch, first_step, rank, world),
+        num_workers=workers,
+        collate_fn=_tensors,
+        worker_init_fn=_begin if workers else None,
+        prefetch_factor=PREFETCHED if workers else None,
+        pin_memory=torch.cuda.is_available(),
+    )
+    yield from loader
+
+
+def _tensors(samples: Sequence[dict[str, NDArray[Any]]]) -> Batch:
+    return {name: torch.from_numpy(array) for name, array in collate(samples).items()}
+
+
+def _begin(_: int) -> None:
+    use_one_thread()
+    torch.set_num_threads(1)
