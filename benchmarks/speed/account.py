@@ -1,0 +1,57 @@
+"""What one command costs: time, processor, memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from streamanon.errors import StreamanonError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).parents[2]
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """One command, from its start to its exit, with all processes it started and waited for.
+
+    Attributes:
+        elapsed_s: wall time.
+        cpu_s: processor time, user and system, all threads.
+        peak_mb: largest resident size of any of its processes.
+    """
+
+    elapsed_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+def measured(command: Sequence[str], *, cores: int = 0) -> Usage:
+    """Run a command in the repository's root and account for it.
+
+    Args:
+        command: program and arguments, with absolute paths.
+        cores: how many processor cores it may use; 0 for all.
+
+    Raises:
+        StreamanonError: it failed.
+    """
+    launched = subprocess.run(
+        [sys.executable, "-I", "-S", str(_LAUNCHER), str(cores), *command],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    answer = json.loads(launched.stdout)
+    if answer.pop("exit_code"):
+        complaint = " ".join(answer["complaint"].split()) or "it said nothing"
+        raise StreamanonError(f"{' '.join(command[:4])} ... failed: {complaint}")
+    del answer["complaint"]
+    return Usage(**answer)

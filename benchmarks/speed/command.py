@@ -1,0 +1,182 @@
+"""``python -m benchmarks speed``: what anonymising costs, and how the cost grows.
+
+Results: ``rows``, one for each point measured (:class:`benchmarks.speed.grid.Cell`, then the
+figures of :mod:`benchmarks.speed.figures`), each with the ``axes`` it lies on; the floors are rows,
+too. Times are in ms, fps those of whole processes from start to exit, ``line_fps`` those from the
+first frame on.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchmarks import record
+from benchmarks.speed import figures, grid
+from benchmarks.speed.account import ROOT, measured
+from benchmarks.speed.clips import cut, write_scene
+from benchmarks.speed.floors import FLOORS
+from benchmarks.speed.rounds import CACHE, Run, interleaved, session
+from streamanon.config import Config
+from streamanon.errors import UsageError
+from streamanon.pipeline.document import sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.speed.clips import Footage
+    from benchmarks.speed.grid import Cell
+
+QUICK_FRAMES = 130
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, by the names of the options."""
+
+    clip: Path
+    methods: Sequence[str]
+    frames: int
+    rounds: int
+    quick: bool
+    full: bool
+    out: Path | None
+    cache: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the results go: a quick run replaces no published one unless told to."""
+        return self.out or (self.cache / "quick" if self.quick else record.RESULTS)
+
+    def axes(self) -> dict[str, list[Cell]]:
+        """Return the cells to measure, by axis."""
+        if self.quick:
+            small = grid.Axes((360,), (0, 1), self.methods, ["mosaic"], [grid.available_threads()])
+            return grid.sweep(small, base_height=360)
+        others = [method for method in grid.METHODS if method not in self.methods]
+        threads = grid.threads_to_try()
+        axes = grid.Axes(grid.HEIGHTS, grid.FACES, self.methods, others, threads)
+        return grid.everything(axes) if self.full else grid.sweep(axes)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the results are to say of how they came about."""
+        return {
+            "clip": self.clip.name,
+            "clip_sha256": sha256(self.clip),
+            "frames": self.frames,
+            "rounds": self.rounds,
+            "warm_up": f"percentiles: the first {figures.WARM_UP_FRAMES} frames of each run are "
+            "left out; whole processes: none, their start counts",
+            "latency": "from a frame leaving the source to the encoder having taken it; in files "
+            "this holds the look-ahead, live there is none",
+            "live_rate": grid.LIVE_RATE,
+        }
+
+
+@click.command(short_help="Time, processor and memory of whole runs.")
+@click.option(
+    "--clip",
+    type=click.Path(path_type=Path),
+    default=ROOT / "examples" / "demo.mp4",
+    help="Footage of one person, which scenes are made of (default: the bundled clip).",
+)
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    type=click.Choice(grid.METHODS),
+    default=(Config().method,),
+    show_default=True,
+    help="What is swept; the other methods are measured at 720p with one face.",
+)
+@click.option("--frames", default=240, show_default=True, help="Of each scene.")
+@click.option("--rounds", default=3, show_default=True, help="Times that everything is measured.")
+@click.option("--quick", is_flag=True, help="A few small scenes, once: does everything work?")
+@click.option("--full", is_flag=True, help="Every combination, not only along the axes.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    default=CACHE,
+    show_default=True,
+    help="Folder of scenes, and of runs until the last one is done.",
+)
+def command(**options: Any) -> None:
+    """Measure speed over resolution, faces, method and processor threads, beside the floors.
+
+    Scenes are made of real footage. Everything runs in a process of its own, in turn, several
+    rounds; figures are medians over rounds, and percentiles over all frames of all rounds.
+    """
+    request = Request(**options)
+    if request.quick:
+        request = replace(request, frames=QUICK_FRAMES, rounds=1)
+    if not request.clip.is_file():
+        raise UsageError(f"clip {request.clip} does not exist: check the name")
+    if request.frames < figures.LEAST_FRAMES or request.rounds < 1:
+        raise UsageError(
+            f"{request.frames} frames and {request.rounds} rounds measure nothing: "
+            f"use at least {figures.LEAST_FRAMES} and 1"
+        )
+    rows = measure(request)
+    path = record.save("speed", {"rows": rows}, settings=request.settings(), folder=request.folder)
+    dead = [row for row in rows if not row.get("alive", True)]
+    for row in dead:
+        click.echo(f"not believed: {row['method']} {row['height']}p: {row['reason']}", err=True)
+    click.echo(f"{path}: {len(rows)} rows, {len(dead)} of them not believed")
+
+
+def measure(request: Request) -> list[dict[str, Any]]:
+    """Return the rows of all cells and their floors."""
+    axes = request.axes()
+    cells = grid.with_floors(cell for along in axes.values() for cell in along)
+    scenes = _scenes(request, cells)
+    labels = [cell.label for cell in cells]
+    folder = session(request.cache, "speed", [request.settings(), labels])
+    with tempfile.TemporaryDirectory() as name:
+        contestants = {
+            cell.label: partial(_run, cell, scenes[cell.height, cell.faces], Path(name))
+            for cell in cells
+        }
+        runs = interleaved(contestants, request.rounds, folder)
+    rows = []
+    for cell in cells:
+        floors = {} if cell.rate else {name: runs[cell.floor(name).label] for name in FLOORS}
+        on = [axis for axis, along in axes.items() if cell in along]
+        rows.append({**figures.row(cell, runs[cell.label], floors), "axes": on})
+    return rows
+
+
+def _scenes(request: Request, cells: Sequence[Cell]) -> dict[tuple[int, int], Path]:
+    """Return a scene for each size and number of faces; those on disk are not made again."""
+    folder = (request.cache / "scenes").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    clip = (sha256(request.clip) or "")[:12]
+    made: dict[tuple[int, int], Path] = {}
+    footage: Footage | None = None
+    for height, faces in dict.fromkeys((cell.height, cell.faces) for cell in cells):
+        made[height, faces] = path = folder / f"{clip}-{height}p-{faces}-{request.frames}.mp4"
+        if not path.is_file():
+            click.echo(f"making a scene of {faces} faces at {height} px", err=True)
+            footage = footage or cut(request.clip, request.frames)
+            write_scene(footage, path, height, faces)
+    return made
+
+
+def _run(cell: Cell, scene: Path, folder: Path) -> Run:
+    """Run one cell once."""
+    times, output = folder / "times.json", folder / "output.mp4"
+    if cell.method in FLOORS:
+        module = ["benchmarks.speed.floors", cell.method, str(scene), str(output)]
+        usage = measured([sys.executable, "-m", *module], cores=cell.threads)
+        return Run(usage, {"frames": int(scene.stem.split("-")[-1])})
+    module = ["benchmarks.speed.worker", str(scene), str(output), str(times)]
+    asked = ["--method", cell.method] + (["--rate", str(cell.rate)] if cell.rate else [])
+    usage = measured([sys.executable, "-m", *module, *asked], cores=cell.threads)
+    return Run(usage, json.loads(times.read_text()))

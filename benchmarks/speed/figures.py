@@ -1,0 +1,120 @@
+"""Rows of the results out of runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.speed.clips import width_of
+from benchmarks.speed.floors import FLOORS
+from benchmarks.summary import LEAST_FOR_PERCENTILES, percentiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from benchmarks.speed.grid import Cell
+    from benchmarks.speed.rounds import Run
+
+WARM_UP_FRAMES = 24
+"""Frames at the start of each run that count in no percentile."""
+
+LEAST_FRAMES = WARM_UP_FRAMES + 6
+"""Frames below which a scene measures nothing."""
+
+LEAST_FOUND = 0.9
+"""Share of the faces in view that a run must have hidden, for its speed to mean anything."""
+
+LEAST_REPLACED = 0.5
+"""Share of the hidden faces that its method, not the emergency cover, must have hidden."""
+
+
+def row(cell: Cell, runs: Sequence[Run], floors: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
+    """Return the figures of one cell.
+
+    Args:
+        cell: what was measured.
+        runs: a run a round.
+        floors: the runs of the same rounds by name of the floor; empty for live cells.
+    """
+    frames = [run.details["frames"] for run in runs]
+    known = {
+        **asdict(cell),
+        "width": width_of(cell.height),
+        "rounds": len(runs),
+        "frames": median(frames),
+        "fps": median(_fps(run) for run in runs),
+        "fps_runs": [_fps(run) for run in runs],
+        "ratio": {name: ratio(runs, others) for name, others in floors.items()},
+        "cpu_ms": median(1000 * run.usage.cpu_s / run.details["frames"] for run in runs),
+        "peak_mb": max(run.usage.peak_mb for run in runs),
+    }
+    inside = {} if cell.method in FLOORS else _inside(cell, runs)
+    return {key: _rounded(value) for key, value in {**known, **inside}.items()}
+
+
+def _rounded(value: Any) -> Any:
+    """Round every fraction in plain values to the four digits that may mean something."""
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {key: _rounded(inside) for key, inside in value.items()}
+    return [_rounded(inside) for inside in value] if isinstance(value, list) else value
+
+
+def ratio(runs: Sequence[Run], others: Sequence[Run]) -> float:
+    """Return how many times as fast as others runs were: the median over rounds."""
+    return median(_fps(a) / _fps(b) for a, b in zip(runs, others, strict=True))
+
+
+def _fps(run: Run) -> float:
+    """Return frames over seconds from the start to the exit of the process."""
+    return float(run.details["frames"] / run.usage.elapsed_s)
+
+
+def _inside(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
+    """Return the figures of a run of the product that are taken inside it."""
+    details = [run.details for run in runs]
+    names = [name for name in details[0]["stages"] if not (cell.rate and name == "read")]
+    stages = {
+        name: {
+            kind.replace("_s", "_ms"): spread_ms(d["stages"][name][kind] for d in details)
+            for kind in ("worked_s", "waited_s")
+        }
+        for name in names
+    }
+    return {
+        "line_fps": median(d["frames"] / d["line_s"] for d in details),
+        "dropped": sum(d["dropped"] for d in details),
+        "latency_ms": spread_ms(d["latency_s"] for d in details),
+        "stages": stages,
+        "runtimes": details[0]["runtimes"],
+        **_alive(cell, details),
+    }
+
+
+def spread_ms(series: Iterable[Sequence[float]]) -> dict[str, float | int] | None:
+    """Return n and percentiles in ms over all runs; None where there are too few for a tail.
+
+    Args:
+        series: seconds, a frame each, a series a run.
+    """
+    values = [1000 * value for one in series for value in one[WARM_UP_FRAMES:]]
+    if len(values) < LEAST_FOR_PERCENTILES:
+        return None
+    return {"n": len(values), **percentiles(values)}
+
+
+def _alive(cell: Cell, details: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Tell whether the work was really done: a run that finds nobody is fast and means nothing."""
+    frames = sum(d["frames"] for d in details)
+    replaced, covered = (sum(d[key] for d in details) / frames for key in ("replaced", "covered"))
+    hidden, reason = replaced + covered, ""
+    if hidden < LEAST_FOUND * cell.faces:
+        reason = f"{hidden:.2f} faces a frame were hidden, {cell.faces} are in view"
+    elif replaced < LEAST_REPLACED * hidden:
+        reason = f"{covered:.2f} of {hidden:.2f} faces a frame got the emergency cover"
+    elif any(d["uncovered"] for d in details):
+        reason = "something was left uncovered"
+    state = {"alive": not reason} | ({"reason": reason} if reason else {})
+    return {"replaced": replaced, "covered": covered, **state}

@@ -1,0 +1,108 @@
+"""What is measured: a sweep along each axis from a base point, or the full product."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+from benchmarks.speed.floors import FLOORS
+from streamanon.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+HEIGHTS = (360, 480, 720, 1080, 1440, 2160)
+FACES = (0, 1, 2, 4, 8)
+LIVE_RATE = 30.0
+METHODS: tuple[str, ...] = next(
+    tuple(field.metadata["choices"]) for field in fields(Config) if field.name == "method"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One point that is measured.
+
+    Attributes:
+        height: of the frames, 16:9.
+        faces: in view.
+        method: of the product, or a floor.
+        threads: processor threads the whole process may use; its own number of threads is fixed.
+        rate: frames a second at which a camera delivers, or None for a file.
+    """
+
+    height: int
+    faces: int
+    method: str
+    threads: int
+    rate: float | None = None
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        live = f", live {self.rate:g} fps" if self.rate else ""
+        return f"{self.method} {self.height}p, {self.faces} faces, {self.threads} threads{live}"
+
+    def floor(self, method: str) -> Cell:
+        """Return the same point with one of the floors instead of a method."""
+        return replace(self, method=method, rate=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """The values along each axis; the base point is the one of ``height`` and ``faces``.
+
+    Attributes:
+        heights: of the frames.
+        faces: in view.
+        methods: swept along height, faces and threads.
+        others: measured at the base point only.
+        threads: processor threads; the largest is the base.
+    """
+
+    heights: Sequence[int]
+    faces: Sequence[int]
+    methods: Sequence[str]
+    others: Sequence[str]
+    threads: Sequence[int]
+
+
+def available_threads() -> int:
+    """Return how many processor threads this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def threads_to_try() -> list[int]:
+    """Return 1, 2, 4 and so on, up to all there are."""
+    most = available_threads()
+    return sorted({min(2**power, most) for power in range(most.bit_length() + 1)})
+
+
+def sweep(axes: Axes, base_height: int = 720, base_faces: int = 1) -> dict[str, list[Cell]]:
+    """Return the cells of each axis; the base point is on all of them."""
+    most = max(axes.threads)
+    bases = [Cell(base_height, base_faces, method, most) for method in axes.methods]
+    others = [replace(bases[0], method=method) for method in axes.others]
+    return {
+        "height": [replace(base, height=height) for base in bases for height in axes.heights],
+        "faces": [replace(base, faces=faces) for base in bases for faces in axes.faces],
+        "method": bases + [other for other in others if other not in bases],
+        "threads": [replace(base, threads=number) for base in bases for number in axes.threads],
+        "live": [replace(base, rate=LIVE_RATE) for base in bases],
+    }
+
+
+def everything(axes: Axes) -> dict[str, list[Cell]]:
+    """Return the full product of the axes, and the live cells of the sweep."""
+    methods = dict.fromkeys([*axes.methods, *axes.others])
+    values = product(axes.heights, axes.faces, methods, axes.threads)
+    return {**sweep(axes), "product": [Cell(*value) for value in values]}
+
+
+def with_floors(cells: Iterable[Cell]) -> list[Cell]:
+    """Return every cell once, after the floors of those that have any."""
+    wanted = list(dict.fromkeys(cells))
+    floors = [cell.floor(name) for cell in wanted for name in FLOORS if not cell.rate]
+    return list(dict.fromkeys([*floors, *wanted]))

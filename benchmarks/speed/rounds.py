@@ -1,0 +1,94 @@
+"""Measures contestants in turn, several rounds, so that a slow minute hits all of them.
+
+What is measured is kept until the last round is over: an interrupted suite goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import onnxruntime
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+import streamanon
+from benchmarks.speed.account import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+CACHE = Path(".cache/streamanon-bench")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One contestant in one round.
+
+    Attributes:
+        usage: of the whole process.
+        details: plain values beside it.
+    """
+
+    usage: Usage
+    details: dict[str, Any]
+
+
+def session(cache: Path, suite: str, settings: object) -> Path:
+    """Return the folder of a measurement: the same for the same settings, code and runtimes."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode())
+    for path in sorted(Path(streamanon.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    digest.update(f"{av.__version__} {onnxruntime.__version__}".encode())
+    return cache / suite / digest.hexdigest()[:16]
+
+
+def interleaved(
+    contestants: Mapping[str, Callable[[], Run]], rounds: int, folder: Path
+) -> dict[str, list[Run]]:
+    """Run every contestant once a round.
+
+    Args:
+        contestants: by label; labels are unique and may hold any character.
+        rounds: how often.
+        folder: keeps the runs until all are there; see :func:`session`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict[str, list[Run]] = {label: [] for label in contestants}
+    with _bar() as progress:
+        task = progress.add_task("", total=rounds * len(contestants))
+        for number in range(rounds):
+            for label, contestant in contestants.items():
+                progress.update(task, description=f"round {number + 1}, {label}")
+                name = hashlib.sha256(f"{number} {label}".encode()).hexdigest()[:16]
+                found[label].append(_kept(folder / f"{name}.json", contestant))
+                progress.advance(task)
+    shutil.rmtree(folder)
+    return found
+
+
+def _kept(path: Path, contestant: Callable[[], Run]) -> Run:
+    """Return a run from disk, or run now and keep it."""
+    if path.is_file():
+        kept = json.loads(path.read_text())
+        return Run(Usage(**kept["usage"]), kept["details"])
+    run = contestant()
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(asdict(run)))
+    part.replace(path)
+    return run
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )

@@ -1,0 +1,101 @@
+"""One run of the product in a process of its own, with the times of its stages.
+
+Run as ``python -m benchmarks.speed.worker IN OUT TIMES.json --method M [--rate R]``. It does what
+``streamanon run`` does. With a rate the clip plays by the wall clock, like a camera: nothing is
+held back for looking ahead, and what comes too fast is dropped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streamanon.app import Parts
+from streamanon.config import Config
+from streamanon.jobs import Job
+from streamanon.pipeline.runner import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streamanon.pipeline.report import Report
+    from streamanon.protocols import Source
+    from streamanon.types import Frame, MediaInfo
+
+
+class Camera:
+    """A source whose frames come at an even rate by the wall clock, whether awaited or not."""
+
+    def __init__(self, source: Source, rate: float) -> None:
+        self._source, self._rate = source, rate
+
+    @property
+    def info(self) -> MediaInfo:
+        """What is known before the first frame."""
+        return replace(self._source.info, live=True)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield each frame when it is due."""
+        start = time.monotonic()
+        for frame in self._source:
+            due = start + frame.index / self._rate
+            time.sleep(max(0.0, due - time.monotonic()))
+            yield frame
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._source.close()
+
+
+def anonymise(job: Job, config: Config, rate: float | None) -> tuple[Report, dict[str, str]]:
+    """Carry out a job; return its report and what ran each network."""
+    parts = Parts(config)
+    anonymiser = parts.anonymiser()
+    source = parts.source(job)
+    if rate:
+        source = Camera(source, rate)
+    observer = parts.observer(anonymiser, live=source.info.live)
+    report = run(source, observer, anonymiser, parts.sink(job, source), stall_s=config.stall_s)
+    return report, parts.runtimes
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Return what the figures are made of; of each stage only the entries that are a frame's."""
+    frames = len(report.latency_s)
+    tracks = report.ledger.tracks.values()
+    return {
+        "frames": frames,
+        "dropped": report.frames_dropped,
+        "uncovered": report.uncovered,
+        "replaced": sum(track.replaced for track in tracks),
+        "covered": sum(track.covered for track in tracks),
+        "line_s": report.elapsed_s,
+        "latency_s": list(report.latency_s),
+        "stages": {
+            name: {"worked_s": list(s.worked_s[:frames]), "waited_s": list(s.waited_s[:frames])}
+            for name, s in report.stages.items()
+        },
+    }
+
+
+def main() -> None:
+    """Read the arguments, run, write the times."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("input", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("times", type=Path)
+    parser.add_argument("--method", required=True)
+    parser.add_argument("--rate", type=float)
+    asked = parser.parse_args()
+    config = Config(method=asked.method, overwrite=True)
+    job = Job(asked.input, asked.output)
+    report, runtimes = anonymise(job, config, asked.rate)
+    asked.times.write_text(json.dumps({**as_json(report), "runtimes": runtimes}))
+
+
+if __name__ == "__main__":
+    main()
