@@ -6,6 +6,7 @@ On EfficientNet-lite0 it is not "FID", and its size says nothing next to publish
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,7 +20,7 @@ from efficientnet_lite_pytorch import EfficientNet
 from streamanon.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -79,7 +80,7 @@ class Lite0:
         return (scaled[:, :, ::-1].transpose(2, 0, 1) - _MEAN) / _DEVIATION
 
     def _run(self, batch: F32) -> NDArray[np.float64]:
-        with torch.inference_mode():
+        with torch.inference_mode(), _one_thread():
             inputs = torch.from_numpy(batch).contiguous(memory_format=torch.channels_last)
             maps = self._network.extract_features(inputs)
             return np.asarray(maps.mean(dim=(2, 3)).numpy(), np.float64)
@@ -139,7 +140,7 @@ def _load(path: Path) -> Callable[[F32], NDArray[np.float64]]:
     network = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
 
     def run_torch(batch: F32) -> NDArray[np.float64]:
-        with torch.inference_mode():
+        with torch.inference_mode(), _one_thread():
             answer = np.asarray(network(torch.from_numpy(batch)).numpy(), np.float64)
         return answer.reshape(answer.shape[:2]) if answer.shape[2:] == (1, 1) else answer
 
@@ -162,6 +163,17 @@ def _in_batches(
     if waiting:
         found.append(run(np.stack(waiting)))
     return np.concatenate(found)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep PyTorch to one thread, like the other judges: on a busy machine two are far slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @cache

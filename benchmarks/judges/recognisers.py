@@ -152,7 +152,7 @@ class OnnxRecogniser:
             raise UsageError(f"recogniser {path} is not a file: give the path of an ONNX network")
         try:
             session = onnxruntime.InferenceSession(
-                path.read_bytes(), _options(), providers=["CPUExecutionProvider"]
+                str(path), _options(), providers=["CPUExecutionProvider"]
             )
         except Exception as error:
             raise UsageError(f"recogniser {path} is not a network ONNX Runtime can load") from error
@@ -169,7 +169,12 @@ class OnnxRecogniser:
             raise UsageError(f"recogniser {path} has arrays of shape {shapes}, wanted {wanted}")
         self._session, self._input = session, inputs[0].name
         self.name = f"onnx:{path.stem}"
-        answer = self._run(np.zeros((1, *_ONNX_SHAPE), np.float32))
+        try:
+            answer = self._run(np.zeros((1, *_ONNX_SHAPE), np.float32))
+        except Exception as error:
+            raise UsageError(
+                f"recogniser {path} cannot be run on a face, wanted {wanted}"
+            ) from error
         if answer.ndim != 2 or answer.shape[0] != 1:
             raise UsageError(f"recogniser {path} answers shape {answer.shape}, wanted {wanted}")
         self.dimensions = int(answer.shape[1])

@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.judges.alive import KnownFace, check_recogniser
 from benchmarks.judges.expression import observe
 from benchmarks.judges.recognisers import RECOGNISERS, Recogniser, recogniser
+from streamanon import weights
 from streamanon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def test_a_recogniser_that_guesses_is_dead() -> None:
 def network(path: Path, shape: list[int | str], *, dimensions: int = 16) -> Path:
     """Write an ONNX network: all values of the picture times fixed weights."""
     size = int(np.prod([int(side) for side in shape[1:]]))
-    weights = np.random.default_rng(0).normal(size=(size, dimensions)).astype(np.float32)
+    factors = np.random.default_rng(0).normal(size=(size, dimensions)).astype(np.float32)
     graph = helper.make_graph(
         [
             helper.make_node("Flatten", ["picture"], ["flat"]),
@@ -133,7 +134,7 @@ def network(path: Path, shape: list[int | str], *, dimensions: int = 16) -> Path
         "recogniser",
         [helper.make_tensor_value_info("picture", TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [shape[0], dimensions])],
-        [numpy_helper.from_array(weights, "weights")],
+        [numpy_helper.from_array(factors, "weights")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.save(model, str(path))
@@ -150,6 +151,14 @@ def test_any_onnx_of_the_convention_is_a_recogniser(
     face = photos["portrait_man"]
     assert np.linalg.norm(judge.embed(face.image, face.points)) == pytest.approx(1, abs=1e-5)
     assert check_recogniser(judge).alive
+
+
+def test_a_real_network_from_a_file_knows_people(photos: dict[str, KnownFace]) -> None:
+    # Its own normalisation is another one, yet near enough for the two to agree on who is who.
+    judge = recogniser(f"onnx:{weights.path('mobilefacenet.onnx')}")
+    vectors = {name: judge.embed(face.image, face.points) for name, face in photos.items()}
+    first = vectors["london_001_neutral"]
+    assert first @ vectors["london_001_smiling"] > 0.4 > first @ vectors["london_002_smiling"]
 
 
 @pytest.mark.parametrize("shape", [[1, 3, 160, 160], [4, 3, 112, 112], [1, 112, 112, 3]])
