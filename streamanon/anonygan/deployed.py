@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
-
-if TYPE_CHECKING:
-    from streamanon.anonygan.generator import Generator
 
 INPUTS = (
     "context",
@@ -26,7 +21,7 @@ OUTPUTS = ("face", "attention", "gain", "bias")
 class DeployedGenerator(nn.Module):
     """The live generator with its inputs in the order of ``INPUTS`` and 8 bit images out."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: nn.Module) -> None:
         super().__init__()
         self.generator = generator
 
