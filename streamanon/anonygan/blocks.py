@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from streamanon.core.aligned import NODES
@@ -53,3 +54,14 @@ def blanked(context: Tensor, maps: Tensor) -> Tensor:
 def conv_of_maps(outputs: int) -> nn.Conv2d:
     """Return a 1x1 convolution of landmark maps, which are nearly empty: hence its large gain."""
     return conv(NODES, outputs, 1, gain=8.0)
+
+
+def conv_to_pixels(inputs: int, outputs: int, gain: float) -> nn.Sequential:
+    """Return a convolution that doubles the side, without a pattern in what it starts with.
+
+    The four pixels that share a place start out alike (Aitken et al., 2017).
+    """
+    layer = conv(inputs, 4 * outputs, gain=gain)
+    with torch.no_grad():
+        layer.weight.copy_(layer.weight[::4].repeat_interleave(4, dim=0))
+    return nn.Sequential(layer, nn.PixelShuffle(2))

@@ -5,7 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from streamanon.anonygan.blocks import blanked, channels_first, conv, conv_of_maps, conv_relu
+from streamanon.anonygan.blocks import (
+    blanked,
+    channels_first,
+    conv,
+    conv_of_maps,
+    conv_relu,
+    conv_to_pixels,
+)
 from streamanon.anonygan.config import FEATURES, GeneratorConfig
 from streamanon.anonygan.graph import LandmarkGraph
 from streamanon.anonygan.landmarks import LandmarkAttention, gaussian_maps
@@ -57,7 +64,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.grow = nn.Sequential(conv_relu(width, FINE, 1), nn.Upsample(scale_factor=2))
         self.join = conv_relu(FINE + STEM, FINE)
-        self.image = nn.Sequential(conv_relu(FINE, 32), conv(32, 16, gain=0.3), nn.PixelShuffle(2))
+        self.image = nn.Sequential(conv_relu(FINE, 32), conv_to_pixels(32, 4, gain=0.3))
         self.light = nn.Sequential(nn.AvgPool2d(2), conv_relu(width, 32), conv(32, 6, 1, gain=0))
         self.trust = TRUST if warped else -TRUST
 

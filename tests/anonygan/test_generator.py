@@ -145,6 +145,13 @@ def test_the_portrait_is_trusted_before_training(faces: dict[str, Tensor]) -> No
     assert parts["beneath"].isclose(faces["warped"].permute(0, 3, 1, 2) / 255).all()
 
 
+def test_no_pattern_is_painted_before_training(faces: dict[str, Tensor]) -> None:
+    face = answer(AnonyGan(GeneratorConfig.live()), faces)["face"].unflatten(3, (64, 2))
+    within, across = face[..., 0] - face[..., 1], face[:, :, :, 1:, 0] - face[:, :, :, :-1, 1]
+    assert within.abs().max() < 1e-6
+    assert across.abs().mean() > 1e-4
+
+
 @pytest.mark.parametrize(
     "switch", [{"landmark_attention": "none"}, {"graph": False}, {"warped": False}]
 )
