@@ -78,6 +78,8 @@ def batches(
         num_workers=workers,
         collate_fn=_tensors,
         worker_init_fn=_begin if workers else None,
+        # A forked process would wait for ever for the threads OpenCV and PyTorch had in this one.
+        multiprocessing_context="spawn" if workers else None,
         prefetch_factor=PREFETCHED if workers else None,
         pin_memory=torch.cuda.is_available(),
     )
