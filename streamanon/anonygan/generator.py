@@ -64,7 +64,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.grow = nn.Sequential(conv_relu(width, FINE, 1), nn.Upsample(scale_factor=2))
         self.join = conv_relu(FINE + STEM, FINE)
-        self.image = nn.Sequential(conv_relu(FINE, 32), conv_to_pixels(32, 4, gain=0.3))
+        self.image = nn.Sequential(conv_relu(FINE, 32), conv_to_pixels(32, 4, gain=0.1))
         self.light = nn.Sequential(nn.AvgPool2d(2), conv_relu(width, 32), conv(32, 6, 1, gain=0))
         self.trust = TRUST if warped else -TRUST
 
