@@ -14,6 +14,7 @@ from collections import Counter
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,8 +28,8 @@ from streamanon.core import landmarks as lm
 from streamanon.core.aligned import AlignedFace
 from streamanon.core.boxes import side
 from streamanon.core.identity import skin_lab
+from streamanon.core.picture import as_picture
 from streamanon.errors import UsageError
-from streamanon.identities.portrait import as_picture
 from training.data.entries import Entry, read_entries
 from training.data.shards import GEOMETRY, INDEX, Face, ShardWriter, encode, quantised
 
@@ -72,29 +73,38 @@ def prepare(
         The index.
 
     Raises:
-        UsageError: the request cannot be carried out as made.
+        UsageError: the request cannot be carried out as made; nothing is left behind.
     """
     sets = _sets(inputs, licences)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} exists and is not an empty folder: choose another")
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        index: dict[str, Any] = {"geometry": GEOMETRY, "sets": {}, "shards": [], "skipped": []}
-        with _progress() as progress, _workers(processes) as look_at_all:
-            for name, entries in sets.items():
-                task = progress.add_task(name, total=len(entries), speed="")
-                outcomes = look_at_all(entries)
-                shown = _shown(outcomes, progress, task)
-                _prepare_set(name, entries, shown, out, index)
-                index["sets"][name]["licence"] = licences.get(name, "not stated")
-        part = out / f"{INDEX}.part"
-        part.write_text(json.dumps(index, indent=1), encoding="utf-8")
-        part.replace(out / INDEX)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as unfinished:
+            folder = Path(unfinished) / out.name
+            folder.mkdir()
+            index = _prepare_sets(sets, folder, licences, processes)
+            (folder / INDEX).write_text(json.dumps(index, indent=1), encoding="utf-8")
+            folder.replace(out)
     except OSError as error:
         raise UsageError(
             f"{out} cannot be written ({error.strerror or error}): free some space or choose "
             "another folder"
         ) from error
+    return index
+
+
+def _prepare_sets(
+    sets: dict[str, list[Entry]], folder: Path, licences: dict[str, str], processes: int
+) -> dict[str, Any]:
+    """Write the shards of all sets into a folder and return their index."""
+    index: dict[str, Any] = {"geometry": GEOMETRY, "sets": {}, "shards": [], "skipped": []}
+    with _progress() as progress, _workers(processes) as look_at_all:
+        for name, entries in sets.items():
+            task = progress.add_task(name, total=len(entries), speed="")
+            shown = _shown(look_at_all(entries), progress, task)
+            _prepare_set(name, entries, shown, folder, index)
+            index["sets"][name]["licence"] = licences.get(name, "not stated")
     return index
 
 
@@ -176,8 +186,7 @@ def look_at(entry: Entry) -> Outcome:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None or (data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[-64:]):
         return "corrupt, or no picture"
-    picture = as_picture(np.asarray(image, np.uint8))
-    return _central_face(picture, entry)
+    return _central_face(as_picture(np.asarray(image, np.uint8)), entry)
 
 
 def _central_face(picture: Picture, entry: Entry) -> Outcome:

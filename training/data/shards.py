@@ -170,11 +170,7 @@ class ShardWriter:
         if not self._faces:
             return
         name = f"{self._set}-{len(self.shards):03d}.npz"
-        part = self._folder / f"{name}.part"
-        columns = Faces.of(self._faces)
-        with part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **vars(columns))
-        part.replace(self._folder / name)
+        np.savez(self._folder / name, allow_pickle=False, **vars(Faces.of(self._faces)))
         self.shards.append({"file": name, "set": self._set, "faces": len(self._faces)})
         self._faces, self._bytes = [], 0
 

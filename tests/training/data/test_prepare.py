@@ -14,9 +14,9 @@ from streamanon.core import landmarks as lm
 from streamanon.core.aligned import EYE_DISTANCE, EYES_DOWN
 from streamanon.errors import UsageError
 from streamanon.identities.portrait import read_image
-from training.data.entries import read_entries
-from training.data.prepare import command, prepare
-from training.data.shards import INDEX, load
+from training.data.entries import Entry, read_entries
+from training.data.prepare import command, look_at, prepare
+from training.data.shards import INDEX, ShardWriter, load
 
 from .conftest import FIXTURES, PORTRAITS, write_tar
 
@@ -143,6 +143,26 @@ def test_what_is_no_tar_file_is_refused(tmp_path: Path) -> None:
 def test_a_folder_in_use_is_refused(prepared: Path, faces_tar: Path) -> None:
     with pytest.raises(UsageError, match="not an empty folder"):
         prepare([faces_tar], prepared, licences={}, processes=1)
+
+
+def test_a_run_that_ends_early_leaves_nothing_behind(
+    faces_tar: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ShardWriter, "flush", full)
+    with pytest.raises(UsageError, match="No space left on device"):
+        prepare([faces_tar], tmp_path / "out", licences={}, processes=1)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 900), (900, 3)])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_odd_pictures_do_no_harm(tmp_path: Path, size: tuple[int, int], channels: int) -> None:
+    path = tmp_path / "odd.png"
+    cv2.imwrite(str(path), np.full((*size, channels), 1000, np.uint16))
+    assert look_at(Entry("odd.png", "nobody", path)) == "no face"
 
 
 def test_shards_of_another_geometry_are_refused(prepared: Path, tmp_path: Path) -> None:
