@@ -9,10 +9,11 @@ first frame on.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,11 @@ class Request:
     def folder(self) -> Path:
         """Where the results go: a quick run replaces no published one unless told to."""
         return self.out or (self.cache / "quick" if self.quick else record.RESULTS)
+
+    @cached_property
+    def session(self) -> Path:
+        """Where the runs are kept until the results are there."""
+        return session(self.cache, "speed", [self.settings(), self.methods, self.quick, self.full])
 
     def axes(self) -> dict[str, list[Cell]]:
         """Return the cells to measure, by axis."""
@@ -126,6 +132,7 @@ def command(**options: Any) -> None:
         )
     rows = measure(request)
     path = record.save("speed", {"rows": rows}, settings=request.settings(), folder=request.folder)
+    shutil.rmtree(request.session)
     dead = [row for row in rows if not row.get("alive", True)]
     for row in dead:
         click.echo(f"not believed: {row['method']} {row['height']}p: {row['reason']}", err=True)
@@ -137,14 +144,12 @@ def measure(request: Request) -> list[dict[str, Any]]:
     axes = request.axes()
     cells = grid.with_floors(cell for along in axes.values() for cell in along)
     scenes = _scenes(request, cells)
-    labels = [cell.label for cell in cells]
-    folder = session(request.cache, "speed", [request.settings(), labels])
     with tempfile.TemporaryDirectory() as name:
         contestants = {
             cell.label: partial(_run, cell, scenes[cell.height, cell.faces], Path(name))
             for cell in cells
         }
-        runs = interleaved(contestants, request.rounds, folder)
+        runs = interleaved(contestants, request.rounds, request.session)
     rows = []
     for cell in cells:
         floors = {} if cell.rate else {name: runs[cell.floor(name).label] for name in FLOORS}

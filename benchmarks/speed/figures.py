@@ -43,31 +43,31 @@ def row(cell: Cell, runs: Sequence[Run], floors: Mapping[str, Sequence[Run]]) ->
         "width": width_of(cell.height),
         "rounds": len(runs),
         "frames": median(frames),
-        "fps": median(_fps(run) for run in runs),
-        "fps_runs": [_fps(run) for run in runs],
+        "fps": median(fps(run) for run in runs),
+        "fps_runs": [fps(run) for run in runs],
         "ratio": {name: ratio(runs, others) for name, others in floors.items()},
         "cpu_ms": median(1000 * run.usage.cpu_s / run.details["frames"] for run in runs),
         "peak_mb": max(run.usage.peak_mb for run in runs),
     }
     inside = {} if cell.method in FLOORS else _inside(cell, runs)
-    return {key: _rounded(value) for key, value in {**known, **inside}.items()}
+    return {key: rounded(value) for key, value in {**known, **inside}.items()}
 
 
-def _rounded(value: Any) -> Any:
-    """Round every fraction in plain values to the four digits that may mean something."""
+def rounded(value: Any) -> Any:
+    """Round every fraction in plain values to the four digits that mean something."""
     if isinstance(value, float):
         return float(f"{value:.4g}")
     if isinstance(value, dict):
-        return {key: _rounded(inside) for key, inside in value.items()}
-    return [_rounded(inside) for inside in value] if isinstance(value, list) else value
+        return {key: rounded(inside) for key, inside in value.items()}
+    return [rounded(inside) for inside in value] if isinstance(value, list) else value
 
 
 def ratio(runs: Sequence[Run], others: Sequence[Run]) -> float:
     """Return how many times as fast as others runs were: the median over rounds."""
-    return median(_fps(a) / _fps(b) for a, b in zip(runs, others, strict=True))
+    return median(fps(a) / fps(b) for a, b in zip(runs, others, strict=True))
 
 
-def _fps(run: Run) -> float:
+def fps(run: Run) -> float:
     """Return frames over seconds from the start to the exit of the process."""
     return float(run.details["frames"] / run.usage.elapsed_s)
 

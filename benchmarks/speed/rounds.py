@@ -1,13 +1,13 @@
 """Measures contestants in turn, several rounds, so that a slow minute hits all of them.
 
-What is measured is kept until the last round is over: an interrupted suite goes on where it was.
+What is measured is kept on disk until the suite throws it away: interrupted, it goes on where it
+was.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ def interleaved(
     Args:
         contestants: by label; labels are unique and may hold any character.
         rounds: how often.
-        folder: keeps the runs until all are there; see :func:`session`.
+        folder: keeps the runs; see :func:`session`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Run]] = {label: [] for label in contestants}
@@ -68,7 +68,6 @@ def interleaved(
                 name = hashlib.sha256(f"{number} {label}".encode()).hexdigest()[:16]
                 found[label].append(_kept(folder / f"{name}.json", contestant))
                 progress.advance(task)
-    shutil.rmtree(folder)
     return found
 
 

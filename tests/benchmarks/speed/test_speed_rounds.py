@@ -36,7 +36,6 @@ def test_contestants_take_turns(tmp_path: Path) -> None:
     found = track.measure(tmp_path / "session", 3)
     assert track.ran == ["a", "b"] * 3
     assert [run.usage.elapsed_s for run in found["b"]] == [2, 4, 6]
-    assert not (tmp_path / "session").exists()
 
 
 def test_an_interrupted_measurement_goes_on_where_it_was(tmp_path: Path) -> None:
