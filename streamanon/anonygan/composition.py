@@ -14,8 +14,8 @@ def compose(outputs: dict[str, Tensor]) -> Tensor:
     """Return the generated image: what lies beneath, corrected, where attention uncovers it.
 
     ``A * (beneath * exp(gain) + bias) + (1 - A) * face``: the composition as the paper's text
-    prints it (section 3.3), over the condition moved into place, whose light and skin tone the
-    low-frequency gain and bias correct.
+    prints it, with the condition first moved into place, and its light and skin tone corrected by
+    the low-frequency gain and bias. The paper's code composes with the blanked context instead.
 
     Args:
         outputs: of a generator.

@@ -28,7 +28,7 @@ PARTS = (
 
 
 class PatchDiscriminator(nn.Module):
-    """Judge overlapping patches of an image and of what is known about it (section 3.4).
+    """Judge overlapping patches of an image and of what is known about it (equations 2 and 3).
 
     The appearance discriminator sees an image and the condition, the landmark discriminator an
     image and maps of the source's landmarks, stacked as channels. Without normalisation, a

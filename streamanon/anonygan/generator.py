@@ -29,7 +29,7 @@ MAX_GAIN = 1.5
 
 
 class Block(nn.Module):
-    """Graph reasoning over the landmarks, then aggregation of the appearance (section 3.2)."""
+    """Graph reasoning over the landmarks, then landmark-appearance aggregation, as in the paper."""
 
     def __init__(self, width: int, *, first: bool, graph: bool) -> None:
         super().__init__()

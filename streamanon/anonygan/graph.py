@@ -33,7 +33,7 @@ class NodePool(nn.Module):
 
 
 class LandmarkGraph(nn.Module):
-    """Bipartite graph reasoning with literal nodes (mends the paper's section 3.2).
+    """Bipartite graph reasoning with literal nodes (mends the paper's).
 
     The paper splits the channels of features that have already mixed both faces into halves and
     calls one the source and the other the condition. Here a node *is* a landmark of one of the
@@ -72,7 +72,7 @@ class LandmarkGraph(nn.Module):
 
 
 class SharedGraph(nn.Module):
-    """Bipartite graph reasoning as published (section 3.2, after GloRe and BiGraphGAN).
+    """Bipartite graph reasoning as published (after GloRe and BiGraphGAN).
 
     The two halves of the channels stand for the two faces. Each is projected onto nodes by how the
     *other* one assigns pixels to nodes, reasoned about, and projected back.

@@ -51,7 +51,7 @@ def doubled(inputs: int, outputs: int) -> nn.ConvTranspose2d:
 
 
 class PaperBlock(nn.Module):
-    """Landmark graph reasoning and landmark-appearance aggregation (section 3.2, figure 2)."""
+    """Landmark graph reasoning and landmark-appearance aggregation, as published."""
 
     def __init__(self, width: int, *, first: bool, graph: bool) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class PaperBlock(nn.Module):
 
 
 class PaperGenerator(nn.Module):
-    """The generator of sections 3.1 to 3.3, whose every layer sees both faces.
+    """The paper's generator, whose every layer sees both faces.
 
     Mended, it is also shown the polygon maps and the condition moved into place, which takes the
     condition's part in the composition together with a low-frequency gain and bias.
