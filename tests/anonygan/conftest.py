@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LIVE = GeneratorConfig("live", width=32, blocks=2)
-BASE = GeneratorConfig("paper", width=32, blocks=2)
+BASE = GeneratorConfig("paper", width=16, blocks=2)
 PAPER = GeneratorConfig(
-    "paper", width=32, blocks=2, landmark_attention="pooled", warped=False, subpixel=False
+    "paper", width=16, blocks=2, landmark_attention="pooled", warped=False, subpixel=False
 )
 
 
