@@ -268,12 +268,14 @@ class Patch:
         y: top edge in frame px; may be negative.
         image: (h, w, 3) uint8 BGR.
         alpha: (h, w) float32 in 0..1; 1 shows only the patch.
+        reason: why it is not the best its method has to offer; "" when it is.
     """
 
     x: int
     y: int
     image: U8
     alpha: F32
+    reason: str = ""
 
 
 class Treatment(Enum):

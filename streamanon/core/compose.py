@@ -62,15 +62,13 @@ def compose(scene: Scene, patches: Sequence[Patch | None], reason: str = "") -> 
 
 def _treatment(subject: Subject, patch: Patch | None, picture: Picture, reason: str) -> Treated:
     """Decide how one subject is hidden."""
-    fault = (
-        (reason or why_missing(subject))
-        if patch is None
-        else fault_of_patch(patch, subject, picture)
-    )
+    if patch is None:
+        return Treated(subject.track.id, Treatment.COVERED, reason or why_missing(subject))
+    fault = fault_of_patch(patch, subject, picture)
     if fault:
         return Treated(subject.track.id, Treatment.COVERED, fault)
     name = subject.identity.name if subject.identity else ""
-    return Treated(subject.track.id, Treatment.REPLACED, identity=name)
+    return Treated(subject.track.id, Treatment.REPLACED, patch.reason, name)
 
 
 def paste(picture: Picture, patch: Patch) -> None:

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 class Step:
     """A step down the ladder: the same reason for the same subject in consecutive frames.
 
+    A replacement that is not the best its method has to offer is one, too.
+
     Attributes:
         first: number of the first frame.
         last: number of the last frame.
         track_id: of the subject, or None for the whole frame.
-        treatment: what was done instead of a replacement.
+        treatment: what was done.
         reason: why.
     """
 
@@ -96,7 +98,7 @@ class Ledger:
         """Lengthen the steps that go on, start the new ones, forget those that ended."""
         still: dict[tuple[int | None, str, str], Step] = {}
         for one in treated:
-            if one.treatment is Treatment.REPLACED:
+            if not one.reason and one.treatment is Treatment.REPLACED:
                 continue
             key = (one.track_id, one.treatment.value, one.reason)
             step = self._open.get(key)

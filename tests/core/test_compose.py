@@ -103,3 +103,9 @@ def test_the_raw_frame_is_not_written_to() -> None:
     compose(raw, [None])
     for old, new in zip(before, raw.frame.picture.planes, strict=True):
         assert (old == new).all()
+
+
+def test_a_patch_that_is_not_the_best_says_why() -> None:
+    safe = compose(scene(), [replace(patch(), reason="second best")])
+    (done,) = safe.treated
+    assert (done.treatment, done.reason) == (Treatment.REPLACED, "second best")

@@ -77,3 +77,13 @@ def test_a_frame_covered_whole_hides_everybody() -> None:
     whole = Treated(None, Treatment.WHOLE_FRAME, "scene cut")
     ledger.record(_scene(0, 1, distrust="scene cut"), _safe(0, whole))
     assert (ledger.uncovered, ledger.whole_frames) == (0, 1)
+
+
+def test_a_replacement_that_is_not_the_best_is_a_step_down_and_a_replacement() -> None:
+    ledger = Ledger()
+    second = Treated(1, Treatment.REPLACED, "portrait alone", "ann")
+    for index, treated in enumerate([REPLACED, second, second, REPLACED]):
+        ledger.record(_scene(index, 1), _safe(index, treated))
+    (step,) = ledger.steps
+    assert (step.first, step.last, step.treatment) == (1, 2, "replaced")
+    assert (ledger.tracks[1].replaced, ledger.tracks[1].covered) == (4, 0)
