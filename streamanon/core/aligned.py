@@ -17,6 +17,7 @@ import numpy as np
 from streamanon.core import face_maps, mouth
 from streamanon.core import landmarks as lm
 from streamanon.core.crop import cut
+from streamanon.core.picture import as_picture
 from streamanon.core.warp import (
     RASTER,
     SKIN_POINTS,
@@ -33,7 +34,7 @@ from streamanon.core.warp import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streamanon.types import F32, U8, Picture
+    from streamanon.types import F32, U8, Identity, Picture
 
 CROP = 128
 """Side of the crop in px."""
@@ -60,6 +61,18 @@ HOLE_GROWTH = 3.0
 BESIDE = 128
 """Grey level of the warped portrait beside the face."""
 
+CONVENTION: dict[str, str | float] = {
+    "landmarks": "iBUG 68 of the MediaPipe mesh, right iris, left iris; px of the crop",
+    "side_px": CROP,
+    "eyes_down_px": EYES_DOWN,
+    "eye_distance_px": EYE_DISTANCE,
+    "eyes_to_mouth": EYES_TO_MOUTH,
+    "eyes_to_chin": EYES_TO_CHIN,
+    "hole_growth_px": HOLE_GROWTH,
+    "beside": BESIDE,
+}
+"""What a network must have been trained with to understand these arrays."""
+
 
 @dataclass(frozen=True)
 class AlignedFace:
@@ -83,6 +96,24 @@ class AlignedFace:
         image = cut(picture, ends @ to_frame.T, CROP)
         return cls(image, moved(mesh_points, inverted(to_frame)), to_frame)
 
+    def displacement(self, mesh_points: F32) -> float:
+        """Return how far the landmarks of another mesh lie from this face's, in eye distances.
+
+        Args:
+            mesh_points: (478, 3) in crop px.
+        """
+        away = lm.ibug68(mesh_points) - lm.ibug68(self.points)
+        return float(np.hypot(*away.T).mean()) / EYE_DISTANCE
+
+    def wearing(self, result: U8, edge: F32) -> U8:
+        """Return the crop with a result in it, (128, 128, 3) uint8 BGR.
+
+        Args:
+            result: (128, 128, 3) uint8 BGR.
+            edge: (128, 128) float32 in 0..1, how much of it shows.
+        """
+        return np.asarray(cv2.blendLinear(result, self.image, edge, 1 - edge), np.uint8)
+
     @property
     def nodes(self) -> F32:
         """(70, 2) float32 landmarks in crop px."""
@@ -101,6 +132,17 @@ class AlignedCondition:
 
     face: AlignedFace
     teeth: U8
+
+    @classmethod
+    def of(cls, identity: Identity, lent: U8 | None) -> AlignedCondition:
+        """Cut an identity out of its portrait.
+
+        Args:
+            identity: whose portrait.
+            lent: mouth texture for those who show no teeth.
+        """
+        face = AlignedFace.of(as_picture(identity.portrait), identity.mesh.points)
+        return cls(face, mouth.texture_for(identity, lent))
 
     @cached_property
     def condition(self) -> Condition:
@@ -172,6 +214,12 @@ def crop_to_frame(mesh_points: F32) -> F32:
 def inverted(affine: F32) -> F32:
     """Return the inverse of a (2, 3) affine map."""
     return np.asarray(cv2.invertAffineTransform(affine), np.float32)
+
+
+def chained(second: F32, first: F32) -> F32:
+    """Return the (2, 3) affine that does what the first does, then the second."""
+    linear = second[:, :2] @ first[:, :2]
+    return np.column_stack([linear, second[:, :2] @ first[:, 2] + second[:, 2]]).astype(np.float32)
 
 
 def moved(points: F32, similarity: F32) -> F32:

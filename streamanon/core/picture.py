@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from streamanon.types import ColourSpace, Picture
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from streamanon.types import F32, U8, ColourSpace, Picture, Plane
+    from streamanon.types import F32, U8, Plane
 
 _KR_KB = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
 
@@ -139,9 +141,15 @@ def thumbnail(picture: Picture, size: tuple[int, int]) -> U8:
     return shrink(picture, (0, 0, picture.width, picture.height), size)
 
 
+def as_picture(image: U8) -> Picture:
+    """Return (h, w, 3) uint8 BGR as a picture in planes of B, G and R."""
+    blue, green, red = (np.asarray(plane, np.uint8) for plane in cv2.split(image))
+    return Picture((blue, green, red), ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))
+
+
 def copy_picture(picture: Picture) -> Picture:
     """Return a picture with contiguous planes of its own."""
-    return type(picture)(tuple(plane.copy(order="C") for plane in picture.planes), picture.colour)
+    return Picture(tuple(plane.copy(order="C") for plane in picture.planes), picture.colour)
 
 
 def blend_bgr(picture: Picture, box: Box, image: U8, alpha: F32) -> None:

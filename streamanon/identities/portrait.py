@@ -12,14 +12,15 @@ from streamanon.core import landmarks as lm
 from streamanon.core import mouth
 from streamanon.core.boxes import side
 from streamanon.core.identity import skin_lab
+from streamanon.core.picture import as_picture as as_picture  # noqa: PLC0414  found here by many
 from streamanon.errors import UsageError
-from streamanon.types import ColourSpace, Identity, Mesh, Picture
+from streamanon.types import Identity, Mesh
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from streamanon.protocols import Detector, Embedder, Mesher
-    from streamanon.types import U8, Face
+    from streamanon.types import U8, Face, Picture
 
 SMALLEST_FACE_PX = 160
 """Least height of the face, chin to top of the forehead."""
@@ -115,12 +116,6 @@ def read_image(path: Path) -> U8:
     if image is None:
         raise UsageError(f"portrait {path} is not a picture: wanted jpg, png or webp")
     return np.asarray(image, np.uint8)
-
-
-def as_picture(image: U8) -> Picture:
-    """Return (h, w, 3) uint8 BGR as a picture in planes of B, G and R."""
-    blue, green, red = (np.asarray(plane, np.uint8) for plane in cv2.split(image))
-    return Picture((blue, green, red), ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))
 
 
 def face_height_px(mesh: Mesh) -> float:
