@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 INPUT_PX = 112
 """Side of the network's input."""
 
-_TEMPLATE = np.array(
+TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655],
      [70.7299, 92.2041]],
     np.float64,
@@ -53,7 +53,7 @@ def _square_behind(points: F32) -> F32:
     points as complex numbers.
     """
     seen = points.astype(np.float64) @ (1, 1j)
-    wanted = _TEMPLATE @ (1, 1j)
+    wanted = TEMPLATE @ (1, 1j)
     centred = wanted - wanted.mean()
     turn = np.vdot(centred, seen - seen.mean()) / np.vdot(centred, centred)
     corners = (np.array([0, INPUT_PX, INPUT_PX * 1j]) - wanted.mean()) * turn + seen.mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -91,5 +92,6 @@ def _tensors(samples: Sequence[dict[str, NDArray[Any]]]) -> Batch:
 
 
 def _begin(_: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the loop says when to stop
     use_one_thread()
     torch.set_num_threads(1)

@@ -1,0 +1,83 @@
+"""A handful of prepared faces that may be passed on, and small runs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from training.data.dataset import PairDataset
+from training.data.loader import batches
+from training.data.prepare import prepare
+from training.data.shards import load
+from training.options import PRESETS, changed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from training.options import Options
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+@pytest.fixture(autouse=True)
+def _threads() -> Iterator[None]:
+    """Compute on one core, which gives the same bits each time; leave PyTorch as it was found."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people with two photographs each, and one with one, a folder a person."""
+    folder = tmp_path_factory.mktemp("photos")
+    for file in FIXTURES.glob("*.webp"):
+        person = folder / file.stem.rpartition("_")[0]
+        person.mkdir(exist_ok=True)
+        shutil.copy(file, person)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def data(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, prepared."""
+    out = tmp_path_factory.mktemp("prepared") / "faces"
+    prepare([photos], out, licences={}, processes=1)
+    return out
+
+
+@pytest.fixture(scope="session")
+def small() -> Options:
+    """A run that does everything in each step, on four samples."""
+    return changed(
+        PRESETS["live"],
+        (
+            "batch=4",
+            "workers=0",
+            "network.width=16",
+            "network.blocks=2",
+            "adversarial_from=0",
+            "steady_from=0",
+            "mix=[0.3, 0.3, 0.4]",
+            "rows.judged=2",
+            "rows.identity=2",
+            "rows.pose=2",
+            "rows.steady=1",
+            "penalty_every=2",
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def some(data: Path, small: Options) -> list[dict[str, Tensor]]:
+    """Four batches."""
+    arriving = batches(PairDataset(load(data), mix=small.mix), small.batch, workers=0)
+    return [next(arriving) for _ in range(4)]

@@ -1,0 +1,147 @@
+"""The run: batches in; checkpoints, stats and sample grids out; until steps or time are over."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+import torch
+
+from streamanon.anonygan.checkpoint import packed
+from training import landmark_net, parallel
+from training.data import shards
+from training.data.dataset import PairDataset, kept_for_validation
+from training.data.loader import batches
+from training.sample import Samples
+from training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+    from types import FrameType
+
+    from torch import Tensor
+
+    from training.run_folder import RunFolder
+
+NOTED_EVERY = 25
+"""Steps over which stats are averaged."""
+
+KEPT_EVERY = 10
+"""Of so many states written, one's network is kept for good."""
+
+SHOWN = ("loss", "reconstruction", "appearance", "landmark", "pull", "attention")
+"""Terms in the progress line; ``stats.jsonl`` has all."""
+
+VALIDATION = 0.02
+"""Share of people that are not trained on."""
+
+
+def train(folder: RunFolder, data: Path, sources: Path | None, minutes: float) -> None:
+    """Train from where the folder's run stands, or from the beginning.
+
+    Args:
+        folder: of the run, prepared; holds the options.
+        data: folder of prepared faces.
+        sources: pictures for the sample grids; None for portraits of the built-in gallery.
+        minutes: after which to stop.
+    """
+    torch.set_flush_denormal(True)  # tiny numbers would be computed a hundred times slower
+    with parallel.process_group() as device, _stop_at(minutes) as reasons:
+        options, file = folder.options(), folder.landmark_net
+        trainer = Trainer(options, device, landmark_net.load(file) if file.exists() else None)
+        if folder.started:
+            trainer.resume(folder.state())
+        faces = shards.load(data)
+        rows = ~kept_for_validation(faces, VALIDATION)
+        arriving = batches(
+            PairDataset(faces, mix=options.mix, seed=options.seed, rows=rows),
+            options.batch,
+            first_step=trainer.step,
+            workers=options.workers,
+            rank=parallel.rank(),
+            world=parallel.size(),
+        )
+        run = _Run(folder, trainer, Samples.of(sources) if parallel.rank() == 0 else None)
+        while trainer.step < options.steps and not parallel.any_of(bool(reasons()), device):
+            run.after(trainer.train(next(arriving)))
+        del arriving
+        run.finish(reasons() or "all steps are done")
+
+
+@contextmanager
+def _stop_at(minutes: float) -> Iterator[Callable[[], str]]:
+    """Yield what tells why to stop, if there is a reason: a signal, or that time is over."""
+    deadline, caught = time.monotonic() + 60 * minutes, []
+
+    def note(number: int, _: FrameType | None) -> None:
+        caught.append(signal.Signals(number).name)
+
+    def reason() -> str:
+        over = time.monotonic() > deadline
+        return caught[0] if caught else "time is over" if over else ""
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield reason
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Run:
+    """What happens beside the steps: stats, progress, sample grids, checkpoints."""
+
+    def __init__(self, folder: RunFolder, trainer: Trainer, samples: Samples | None) -> None:
+        self._folder, self._trainer, self._samples = folder, trainer, samples
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+        self._since, self._first = time.monotonic(), trainer.step
+
+    def after(self, answers: dict[str, Tensor]) -> None:
+        """Do what is due after a step; only the first process writes."""
+        if self._samples is None:
+            return
+        for name, value in answers.items():
+            self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
+            self._counts[name] = self._counts.get(name, 0) + 1
+        step, options = self._trainer.step, self._trainer.options
+        if step % NOTED_EVERY == 0:
+            self._note()
+        if step % options.sample_every == 0:
+            self._folder.show(self._samples.grid(self._trainer.average), step)
+        if step % options.save_every == 0:
+            self._save()
+
+    def finish(self, why: str) -> None:
+        """Write where the run stands."""
+        if self._samples is None:
+            return
+        self._save()
+        self._folder.show(self._samples.grid(self._trainer.average), self._trainer.step)
+        click.echo(f"stopped at step {self._trainer.step}: {why}")
+
+    def _save(self) -> None:
+        trainer = self._trainer
+        self._folder.save(trainer.state())
+        if trainer.step % (KEPT_EVERY * trainer.options.save_every) == 0:
+            self._folder.keep(packed(trainer.average), trainer.step)
+
+    def _note(self) -> None:
+        trainer, now = self._trainer, time.monotonic()
+        steps = trainer.step - self._first
+        pace = steps / max(now - self._since, 1e-9)
+        means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
+        samples = pace * trainer.options.batch
+        row = {"step": trainer.step, "samples": trainer.step * trainer.options.batch}
+        self._folder.note({**row, "samples_per_s": samples, **means})
+        left = time.strftime("%H:%M:%S", time.gmtime((trainer.options.steps - trainer.step) / pace))
+        shown = "  ".join(f"{name} {means[name]:.3f}" for name in SHOWN if name in means)
+        click.echo(
+            f"step {trainer.step}/{trainer.options.steps}  {samples:.1f} samples/s  "
+            f"{left} left  {shown}"
+        )
+        self._sums, self._counts, self._since, self._first = {}, {}, now, trainer.step

@@ -1,0 +1,164 @@
+"""Every term of the objective; images are (N, 3, h, w) BGR in 0..1, each term a mean.
+
+Equations are those of AnonyGAN (Dall'Asen et al., ICIAP 2021). Its full objective, equation 5, is
+``L_app + L_lm + L_wFM + 5 L_rec``; the presets of :mod:`training.options` hold the weights.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from streamanon.core.aligned import EYE_DISTANCE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PUSH_MARGIN = 0.1
+"""Cosine to the source below which a made face is another person's as far as the loss goes."""
+
+FEATURE = 2.0
+"""What an error in the eyes or the mouth counts on top of one elsewhere in the face."""
+
+POOLED_PX = (4, 8)
+"""Cells over which colour is compared on top of each pixel's."""
+
+
+def made_real(logits: Tensor, kind: str) -> Tensor:
+    """Adversarial term of the generator (equations 2 and 3).
+
+    Args:
+        logits: what a discriminator answers for made images.
+        kind: "bce", the paper's: non-saturating cross entropy (the printed E[1 - log D] stands for
+            E[log(1 - D)]); or "hinge" (Lim and Ye, 2017).
+    """
+    if kind == "hinge":
+        return -logits.float().mean()
+    return functional.softplus(-logits.float()).mean()
+
+
+def told_apart(real: Tensor, made: Tensor, kind: str) -> Tensor:
+    """Adversarial term of a discriminator (equations 2 and 3), half for each side."""
+    real, made = real.float(), made.float()
+    if kind == "hinge":
+        return 0.5 * (functional.relu(1 - real).mean() + functional.relu(1 + made).mean())
+    return 0.5 * (functional.softplus(-real).mean() + functional.softplus(made).mean())
+
+
+def gradient_penalty(logits: Tensor, image: Tensor) -> Tensor:
+    """R1 (Mescheder et al., ICML 2018): squared gradient of the logits of real images."""
+    (gradient,) = torch.autograd.grad(logits.float().sum(), image, create_graph=True)
+    return gradient.float().square().sum((1, 2, 3)).mean()
+
+
+def feature_matching(layers: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    """Weak feature matching (equation 4): L1 of a discriminator's features.
+
+    Args:
+        layers: features of made and of real images. Leaving out the lowest, which see texture and
+            place, is what makes it weak (SimSwap, Chen et al., ACM MM 2020).
+    """
+    terms = [(made - real.detach()).float().abs() for made, real in layers]
+    return torch.stack([term.sum() / max(term.numel(), 1) for term in terms]).mean()
+
+
+def reconstruction(image: Tensor, target: Tensor, face: Tensor, features: Tensor) -> Tensor:
+    """L1 where the truth is known (the L_rec of equation 5), by pixel and pooled.
+
+    Args:
+        image: what was made.
+        target: what should have been.
+        face: (N, 1, h, w) what each pixel counts, 0..1.
+        features: (N, 1, h, w), 1 in eyes and mouth: they count ``FEATURE`` more.
+    """
+    difference = image - target
+    weight = face * (1 + FEATURE * features)
+    terms = [weighted_mean(difference.abs(), weight)]
+    for cell in POOLED_PX:
+        blurred = functional.avg_pool2d(difference * face, cell).abs()
+        terms.append(weighted_mean(blurred, functional.avg_pool2d(face, cell)))
+    return torch.stack(terms).sum()
+
+
+def plain_l1(image: Tensor, target: Tensor) -> Tensor:
+    """L1 over the whole image: the paper's L_rec (equation 5)."""
+    return (image - target).abs().sum() / max(image.numel(), 1)
+
+
+def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean of (N, c, h, w) where a (N, 1, h, w) weight lies; 0 where none does."""
+    total = (values.float() * weight).sum() / values.shape[1]
+    return total / weight.float().sum().clamp_min(1.0)
+
+
+def context_ring(image: Tensor, target: Tensor, ring: Tensor) -> Tensor:
+    """L1 on the ring around the face, where the frame is known for every pair.
+
+    Args:
+        image: what was made, before it is laid into the frame.
+        target: the frame.
+        ring: (N, 1, h, w) what each pixel counts: beside the hole, and less inside its soft edge.
+    """
+    return weighted_mean((image - target).abs(), ring)
+
+
+def seam(image: Tensor, target: Tensor, edge: Tensor) -> Tensor:
+    """Colour step across the soft edge: what is laid in and what lies there, pooled over 4 px."""
+    weight = 4 * edge * (1 - edge)
+    pooled = functional.avg_pool2d((image - target) * weight, 4).abs()
+    return weighted_mean(pooled, functional.avg_pool2d(weight, 4))
+
+
+def identity_pull(made: Tensor, condition: Tensor) -> Tensor:
+    """1 - cosine of (N, 128) unit embeddings of made faces and of their conditions."""
+    return (1 - (made * condition).sum(1)).mean()
+
+
+def identity_push(made: Tensor, source: Tensor) -> Tensor:
+    """How far the cosine to the source's embedding lies above ``PUSH_MARGIN``."""
+    return functional.relu((made * source).sum(1) - PUSH_MARGIN).mean()
+
+
+def landmarks(found: Tensor, reference: Tensor) -> Tensor:
+    """Distance of (N, 70, 2) nodes in eye distances, eyes and mouth twice, linear far away.
+
+    Args:
+        found: nodes that the landmark network finds in what was made, crop px.
+        reference: where they belong, crop px.
+    """
+    weight = found.new_ones(found.shape[1])
+    weight[36:] = 2.0
+    error = functional.smooth_l1_loss(found, reference, reduction="none", beta=0.5).sum(2)
+    return (error * weight).mean() / EYE_DISTANCE
+
+
+def trust(attention: Tensor, trusted: Tensor) -> Tensor:
+    """How much of the portrait is painted over where the warp can be trusted.
+
+    Args:
+        attention: (N, 1, h, w) share of the warped condition in the result.
+        trusted: (N, 1, h, w) 1 where the triangles are seen as well as in the portrait and no eye
+            or mouth lies.
+    """
+    return weighted_mean(1 - attention, trusted)
+
+
+def roughness(attention: Tensor) -> Tensor:
+    """Total variation of the attention."""
+    across = (attention[..., 1:] - attention[..., :-1]).abs().mean()
+    down = (attention[..., 1:, :] - attention[..., :-1, :]).abs().mean()
+    return across + down
+
+
+def steadiness(again: Tensor, before: Tensor, where: Tensor) -> Tensor:
+    """L1 between two answers to what is the same face: equivariance and noise invariance.
+
+    Args:
+        again: the answer to the moved or noisy input.
+        before: the answer to the first input, moved alike; not trained through.
+        where: (N, 1, h, w) what counts.
+    """
+    return weighted_mean((again - before.detach()).abs(), where)

@@ -1,0 +1,103 @@
+"""The generator's objective: which terms, on which samples of a batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from streamanon.anonygan.composition import compose
+from training import losses, stability
+from training.recogniser import MobileFaceNet, align
+
+if TYPE_CHECKING:
+    from training.judges import Judges
+    from training.landmark_net import LandmarkNet
+    from training.options import Options
+    from training.view import View
+
+Terms = dict[str, Tensor]
+
+
+class Objective(nn.Module):
+    """Computes what the generator is to make small; holds the frozen networks this takes."""
+
+    def __init__(self, options: Options, landmark_net: LandmarkNet | None) -> None:
+        """Load the recogniser if the options ask for it.
+
+        Args:
+            options: of the run.
+            landmark_net: judge of the pose; without one, that term is left out.
+        """
+        super().__init__()
+        self.options = options
+        identity = options.weights.pull or options.weights.push
+        self.recogniser = MobileFaceNet() if identity else None
+        self.landmark_net = landmark_net
+
+    def terms(self, view: View, judges: Judges, step: int) -> Terms:
+        """Return the terms of an answer to a batch, unweighted.
+
+        Costly ones look at the batch's first samples only, pairs of different people before others.
+        """
+        rows = self.options.rows
+        terms = self._against_truth(view)
+        if step >= self.options.adversarial_from:
+            terms |= judges.verdict(view.rows(slice(rows.judged)))
+        if self.landmark_net is not None and self.options.weights.pose:
+            some = view.rows(slice(rows.pose))
+            terms["pose"] = losses.landmarks(self.landmark_net(some.result), some.points)
+        if self.recogniser is not None:
+            terms |= self._identity(view.rows(slice(rows.identity)))
+        return terms
+
+    def _against_truth(self, view: View) -> Terms:
+        """Compare with what is known of the result."""
+        same = view.rows(view.truth)
+        if self.options.whole:
+            return {"reconstruction": losses.plain_l1(same.result, same.source)}
+        beside = losses.context_ring(view.image, view.source, view.ring)
+        return {
+            "reconstruction": losses.reconstruction(
+                same.result, same.source, same.edge, same.organs
+            ),
+            "ring": beside + losses.seam(view.image, view.source, view.edge),
+            "trust": losses.trust(view.attention, view.trusted * view.edge),
+            "roughness": losses.roughness(view.attention),
+        }
+
+    def _identity(self, view: View) -> Terms:
+        """Compare who is seen; a pair of one person says nothing about it."""
+        assert self.recogniser is not None
+        view = view.rows(~view.truth)
+        if not len(view.truth):
+            return {}
+        made = self.recogniser(align(view.result, view.points))
+        with torch.no_grad():
+            images = torch.cat([view.condition, view.source])
+            points = torch.cat([view.condition_points, view.points])
+            condition, source = self.recogniser(align(images, points)).chunk(2)
+        return {
+            "pull": losses.identity_pull(made, condition),
+            "push": losses.identity_push(made, source),
+        }
+
+    def steadiness(
+        self, network: nn.Module, batch: dict[str, Tensor], view: View, step: int
+    ) -> Terms:
+        """Show a few samples again, moved or with noise in turn, and compare the answers."""
+        count = min(self.options.rows.steady, len(view.truth))
+        if step < self.options.steady_from or not count:
+            return {}
+        chosen = (torch.arange(count, device=view.edge.device) + step * count) % len(view.truth)
+        some, before = {name: array[chosen] for name, array in batch.items()}, view.rows(chosen)
+        if step % 2:
+            image = compose(network(stability.noisy(some)))
+            return {"noise": losses.steadiness(image, before.image, before.edge)}
+        moves = stability.random_moves(count, view.edge.device)
+        image = compose(network(stability.moved(some, moves)))
+        expected, where = (
+            stability.move_image(part, moves) for part in (before.image, before.edge)
+        )
+        return {"equivariance": losses.steadiness(image, expected, where)}

@@ -1,0 +1,145 @@
+"""The folder of a run: options, stats, sample grids; checkpoints that are whole or not there."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import torch
+
+from streamanon.errors import StreamanonError, UsageError
+from training import options as options_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streamanon.types import U8
+    from training.options import Options
+
+FORMAT = 1
+"""Of the state; a change that older code cannot read counts it up."""
+
+
+class RunFolder:
+    """Writes and reads what a run leaves behind.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._board: Any = None
+
+    @property
+    def started(self) -> bool:
+        """Whether the folder holds a run that can be resumed."""
+        return self._state_file.exists()
+
+    @property
+    def _state_file(self) -> Path:
+        return self.path / "state.pt"
+
+    def prepare(self, options: Options, judge: Path | None, *, resumed: bool) -> None:
+        """Create the folder, note the options, and take the landmark network in.
+
+        Raises:
+            UsageError: it holds a run that would be overwritten, or none to resume.
+        """
+        if resumed != self.started:
+            there = "holds no run to resume" if resumed else "holds a run: give --resume"
+            raise UsageError(f"{self.path} {there}, or choose another folder")
+        try:
+            for name in ("samples", "networks"):
+                (self.path / name).mkdir(parents=True, exist_ok=True)
+            options_file.write(options, self.path / "options.json")
+            if judge is not None:
+                shutil.copyfile(judge, self.landmark_net)
+        except OSError as error:
+            raise UsageError(f"cannot write the run {self.path}: {error.strerror}") from error
+
+    @property
+    def landmark_net(self) -> Path:
+        """Where the run keeps its landmark network, if it has one."""
+        return self.path / "landmarks.pt"
+
+    def options(self) -> Options:
+        """Return the options the run was last trained with."""
+        return options_file.read(self.path / "options.json")
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the state of the run; on failure the one before is still there."""
+        _write_whole(self._state_file, _packed({**state, "format": FORMAT}), state["step"])
+
+    def keep(self, network: dict[str, Any], step: int) -> None:
+        """Write a network that later ones will not replace."""
+        _write_whole(self.path / "networks" / f"{step:08d}.pt", _packed(network), step)
+
+    def state(self) -> dict[str, Any]:
+        """Return the last state written.
+
+        Raises:
+            UsageError: there is none, or it is damaged or of another version.
+        """
+        try:
+            state = torch.load(self._state_file, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            raise UsageError(f"{self.path} holds no run to resume (no state.pt)") from None
+        except Exception as error:
+            problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise UsageError(f"{self._state_file} is damaged: {problem}") from error
+        if not isinstance(state, dict) or state.get("format") != FORMAT:
+            raise UsageError(f"{self._state_file} is no state of this version of the trainer")
+        return state
+
+    def note(self, row: dict[str, float]) -> None:
+        """Add a line to ``stats.jsonl``, and to TensorBoard where it is installed."""
+        with (self.path / "stats.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        board = self._tensorboard()
+        if board is not None:
+            for name, value in row.items():
+                board.add_scalar(name, value, int(row["step"]))
+
+    def show(self, grid: U8, step: int) -> None:
+        """Write a grid of samples."""
+        cv2.imwrite(str(self.path / "samples" / f"{step:08d}.png"), grid)
+
+    def _tensorboard(self) -> Any:
+        if self._board is None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415  optional
+
+                self._board = SummaryWriter(str(self.path / "tensorboard"))
+            except ImportError:
+                self._board = False
+        return self._board or None
+
+
+def _packed(state: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def _write_whole(path: Path, content: bytes, step: int) -> None:
+    """Write a file beside its place and move it there."""
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        raise StreamanonError(
+            f"cannot write step {step} to {path}: {error.strerror}; what was there before is "
+            "untouched: make room and resume"
+        ) from error

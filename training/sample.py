@@ -1,0 +1,147 @@
+"""Grids of what a network makes of faces it was not trained on, always the same ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import torch
+
+from streamanon.anonygan.composition import paste
+from streamanon.core import mouth
+from streamanon.core.aligned import AlignedCondition, AlignedFace
+from streamanon.core.landmarks import head_pose
+from streamanon.errors import UsageError
+from streamanon.identities.gallery import lender_of_teeth, load_builtin
+from streamanon.identities.portrait import as_picture
+from training.data.dataset import collate, sample
+from training.data.entries import read_entries
+from training.data.prepare import look_at
+from training.data.shards import Face, Faces
+from training.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from streamanon.anonygan.network import AnonyGan
+    from streamanon.types import U8, Identity
+
+CONDITIONS, SOURCES = 4, 8
+"""Columns and rows of a grid."""
+
+GAP_PX = 4
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a grid is made of.
+
+    Attributes:
+        sources: whose face is replaced.
+        conditions: by whose.
+    """
+
+    sources: Sequence[AlignedFace]
+    conditions: Sequence[AlignedCondition]
+
+    @classmethod
+    def of(cls, folder: Path | None) -> Self:
+        """Take the first faces of a folder of pictures, or portraits of the built-in gallery.
+
+        Raises:
+            UsageError: the folder holds no face.
+        """
+        identities = load_builtin()
+        by_skin = sorted(identities, key=lambda identity: float(identity.skin_lab[0]))
+        worn = by_skin[len(by_skin) // (2 * CONDITIONS) :: len(by_skin) // CONDITIONS][:CONDITIONS]
+        if folder is None:
+            rest = [identity for identity in identities if identity not in worn][:SOURCES]
+            sources = [_face(identity) for identity in rest]
+        else:
+            sources = _faces_in(folder)
+        return cls(sources, conditions(worn, lender_of_teeth(identities)))
+
+    def grid(self, network: AnonyGan) -> U8:
+        """Draw the grid: a row a source, and for each condition the warp and what it became."""
+        device = next(network.parameters()).device
+        rows = [self._header()]
+        for source in self.sources:
+            yaw = head_pose(source.points)[0]
+            arrays = collate([sample(source, condition, yaw) for condition in self.conditions])
+            arrays["same_person"] = np.zeros(len(self.conditions), np.bool_)
+            batch = {name: torch.from_numpy(array).to(device) for name, array in arrays.items()}
+            with torch.no_grad():
+                parts = network(batch)
+                view = View.of(batch, parts)
+                warped = paste(parts["beneath"].float(), view.source, view.edge)
+            pairs = zip(as_pictures(warped), as_pictures(view.result), strict=True)
+            rows.append([source.image, *(image for pair in pairs for image in pair)])
+        return tiled(rows)
+
+    def _header(self) -> list[U8]:
+        blank = np.full_like(self.sources[0].image, 255)
+        return [blank] + [
+            image for condition in self.conditions for image in (condition.face.image, blank)
+        ]
+
+
+def conditions(identities: Sequence[Identity], teeth: Identity | None) -> list[AlignedCondition]:
+    """Return identities as the network sees them.
+
+    Args:
+        identities: of a gallery.
+        teeth: identity that lends its teeth to those that show none.
+    """
+    lent = mouth.dark_texture() if teeth is None else _teeth(teeth)
+    return [
+        AlignedCondition(
+            _face(identity),
+            _teeth(identity)
+            if mouth.opening(identity.mesh.points[:, :2]) >= mouth.OPEN_FULLY
+            else lent,
+        )
+        for identity in identities
+    ]
+
+
+def _teeth(identity: Identity) -> U8:
+    return mouth.texture(identity.portrait, identity.mesh.points[:, :2])
+
+
+def _face(identity: Identity) -> AlignedFace:
+    return AlignedFace.of(as_picture(identity.portrait), identity.mesh.points)
+
+
+def _faces_in(folder: Path) -> list[AlignedFace]:
+    found: list[Face] = []
+    for entry in read_entries(folder):
+        outcome = look_at(entry)
+        if isinstance(outcome, Face):
+            found.append(outcome)
+        if len(found) == SOURCES:
+            break
+    if not found:
+        raise UsageError(f"{folder} holds no picture of a face that could be anonymised")
+    faces = Faces.of(found)
+    return [faces.face(row) for row in range(len(faces))]
+
+
+def as_pictures(images: torch.Tensor) -> list[U8]:
+    """Return (h, w, 3) uint8 images of (N, 3, h, w) ones in 0..1."""
+    rounded = (images.clamp(0, 1) * 255).round().to(torch.uint8)
+    return list(rounded.permute(0, 2, 3, 1).cpu().numpy())
+
+
+def tiled(rows: Sequence[Sequence[U8]]) -> U8:
+    """Lay equally large images out in rows."""
+    height, width, _ = rows[0][0].shape
+    canvas = np.full(
+        (len(rows) * (height + GAP_PX), len(rows[0]) * (width + GAP_PX), 3), 255, np.uint8
+    )
+    for down, row in enumerate(rows):
+        for across, image in enumerate(row):
+            top, left = down * (height + GAP_PX), across * (width + GAP_PX)
+            canvas[top : top + height, left : left + width] = image
+    return canvas

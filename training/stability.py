@@ -1,0 +1,75 @@
+"""What a frame a moment later would look like: inputs moved a little, or with other noise.
+
+The network sees stills. That it is steady in a video is taught by showing it the same face again,
+moved, and asking for the same answer, moved (equivariance), or with noise on landmarks and context
+and asking for the same answer.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+TURN_DEG, ZOOM, SHIFT_PX = 4.0, 0.04, 2.5
+"""Largest move between two looks at the same face."""
+
+LANDMARK_PX, SENSOR = 0.5, 2.0
+"""Standard deviation of the noise on landmarks, in crop px, and on the context, in 1/255."""
+
+Batch = dict[str, Tensor]
+
+
+def random_moves(count: int, device: torch.device) -> Tensor:
+    """Return (count, 2, 3) small similarities about the crop's centre, in crop px."""
+    turn, zoom, right, down = (2 * torch.rand(4, count, device=device) - 1).unbind()
+    angle, scale = turn * math.radians(TURN_DEG), 1 + zoom * ZOOM
+    cosine, sine = scale * angle.cos(), scale * angle.sin()
+    centre = 63.5
+    x = right * SHIFT_PX + centre - centre * (cosine - sine)
+    y = down * SHIFT_PX + centre - centre * (sine + cosine)
+    rows = [torch.stack(row, 1) for row in ((cosine, -sine, x), (sine, cosine, y))]
+    return torch.stack(rows, 1)
+
+
+def move_image(image: Tensor, moves: Tensor) -> Tensor:
+    """Move (N, c, h, w) images by (N, 2, 3) similarities given in px of a 128 px crop."""
+    turn, shift = moves[:, :, :2], moves[:, :, 2]
+    # In grid_sample's units, -1..1 over the whole image, pixel p lies at (2p + 1)/128 - 1.
+    centred = (2 * (turn.sum(2) * 63.5 + shift) + 1) / 128 - 1
+    inverse = torch.linalg.inv(turn)
+    offset = -(inverse @ centred[:, :, None])
+    grid = functional.affine_grid(
+        torch.cat([inverse, offset], 2), list(image.shape), align_corners=False
+    )
+    return functional.grid_sample(image, grid, padding_mode="border", align_corners=False)
+
+
+def moved(batch: Batch, moves: Tensor) -> Batch:
+    """Return the inputs of the same faces after their heads, and the camera's crop, moved."""
+    pictures = ("context", "maps", "warped")
+    joined = torch.cat([batch[name].permute(0, 3, 1, 2).float() for name in pictures], 1)
+    joined = move_image(joined, moves).round().to(torch.uint8).permute(0, 2, 3, 1)
+    context, maps, warped = (part.contiguous() for part in torch.split(joined, [3, 4, 3], 3))
+    lookup = move_image(batch["lookup"].permute(0, 3, 1, 2), moves).permute(0, 2, 3, 1)
+    points = batch["points"] @ moves[:, :, :2].transpose(1, 2) + moves[:, None, :, 2]
+    return batch | {
+        "context": context,
+        "maps": maps,
+        "warped": warped,
+        "lookup": lookup.contiguous(),
+        "points": points,
+    }
+
+
+def noisy(batch: Batch) -> Batch:
+    """Return the same inputs as another look at them would give: landmarks and context differ."""
+    points = batch["points"]
+    context = batch["context"].float()
+    context = context + SENSOR * torch.randn_like(context)
+    return batch | {
+        "points": points + LANDMARK_PX * torch.randn_like(points),
+        "context": context.round().clamp(0, 255).to(torch.uint8),
+    }

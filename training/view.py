@@ -1,0 +1,100 @@
+"""What a step looks at: a batch and what was made of it, as float images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Self
+
+import torch
+from torch.nn import functional
+
+from streamanon.anonygan.composition import compose, paste
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+RING_PX = 8
+"""Width of the ring of known frame around the hole."""
+
+TRUSTED = 0.6
+"""Stretch from which a triangle holds enough of the portrait, 0..1."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Images are (N, 3, 128, 128) BGR in 0..1, maps (N, 1, 128, 128) in 0..1.
+
+    Attributes:
+        source: the crop as it was taken; on ``truth`` rows also what should come out.
+        condition: the portrait's own crop.
+        points: (N, 70, 2) nodes of the source, crop px.
+        condition_points: (N, 70, 2) nodes of the condition, px of its crop.
+        maps: (N, 4, 128, 128) hole, eyes, mouth, stretch.
+        image: what the network made, before it is laid into the crop; not clamped.
+        result: the crop with the made face in it.
+        attention: share of the warped condition in ``image``.
+        edge: share of ``image`` in ``result``.
+        hole: 1 where the network is blind.
+        organs: 1 in the eyes and the inside of the mouth.
+        trusted: 1 where the warped condition needs no paint.
+        truth: (N,) bool, whether source and condition show one person.
+    """
+
+    source: Tensor
+    condition: Tensor
+    points: Tensor
+    condition_points: Tensor
+    maps: Tensor
+    image: Tensor
+    result: Tensor
+    attention: Tensor
+    edge: Tensor
+    hole: Tensor
+    organs: Tensor
+    trusted: Tensor
+    truth: Tensor
+
+    @classmethod
+    def of(cls, batch: dict[str, Tensor], parts: dict[str, Tensor]) -> Self:
+        """Look at a batch and a network's answer to it."""
+        source, condition = _image(batch["target"]), _image(batch["condition"])
+        maps = _image(batch["maps"])
+        edge = batch["edge"].float()[:, None]
+        image = compose(parts).float()
+        organs = (maps[:, 1:3].amax(1, keepdim=True) > 0.1).float()
+        return cls(
+            source=source,
+            condition=condition,
+            points=batch["points"],
+            condition_points=batch["condition_points"],
+            maps=maps,
+            image=image,
+            result=paste(image, source, edge),
+            attention=parts["attention"].float(),
+            edge=edge,
+            hole=(maps[:, :1] > 0).float(),
+            organs=organs,
+            trusted=(maps[:, 3:] > TRUSTED).float() * (1 - grown(organs, 2)),
+            truth=batch["same_person"].bool(),
+        )
+
+    def rows(self, which: slice | Tensor) -> View:
+        """Look at some samples only: a slice, a (N,) bool mask or (k,) numbers."""
+        parts = {entry.name: getattr(self, entry.name)[which] for entry in fields(self)}
+        return View(**parts)
+
+    @property
+    def ring(self) -> Tensor:
+        """(N, 1, 128, 128): 1 on the ring of known frame around the hole."""
+        return grown(self.hole, RING_PX) - self.hole
+
+
+def grown(mask: Tensor, by_px: int) -> Tensor:
+    """Return a (N, 1, h, w) mask grown by whole pixels."""
+    across = functional.max_pool2d(mask, (1, 2 * by_px + 1), stride=1, padding=(0, by_px))
+    return functional.max_pool2d(across, (2 * by_px + 1, 1), stride=1, padding=(by_px, 0))
+
+
+def _image(array: Tensor) -> Tensor:
+    """Return (N, c, h, w) float in 0..1 of (N, h, w, c) uint8."""
+    return array.permute(0, 3, 1, 2).to(torch.float32) / 255
