@@ -34,7 +34,7 @@ def save(name: str, results: object, *, settings: dict[str, Any], folder: Path =
     document = {
         "suite": name,
         "streamanon": __version__,
-        "commit": _commit(),
+        "commit": commit(),
         "command": ["python", "-m", "benchmarks", *sys.argv[1:]],
         "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {"python": platform.python_version(), **_versions()},
@@ -63,7 +63,7 @@ def load(name: str, folder: Path = RESULTS) -> dict[str, Any]:
     return document
 
 
-def _commit() -> str:
+def commit() -> str:
     """Return the short hash of the commit that ran, with a plus when the tree was not clean."""
     root = Path(__file__).parent.parent
     answers = [

@@ -1,0 +1,1 @@
+"""Faces of the LFW protocol: found, recognised, posed and believed after anonymisation."""

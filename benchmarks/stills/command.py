@@ -1,0 +1,178 @@
+"""``python -m benchmarks stills``: from options to a results file and a table."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from benchmarks import record
+from benchmarks.lfw import TEST_FOLDS, Lfw
+from benchmarks.methods import label, method
+from benchmarks.stills.cache import Cache
+from benchmarks.stills.panel import Panel
+from benchmarks.stills.suite import Protocol, Suite
+from streamanon.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+METHODS = ("none", "blur101", "pixelation10", "solid", "mosaic", "warp")
+QUICK = 5
+"""Pairs of a kind in a fold of a quick run."""
+
+
+@click.command()
+@click.argument("methods", nargs=-1)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=DATA,
+    help="lfw.tar or its folder (default: ../shared/data beside the project).",
+)
+@click.option(
+    "--folds", default=",".join(map(str, TEST_FOLDS)), show_default=True, help="LFW folds."
+)
+@click.option(
+    "--judges", default=None, help="Detectors and recognisers to ask, with commas (default: all)."
+)
+@click.option(
+    "--recogniser",
+    "recognisers",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Another recogniser, an ONNX file that takes insightface's 112 px crops.",
+)
+@click.option(
+    "--inception",
+    type=click.Path(path_type=Path),
+    help="An Inception network (TorchScript or ONNX), for FID.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of the product's choice of identities.")
+@click.option("--quick", is_flag=True, help=f"Only {QUICK} + {QUICK} pairs a fold.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    default=Path(".cache/streamanon-bench"),
+    show_default=True,
+    help="Where judgements are kept, so that a run can go on.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the results (default: benchmarks/results; for --quick the cache).",
+)
+def command(methods: tuple[str, ...], **options: Any) -> None:
+    """Measure METHODS on the LFW folds kept for testing.
+
+    METHODS are none, blur101, pixelation10, any of the product's, or folder:PATH with pictures that
+    another system anonymised, named as in the data. Each is a row of the results; rows of methods
+    that are not named stay as they are.
+    """
+    quick, cache_folder = options["quick"], options["cache"]
+    seed: int = options["seed"]
+    prepared = {label(name): method(name, seed=seed) for name in methods or METHODS}
+    protocol = Protocol(_numbers(options["folds"]), *((QUICK,) if quick else ()))
+    out = options["out"] or (cache_folder / "quick" if quick else record.RESULTS)
+    lfw = Lfw(options["data"])
+    settings = {
+        "data": "LFW",
+        "pairs": lfw.source,
+        "folds": list(protocol.folds),
+        "pairs_of_a_kind": protocol.of_a_kind,
+        "provider": "CPUExecutionProvider",
+    }
+    rows = _rows_so_far(out, settings)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with (
+        closing(Cache(cache_folder)) as cache,
+        Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress,
+    ):
+        panel = Panel(
+            cache,
+            judges=options["judges"].split(",") if options["judges"] else None,
+            networks=options["recognisers"],
+            inception=options["inception"],
+        )
+        suite = Suite(lfw, panel, protocol, _watch(progress))
+        results = {"originals": suite.originals(), "judges": suite.judges()}
+        for name, anonymise in prepared.items():
+            rows[name] = suite.row(name, anonymise) | {"seed": seed}
+            record.save("stills", {**results, "rows": rows}, settings=settings, folder=out)
+    _show(results["judges"], {name: rows[name] for name in prepared})
+    click.echo(f"wrote {out / 'stills.json'}", err=True)
+
+
+def _numbers(folds: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in folds.split(","))
+    except ValueError as error:
+        raise UsageError(f"folds {folds!r} are no numbers: write them like 7,8") from error
+
+
+def _rows_so_far(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the rows of an earlier run, which must have measured the same stills."""
+    if not (out / "stills.json").is_file():
+        return {}
+    before = record.load("stills", out)
+    if before["settings"] != settings:
+        raise UsageError(
+            f"{out / 'stills.json'} was measured on other stills: name another folder with --out, "
+            "or delete it"
+        )
+    rows: dict[str, Any] = before["results"]["rows"]
+    return rows
+
+
+def _watch(progress: Progress) -> Callable[[str, int], Callable[[], None]]:
+    def begin(what: str, pictures: int) -> Callable[[], None]:
+        task = progress.add_task(what, total=pictures)
+        return lambda: progress.advance(task)
+
+    return begin
+
+
+def _show(judges: dict[str, Any], rows: dict[str, Any]) -> None:
+    """Print the columns that say most, and which judges are dead."""
+    detectors = [name for name, judge in judges.items() if judge["kind"] == "detector"]
+    recognisers = [name for name, judge in judges.items() if judge["kind"] == "recogniser"]
+    realism = [name for name, judge in judges.items() if judge["kind"] == "realism"]
+    headings = [
+        "method",
+        *(f"{name} finds" for name in detectors),
+        *(f"{name} knows {which}" for name in recognisers for which in ("other", "same")),
+        "pose",
+        *realism,
+    ]
+    table = Table(*headings)
+    for name, row in rows.items():
+        found = [row["detection"][judge]["anywhere"] for judge in detectors]
+        known = [
+            row["reidentification"][judge][which]
+            for judge in recognisers
+            for which in ("other_picture", "same_picture")
+        ]
+        table.add_row(
+            name,
+            *_percent(found + known),
+            _number(row["landmarks"]["pose_paper"]),
+            *(_number(row["realism"][metric]["to_originals"]) for metric in realism),
+        )
+    Console(width=200).print(table)
+    for name, judge in judges.items():
+        if not judge["alive"]:
+            click.echo(f"dead: {name} {judge['reason']}", err=True)
+
+
+def _percent(figures: Sequence[dict[str, Any]]) -> list[str]:
+    return ["-" if one["mean"] is None else f"{one['mean']:.1%}" for one in figures]
+
+
+def _number(figure: dict[str, Any]) -> str:
+    return "-" if figure["mean"] is None else f"{figure['mean']:.3g}"

@@ -1,0 +1,164 @@
+"""All judges of a still, and what they said of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.judges import alive
+from benchmarks.judges.detectors import DETECTORS, detector
+from benchmarks.judges.expression import Observation, observe, observe_at
+from benchmarks.judges.realism import InceptionFile, Lite0
+from benchmarks.judges.recognisers import RECOGNISERS, recogniser
+from benchmarks.stills.cache import digest, version_of_judges
+from streamanon.errors import UsageError
+from streamanon.types import MESH_POINTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from benchmarks.judges.alive import Liveness
+    from benchmarks.judges.detectors import Judge
+    from benchmarks.judges.realism import Features
+    from benchmarks.judges.recognisers import Recogniser
+    from benchmarks.stills.cache import Cache
+    from streamanon.types import F32, U8
+
+_COORDINATES = 3 * MESH_POINTS
+_BLENDSHAPES = 52
+
+LANDMARKS = "mediapipe-mesh"
+"""What tables call the mesh that sees landmarks, expression and pose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What was said of one still.
+
+    Attributes:
+        boxes: by detector, (n, 5) float32: x0, y0, x1, y1, score of every face found.
+        embeddings: by recogniser, (d,) float32 unit vector of the face.
+        features: by name of the distance, (d,) float64.
+        seen: landmarks, expression and pose; None where no mesh is believed.
+    """
+
+    boxes: dict[str, F32]
+    embeddings: dict[str, F32]
+    features: dict[str, NDArray[np.float64]]
+    seen: Observation | None
+
+
+class Panel:
+    """The judges; what they say is kept in the cache."""
+
+    def __init__(
+        self,
+        cache: Cache,
+        *,
+        judges: Collection[str] | None = None,
+        networks: Sequence[Path] = (),
+        inception: Path | None = None,
+    ) -> None:
+        """Load the judges.
+
+        Args:
+            cache: where their words are kept.
+            judges: detectors and recognisers to ask; None for all.
+            networks: further recognisers, ONNX files.
+            inception: an Inception network for FID.
+
+        Raises:
+            UsageError: there is no judge of a name, or one of the files will not do.
+        """
+        unknown = sorted(set(judges or ()) - {*DETECTORS, *RECOGNISERS})
+        if unknown:
+            known = ", ".join((*DETECTORS, *RECOGNISERS))
+            raise UsageError(f"no judge called {', '.join(unknown)}: choose of {known}")
+        self._cache = cache
+        self.detectors: dict[str, Judge] = {
+            name: detector(name) for name in DETECTORS if judges is None or name in judges
+        }
+        self.recognisers: dict[str, Recogniser] = {}
+        self.features: dict[str, Features] = {}
+        self._networks: dict[str, str] = {}
+        asked = [name for name in RECOGNISERS if judges is None or name in judges]
+        for name in (*asked, *(f"onnx:{path}" for path in networks)):
+            found = recogniser(name)
+            self.recognisers[found.name] = found
+        for path in networks:
+            self._networks[f"onnx:{path.stem}"] = digest(path.read_bytes())
+        self.features[Lite0.metric] = Lite0()
+        if inception is not None:
+            self.features[InceptionFile.metric] = InceptionFile(inception)
+            self._networks[InceptionFile.metric] = digest(inception.read_bytes())
+
+    def liveness(self) -> dict[str, Liveness]:
+        """Return, by judge, whether it works on faces it must know."""
+        return {
+            **{name: alive.check_detector(one) for name, one in self.detectors.items()},
+            **{name: alive.check_recogniser(one) for name, one in self.recognisers.items()},
+            **{name: alive.check_features(one) for name, one in self.features.items()},
+            LANDMARKS: alive.check_observer(observe),
+        }
+
+    def reference(self, image: U8) -> Observation | None:
+        """Return what is seen of the subject of an original, or None without a face."""
+        kept = self._recall("reference", lambda: _packed(observe(image)), image)
+        return _unpacked(kept)
+
+    def judge(self, image: U8, reference: Observation) -> Judgement:
+        """Have every judge look at a still.
+
+        Args:
+            image: (h, w, 3) uint8 BGR, the original or what became of it.
+            reference: what is seen in the original.
+        """
+        points = reference.points
+        boxes = {
+            name: self._recall(name, partial(one, image), image)
+            for name, one in self.detectors.items()
+        }
+        embeddings = {
+            name: self._recall(name, partial(one.embed, image, points), image, points)
+            for name, one in self.recognisers.items()
+        }
+        features = {
+            name: self._recall(name, partial(_described, one, image), image)
+            for name, one in self.features.items()
+        }
+        seen = self._recall("seen", lambda: _packed(observe_at(image, points)), image, points)
+        return Judgement(boxes, embeddings, features, _unpacked(seen))
+
+    def _recall(
+        self, judge: str, compute: Callable[[], NDArray[Any]], *parts: NDArray[Any]
+    ) -> NDArray[Any]:
+        network = self._networks.get(judge, "")
+        return self._cache.recall(
+            f"{judge}:{digest(version_of_judges(), network, *parts)}", compute
+        )
+
+
+def _described(features: Features, image: U8) -> NDArray[np.float64]:
+    return np.asarray(features([image])[0], np.float64)
+
+
+def _packed(seen: Observation | None) -> F32:
+    """Return an observation as one array, empty for none."""
+    if seen is None:
+        return np.empty(0, np.float32)
+    rest = [seen.presence, seen.yaw, seen.pitch, seen.roll]
+    return np.concatenate([seen.points.ravel(), seen.blendshapes, rest]).astype(np.float32)
+
+
+def _unpacked(array: F32) -> Observation | None:
+    if array.size == 0:
+        return None
+    points, blendshapes, rest = np.split(array, [_COORDINATES, _COORDINATES + _BLENDSHAPES])
+    presence, yaw, pitch, roll = rest.tolist()
+    return Observation(points.reshape(MESH_POINTS, 3), presence, blendshapes, yaw, pitch, roll)

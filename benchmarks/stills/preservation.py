@@ -1,0 +1,147 @@
+"""What of a face is kept: that it is one, where its parts are, what it does, how real it looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.judges import expression
+from benchmarks.judges.realism import frechet
+from benchmarks.stills.figures import Figure, figure, figure_of, plain
+from streamanon.core.landmarks import face_box_from_mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from benchmarks.judges.expression import Observation
+    from benchmarks.stills.originals import Fold
+    from benchmarks.stills.panel import Judgement
+    from streamanon.types import F32
+
+
+def detection(
+    folds: Sequence[Fold], stills: Sequence[Mapping[str, Judgement]], detector: str
+) -> dict[str, Figure]:
+    """Return how many stills a detector finds a face in.
+
+    ``anywhere`` is the paper's count; ``at_face`` asks for one whose middle lies in the box of the
+    original face, since LFW shows bystanders too.
+    """
+    anywhere, at_face = [], []
+    for fold, said in zip(folds, stills, strict=True):
+        boxes = {name: said[name].boxes[detector] for name in fold.probes}
+        anywhere.append([len(found) > 0 for found in boxes.values()])
+        at_face.append(
+            [_at_face(found, fold.references[name].points) for name, found in boxes.items()]
+        )
+    return {"anywhere": figure(anywhere), "at_face": figure(at_face)}
+
+
+def _at_face(boxes: F32, points: F32) -> bool:
+    """Tell whether the middle of one of (n, 5) boxes lies in the box of a mesh."""
+    x0, y0, x1, y1 = face_box_from_mesh(points)
+    middles = (boxes[:, :2] + boxes[:, 2:4]) / 2
+    inside = (middles >= (x0, y0)) & (middles <= (x1, y1))
+    return bool(inside.all(axis=1).any())
+
+
+def landmarks(
+    folds: Sequence[Fold], stills: Sequence[Mapping[str, Judgement]]
+) -> dict[str, Figure]:
+    """Return how well landmarks, head pose and expression are kept, where a mesh is believed.
+
+    ``seen`` is the share of stills in which one is. ``pose_paper`` is normalised as the paper's
+    code does, ``landmark_nme`` by the distance of the outer eye corners.
+    """
+    pairs = [_seen(fold, said) for fold, said in zip(folds, stills, strict=True)]
+    seen = [
+        [said[name].seen is not None for name in fold.probes]
+        for fold, said in zip(folds, stills, strict=True)
+    ]
+
+    def each(measure: Callable[[Observation, Observation], float]) -> Figure:
+        return figure([[measure(before, after) for before, after in fold] for fold in pairs])
+
+    shapes = [
+        np.array([(b.blendshapes, a.blendshapes) for b, a in fold], np.float64) for fold in pairs
+    ]
+    return {
+        "seen": figure(seen),
+        "pose_paper": each(
+            lambda before, after: expression.landmark_error_paper(before.points, after.points)
+        ),
+        "landmark_nme": each(
+            lambda before, after: expression.landmark_error(before.points, after.points)
+        ),
+        "head_pose_deg": each(expression.pose_error),
+        "blendshape_correlation": figure_of(_correlation, shapes),
+        **_kept("blink", expression.eyes_closed, pairs),
+        **_kept("mouth_open", expression.mouth_open, pairs),
+    }
+
+
+def _seen(fold: Fold, said: Mapping[str, Judgement]) -> list[tuple[Observation, Observation]]:
+    """Return what is seen before and after, of stills with a mesh."""
+    found = ((fold.references[name], said[name].seen) for name in fold.probes)
+    return [(before, after) for before, after in found if after is not None]
+
+
+def _correlation(rows: NDArray[np.float64]) -> float:
+    """Return the mean correlation of (n, 2, 52) blendshapes before and after; 0 if none moves."""
+    found = expression.blendshape_correlations(rows[:, 0], rows[:, 1])
+    return float(found.mean()) if found.size else 0.0
+
+
+def _kept(
+    name: str,
+    tell: Callable[[Observation], bool],
+    pairs: Sequence[Sequence[tuple[Observation, Observation]]],
+) -> dict[str, Figure]:
+    """Return how often a yes-or-no is the same after as before, and how often a yes stays one."""
+    told = [[(tell(before), tell(after)) for before, after in fold] for fold in pairs]
+    return {
+        f"{name}_agreement": figure([[b == a for b, a in fold] for fold in told]),
+        f"{name}_recall": figure([[a for b, a in fold if b] for fold in told]),
+    }
+
+
+def realism(
+    folds: Sequence[Fold], stills: Sequence[Mapping[str, Judgement]], metric: str
+) -> dict[str, Figure]:
+    """Return Fréchet distances of the stills.
+
+    ``to_originals`` compares with the originals of the same stills, as the paper does: it is 0 when
+    nothing is changed. ``to_others`` compares with the originals of the other folds, as the
+    :func:`floor` does, which is what real pictures of other people have.
+    """
+    after = [_features(said, fold.probes, metric) for fold, said in zip(folds, stills, strict=True)]
+    before = [_features(fold.judgements, fold.probes, metric) for fold in folds]
+    n = sum(map(len, after))
+    own = [frechet(a, b) for a, b in zip(before, after, strict=True)]
+    return {"to_originals": plain(own, n), "to_others": plain(_crosswise(before, after), n)}
+
+
+def floor(folds: Sequence[Fold], metric: str) -> Figure:
+    """Return the Fréchet distance between originals of different folds: real against real."""
+    before = [_features(fold.judgements, fold.probes, metric) for fold in folds]
+    return plain(_crosswise(before, before), sum(map(len, before)))
+
+
+def _crosswise(
+    before: Sequence[NDArray[np.float64]], after: Sequence[NDArray[np.float64]]
+) -> list[float]:
+    """Return, for each fold, the distance to the originals of the next, in sets of equal size."""
+    if len(before) < 2:
+        return []
+    size = min(map(len, before))
+    following = [*before[1:], before[0]]
+    return [frechet(b[:size], a[:size]) for b, a in zip(following, after, strict=True)]
+
+
+def _features(
+    said: Mapping[str, Judgement], names: Sequence[str], metric: str
+) -> NDArray[np.float64]:
+    return np.stack([said[name].features[metric] for name in names])
