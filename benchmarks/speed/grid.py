@@ -102,7 +102,11 @@ def everything(axes: Axes) -> dict[str, list[Cell]]:
 
 
 def with_floors(cells: Iterable[Cell]) -> list[Cell]:
-    """Return every cell once, after the floors of those that have any."""
-    wanted = list(dict.fromkeys(cells))
-    floors = [cell.floor(name) for cell in wanted for name in FLOORS if not cell.rate]
-    return list(dict.fromkeys([*floors, *wanted]))
+    """Return every cell once, right after the floors of the same scene and threads."""
+    ordered: list[Cell] = []
+    wanted = sorted(dict.fromkeys(cells), key=lambda cell: (cell.height, cell.faces, cell.threads))
+    for cell in wanted:
+        if not cell.rate:
+            ordered += [cell.floor(name) for name in FLOORS]
+        ordered.append(cell)
+    return list(dict.fromkeys(ordered))

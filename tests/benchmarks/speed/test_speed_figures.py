@@ -88,8 +88,11 @@ def test_the_base_point_lies_on_every_axis_and_every_file_has_its_floors() -> No
     assert [cell.rate for cell in axes["live"]] == [30]
     cells = with_floors(cell for along in axes.values() for cell in along)
     assert len(cells) == len(set(cells)) == len({cell.label for cell in cells})
-    for cell in cells:
-        assert cell.rate or {cell.floor("copy"), cell.floor("decode+encode")} <= set(cells)
+    assert cells == sorted(cells, key=lambda cell: (cell.height, cell.faces, cell.threads))
+    for place, cell in enumerate(cells):
+        assert cell.rate or {cell.floor("copy"), cell.floor("decode+encode")} <= set(
+            cells[: place + 2]
+        )
 
 
 def test_everything_is_the_product() -> None:
