@@ -1,0 +1,89 @@
+"""The fastest runtime is found by trying; one asked for by name is never replaced."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from streamanon import weights
+from streamanon.backends import choice
+from streamanon.backends.choice import Candidate, candidates, fastest, noise
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.errors import ModelError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+INPUTS = {"points": np.random.default_rng(0).random((1, 146, 2), np.float32) * 200}
+
+
+def load() -> OnnxRuntimeBackend:
+    return OnnxRuntimeBackend(weights.path("face_blendshapes.onnx"))
+
+
+class Slow(OnnxRuntimeBackend):
+    """The same network on a slower machine."""
+
+    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        time.sleep(0.03)
+        return super().run(inputs)
+
+
+SLOW = Candidate("slow", lambda: Slow(weights.path("face_blendshapes.onnx")))
+
+
+def test_the_fastest_is_taken_and_the_others_are_told() -> None:
+    found = fastest([SLOW, Candidate("plain", load), SLOW], INPUTS)
+    assert type(found.backend) is OnnxRuntimeBackend
+    assert found.runtime.startswith("ONNX Runtime")
+    assert found.why.count("slow 3") == 2
+
+
+def test_what_cannot_be_loaded_is_passed_over_and_told(tmp_path: Path) -> None:
+    broken = Candidate("broken", partial(OnnxRuntimeBackend, tmp_path / "none.onnx"))
+    found = fastest([broken, Candidate("plain", load)], INPUTS)
+    assert found.backend.run(INPUTS)["blendshapes"].shape == (52,)
+    assert found.why.startswith("broken: none.onnx is not a network")
+    with pytest.raises(ModelError, match=r"broken: none\.onnx"):
+        fastest([broken], INPUTS)
+
+
+def names(runtime: str, *, bf16: bool = False) -> list[str]:
+    exact, int8 = weights.path("face_mesh.onnx"), weights.path("face_blendshapes.onnx")
+    return [one.name for one in candidates(runtime, exact, int8, bf16=bf16)]
+
+
+def test_a_runtime_asked_for_by_name_has_no_rivals_but_its_own_forms() -> None:
+    assert names("onnxruntime", bf16=True) == ["onnxruntime f32", "onnxruntime int8"]
+    pytest.importorskip("openvino")
+    assert names("openvino") == ["openvino f32", "openvino int8"]
+    assert names("auto") == [*names("onnxruntime"), *names("openvino")]
+
+
+def test_a_form_that_loses_too_much_is_left_out() -> None:
+    exact = weights.path("face_mesh.onnx")
+    found = candidates("auto", exact, None, bf16=False)
+    assert not any("int8" in one.name or "bf16" in one.name for one in found)
+
+
+def test_a_runtime_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r"pip install 'streamanon\[openvino\]'"):
+        names("openvino")
+    exact = weights.path("face_blendshapes.onnx")
+    found = fastest(candidates("auto", exact, None, bf16=True), INPUTS)
+    assert found.why == "openvino: not installed: pip install 'streamanon[openvino]'"
+
+
+def test_noise_has_the_form_the_card_describes() -> None:
+    made = noise({"image": {"shape": ["faces", 4, 5], "dtype": "uint8"}})
+    assert made["image"].shape == (1, 4, 5)
+    assert made["image"].dtype == np.uint8
+    assert np.ptp(made["image"]) > 0
