@@ -31,8 +31,8 @@ def painted(attention: float | None = None) -> Painted:
 def test_on_the_crop_it_is_what_the_network_was_trained_with() -> None:
     one, portrait = painted(), noise(128, 128, 3)
     parts: dict[str, F32] = {
-        "beneath": portrait / np.float32(255),
-        "face": one.face / np.float32(255),
+        "beneath": np.asarray(portrait / 255, np.float32),
+        "face": np.asarray(one.face / 255, np.float32),
         "attention": one.attention[:, :, None],
         "gain": one.gain,
         "bias": one.bias,

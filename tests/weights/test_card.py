@@ -1,0 +1,85 @@
+"""A network says what it is, and one that is not what it says is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from streamanon import weights
+from streamanon.errors import ModelError
+from streamanon.weights.card import GRAPH_HASH, KEY, graph_sha256, read_card
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def network(scale: float = 2.0) -> onnx.ModelProto:
+    """A network that scales 300 numbers."""
+    source, sink = (
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [300]) for name in "xy"
+    )
+    weight = numpy_helper.from_array(np.full(300, scale, np.float32), "w")
+    node = helper.make_node("Mul", ["x", "w"], ["y"])
+    return helper.make_model(helper.make_graph([node], "scale", [source], [sink], [weight]))
+
+
+def carded(model: onnx.ModelProto, **about: Any) -> onnx.ModelProto:
+    card = {GRAPH_HASH: graph_sha256(model.SerializeToString()), **about}
+    helper.set_model_props(model, {"other": "x" * 200, KEY: json.dumps(card)})
+    return model
+
+
+def test_a_card_is_read_back(tmp_path: Path) -> None:
+    path = tmp_path / "scale.onnx"
+    onnx.save(carded(network(), name="scale", licence="CC0"), path)
+    card = read_card(path)
+    assert (card["name"], card["licence"]) == ("scale", "CC0")
+
+
+def test_other_weights_than_the_card_says_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "scale.onnx"
+    model = carded(network())
+    model.graph.CopyFrom(network(3.0).graph)
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"scale\.onnx holds other weights than its card says"):
+        read_card(path)
+
+
+def test_a_network_without_a_card_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"yunet\.onnx has no card of streamanon: export it with"):
+        read_card(weights.path("yunet.onnx"))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a network", b"\xff" * 40, None])
+def test_a_file_that_is_no_network_is_refused_in_one_line(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "broken.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"broken\.onnx") as caught:
+        read_card(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
+    whole = carded(network()).SerializeToString()
+    path = tmp_path / "short.onnx"
+    for length in range(0, len(whole), 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ModelError, match=r"short\.onnx"):
+            read_card(path)
+
+
+def test_a_card_that_is_no_card_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "list.onnx"
+    model = network()
+    helper.set_model_props(model, {KEY: "[1, 2]"})
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match="other weights"):
+        read_card(path)
