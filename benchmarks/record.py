@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -35,7 +36,7 @@ def save(name: str, results: object, *, settings: dict[str, Any], folder: Path =
         "suite": name,
         "streamanon": __version__,
         "commit": commit(),
-        "command": ["python", "-m", "benchmarks", *sys.argv[1:]],
+        "command": ["python", "-m", "benchmarks", *map(without_folders, sys.argv[1:])],
         "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform()},
         "versions": {"python": platform.python_version(), **_versions()},
         "settings": settings,
@@ -57,10 +58,18 @@ def load(name: str, folder: Path = RESULTS) -> dict[str, Any]:
     """
     path = folder / f"{name}.json"
     if not path.is_file():
-        suite = name.split("-")[0]
+        suite = name.split("-", maxsplit=1)[0]
         raise UsageError(f"no results {path}: run `python -m benchmarks {suite}` first")
     document: dict[str, Any] = json.loads(path.read_text())
     return document
+
+
+def without_folders(word: str) -> str:
+    """Return a word of a command line with the names of files alone, not where one disk has them.
+
+    Only absolute paths are cut, also behind ``--option=`` or ``folder:``.
+    """
+    return re.sub(r"(^|[=:])/(?:[^/]+/)*(?=[^/])", r"\1", word.rstrip("/"))
 
 
 def commit() -> str:

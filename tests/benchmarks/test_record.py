@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.record import load, save
+from benchmarks.record import load, save, without_folders
 from streamanon import __version__
 from streamanon.errors import UsageError
 
@@ -49,3 +49,19 @@ def test_what_is_no_figure_is_not_written(value: object, tmp_path: Path) -> None
 def test_missing_results_say_how_to_make_them(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="run `python -m benchmarks stills` first"):
         load("stills-lfw", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("word", "recorded"),
+    [
+        ("--quick", "--quick"),
+        ("../data/lfw.tar", "../data/lfw.tar"),
+        ("/home/me/data/lfw.tar", "lfw.tar"),
+        ("/home/me/cache/", "cache"),
+        ("--cache=/home/me/cache", "--cache=cache"),
+        ("folder:/home/me/theirs", "folder:theirs"),
+        ("7,8", "7,8"),
+    ],
+)
+def test_a_command_is_recorded_without_the_folders_of_one_disk(word: str, recorded: str) -> None:
+    assert without_folders(word) == recorded
