@@ -26,11 +26,14 @@ class Usage:
         elapsed_s: wall time.
         cpu_s: processor time, user and system, all threads.
         peak_mb: largest resident size of any of its processes.
+        others: share of the machine's processor time that other processes took meanwhile, 0..1;
+            times on a machine that is not quiet say little.
     """
 
     elapsed_s: float
     cpu_s: float
     peak_mb: float
+    others: float = 0.0
 
 
 def measured(command: Sequence[str], *, cores: int = 0) -> Usage:

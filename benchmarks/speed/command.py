@@ -137,6 +137,8 @@ def command(**options: Any) -> None:
     for row in dead:
         click.echo(f"not believed: {row['method']} {row['height']}p: {row['reason']}", err=True)
     click.echo(f"{path}: {len(rows)} rows, {len(dead)} of them not believed")
+    if warning := figures.disturbance(rows):
+        click.echo(warning, err=True)
 
 
 def measure(request: Request) -> list[dict[str, Any]]:

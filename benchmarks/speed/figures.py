@@ -22,6 +22,9 @@ WARM_UP_FRAMES = 24
 LEAST_FRAMES = WARM_UP_FRAMES + 6
 """Frames below which a scene measures nothing."""
 
+MOST_OTHERS = 0.1
+"""Share of the machine that others may take before times are not to be trusted."""
+
 LEAST_FOUND = 0.9
 """Share of the faces in view that a run must have hidden, for its speed to mean anything."""
 
@@ -37,20 +40,35 @@ def row(cell: Cell, runs: Sequence[Run], floors: Mapping[str, Sequence[Run]]) ->
         runs: a run a round.
         floors: the runs of the same rounds by name of the floor; empty for live cells.
     """
-    frames = [run.details["frames"] for run in runs]
     known = {
         **asdict(cell),
         "width": width_of(cell.height),
         "rounds": len(runs),
-        "frames": median(frames),
-        "fps": median(fps(run) for run in runs),
-        "fps_runs": [fps(run) for run in runs],
+        **cost(runs),
         "ratio": {name: ratio(runs, others) for name, others in floors.items()},
-        "cpu_ms": median(1000 * run.usage.cpu_s / run.details["frames"] for run in runs),
-        "peak_mb": max(run.usage.peak_mb for run in runs),
     }
     inside = {} if cell.method in FLOORS else _inside(cell, runs)
     return {key: rounded(value) for key, value in {**known, **inside}.items()}
+
+
+def cost(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return what runs of one contestant cost, as seen from outside."""
+    return {
+        "frames": median(run.details["frames"] for run in runs),
+        "fps": median(fps(run) for run in runs),
+        "fps_runs": [fps(run) for run in runs],
+        "cpu_ms": median(1000 * run.usage.cpu_s / run.details["frames"] for run in runs),
+        "peak_mb": max(run.usage.peak_mb for run in runs),
+        "others": max(run.usage.others for run in runs),
+    }
+
+
+def disturbance(rows: Sequence[dict[str, Any]]) -> str:
+    """Return a warning where other processes were at work during the measurement, or ""."""
+    worst = max(row["others"] for row in rows)
+    if worst < MOST_OTHERS:
+        return ""
+    return f"other processes took up to {worst:.0%} of the machine: times are not to be trusted"
 
 
 def rounded(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,14 @@ def test_time_processor_and_memory_are_the_commands() -> None:
     assert busy.cpu_s > 0.3
     large = measured(_python("held = bytes(range(256)) * 400_000"))
     assert large.peak_mb > asleep.peak_mb + 80
+
+
+def test_work_of_others_is_seen() -> None:
+    spin = "import time\nwhile time.process_time() < 0.6: pass"
+    with subprocess.Popen(_python(spin)) as other:
+        disturbed = measured(_python("import time; time.sleep(0.4)"))
+        other.wait()
+    assert disturbed.others > 0.2 / (os.cpu_count() or 1)
 
 
 def test_the_memory_of_whoever_asks_does_not_count() -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from benchmarks.speed.account import Usage
-from benchmarks.speed.figures import WARM_UP_FRAMES, ratio, row, spread_ms
+from benchmarks.speed.figures import WARM_UP_FRAMES, disturbance, ratio, row, spread_ms
 from benchmarks.speed.grid import Axes, Cell, everything, sweep, threads_to_try, with_floors
 from benchmarks.speed.rounds import Run
 
@@ -39,6 +40,15 @@ def test_figures_are_medians_over_rounds() -> None:
     assert (found["line_fps"], found["cpu_ms"], found["peak_mb"]) == (200, 5, 400)
     assert (found["width"], found["height"], found["frames"]) == (1280, 720, 200)
     assert (found["alive"], found["replaced"], found["ratio"]) == (True, 1, {"copy": 0.5})
+
+
+def test_a_machine_that_is_not_quiet_is_told() -> None:
+    quiet, loud = (
+        row(CELL, [Run(replace(_run(1).usage, others=others), _run(1).details)], {})
+        for others in (0.02, 0.63)
+    )
+    assert disturbance([quiet]) == ""
+    assert "63% of the machine" in disturbance([quiet, loud])
 
 
 def test_a_slow_minute_that_hits_both_leaves_the_ratio_alone() -> None:
