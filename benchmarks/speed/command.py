@@ -184,6 +184,8 @@ def _run(cell: Cell, scene: Path, folder: Path) -> Run:
         usage = measured([sys.executable, "-m", *module], cores=cell.threads)
         return Run(usage, {"frames": int(scene.stem.split("-")[-1])})
     module = ["benchmarks.speed.worker", str(scene), str(output), str(times)]
-    asked = ["--method", cell.method] + (["--rate", str(cell.rate)] if cell.rate else [])
+    asked = ["--method", cell.method]
+    asked += ["--rate", str(cell.rate)] if cell.rate else []
+    asked += ["--runtime", cell.runtime] if cell.runtime else []
     usage = measured([sys.executable, "-m", *module, *asked], cores=cell.threads)
     return Run(usage, json.loads(times.read_text()))

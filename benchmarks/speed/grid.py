@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields, replace
+from importlib.util import find_spec
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,18 @@ if TYPE_CHECKING:
 HEIGHTS = (360, 480, 720, 1080, 1440, 2160)
 FACES = (0, 1, 2, 4, 8)
 LIVE_RATE = 30.0
-METHODS: tuple[str, ...] = next(
-    tuple(field.metadata["choices"]) for field in fields(Config) if field.name == "method"
-)
+
+
+def _choices(setting: str) -> tuple[str, ...]:
+    """Return what a setting of the product may be."""
+    return next(
+        (tuple(field.metadata["choices"]) for field in fields(Config) if field.name == setting), ()
+    )
+
+
+METHODS = _choices("method")
+WITH_NETWORK = ("anonygan",)
+"""Methods whose network may run on one runtime or another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +41,7 @@ class Cell:
         method: of the product, or a floor.
         threads: processor threads the whole process may use; its own number of threads is fixed.
         rate: frames a second at which a camera delivers, or None for a file.
+        runtime: that the method's network is to run on, or None for the product's choice.
     """
 
     height: int
@@ -38,16 +49,19 @@ class Cell:
     method: str
     threads: int
     rate: float | None = None
+    runtime: str | None = None
 
     @property
     def label(self) -> str:
         """What people call it."""
         live = f", live {self.rate:g} fps" if self.rate else ""
-        return f"{self.method} {self.height}p, {self.faces} faces, {self.threads} threads{live}"
+        on = f" on {self.runtime}" if self.runtime else ""
+        scene = f"{self.height}p, {self.faces} faces, {self.threads} threads"
+        return f"{self.method}{on} {scene}{live}"
 
     def floor(self, method: str) -> Cell:
         """Return the same point with one of the floors instead of a method."""
-        return replace(self, method=method, rate=None)
+        return replace(self, method=method, rate=None, runtime=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,11 @@ def threads_to_try() -> list[int]:
     return sorted({min(2**power, most) for power in range(most.bit_length() + 1)})
 
 
+def runtimes() -> list[str]:
+    """Return the runtimes that are installed, by name."""
+    return [name for name in _choices("runtime") if find_spec(name)]
+
+
 def sweep(axes: Axes, base_height: int = 720, base_faces: int = 1) -> dict[str, list[Cell]]:
     """Return the cells of each axis; the base point is on all of them."""
     most = max(axes.threads)
@@ -90,12 +109,18 @@ def sweep(axes: Axes, base_height: int = 720, base_faces: int = 1) -> dict[str, 
         "faces": [replace(base, faces=faces) for base in bases for faces in axes.faces],
         "method": bases + [other for other in others if other not in bases],
         "threads": [replace(base, threads=number) for base in bases for number in axes.threads],
+        "runtime": [
+            replace(base, runtime=runtime)
+            for base in bases
+            for runtime in runtimes()
+            if base.method in WITH_NETWORK
+        ],
         "live": [replace(base, rate=LIVE_RATE) for base in bases],
     }
 
 
 def everything(axes: Axes) -> dict[str, list[Cell]]:
-    """Return the full product of the axes, and the live cells of the sweep."""
+    """Return the full product of the axes, and the sweep."""
     methods = dict.fromkeys([*axes.methods, *axes.others])
     values = product(axes.heights, axes.faces, methods, axes.threads)
     return {**sweep(axes), "product": [Cell(*value) for value in values]}

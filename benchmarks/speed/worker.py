@@ -1,6 +1,6 @@
 """One run of the product in a process of its own, with the times of its stages.
 
-Run as ``python -m benchmarks.speed.worker IN OUT TIMES.json --method M [--rate R]``. It does what
+Run as ``python -m benchmarks.speed.worker IN OUT TIMES.json --method M ...``. It does what
 ``streamanon run`` does. With a rate the clip plays by the wall clock, like a camera: nothing is
 held back for looking ahead, and what comes too fast is dropped.
 """
@@ -90,8 +90,10 @@ def main() -> None:
     parser.add_argument("times", type=Path)
     parser.add_argument("--method", required=True)
     parser.add_argument("--rate", type=float)
+    parser.add_argument("--runtime")
     asked = parser.parse_args()
-    config = Config(method=asked.method, overwrite=True)
+    chosen: dict[str, Any] = {"runtime": asked.runtime} if asked.runtime else {}
+    config = Config(method=asked.method, overwrite=True, **chosen)
     job = Job(asked.input, asked.output)
     report, runtimes = anonymise(job, config, asked.rate)
     asked.times.write_text(json.dumps({**as_json(report), "runtimes": runtimes}))

@@ -9,7 +9,15 @@ import pytest
 
 from benchmarks.speed.account import Usage
 from benchmarks.speed.figures import WARM_UP_FRAMES, disturbance, ratio, row, spread_ms
-from benchmarks.speed.grid import Axes, Cell, everything, sweep, threads_to_try, with_floors
+from benchmarks.speed.grid import (
+    Axes,
+    Cell,
+    everything,
+    runtimes,
+    sweep,
+    threads_to_try,
+    with_floors,
+)
 from benchmarks.speed.rounds import Run
 
 CELL = Cell(720, 1, "warp", 2)
@@ -103,6 +111,13 @@ def test_the_base_point_lies_on_every_axis_and_every_file_has_its_floors() -> No
         assert cell.rate or {cell.floor("copy"), cell.floor("decode+encode")} <= set(
             cells[: place + 2]
         )
+
+
+def test_runtimes_are_compared_where_a_method_has_a_network() -> None:
+    assert sweep(AXES)["runtime"] == []
+    cells = sweep(replace(AXES, methods=("anonygan",)))["runtime"]
+    assert [cell.runtime for cell in cells] == runtimes()
+    assert len({cell.label for cell in cells}) == len(cells)
 
 
 def test_everything_is_the_product() -> None:
