@@ -1,0 +1,1 @@
+"""Tables, plots and pictures out of the results, and out of nothing else."""

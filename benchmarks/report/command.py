@@ -1,0 +1,84 @@
+"""``python -m benchmarks report``: the page, its pictures and the README's table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks import record
+from benchmarks.report import page, pictures
+from benchmarks.report.records import read
+from streamanon.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+
+
+@click.command(short_help="Tables, plots and pictures out of the results.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=record.RESULTS,
+    help="Folder of the results (default: benchmarks/results).",
+)
+@click.option(
+    "--root",
+    type=click.Path(path_type=Path),
+    default=ROOT,
+    help="Folder that gets docs/benchmarks.md, and whose README.md has the table if there is one "
+    "(default: this project).",
+)
+@click.option("--check", is_flag=True, help="Write nothing: fail when something is out of date.")
+@click.option(
+    "--redraw",
+    is_flag=True,
+    help="Run the methods on the bundled pictures anew; otherwise only those without pictures.",
+)
+def command(*, results: Path, root: Path, check: bool, redraw: bool) -> None:
+    """Write docs/benchmarks.md, its plots and pictures, and the table of README.md."""
+    records = read(results)
+    texts = {root / "docs" / "benchmarks.md": page.page(records)}
+    front = root / "README.md"
+    if front.is_file():
+        texts[front] = page.with_block(front.read_text(encoding="utf-8"), page.readme(records))
+    folder = root / "docs" / page.FOLDER
+    methods = page.shown(records)
+    if check:
+        stale = [*_stale(texts), *_absent(folder, records, methods)]
+        if stale:
+            raise UsageError(f"out of date: {', '.join(stale)}: run `make report`")
+        click.echo("up to date")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for plot in page.planned(records):
+        plot.write(folder)
+    wanted = [name for name in methods if redraw or _without_pictures(folder, name)]
+    for name in track(wanted, "drawing pictures", console=Console(stderr=True)):
+        pictures.write(name, folder, pictures.bundled())
+    for path, text in texts.items():
+        path.write_text(text, encoding="utf-8")
+    click.echo(f"wrote {', '.join(map(str, texts))}")
+
+
+def _stale(texts: dict[Path, str]) -> Iterator[str]:
+    """Yield the names of files that are not there or say something else."""
+    for path, text in texts.items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            yield path.name
+
+
+def _absent(folder: Path, records: page.Records, methods: list[str]) -> Iterator[str]:
+    """Yield the names of plots and pictures that are not there."""
+    names = [plot.name for plot in page.planned(records)]
+    names += [file for name in methods for file in pictures.files(name)]
+    yield from (name for name in names if not (folder / name).is_file())
+
+
+def _without_pictures(folder: Path, name: str) -> bool:
+    return not all((folder / file).is_file() for file in pictures.files(name))

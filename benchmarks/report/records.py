@@ -1,0 +1,115 @@
+"""The results that a report is made of, and whether they say where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.record import load, without_folders
+from streamanon.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+SUITES = ("stills", "video", "speed", "peers")
+
+_ALL = (
+    *("suite", "streamanon", "commit", "command", "results"),
+    *("machine.cpu", "machine.cores", "machine.system", "versions.python", "versions.numpy"),
+)
+_OWN: dict[str, tuple[str, ...]] = {
+    "stills": ("settings.pairs", "settings.folds", "settings.provider", "results.judges"),
+    "video": (),
+    "speed": ("settings.frames", "settings.rounds", "settings.warm_up", "settings.clip_sha256"),
+    "peers": (
+        *("settings.frames", "settings.rounds", "settings.warm_up", "settings.clips"),
+        "results.peers",
+    ),
+}
+_ROW = {"stills": ("commit", "seed"), "speed": ("rounds", "frames"), "peers": ("clip",)}
+"""What every row must say for itself."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one suite wrote.
+
+    Attributes:
+        suite: its name.
+        document: the whole file.
+    """
+
+    suite: str
+    document: dict[str, Any]
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """What was measured."""
+        found: dict[str, Any] = self.document["results"]
+        return found
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was asked for."""
+        found: dict[str, Any] = self.document["settings"]
+        return found
+
+    def provenance(self, providers: str) -> str:
+        """Return where the figures come from, in one line.
+
+        Args:
+            providers: what really ran the networks.
+        """
+        document, machine = self.document, self.document["machine"]
+        used = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
+        return (
+            f"<sub>`{self.suite}.json`: commit {document['commit']}, streamanon "
+            f"{document['streamanon']}; {machine['cpu']}, {machine['cores']} cores; {used}; "
+            f"{providers}.</sub>"
+        )
+
+
+def read(folder: Path) -> dict[str, Record | None]:
+    """Read the results of every suite; None for one that has none.
+
+    Raises:
+        UsageError: results do not say where they come from, or there are none at all.
+    """
+    found = {
+        suite: Record(suite, load(suite, folder)) if (folder / f"{suite}.json").is_file() else None
+        for suite in SUITES
+    }
+    if not any(found.values()):
+        raise UsageError(f"no results in {folder}: run `python -m benchmarks speed`, for example")
+    for record in filter(None, found.values()):
+        missing = list(silences(record))
+        if missing:
+            raise UsageError(
+                f"{folder / record.suite}.json does not say {', '.join(missing)}: measure again "
+                f"with `python -m benchmarks {record.suite}`"
+            )
+    return found
+
+
+def silences(record: Record) -> Iterator[str]:
+    """Yield what results should say of how they came about and do not."""
+    for path in (*_ALL, *_OWN[record.suite]):
+        if _at(record.document, path) in (None, "", [], {}, "unknown"):
+            yield path
+    for word in record.document.get("command") or ():
+        if word != without_folders(word):
+            yield f"its command without the folders of one disk ({word})"
+    rows = _at(record.document, "results.rows")
+    each = rows.items() if isinstance(rows, dict) else enumerate(rows or ())
+    for name, row in each:
+        wanted = (*_ROW[record.suite], *(("runtimes",) if "stages" in row else ()))
+        yield from (f"{own} of row {name}" for own in wanted if own not in row)
+
+
+def _at(document: Mapping[str, Any], path: str) -> Any:
+    """Return what lies at a dotted path, or None."""
+    value: Any = document
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
