@@ -15,6 +15,7 @@ from benchmarks import record
 from benchmarks.lfw import TEST_FOLDS, Lfw
 from benchmarks.methods import label, method
 from benchmarks.stills.cache import Cache
+from benchmarks.stills.figures import ABSENT
 from benchmarks.stills.panel import Panel
 from benchmarks.stills.suite import Protocol, Suite
 from streamanon.errors import UsageError
@@ -147,7 +148,8 @@ def _show(judges: dict[str, Any], rows: dict[str, Any]) -> None:
         "method",
         *(f"{name} finds" for name in detectors),
         *(f"{name} knows {which}" for name in recognisers for which in ("other", "same")),
-        "pose",
+        "pose (mesh)",
+        "pose (dlib)",
         *realism,
     ]
     table = Table(*headings)
@@ -162,6 +164,7 @@ def _show(judges: dict[str, Any], rows: dict[str, Any]) -> None:
             name,
             *_percent(found + known),
             _number(row["landmarks"]["pose_paper"]),
+            _number((row["landmarks_dlib"] or {}).get("pose_paper", ABSENT)),
             *(_number(row["realism"][metric]["to_originals"]) for metric in realism),
         )
     Console(width=200).print(table)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.judges import alive
-from benchmarks.judges.detectors import DETECTORS, detector
+from benchmarks.judges.detectors import DETECTORS, DlibHog, detector
 from benchmarks.judges.expression import Observation, observe, observe_at
 from benchmarks.judges.realism import InceptionFile, Lite0
 from benchmarks.judges.recognisers import RECOGNISERS, recogniser
 from benchmarks.stills.cache import digest, version_of_judges
+from benchmarks.stills.predictor import Predictor, check
 from streamanon.errors import UsageError
 from streamanon.types import MESH_POINTS
 
@@ -46,12 +47,15 @@ class Judgement:
         embeddings: by recogniser, (d,) float32 unit vector of the face.
         features: by name of the distance, (d,) float64.
         seen: landmarks, expression and pose; None where no mesh is believed.
+        points68: (68, 2) float32 px by dlib's predictor, (0, 2) where its detector sees no face;
+            None where it was not asked.
     """
 
     boxes: dict[str, F32]
     embeddings: dict[str, F32]
     features: dict[str, NDArray[np.float64]]
     seen: Observation | None
+    points68: F32 | None = None
 
 
 class Panel:
@@ -84,6 +88,7 @@ class Panel:
         self.detectors: dict[str, Judge] = {
             name: detector(name) for name in DETECTORS if judges is None or name in judges
         }
+        self.predictor = Predictor() if DlibHog.name in self.detectors else None
         self.recognisers: dict[str, Recogniser] = {}
         self.features: dict[str, Features] = {}
         self._networks: dict[str, str] = {}
@@ -105,6 +110,7 @@ class Panel:
             **{name: alive.check_recogniser(one) for name, one in self.recognisers.items()},
             **{name: alive.check_features(one) for name, one in self.features.items()},
             LANDMARKS: alive.check_observer(observe),
+            **({self.predictor.name: check(self.predictor)} if self.predictor else {}),
         }
 
     def reference(self, image: U8) -> Observation | None:
@@ -133,7 +139,17 @@ class Panel:
             for name, one in self.features.items()
         }
         seen = self._recall("seen", lambda: _packed(observe_at(image, points)), image, points)
-        return Judgement(boxes, embeddings, features, _unpacked(seen))
+        return Judgement(
+            boxes, embeddings, features, _unpacked(seen), self._points68(image, boxes, points)
+        )
+
+    def _points68(self, image: U8, boxes: dict[str, F32], points: F32) -> F32 | None:
+        """Return the landmarks of dlib's predictor, or None where it is not asked."""
+        if self.predictor is None:
+            return None
+        found = boxes[DlibHog.name]
+        predict = partial(self.predictor, image, found, points)
+        return self._recall(self.predictor.name, predict, image, found, points)
 
     def _recall(
         self, judge: str, compute: Callable[[], NDArray[Any]], *parts: NDArray[Any]

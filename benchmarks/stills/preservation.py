@@ -8,8 +8,9 @@ import numpy as np
 
 from benchmarks.judges import expression
 from benchmarks.judges.realism import frechet
+from benchmarks.stills import predictor
 from benchmarks.stills.figures import Figure, figure, figure_of, plain
-from streamanon.core.landmarks import face_box_from_mesh
+from benchmarks.stills.predictor import lie_in_face
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from benchmarks.judges.expression import Observation
     from benchmarks.stills.originals import Fold
     from benchmarks.stills.panel import Judgement
-    from streamanon.types import F32
 
 
 def detection(
@@ -35,17 +35,12 @@ def detection(
         boxes = {name: said[name].boxes[detector] for name in fold.probes}
         anywhere.append([len(found) > 0 for found in boxes.values()])
         at_face.append(
-            [_at_face(found, fold.references[name].points) for name, found in boxes.items()]
+            [
+                bool(lie_in_face(found, fold.references[name].points).any())
+                for name, found in boxes.items()
+            ]
         )
     return {"anywhere": figure(anywhere), "at_face": figure(at_face)}
-
-
-def _at_face(boxes: F32, points: F32) -> bool:
-    """Tell whether the middle of one of (n, 5) boxes lies in the box of a mesh."""
-    x0, y0, x1, y1 = face_box_from_mesh(points)
-    middles = (boxes[:, :2] + boxes[:, 2:4]) / 2
-    inside = (middles >= (x0, y0)) & (middles <= (x1, y1))
-    return bool(inside.all(axis=1).any())
 
 
 def landmarks(
@@ -81,6 +76,22 @@ def landmarks(
         **_kept("blink", expression.eyes_closed, pairs),
         **_kept("mouth_open", expression.mouth_open, pairs),
     }
+
+
+def landmarks68(
+    folds: Sequence[Fold], stills: Sequence[Mapping[str, Judgement]]
+) -> dict[str, Figure]:
+    """Return the same errors by dlib's predictor, where dlib sees a face before and after."""
+    seen: list[list[bool]] = []
+    paper: list[list[float]] = []
+    nme: list[list[float]] = []
+    for fold, said in zip(folds, stills, strict=True):
+        found = [(fold.judgements[name].points68, said[name].points68) for name in fold.probes]
+        both = [(b, a) for b, a in found if b is not None and a is not None and len(b) and len(a)]
+        seen.append([a is not None and len(a) > 0 for _, a in found])
+        paper.append([predictor.error_paper(b, a) for b, a in both])
+        nme.append([predictor.error(b, a) for b, a in both])
+    return {"seen": figure(seen), "pose_paper": figure(paper), "landmark_nme": figure(nme)}
 
 
 def _seen(fold: Fold, said: Mapping[str, Judgement]) -> list[tuple[Observation, Observation]]:

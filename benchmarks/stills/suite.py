@@ -128,6 +128,12 @@ class Suite:
             **_with_control(working[LANDMARKS], seen["seen"]["mean"], MOST, "originals").as_json(),
             "originals": seen,
         }
+        if predictor := self._panel.predictor:
+            points = preservation.landmarks68(self._folds, originals)
+            alive = _with_control(
+                working[predictor.name], points["seen"]["mean"], MOST, "originals"
+            )
+            said[predictor.name] = {"kind": "landmarks", **alive.as_json(), "originals": points}
         for name in self._panel.features:
             floor = preservation.floor(self._folds, name)
             said[name] = {"kind": "realism", **working[name].as_json(), "floor": floor}
@@ -193,6 +199,7 @@ class Suite:
             "reidentification": recognised,
             "informed_attacker": learnt,
             "landmarks": preservation.landmarks(folds, stills),
+            "landmarks_dlib": preservation.landmarks68(folds, stills) if panel.predictor else None,
             "realism": {name: preservation.realism(folds, stills, name) for name in panel.features},
         }
 

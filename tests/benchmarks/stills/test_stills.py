@@ -18,6 +18,7 @@ from benchmarks.methods import method
 from benchmarks.stills.cache import Cache
 from benchmarks.stills.command import command
 from benchmarks.stills.panel import LANDMARKS, Panel
+from benchmarks.stills.predictor import Predictor
 from benchmarks.stills.suite import Protocol, Suite
 from streamanon.errors import UsageError
 
@@ -89,6 +90,7 @@ def test_doing_nothing_leaks_totally(quick: dict[str, Any]) -> None:
     assert row["landmarks"]["seen"]["mean"] == 1
     assert row["landmarks"]["pose_paper"]["mean"] < 0.02
     assert row["landmarks"]["blendshape_correlation"]["mean"] > 0.9
+    assert row["landmarks_dlib"]["pose_paper"]["mean"] == 0
     assert row["realism"][REALISM]["to_originals"]["mean"] < 1e-6
 
 
@@ -97,7 +99,9 @@ def test_warp_keeps_a_face_and_not_the_person(quick: dict[str, Any]) -> None:
     assert row["faces"]["replaced"] >= row["faces"]["stills"] > row["faces"]["untouched"] == 0
     assert row["detection"]["dlib-hog"]["at_face"]["mean"] > 0.9
     assert row["reidentification"]["dlib-resnet"]["same_picture"]["mean"] < 0.5
-    assert 0.005 < row["landmarks"]["pose_paper"]["mean"] < 0.1
+    for landmarks in (row["landmarks"], row["landmarks_dlib"]):
+        assert landmarks["seen"]["mean"] > 0.9
+        assert 0.005 < landmarks["pose_paper"]["mean"] < 0.2
     assert row["realism"][REALISM]["to_originals"]["mean"] > 1
 
 
@@ -107,7 +111,7 @@ def test_solid_leaves_nothing_to_see(quick: dict[str, Any]) -> None:
         assert found["at_face"]["mean"] == 0
     for found in row["reidentification"].values():
         assert found["same_picture"]["mean"] < 0.1
-    assert row["landmarks"]["seen"]["mean"] == 0
+    assert row["landmarks"]["seen"]["mean"] == row["landmarks_dlib"]["seen"]["mean"] == 0
     assert row["landmarks"]["pose_paper"] == {
         "mean": None, "std": None, "n": 0, "folds": [], "interval": None
     }  # fmt: skip
@@ -164,11 +168,22 @@ class _Forgetful:
         return np.full(4, 0.5, np.float32)
 
 
+class _Lost(Predictor):
+    name = "lost"
+
+    def __call__(self, image: U8, boxes: F32, around: F32) -> F32:
+        return np.arange(136, dtype=np.float32).reshape(68, 2)
+
+
 def test_a_dead_judge_is_told_from_a_good_result(small_lfw: Path, panel: Panel) -> None:
     panel.detectors["blind"] = _Blind()
     panel.recognisers["forgetful"] = _Forgetful()
+    panel.predictor = _Lost()
     judges = Suite(Lfw(small_lfw), panel, FEW, _unwatched).judges()
-    assert [name for name, judge in judges.items() if not judge["alive"]] == ["blind", "forgetful"]
+    assert [name for name, judge in judges.items() if not judge["alive"]] == [
+        "blind", "forgetful", "lost"
+    ]  # fmt: skip
+    assert judges["lost"]["reason"] == "lies on 0 of 6 known faces"
     assert judges["blind"]["reason"] == "finds 0 of 6 known faces"
     assert "same to every picture" in judges["forgetful"]["reason"]
 
