@@ -18,6 +18,7 @@ from streamanon.app import Parts
 from streamanon.config import Config
 from streamanon.jobs import Job
 from streamanon.pipeline.runner import run
+from streamanon.types import Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +73,11 @@ def as_json(report: Report) -> dict[str, Any]:
         "dropped": report.frames_dropped,
         "uncovered": report.uncovered,
         "replaced": sum(track.replaced for track in tracks),
+        "second_best": sum(
+            step.last - step.first + 1
+            for step in report.ledger.steps
+            if step.treatment == Treatment.REPLACED.value
+        ),
         "covered": sum(track.covered for track in tracks),
         "line_s": report.elapsed_s,
         "latency_s": list(report.latency_s),

@@ -31,6 +31,7 @@ def _run(elapsed_s: float, frames: int = 200, **changed: Any) -> Run:
         "dropped": 0,
         "uncovered": 0,
         "replaced": frames,
+        "second_best": 0,
         "covered": 0,
         "line_s": elapsed_s / 2,
         "latency_s": series,
@@ -74,7 +75,8 @@ def test_warm_up_counts_in_no_percentile_and_a_hundred_values_are_needed() -> No
     ("changed", "reason"),
     [
         ({"replaced": 0}, "0.00 faces a frame were hidden, 1 are in view"),
-        ({"replaced": 20, "covered": 180}, "got the emergency cover"),
+        ({"replaced": 20, "covered": 180}, "0.10 of them as the method does"),
+        ({"second_best": 180}, "0.10 of them as the method does"),
         ({"uncovered": 1}, "left uncovered"),
     ],
 )
