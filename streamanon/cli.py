@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 INTERRUPTED = 130
+LEAKS = 3
 _EXAMPLES = """\b
 Examples:
   streamanon run in.mp4 -o out.mp4        anonymise a video
+  streamanon audit in.mp4 out.mp4         check that nobody was left
   streamanon doctor                       what this machine can do
   streamanon identities sheet faces.png   look at the faces to choose from
 """
@@ -35,6 +37,11 @@ Examples:
   streamanon run in.mp4 -o out.mp4 --identities faces/    with your own portraits
   streamanon run holiday/ -o anonymous/                   a whole tree
   streamanon run a.mp4 b.jpg -o done/ --report done.json  several, with a report
+"""
+_AUDIT_EXAMPLES = """\b
+Examples:
+  streamanon audit in.mp4 out.mp4
+  streamanon audit in.mp4 out.mp4 --report audit.json --sheet worst.png
 """
 _IDENTITIES_EXAMPLES = """\b
 Examples:
@@ -129,6 +136,47 @@ def run(inputs: tuple[Path, ...], output: Path, **settings: Any) -> int:
     if len(jobs) == 1:
         raise failures[0]
     raise StreamanonError(f"{len(failures)} of {len(jobs)} files failed, see above")
+
+
+@cli.command(epilog=_AUDIT_EXAMPLES, short_help="Check that no face of a file was left.")
+@click.argument("original", type=click.Path(path_type=Path))
+@click.argument("anonymised", type=click.Path(path_type=Path))
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the findings, with frame and place of every leak, to this JSON file.",
+)
+@click.option(
+    "--sheet",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw the worst faces of ANONYMISED on this picture, for you to look at. Nothing of "
+    "ORIGINAL is on it.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a report or sheet that exists.")
+@_verbose
+def audit(
+    original: Path, anonymised: Path, report: Path | None, sheet: Path | None, *, overwrite: bool
+) -> int:
+    """Check that no face of ORIGINAL can be seen in ANONYMISED.
+
+    A detector that has no part in anonymising looks for faces in every frame of ORIGINAL. At its
+    place in ANONYMISED a face must neither be unchanged nor be recognised as the same person.
+    Videos and pictures; both files must have the same frames.
+
+    The exit code is 0 when every face is hidden, 3 when one is not, 2 when the request cannot be
+    carried out as made, 1 when a file cannot be read or ORIGINAL shows no face: then nothing was
+    audited.
+    """
+    from streamanon import signoff
+    from streamanon.display import frame_bar
+
+    signoff.check_outputs((original, anonymised), report, sheet, overwrite=overwrite)
+    with frame_bar(Console(stderr=True), anonymised.name) as advance:
+        tally = signoff.audit(original, anonymised, report=report, sheet=sheet, progress=advance)
+    click.echo(f"{anonymised.name}: {tally.verdict()}")
+    return 0 if tally.passed else LEAKS
 
 
 @cli.command(short_help="Say what this machine can do, and test it.")

@@ -51,10 +51,24 @@ def write_document(path: Path, config: Config, files: Sequence[dict[str, Any]]) 
         MediaError: the file cannot be written.
     """
     document = {"versions": versions(), "settings": settings(config), "files": list(files)}
+    publish(path, as_json(document))
+
+
+def as_json(document: dict[str, Any]) -> bytes:
+    """Return a document as it stands in a file."""
+    return (json.dumps(document, indent=1) + "\n").encode()
+
+
+def publish(path: Path, content: bytes) -> None:
+    """Write a file, complete or not at all.
+
+    Raises:
+        MediaError: the file cannot be written.
+    """
     partial = path.with_name(f".{path.name}.part")
     try:
-        partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise MediaError(f"report {path} cannot be written: {error.strerror}") from error
+        raise MediaError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,1 @@
+"""Whether a file was really anonymised: an independent detector and a recogniser look at both."""

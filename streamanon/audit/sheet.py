@@ -1,0 +1,81 @@
+"""A picture of the worst faces of the anonymised file, for somebody to look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.audit.judge import square_around
+from streamanon.core.crop import cut
+
+if TYPE_CHECKING:
+    from streamanon.audit.judge import Look
+    from streamanon.types import U8, Picture
+
+CELLS, COLUMNS = 12, 4
+STRETCH_S = 0.5
+CELL_PX = 240
+CAPTION_PX = 40
+AROUND = 2.5
+"""Side of what a cell shows, in face boxes."""
+
+_PAPER, _INK, _ALARM = (255, 255, 255), (40, 40, 40), (0, 0, 220)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """The worst face of a stretch of the anonymised file."""
+
+    stretch: int
+    badness: float
+    image: U8
+
+
+class ContactSheet:
+    """Keeps the worst faces of a clip, one a stretch: leaks first, then the closest calls."""
+
+    def __init__(self) -> None:
+        self._cells: list[_Cell] = []
+
+    def add(self, number: int, time_s: float, after: Picture, looks: list[Look]) -> None:
+        """Consider the worst face of the next frame of the anonymised file."""
+        if not looks:
+            return
+        worst = max(looks, key=_badness)
+        drawn = _draw(after, worst, f"frame {number}, {time_s:.2f} s")
+        self._cells.append(_Cell(int(time_s / STRETCH_S), _badness(worst), drawn))
+        self._cells.sort(key=lambda cell: -cell.badness)
+        first = {cell.stretch: cell for cell in reversed(self._cells)}
+        self._cells = [cell for cell in self._cells if cell is first[cell.stretch]][:CELLS]
+
+    def image(self) -> U8:
+        """Return the sheet, (h, w, 3) uint8 BGR, worst first."""
+        blank = np.full((CELL_PX + CAPTION_PX, CELL_PX, 3), _PAPER, np.uint8)
+        rows = -(-len(self._cells) // COLUMNS)
+        cells = [cell.image for cell in self._cells]
+        cells += [blank] * (rows * COLUMNS - len(cells))
+        lines = [np.hstack(cells[row * COLUMNS : (row + 1) * COLUMNS]) for row in range(rows)]
+        return np.asarray(np.vstack(lines), np.uint8)
+
+
+def _badness(look: Look) -> float:
+    """Return how near a face is to a leak; leaks are above all others."""
+    return look.leaks + max(look.kept, look.cosine or -1.0)
+
+
+def _draw(after: Picture, look: Look, place: str) -> U8:
+    ink = _ALARM if look.leaks else _INK
+    corners = square_around(look.box, AROUND)
+    image = cut(after, corners, CELL_PX)
+    scale = CELL_PX / (corners[1, 0] - corners[0, 0])
+    x0, y0, x1, y1 = (look.box.reshape(2, 2) - 0.5 - corners[0]).ravel() * scale
+    cv2.rectangle(image, (round(x0), round(y0)), (round(x1), round(y1)), ink, 1)
+    cell = cv2.copyMakeBorder(image, 0, CAPTION_PX, 0, 0, cv2.BORDER_CONSTANT, value=_PAPER)
+    cosine = "-" if look.cosine is None else f"{look.cosine:.2f}"
+    for line, text in enumerate((place, f"kept {look.kept:.2f}, cosine {cosine}")):
+        at = (4, CELL_PX + 15 + 17 * line)
+        cv2.putText(cell, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, ink, 1, cv2.LINE_AA)
+    return np.asarray(cell, np.uint8)

@@ -1,0 +1,177 @@
+"""What an audit found over a clip, as numbers and as JSON; no pixels, no vectors of faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streamanon.audit.judge import RECOGNISED, SAME_PERSON, UNCHANGED
+from streamanon.errors import StreamanonError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamanon.audit.judge import Look
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A face that is not hidden.
+
+    Attributes:
+        frame: counted from 0.
+        time_s: presentation time.
+        look: what was seen.
+    """
+
+    frame: int
+    time_s: float
+    look: Look
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        look = self.look
+        return {
+            "frame": self.frame,
+            "time_s": round(self.time_s, 4),
+            "box": [round(float(edge), 1) for edge in look.box],
+            "unchanged": look.unchanged,
+            "recognised": look.recognised,
+            "kept": round(look.kept, 3),
+            "cosine": None if look.cosine is None else round(look.cosine, 3),
+        }
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts what a judge says, frame after frame.
+
+    Attributes:
+        frame_s: usual time a frame is shown, seconds.
+        frames: looked at.
+        frames_with_face: frames whose original shows a face.
+        faces: looks, one a face and frame.
+        leaks: faces that are not hidden, in order.
+        leaking_frames: (number, seconds) of frames with a leak, in order.
+        cosines: of all faces in which the recogniser sees somebody.
+        kept: the structure kept of every face.
+    """
+
+    frame_s: float
+    frames: int = 0
+    frames_with_face: int = 0
+    faces: int = 0
+    leaks: list[Leak] = field(default_factory=list)
+    leaking_frames: list[tuple[int, float]] = field(default_factory=list)
+    cosines: list[float] = field(default_factory=list)
+    kept: list[float] = field(default_factory=list)
+
+    def add(self, time_s: float, looks: Sequence[Look]) -> None:
+        """Count the faces of the next frame."""
+        leaks = [Leak(self.frames, time_s, look) for look in looks if look.leaks]
+        if leaks:
+            self.leaks += leaks
+            self.leaking_frames.append((self.frames, time_s))
+        self.frames += 1
+        self.frames_with_face += bool(looks)
+        self.faces += len(looks)
+        self.cosines += [look.cosine for look in looks if look.cosine is not None]
+        self.kept += [look.kept for look in looks]
+
+    @property
+    def passed(self) -> bool:
+        """True when faces were seen and every one is hidden."""
+        return self.faces > 0 and not self.leaks
+
+    @property
+    def leak_rate(self) -> float:
+        """Frames with a leak over frames with a face, 0..1.
+
+        Raises:
+            StreamanonError: no face was seen, so that nothing can be said.
+        """
+        self.require_faces()
+        return len(self.leaking_frames) / self.frames_with_face
+
+    def require_faces(self) -> None:
+        """Tell a clip that was never judged from one that is clean.
+
+        Raises:
+            StreamanonError: no face was seen in the original.
+        """
+        if not self.faces:
+            raise StreamanonError(
+                f"no face found in ORIGINAL ({self.frames} frames): nothing was audited"
+            )
+
+    def longest_leak(self) -> tuple[int, float]:
+        """Return how many frames in a row leak at most, and for how many seconds."""
+        longest, longest_s = 0, 0.0
+        run, start_s, last = 0, 0.0, -2
+        for frame, time_s in self.leaking_frames:
+            run, start_s = (run + 1, start_s) if frame == last + 1 else (1, time_s)
+            last = frame
+            if run > longest:
+                longest, longest_s = run, time_s - start_s + self.frame_s
+        return longest, longest_s
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all figures as plain values.
+
+        Raises:
+            StreamanonError: no face was seen in the original.
+        """
+        rate = self.leak_rate
+        frames, seconds = self.longest_leak()
+        return {
+            "passed": self.passed,
+            "frames": self.frames,
+            "frames_with_face": self.frames_with_face,
+            "faces": self.faces,
+            "leaking_frames": len(self.leaking_frames),
+            "leak_rate": round(rate, 5),
+            "unchanged": sum(leak.look.unchanged for leak in self.leaks),
+            "recognised": sum(leak.look.recognised for leak in self.leaks),
+            "longest_leak_frames": frames,
+            "longest_leak_s": round(seconds, 3),
+            "kept_mean": round(float(np.mean(self.kept)), 4),
+            "kept_max": round(float(np.max(self.kept)), 4),
+            "faces_recogniser_sees": len(self.cosines),
+            "cosine_mean": round(float(np.mean(self.cosines)), 4) if self.cosines else None,
+            "cosine_max": round(float(np.max(self.cosines)), 4) if self.cosines else None,
+            "thresholds": {
+                "unchanged": UNCHANGED,
+                "recognised": RECOGNISED,
+                "same_person": SAME_PERSON,
+            },
+            "leaks": [leak.to_json() for leak in self.leaks],
+        }
+
+    def verdict(self) -> str:
+        """Return the outcome in one line.
+
+        Raises:
+            StreamanonError: no face was seen in the original.
+        """
+        self.require_faces()
+        seen = _count(self.faces, "face")
+        closest = f"; cosine to the source at most {max(self.cosines):.2f}" if self.cosines else ""
+        if self.passed:
+            where = f"{self.frames_with_face} of {_count(self.frames, 'frame')}"
+            return f"pass: {seen} in {where}, none unchanged, none recognised{closest}"
+        number, time_s = self.leaking_frames[0]
+        frames, seconds = self.longest_leak()
+        unchanged = sum(leak.look.unchanged for leak in self.leaks)
+        recognised = sum(leak.look.recognised for leak in self.leaks)
+        return (
+            f"FAIL: {len(self.leaking_frames)} of {_count(self.frames_with_face, 'frame')} with a "
+            f"face ({100 * self.leak_rate:.1f} %) leak, first frame {number} at {time_s:.2f} s, "
+            f"longest {_count(frames, 'frame')} ({seconds:.2f} s); of {seen} {unchanged} "
+            f"unchanged, {recognised} recognised{closest}"
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,150 @@
+"""What the judge says of faces that were left, hidden, half hidden and replaced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from streamanon.audit.judge import RECOGNISED, UNCHANGED, Look, kept_structure
+from streamanon.core.cover import blur, mosaic, solid
+from streamanon.core.picture import blend_bgr, copy_picture
+from streamanon.signoff import load_judge
+from streamanon.types import ColourSpace, Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamanon.audit.judge import Judge
+    from streamanon.types import F32, U8, Patch
+
+PHOTOS = Path(__file__).parent.parent / "fixtures"
+NAMES = ["london_001_neutral", "london_002_smiling", "portrait_man"]
+
+
+def picture(name: str, side: int = 512) -> Picture:
+    image = cv2.imread(str(PHOTOS / f"{name}.webp"))
+    assert image is not None
+    return as_picture(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA))
+
+
+def as_picture(image: U8 | cv2.typing.MatLike) -> Picture:
+    planes = tuple(np.ascontiguousarray(image[..., c], np.uint8) for c in range(3))
+    return Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))
+
+
+def pixels(of: Picture) -> U8:
+    return np.asarray(np.dstack(of.planes), np.uint8)
+
+
+def compressed(of: Picture, quality: int) -> Picture:
+    image = cv2.imdecode(
+        cv2.imencode(".jpg", pixels(of), [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
+    )
+    assert image is not None
+    return as_picture(image)
+
+
+def covered(of: Picture, patch: Patch | None) -> Picture:
+    assert patch is not None
+    result = copy_picture(of)
+    height, width = patch.alpha.shape
+    box = (patch.x, patch.y, patch.x + width, patch.y + height)
+    blend_bgr(result, box, patch.image, patch.alpha)
+    return result
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return load_judge()
+
+
+def only(judge: Judge, before: Picture, after: Picture) -> Look:
+    (look,) = judge.look(before, after)
+    return look
+
+
+@pytest.mark.parametrize("side", [128, 512])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_face_left_alone_is_unchanged_and_recognised(judge: Judge, name: str, side: int) -> None:
+    before = picture(name, side)
+    look = only(judge, before, before)
+    assert look.kept == pytest.approx(1.0)
+    assert look.cosine == pytest.approx(1.0, abs=1e-3)
+    assert look.unchanged
+    assert look.recognised
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_compression_does_not_hide_a_face(judge: Judge, name: str) -> None:
+    before = picture(name, 256)
+    look = only(judge, before, compressed(before, 30))
+    assert look.unchanged
+    assert look.recognised
+
+
+def test_dimming_and_noise_do_not_hide_a_face(judge: Judge) -> None:
+    before = picture("london_001_neutral", 256)
+    noise = np.random.default_rng(0).normal(0, 12, (256, 256, 3))
+    dim = np.clip(pixels(before) * 0.7 + 20 + noise, 0, 255).astype(np.uint8)
+    assert only(judge, before, as_picture(dim)).leaks
+
+
+@pytest.mark.parametrize("cover", [mosaic, blur, solid])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cover_hides_a_face(
+    judge: Judge, name: str, cover: Callable[[Picture, F32], Patch | None]
+) -> None:
+    before = picture(name)
+    look = only(judge, before, before)
+    grown = look.box + np.array([-20, -20, 20, 20], np.float32)
+    hidden = only(judge, before, compressed(covered(before, cover(before, grown)), 80))
+    assert hidden.kept < UNCHANGED / 2
+    assert hidden.cosine is not None
+    assert hidden.cosine < RECOGNISED / 2
+    assert not hidden.leaks
+
+
+def test_a_mosaic_as_large_as_the_frame_hides_a_face(judge: Judge) -> None:
+    before = picture("london_001_neutral")
+    whole = mosaic(before, np.array([0, 0, 512, 512], np.float32), cells=16)
+    assert not only(judge, before, covered(before, whole)).leaks
+
+
+def test_half_a_face_left_is_a_leak(judge: Judge) -> None:
+    before = picture("london_001_neutral")
+    box = only(judge, before, before).box
+    nose = float(0.45 * box[1] + 0.55 * box[3])
+    lower = np.array([box[0] - 20, nose, box[2] + 20, box[3] + 30], np.float32)
+    assert only(judge, before, covered(before, solid(before, lower))).unchanged
+
+
+def test_another_person_in_the_place_is_no_leak(judge: Judge) -> None:
+    before, after = picture("london_001_neutral"), picture("london_002_neutral")
+    look = only(judge, before, after)
+    assert not look.leaks
+    assert look.cosine is not None
+    assert look.cosine < RECOGNISED
+
+
+def test_a_face_moved_a_little_is_recognised(judge: Judge) -> None:
+    before = picture("london_001_neutral")
+    look = only(judge, before, as_picture(np.roll(pixels(before), (9, 7), axis=(0, 1))))
+    assert not look.unchanged
+    assert look.recognised
+
+
+def test_a_face_nobody_could_tell_is_not_asked_of_the_recogniser(judge: Judge) -> None:
+    vague = cv2.GaussianBlur(pixels(picture("london_001_neutral", 256)), (0, 0), 6)
+    looks = judge.look(as_picture(vague), as_picture(vague))
+    assert looks
+    assert all(look.cosine is None and look.unchanged for look in looks)
+
+
+def test_flat_areas_have_no_structure_to_keep() -> None:
+    before = picture("london_001_neutral")
+    box = np.array([150, 150, 360, 400], np.float32)
+    assert abs(kept_structure(before, as_picture(np.full((512, 512, 3), 90, np.uint8)), box)) < 0.01
