@@ -38,7 +38,7 @@ def _stills(record: Record) -> Iterator[Column]:
     if judge:
         yield stills.recognised(record, judge, "other_picture", f"recognised by {judge}")
         yield stills.recognised(record, judge, "same_rank_1", "rank 1 among the originals")
-    yield stills.kept(record, "pose_paper")
+    yield stills.kept(record, "pose_paper", "landmarks_dlib")
     for metric in stills.judges(record, "realism"):
         yield stills.distance(record, metric)
 

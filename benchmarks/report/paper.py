@@ -43,7 +43,9 @@ def table(record: Record) -> Table:
             if judge
             else []
         ),
-        _beside("pose", stills.kept(record, "pose_paper")),
+        _quoted("pose, FAN", "pose", "less"),
+        stills.kept(record, "pose_paper", "landmarks_dlib"),
+        stills.kept(record, "pose_paper"),
     )
     return Table(
         "Beside the paper",
@@ -72,7 +74,7 @@ def quoted_better(record: Record, own: str) -> Iterator[str]:
     """Yield figures of the paper's Table 2 that are better than ours, where both say the same."""
     for key, column in (
         ("dlib", stills.found_by(record, DETECTOR)),
-        ("pose", stills.kept(record, "pose_paper")),
+        ("pose", stills.kept(record, "pose_paper", "landmarks_dlib")),
     ):
         mine = column.readings.get(own)
         if mine is None or mine.value is None or mine.dead:

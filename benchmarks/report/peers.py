@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.report import speed
 from benchmarks.report.readings import Column, Reading, Table, Text
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ LEAST_CONTROL = 0.9
 """Share of the frames of an unchanged clip that a judge must call leaking to be alive."""
 
 _KEPT = (
+    ("size_kept", "keeps the size"),
     ("frames_kept", "keeps every frame"),
     ("times_kept", "keeps their times"),
     ("duration_kept", "keeps the duration"),
@@ -171,11 +173,12 @@ def _costs(record: Record) -> Table:
             *map(ratio, names),
             _column(record, "processor ms a frame", _spread("cpu_ms"), "less"),
             _column(record, "peak memory, MB", _spread("peak_mb"), "less"),
+            _column(record, "taken by other processes", _spread("others"), unit="%"),
         ),
         f"{', '.join(clips(record))}, scaled to a height of {settings['height']} px, up to "
         f"{settings['frames']} frames, {settings['rounds']} rounds in which everybody runs in "
         "turn; mean over clips, in brackets least and most over clips and rounds, n runs. "
-        f"Warm-up: {settings['warm_up']}.",
+        f"Warm-up: {settings['warm_up']}. {speed.disturbance(record)}",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.report.readings import Column, Reading, Table, Text, column
+from benchmarks.speed import figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ def tables(record: Record) -> Iterator[Table | Text]:
     for axis, (name, _) in AXES.items():
         for method in swept(record, axis):
             yield _axis(record, axis, method, f"Cost over {name}, {method}")
+    yield from _runtimes(record)
 
 
 def provider(record: Record) -> str:
@@ -113,6 +115,7 @@ def _costs(rows: Mapping[str, Row], *, compared: bool = False) -> tuple[Column, 
         ),
         column("processor ms a frame", rows, _plain("cpu_ms"), less),
         column("peak memory, MB", rows, _plain("peak_mb"), less),
+        column("taken by other processes", rows, _plain("others"), unit="%"),
     )
 
 
@@ -129,8 +132,14 @@ def _methods(record: Record) -> Table:
         _costs(rows, compared=True),
         f"{where}, {settings['frames']} frames of {settings['clip']} made into scenes; median of "
         f"{_counted(settings['rounds'], 'round')}, in brackets the slowest and the fastest. "
-        f"Warm-up: {settings['warm_up']}.",
+        f"Warm-up: {settings['warm_up']}. {disturbance(record)}",
     )
+
+
+def disturbance(record: Record) -> str:
+    """Return a warning where the machine was not quiet, or ""."""
+    warning = figures.disturbance(record.results["rows"])
+    return f"**Not quiet**: {warning}." if warning else ""
 
 
 def _stages(record: Record) -> Table:
@@ -185,3 +194,13 @@ def _percentiles(label: str, spreads: Mapping[str, dict[str, Any] | None]) -> tu
 def _axis(record: Record, axis: str, method: str, title: str) -> Table:
     name = AXES[axis][1]
     return Table(title, _costs({name(row): row for row in along(record, axis, method)}))
+
+
+def _runtimes(record: Record) -> Iterator[Table]:
+    """Yield a table of the runtimes that the network of a method was run on."""
+    found = [row for row in record.results["rows"] if "runtime" in row["axes"]]
+    rows = {f"{row['method']} on {row['runtime']}": row for row in found}
+    if rows:
+        spreads = {name: row["stages"]["replace"]["worked_ms"] for name, row in rows.items()}
+        replace = _percentiles("replace works, ms,", spreads)
+        yield Table("Runtimes of the network", (*_costs(rows), *replace))

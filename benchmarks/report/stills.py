@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from benchmarks.report.readings import Better, Unit
     from benchmarks.report.records import Record
 
+LANDMARKS = {"landmarks": "mediapipe-mesh", "landmarks_dlib": "dlib-68"}
+"""By key of a row, the judge whose landmarks they are."""
+
 CONTROL = "none"
 """The method that changes nothing: shows that judges see, and competes with nobody."""
 
@@ -24,7 +27,7 @@ _KNOWN = (
 )
 _LEARNT = ("other_picture", "other_rank_1", "same_picture", "same_rank_1")
 _KEPT: tuple[tuple[str, str, Better, Unit], ...] = (
-    ("seen", "mesh believed", "more", "%"),
+    ("seen", "face seen", "more", "%"),
     ("pose_paper", "pose, the paper's normalisation", "less", ""),
     ("landmark_nme", "landmarks over eye distance", "less", ""),
     ("head_pose_deg", "head pose, degrees", "less", ""),
@@ -48,6 +51,7 @@ def tables(record: Record) -> Iterator[Table | Text]:
         if attacked.columns:
             yield attacked
     yield _landmarks(record)
+    yield _second_opinion(record)
     yield _realism(record)
 
 
@@ -92,10 +96,10 @@ def recognised(record: Record, judge: str, which: str, label: str) -> Column:
     return _column(record, label + guess, ("reidentification", judge, which), "less", "%")
 
 
-def kept(record: Record, which: str) -> Column:
-    """Return one of the figures of landmarks and expression."""
+def kept(record: Record, which: str, by: str = "landmarks") -> Column:
+    """Return one of the figures of landmarks and expression, by one of the two judges."""
     label, better, unit = next(one[1:] for one in _KEPT if one[0] == which)
-    return _column(record, label, ("landmarks", which), better, unit)
+    return _column(record, f"{label}, {LANDMARKS[by]}", (by, which), better, unit)
 
 
 def distance(record: Record, metric: str, to: str = "to_originals") -> Column:
@@ -109,10 +113,9 @@ def _column(
 ) -> Column:
     """Return the figure at a path in every row that has one there.
 
-    The judge is the path's second word, or the one of landmarks.
+    The path's first word names the judge of landmarks, else its second any judge.
     """
-    said = judges(record, "landmarks") if path[0] == "landmarks" else record.results["judges"]
-    judge = next(iter(said.values())) if path[0] == "landmarks" else said.get(path[1], {})
+    judge = record.results["judges"].get(LANDMARKS.get(path[0], path[1]), {})
     dead = "" if judge.get("alive", True) else judge["reason"] or "not alive"
     found = {name: _at(row, path) for name, row in rows(record).items()}
     present = {name: figure for name, figure in found.items() if figure}
@@ -162,7 +165,7 @@ def _of_originals(judge: Mapping[str, Any]) -> str:
         floor = judge["floor"]["mean"]
         return "" if floor is None else f"{number(floor)} between originals of different people"
     seen = judge["originals"]["seen"]
-    return f"believes a mesh in {shown(Reading.of(seen), '%')}, n = {seen['n']}"
+    return f"sees a face in {shown(Reading.of(seen), '%')}, n = {seen['n']}"
 
 
 def _faces(record: Record) -> Text:
@@ -236,7 +239,17 @@ def _landmarks(record: Record) -> Table:
         "Pose and expression",
         tuple(kept(record, one[0]) for one in _KEPT),
         "Where a mesh is believed in the still; n says in how many. *The paper's normalisation* "
-        "divides by about half the distance of the eyes.",
+        "divides by about half the distance of the eyes. The mesh is what `warp` places a face by: "
+        "it flatters it, and the next table is a second opinion.",
+    )
+
+
+def _second_opinion(record: Record) -> Table:
+    columns = (kept(record, one[0], "landmarks_dlib") for one in _KEPT)
+    return Table(
+        "Pose by landmarks that no method uses",
+        tuple(one for one in columns if one.readings),
+        "dlib's 68 points, where its own detector finds the face before and after.",
     )
 
 
