@@ -6,7 +6,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check docs clean
+# Where data that is not part of the project lies, as in the tests.
+STREAMANON_SHARED ?= ../shared
+QUICK := .cache/streamanon-bench/quick
+
+.PHONY: help demo test check docs bench report clean
 .DELETE_ON_ERROR:
 
 help:
@@ -14,6 +18,8 @@ help:
 	@echo "make test   run the tests"
 	@echo "make check  format, lint, types, import rules"
 	@echo "make docs   regenerate docs/cli.md and the pictures of the README"
+	@echo "make bench  every benchmark, small: the report appears in $(QUICK)"
+	@echo "make report docs/benchmarks.md and the figures of the README out of the results"
 	@echo "make clean  remove everything make made"
 
 $(VENV)/base: pyproject.toml
@@ -48,6 +54,18 @@ check: $(VENV)/dev
 docs: $(VENV)/dev
 	$(BIN)/python -m scripts.cli_reference
 	$(BIN)/python -m scripts.gallery_grid
+
+bench: $(VENV)/dev
+	if test -f $(STREAMANON_SHARED)/data/lfw.tar; then \
+	  $(BIN)/python -m benchmarks stills --quick --data $(STREAMANON_SHARED)/data; fi
+	$(BIN)/python -m benchmarks video --quick
+	$(BIN)/python -m benchmarks speed --quick
+	$(BIN)/python -m benchmarks peers --quick
+	$(BIN)/python -m benchmarks report --results $(QUICK) --root $(QUICK)
+	@echo "Look at $(QUICK)/docs/benchmarks.md."
+
+report: $(VENV)/dev
+	$(BIN)/python -m benchmarks report
 
 clean:
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache

@@ -26,6 +26,7 @@ _KNOWN = (
     ("paper_form", "the paper's form"),
 )
 _LEARNT = ("other_picture", "other_rank_1", "same_picture", "same_rank_1")
+_WHEN: tuple[tuple[str, Better], ...] = (("before", ""), ("after", "less"))
 _KEPT: tuple[tuple[str, str, Better, Unit], ...] = (
     ("seen", "face seen", "more", "%"),
     ("pose_paper", "pose, the paper's normalisation", "less", ""),
@@ -219,10 +220,10 @@ def _reidentification(record: Record, name: str) -> Table:
 
 def _informed(record: Record, name: str) -> Table:
     columns = (
-        _column(record, f"{label}, {when}", ("informed_attacker", name, when, which), "less", "%")
+        _column(record, f"{label}, {when}", ("informed_attacker", name, when, which), better, "%")
         for which, label in _KNOWN
         if which in _LEARNT
-        for when in ("before", "after")
+        for when, better in _WHEN
     )
     return Table(
         f"An attacker who knows the method, {name}",
