@@ -1,14 +1,22 @@
-"""Networks on OpenVINO, on the CPU."""
+"""Networks on OpenVINO, on the CPU.
+
+Importing OpenVINO reports to Google Analytics, unless its telemetry package is not to be had. Here
+nothing is sent anywhere, so it is not to be had.
+"""
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import openvino
 
 from streamanon.errors import ModelError
+
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # forbids the import
+
+import openvino  # noqa: E402  after what it must not find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

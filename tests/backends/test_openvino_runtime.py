@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +35,16 @@ def test_it_answers_as_onnx_runtime_does(recogniser: OpenVinoBackend) -> None:
     assert set(ours) == {"output0"}
     assert exact["output0"].astype(np.float32).std() > 0.1
     assert np.allclose(ours["output0"], exact["output0"], rtol=1e-3, atol=1e-3)
+
+
+def test_nothing_is_reported_to_anybody() -> None:
+    script = (
+        "import sys, threading, streamanon.backends.openvino_runtime\n"
+        "assert sys.modules['openvino_telemetry'] is None\n"
+        "assert not [name for name in sys.modules if name.startswith('openvino_telemetry.')]\n"
+        "assert threading.active_count() == 1, threading.enumerate()\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
 def test_an_answer_is_not_overwritten_by_the_next(recogniser: OpenVinoBackend) -> None:
