@@ -1,0 +1,1 @@
+"""Other anonymisers on the same clips, beside ours; one adapter file a peer."""

@@ -1,0 +1,36 @@
+"""What a peer has to offer to be measured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Peer(Protocol):
+    """An anonymiser of whole video files, run as a command."""
+
+    def prepare(self, folder: Path) -> dict[str, str]:
+        """Make everything ready to run, or find it ready.
+
+        Args:
+            folder: where an environment may be kept for the next time.
+
+        Returns:
+            What will run, for the record: "version", "runtime" and "note" (what a reader must know
+            to judge the figures fairly).
+
+        Raises:
+            StreamanonError: it cannot be made ready.
+        """
+        ...
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Its rows in the results: a name for each way of running it."""
+        ...
+
+    def command(self, row: str, clip: Path, output: Path) -> list[str]:
+        """Return the command line of one of the rows; it replaces an output that exists."""
+        ...

@@ -1,0 +1,162 @@
+"""``python -m benchmarks peers``: other anonymisers and ours on the same clips, in the same rounds.
+
+Results: ``rows``, one for each clip and contestant: fps of whole processes, their ``ratio`` to each
+other row of the clip, what the output kept of the clip, and what two judges found of its faces;
+``peers``, what ran; ``published``, the systems that were not run, and why.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tomllib
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks import record
+from benchmarks.peers.deface import Deface
+from benchmarks.peers.ours import Ours
+from benchmarks.peers.outcome import integrity, leaks
+from benchmarks.speed.account import ROOT, measured
+from benchmarks.speed.clips import write_start
+from benchmarks.speed.figures import cost, disturbance, ratio, rounded
+from benchmarks.speed.rounds import CACHE, Run, interleaved, session
+from streamanon.errors import UsageError
+from streamanon.pipeline.document import sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.peers.adapter import Peer
+
+PEERS: dict[str, Callable[[], Peer]] = {"streamanon": Ours, "deface": Deface}
+FLOOR = "decode+encode"
+PUBLISHED = Path(__file__).with_name("published.toml")
+QUICK_FRAMES, QUICK_HEIGHT = 12, 360
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, by the names of the options."""
+
+    clips: Sequence[Path]
+    height: int
+    frames: int
+    rounds: int
+    quick: bool
+    out: Path | None
+    cache: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the results go: a quick run replaces no published one unless told to."""
+        return self.out or (self.cache / "quick" if self.quick else record.RESULTS)
+
+    @cached_property
+    def session(self) -> Path:
+        """Where clips, outputs and runs are kept until the results are there."""
+        return session(self.cache, "peers", [self.settings(), sorted(PEERS)]).resolve()
+
+    def settings(self) -> dict[str, Any]:
+        """Return what the results are to say of how they came about."""
+        return {
+            "clips": {clip.name: sha256(clip) for clip in self.clips},
+            "height": self.height,
+            "frames": self.frames,
+            "rounds": self.rounds,
+            "warm_up": "none: each run is a whole process, its start counts",
+        }
+
+
+@click.command(short_help="Other anonymisers on the same clips.")
+@click.option(
+    "--clip",
+    "clips",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    default=(ROOT / "examples" / "demo.mp4",),
+    help="To be anonymised; may be given several times (default: the bundled clip).",
+)
+@click.option("--height", default=720, show_default=True, help="To which clips are scaled, px.")
+@click.option("--frames", default=240, show_default=True, help="Of each clip, from its start.")
+@click.option("--rounds", default=3, show_default=True, help="Times that everybody is timed.")
+@click.option("--quick", is_flag=True, help="A few frames of small clips, once.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    default=CACHE,
+    show_default=True,
+    help="Folder of the peers' environments, and of outputs until the results are there.",
+)
+def command(**options: Any) -> None:
+    """Measure speed, leaks and what is kept of a file, side by side with deface.
+
+    A peer's packages come from PyPI, at its first run, into an environment of its own.
+    """
+    request = Request(**options)
+    if request.quick:
+        request = replace(request, frames=QUICK_FRAMES, height=QUICK_HEIGHT, rounds=1)
+    for clip in request.clips:
+        if not clip.is_file():
+            raise UsageError(f"clip {clip} does not exist: check the name")
+    if min(request.frames, request.rounds, request.height // 16) < 1:
+        raise UsageError("frames, rounds and height must be 1, 1 and 16 or more")
+    peers = {name: build() for name, build in PEERS.items()}
+    about = {}
+    for name, peer in peers.items():
+        click.echo(f"making {name} ready", err=True)
+        about[name] = peer.prepare(request.cache / "environments")
+    rows = [row for clip in request.clips for row in measure(request, clip, peers)]
+    published = tomllib.loads(PUBLISHED.read_text())["system"]
+    results = {"rows": rows, "peers": about, "published": published}
+    path = record.save("peers", results, settings=request.settings(), folder=request.folder)
+    shutil.rmtree(request.session)
+    click.echo(f"{path}: {len(rows)} rows")
+    if warning := disturbance(rows):
+        click.echo(warning, err=True)
+
+
+def measure(request: Request, clip: Path, peers: dict[str, Peer]) -> list[dict[str, Any]]:
+    """Return the rows of one clip; the floor changes nothing and shows that the judges see."""
+    folder = request.session / (sha256(clip) or clip.stem)[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    start = folder / "clip.mp4"
+    frames = write_start(clip, start, request.height, request.frames)
+    outputs = {FLOOR: folder / "0.mp4"}
+    floor = [sys.executable, "-m", "benchmarks.speed.floors", FLOOR, str(start)]
+    contestants = {FLOOR: partial(_run, [*floor, str(outputs[FLOOR])], frames)}
+    for peer in peers.values():
+        for row in peer.rows:
+            outputs[row] = folder / f"{len(outputs)}.mp4"
+            contestants[row] = partial(_run, peer.command(row, start, outputs[row]), frames)
+    runs = interleaved(contestants, request.rounds, folder / "runs")
+    console = Console(stderr=True)
+    return [
+        {
+            "clip": clip.name,
+            "name": name,
+            **_speed(name, runs),
+            **integrity(start, outputs[name]),
+            "leaks": leaks(start, outputs[name]),
+        }
+        for name in track(runs, f"judging {clip.name}", console=console)
+    ]
+
+
+def _run(command: list[str], frames: int) -> Run:
+    return Run(measured(command), {"frames": frames})
+
+
+def _speed(name: str, runs: dict[str, list[Run]]) -> dict[str, Any]:
+    """Return what a contestant cost, and how fast it was beside each other one."""
+    own = runs[name]
+    ratios = {other: ratio(own, theirs) for other, theirs in runs.items() if other != name}
+    found: dict[str, Any] = rounded({**cost(own), "ratio": ratios})
+    return found

@@ -1,0 +1,39 @@
+"""streamanon, measured as a peer among peers: its command line, as installed here."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from benchmarks.speed.grid import METHODS
+from streamanon import __version__
+from streamanon.app import Parts
+from streamanon.config import Config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PLAIN_AS_MOSAIC = ("blur", "solid")
+"""Methods that differ from mosaic in how the cover looks only."""
+
+
+class Ours:
+    """Implements :class:`benchmarks.peers.adapter.Peer`."""
+
+    def prepare(self, folder: Path) -> dict[str, str]:  # noqa: ARG002  nothing is to be installed
+        """Say what runs the networks."""
+        parts = Parts(Config())
+        parts.observer(parts.anonymiser())
+        runtimes = sorted(set(parts.runtimes.values()))
+        return {"version": __version__, "runtime": "; ".join(runtimes), "note": ""}
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """One a method."""
+        methods = [method for method in METHODS if method not in PLAIN_AS_MOSAIC]
+        return tuple(f"streamanon {method}" for method in methods)
+
+    def command(self, row: str, clip: Path, output: Path) -> list[str]:
+        """Return the command line of one of the rows."""
+        run = [sys.executable, "-m", "streamanon", "run", str(clip), "-o", str(output)]
+        return [*run, "--overwrite", "--method", row.split()[1]]

@@ -1,0 +1,96 @@
+"""Leaks, lost sound and lost frames are seen; what could not be judged is not called good."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from benchmarks.peers.outcome import integrity, leaks
+from benchmarks.speed.clips import write_start
+from benchmarks.speed.floors import copy, decode_encode
+from streamanon.app import anonymise
+from streamanon.config import Config
+
+DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
+FRAMES = 6
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path: Path = tmp_path_factory.mktemp("peers") / "clip.mp4"
+    write_start(DEMO, path, 360, FRAMES)
+    return path
+
+
+def test_a_peer_that_does_nothing_is_a_total_leak(clip: Path, tmp_path: Path) -> None:
+    decode_encode(clip, tmp_path / "out.mp4")
+    for found in leaks(clip, tmp_path / "out.mp4").values():
+        assert (found["alive"], found["passed"], found["leak_rate"]) == (True, False, 1.0)
+        assert found["longest_leak_frames"] == FRAMES
+
+
+def test_a_mosaic_is_none_and_everything_is_kept(clip: Path, tmp_path: Path) -> None:
+    anonymise(clip, tmp_path / "out.mp4", Config(method="mosaic"))
+    for found in leaks(clip, tmp_path / "out.mp4").values():
+        assert (found["alive"], found["passed"], found["leak_rate"]) == (True, True, 0.0)
+    kept = integrity(clip, tmp_path / "out.mp4")
+    assert {name: value for name, value in kept.items() if name.endswith("_kept")} == {
+        "size_kept": True,
+        "frames_kept": True,
+        "times_kept": True,
+        "duration_kept": True,
+        "audio_kept": True,
+    }
+
+
+def test_lost_sound_is_seen(clip: Path, tmp_path: Path) -> None:
+    copy(clip, tmp_path / "silent.mp4")
+    kept = integrity(clip, tmp_path / "silent.mp4")
+    assert (kept["audio_kept"], kept["frames_kept"], kept["times_kept"]) == (False, True, True)
+    assert integrity(tmp_path / "silent.mp4", clip)["audio_kept"] is None
+
+
+def test_lost_frames_are_seen_and_leave_nothing_to_judge(clip: Path, tmp_path: Path) -> None:
+    write_start(clip, tmp_path / "short.mp4", 360, FRAMES - 2)
+    kept = integrity(clip, tmp_path / "short.mp4")
+    assert (kept["frames_kept"], kept["duration_kept"]) == (False, False)
+    assert not kept["times_kept"]
+    for found in leaks(clip, tmp_path / "short.mp4").values():
+        assert not found["alive"]
+        assert "ends after 4 frames" in found["reason"]
+
+
+def test_another_speed_is_seen(clip: Path, tmp_path: Path) -> None:
+    with av.open(str(clip)) as inside, av.open(str(tmp_path / "slow.mp4"), "w") as outside:
+        stream = outside.add_stream("libx264", rate=20)
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        for index, frame in enumerate(inside.decode(video=0)):
+            frame.pts, frame.time_base = index, Fraction(1, 20)
+            outside.mux(stream.encode(frame))
+        outside.mux(stream.encode())
+    kept = integrity(clip, tmp_path / "slow.mp4")
+    assert (kept["frames_kept"], kept["times_kept"], kept["duration_kept"]) == (True, False, False)
+
+
+def test_another_size_is_seen_and_judged_all_the_same(clip: Path, tmp_path: Path) -> None:
+    write_start(clip, tmp_path / "other.mp4", 368, FRAMES)
+    kept = integrity(clip, tmp_path / "other.mp4")
+    assert (kept["size_kept"], kept["size"]) == (False, [654, 368])
+    for found in leaks(clip, tmp_path / "other.mp4").values():
+        assert found["leak_rate"] == 1.0
+
+
+def test_a_clip_of_nobody_is_not_called_clean(tmp_path: Path) -> None:
+    path = tmp_path / "grey.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame(320, 180, "yuv420p")))
+        container.mux(stream.encode())
+    for found in leaks(path, path).values():
+        assert not found["alive"]
+        assert "no face found" in found["reason"]
