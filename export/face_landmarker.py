@@ -44,7 +44,7 @@ def from_tflite(task: zipfile.ZipFile, name: str) -> onnx.ModelProto:
     """Return a network of the task file as tf2onnx converts it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(task.extract(name, folder))
-        model, _ = convert.from_tflite(str(path), opset=OPSET)
+        model: onnx.ModelProto = convert.from_tflite(str(path), opset=OPSET)[0]
     return model
 
 
@@ -237,11 +237,11 @@ def model_of(
     outputs: dict[str, list[int]],
 ) -> onnx.ModelProto:
     """Return a checked model with float32 inputs and outputs of these shapes."""
-    ends = [
+    sources, sinks = (
         [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in e]
         for e in (inputs.items(), outputs.items())
-    ]
-    graph = helper.make_graph(nodes, "face_landmarker", *ends, constants)
+    )
+    graph = helper.make_graph(nodes, "face_landmarker", sources, sinks, constants)
     model = helper.make_model(
         graph,
         opset_imports=[helper.make_opsetid("", OPSET)],

@@ -66,13 +66,22 @@ def unpacked(
 
 def load(path: Path, wanted: GeneratorConfig | None = None) -> AnonyGan:
     """Return the network in a file, see :func:`unpacked`."""
+    return unpacked(read(path), str(path), wanted)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Return what ``torch.save`` wrote into a file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise UsageError(f"cannot read the network {path}: {error.strerror}") from error
     except (RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
         raise UsageError(f"{path} holds no AnonyGAN network, or is damaged") from error
-    return unpacked(content, str(path), wanted)
+    return content if isinstance(content, dict) else {}
 
 
 def differences(found: GeneratorConfig, wanted: GeneratorConfig) -> str:

@@ -1,0 +1,217 @@
+"""A trained AnonyGAN network becomes the files the product runs, each with its card.
+
+``anonygan_condition.onnx`` runs once for an identity, ``anonygan.onnx`` for every face of every
+frame; ``anonygan_int8.onnx`` is a faster form of the latter, left out where it loses too much.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import onnx
+from onnx import helper
+
+from export.faces import samples
+from export.graphs import branches, rounded, stored_in_half
+from export.judge import Jury, check_alive, check_close, told
+from export.model_card import model_card
+from export.quantise import quantised
+from streamanon.anonygan import checkpoint
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.backends.openvino_runtime import OpenVinoBackend, has_bf16
+from streamanon.core.aligned import CONVENTION
+from streamanon.errors import ModelError, UsageError
+from streamanon.weights import SUMS
+from streamanon.weights.card import GRAPH_HASH, KEY, graph_sha256, read_card
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from export.faces import Sample
+    from export.graphs import Branch
+    from export.judge import Loss
+    from streamanon.anonygan.network import AnonyGan
+    from streamanon.protocols import Backend
+
+LIVE, CONDITION, INT8 = "anonygan.onnx", "anonygan_condition.onnx", "anonygan_int8.onnx"
+MODEL_CARD = "anonygan.md"
+LICENCE = "Apache-2.0"
+
+FACES = 128
+"""Half of them set the ranges of 8 bit integers, losses are measured on the others."""
+
+PARITY_ON = 3
+"""Faces that runtimes are compared on."""
+
+
+def export(
+    path: Path, out: Path, *, trained_on: Path | None = None, pictures: Path | None = None
+) -> dict[str, Any]:
+    """Write the files the product runs, once they have proved themselves.
+
+    Args:
+        path: of a network or the state of a run, as training writes them.
+        out: folder.
+        trained_on: ``index.json`` of the data, for the card.
+        pictures: folder with more faces to calibrate and to measure on.
+
+    Returns:
+        The card of the live network.
+
+    Raises:
+        UsageError: there is no such network, data or folder.
+        ModelError: the network is dead, or a runtime disagrees; nothing is written.
+    """
+    if not out.is_dir():
+        raise UsageError(f"folder {out} does not exist: create it, or name another")
+    network, step = trained(path)
+    about = {
+        "checkpoint_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "architecture": checkpoint.architecture(network),
+        "config": asdict(network.config),
+        "steps": step,
+        "samples_seen": _samples_seen(path, step),
+        "training_data": _training_data(trained_on),
+        "convention": CONVENTION,
+        "licence": LICENCE,
+    }
+    faces = samples(pictures, FACES)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".export-") as folder:
+        card = _make(network, faces, Path(folder), about)
+        (out / INT8).unlink(missing_ok=True)
+        for file in Path(folder).glob("anonygan*.onnx"):
+            file.replace(out / file.name)
+    (out / MODEL_CARD).write_text(model_card(card), encoding="utf-8")
+    note_hashes(out)
+    return card
+
+
+def trained(path: Path) -> tuple[AnonyGan, int | None]:
+    """Return a trained network, averaged over steps, and its step where that is known.
+
+    Raises:
+        UsageError: the file holds no network.
+    """
+    content = checkpoint.read(path)
+    network = checkpoint.unpacked(content.get("average", content), str(path)).eval()
+    step = content.get("step", path.stem if path.stem.isdigit() else None)
+    return network, None if step is None else int(step)
+
+
+def _samples_seen(path: Path, step: int | None) -> int | None:
+    """Return how many samples a network of a run has seen, from the options beside it."""
+    for folder in (path.parent, path.parent.parent):
+        options = folder / "options.json"
+        if step is not None and options.is_file():
+            return step * int(json.loads(options.read_text())["batch"])
+    return None
+
+
+def _training_data(index: Path | None) -> list[dict[str, Any]]:
+    """Return the sets of prepared data: name, faces, people and licence."""
+    if index is None:
+        return []
+    try:
+        sets = json.loads(index.read_text())["sets"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(f"{index} is no index of prepared data: give its index.json") from error
+    wanted = ("faces", "people", "licence")
+    return [{"set": name} | {key: one[key] for key in wanted} for name, one in sets.items()]
+
+
+def _make(
+    network: AnonyGan, faces: Sequence[Sample], folder: Path, about: dict[str, Any]
+) -> dict[str, Any]:
+    """Write all files into a folder and return the card of the live network."""
+    live, condition = branches(network, faces[:PARITY_ON])
+    for branch in (condition, live):
+        check_alive(branch.run, branch.inputs)
+    exact = {LIVE: folder / "exact.onnx", CONDITION: folder / "exact_condition.onnx"}
+    graphs = {LIVE: live.graph(), CONDITION: condition.graph()}
+    for name, branch in ((LIVE, live), (CONDITION, condition)):
+        onnx.save(graphs[name], exact[name])
+        _check_parity(branch, exact[name])
+
+    encoder = OnnxRuntimeBackend(exact[CONDITION])
+    jury = Jury(faces[1::2], encoder, OnnxRuntimeBackend(exact[LIVE]))
+    light = {name: rounded(graph) for name, graph in graphs.items()}
+    light[INT8] = quantised(light[LIVE], told([face.inputs for face in faces[::2]], encoder))
+    for name, graph in light.items():
+        onnx.save(stored_in_half(graph), folder / name)
+    losses = _losses(jury, folder)
+    if not losses["half"].accepted:
+        raise ModelError(f"half precision loses too much: {losses['half'].to_json()}")
+    if not losses["int8"].accepted:
+        (folder / INT8).unlink()
+    for path in exact.values():
+        path.unlink()
+    measured = {"measured": {form: loss.to_json() for form, loss in losses.items()}}
+    cards = {path.name: write_card(path, about | measured) for path in folder.glob("*.onnx")}
+    return cards[LIVE]
+
+
+def _check_parity(branch: Branch, file: Path) -> None:
+    """Make sure that runtimes agree with PyTorch."""
+    wanted = branch.run(branch.inputs)
+    check_close(wanted, OnnxRuntimeBackend(file).run(branch.inputs), "ONNX Runtime")
+    check_close(wanted, OpenVinoBackend(file).run(branch.inputs), "OpenVINO")
+
+
+def _losses(jury: Jury, folder: Path) -> dict[str, Loss]:
+    """Return what each form of the network costs, by name."""
+    condition = OnnxRuntimeBackend(folder / CONDITION)
+    forms: dict[str, Backend] = {
+        "half": OnnxRuntimeBackend(folder / LIVE),
+        "int8": OnnxRuntimeBackend(folder / INT8),
+    }
+    if has_bf16():
+        forms["bf16"] = OpenVinoBackend(folder / LIVE, precision="bf16")
+    return {form: jury.loss(condition, live) for form, live in forms.items()}
+
+
+def write_card(path: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """Put a card into an ONNX file and return it.
+
+    Args:
+        path: of the file.
+        about: what the card says beside names, shapes and the hash of the graph.
+    """
+    model = onnx.load(path)
+    ends = {"inputs": model.graph.input, "outputs": model.graph.output}
+    card = {
+        "name": path.stem,
+        **{end: {one.name: _described(one) for one in values} for end, values in ends.items()},
+        **about,
+        GRAPH_HASH: graph_sha256(model.SerializeToString()),
+    }
+    helper.set_model_props(model, {KEY: json.dumps(card)})
+    model.producer_name = "streamanon"
+    onnx.save(model, path)
+    return read_card(path)
+
+
+def _described(value: onnx.ValueInfoProto) -> dict[str, Any]:
+    kind = value.type.tensor_type
+    return {
+        "shape": [side.dim_param or side.dim_value for side in kind.shape.dim],
+        "dtype": str(helper.tensor_dtype_to_np_dtype(kind.elem_type)),
+    }
+
+
+def note_hashes(folder: Path) -> None:
+    """Bring the list of hashes beside the files up to date, where there is one."""
+    listing = folder / SUMS
+    if not listing.is_file():
+        return
+    others = [line for line in listing.read_text().splitlines() if "  anonygan" not in line]
+    ours = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}"
+        for path in folder.glob("anonygan*.onnx")
+    ]
+    lines = sorted([*others, *ours], key=lambda line: line.split()[1])
+    listing.write_text("\n".join(lines) + "\n")

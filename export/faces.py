@@ -1,0 +1,124 @@
+"""Real faces in the form the networks take them, to calibrate on and to measure with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streamanon.app import Parts
+from streamanon.config import Config
+from streamanon.core import landmarks as lm
+from streamanon.core.aligned import AlignedCondition, AlignedFace, Placement, network_inputs
+from streamanon.core.boxes import side
+from streamanon.core.mouth import own_texture
+from streamanon.core.picture import as_picture
+from streamanon.errors import UsageError
+from streamanon.identities.gallery import lender_of_teeth
+from streamanon.identities.portrait import read_image
+from streamanon.jobs import IMAGE_SUFFIXES
+from streamanon.sources.video import VideoSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from streamanon.types import F32, Frame, Picture
+
+CLIP = Path(__file__).parent.parent / "examples" / "demo.mp4"
+CLIP_EVERY = 10
+"""Frames of the clip from one face to the next."""
+
+LEAST_PRESENCE = 0.9
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One face and the identity it is to wear.
+
+    Attributes:
+        face: the source.
+        inputs: what both branches are told, without the batch axis.
+        edge: (128, 128) float32, how much of the result shows.
+    """
+
+    face: AlignedFace
+    inputs: dict[str, NDArray[Any]]
+    edge: F32
+
+
+def samples(folder: Path | None, count: int) -> list[Sample]:
+    """Return faces of the demo clip, the gallery and a folder of pictures, evenly mixed.
+
+    Args:
+        folder: with more pictures of faces, or None.
+        count: how many at most.
+
+    Raises:
+        UsageError: there is no such folder, or no face in it.
+    """
+    parts = Parts(Config())
+    gallery = parts.gallery
+    found = [AlignedFace.of(as_picture(one.portrait), one.mesh.points) for one in gallery]
+    found += _faces((frame.picture for frame in _clip()), parts)
+    if folder is not None:
+        more = list(_faces(_pictures(folder, count), parts))
+        if not more:
+            raise UsageError(f"no face in the pictures of {folder}: give photographs of people")
+        found += more
+    lender = lender_of_teeth(gallery)
+    teeth = own_texture(lender) if lender else None
+    conditions = [AlignedCondition.of(identity, teeth) for identity in gallery]
+    chosen = np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int)
+    return [
+        _sample(found[at], conditions[number % len(conditions)])
+        for number, at in enumerate(chosen.tolist(), 1)
+    ]
+
+
+def batched(inputs: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """Return arrays with a batch axis in front."""
+    return {name: np.stack([one[name] for one in inputs]) for name in inputs[0]}
+
+
+def _sample(face: AlignedFace, condition: AlignedCondition) -> Sample:
+    placement = Placement.of(face, condition)
+    inputs = network_inputs(face, condition, placement) | condition.arrays()
+    return Sample(face, inputs, placement.edge(lm.head_pose(face.points)[0]))
+
+
+def _clip() -> Iterator[Frame]:
+    source = VideoSource(CLIP)
+    try:
+        yield from islice(source, 0, None, CLIP_EVERY)
+    finally:
+        source.close()
+
+
+def _pictures(folder: Path, count: int) -> Iterator[Picture]:
+    """Yield pictures of a folder, evenly chosen."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder: give one with pictures of faces")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    for path in paths[:: max(1, len(paths) // count)]:
+        yield as_picture(read_image(path))
+
+
+def _faces(pictures: Iterable[Picture], parts: Parts) -> Iterator[AlignedFace]:
+    """Yield the largest face of each picture that has one."""
+    for picture in pictures:
+        faces = [face for face in parts.detector.detect(picture) if face.points is not None]
+        if not faces:
+            continue
+        points = max(faces, key=lambda face: side(face.box)).points
+        assert points is not None
+        roi = lm.roi_from_points(points)
+        for _ in range(2):
+            mesh = parts.mesher.fit(picture, roi)
+            roi = lm.roi_from_mesh(mesh.points)
+        if mesh.presence > LEAST_PRESENCE:
+            yield AlignedFace.of(picture, mesh.points)

@@ -1,0 +1,138 @@
+"""From a trained network to ONNX graphs: both branches, weights stored in half precision."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import helper, numpy_helper
+
+from export.faces import batched
+from streamanon.anonygan.deployed import INPUTS, OUTPUTS, DeployedGenerator
+from streamanon.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from export.faces import Sample
+    from streamanon.anonygan.network import AnonyGan
+
+CONDITION_INPUTS = ("condition", "condition_points")
+CONDITION_OUTPUTS = ("features", "nodes")
+
+OPSET = 18
+"""Old enough for every runtime there is: the first that PyTorch writes directly."""
+
+SMALLEST_STORED_IN_HALF = 64
+"""Numbers a constant must have to be worth a cast."""
+
+Arrays = dict[str, "NDArray[Any]"]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One of the two parts of a network that are exported, with something to feed it.
+
+    Attributes:
+        module: takes its inputs in order.
+        inputs: of some faces.
+        outputs: names of its answers.
+    """
+
+    module: nn.Module
+    inputs: Arrays
+    outputs: tuple[str, ...]
+
+    def run(self, inputs: Arrays) -> Arrays:
+        """Return what PyTorch answers."""
+        tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in inputs.values()]
+        with torch.no_grad():
+            answers = self.module(*tensors)
+        return {name: array.numpy() for name, array in zip(self.outputs, answers, strict=True)}
+
+    def graph(self) -> onnx.ModelProto:
+        """Return the ONNX graph; its batch axis takes any size."""
+        each = tuple({0: torch.export.Dim("faces", min=1, max=1024)} for _ in self.inputs)
+        several = isinstance(self.module, DeployedGenerator)  # its inputs are one argument
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            path = Path(folder) / "graph.onnx"
+            torch.onnx.export(
+                self.module,
+                tuple(torch.from_numpy(array) for array in self.inputs.values()),
+                path,
+                input_names=list(self.inputs),
+                output_names=list(self.outputs),
+                opset_version=OPSET,
+                dynamo=True,
+                dynamic_shapes=(each,) if several else each,
+                external_data=False,
+                verbose=False,
+            )
+            return onnx.load(path)
+
+
+def branches(network: AnonyGan, faces: Sequence[Sample]) -> tuple[Branch, Branch]:
+    """Return what runs for every face of every frame, and what runs once for an identity.
+
+    Args:
+        network: trained.
+        faces: to feed them.
+
+    Raises:
+        UsageError: the network has no branch of its own for identities.
+    """
+    if network.encoder is None:
+        raise UsageError(
+            f"a network of wiring {network.config.wiring!r} has no condition branch: only the live "
+            "wiring runs in the product"
+        )
+    arrays = batched([face.inputs for face in faces])
+    own = {name: arrays[name] for name in CONDITION_INPUTS}
+    condition = Branch(network.encoder.eval(), own, CONDITION_OUTPUTS)
+    arrays |= condition.run(own)
+    shown = {name: arrays[name] for name in INPUTS}
+    return Branch(DeployedGenerator(network.generator).eval(), shown, OUTPUTS), condition
+
+
+def rounded(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a graph whose weights are rounded to half precision, so that they can be stored so."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    for constant in result.graph.initializer:
+        value = numpy_helper.to_array(constant)
+        if value.dtype == np.float32 and value.size >= SMALLEST_STORED_IN_HALF:
+            half = value.astype(np.float16).astype(np.float32)
+            constant.CopyFrom(numpy_helper.from_array(half, constant.name))
+    return result
+
+
+def stored_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a graph whose constants are stored in half precision where that loses nothing."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    casts = []
+    for constant in graph.initializer:
+        value = numpy_helper.to_array(constant)
+        if value.dtype != np.float32 or value.size < SMALLEST_STORED_IN_HALF:
+            continue
+        half, name = value.astype(np.float16), constant.name
+        if np.array_equal(half.astype(np.float32), value):
+            constant.CopyFrom(numpy_helper.from_array(half, f"{name}.half"))
+            cast = helper.make_node("Cast", [f"{name}.half"], [name], to=onnx.TensorProto.FLOAT)
+            casts.append(cast)
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(result, full_check=True)
+    return result

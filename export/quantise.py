@@ -1,0 +1,73 @@
+"""The live network with 8 bit integers inside: half the time on processors without bfloat16."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import onnx
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+QUANTISED = ("blocks.", "decoder.grow.", "decoder.join.")
+"""Parts whose convolutions become integers. Stems and heads, which see and make pixels, do not."""
+
+
+class _Faces(CalibrationDataReader):  # type: ignore[misc]
+    """Hands out faces one at a time."""
+
+    def __init__(self, faces: Sequence[dict[str, NDArray[Any]]]) -> None:
+        self._faces = iter(faces)
+
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
+        face = next(self._faces, None)
+        return face and {name: array[None] for name, array in face.items()}
+
+
+def quantised(model: onnx.ModelProto, faces: Sequence[dict[str, NDArray[Any]]]) -> onnx.ModelProto:
+    """Return a live network whose trunk calculates in 8 bit integers.
+
+    Args:
+        model: in float32.
+        faces: its inputs, without the batch axis; the ranges of activations are theirs.
+    """
+    convolutions = [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "Conv" and any(part in node.input[1] for part in QUANTISED)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        onnx.save(model, source)
+        before = logging.root.level
+        logging.root.setLevel(
+            logging.ERROR
+        )  # it wishes for preprocessing that changes nothing here
+        try:
+            quantize_static(
+                source,
+                target,
+                _Faces(faces),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["Conv"],
+                nodes_to_quantize=convolutions,
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibrate_method=CalibrationMethod.MinMax,
+            )
+        finally:
+            logging.root.setLevel(before)
+        return onnx.load(target)
