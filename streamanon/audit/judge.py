@@ -17,8 +17,10 @@ from streamanon.core.crop import cut
 from streamanon.types import ColourSpace, Picture
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from streamanon.protocols import Detector, Embedder
-    from streamanon.types import F32, U8
+    from streamanon.types import F32, U8, Face
 
 UNCHANGED = 0.92
 """Kept structure (see :func:`kept_structure`) from which on a face counts as left as it was.
@@ -97,10 +99,22 @@ class Judge:
         self._detector = detector
         self._embedder = embedder
 
-    def look(self, before: Picture, after: Picture) -> list[Look]:
-        """Return what became of every face that the detector sees in the original."""
+    def find(self, before: Picture) -> list[Face]:
+        """Return the faces that the detector sees in the original."""
+        return self._detector.detect(before)
+
+    def look(
+        self, before: Picture, after: Picture, faces: Sequence[Face] | None = None
+    ) -> list[Look]:
+        """Return what became of every face of the original.
+
+        Args:
+            before: the original.
+            after: the same picture, anonymised.
+            faces: from :meth:`find`, when they are known.
+        """
         found = []
-        for face in self._detector.detect(before):
+        for face in self.find(before) if faces is None else faces:
             kept = kept_structure(before, after, face.box)
             cosine = None
             if face.points is not None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import av
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+LEAST_SHIFT_S = 0.001
+"""Time a frame may move before it counts as moved; Matroska counts in milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +54,20 @@ def read(path: Path) -> Contents:
     return Contents(times, round(duration_s, 3), tuple(tracks))
 
 
-def differences(original: Path, anonymised: Path) -> dict[str, object]:
-    """Return what differs between two files; empty when nothing does."""
-    before, after = asdict(read(original)), asdict(read(anonymised))
-    found: dict[str, object] = {}
-    for key in before:
-        if before[key] != after[key]:
-            value = (before[key], after[key])
-            found[key] = (len(before[key]), len(after[key])) if key == "times_s" else value
-    return found
+def kept(original: Path, anonymised: Path) -> dict[str, bool | int | None]:
+    """Return what of a file its anonymised version kept; ``audio`` is None where it had none."""
+    before, after = read(original), read(anonymised)
+    frames = len(before.times_s)
+    return {
+        "source_frames": frames,
+        "frames": len(after.times_s) == frames,
+        "times": _close(before.times_s, after.times_s),
+        "duration": abs(after.duration_s - before.duration_s) < before.duration_s / frames / 2,
+        "audio": after.audio == before.audio if before.audio else None,
+    }
+
+
+def _close(before: tuple[float, ...], after: tuple[float, ...]) -> bool:
+    """Tell whether frames are shown at the same times, but for how containers count."""
+    pairs = zip(before, after, strict=False)
+    return len(before) == len(after) and all(abs(a - b) < LEAST_SHIFT_S for a, b in pairs)

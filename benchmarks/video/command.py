@@ -1,0 +1,127 @@
+"""``python -m benchmarks video``: from options to a results file and a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from benchmarks import record
+from benchmarks.video import outputs
+from benchmarks.video.clips import find
+from benchmarks.video.panel import load_panel
+from benchmarks.video.suite import Limits, Suite
+from benchmarks.video.table import overview, summary
+from streamanon.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.video.clips import Clip
+
+DEMO = Path(__file__).parents[2] / "examples" / "demo.mp4"
+METHODS = (outputs.NONE, "mosaic", "warp")
+QUICK = Limits(frames=20, still_frames=8)
+
+
+@click.command()
+@click.argument("clips", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    help=f"One of {', '.join(outputs.METHODS)}; may be given several times (default: "
+    f"{', '.join(METHODS)}).",
+)
+@click.option(
+    "--frames", default=Limits.frames, show_default=True, help="Of each clip, from its first."
+)
+@click.option(
+    "--seed", default=Limits.seed, show_default=True, help="Of the product's choice of identities."
+)
+@click.option("--quick", is_flag=True, help=f"Only {QUICK.frames} frames.")
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    default=Path(".cache/streamanon-bench"),
+    show_default=True,
+    help="Where outputs and figures are kept, so that a run can go on.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the results (default: benchmarks/results; for --quick the cache).",
+)
+def command(clips: tuple[Path, ...], methods: tuple[str, ...], **options: Any) -> None:
+    """Measure methods on whole CLIPS, files or folders (default: the demo clip).
+
+    Each method and clip is a row of the results; rows that are not named stay as they are.
+    """
+    for method in methods:
+        outputs.check(method)
+    paths = find(clips or (DEMO,))
+    seed: int = options["seed"]
+    limits = QUICK if options["quick"] else Limits(options["frames"], seed=seed)
+    cache: Path = options["cache"] / "video"
+    out = options["out"] or (cache / "quick" if options["quick"] else record.RESULTS)
+    settings = {
+        "frames": limits.frames,
+        "still_frames": limits.still_frames,
+        "seed": limits.seed,
+        "provider": "CPUExecutionProvider",
+    }
+    described, rows = _so_far(out, settings)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        suite = Suite(load_panel(), limits, cache, _watch(progress))
+        for path in paths:
+            clip = suite.clip(path)
+            source = suite.source(clip)
+            described[clip.name] = _described(clip, source.rate)
+            for method in methods or METHODS:
+                rows.setdefault(method, {})[clip.name] = suite.row(method, clip, source)
+                results = {
+                    "judges": suite.judges(),
+                    "clips": described,
+                    "rows": rows,
+                    "summary": {name: summary(list(row.values())) for name, row in rows.items()},
+                }
+                record.save("video", results, settings=settings, folder=out)
+    Console(width=200).print(overview(results["summary"]))
+    for name, judge in suite.judges().items():
+        if not judge["alive"]:
+            click.echo(f"dead: {name} {judge['reason']}", err=True)
+    click.echo(f"wrote {out / 'video.json'}", err=True)
+
+
+def _described(clip: Clip, rate: float) -> dict[str, Any]:
+    return {
+        "frames": clip.frames,
+        "of_frames": clip.of_frames,
+        "rate": round(rate, 3),
+        "sha256": clip.digest,
+    }
+
+
+def _so_far(out: Path, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the clips and rows of an earlier run, which must have measured as many frames."""
+    if not (out / "video.json").is_file():
+        return {}, {}
+    before = record.load("video", out)
+    if before["settings"] != settings:
+        raise UsageError(
+            f"{out / 'video.json'} was measured with other settings: name another folder with "
+            "--out, or delete it"
+        )
+    return before["results"]["clips"], before["results"]["rows"]
+
+
+def _watch(progress: Progress) -> Callable[[str, int], Callable[[], None]]:
+    def begin(what: str, frames: int) -> Callable[[], None]:
+        task = progress.add_task(what, total=frames)
+        return lambda: progress.advance(task)
+
+    return begin

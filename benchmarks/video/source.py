@@ -1,0 +1,99 @@
+"""What is seen in an original clip: looked at once, whatever methods are measured on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.video.subject import Follower, Series, SeriesBuilder
+from streamanon.core.picture import whole_bgr
+from streamanon.errors import UsageError
+from streamanon.sources.video import VideoSource
+from streamanon.types import Face
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from benchmarks.video.clips import Clip
+    from benchmarks.video.panel import Panel
+    from streamanon.types import F32
+
+_COLUMNS = 16
+"""Of a stored face: frame, box, score and five points."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is seen in an original clip.
+
+    Attributes:
+        rate: frames a second.
+        faces: all faces, frame by frame, as the audit's detector finds them.
+        subject: the one that is followed.
+    """
+
+    rate: float
+    faces: list[list[Face]]
+    subject: Series
+
+    def save(self, path: Path) -> None:
+        """Write everything into one .npz file."""
+        rows = [
+            np.concatenate([[n], face.box, [face.score], _points(face)])
+            for n, faces in enumerate(self.faces)
+            for face in faces
+        ]
+        arrays: dict[str, Any] = {
+            "rate": self.rate,
+            "frames": len(self.faces),
+            "faces": np.array(rows, np.float32).reshape(-1, _COLUMNS),
+            "points": self.subject.points,
+            "blendshapes": self.subject.blendshapes,
+            **{f"vectors {name}": rows for name, rows in self.subject.vectors.items()},
+        }
+        part = path.with_suffix(".part.npz")
+        np.savez(part, **arrays)
+        part.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Source:
+        """Read what :meth:`save` wrote."""
+        with np.load(path) as stored:
+            faces: list[list[Face]] = [[] for _ in range(int(stored["frames"]))]
+            for row in stored["faces"]:
+                points = row[6:].reshape(5, 2)
+                faces[int(row[0])].append(Face(row[1:5], float(row[5]), points))
+            names = [key for key in stored if key.startswith("vectors ")]
+            vectors = {key.removeprefix("vectors "): stored[key] for key in names}
+            subject = Series(stored["points"], stored["blendshapes"], vectors)
+            return cls(float(stored["rate"]), faces, subject)
+
+
+def look(clip: Clip, panel: Panel, advance: Callable[[], None]) -> Source:
+    """Look at every frame of a clip.
+
+    Raises:
+        UsageError: it shows no face.
+    """
+    source = VideoSource(clip.path)
+    follower, builder = Follower(panel.recognisers[-1]), SeriesBuilder(panel.recognisers)
+    faces = []
+    for frame in source:
+        image = whole_bgr(frame.picture)
+        seen = follower.see(image)
+        builder.add(image, seen, None if seen is None else seen.points)
+        faces.append(panel.judge.find(frame.picture))
+        advance()
+    source.close()
+    subject = builder.build()
+    if not any(faces) or not subject.seen.any():
+        raise UsageError(f"clip {clip.name} shows no face that can be measured: leave it out")
+    return Source(float(source.info.rate), faces, subject)
+
+
+def _points(face: Face) -> F32:
+    assert face.points is not None  # CenterFace gives them for every face
+    return face.points.ravel()

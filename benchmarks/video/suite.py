@@ -1,0 +1,119 @@
+"""The line of the suite: clips, what is seen in them, what methods make of them, figures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks import record
+from benchmarks.stills.cache import digest, version_of_judges
+from benchmarks.video import outputs
+from benchmarks.video.clips import first_frames, still_with_noise
+from benchmarks.video.figures import parts
+from benchmarks.video.flicker import flicker
+from benchmarks.video.integrity import kept
+from benchmarks.video.source import Source, look
+from benchmarks.video.watch import watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.judges.alive import Liveness
+    from benchmarks.video.clips import Clip
+    from benchmarks.video.panel import Panel
+
+    Watch = Callable[[str, int], Callable[[], None]]
+    """Is told what begins and how many frames it has; returns what to call after each."""
+
+_ROOT = Path(__file__).parents[2]
+_CODE = ("benchmarks/video/*.py", "streamanon/audit/*.py")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of each clip is measured.
+
+    Attributes:
+        frames: of a clip, from its first.
+        still_frames: of the still clip with noise.
+        seed: of the product's choice of identities.
+    """
+
+    frames: int = 300
+    still_frames: int = 48
+    seed: int = 0
+
+
+class Suite:
+    """Measures methods on clips; everything costly is kept in a folder and made once."""
+
+    def __init__(self, panel: Panel, limits: Limits, folder: Path, progress: Watch) -> None:
+        self._panel = panel
+        self._limits = limits
+        self._folder = folder
+        self._progress = progress
+        self._liveness: dict[str, Liveness] = panel.liveness()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def judges(self) -> dict[str, Any]:
+        """Return who judged and whether they work."""
+        training = {one.name: one.used_in_training for one in self._panel.recognisers}
+        return {
+            name: {**liveness.as_json(), "used_in_training": training.get(name, False)}
+            for name, liveness in self._liveness.items()
+        }
+
+    def clip(self, path: Path) -> Clip:
+        """Return the part of a video that is measured."""
+        return first_frames(path, self._limits.frames, self._folder)
+
+    def source(self, clip: Clip) -> Source:
+        """Return what is seen in a clip.
+
+        Raises:
+            UsageError: it shows no face.
+        """
+        path = self._folder / f"{clip.name}-source-{digest(clip.digest, _version())}.npz"
+        if not path.exists():
+            advance = self._progress(f"{clip.name}: original", clip.frames)
+            look(clip, self._panel, advance).save(path)
+        return Source.load(path)
+
+    def row(self, method: str, clip: Clip, source: Source) -> dict[str, Any]:
+        """Return the figures of a method on a clip."""
+        output = outputs.produce(method, clip, self._folder, seed=self._limits.seed)
+        seen = np.flatnonzero(source.subject.seen)
+        middle = int(seen[len(seen) // 2])
+        still = still_with_noise(clip, middle, self._limits.still_frames, self._folder)
+        stilled = outputs.produce(method, still, self._folder, seed=self._limits.seed)
+        made = (clip.digest, output.digest, still.digest, stilled.digest)
+        key = digest(*made, json.dumps(self.judges()), _version())
+        path = self._folder / f"{clip.name}-{method}-figures-{key}.json"
+        if not path.exists():
+            advance = self._progress(f"{clip.name}: {method}", clip.frames)
+            watched = watch(clip.path, output.path, source, self._panel, advance)
+            flickers = flicker(still.path, stilled.path, source.subject.points[middle])
+            figures = {
+                **parts(source, watched, self._liveness),
+                "flicker": {"alive": True, **flickers}
+                if flickers
+                else {"alive": False, "reason": "the face is too small, or nothing changes"},
+                "integrity": {"alive": True, **kept(clip.path, output.path)},
+                "product": {"alive": True, **output.faces},
+                "commit": record.commit(),
+            }
+            part = path.with_suffix(".part")
+            part.write_text(json.dumps(figures))
+            part.replace(path)
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+
+
+def _version() -> str:
+    """Return a name for the code and networks that judge clips."""
+    files = [path for pattern in _CODE for path in sorted(_ROOT.glob(pattern))]
+    return digest(version_of_judges(), *(path.read_bytes() for path in files))

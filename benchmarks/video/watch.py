@@ -1,0 +1,67 @@
+"""One pass over the frames of a clip and of its anonymised version."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchmarks.judges.expression import observe_at
+from benchmarks.video.subject import Series, SeriesBuilder
+from benchmarks.video.warping import WarpingError
+from streamanon.audit.pairs import pairs
+from streamanon.audit.tally import Tally
+from streamanon.core.picture import whole_bgr
+from streamanon.sources.video import VideoSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from benchmarks.video.panel import Panel
+    from benchmarks.video.source import Source
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What was seen of an anonymised clip.
+
+    Attributes:
+        tally: of leaks.
+        subject: the place of the followed face.
+        warping: the flow-warped error there.
+    """
+
+    tally: Tally
+    subject: Series
+    warping: WarpingError
+
+
+def watch(
+    clip: Path, output: Path, source: Source, panel: Panel, advance: Callable[[], None]
+) -> Watched:
+    """Compare every frame of a clip with its anonymised version.
+
+    Args:
+        clip: the original.
+        output: the same frames after anonymisation.
+        source: what was seen in the original.
+        panel: who judges.
+        advance: is called after every frame.
+    """
+    tally, warping = Tally(1 / source.rate), WarpingError()
+    builder = SeriesBuilder(panel.recognisers)
+    meshes = [mesh if np.isfinite(mesh[0, 0]) else None for mesh in source.subject.points]
+    with closing(VideoSource(clip)) as first, closing(VideoSource(output)) as second:
+        for (before, after), faces, mesh in zip(
+            pairs(first, second), source.faces, meshes, strict=True
+        ):
+            looks = panel.judge.look(before.picture, after.picture, faces)
+            tally.add(before.time_s, looks)
+            warping.add(before.picture, after.picture, mesh)
+            image = whole_bgr(after.picture)
+            builder.add(image, None if mesh is None else observe_at(image, mesh), mesh)
+            advance()
+    return Watched(tally, builder.build(), warping)

@@ -1,0 +1,24 @@
+"""The demo clip, read once."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streamanon.sources.video import VideoSource
+
+if TYPE_CHECKING:
+    from streamanon.types import Picture
+
+DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
+
+
+@pytest.fixture(scope="session")
+def demo_frames() -> list[Picture]:
+    source = VideoSource(DEMO)
+    frames = [frame.picture for frame in islice(source, 14)]
+    source.close()
+    return frames
