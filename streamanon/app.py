@@ -1,30 +1,36 @@
-"""From settings to objects: the only module that knows every part."""
+"""Whole runs: jobs from their settings to their reports."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
-import numpy as np
 
-from streamanon import weights
 from streamanon.config import Config
 from streamanon.errors import LeakError, StreamanonError, UsageError
 from streamanon.jobs import IMAGE_SUFFIXES, Job, plan
+from streamanon.parts import Parts
 from streamanon.pipeline.document import sha256, write_document
 from streamanon.pipeline.runner import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from streamanon.pipeline.observer import Observer
     from streamanon.pipeline.report import Report
     from streamanon.pipeline.runner import Progress
-    from streamanon.protocols import Anonymiser, Detector, Embedder, Mesher, Sink, Source
-    from streamanon.types import F32, Identity
+    from streamanon.types import Identity
+
+__all__ = [
+    "Outcome",
+    "Parts",
+    "Watcher",
+    "anonymise",
+    "anonymise_all",
+    "prepare_portraits",
+    "write_sheet",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,122 +56,6 @@ class Watcher(Protocol):
     def end(self, outcome: Outcome) -> None:
         """The present job is over."""
         ...
-
-
-class Parts:
-    """Builds what the settings ask for; loads each model once, and only when it is needed.
-
-    Attributes:
-        runtimes: what really runs each network loaded so far, by file name.
-    """
-
-    def __init__(self, config: Config) -> None:
-        self._config = config
-        self.runtimes: dict[str, str] = {}
-
-    @cached_property
-    def detector(self) -> Detector:
-        """What finds faces."""
-        if self._config.detector == "dlib":
-            from streamanon.detectors.dlib_hog import DlibHogDetector
-
-            return DlibHogDetector(min_face_px=self._config.min_face)
-        if self._config.detector == "mediapipe":
-            from streamanon.detectors.mediapipe_landmarker import MediapipeDetector
-
-            return MediapipeDetector(weights.path("face_landmarker.task"))
-        from streamanon.detectors.yunet import YuNetDetector
-
-        return YuNetDetector(self._network("yunet.onnx"), min_face_px=self._config.min_face)
-
-    @cached_property
-    def mesher(self) -> Mesher:
-        """What fits the mesh."""
-        from streamanon.detectors.mesh import MeshFitter
-
-        return MeshFitter(self._network("face_mesh.onnx"), self._network("face_blendshapes.onnx"))
-
-    @cached_property
-    def embedder(self) -> Embedder:
-        """What tells people apart."""
-        from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
-
-        return MobileFaceNetEmbedder(self._network("mobilefacenet.onnx"))
-
-    @cached_property
-    def gallery(self) -> Sequence[Identity]:
-        """Whom people can be turned into."""
-        from streamanon.identities.gallery import load_builtin, load_folder
-
-        folder = self._config.identities
-        if folder is None:
-            return load_builtin()
-        return load_folder(folder, self.mesher, self.detector, self.embedder)
-
-    @cached_property
-    def appearance(self) -> F32:
-        """What tells apparent sex and age from an embedding, for :class:`IdentityBook`."""
-        with np.load(weights.path("appearance.npz")) as probes:
-            return np.stack([probes["femininity"], probes["age"]])
-
-    def anonymiser(self) -> Anonymiser:
-        """Return a new anonymiser; it remembers the faces of one stream."""
-        if self._config.method == "warp":
-            from streamanon.anonymisers.warp import WarpAnonymiser
-            from streamanon.identities.gallery import lender_of_teeth
-
-            return WarpAnonymiser(lender_of_teeth(self.gallery))
-        from streamanon.anonymisers.plain import PlainAnonymiser
-
-        return PlainAnonymiser(self._config.method)
-
-    def observer(self, anonymiser: Anonymiser, *, live: bool = False) -> Observer:
-        """Return a new observer; it remembers the people of one stream.
-
-        Args:
-            anonymiser: what its scenes are for.
-            live: hold no frame back to learn from the next ones.
-        """
-        from streamanon.core.identity import IdentityBook
-        from streamanon.pipeline.observer import LOOK_AHEAD, Observer
-
-        look_ahead = 0 if live else LOOK_AHEAD
-        if not anonymiser.needs_mesh:
-            return Observer(self.detector, look_ahead=look_ahead)
-        book = IdentityBook(
-            self.gallery,
-            seed=self._config.seed,
-            only=self._config.identity,
-            appearance=self.appearance,
-        )
-        return Observer(self.detector, self.mesher, self.embedder, book, look_ahead=look_ahead)
-
-    def source(self, job: Job) -> Source:
-        """Open the input of a job."""
-        if job.is_image:
-            from streamanon.sources.image import ImageSource
-
-            return ImageSource(job.input)
-        from streamanon.sources.video import VideoSource
-
-        return VideoSource(job.input)
-
-    def sink(self, job: Job, source: Source) -> Sink:
-        """Open the output of a job."""
-        if job.is_image:
-            from streamanon.sinks.image import ImageSink
-
-            return ImageSink(job.output, job.input, overwrite=self._config.overwrite)
-        from streamanon.sinks.video import VideoSink
-
-        return VideoSink(job.output, source.info, self._config)
-
-    def _network(self, name: str) -> Any:
-        from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-
-        backend = OnnxRuntimeBackend(weights.path(name))
-        self.runtimes[name] = backend.runtime
-        return backend
 
 
 def anonymise(input: str | Path, output: str | Path, config: Config | None = None) -> Report:  # noqa: A002
@@ -217,7 +107,8 @@ def anonymise_all(
         if watcher:
             watcher.end(outcomes[-1])
     if config.report:
-        write_document(config.report, config, [_entry(outcome) for outcome in outcomes])
+        entries = [_entry(outcome) for outcome in outcomes]
+        write_document(config.report, config, entries, parts.runtimes)
     return outcomes
 
 

@@ -21,8 +21,15 @@ class Config:
     method: str = _option(
         "warp",
         "How a face is hidden: warp puts a photograph of another person in its place, moving with "
-        "the face; mosaic, blur and solid hide it plainly.",
-        choices=("warp", "mosaic", "blur", "solid"),
+        "the face; anonygan has a network light and complete that photograph; mosaic, blur and "
+        "solid hide it plainly.",
+        choices=("warp", "anonygan", "mosaic", "blur", "solid"),
+    )
+    runtime: str = _option(
+        "auto",
+        "What runs the network of --method anonygan: auto tries what is installed and takes the "
+        "fastest; openvino needs the extra of its name.",
+        choices=("auto", "onnxruntime", "openvino"),
     )
     identity: str | None = _option(
         None, "Give everyone this one identity (see `streamanon identities`).", metavar="NAME"

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal, cast
 
 import av
 import cv2
@@ -18,13 +18,10 @@ from streamanon import weights
 from streamanon.app import Parts
 from streamanon.config import Config
 from streamanon.core.compose import compose
-from streamanon.core.picture import whole_bgr
+from streamanon.core.picture import as_picture, whole_bgr
 from streamanon.errors import ModelError, StreamanonError
 from streamanon.pipeline.document import versions
-from streamanon.types import ColourSpace, Frame, Picture, Treatment
-
-if TYPE_CHECKING:
-    from streamanon.types import U8
+from streamanon.types import Frame, Treatment
 
 ENCODERS = {
     "libx264": "h264 for mp4, mov and mkv",
@@ -32,7 +29,12 @@ ENCODERS = {
     "libvpx-vp9": "vp9 for webm",
     "h264_nvenc": "h264 on an NVIDIA card",
 }
-EXTRAS = {"dlib": "dlib", "mediapipe": "mediapipe"}
+EXTRAS = {
+    "dlib": "--detector dlib",
+    "mediapipe": "--detector mediapipe",
+    "openvino": "a faster --method anonygan on many processors",
+}
+"""What extras are for; each is called as the module it installs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything, cheap things first."""
-    return [*_machine(), *_encoders(), *_extras(), _models(), _self_test()]
+    return [*_machine(), *_encoders(), *_extras(), _models(), _runtime(), _self_test()]
 
 
 def _machine() -> list[Finding]:
@@ -85,10 +87,10 @@ def _encoder(name: str, use: str) -> Finding:
 
 def _extras() -> list[Finding]:
     return [
-        Finding("ok", f"extra {name}", f"installed: --detector {name}")
-        if find_spec(module)
+        Finding("ok", f"extra {name}", f"installed: {use}")
+        if find_spec(name)
         else Finding("no", f"extra {name}", f"not installed: pip install 'streamanon[{name}]'")
-        for name, module in EXTRAS.items()
+        for name, use in EXTRAS.items()
     ]
 
 
@@ -100,13 +102,23 @@ def _models() -> Finding:
     return Finding("ok", "models", f"all there and unchanged: {', '.join(sorted(names))}")
 
 
+def _runtime() -> Finding:
+    """Try the runtimes on the network that paints faces."""
+    parts = Parts(Config(method="anonygan"))
+    try:
+        parts.anonymiser()
+    except StreamanonError as error:
+        return Finding("bad", "runtime of anonygan", str(error))
+    return Finding("ok", "runtime of anonygan", parts.runtimes["anonygan.onnx"])
+
+
 def _self_test() -> Finding:
     """Put a face of the gallery into a picture and see whether it comes out replaced."""
     parts = Parts(Config())
     try:
         start = time.monotonic()
         portrait = parts.gallery[0].portrait
-        frame = Frame(0, _as_picture(portrait), 0, Fraction(1, 25))
+        frame = Frame(0, as_picture(portrait), 0, Fraction(1, 25))
         anonymiser = parts.anonymiser()
         observer = parts.observer(anonymiser)
         scenes = observer.push(frame) + observer.flush()
@@ -126,9 +138,3 @@ def _self_test() -> Finding:
         f"loaded and found a face in {loaded_s:.1f} s, replaced it in {took_ms:.0f} ms, "
         f"{changed.mean():.0%} of the picture changed",
     )
-
-
-def _as_picture(image: U8) -> Picture:
-    """Return (h, w, 3) uint8 BGR as a picture in planes of B, G and R."""
-    planes = tuple(np.ascontiguousarray(image[..., channel]) for channel in range(3))
-    return Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))

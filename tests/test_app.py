@@ -43,7 +43,7 @@ def _change(before: Path, after: Path) -> list[float]:
     return [float(np.abs(a[middle].astype(int) - b[middle]).mean()) for a, b in pairs]
 
 
-@pytest.mark.parametrize("method", ["warp", "mosaic", "blur", "solid"])
+@pytest.mark.parametrize("method", ["warp", "anonygan", "mosaic", "blur", "solid"])
 def test_every_method_changes_the_face_in_every_frame(
     face_clip: Path, tmp_path: Path, method: str
 ) -> None:
@@ -51,7 +51,8 @@ def test_every_method_changes_the_face_in_every_frame(
     assert (report.uncovered, report.ledger.frames, len(report.ledger.tracks)) == (0, 16, 1)
     assert report.ledger.tracks[1].replaced == 16
     assert min(_change(face_clip, tmp_path / "out.mp4")) > 4
-    assert bool(report.ledger.tracks[1].identities) == (method == "warp")
+    assert bool(report.ledger.tracks[1].identities) == (method in ("warp", "anonygan"))
+    assert report.ledger.steps == []
 
 
 def test_a_picture_becomes_a_picture(face_clip: Path, tmp_path: Path) -> None:
@@ -80,6 +81,23 @@ def test_plain_methods_load_nothing_but_the_detector() -> None:
     parts.observer(parts.anonymiser())
     assert {"mesher", "embedder", "gallery"}.isdisjoint(vars(parts))
     assert set(parts.runtimes) == {"yunet.onnx"}
+
+
+def test_the_network_runs_where_it_is_asked_to() -> None:
+    parts = Parts(Config(method="anonygan", runtime="onnxruntime"))
+    parts.anonymiser()
+    assert parts.runtimes["anonygan.onnx"].startswith("ONNX Runtime")
+    assert "openvino" not in parts.runtimes["anonygan.onnx"]
+    assert {"detector", "embedder"}.isdisjoint(vars(parts))
+
+
+def test_every_runtime_that_was_tried_is_told() -> None:
+    pytest.importorskip("openvino")
+    parts = Parts(Config(method="anonygan"))
+    parts.anonymiser()
+    told = parts.runtimes["anonygan.onnx"]
+    assert told.count(" ms") >= 2
+    assert "openvino" in told or told.startswith("OpenVINO")
 
 
 def test_a_live_stream_does_not_wait_for_later_frames(face_clip: Path, tmp_path: Path) -> None:
@@ -114,7 +132,9 @@ def test_the_report_file(face_clip: Path, tmp_path: Path) -> None:
     broken.write_text("not a video")
     config = Config(report=target)
     anonymise_all(plan([face_clip, broken], tmp_path / "out"), config)
-    good, bad = json.loads(target.read_text())["files"]
+    document = json.loads(target.read_text())
+    good, bad = document["files"]
+    assert document["runtimes"]["yunet.onnx"].startswith("ONNX Runtime")
     assert good["input_sha256"] == sha256(face_clip)
     assert good["output_sha256"] == sha256(tmp_path / "out" / face_clip.name)
     assert good["uncovered"] == 0

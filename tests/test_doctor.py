@@ -17,7 +17,9 @@ def test_this_machine_can_anonymise(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr().out
     assert "ok  self test: loaded and found a face" in shown
     assert "ok  encoder libx264" in shown
-    for topic in ("versions", "machine", "cpu", "extra dlib", "extra mediapipe", "models"):
+    assert "ok  runtime of anonygan: " in shown
+    assert " ms; " in shown
+    for topic in ("versions", "machine", "cpu", "extra dlib", "extra openvino", "models"):
         assert f"  {topic}: " in shown
 
 

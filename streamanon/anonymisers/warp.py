@@ -65,14 +65,14 @@ class WarpAnonymiser:
 
     needs_mesh = True
 
-    def __init__(self, teeth: Identity | None = None) -> None:
+    def __init__(self, teeth: U8 | None = None) -> None:
         """Create one with no memory.
 
         Args:
-            teeth: identity whose portrait lends its teeth to those that show none.
+            teeth: mouth texture for identities that show no teeth.
         """
         self._looks: PerTrack[_Look] = PerTrack()
-        self._teeth = mouth.own_texture(teeth) if teeth else None
+        self._teeth = teeth
 
     def replace(self, scene: Scene) -> list[Patch | None]:
         """Return one patch a subject; None for faces too small, turned away or without a mesh."""

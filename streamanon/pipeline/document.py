@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from streamanon.errors import MediaError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from streamanon.config import Config
 
@@ -44,13 +44,26 @@ def settings(config: Config) -> dict[str, Any]:
     }
 
 
-def write_document(path: Path, config: Config, files: Sequence[dict[str, Any]]) -> None:
+def write_document(
+    path: Path, config: Config, files: Sequence[dict[str, Any]], runtimes: Mapping[str, str]
+) -> None:
     """Write the report of all files of a call, complete or not at all.
+
+    Args:
+        path: of the report.
+        config: of the call.
+        files: an entry each.
+        runtimes: what ran each network, and why that.
 
     Raises:
         MediaError: the file cannot be written.
     """
-    document = {"versions": versions(), "settings": settings(config), "files": list(files)}
+    document = {
+        "versions": versions(),
+        "settings": settings(config),
+        "runtimes": dict(runtimes),
+        "files": list(files),
+    }
     publish(path, as_json(document))
 
 

@@ -1,90 +1,37 @@
 """The mesh warp on real frames with the real mesh network and recogniser."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from fractions import Fraction
-from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
+from staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter, scene, turned
 
 from streamanon import weights
 from streamanon.anonymisers.warp import WarpAnonymiser
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.core import landmarks as lm
 from streamanon.core.compose import compose
-from streamanon.core.picture import whole_bgr
+from streamanon.core.picture import as_picture, whole_bgr
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.identities.gallery import load_builtin
-from streamanon.types import (
-    U8,
-    ColourSpace,
-    Face,
-    Frame,
-    Identity,
-    Mesh,
-    Picture,
-    Scene,
-    Subject,
-    Track,
-    Treatment,
-)
-
-CLIP = Path(__file__).parents[2] / "examples" / "demo.mp4"
-CALM, LAUGHING = 0, 270
+from streamanon.types import U8, Identity, Mesh, Subject, Treatment
 
 
 @pytest.fixture(scope="module")
 def fitter() -> MeshFitter:
-    return MeshFitter(
-        OnnxRuntimeBackend(weights.path("face_mesh.onnx")),
-        OnnxRuntimeBackend(weights.path("face_blendshapes.onnx")),
-    )
+    return mesh_fitter()
 
 
 @pytest.fixture(scope="module")
 def frames() -> dict[int, U8]:
-    found = {}
-    with av.open(str(CLIP)) as container:
-        for index, frame in enumerate(container.decode(video=0)):
-            if index in (CALM, LAUGHING):
-                found[index] = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-            if index >= LAUGHING:
-                break
-    return found
+    return clip_frames()
 
 
 @pytest.fixture(scope="module")
 def identity() -> Identity:
     return load_builtin()[0]
-
-
-def as_picture(image: U8) -> Picture:
-    planes = tuple(np.ascontiguousarray(image[:, :, channel]) for channel in range(3))
-    return Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))
-
-
-def fit(fitter: MeshFitter, image: U8) -> Mesh:
-    """Fit the one face near the middle of the clip's frames."""
-    picture = as_picture(image)
-    roi = np.array([(170, 20), (510, 20), (170, 360)], np.float32)
-    for _ in range(3):
-        mesh = fitter.fit(picture, roi)
-        roi = lm.roi_from_mesh(mesh.points)
-    assert mesh.presence > 0.9
-    return mesh
-
-
-def scene(image: U8, mesh: Mesh, identity: Identity, index: int = 0) -> Scene:
-    box = lm.face_box_from_mesh(mesh.points)
-    track = Track(1, Face(box, 0.9, mesh=mesh), box)
-    return Scene(
-        Frame(index, as_picture(image), index, Fraction(1, 25)), (Subject(track, identity),)
-    )
 
 
 def run(image: U8, mesh: Mesh, identity: Identity, frames: int = 1) -> U8:
@@ -161,16 +108,6 @@ def test_a_flash_does_not_flash_the_face(
         levels.append(float(patch.image[patch.alpha > 0.99].mean()))
     assert levels[1] == pytest.approx(levels[0], abs=1.0)
     assert levels[2] < 1.15 * levels[1]
-
-
-def turned(mesh: Mesh, degrees: float) -> Mesh:
-    """Turn a head around the vertical axis."""
-    angle = np.radians(degrees)
-    middle = mesh.points.mean(axis=0)
-    turn = np.array(
-        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
-    )
-    return replace(mesh, points=((mesh.points - middle) @ turn.T + middle).astype(np.float32))
 
 
 def test_a_head_turned_far_is_covered_and_comes_back_later_than_it_left(

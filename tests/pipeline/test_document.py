@@ -17,7 +17,7 @@ from streamanon.pipeline.document import sha256, write_document
 def test_it_says_what_ran_and_no_path(tmp_path: Path) -> None:
     target = tmp_path / "report.json"
     config = Config(method="blur", identities=Path("/home/ann/faces"), report=target)
-    write_document(target, config, [{"uncovered": 0}])
+    write_document(target, config, [{"uncovered": 0}], {"yunet.onnx": "ONNX Runtime"})
     text = target.read_text()
     document = json.loads(text)
     assert document["files"] == [{"uncovered": 0}]
@@ -26,6 +26,7 @@ def test_it_says_what_ran_and_no_path(tmp_path: Path) -> None:
         document["versions"]
     )
     assert document["settings"]["method"] == "blur"
+    assert document["runtimes"] == {"yunet.onnx": "ONNX Runtime"}
     assert document["settings"]["identities"] is True
     assert "ann" not in text
     assert str(tmp_path) not in text
@@ -36,7 +37,7 @@ def test_a_report_that_cannot_be_written_says_so_and_leaves_nothing(tmp_path: Pa
     target = tmp_path / "taken"
     target.mkdir()
     with pytest.raises(MediaError, match="cannot be written"):
-        write_document(target, Config(), [])
+        write_document(target, Config(), [], {})
     assert list(tmp_path.iterdir()) == [target]
 
 
