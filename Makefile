@@ -57,10 +57,10 @@ docs: $(VENV)/dev
 
 bench: $(VENV)/dev
 	if test -f $(STREAMANON_SHARED)/data/lfw.tar; then \
-	  $(BIN)/python -m benchmarks stills --quick --data $(STREAMANON_SHARED)/data; fi
-	$(BIN)/python -m benchmarks video --quick
-	$(BIN)/python -m benchmarks speed --quick
-	$(BIN)/python -m benchmarks peers --quick
+	  $(BIN)/python -m benchmarks stills --quick --data $(STREAMANON_SHARED)/data --out $(QUICK); fi
+	$(BIN)/python -m benchmarks video --quick --out $(QUICK)
+	$(BIN)/python -m benchmarks speed --quick --out $(QUICK)
+	$(BIN)/python -m benchmarks peers --quick --out $(QUICK)
 	$(BIN)/python -m benchmarks report --results $(QUICK) --root $(QUICK)
 	@echo "Look at $(QUICK)/docs/benchmarks.md."
 

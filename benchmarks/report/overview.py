@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from benchmarks.report import peers, stills
+from benchmarks.report import peers, stills, video
 from benchmarks.report.readings import Column, Table
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 OURS = "streamanon "
 """What the peers suite puts before the names of our methods."""
+
+STEADY = ("motion jitter", "warping ratio")
+"""Of the figures of stability, those that say most."""
 
 DETECTOR = "centerface"
 """Neither ours nor a baseline's: it judges stills, and leaks."""
@@ -43,8 +46,17 @@ def _stills(record: Record) -> Iterator[Column]:
         yield stills.distance(record, metric)
 
 
+def _video(record: Record) -> Iterator[Column]:
+    yield video.leak_rate(record)
+    for place, label, better, unit in video.STABILITY:
+        if place in STEADY:
+            yield video.figure(record, (place, f"{label} over the source's", better, unit))
+
+
 def _peers(record: Record) -> Iterator[Column]:
-    for column in (peers.leak_rate(record, DETECTOR), peers.fps(record)):
+    leaks = peers.leak_rate(record, DETECTOR)
+    leaks = replace(leaks, label=f"{leaks.label}, beside peers")
+    for column in (leaks, peers.fps(record)):
         readings = {
             name.removeprefix(OURS): one
             for name, one in column.readings.items()
@@ -62,5 +74,9 @@ def _compact(column: Column) -> Column:
     return replace(column, readings=readings)
 
 
-TAKEN: dict[str, Callable[[Record], Iterator[Column]]] = {"stills": _stills, "peers": _peers}
+TAKEN: dict[str, Callable[[Record], Iterator[Column]]] = {
+    "stills": _stills,
+    "video": _video,
+    "peers": _peers,
+}
 """By suite, the columns it gives to the table."""

@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.report import losses, overview, paper, peers, pictures, plots, speed, stills
+from benchmarks.report import (
+    losses,
+    overview,
+    paper,
+    peers,
+    pictures,
+    plots,
+    speed,
+    stills,
+    video,
+)
 from benchmarks.report.markdown import block, bullets, figures
 from benchmarks.report.records import Record
 from streamanon.config import Config
@@ -65,6 +75,7 @@ class Section:
 
 SECTIONS = {
     "stills": Section("Stills", stills.tables, stills.provider, plots.of_stills),
+    "video": Section("Clips", video.tables, video.provider, plots.of_video),
     "speed": Section("Speed", speed.tables, speed.provider, plots.of_speed),
     "peers": Section("Peers", peers.tables, peers.provider),
 }

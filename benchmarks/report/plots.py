@@ -11,7 +11,7 @@ from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from benchmarks.report import speed, stills
+from benchmarks.report import speed, stills, video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -83,6 +83,26 @@ def of_stills(record: Record) -> Iterator[Plot]:
             return
 
 
+def of_video(record: Record) -> Iterator[Plot]:
+    """Yield the plots of the clips."""
+    measured = {
+        label: {
+            method: values
+            for method, clips in video.rows(record).items()
+            if (values := [v for row in clips.values() if (v := row[part].get(name)) is not None])
+        }
+        for place, label, *_ in video.STABILITY
+        for part, name in [place.split()]
+    }
+    if any(measured.values()):
+        yield Plot(
+            "stability.png",
+            "How steady the face is over the source's own, a dot a clip, the line at their mean; "
+            "dotted: as steady as the source.",
+            partial(_stability, list(video.rows(record)), measured),
+        )
+
+
 def of_speed(record: Record) -> Iterator[Plot]:
     """Yield the plots of the speed suite."""
     for axis, (name, label) in speed.AXES.items():
@@ -129,8 +149,29 @@ def _scatter(points: Mapping[str, tuple[Reading, Reading]], known: Column, real:
         )
     axes.set_xlabel(f"{known.label}, %")
     axes.set_ylabel(real.label.replace(") ", ")\n"))
-    axes.set_xlim(left=min(-2.0, axes.get_xlim()[0]))
+    axes.set_xscale("symlog", linthresh=1.0)
+    axes.set_xlim(left=-0.1)
+    axes.set_xticks([0, 1, 10, 100], ["0", "1", "10", "100"])
     axes.legend()
+    return figure
+
+
+def _stability(methods: Sequence[str], measured: Mapping[str, Mapping[str, list[float]]]) -> Figure:
+    figure = Figure(figsize=(11, 3.6))
+    for axes, (label, found) in zip(
+        figure.subplots(1, len(measured), sharey=True), measured.items(), strict=True
+    ):
+        axes.axvline(1, color="#999999", linewidth=1, linestyle=":")
+        for method, values in found.items():
+            place, colour = methods.index(method), COLOURS.get(method, GREY)
+            axes.plot(values, [place] * len(values), "o", color=colour, alpha=0.6)
+            axes.vlines(sum(values) / len(values), place - 0.3, place + 0.3, color=colour)
+        axes.set_title(label, fontsize=11)
+        axes.set_yticks(range(len(methods)), methods)
+        axes.set_ylim(len(methods) - 0.5, -0.5)
+        axes.margins(x=0.15)
+        axes.set_xlim(left=0)
+        axes.grid(visible=False, axis="y")
     return figure
 
 

@@ -160,8 +160,8 @@ def number(value: float) -> str:
 
 
 def _digits(value: float) -> int:
-    """Return how many decimals give three digits, at most four."""
-    return 2 if value == 0 else min(4, max(0, 2 - floor(log10(abs(value)))))
+    """Return how many decimals give three digits, at most four; what those round to 0 is 0."""
+    return 2 if round(value, 4) == 0 else min(4, max(0, 2 - floor(log10(abs(value)))))
 
 
 def _digits_of_share(value: float) -> int:

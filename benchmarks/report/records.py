@@ -20,14 +20,22 @@ _ALL = (
 )
 _OWN: dict[str, tuple[str, ...]] = {
     "stills": ("settings.pairs", "settings.folds", "settings.provider", "results.judges"),
-    "video": (),
+    "video": (
+        *("settings.frames", "settings.seed", "settings.provider"),
+        *("results.clips", "results.judges", "results.summary"),
+    ),
     "speed": ("settings.frames", "settings.rounds", "settings.warm_up", "settings.clip_sha256"),
     "peers": (
         *("settings.frames", "settings.rounds", "settings.warm_up", "settings.clips"),
         "results.peers",
     ),
 }
-_ROW = {"stills": ("commit", "seed"), "speed": ("rounds", "frames"), "peers": ("clip",)}
+_ROW = {
+    "stills": ("commit", "seed"),
+    "video": ("commit",),
+    "speed": ("rounds", "frames"),
+    "peers": ("clip", "frames"),
+}
 """What every row must say for itself."""
 
 
@@ -100,11 +108,19 @@ def silences(record: Record) -> Iterator[str]:
     for word in record.document.get("command") or ():
         if word != without_folders(word):
             yield f"its command without the folders of one disk ({word})"
-    rows = _at(record.document, "results.rows")
-    each = rows.items() if isinstance(rows, dict) else enumerate(rows or ())
-    for name, row in each:
+    for name, row in _rows(record):
         wanted = (*_ROW[record.suite], *(("runtimes",) if "stages" in row else ()))
         yield from (f"{own} of row {name}" for own in wanted if own not in row)
+
+
+def _rows(record: Record) -> Iterator[tuple[object, Mapping[str, Any]]]:
+    """Yield the rows of a suite, each with its name or number."""
+    rows = _at(record.document, "results.rows") or ()
+    if record.suite == "video":
+        for method, clips in dict(rows).items():
+            yield from ((f"{method}, {clip}", row) for clip, row in clips.items())
+    else:
+        yield from rows.items() if isinstance(rows, dict) else enumerate(rows)
 
 
 def _at(document: Mapping[str, Any], path: str) -> Any:

@@ -51,12 +51,28 @@ def test_figures_stand_in_their_tables(records: Records) -> None:
     assert _table(text, "Latency, ms")["warp, live at 30 fps"][:3] == ["n = 0"] * 3
 
 
+def test_figures_of_clips_are_means_between_extremes_and_shares_of_all_frames(
+    results: Path, change: Change
+) -> None:
+    def another(document: dict[str, Any]) -> None:
+        figures = document["results"]["summary"]["warp"]
+        figures["motion jitter"] = {"mean": 1.5, "min": 1.0, "max": 2.0, "clips": 2}
+        figures["leaks leak_rate"] |= {"mean": 0.5, "pooled": 0.25, "clips": 2}
+        figures["leaks frames_with_face"] |= {"mean": 30.0, "clips": 2}
+
+    change("video", another)
+    text = page.page(read(results))
+    assert _table(text, "Does the face stand still?")["warp"][0] == "1.50<br>[1.00, 2.00]<br>n = 2"
+    assert _table(text, "Is everybody hidden?")["warp"][0] == "25.0 %<br>n = 60"
+    assert _table(text, "Does the face stand still?")["mosaic"][0] == "n = 0"
+
+
 def test_every_table_says_where_it_comes_from(records: Records) -> None:
     text = page.page(records)
     tables = text.count("\n### ")
     lines = re.findall(r"<sub>`(\w+).json`: commit \S+, .*AMD EPYC, 2 cores; python 3", text)
     assert len(lines) >= tables > 15
-    assert set(lines) == {"stills", "speed", "peers"}
+    assert set(lines) == {"stills", "video", "speed", "peers"}
 
 
 def test_our_baselines_stand_under_those_of_the_paper(records: Records) -> None:
@@ -97,6 +113,22 @@ def test_a_judge_that_sees_no_leak_in_an_unchanged_clip_is_dead(
     cells = _table(page.page(read(results)), "Who is not hidden, beside peers")["streamanon warp"]
     assert cells[3:] == ["**dead**"] * 3
     assert cells[0] == "0.0 %"
+
+
+def test_the_judge_of_clips_is_dead_when_it_says_so_or_sees_no_leak_in_unchanged_ones(
+    results: Path, change: Change
+) -> None:
+    def blind(document: dict[str, Any]) -> None:
+        document["results"]["summary"]["none"]["leaks leak_rate"]["pooled"] = 0.1
+        document["results"]["judges"]["mesh"].update(alive=False, reason="sees nobody")
+
+    change("video", blind)
+    text = page.page(read(results))
+    assert _table(text, "Is everybody hidden?")["warp"][:2] == ["**dead**"] * 2
+    assert "calls 10% of the frames of unchanged clips leaking" in text
+    steady = _table(text, "Does the face stand still?")["warp"]
+    assert steady[:3] == ["**dead**"] * 3
+    assert "**dead**" not in steady[3:]
 
 
 def test_a_run_that_hid_nobody_is_dead_however_fast(results: Path, change: Change) -> None:

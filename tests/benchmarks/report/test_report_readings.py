@@ -49,7 +49,7 @@ def test_rows_stand_in_the_order_asked_for_and_only_if_measured() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.932966, "0.933"), (153.2, "153"), (0.000012, "0.0000"), (-2.5, "-2.50")],
+    [(0.932966, "0.933"), (153.2, "153"), (0.000012, "0.00"), (0.00012, "0.0001"), (-2.5, "-2.50")],
 )
 def test_numbers_have_three_digits(value: float, text: str) -> None:
     assert number(value) == text

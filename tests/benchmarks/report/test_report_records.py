@@ -40,6 +40,8 @@ def test_without_any_results_the_report_says_what_to_run(tmp_path: Path) -> None
         ("stills", "settings.provider"),
         ("stills", "results.rows.warp.commit"),
         ("stills", "results.rows.warp.seed"),
+        ("video", "settings.frames"),
+        ("video", "results.rows.warp.demo.commit"),
         ("peers", "settings.clips"),
         ("peers", "results.peers"),
     ],
