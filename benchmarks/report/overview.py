@@ -39,7 +39,9 @@ def _stills(record: Record) -> Iterator[Column]:
     yield stills.found_by(record, DETECTOR)
     judge = stills.judge_that_counts(record)
     if judge:
-        yield stills.recognised(record, judge, "other_picture", f"recognised by {judge}")
+        yield stills.recognised(
+            record, judge, "other_picture", f"recognised by {judge} at FAR 1e-3"
+        )
         yield stills.recognised(record, judge, "same_rank_1", "rank 1 among the originals")
     yield stills.kept(record, "pose_paper", "landmarks_dlib")
     for metric in stills.judges(record, "realism"):

@@ -37,6 +37,11 @@ fails when they differ. How each figure is made: [method.md](method.md). Arrows 
 better. **dead** marks a measurement that is not believed, "–" what was not measured, "n = 0" what
 there was nothing to measure on."""
 
+LEGEND = """\
+Stills are of LFW, beside clips and whole runs. `none` changes nothing: the control. `blur101` and
+`pixelation10` are the baselines of AnonyGAN's paper, `deface` a peer, the rest ours. Arrows say
+which way is better, brackets hold 95 % intervals, over clips and runs the least and the most."""
+
 RULE = """\
 Derived from the tables below. Two figures differ when their intervals do not overlap; where they
 have none, when the values give or take one deviation do not. Not compared: controls, dead
@@ -132,11 +137,14 @@ def planned(records: Records) -> list[plots.Plot]:
 
 
 def shown(records: Records) -> list[str]:
-    """Return the methods whose pictures are shown: those of the stills, the sources first."""
-    record = records["stills"]
-    measured = [] if record is None else list(stills.rows(record))
-    known = [name for name in measured if not name.startswith("folder:")]
-    return list(dict.fromkeys([stills.CONTROL, *known]))
+    """Return the methods whose pictures are shown: the sources first, then all measured ones."""
+    found = [
+        name
+        for suite, module in (("stills", stills), ("video", video))
+        if (record := records[suite])
+        for name in module.rows(record)
+    ]
+    return list(dict.fromkeys([stills.CONTROL, *(n for n in found if not n.startswith("folder:"))]))
 
 
 def compared(records: Records) -> losses.Comparison:
@@ -159,8 +167,12 @@ def _overview(records: Records) -> list[str]:
     ]
     missing = [_missing(suite) for suite in overview.TAKEN if records[suite] is None]
     table = overview.table(records)
-    measured = [figures(table), "<br>\n".join(lines)] if table.columns else []
-    return [*measured, *missing]
+    if not table.columns:
+        return missing
+    record = records["peers"]
+    quiet = speed.disturbance(record) if record else ""
+    notes = [*filter(None, [quiet]), *missing]
+    return [LEGEND, figures(table), *notes, "<br>\n".join(lines)]
 
 
 def _losses(records: Records) -> list[str]:

@@ -88,3 +88,8 @@ def test_results_without_provenance_write_nothing(results: Path, root: Path) -> 
     with pytest.raises(UsageError, match=r"speed.json does not say"):
         _report("--results", results, "--root", root)
     assert (root / "docs" / "benchmarks.md").read_bytes() == before
+
+
+def test_what_is_published_is_what_was_measured() -> None:
+    """README, docs/benchmarks.md and benchmarks/results of this project say the same."""
+    assert "up to date" in _report("--check")

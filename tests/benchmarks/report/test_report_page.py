@@ -190,3 +190,15 @@ def test_the_paths_of_users_never_name_pictures(records: Records) -> None:
     assert stills is not None
     stills.results["rows"]["folder:theirs"] = stills.results["rows"]["warp"]
     assert page.shown(records) == ["none", "blur101", "pixelation10", "mosaic", "warp"]
+
+
+def test_speeds_of_a_busy_machine_are_marked(results: Path, change: Change) -> None:
+    def quiet(document: dict[str, Any]) -> None:
+        for row in document["results"]["rows"]:
+            row["others"] = 0.01
+
+    for suite in ("speed", "peers"):
+        assert "**Not quiet**: other processes took up to" in page.readme(read(results))
+        change(suite, quiet)
+    assert "**Not quiet**" not in page.page(read(results))
+    assert "**Not quiet**" not in page.readme(read(results))
