@@ -207,14 +207,15 @@ def _growth(
     rate.set_ylabel("frames a second")
     cost.set_ylim(bottom=0)
     cost.set_ylabel("processor ms a frame")
-    cost.legend(loc="upper left")
+    lines_and_labels = cost.get_legend_handles_labels()
+    figure.legend(*lines_and_labels, loc="outside upper center", ncols=len(lines) + 1)
     return figure
 
 
 def _round_numbers(axes: Axes) -> list[float]:
-    """Return 1, 2, 5, 10 and so on within the limits of a logarithmic axis."""
+    """Return 1, 2, 5, 10 and so on within the limits of a logarithmic axis, and what is live."""
     low, high = axes.get_ylim()
-    candidates = [step * 10.0**power for power in range(-1, 5) for step in (1, 2, 5)]
+    candidates = [step * 10.0**power for power in range(-1, 5) for step in (1, 2, 5)] + [LIVE_FPS]
     return [one for one in candidates if low <= one <= high]
 
 
