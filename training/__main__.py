@@ -30,7 +30,6 @@ main.add_command(prepare.command, "prepare")
 @click.option("--preset", type=click.Choice(["live", "base", "paper"]), default="live")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change an option.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder.")
-@click.option("--landmarks", type=EXISTING, help="Network of `landmarks`: adds the pose term.")
 @click.option("--sources", type=EXISTING, help="Folder of pictures for the sample grids.")
 @click.option("--minutes", type=float, default=float("inf"), help="Stop after so long.")
 def train(folder: Path, data: Path, sources: Path | None, **how: Any) -> None:
@@ -39,7 +38,7 @@ def train(folder: Path, data: Path, sources: Path | None, **how: Any) -> None:
     if parallel.first():
         chosen = run.options() if how["resume"] else options.PRESETS[how["preset"]]
         chosen = options.changed(chosen, how["settings"])
-        run.prepare(chosen, how["landmarks"], resumed=how["resume"])
+        run.prepare(chosen, resumed=how["resume"])
     loop.train(run, data, sources, how["minutes"])
 
 

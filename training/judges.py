@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 Features = list[Tensor]
 """Of a discriminator, lowest layer first; last come the logits."""
 
+SLOPE = 0.2
+"""Of the discriminators' leaky ReLU."""
+
 POLYGONS = 3
 """Maps of hole, eyes and mouth."""
 
@@ -39,6 +42,8 @@ class Judges(nn.Module):
         build = PatchDiscriminator.paper if options.whole else PatchDiscriminator.narrow
         self.appearance = build(3 + 3)
         self.landmark = build(3 + (IBUG_POINTS if options.whole else POLYGONS + len(PARTS)))
+        if not options.whole:
+            self.apply(_awaken)
 
     def verdict(self, view: View) -> dict[str, Tensor]:
         """Return the generator's terms: both adversarial ones, and feature matching."""
@@ -105,6 +110,14 @@ class Judges(nn.Module):
             return parts
         augmented = augment(torch.cat(parts, 1), colours=3 * len(images))
         return list(torch.split(augmented, [part.shape[1] for part in parts], 1))
+
+
+def _awaken(part: nn.Module) -> None:
+    """Start a layer so that signals keep their size without normalisation (He et al., 2015)."""
+    if isinstance(part, nn.Conv2d):
+        nn.init.kaiming_normal_(part.weight, SLOPE)
+        assert part.bias is not None
+        nn.init.zeros_(part.bias)
 
 
 def _mismatched(view: View) -> View:

@@ -11,7 +11,7 @@ import click
 import torch
 
 from streamanon.anonygan.checkpoint import packed
-from training import landmark_net, parallel
+from training import parallel
 from training.data import shards
 from training.data.dataset import PairDataset, kept_for_validation
 from training.data.loader import batches
@@ -51,8 +51,8 @@ def train(folder: RunFolder, data: Path, sources: Path | None, minutes: float) -
     """
     torch.set_flush_denormal(True)  # tiny numbers would be computed a hundred times slower
     with parallel.process_group() as device, _stop_at(minutes) as reasons:
-        options, file = folder.options(), folder.landmark_net
-        trainer = Trainer(options, device, landmark_net.load(file) if file.exists() else None)
+        options = folder.options()
+        trainer = Trainer(options, device)
         if folder.started:
             trainer.resume(folder.state())
         faces = shards.load(data)

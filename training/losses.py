@@ -49,8 +49,14 @@ def told_apart(real: Tensor, made: Tensor, kind: str) -> Tensor:
 
 
 def gradient_penalty(logits: Tensor, image: Tensor) -> Tensor:
-    """R1 (Mescheder et al., ICML 2018): squared gradient of the logits of real images."""
-    (gradient,) = torch.autograd.grad(logits.float().sum(), image, create_graph=True)
+    """R1 (Mescheder et al., ICML 2018): squared gradient of the mean logit of real images.
+
+    Args:
+        logits: (N, 1, h, w) of the patches of the images.
+        image: (N, 3, h, w) the images, which the logits were computed from.
+    """
+    verdict = logits.float().mean((1, 2, 3)).sum()
+    (gradient,) = torch.autograd.grad(verdict, image, create_graph=True)
     return gradient.float().square().sum((1, 2, 3)).mean()
 
 

@@ -9,11 +9,10 @@ from torch import Tensor, nn
 
 from streamanon.anonygan.composition import compose
 from training import losses, stability
-from training.recogniser import MobileFaceNet, align
+from training.recogniser import NodeFinder, Recogniser
 
 if TYPE_CHECKING:
     from training.judges import Judges
-    from training.landmark_net import LandmarkNet
     from training.options import Options
     from training.view import View
 
@@ -23,18 +22,13 @@ Terms = dict[str, Tensor]
 class Objective(nn.Module):
     """Computes what the generator is to make small; holds the frozen networks this takes."""
 
-    def __init__(self, options: Options, landmark_net: LandmarkNet | None) -> None:
-        """Load the recogniser if the options ask for it.
-
-        Args:
-            options: of the run.
-            landmark_net: judge of the pose; without one, that term is left out.
-        """
+    def __init__(self, options: Options) -> None:
+        """Load what the options ask for."""
         super().__init__()
         self.options = options
         identity = options.weights.pull or options.weights.push
-        self.recogniser = MobileFaceNet() if identity else None
-        self.landmark_net = landmark_net
+        self.recogniser = Recogniser() if identity else None
+        self.node_finder = NodeFinder() if options.weights.pose else None
 
     def terms(self, view: View, judges: Judges, step: int) -> Terms:
         """Return the terms of an answer to a batch, unweighted.
@@ -45,9 +39,10 @@ class Objective(nn.Module):
         terms = self._against_truth(view)
         if step >= self.options.adversarial_from:
             terms |= judges.verdict(view.rows(slice(rows.judged)))
-        if self.landmark_net is not None and self.options.weights.pose:
+        if self.node_finder is not None:
             some = view.rows(slice(rows.pose))
-            terms["pose"] = losses.landmarks(self.landmark_net(some.result), some.points)
+            found = self.node_finder(some.result, some.points)
+            terms["pose"] = losses.landmarks(found, some.points)
         if self.recogniser is not None:
             terms |= self._identity(view.rows(slice(rows.identity)))
         return terms
@@ -73,11 +68,11 @@ class Objective(nn.Module):
         view = view.rows(~view.truth)
         if not len(view.truth):
             return {}
-        made = self.recogniser(align(view.result, view.points))
+        made = self.recogniser(view.result, view.points)
         with torch.no_grad():
             images = torch.cat([view.condition, view.source])
             points = torch.cat([view.condition_points, view.points])
-            condition, source = self.recogniser(align(images, points)).chunk(2)
+            condition, source = self.recogniser(images, points).chunk(2)
         return {
             "pull": losses.identity_pull(made, condition),
             "push": losses.identity_push(made, source),
@@ -95,7 +90,7 @@ class Objective(nn.Module):
         if step % 2:
             image = compose(network(stability.noisy(some)))
             return {"noise": losses.steadiness(image, before.image, before.edge)}
-        moves = stability.random_moves(count, view.edge.device)
+        moves = stability.random_moves(count).to(view.edge.device)
         image = compose(network(stability.moved(some, moves)))
         expected, where = (
             stability.move_image(part, moves) for part in (before.image, before.edge)

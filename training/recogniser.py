@@ -1,149 +1,125 @@
-"""Who a face is, differentiably: the product's MobileFaceNet in torch, and its alignment.
+"""Who a face is and where its landmarks lie, differentiably: the product's own networks.
 
-The network (Chen et al., 2018; inverted residuals after Sandler et al., 2018) is the one that ships
-as ``mobilefacenet.onnx``, with its weights: batch norms are folded into the convolutions, in the
-order of the graph.
+What a loss uses is no independent witness: figures about identity are to come from another
+recogniser, and figures about pose from other landmarks.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-import onnx
 import torch
-from onnx import numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
 
 from streamanon import weights
-from streamanon.detectors.mobilefacenet import INPUT_PX, TEMPLATE
-from streamanon.errors import ModelError
+from streamanon.core import landmarks as lm
+from streamanon.core.aligned import CROP
+from streamanon.detectors import mesh, mobilefacenet
+from training.frozen import FrozenNetwork
 
-if TYPE_CHECKING:
-    from pathlib import Path
+NODES = [*lm.IBUG68, lm.RIGHT_IRIS_CENTRE, lm.LEFT_IRIS_CENTRE]
 
-_BOTTLENECKS = (
-    (64, 64, 5, 2, 2),
-    (64, 128, 1, 2, 4),
-    (128, 128, 6, 1, 2),
-    (128, 128, 1, 2, 4),
-    (128, 128, 2, 1, 2),
-)
-"""Inverted residuals: channels in, out, how many, stride of the first, expansion."""
-
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet, for images in 0..1, channels R, G, B."""
+FOREHEAD = 0.2
+"""Height above the nodes that belongs to the face, over their height."""
 
 _RIGHT_EYE, _LEFT_EYE = slice(36, 42), slice(42, 48)
 _NOSE_AND_MOUTH = (30, 48, 54)
 
 
-class _Bottleneck(nn.Module):
-    """Expand, convolve each channel, project; with a skip where the shapes allow."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int, expansion: int) -> None:
-        super().__init__()
-        wide = inputs * expansion
-        self.body = nn.Sequential(
-            nn.Conv2d(inputs, wide, 1),
-            nn.ReLU6(),
-            nn.Conv2d(wide, wide, 3, stride, 1, groups=wide),
-            nn.ReLU6(),
-            nn.Conv2d(wide, outputs, 1),
-        )
-        self.skips = stride == 1 and inputs == outputs
-
-    def forward(self, x: Tensor) -> Tensor:
-        answer: Tensor = self.body(x)
-        return x + answer if self.skips else answer
-
-
-class MobileFaceNet(nn.Module):
-    """Maps (N, 3, 112, 112) BGR in 0..1 to (N, 128) unit vectors; frozen."""
+class Recogniser(nn.Module):
+    """MobileFaceNet, which the product tells people apart with."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, path: Path | None = None) -> None:
-        """Load the weights.
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = FrozenNetwork(weights.path("mobilefacenet.onnx"))
+        for name, rgb in (("mean", mobilefacenet.MEAN), ("std", mobilefacenet.STD)):
+            self.register_buffer(name, torch.from_numpy(rgb / 255), persistent=False)
+
+    def forward(self, image: Tensor, points: Tensor) -> Tensor:
+        """Embed faces.
 
         Args:
-            path: an ONNX file of this architecture; without one, that of the product.
+            image: (N, 3, 128, 128) BGR in 0..1.
+            points: (N, 70, 2) their nodes in crop px.
 
-        Raises:
-            ModelError: the file holds another network.
+        Returns:
+            (N, 128) unit vectors.
         """
+        face = cut(image, template_to_crop(points), mobilefacenet.INPUT_PX).flip(1)
+        embedded: Tensor = self.network((face - self.mean) / self.std)[0]
+        return functional.normalize(embedded.float())
+
+
+class NodeFinder(nn.Module):
+    """The MediaPipe mesh, which the product sees faces with."""
+
+    def __init__(self) -> None:
         super().__init__()
-        blocks: list[nn.Module] = [
-            _Bottleneck(outputs if again else inputs, outputs, 1 if again else stride, expansion)
-            for inputs, outputs, count, stride, expansion in _BOTTLENECKS
-            for again in range(count)
+        self.network = FrozenNetwork(weights.path("face_mesh.onnx"))
+
+    def forward(self, image: Tensor, points: Tensor) -> Tensor:
+        """Find nodes.
+
+        Args:
+            image: (N, 3, 128, 128) BGR in 0..1.
+            points: (N, 70, 2) about where they are, crop px: says where to look.
+
+        Returns:
+            (N, 70, 2) nodes in crop px.
+        """
+        low, high = points.amin(1), points.amax(1)
+        low = low - (high - low) * low.new_tensor([0.0, FOREHEAD])
+        side = lm.ROI_SCALE * (high - low).amax(1)
+        scale = side / mesh.INPUT_PX
+        corner = (low + high - side[:, None]) / 2
+        rows = [
+            torch.stack([scale, torch.zeros_like(scale), corner[:, 0]], 1),
+            torch.stack([torch.zeros_like(scale), scale, corner[:, 1]], 1),
         ]
-        self.body = nn.Sequential(
-            nn.Conv2d(3, 64, 3, 2, 1),
-            nn.ReLU6(),
-            nn.Conv2d(64, 64, 3, 1, 1, groups=64),
-            nn.ReLU(),
-            nn.Conv2d(64, 64, 1),
-            nn.ReLU(),
-            *blocks,
-            nn.Conv2d(128, 512, 1),
-            nn.ReLU6(),
-            nn.Conv2d(512, 512, 7, groups=512),
-            nn.Conv2d(512, 128, 1),
-        )
-        self.register_buffer("mean", torch.tensor(_MEAN[::-1]).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD[::-1]).view(3, 1, 1), persistent=False)
-        self._load(path or weights.path("mobilefacenet.onnx"))
-        self.eval().requires_grad_(requires_grad=False)
-
-    def _load(self, path: Path) -> None:
-        graph = onnx.load(path).graph
-        held = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
-        stored = [
-            [held[name] for name in node.input[1:]] for node in graph.node if node.op_type == "Conv"
-        ]
-        convolutions = [part for part in self.modules() if isinstance(part, nn.Conv2d)]
-        shapes = [tuple(part.weight.shape) for part in convolutions]
-        if shapes != [kernel.shape for kernel, _ in stored]:
-            raise ModelError(f"{path} holds another network than MobileFaceNet's 51 convolutions")
-        for number, (part, (kernel, bias)) in enumerate(zip(convolutions, stored, strict=True)):
-            first = number == 0  # the image arrives as B, G, R, the kernel was trained on R, G, B
-            part.weight.data = torch.from_numpy(kernel[:, ::-1].copy() if first else kernel.copy())
-            assert part.bias is not None
-            part.bias.data = torch.from_numpy(bias.copy())
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Embed aligned faces."""
-        answer = self.body((image - self.mean) / self.std)
-        return functional.normalize(answer.flatten(1).float())
+        face = cut(image, torch.stack(rows, 1), mesh.INPUT_PX).flip(1)
+        mesh_points: Tensor = self.network(face)[0]
+        found = mesh_points.float().view(len(image), -1, 3)[:, NODES, :2]
+        return found * scale[:, None, None] + corner[:, None]
 
 
-def align(image: Tensor, points: Tensor) -> Tensor:
-    """Move faces so that their five points lie on the recogniser's template.
+def template_to_crop(points: Tensor) -> Tensor:
+    """Return the (N, 2, 3) similarities from the recogniser's input to the crop.
 
-    The similarity with least squared error, in closed form with points as complex numbers.
-
-    Args:
-        image: (N, 3, h, w) float.
-        points: (N, 70, 2) nodes in px of the image; the first 68 are the iBUG scheme's.
-
-    Returns:
-        (N, 3, 112, 112); differentiable in the image.
+    Least squared error between the template and the five points of (N, 70, 2) nodes, in closed form
+    with points as complex numbers.
     """
     eyes = [points[:, part].mean(1, keepdim=True) for part in (_RIGHT_EYE, _LEFT_EYE)]
     five = torch.cat([*eyes, points[:, _NOSE_AND_MOUTH, :]], 1).float()
     seen = torch.view_as_complex(five.contiguous())
-    wanted = torch.from_numpy((TEMPLATE @ np.array([1, 1j])).astype(np.complex64)).to(seen.device)
+    template = (mobilefacenet.TEMPLATE @ np.array([1, 1j])).astype(np.complex64)
+    wanted = torch.from_numpy(template).to(seen.device)
     centred = wanted - wanted.mean()
-    middle = seen.mean(1, keepdim=True)
-    turn = ((seen - middle) * centred.conj()).sum(1, keepdim=True) / centred.abs().square().sum()
-    steps = torch.arange(INPUT_PX, dtype=torch.float32, device=seen.device)
-    grid = torch.complex(*torch.meshgrid(steps, steps, indexing="xy")).flatten()
-    place = (grid - wanted.mean()) * turn + middle
-    height, width = image.shape[2:]
-    where = torch.stack([place.real * 2 + 1, place.imag * 2 + 1], 2)
-    where = where / where.new_tensor([width, height]) - 1
-    where = where.view(-1, INPUT_PX, INPUT_PX, 2)
+    middle = seen.mean(1)
+    turn = (seen @ centred.conj()) / centred.abs().square().sum()
+    shift = middle - turn * wanted.mean()
+    rows = [
+        torch.stack([turn.real, -turn.imag, shift.real], 1),
+        torch.stack([turn.imag, turn.real, shift.imag], 1),
+    ]
+    return torch.stack(rows, 1)
+
+
+def cut(image: Tensor, to_image: Tensor, side: int) -> Tensor:
+    """Sample squares out of images, repeating their edge.
+
+    Args:
+        image: (N, 3, 128, 128).
+        to_image: (N, 2, 3) from px of the square to crop px.
+        side: of the squares in px.
+
+    Returns:
+        (N, 3, side, side) float32; differentiable in the image.
+    """
+    steps = torch.arange(side, dtype=torch.float32, device=image.device)
+    grid = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), 2).view(1, -1, 2)
+    place = grid @ to_image[:, :, :2].transpose(1, 2) + to_image[:, None, :, 2]
+    where = ((place * 2 + 1) / CROP - 1).view(-1, side, side, 2)
     return functional.grid_sample(image.float(), where, padding_mode="border", align_corners=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import shutil
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +44,8 @@ class RunFolder:
     def _state_file(self) -> Path:
         return self.path / "state.pt"
 
-    def prepare(self, options: Options, judge: Path | None, *, resumed: bool) -> None:
-        """Create the folder, note the options, and take the landmark network in.
+    def prepare(self, options: Options, *, resumed: bool) -> None:
+        """Create the folder and note the options.
 
         Raises:
             UsageError: it holds a run that would be overwritten, or none to resume.
@@ -58,15 +57,8 @@ class RunFolder:
             for name in ("samples", "networks"):
                 (self.path / name).mkdir(parents=True, exist_ok=True)
             options_file.write(options, self.path / "options.json")
-            if judge is not None:
-                shutil.copyfile(judge, self.landmark_net)
         except OSError as error:
             raise UsageError(f"cannot write the run {self.path}: {error.strerror}") from error
-
-    @property
-    def landmark_net(self) -> Path:
-        """Where the run keeps its landmark network, if it has one."""
-        return self.path / "landmarks.pt"
 
     def options(self) -> Options:
         """Return the options the run was last trained with."""

@@ -13,8 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-TURN_DEG, ZOOM, SHIFT_PX = 4.0, 0.04, 2.5
-"""Largest move between two looks at the same face."""
+from streamanon.core.aligned import CROP
+
+REACH = (4.0, 0.04, 2.5)
+"""Largest turn in degrees, change of size, and shift in px between two looks at a face."""
 
 LANDMARK_PX, SENSOR = 0.5, 2.0
 """Standard deviation of the noise on landmarks, in crop px, and on the context, in 1/255."""
@@ -22,23 +24,33 @@ LANDMARK_PX, SENSOR = 0.5, 2.0
 Batch = dict[str, Tensor]
 
 
-def random_moves(count: int, device: torch.device) -> Tensor:
-    """Return (count, 2, 3) small similarities about the crop's centre, in crop px."""
-    turn, zoom, right, down = (2 * torch.rand(4, count, device=device) - 1).unbind()
-    angle, scale = turn * math.radians(TURN_DEG), 1 + zoom * ZOOM
+def random_moves(count: int, reach: tuple[float, float, float] = REACH) -> Tensor:
+    """Return (count, 2, 3) similarities about the crop's centre, in crop px.
+
+    Args:
+        count: how many.
+        reach: largest turn in degrees, change of size, and shift in px.
+    """
+    turn, zoom, right, down = (2 * torch.rand(4, count) - 1).unbind()
+    angle, scale = turn * math.radians(reach[0]), 1 + zoom * reach[1]
     cosine, sine = scale * angle.cos(), scale * angle.sin()
-    centre = 63.5
-    x = right * SHIFT_PX + centre - centre * (cosine - sine)
-    y = down * SHIFT_PX + centre - centre * (sine + cosine)
+    centre = (CROP - 1) / 2
+    x = right * reach[2] + centre - centre * (cosine - sine)
+    y = down * reach[2] + centre - centre * (sine + cosine)
     rows = [torch.stack(row, 1) for row in ((cosine, -sine, x), (sine, cosine, y))]
     return torch.stack(rows, 1)
 
 
+def move_points(points: Tensor, moves: Tensor) -> Tensor:
+    """Move (N, k, 2) points by (N, 2, 3) similarities."""
+    return points @ moves[:, :, :2].transpose(1, 2) + moves[:, None, :, 2]
+
+
 def move_image(image: Tensor, moves: Tensor) -> Tensor:
-    """Move (N, c, h, w) images by (N, 2, 3) similarities given in px of a 128 px crop."""
+    """Move (N, c, h, w) images by (N, 2, 3) similarities given in crop px."""
     turn, shift = moves[:, :, :2], moves[:, :, 2]
-    # In grid_sample's units, -1..1 over the whole image, pixel p lies at (2p + 1)/128 - 1.
-    centred = (2 * (turn.sum(2) * 63.5 + shift) + 1) / 128 - 1
+    # In grid_sample's units, -1..1 over the whole image, pixel p lies at (2p + 1)/CROP - 1.
+    centred = (2 * (turn.sum(2) * (CROP - 1) / 2 + shift) + 1) / CROP - 1
     inverse = torch.linalg.inv(turn)
     offset = -(inverse @ centred[:, :, None])
     grid = functional.affine_grid(
@@ -54,13 +66,12 @@ def moved(batch: Batch, moves: Tensor) -> Batch:
     joined = move_image(joined, moves).round().to(torch.uint8).permute(0, 2, 3, 1)
     context, maps, warped = (part.contiguous() for part in torch.split(joined, [3, 4, 3], 3))
     lookup = move_image(batch["lookup"].permute(0, 3, 1, 2), moves).permute(0, 2, 3, 1)
-    points = batch["points"] @ moves[:, :, :2].transpose(1, 2) + moves[:, None, :, 2]
     return batch | {
         "context": context,
         "maps": maps,
         "warped": warped,
         "lookup": lookup.contiguous(),
-        "points": points,
+        "points": move_points(batch["points"], moves),
     }
 
 

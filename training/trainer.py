@@ -19,7 +19,6 @@ from training.view import View
 if TYPE_CHECKING:
     from torch import nn
 
-    from training.landmark_net import LandmarkNet
     from training.options import Options
 
 Module = TypeVar("Module", bound="nn.Module")
@@ -44,16 +43,14 @@ class Trainer:
         judges: the discriminators.
     """
 
-    def __init__(
-        self, options: Options, device: torch.device, landmark_net: LandmarkNet | None = None
-    ) -> None:
+    def __init__(self, options: Options, device: torch.device) -> None:
         """Create everything from the options' seed."""
         torch.manual_seed(options.seed)
         self.options, self.device, self.step = options, device, 0
         self.network = _placed(AnonyGan(options.network), device)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
         self.judges = _placed(Judges(options), device)
-        self.objective = Objective(options, landmark_net).to(device)
+        self.objective = Objective(options).to(device)
         parallel.share(self.network, self.average, self.judges)
         self._optimiser = torch.optim.Adam(self.network.parameters(), betas=options.betas)
         self._judge_optimiser = torch.optim.Adam(self.judges.parameters(), betas=options.betas)

@@ -22,8 +22,8 @@ TEMPLATE = np.array(
 )  # fmt: skip
 """Where the five points belong in the input, px; source: the ArcFace alignment (insightface)."""
 
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32)[:, None, None] * 255
-_STD = np.array([0.229, 0.224, 0.225], np.float32)[:, None, None] * 255
+MEAN = np.array([0.485, 0.456, 0.406], np.float32)[:, None, None] * 255
+STD = np.array([0.229, 0.224, 0.225], np.float32)[:, None, None] * 255
 
 
 class MobileFaceNetEmbedder:
@@ -36,7 +36,7 @@ class MobileFaceNetEmbedder:
     def embed(self, picture: Picture, points: F32) -> F32:
         """Return a (128,) unit vector for the face with these (5, 2) points in frame px."""
         crop = blob(align(picture, points)[:, :, ::-1])
-        answer = self._backend.run({"input0": (crop - _MEAN) / _STD})
+        answer = self._backend.run({"input0": (crop - MEAN) / STD})
         vector = np.asarray(answer["output0"], np.float32).reshape(128)
         return vector / max(float(np.linalg.norm(vector)), 1e-12)
 

@@ -56,11 +56,11 @@ def data(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def small() -> Options:
-    """A run that does everything in each step, on four samples."""
+    """A run that does everything in each step, on three samples."""
     return changed(
         PRESETS["live"],
         (
-            "batch=4",
+            "batch=3",
             "workers=0",
             "network.width=16",
             "network.blocks=2",
@@ -68,8 +68,8 @@ def small() -> Options:
             "steady_from=0",
             "mix=[0.3, 0.3, 0.4]",
             "rows.judged=2",
-            "rows.identity=2",
-            "rows.pose=2",
+            "rows.identity=1",
+            "rows.pose=1",
             "rows.steady=1",
             "penalty_every=2",
         ),
