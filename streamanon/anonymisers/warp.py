@@ -130,7 +130,7 @@ def _draw(canvas: Canvas, space: FaceSpace, look: _Look, time_s: float, yaw_deg:
     image = look.condition.sample(canvas.spread(lookup), canvas.face_px)
     image = look.focus.softened(image, canvas, alpha)
     image = look.focus.grained(_lit(image, canvas, look.light))
-    mouth.fill(image, space, canvas.to_patch, look.teeth)
+    mouth.fill(image, mouth.interior(space), canvas.to_patch, look.teeth)
     return canvas.patch(image, alpha)
 
 

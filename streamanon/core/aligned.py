@@ -26,7 +26,6 @@ from streamanon.core.warp import (
     depth_inside,
     inset_oval,
     lay_over,
-    look_up,
     soft_edge,
     upright_turn,
 )
@@ -57,6 +56,8 @@ NODES = 70
 
 HOLE_GROWTH = 3.0
 """How far the hole reaches beyond the outline of the face, in crop px."""
+
+_RASTER_PX = np.dstack(np.meshgrid(*[np.arange(RASTER, dtype=np.float32)] * 2))
 
 BESIDE = 128
 """Grey level of the warped portrait beside the face."""
@@ -180,6 +181,11 @@ class Placement:
         space = FaceSpace.around(face.points)
         return cls(space, *lay_over(space, condition.condition))
 
+    @cached_property
+    def mouth(self) -> mouth.Interior | None:
+        """What is seen between the lips, or None while they are closed."""
+        return mouth.interior(self.space)
+
     def edge(self, yaw_deg: float) -> F32:
         """Return (128, 128) float32 in 0..1: the soft edge with which a result replaces the crop.
 
@@ -273,32 +279,25 @@ def _field(placement: Placement) -> F32:
     The shift is from the source's crop to the condition's, in crop px. The stretch of a triangle is
     the smaller singular value of its map, which is negative where it is mirrored.
     """
-    to_crop = placement.space.to_frame
-    columns = np.arange(RASTER, dtype=np.float32)
-    rows = columns[:, None]
+    at = cv2.transform(_RASTER_PX, placement.space.to_frame)
     covered = np.asarray(placement.ids > 0, np.float32)
+    x, y = cv2.split(cv2.subtract(placement.lookup, at))
     xx, xy, _, yx, yy, _ = placement.maps / placement.space.scale_px
     least = (np.hypot(xx + yy, yx - xy) - np.hypot(xx - yy, xy + yx)) / 2
-    return np.dstack(
-        [
-            (placement.lookup[:, :, axis] - at) * covered
-            for axis, at in enumerate(
-                to_crop[:, :1, None] * columns + to_crop[:, 1:2, None] * rows + to_crop[:, 2:, None]
-            )
-        ]
-        + [covered, np.clip(least, 0, 1)[placement.ids]]
-    )
+    stretch = np.take(np.clip(least, 0, 1), placement.ids.astype(np.intp), mode="clip")
+    parts = [cv2.multiply(x, covered), cv2.multiply(y, covered), covered, stretch]
+    return np.asarray(cv2.merge(parts), np.float32)
 
 
 def _warped(placement: Placement, placed: F32, condition: AlignedCondition) -> U8:
     """Return the condition on the source's face, with the inside of an open mouth."""
-    coverage = placed[:, :, 2]
+    x, y, coverage, _ = cv2.split(placed)
+    share = cv2.max(coverage, 0.5)  # type: ignore[call-overload]
     grid = np.arange(CROP, dtype=np.float32)
-    lookup = placed[:, :, :2] / np.maximum(coverage, 0.5)[:, :, None]
-    lookup[:, :, 0] += grid
-    lookup[:, :, 1] += grid[:, None]
-    warped = look_up(condition.face.image, np.asarray(lookup, np.float32))
-    mouth.fill(warped, placement.space, placement.space.to_frame, condition.teeth)
+    x, y = cv2.divide(x, share) + grid, cv2.divide(y, share) + grid[:, None]
+    found = cv2.remap(condition.face.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    warped = np.asarray(found, np.uint8)
+    mouth.fill(warped, placement.mouth, placement.space.to_frame, condition.teeth)
     warped[coverage < 0.5] = BESIDE
     return warped
 

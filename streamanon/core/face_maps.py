@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
@@ -45,17 +46,19 @@ def eyes(points: F32, side_px: int) -> U8:
         points: (478, 2 or 3) mesh in px of the map.
         side_px: of the map.
     """
-    opening, iris = _canvas(side_px), _canvas(side_px)
+    drawn = np.zeros((side_px, side_px), np.uint8)
     for lids, centre, ring in (
         (lm.RIGHT_EYE, lm.RIGHT_IRIS_CENTRE, lm.RIGHT_IRIS),
         (lm.LEFT_EYE, lm.LEFT_IRIS_CENTRE, lm.LEFT_IRIS),
     ):
-        cv2.fillPoly(opening, [_fixed(points[list(lids)])], 255, cv2.LINE_8, 4)
+        close = _CloseUp.of(points[list(lids)], side_px)
+        opening, iris = close.canvas(), close.canvas()
+        cv2.fillPoly(opening, [close.fixed(points[list(lids)])], 255, cv2.LINE_8, 4)
         radius = float(np.hypot(*(points[list(ring), :2] - points[centre, :2]).T).mean())
-        x, y = _fixed(points[[centre]])[0].tolist()
+        x, y = close.fixed(points[[centre]])[0].tolist()
         cv2.circle(iris, (x, y), round(radius * _FINER * 16), 255 - _IRIS, -1, cv2.LINE_8, 4)
-    drawn = cv2.subtract(opening, cv2.min(opening, iris))
-    return _averaged(np.asarray(drawn, np.uint8), side_px)
+        close.add(np.asarray(cv2.subtract(opening, cv2.min(opening, iris)), np.uint8), drawn)
+    return drawn
 
 
 def mouth_interior(points: F32, side_px: int) -> U8:
@@ -65,21 +68,50 @@ def mouth_interior(points: F32, side_px: int) -> U8:
         points: (478, 2 or 3) mesh in px of the map.
         side_px: of the map.
     """
-    drawn = _canvas(side_px)
-    cv2.fillPoly(drawn, [_fixed(points[list(lm.INNER_LIPS)])], 255, cv2.LINE_8, 4)
-    return _averaged(drawn, side_px)
+    drawn = np.zeros((side_px, side_px), np.uint8)
+    lips = points[list(lm.INNER_LIPS)]
+    close = _CloseUp.of(lips, side_px)
+    opening = close.canvas()
+    cv2.fillPoly(opening, [close.fixed(lips)], 255, cv2.LINE_8, 4)
+    close.add(opening, drawn)
+    return drawn
 
 
-def _canvas(side_px: int) -> U8:
-    return np.zeros((side_px * _FINER, side_px * _FINER), np.uint8)
+@dataclass(frozen=True)
+class _CloseUp:
+    """A part of a map, drawn larger.
 
+    Attributes:
+        low: (2,) int, x and y of its first px in the map.
+        high: (2,) int, x and y behind its last.
+    """
 
-def _fixed(points: F32) -> NDArray[np.int32]:
-    """Return px of the map as fixed point px of the larger canvas."""
-    finer = (points[:, :2] + 0.5) * _FINER - 0.5
-    return np.asarray(np.rint(finer * 16), np.int32)
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, outline: F32, side_px: int) -> _CloseUp:
+        """Return the part around an outline."""
+        ends = np.clip(
+            [outline[:, :2].min(axis=0) - 1, outline[:, :2].max(axis=0) + 2], 0, side_px
+        ).astype(np.int64)
+        return cls(ends[0], ends[1])
 
-def _averaged(canvas: U8, side_px: int) -> U8:
-    shrunk = cv2.resize(canvas, (side_px, side_px), interpolation=cv2.INTER_AREA)
-    return np.asarray(shrunk, np.uint8)
+    def canvas(self) -> U8:
+        """Return something to draw on."""
+        columns, rows = (self.high - self.low) * _FINER
+        return np.zeros((rows, columns), np.uint8)
+
+    def fixed(self, points: F32) -> NDArray[np.int32]:
+        """Return px of the map as fixed point px of the canvas."""
+        finer = (points[:, :2] - self.low + 0.5) * _FINER - 0.5
+        return np.asarray(np.rint(finer * 16), np.int32)
+
+    def add(self, canvas: U8, drawn: U8) -> None:
+        """Bring what was drawn onto the map."""
+        size = (self.high - self.low).tolist()
+        if min(size) < 1:
+            return
+        x, y = slice(self.low[0], self.high[0]), slice(self.low[1], self.high[1])
+        shrunk = np.asarray(cv2.resize(canvas, size, interpolation=cv2.INTER_AREA), np.uint8)
+        drawn[y, x] = np.maximum(drawn[y, x], shrunk)

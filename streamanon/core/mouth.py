@@ -124,13 +124,23 @@ def dark_texture() -> U8:
     return np.full((HEIGHT, WIDTH, 3), CAVITY_BGR, np.uint8)
 
 
-def interior(space: FaceSpace) -> tuple[tuple[int, int], F32, F32] | None:
-    """Place a mouth texture in face space.
+@dataclass(frozen=True)
+class Interior:
+    """Where a mouth texture lies in face space.
 
-    Returns:
-        The (x, y) corner of a rectangle in face space px, (h, w, 2) float32 texture px for each of
-        its pixels, and (h, w) float32 alpha with a soft rim; or None while the mouth is closed.
+    Attributes:
+        corner: (x, y) of a rectangle in face space px.
+        lookup: (h, w, 2) float32 texture px for each of its pixels.
+        alpha: (h, w) float32 with a soft rim.
     """
+
+    corner: tuple[int, int]
+    lookup: F32
+    alpha: F32
+
+
+def interior(space: FaceSpace) -> Interior | None:
+    """Return where a mouth texture lies, or None while the mouth is closed."""
     gap = opening(space.points)
     if gap < OPEN_FROM:
         return None
@@ -152,22 +162,22 @@ def interior(space: FaceSpace) -> tuple[tuple[int, int], F32, F32] | None:
     cv2.fillPoly(alpha, [fixed], 1.0, cv2.LINE_8, 4)
     alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), rim), np.float32)
     shown = np.clip((gap - OPEN_FROM) / (OPEN_FULLY - OPEN_FROM), 0, 1)
-    return (int(low[0]), int(low[1])), lookup.astype(np.float32), alpha * np.float32(shown)
+    corner = int(low[0]), int(low[1])
+    return Interior(corner, lookup.astype(np.float32), alpha * np.float32(shown))
 
 
-def fill(image: U8, space: FaceSpace, to_image: F32, teeth: U8) -> None:
+def fill(image: U8, found: Interior | None, to_image: F32, teeth: U8) -> None:
     """Paint what is seen between open lips, in place.
 
     Args:
         image: (h, w, 3) uint8 BGR portrait on the face.
-        space: the face.
+        found: between which lips (:func:`interior`).
         to_image: (2, 3) float32 affine from face space px to px of the image.
         teeth: a mouth texture.
     """
-    found = interior(space)
     if found is None:
         return
-    corner, lookup, alpha = found
+    corner, lookup, alpha = found.corner, found.lookup, found.alpha
     placed = to_image.copy()
     placed[:, 2] += placed[:, :2] @ np.array(corner, np.float32)
     rows, columns = alpha.shape

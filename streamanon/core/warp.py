@@ -212,16 +212,14 @@ def lookup_map(maps: F32, ids: NDArray[np.int32], portrait: U8) -> F32:
     """
     columns = np.arange(RASTER, dtype=np.float32)
     rows = columns[:, None]
-    lookup = np.stack(
-        [
-            maps[0][ids] * columns + maps[1][ids] * rows + maps[2][ids],
-            maps[3][ids] * columns + maps[4][ids] * rows + maps[5][ids],
-        ],
-        axis=2,
-    )
-    height, width = portrait.shape[:2]
-    np.clip(lookup, 0, (width - 1, height - 1), out=lookup)
-    return lookup
+    found = np.take(maps, ids.astype(np.intp), axis=1, mode="clip")
+    ends = []
+    for first, side in ((0, portrait.shape[1]), (3, portrait.shape[0])):
+        place = found[first] * columns
+        place += found[first + 1] * rows
+        place += found[first + 2]
+        ends.append(np.clip(place, 0, side - 1, out=place))
+    return np.asarray(cv2.merge(ends), np.float32)
 
 
 def lay_over(space: FaceSpace, condition: Condition) -> tuple[NDArray[np.int32], F32, F32]:
