@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from streamanon.anonymisers.network import Arrays, FaceNetwork, Known
     from streamanon.core.composition import Painted, Wash
     from streamanon.protocols import Anonymiser, Mesher
-    from streamanon.types import Patch, Picture, Scene, Subject
+    from streamanon.types import F32, Patch, Picture, Scene, Subject
 
 POSES = PoseRange(yaw_deg=(32.0, 36.0), pitch_deg=(24.0, 28.0))
 """Heads turned farther were less than one in a hundred in training."""
@@ -43,7 +43,13 @@ LIGHT_TAU_S = 0.4
 ATTENTION_TAU_S = 0.08
 """The same for attention."""
 
-CHECK_EVERY = 12
+MOVED_PX = 0.75
+"""The network is asked again when a landmark has moved this far in its crop of 128 px ..."""
+
+ASK_WITHIN_S = 0.15
+"""... or after this long. Until then its last answer fits, for the crop moves with the face."""
+
+CHECK_EVERY = 24
 """Frames between two looks at what is shown: is it a face, its features in place?"""
 
 LEAST_PORTRAIT = 0.25
@@ -57,12 +63,27 @@ MOST_DISPLACED = 0.12
 
 
 @dataclass
+class _Answer:
+    """What the network made of a face, and of which."""
+
+    painted: Painted
+    nodes: F32
+    time_s: float
+
+    def fits(self, nodes: F32, time_s: float) -> bool:
+        """Return whether it would answer much the same again."""
+        moved = np.abs(nodes - self.nodes).max() >= MOVED_PX
+        return not moved and abs(time_s - self.time_s) < ASK_WITHIN_S
+
+
+@dataclass
 class _Look:
     """What must not jump from frame to frame: one a track."""
 
     identity: str
     focus: Focus = field(default_factory=Focus)
-    painted: Painted | None = None
+    answer: _Answer | None = None
+    shown: Painted | None = None
     time_s: float = 0.0
     frames: int = 0
     turned: bool = False
@@ -75,12 +96,17 @@ class _Look:
 
     def follow(self, painted: Painted, time_s: float) -> Painted:
         """Return what is to be shown of what was painted, and remember it."""
-        if self.painted is not None:
+        if self.shown is not None:
             since_s = abs(time_s - self.time_s)
             light, attention = (1 - exp(-since_s / tau) for tau in (LIGHT_TAU_S, ATTENTION_TAU_S))
-            painted = painted.following(self.painted, light, attention)
-        self.painted, self.time_s = painted, time_s
+            painted = painted.following(self.shown, light, attention)
+        self.shown, self.time_s = painted, time_s
         return painted
+
+    def distrust(self, why: str) -> str:
+        """Forget what was painted, and return why."""
+        self.answer = self.shown = None
+        return why
 
 
 @dataclass
@@ -93,6 +119,11 @@ class _Sitting:
     canvas: Canvas
     look: _Look
     yaw_deg: float
+
+    def still_answered(self, time_s: float) -> bool:
+        """Return whether the network's last answer still fits."""
+        answer = self.look.answer
+        return answer is not None and answer.fits(self.face.nodes, time_s)
 
     @cached_property
     def inputs(self) -> Arrays:
@@ -149,30 +180,30 @@ class AnonyganAnonymiser:
         return _Sitting(face, known, placement, canvas, look, yaw)
 
     def _paint(self, sittings: Sequence[_Sitting | str], time_s: float) -> list[Patch | str]:
-        """Run the network on all faces of a frame and draw what it made of them."""
+        """Draw what the network makes of all faces of a frame; it is asked once."""
         ready = [one for one in sittings if not isinstance(one, str)]
+        asked = [one for one in ready if not one.still_answered(time_s)]
         try:
-            painted = iter(self._network.paint([one.inputs for one in ready]))
+            answers = self._network.paint([one.inputs for one in asked])
         except ModelError as error:
             why = f"the network failed: {error}"
             return [one if isinstance(one, str) else why for one in sittings]
-        return [
-            one if isinstance(one, str) else self._finish(one, next(painted), time_s)
-            for one in sittings
-        ]
+        for one, painted in zip(asked, answers, strict=True):
+            one.look.answer = _Answer(painted, one.face.nodes, time_s)
+        return [one if isinstance(one, str) else self._finish(one, time_s) for one in sittings]
 
-    def _finish(self, sitting: _Sitting, painted: Painted, time_s: float) -> Patch | str:
+    def _finish(self, sitting: _Sitting, time_s: float) -> Patch | str:
         """Draw what was painted, or say why it cannot be trusted."""
-        if not painted.finite:
-            return "the network gave numbers that are not finite"
         look = sitting.look
-        painted = look.follow(painted, time_s)
+        assert look.answer is not None
+        if not look.answer.painted.finite:
+            return look.distrust("the network gave numbers that are not finite")
+        painted = look.follow(look.answer.painted, time_s)
         wash = painted.wash()
         if look.check_due:
             look.fault = self._fault(sitting, painted, wash)
         if look.fault:
-            look.painted = None
-            return look.fault
+            return look.distrust(look.fault)
         return _drawn(sitting, wash)
 
     def _fault(self, sitting: _Sitting, painted: Painted, wash: Wash) -> str:
@@ -210,7 +241,7 @@ def _drawn(sitting: _Sitting, wash: Wash) -> Patch:
     lookup = cv2.transform(placement.lookup, known.aligned.face.to_frame)
     image = known.portrait.sample(canvas.spread(np.asarray(lookup, np.float32)), canvas.face_px)
     image = sitting.look.focus.softened(image, canvas, alpha)
-    mouth.fill(image, placement.space, canvas.to_patch, known.aligned.teeth)
+    mouth.fill(image, placement.mouth, canvas.to_patch, known.aligned.teeth)
     to_patch = in_box(sitting.face.to_frame, canvas.box)
     image = wash.placed(to_patch, canvas.size).over(image)
     return canvas.patch(sitting.look.focus.grained(image), alpha)

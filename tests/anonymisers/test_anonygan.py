@@ -174,7 +174,7 @@ def test_all_faces_of_a_frame_go_through_the_network_together() -> None:
 def test_an_identity_is_looked_at_once() -> None:
     cast = Cast()
     one = staged(CALM)
-    for track_id, at in ((1, 0), (1, 1), (2, 2)):
+    for track_id, at in ((1, 0), (1, 50), (2, 52)):
         track = replace(one.subjects[0].track, id=track_id)
         shot = replace(staged(CALM, at), subjects=(Subject(track, ANN),))
         assert cast.play(shot) != [None]
@@ -182,17 +182,36 @@ def test_an_identity_is_looked_at_once() -> None:
     assert cast.live.faces == [1, 1, 1]
 
 
+def test_the_network_is_asked_again_when_a_face_moves_in_itself_or_after_a_moment() -> None:
+    cast, mesh = Cast(), mesh_of(CALM)
+    elsewhere = replace(mesh, points=mesh.points * np.float32(0.97) + np.float32(5))
+    lips = mesh.points.copy()
+    lips[list(lm.LOWER_INNER_LIP), 1] += 0.03 * lm.inter_ocular_px(mesh.points)
+    moments = [
+        (0, mesh, True),
+        (1, mesh, False),
+        (2, elsewhere, False),
+        (3, replace(mesh, points=lips), True),
+        (4, replace(mesh, points=lips), False),
+        (8, replace(mesh, points=lips), True),
+    ]
+    for at, shown, asked in moments:
+        cast.live.faces.clear()
+        assert cast.play(scene(frame(CALM), shown, ANN, at)) != [None]
+        assert cast.live.faces == [1] * asked, at
+
+
 def test_light_follows_slowly() -> None:
     cast = Cast()
-    first, second = cast.play(staged(CALM, 0), staged(CALM, 1))
+    first, second = cast.play(staged(CALM, 0), staged(CALM, 5))
     cast.live.change = lambda answer: answer | {"bias": answer["bias"] + np.float32(0.2)}
-    third, *_, last = cast.play(*(staged(CALM, at) for at in (2, 12, 22, 32, 42, 52)))
+    third, *_, last = cast.play(*(staged(CALM, at) for at in (10, 20, 30, 40, 50, 60)))
     levels = []
     for patch in (first, second, third, last):
         assert patch is not None
         levels.append(float(patch.image[patch.alpha > 0.99].mean()))
     assert levels[1] == pytest.approx(levels[0], abs=0.5)
-    assert 1 < levels[2] - levels[1] < 10
+    assert 5 < levels[2] - levels[1] < 25
     assert levels[3] - levels[1] > 25
 
 
