@@ -184,12 +184,12 @@ def _costs(record: Record) -> Table:
 
 def _kept(record: Record) -> Table:
     def all_of(key: str) -> Callable[[list[Row]], Reading]:
-        return lambda rows: Reading(float(all(row[key] for row in rows)), n=len(rows))
+        return lambda rows: Reading(mean(bool(row[key]) for row in rows), n=len(rows))
 
     return Table(
         "What is left of a file beside peers",
         tuple(_column(record, label, all_of(key), "more", "yes/no") for key, label in _KEPT),
-        "In every clip, n clips. Sound is kept when its packets are the same.",
+        "In how many of n clips. Sound is kept when its packets are the same.",
     )
 
 

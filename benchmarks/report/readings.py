@@ -139,7 +139,7 @@ def shown(reading: Reading, unit: Unit, *, with_n: bool = False) -> str:
     if reading.value is None:
         return "n = 0"
     if unit == "yes/no":
-        return "yes" if reading.value else "**no**"
+        return _yes_or_no(reading.value, reading.n or 1)
     scale, sign = (100.0, " %") if unit == "%" else (1.0, "")
     digits = _digits_of_share(reading.value) if unit == "%" else _digits(reading.value)
 
@@ -152,6 +152,14 @@ def shown(reading: Reading, unit: Unit, *, with_n: bool = False) -> str:
     if reading.interval:
         cell += f"<br>[{text(reading.interval[0])}, {text(reading.interval[1])}]"
     return cell + (f"<br>n = {reading.n}" if with_n and reading.n is not None else "")
+
+
+def _yes_or_no(share: float, n: int) -> str:
+    """Return in how many of n something holds not, where it does not hold in all."""
+    wrong = round((1 - share) * n)
+    if wrong in (0, n):
+        return "**no**" if wrong else "yes"
+    return f"**no** in {wrong} of {n}"
 
 
 def number(value: float) -> str:

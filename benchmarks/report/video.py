@@ -74,7 +74,7 @@ def tables(record: Record) -> Iterator[Table | Text]:
         "Over the source's own, so that 1 is as steady as the source.",
     )
     yield _expression(record)
-    yield _table(record, "What is left of a clip", _KEPT, "In every clip.")
+    yield _table(record, "What is left of a clip", _KEPT, "In how many of n clips.")
     yield _clip_by_clip(record)
 
 
@@ -119,7 +119,7 @@ def figure(record: Record, which: Figure, judge: str = "") -> Column:
         if found is None:
             return Reading(None, n=0, dead=dead)
         if unit == "yes/no":
-            return Reading(found["min"], n=found["clips"], dead=dead)
+            return Reading(found["mean"], n=found["clips"], dead=dead)
         spread = (found["min"], found["max"]) if found["clips"] > 1 else None
         return Reading(found["mean"], None, spread, found["clips"], dead)
 

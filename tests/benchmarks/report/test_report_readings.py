@@ -23,6 +23,7 @@ from benchmarks.report.readings import Column, Reading, Table, Unit, number, sho
         (Reading(0.0128, 0.0032, quoted=True), "%", "1.28 ± 0.32 %"),
         (Reading(1.0), "yes/no", "yes"),
         (Reading(0.0), "yes/no", "**no**"),
+        (Reading(0.75, n=8), "yes/no", "**no** in 2 of 8"),
         (Reading(None, n=0), "%", "n = 0"),
         (Reading(0.0, dead="sees nobody"), "%", "**dead**"),
     ],
