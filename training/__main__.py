@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+import cv2
 
+from streamanon.anonygan import checkpoint
 from streamanon.errors import StreamanonError
 from training import loop, options, parallel
-from training.data import prepare
+from training.data import prepare, shards
+from training.evaluate import measure
 from training.run_folder import RunFolder
+from training.sample import Samples
 
 EXISTING = click.Path(exists=True, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group()
@@ -27,19 +33,48 @@ main.add_command(prepare.command, "prepare")
 @main.command("train")
 @click.argument("folder", metavar="RUN", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--data", required=True, type=EXISTING, help="Folder that `prepare` made.")
-@click.option("--preset", type=click.Choice(["live", "base", "paper"]), default="live")
+@click.option("--preset", type=click.Choice(list(options.PRESETS)), default="live")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change an option.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder.")
 @click.option("--sources", type=EXISTING, help="Folder of pictures for the sample grids.")
 @click.option("--minutes", type=float, default=float("inf"), help="Stop after so long.")
 def train(folder: Path, data: Path, sources: Path | None, **how: Any) -> None:
-    """Train in the folder RUN: options, stats, sample grids and checkpoints are written there."""
+    """Train in the folder RUN: options, stats, sample grids and checkpoints are written there.
+
+    Options are those of training/options.py: --set batch=8 --set weights.pull=2. A run that is
+    resumed keeps its own.
+    """
     run = RunFolder(folder)
     if parallel.first():
         chosen = run.options() if how["resume"] else options.PRESETS[how["preset"]]
-        chosen = options.changed(chosen, how["settings"])
-        run.prepare(chosen, resumed=how["resume"])
+        run.prepare(options.changed(chosen, how["settings"]), resumed=how["resume"])
     loop.train(run, data, sources, how["minutes"])
+
+
+@main.command("sample")
+@click.argument("network", type=FILE)
+@click.argument("out", type=FILE)
+@click.option("--sources", type=EXISTING, help="Folder of pictures of whose faces are replaced.")
+@click.option("--conditions", type=EXISTING, help="Folder of pictures of by whose.")
+def sample(network: Path, out: Path, sources: Path | None, conditions: Path | None) -> None:
+    """Draw what NETWORK makes of some faces: a row a source, the warp and the result in pairs."""
+    grid = Samples.of(sources, conditions).grid(checkpoint.load(network).eval())
+    if not cv2.imwrite(str(out), grid):
+        raise StreamanonError(f"cannot write {out}")
+
+
+@main.command("evaluate")
+@click.argument("networks", nargs=-1, required=True, type=FILE)
+@click.option("--data", required=True, type=EXISTING, help="Folder that `prepare` made.")
+@click.option("--share", default=loop.VALIDATION, help="Share of its people to measure on.")
+@click.option("--pairs", default=256, help="Pairs to measure on.")
+def evaluate(networks: tuple[Path, ...], data: Path, share: float, pairs: int) -> None:
+    """Print cheap figures of NETWORKS on people they were not trained on, one JSON line each."""
+    loaded = [checkpoint.load(path).eval() for path in networks]
+    warp, figures = measure(loaded, shards.load(data), share, pairs)
+    for name, each in zip(("warp", *map(str, networks)), (warp, *figures), strict=True):
+        rounded = {figure: round(value, 4) for figure, value in each.items()}
+        click.echo(json.dumps({"network": name, **rounded}))
 
 
 if __name__ == "__main__":

@@ -126,9 +126,11 @@ class _Run:
 
     def _save(self) -> None:
         trainer = self._trainer
+        network = packed(trainer.average)
         self._folder.save(trainer.state())
+        self._folder.publish(network, trainer.step)
         if trainer.step % (KEPT_EVERY * trainer.options.save_every) == 0:
-            self._folder.keep(packed(trainer.average), trainer.step)
+            self._folder.keep(network, trainer.step)
 
     def _note(self) -> None:
         trainer, now = self._trainer, time.monotonic()

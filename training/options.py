@@ -79,7 +79,8 @@ class Options:
         lowest_layer: first layer of feature matching.
         whole: whether losses and discriminators are the paper's: plain L1, wide discriminators
             that see whole images and no mismatched pairs.
-        augment: whether discriminators see augmented images.
+        augment: whether discriminators see augmented images: for runs that see each face many times;
+            it makes them learn several times more slowly.
         penalty: gamma of R1.
         adversarial_from: step at which the discriminators enter.
         steady_from: step at which the stability terms enter.
@@ -106,7 +107,7 @@ class Options:
     penalty_every: int = 16
     lowest_layer: int = 2
     whole: bool = False
-    augment: bool = True
+    augment: bool = False
     penalty: float = 2.0
     adversarial_from: int = 300
     steady_from: int = 10_000
@@ -131,6 +132,7 @@ PRESETS = {
     "live": Options(),
     "base": Options(
         network=GeneratorConfig.base(),
+        augment=True,
         rows=Rows(32, 32, 32, 8),
         batch=32,
         steps=60_000,
@@ -146,7 +148,6 @@ PRESETS = {
         lowest_layer=0,
         rows=Rows(64, 0, 0, 0),
         whole=True,
-        augment=False,
         penalty=0.0,
         adversarial_from=0,
         batch=64,

@@ -28,6 +28,7 @@ def process_group() -> Iterator[torch.device]:
         return
     distributed.init_process_group("nccl" if cuda else "gloo")
     try:
+        distributed.barrier()  # until the first process has written the options
         yield device
     finally:
         distributed.destroy_process_group()

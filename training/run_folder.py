@@ -61,12 +61,22 @@ class RunFolder:
             raise UsageError(f"cannot write the run {self.path}: {error.strerror}") from error
 
     def options(self) -> Options:
-        """Return the options the run was last trained with."""
+        """Return the options the run was last trained with.
+
+        Raises:
+            UsageError: there was none.
+        """
+        if not (self.path / "options.json").exists():
+            raise UsageError(f"{self.path} holds no run to resume: choose another folder")
         return options_file.read(self.path / "options.json")
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the state of the run; on failure the one before is still there."""
         _write_whole(self._state_file, _packed({**state, "format": FORMAT}), state["step"])
+
+    def publish(self, network: dict[str, Any], step: int) -> None:
+        """Replace the network that the run has come to."""
+        _write_whole(self.path / "network.pt", _packed(network), step)
 
     def keep(self, network: dict[str, Any], step: int) -> None:
         """Write a network that later ones will not replace."""

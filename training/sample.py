@@ -47,21 +47,26 @@ class Samples:
     conditions: Sequence[AlignedCondition]
 
     @classmethod
-    def of(cls, folder: Path | None) -> Self:
-        """Take the first faces of a folder of pictures, or portraits of the built-in gallery.
+    def of(cls, sources: Path | None, conditions: Path | None = None) -> Self:
+        """Take the first faces of folders, or portraits of the built-in gallery.
+
+        Args:
+            sources: folder of pictures of whose faces are replaced.
+            conditions: folder of pictures of by whose.
 
         Raises:
-            UsageError: the folder holds no face.
+            UsageError: a folder holds no face.
         """
         identities = load_builtin()
         by_skin = sorted(identities, key=lambda identity: float(identity.skin_lab[0]))
-        worn = by_skin[len(by_skin) // (2 * CONDITIONS) :: len(by_skin) // CONDITIONS][:CONDITIONS]
-        if folder is None:
-            rest = [identity for identity in identities if identity not in worn][:SOURCES]
-            sources = [_face(identity) for identity in rest]
-        else:
-            sources = _faces_in(folder)
-        return cls(sources, conditions(worn, lender_of_teeth(identities)))
+        worn = by_skin[len(by_skin) // (2 * CONDITIONS) :: len(by_skin) // CONDITIONS]
+        rest = [identity for identity in identities if identity not in worn]
+        teeth = lender_of_teeth(identities)
+        assert teeth is not None
+        lent = mouth.texture(teeth.portrait, teeth.mesh.points[:, :2])
+        wearers = _faces_in(sources, SOURCES) if sources else _faces_of(rest[:SOURCES])
+        givers = _faces_in(conditions, CONDITIONS) if conditions else _faces_of(worn[:CONDITIONS])
+        return cls(wearers, [_condition(face, lent) for face in givers])
 
     def grid(self, network: AnonyGan) -> U8:
         """Draw the grid: a row a source, and for each condition the warp and what it became."""
@@ -87,40 +92,23 @@ class Samples:
         ]
 
 
-def conditions(identities: Sequence[Identity], teeth: Identity | None) -> list[AlignedCondition]:
-    """Return identities as the network sees them.
-
-    Args:
-        identities: of a gallery.
-        teeth: identity that lends its teeth to those that show none.
-    """
-    lent = mouth.dark_texture() if teeth is None else _teeth(teeth)
-    return [
-        AlignedCondition(
-            _face(identity),
-            _teeth(identity)
-            if mouth.opening(identity.mesh.points[:, :2]) >= mouth.OPEN_FULLY
-            else lent,
-        )
-        for identity in identities
-    ]
+def _condition(face: AlignedFace, lent_teeth: U8) -> AlignedCondition:
+    points = face.points[:, :2]
+    shows_teeth = mouth.opening(points) >= mouth.OPEN_FULLY
+    return AlignedCondition(face, mouth.texture(face.image, points) if shows_teeth else lent_teeth)
 
 
-def _teeth(identity: Identity) -> U8:
-    return mouth.texture(identity.portrait, identity.mesh.points[:, :2])
+def _faces_of(identities: Sequence[Identity]) -> list[AlignedFace]:
+    return [AlignedFace.of(as_picture(each.portrait), each.mesh.points) for each in identities]
 
 
-def _face(identity: Identity) -> AlignedFace:
-    return AlignedFace.of(as_picture(identity.portrait), identity.mesh.points)
-
-
-def _faces_in(folder: Path) -> list[AlignedFace]:
+def _faces_in(folder: Path, count: int) -> list[AlignedFace]:
     found: list[Face] = []
     for entry in read_entries(folder):
         outcome = look_at(entry)
         if isinstance(outcome, Face):
             found.append(outcome)
-        if len(found) == SOURCES:
+        if len(found) == count:
             break
     if not found:
         raise UsageError(f"{folder} holds no picture of a face that could be anonymised")

@@ -72,6 +72,7 @@ def small() -> Options:
             "rows.pose=1",
             "rows.steady=1",
             "penalty_every=2",
+            "augment=true",
         ),
     )
 
