@@ -79,8 +79,8 @@ class Options:
         lowest_layer: first layer of feature matching.
         whole: whether losses and discriminators are the paper's: plain L1, wide discriminators
             that see whole images and no mismatched pairs.
-        augment: whether discriminators see augmented images: for runs that see each face many times;
-            it makes them learn several times more slowly.
+        augment: whether discriminators see augmented images, which keeps them from learning faces
+            by heart in long runs, and makes them learn slowly in short ones.
         penalty: gamma of R1.
         adversarial_from: step at which the discriminators enter.
         steady_from: step at which the stability terms enter.
