@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-QUANTISED = ("blocks.", "decoder.grow.", "decoder.join.")
-"""Parts whose convolutions become integers. Stems and heads, which see and make pixels, do not."""
+EXACT = (
+    "generator.stem.",
+    "generator.weigh.",
+    "generator.shape.0.",
+    "decoder.image.1.",
+    "decoder.light.",
+)
+"""Convolutions that stay as they are: those that see pixels and landmarks, and those that give
+pixels, light and weights."""
 
 
 class _Faces(CalibrationDataReader):  # type: ignore[misc]
@@ -46,7 +53,7 @@ def quantised(model: onnx.ModelProto, faces: Sequence[dict[str, NDArray[Any]]]) 
     convolutions = [
         node.name
         for node in model.graph.node
-        if node.op_type == "Conv" and any(part in node.input[1] for part in QUANTISED)
+        if node.op_type == "Conv" and not any(part in node.input[1] for part in EXACT)
     ]
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"

@@ -43,10 +43,10 @@ LIGHT_TAU_S = 0.4
 ATTENTION_TAU_S = 0.08
 """The same for attention."""
 
-MOVED_PX = 0.75
+MOVED_PX = 1.0
 """The network is asked again when a landmark has moved this far in its crop of 128 px ..."""
 
-ASK_WITHIN_S = 0.15
+ASK_WITHIN_S = 0.2
 """... or after this long. Until then its last answer fits, for the crop moves with the face."""
 
 CHECK_EVERY = 24

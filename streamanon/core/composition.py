@@ -9,12 +9,14 @@ keeps every pixel of the frame's resolution.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from streamanon.types import F32, U8
 
 
@@ -82,13 +84,21 @@ class Wash:
     paint: F32
 
     def placed(self, to_image: F32, size: tuple[int, int]) -> Wash:
-        """Return this on an image of size (width, height) px, by a (2, 3) affine to its px."""
+        """Return this on an image of size (width, height) px, by a (2, 3) affine to its px.
+
+        It is turned at its own resolution, and then scaled up, which costs a third.
+        """
+        times = max(1, int(np.hypot(to_image[0, 0], to_image[1, 0])))
+        coarse = (-(-size[0] // times), -(-size[1] // times))
+        to_coarse = to_image / np.float32(times)
+        to_coarse[:, 2] -= (times - 1) / (2 * times)
         scale, paint = (
-            np.asarray(
+            _grown(
                 cv2.warpAffine(
-                    part, to_image, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+                    part, to_coarse, coarse, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
                 ),
-                np.float32,
+                times,
+                size,
             )
             for part in (self.scale, self.paint)
         )
@@ -98,6 +108,13 @@ class Wash:
         """Return the result for a portrait of the same size, (h, w, 3) uint8 BGR."""
         scaled = cv2.multiply(portrait, self.scale, dtype=cv2.CV_32F)
         return np.asarray(cv2.add(scaled, self.paint, dtype=cv2.CV_8U), np.uint8)
+
+
+def _grown(part: NDArray[Any], times: int, size: tuple[int, int]) -> F32:
+    """Return a field times as large, cut to size (width, height) px."""
+    full = (part.shape[1] * times, part.shape[0] * times)
+    grown = cv2.resize(part, full, interpolation=cv2.INTER_LINEAR)[: size[1], : size[0]]
+    return np.asarray(grown, np.float32)
 
 
 def _between(last: F32, now: F32, pace: float) -> F32:

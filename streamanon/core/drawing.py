@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
@@ -31,14 +32,14 @@ class Canvas:
     """The pixels of a frame that one face is drawn on.
 
     Attributes:
+        picture: the frame.
         box: around them.
-        source: (h, w, 3) uint8 BGR, what is there.
         to_patch: (2, 3) float32 affine from face space px to px of the patch.
         face_px: height of the face in frame px.
     """
 
+    picture: Picture
     box: Box
-    source: U8
     to_patch: F32
     face_px: float
 
@@ -57,12 +58,18 @@ class Canvas:
         if min(x1 - x0, y1 - y0) < SMALLEST_SIDE_PX:
             return None
         to_patch = in_box(space.to_frame, box)
-        return cls(box, read_bgr(picture, box), to_patch, RASTER / MARGIN * space.scale_px)
+        return cls(picture, box, to_patch, RASTER / MARGIN * space.scale_px)
+
+    @cached_property
+    def source(self) -> U8:
+        """(h, w, 3) uint8 BGR, what is there."""
+        return read_bgr(self.picture, self.box)
 
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the patch in px."""
-        return self.source.shape[1], self.source.shape[0]
+        x0, y0, x1, y1 = self.box
+        return x1 - x0, y1 - y0
 
     def spread(self, raster: F32, *, border: int = cv2.BORDER_REPLICATE) -> F32:
         """Scale a face space raster to the patch."""

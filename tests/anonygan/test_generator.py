@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from streamanon.anonygan.composition import compose
 from streamanon.anonygan.config import GeneratorConfig
+from streamanon.anonygan.generator import gathered, look_up
 from streamanon.anonygan.network import AnonyGan
 
 from .conftest import BASE, LIVE, PAPER, awake
@@ -216,3 +217,9 @@ def test_the_published_generator_has_the_published_size() -> None:
         network = AnonyGan(GeneratorConfig.paper())
     assert network.encoder is None
     assert sum(p.numel() for p in network.parameters()) == 28_390_534
+
+
+def test_features_are_looked_up_alike_where_they_are_exported() -> None:
+    torch.manual_seed(0)
+    features, lookup = torch.randn(2, 8, 32, 32), torch.rand(2, 32, 32, 2) * 150 - 10
+    torch.testing.assert_close(gathered(features, lookup), look_up(features, lookup))
