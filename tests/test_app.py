@@ -86,7 +86,7 @@ def test_plain_methods_load_nothing_but_the_detector() -> None:
 def test_the_network_runs_where_it_is_asked_to() -> None:
     parts = Parts(Config(method="anonygan", runtime="onnxruntime"))
     parts.anonymiser()
-    assert parts.runtimes["anonygan.onnx"].startswith("ONNX Runtime")
+    assert parts.runtimes["anonygan.onnx"].startswith("onnxruntime ")
     assert "openvino" not in parts.runtimes["anonygan.onnx"]
     assert {"detector", "embedder"}.isdisjoint(vars(parts))
 
@@ -97,7 +97,8 @@ def test_every_runtime_that_was_tried_is_told() -> None:
     parts.anonymiser()
     told = parts.runtimes["anonygan.onnx"]
     assert told.count(" ms") >= 2
-    assert "openvino" in told or told.startswith("OpenVINO")
+    assert "onnxruntime" in told
+    assert "openvino" in told
 
 
 def test_a_live_stream_does_not_wait_for_later_frames(face_clip: Path, tmp_path: Path) -> None:

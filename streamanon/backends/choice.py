@@ -56,17 +56,20 @@ class Choice:
     """The way a network is run.
 
     Attributes:
+        name: of the candidate taken.
         backend: that runs it.
         why: what else there was, and why not that.
     """
 
+    name: str
     backend: Runtime
     why: str
 
     @property
     def runtime(self) -> str:
         """What runs the network, and why that."""
-        return f"{self.backend.runtime} ({self.why})" if self.why else self.backend.runtime
+        told = f"{self.name}: {self.backend.runtime}"
+        return f"{told} ({self.why})" if self.why else told
 
 
 def candidates(runtime: str, exact: Path, int8: Path | None, *, bf16: bool) -> list[Candidate]:
@@ -138,7 +141,8 @@ def fastest(candidates: Sequence[Candidate], inputs: Mapping[str, NDArray[np.gen
     if not loaded:
         raise ModelError("; ".join(beaten) or "no runtime to choose from")
     if len(loaded) == 1:
-        return Choice(loaded[0][1], "; ".join(beaten))
+        ((only, backend),) = loaded
+        return Choice(only.name, backend, "; ".join(beaten))
     best_s = [min(times[WARM_UP:]) for times in _times([one for _, one in loaded], inputs)]
     first = min(range(len(loaded)), key=best_s.__getitem__)
     others = [
@@ -147,7 +151,7 @@ def fastest(candidates: Sequence[Candidate], inputs: Mapping[str, NDArray[np.gen
         if number != first
     ]
     why = "; ".join([f"{best_s[first] * 1000:.1f} ms", *others, *beaten])
-    return Choice(loaded[first][1], why)
+    return Choice(loaded[first][0].name, loaded[first][1], why)
 
 
 def _times(

@@ -42,7 +42,7 @@ SLOW = Candidate("slow", lambda: Slow(weights.path("face_blendshapes.onnx")))
 def test_the_fastest_is_taken_and_the_others_are_told() -> None:
     found = fastest([SLOW, Candidate("plain", load), SLOW], INPUTS)
     assert type(found.backend) is OnnxRuntimeBackend
-    assert found.runtime.startswith("ONNX Runtime")
+    assert found.runtime.startswith("plain: ONNX Runtime")
     assert found.why.count("slow 3") == 2
 
 
