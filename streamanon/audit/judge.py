@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core.boxes import centre, side
+from streamanon.core.boxes import centre, iou, side
 from streamanon.core.crop import cut
 from streamanon.types import ColourSpace, Picture
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streamanon.protocols import Detector, Embedder
-    from streamanon.types import F32, U8, Face
+    from streamanon.types import F32, Face
 
 UNCHANGED = 0.92
 """Kept structure (see :func:`kept_structure`) from which on a face counts as left as it was.
@@ -58,6 +58,17 @@ _PORTRAIT_PX = 128
 _BLUR = 0.1
 """Standard deviation, in box sides, of the blur that hides a face: of 350 LFW faces none is
 recognised under it."""
+
+
+_SURE = 0.65
+"""Score from which on the detector's first look is enough. On a street scene with a false alarm of
+0.50 this keeps 133 of 135 faces; the other two are 24 px wide."""
+
+_NEAR_TIMES, _NEAR_PX = 4, 256
+"""The second look: at a square so many times as large as the box, a face of 64 px then."""
+
+_SAME_FACE = 0.3
+"""Intersection over union from which on both looks see the same face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +111,19 @@ class Judge:
         self._embedder = embedder
 
     def find(self, before: Picture) -> list[Face]:
-        """Return the faces that the detector sees in the original."""
-        return self._detector.detect(before)
+        """Return the faces that the detector sees in the original.
+
+        Of what it is not sure it must see a face from near by, too: a sign is none, and a false
+        alarm would look like a leak.
+        """
+        faces = self._detector.detect(before)
+        return [face for face in faces if face.score >= _SURE or self._confirms(before, face)]
+
+    def _confirms(self, picture: Picture, face: Face) -> bool:
+        image, corners = _cut_out(picture, face.box, _NEAR_TIMES, _NEAR_PX)
+        scale = _NEAR_PX / (corners[1, 0] - corners[0, 0])
+        box = np.asarray((face.box - 0.5 - np.tile(corners[0], 2)) * scale, np.float32)
+        return any(iou(other.box, box) > _SAME_FACE for other in self._detector.detect(image))
 
     def look(
         self, before: Picture, after: Picture, faces: Sequence[Face] | None = None
@@ -163,11 +185,21 @@ def _agreement(a: F32, b: F32) -> float:
 
 def _blurred(picture: Picture, box: F32, points: F32) -> tuple[Picture, F32]:
     """Return a cut-out of a face, hidden by a blur, and its five points there."""
-    corners = square_around(box, 2)
-    image = cut(picture, corners, _PORTRAIT_PX)
-    hidden = np.asarray(cv2.GaussianBlur(image, (0, 0), _BLUR * _PORTRAIT_PX / 2), np.uint8)
-    span = corners[1, 0] - corners[0, 0]
-    return _from_bgr(hidden), np.asarray((points - corners[0]) * (_PORTRAIT_PX / span), np.float32)
+    image, corners = _cut_out(picture, box, 2, _PORTRAIT_PX)
+    sigma = _BLUR * _PORTRAIT_PX / 2
+    planes = tuple(
+        np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.uint8) for plane in image.planes
+    )
+    scale = _PORTRAIT_PX / (corners[1, 0] - corners[0, 0])
+    return Picture(planes, image.colour), np.asarray((points - corners[0]) * scale, np.float32)
+
+
+def _cut_out(picture: Picture, box: F32, times: float, side_px: int) -> tuple[Picture, F32]:
+    """Return a square around a face as a picture of its own, and its (3, 2) corners."""
+    corners = square_around(box, times)
+    image = cut(picture, corners, side_px)
+    planes = tuple(np.ascontiguousarray(image[:, :, channel]) for channel in range(3))
+    return Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))), corners
 
 
 def square_around(box: F32, times: float) -> F32:
@@ -175,8 +207,3 @@ def square_around(box: F32, times: float) -> F32:
     half = times * side(box) / 2
     (x0, y0), (x1, y1) = centre(box) - 0.5 - half, centre(box) - 0.5 + half
     return np.array([[x0, y0], [x1, y0], [x0, y1]], np.float32)
-
-
-def _from_bgr(image: U8) -> Picture:
-    planes = tuple(np.ascontiguousarray(image[:, :, channel]) for channel in range(3))
-    return Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))

@@ -13,7 +13,7 @@ from streamanon.audit.judge import RECOGNISED, UNCHANGED, Look, kept_structure
 from streamanon.core.cover import blur, mosaic, solid
 from streamanon.core.picture import blend_bgr, copy_picture
 from streamanon.signoff import load_judge
-from streamanon.types import ColourSpace, Picture
+from streamanon.types import ColourSpace, Face, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,6 +142,21 @@ def test_a_face_nobody_could_tell_is_not_asked_of_the_recogniser(judge: Judge) -
     looks = judge.look(as_picture(vague), as_picture(vague))
     assert looks
     assert all(look.cosine is None and look.unchanged for look in looks)
+
+
+def test_what_is_no_face_from_near_by_is_none(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = picture("london_001_neutral")
+    detect = judge._detector.detect
+    wall = Face(np.array([10, 400, 60, 470], np.float32), 0.5, np.full((5, 2), 30, np.float32))
+
+    def imaginative(seen: Picture) -> list[Face]:
+        return [*detect(seen), wall] if seen is before else detect(seen)
+
+    monkeypatch.setattr(judge._detector, "detect", imaginative)
+    assert len(judge._detector.detect(before)) == 2
+    assert only(judge, before, before).box[0] > 100
 
 
 def test_flat_areas_have_no_structure_to_keep() -> None:
