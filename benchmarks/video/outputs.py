@@ -13,6 +13,7 @@ from streamanon.anonymisers.plain import PlainAnonymiser
 from streamanon.app import anonymise
 from streamanon.config import Config
 from streamanon.errors import UsageError
+from streamanon.jobs import VIDEO_OUTPUTS
 from streamanon.pipeline.observer import Observer
 from streamanon.pipeline.runner import run
 from streamanon.sinks.video import VideoSink
@@ -71,7 +72,8 @@ def check(method: str) -> None:
 def produce(method: str, clip: Clip, folder: Path, *, seed: int = 0) -> Output:
     """Return a clip after a method; made once for the same clip, seed and code."""
     name = f"{clip.name}-{method}-{_key(method, clip, seed)}"
-    path, note = folder / f"{name}.mkv", folder / f"{name}.json"
+    suffix = clip.path.suffix if clip.path.suffix in VIDEO_OUTPUTS else ".mp4"
+    path, note = folder / f"{name}{suffix}", folder / f"{name}.json"
     if not (path.exists() and note.exists()):
         path.unlink(missing_ok=True)
         report = _make(method, clip.path, path, seed)

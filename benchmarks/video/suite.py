@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,6 +114,7 @@ class Suite:
         return found
 
 
+@cache
 def _version() -> str:
     """Return a name for the code and networks that judge clips."""
     files = [path for pattern in _CODE for path in sorted(_ROOT.glob(pattern))]
