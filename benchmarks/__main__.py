@@ -1,4 +1,4 @@
-"""Command line of the benchmarks: one command a suite, each in ``benchmarks/<suite>/command.py``."""
+"""Command line of the benchmarks: one suite a command, in ``benchmarks/<suite>/command.py``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from streamanon.errors import StreamanonError
 
 SUITES = {
-    "stills": "faces of the LFW protocol: found, recognised, posed and believed after anonymisation",
+    "stills": "faces of the LFW protocol: found, recognised, posed and believed afterwards",
     "video": "leaks, identity, stability and expression over whole clips",
     "speed": "time, processor and memory, over resolution, faces, method and threads",
     "peers": "other anonymisers on the same clips, side by side",
