@@ -58,47 +58,47 @@ def measure(
     """
     rows = kept_for_validation(faces, share)
     pairs = PairDataset(faces, mix=MIX, seed=1, rows=rows)
-    witness = _Witness()
+    recogniser, node_finder = Recogniser(), NodeFinder()
     warp: list[dict[str, Tensor]] = []
     found: list[list[dict[str, Tensor]]] = [[] for _ in networks]
-    with torch.no_grad():
-        for first in range(0, count, BATCH):
-            numbers = range(first, min(first + BATCH, count))
-            arrays = collate([pairs[number] for number in numbers])
-            batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
-            for network, rows_of in zip(networks, found, strict=True):
-                parts = network(batch)
-                view = View.of(batch, parts)
-                rows_of.append(witness.look(view, view.result))
-            warp.append(witness.look(view, paste(parts["beneath"].float(), view.source, view.edge)))
-    return _mean(warp), [_mean(rows_of) for rows_of in found]
+    for first in range(0, count, BATCH):
+        numbers = range(first, min(first + BATCH, count))
+        arrays = collate([pairs[number] for number in numbers])
+        batch = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        with torch.no_grad():
+            answers = [network(batch) for network in networks]
+            views = [View.of(batch, parts) for parts in answers]
+            witness = _Witness(recogniser, node_finder, views[0])
+            for view, looks in zip(views, found, strict=True):
+                looks.append(witness.look(view, view.result))
+            beneath = answers[0]["beneath"].float()
+            pasted = paste(beneath, views[0].source, views[0].edge)
+            warp.append(witness.look(views[0], pasted))
+    return _mean(warp), [_mean(looks) for looks in found]
 
 
 class _Witness:
-    """The networks that look at results."""
+    """What the product's networks say of a batch."""
 
-    def __init__(self) -> None:
-        self._recogniser, self._nodes = Recogniser(), NodeFinder()
+    def __init__(self, recogniser: Recogniser, node_finder: NodeFinder, view: View) -> None:
+        """Look at the sources and conditions of a batch."""
+        self._recogniser, self._node_finder = recogniser, node_finder
+        self._source = recogniser(view.source, view.points)
+        self._condition = recogniser(view.condition, view.condition_points)
+        self._nodes = node_finder(view.source, view.points)
 
     def look(self, view: View, result: Tensor) -> dict[str, Tensor]:
-        """Return figures of each sample, NaN where one does not apply."""
+        """Return figures of each result, NaN where one does not apply."""
         differences = (result.clamp(0, 1) - view.source).abs() * 255
         pairs = zip(differences, view.edge, strict=True)
         error = torch.stack([weighted_mean(each[None], edge[None]) for each, edge in pairs])
         made = self._recogniser(result, view.points)
-        to_source, to_condition = (
-            (made * self._recogniser(image, points)).sum(1)
-            for image, points in (
-                (view.source, view.points),
-                (view.condition, view.condition_points),
-            )
-        )
-        reference = self._nodes(view.source, view.points)
-        apart = torch.linalg.vector_norm(self._nodes(result, view.points) - reference, dim=2)
-        apart = apart / EYE_DISTANCE
+        to_source = (made * self._source).sum(1)
+        found = self._node_finder(result, view.points)
+        apart = torch.linalg.vector_norm(found - self._nodes, dim=2) / EYE_DISTANCE
         of_strangers = {
             "to_source": to_source,
-            "to_condition": to_condition,
+            "to_condition": (made * self._condition).sum(1),
             "recognised": (to_source > SAME_PERSON).float(),
             "pose": apart.mean(1),
             "eyes": apart[:, EYES].mean(1),
@@ -108,7 +108,7 @@ class _Witness:
         trust = (view.attention * view.edge).sum((1, 2, 3)) / view.edge.sum((1, 2, 3))
         return {
             "error": torch.where(view.truth, error, nothing),
-            **{n: torch.where(view.truth, nothing, value) for n, value in of_strangers.items()},
+            **{name: torch.where(view.truth, nothing, each) for name, each in of_strangers.items()},
             "attention": trust,
         }
 
