@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 
 from streamanon import weights
 from streamanon.app import Parts
+from streamanon.backends.choice import cores
 from streamanon.config import Config
 from streamanon.core.compose import compose
 from streamanon.core.picture import as_picture, whole_bgr
@@ -58,11 +58,10 @@ def examine() -> list[Finding]:
 
 
 def _machine() -> list[Finding]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     packages = ", ".join(f"{name} {version}" for name, version in versions().items())
     return [
         Finding("ok", "versions", packages),
-        Finding("ok", "machine", f"{platform.platform()}, {cores} cores"),
+        Finding("ok", "machine", f"{platform.platform()}, {cores()} cores"),
         Finding("ok", "cpu", cv2.getCPUFeaturesLine()),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 WARM_UP, RUNS = 2, 6
 """Runs of each candidate before the clock counts, and while it does."""
+
+ENOUGH_CORES = 4
+"""From here on there is a core for a second thread beside the stages of the pipeline."""
 
 _NOT_INSTALLED = "not installed: pip install 'streamanon[openvino]'"
 
@@ -84,11 +88,12 @@ def candidates(runtime: str, exact: Path, int8: Path | None, *, bf16: bool) -> l
     Raises:
         UsageError: the runtime asked for by name is not installed.
     """
-    found = []
+    found, threads = [], 1 if cores() < ENOUGH_CORES else 2
+    onnxruntime = partial(OnnxRuntimeBackend, threads=threads)
     if runtime != "openvino":
-        found.append(Candidate("onnxruntime f32", partial(OnnxRuntimeBackend, exact)))
+        found.append(Candidate("onnxruntime f32", partial(onnxruntime, exact)))
         if int8:
-            found.append(Candidate("onnxruntime int8", partial(OnnxRuntimeBackend, int8)))
+            found.append(Candidate("onnxruntime int8", partial(onnxruntime, int8)))
     if runtime == "onnxruntime":
         return found
     if find_spec("openvino") is None:
@@ -98,11 +103,19 @@ def candidates(runtime: str, exact: Path, int8: Path | None, *, bf16: bool) -> l
     from streamanon.backends.openvino_runtime import OpenVinoBackend, has_bf16
 
     precision: Literal["f32", "bf16"] = "bf16" if bf16 and has_bf16() else "f32"
-    load = partial(OpenVinoBackend, exact, precision=precision)
+    openvino = partial(OpenVinoBackend, threads=threads)
+    load = partial(openvino, exact, precision=precision)
     found.append(Candidate(f"openvino {precision}", load))
     if int8:
-        found.append(Candidate("openvino int8", partial(OpenVinoBackend, int8)))
+        found.append(Candidate("openvino int8", partial(openvino, int8)))
     return found
+
+
+def cores() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def noise(inputs: Mapping[str, Mapping[str, Any]]) -> dict[str, NDArray[np.generic]]:

@@ -67,6 +67,15 @@ def test_a_runtime_asked_for_by_name_has_no_rivals_but_its_own_forms() -> None:
     assert names("auto") == [*names("onnxruntime"), *names("openvino")]
 
 
+@pytest.mark.parametrize(("cores", "threads"), [(2, 1), (4, 2)])
+def test_a_second_thread_is_for_those_with_cores_to_spare(
+    monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
+) -> None:
+    monkeypatch.setattr(choice, "cores", lambda: cores)
+    (only,) = candidates("onnxruntime", weights.path("face_blendshapes.onnx"), None, bf16=False)
+    assert f", {threads} thread" in only.load().runtime
+
+
 def test_a_form_that_loses_too_much_is_left_out() -> None:
     exact = weights.path("face_mesh.onnx")
     found = candidates("auto", exact, None, bf16=False)
