@@ -11,6 +11,7 @@ import click
 import torch
 
 from streamanon.anonygan.checkpoint import packed
+from streamanon.errors import StreamanonError
 from training import parallel
 from training.data import shards
 from training.data.dataset import PairDataset, kept_for_validation
@@ -66,8 +67,9 @@ def train(folder: RunFolder, data: Path, sources: Path | None, minutes: float) -
             world=parallel.size(),
         )
         run = _Run(folder, trainer, Samples.of(sources) if parallel.rank() == 0 else None)
-        while trainer.step < options.steps and not parallel.any_of(bool(reasons()), device):
-            run.after(trainer.train(next(arriving)))
+        with _workers_watched(trainer):
+            while trainer.step < options.steps and not parallel.any_of(bool(reasons()), device):
+                run.after(trainer.train(next(arriving)))
         del arriving
         run.finish(reasons() or "all steps are done")
 
@@ -90,6 +92,20 @@ def _stop_at(minutes: float) -> Iterator[Callable[[], str]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _workers_watched(trainer: Trainer) -> Iterator[None]:
+    """Say in one line that a process which makes samples has died; PyTorch raises it anywhere."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise StreamanonError(
+            f"step {trainer.step}: a process that makes samples died ({error}); resume from the "
+            "last state, with fewer workers if memory is short"
+        ) from error
 
 
 class _Run:

@@ -92,6 +92,7 @@ def _tensors(samples: Sequence[dict[str, NDArray[Any]]]) -> Batch:
 
 
 def _begin(_: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the loop says when to stop
+    for number in (signal.SIGINT, signal.SIGTERM):  # the loop says when to stop
+        signal.signal(number, signal.SIG_IGN)
     use_one_thread()
     torch.set_num_threads(1)
