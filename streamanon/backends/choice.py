@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-WARM_UP, RUNS = 2, 6
-"""Runs of each candidate before the clock counts, and while it does."""
+RUNS = 5
+"""Runs of each candidate while the clock counts."""
+
+FAR_BEHIND = 1.6
+"""Times the best at which a candidate drops out."""
 
 ENOUGH_CORES = 4
 """From here on there is a core for a second thread beside the stages of the pipeline."""
@@ -156,7 +159,7 @@ def fastest(candidates: Sequence[Candidate], inputs: Mapping[str, NDArray[np.gen
     if len(loaded) == 1:
         ((only, backend),) = loaded
         return Choice(only.name, backend, "; ".join(beaten))
-    best_s = [min(times[WARM_UP:]) for times in _times([one for _, one in loaded], inputs)]
+    best_s = _best_times([backend for _, backend in loaded], inputs)
     first = min(range(len(loaded)), key=best_s.__getitem__)
     others = [
         f"{candidate.name} {taken_s * 1000:.1f} ms"
@@ -167,17 +170,22 @@ def fastest(candidates: Sequence[Candidate], inputs: Mapping[str, NDArray[np.gen
     return Choice(loaded[first][0].name, loaded[first][1], why)
 
 
-def _times(
+def _best_times(
     backends: Sequence[Runtime], inputs: Mapping[str, NDArray[np.generic]]
-) -> list[list[float]]:
-    """Return how long each run of each backend took, in seconds."""
-    times: list[list[float]] = [[] for _ in backends]
-    for _ in range(WARM_UP + RUNS):
-        for backend, taken in zip(backends, times, strict=True):
+) -> list[float]:
+    """Return the least time a run of each backend took, in seconds."""
+    best_s = [float("inf")] * len(backends)
+    for turn in range(1 + RUNS):
+        far_s = FAR_BEHIND * min(best_s)
+        for number, backend in enumerate(backends):
+            if best_s[number] > far_s:
+                continue
             start = time.perf_counter()
             backend.run(inputs)
-            taken.append(time.perf_counter() - start)
-    return times
+            taken_s = time.perf_counter() - start
+            if turn > 0:  # the first run of all prepares itself
+                best_s[number] = min(best_s[number], taken_s)
+    return best_s
 
 
 def _not_installed() -> Runtime:

@@ -43,7 +43,9 @@ def test_the_fastest_is_taken_and_the_others_are_told() -> None:
     found = fastest([SLOW, Candidate("plain", load), SLOW], INPUTS)
     assert type(found.backend) is OnnxRuntimeBackend
     assert found.runtime.startswith("plain: ONNX Runtime")
-    assert found.why.count("slow 3") == 2
+    times_ms = [float(part.split()[-2]) for part in found.why.split("; ")]
+    assert [part.split()[0] for part in found.why.split("; ")][1:] == ["slow", "slow"]
+    assert times_ms[0] < 30 <= min(times_ms[1:])
 
 
 def test_what_cannot_be_loaded_is_passed_over_and_told(tmp_path: Path) -> None:
