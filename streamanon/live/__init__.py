@@ -1,0 +1,1 @@
+"""Streams that never end: started, watched, restarted and stopped."""

@@ -1,0 +1,71 @@
+"""What a live stream is doing, for a person or a machine that looks at it from outside."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from streamanon.sinks.live import OutputState
+
+State: TypeAlias = Literal["starting", "live", "lost", "restarting", "stopped"]
+"""starting: nothing was received yet; live: frames flow; lost: the input is away and the card is
+shown; restarting: the line failed and is built again behind the card; stopped: it is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One stream as it stands. It holds no pixels, and addresses only with credentials hidden.
+
+    Attributes:
+        name: of the stream.
+        state: what it is doing.
+        since_s: seconds it has been doing that.
+        input: where frames come from, safe to show.
+        size: width and height of the outputs in px; (0, 0) before the first frame.
+        method: how faces are hidden, as asked for.
+        identity: name of the identity everybody gets, or None for one a person.
+        level: how much of the method the machine can afford now: "full", "cadence", "warp" or
+            "mosaic" (:mod:`streamanon.core.governor`).
+        fps_in: frames a second that came in, over the last seconds.
+        fps_out: frames a second that went out, cards not counted.
+        latency_p50_ms: median age of a frame when it was written, since it was received.
+        latency_p99_ms: the 99th percentile of that.
+        frames: frames written so far.
+        dropped: frames thrown away, by cause.
+        faces: in the newest frame.
+        people: tracks so far.
+        treatments: faces hidden so far, by what was done.
+        reconnects: times the input came back.
+        restarts: times the line was built again.
+        outputs: where frames go.
+        error: why it stopped or is restarting; "" when nothing is wrong.
+    """
+
+    name: str
+    state: State
+    since_s: float
+    input: str
+    size: tuple[int, int] = (0, 0)
+    method: str = ""
+    identity: str | None = None
+    level: str = "full"
+    fps_in: float = 0.0
+    fps_out: float = 0.0
+    latency_p50_ms: float = 0.0
+    latency_p99_ms: float = 0.0
+    frames: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    faces: int = 0
+    people: int = 0
+    treatments: Mapping[str, int] = field(default_factory=dict)
+    reconnects: int = 0
+    restarts: int = 0
+    outputs: tuple[OutputState, ...] = ()
+    error: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the status as plain JSON values."""
+        return asdict(self)
