@@ -69,13 +69,13 @@ def export(
     """
     if not out.is_dir():
         raise UsageError(f"folder {out} does not exist: create it, or name another")
-    network, step = trained(path)
+    network, step, seen = trained(path)
     about = {
         "checkpoint_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "architecture": checkpoint.architecture(network),
         "config": asdict(network.config),
         "steps": step,
-        "samples_seen": _samples_seen(path, step),
+        "samples_seen": seen,
         "training_data": _training_data(trained_on),
         "convention": CONVENTION,
         "licence": LICENCE,
@@ -91,25 +91,17 @@ def export(
     return card
 
 
-def trained(path: Path) -> tuple[AnonyGan, int | None]:
-    """Return a trained network, averaged over steps, and its step where that is known.
+def trained(path: Path) -> tuple[AnonyGan, int | None, int | None]:
+    """Return a trained network, averaged over steps, its step and the samples it has seen.
+
+    Where the file does not note them, step and samples are None.
 
     Raises:
         UsageError: the file holds no network.
     """
     content = checkpoint.read(path)
     network = checkpoint.unpacked(content.get("average", content), str(path)).eval()
-    step = content.get("step", path.stem if path.stem.isdigit() else None)
-    return network, None if step is None else int(step)
-
-
-def _samples_seen(path: Path, step: int | None) -> int | None:
-    """Return how many samples a network of a run has seen, from the options beside it."""
-    for folder in (path.parent, path.parent.parent):
-        options = folder / "options.json"
-        if step is not None and options.is_file():
-            return step * int(json.loads(options.read_text())["batch"])
-    return None
+    return network, content.get("step"), content.get("samples")
 
 
 def _training_data(index: Path | None) -> list[dict[str, Any]]:

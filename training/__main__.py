@@ -9,14 +9,16 @@ from typing import Any
 
 import click
 import cv2
+import torch
 
 from streamanon.anonygan import checkpoint
-from streamanon.errors import StreamanonError
+from streamanon.errors import StreamanonError, UsageError
 from training import loop, options, parallel
 from training.data import prepare, shards
 from training.evaluate import measure
 from training.run_folder import RunFolder
 from training.sample import Samples
+from training.trainer import condensed
 
 EXISTING = click.Path(exists=True, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -36,6 +38,7 @@ main.add_command(prepare.command, "prepare")
 @click.option("--preset", type=click.Choice(list(options.PRESETS)), default="live")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change an option.")
 @click.option("--resume", is_flag=True, help="Go on with the run in the folder.")
+@click.option("--start", type=FILE, help="Network a new run starts from, like training/live.pt.")
 @click.option("--sources", type=EXISTING, help="Folder of pictures for the sample grids.")
 @click.option("--minutes", type=float, default=float("inf"), help="Stop after so long.")
 def train(folder: Path, data: Path, sources: Path | None, **how: Any) -> None:
@@ -44,11 +47,22 @@ def train(folder: Path, data: Path, sources: Path | None, **how: Any) -> None:
     Options are those of training/options.py: --set batch=8 --set weights.pull=2. A run that is
     resumed keeps its own.
     """
+    start: Path | None = how["start"]
+    if start is not None and how["resume"]:
+        raise UsageError("--start is for new runs: leave it out, or --resume")
     run = RunFolder(folder)
     if parallel.first():
         chosen = run.options() if how["resume"] else options.PRESETS[how["preset"]]
         run.prepare(options.changed(chosen, how["settings"]), resumed=how["resume"])
-    loop.train(run, data, sources, how["minutes"])
+    loop.train(run, data, sources, how["minutes"], start)
+
+
+@main.command("condense")
+@click.argument("folder", metavar="RUN", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("out", type=FILE)
+def condense(folder: Path, out: Path) -> None:
+    """Write to OUT what other runs can start from: network and discriminators of RUN, small."""
+    torch.save(condensed(RunFolder(folder).state()), out)
 
 
 @main.command("sample")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import torch
 
-from streamanon.anonygan.checkpoint import packed
+from streamanon.anonygan.checkpoint import packed, read
 from streamanon.errors import StreamanonError
 from training import parallel
 from training.data import shards
@@ -41,7 +41,13 @@ VALIDATION = 0.02
 """Share of people that are not trained on."""
 
 
-def train(folder: RunFolder, data: Path, sources: Path | None, minutes: float) -> None:
+def train(
+    folder: RunFolder,
+    data: Path,
+    sources: Path | None,
+    minutes: float,
+    start: Path | None = None,
+) -> None:
     """Train from where the folder's run stands, or from the beginning.
 
     Args:
@@ -49,6 +55,7 @@ def train(folder: RunFolder, data: Path, sources: Path | None, minutes: float) -
         data: folder of prepared faces.
         sources: pictures for the sample grids; None for portraits of the built-in gallery.
         minutes: after which to stop.
+        start: file with the network a new run starts from; None for a random one.
     """
     torch.set_flush_denormal(True)  # tiny numbers would be computed a hundred times slower
     with parallel.process_group() as device, _stop_at(minutes) as reasons:
@@ -56,6 +63,8 @@ def train(folder: RunFolder, data: Path, sources: Path | None, minutes: float) -
         trainer = Trainer(options, device)
         if folder.started:
             trainer.resume(folder.state())
+        elif start is not None:
+            trainer.start_from(read(start), str(start))
         faces = shards.load(data)
         rows = ~kept_for_validation(faces, VALIDATION)
         arriving = batches(
@@ -142,7 +151,7 @@ class _Run:
 
     def _save(self) -> None:
         trainer = self._trainer
-        network = packed(trainer.average)
+        network = {**packed(trainer.average), "step": trainer.step, "samples": trainer.samples}
         self._folder.save(trainer.state())
         self._folder.publish(network, trainer.step)
         if trainer.step % (KEPT_EVERY * trainer.options.save_every) == 0:
@@ -154,7 +163,7 @@ class _Run:
         pace = steps / max(now - self._since, 1e-9)
         means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
         samples = pace * trainer.options.batch
-        row = {"step": trainer.step, "samples": trainer.step * trainer.options.batch}
+        row = {"step": trainer.step, "samples": trainer.samples}
         self._folder.note({**row, "samples_per_s": samples, **means})
         left = time.strftime("%H:%M:%S", time.gmtime((trainer.options.steps - trainer.step) / pace))
         shown = "  ".join(f"{name} {means[name]:.3f}" for name in SHOWN if name in means)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streamanon.types import U8
     from training.options import Options
 
-FORMAT = 1
+FORMAT = 2
 """Of the state; a change that older code cannot read counts it up."""
 
 

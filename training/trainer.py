@@ -38,6 +38,7 @@ class Trainer:
 
     Attributes:
         step: steps done so far.
+        samples: seen by the network, in runs before this one too.
         network: what is trained.
         average: its exponential moving average: what is sampled, measured and shipped.
         judges: the discriminators.
@@ -46,7 +47,8 @@ class Trainer:
     def __init__(self, options: Options, device: torch.device) -> None:
         """Create everything from the options' seed."""
         torch.manual_seed(options.seed)
-        self.options, self.device, self.step = options, device, 0
+        self.options, self.device = options, device
+        self.step = self.samples = 0
         self.network = _placed(AnonyGan(options.network), device)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
         self.judges = _placed(Judges(options), device)
@@ -79,6 +81,7 @@ class Trainer:
             norms["judge_gradient"] = lessons.pop("gradient")
         self._average()
         self.step += 1
+        self.samples += self.options.batch
         attention = (view.attention * view.edge).sum() / view.edge.sum()
         answers: dict[str, Tensor] = {"loss": loss, **terms, **norms, "attention": attention}
         answers |= {f"judge_{name}": term for name, term in lessons.items()}
@@ -142,10 +145,29 @@ class Trainer:
         wanted = enabled and self.options.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
 
+    def start_from(self, content: dict[str, Any], origin: str) -> None:
+        """Take over a network, and discriminators where there are any, and begin at step 0.
+
+        Args:
+            content: of a file that training wrote.
+            origin: its name, for messages.
+
+        Raises:
+            UsageError: it is no network, or one of another architecture.
+        """
+        known = content.get("average", content)
+        held = unpacked(known, origin, self.network.config).state_dict()
+        self.network.load_state_dict(held)
+        self.average.load_state_dict(held)
+        if "judges" in content:
+            self.judges.load_state_dict(content["judges"])
+        self.samples = content.get("samples", 0)
+
     def state(self) -> dict[str, Any]:
         """Return everything a later run needs to go on exactly here."""
         return {
             "step": self.step,
+            "samples": self.samples,
             "network": packed(self.network),
             "average": packed(self.average),
             "judges": self.judges.state_dict(),
@@ -165,7 +187,29 @@ class Trainer:
         self.judges.load_state_dict(state["judges"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._judge_optimiser.load_state_dict(state["judge_optimiser"])
-        self.step = state["step"]
+        self.step, self.samples = state["step"], state["samples"]
+
+
+def condensed(state: dict[str, Any]) -> dict[str, Any]:
+    """Return what another run can start from: the averaged network and the discriminators, halved.
+
+    Args:
+        state: of a trainer.
+    """
+    average = state["average"]
+    return {
+        **average,
+        "weights": _halved(average["weights"]),
+        "judges": _halved(state["judges"]),
+        "samples": state["samples"],
+    }
+
+
+def _halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name: value.half() if value.is_floating_point() else value
+        for name, value in weights.items()
+    }
 
 
 def _placed(module: Module, device: torch.device) -> Module:

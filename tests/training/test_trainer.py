@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from streamanon.errors import StreamanonError
+from streamanon.errors import StreamanonError, UsageError
 from training.options import PRESETS, changed
-from training.trainer import Trainer
+from training.trainer import Trainer, condensed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,6 +55,23 @@ def test_two_steps_and_two_more_are_four(small: Options, some: list[dict[str, Te
     ours, theirs = flat(whole.state()), flat(resumed.state())
     assert len(ours) == len(theirs) > 300
     assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=True))
+
+
+def test_a_run_starts_from_what_another_came_to(
+    small: Options, some: list[dict[str, Tensor]]
+) -> None:
+    first, second = Trainer(small, CPU), Trainer(replace(small, seed=small.seed + 1), CPU)
+    first.train(some[0])
+    second.start_from(condensed(first.state()), "start.pt")
+    assert second.step == 0
+    for ours, theirs in ((first.average, second.network), (first.judges, second.judges)):
+        for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
+    second.train(some[1])
+    assert second.samples == 2 * small.batch
+    other = changed(small, ["network.width=24"])
+    with pytest.raises(UsageError, match="where 24 is wanted"):
+        Trainer(other, CPU).start_from(condensed(first.state()), "start.pt")
 
 
 def test_one_batch_is_learnt_by_heart(
