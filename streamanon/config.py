@@ -1,4 +1,7 @@
-"""Every setting and its default, once. The command line derives its flags from here."""
+"""Every setting and its default, once. The command line derives its flags from here.
+
+Settings that make sense only for files, or only for live streams, say so (``only``).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from streamanon.errors import UsageError
+
+MOST_DELAY = 120
+"""Frames a live stream may be held back."""
+
+KINDS = {"files": "files", "live": "live streams"}
+"""What a setting can be limited to, and how to call it."""
 
 
 def _option(default: Any, text: str, **extra: Any) -> Any:
@@ -52,19 +61,46 @@ class Config:
         choices=("yunet", "dlib", "mediapipe"),
     )
     codec: str | None = _option(
-        None, "Video encoder (default: h264 for mp4, mov and mkv; vp9 for webm).", metavar="NAME"
+        None,
+        "Video encoder (default: h264 for mp4, mov and mkv; vp9 for webm).",
+        metavar="NAME",
+        only="files",
     )
     crf: int = _option(20, "Encoder quality: smaller is better and larger.", metavar="N")
     preset: str = _option("veryfast", "Encoder speed, for x264 and x265.", metavar="NAME")
     keep_subtitles: bool = _option(
-        False, "Copy subtitle and data tracks too. They may name people: dropped otherwise."
+        False,
+        "Copy subtitle and data tracks too. They may name people: dropped otherwise.",
+        only="files",
     )
-    overwrite: bool = _option(False, "Replace an output that exists.")
+    overwrite: bool = _option(False, "Replace an output or report that exists.")
     report: Path | None = _option(
         None, "Write what was done to every frame and face to this JSON file.", metavar="FILE"
     )
     stall_s: float = _option(
-        60.0, "Give up when a stage makes no progress for this long.", metavar="SECONDS"
+        60.0,
+        "Give up when a stage makes no progress for this long. A live line is built again instead, "
+        "after 5 at the latest.",
+        metavar="SECONDS",
+    )
+    delay: int = _option(
+        0,
+        "Frames a live stream is held back, so that a face that is found late is covered in the "
+        "frames before, too.",
+        metavar="N",
+        only="live",
+    )
+    transport: str = _option(
+        "tcp",
+        "How an RTSP input comes: udp has less delay where no packet is ever lost.",
+        choices=("tcp", "udp"),
+        only="live",
+    )
+    wait: bool = _option(
+        False,
+        "Keep trying when the input cannot be opened at the start, instead of giving up. One that "
+        "was open once is always waited for.",
+        only="live",
     )
 
     def __post_init__(self) -> None:
@@ -79,3 +115,20 @@ class Config:
             raise UsageError(f"min-face is {self.min_face} px: nothing sees below 8, use 8 or more")
         if self.stall_s <= 0:
             raise UsageError(f"stall-s is {self.stall_s}: it must be more than 0 seconds")
+        if not 0 <= self.delay <= MOST_DELAY:
+            raise UsageError(f"delay is {self.delay} frames: wanted 0 to {MOST_DELAY}")
+
+    def check(self, kind: str) -> None:
+        """Refuse settings that have no meaning for a kind of run.
+
+        Args:
+            kind: "files" or "live".
+
+        Raises:
+            UsageError: one was given that is for the other kind only.
+        """
+        for setting in fields(self):
+            only = setting.metadata.get("only", kind)
+            if only != kind and getattr(self, setting.name) != setting.default:
+                flag = setting.name.replace("_", "-")
+                raise UsageError(f"--{flag} is for {KINDS[only]} only: leave it out")

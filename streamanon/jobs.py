@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from streamanon.core.address import input_address, output_address
 from streamanon.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from streamanon.core.address import Address
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 VIDEO_OUTPUTS = (".mp4", ".mkv", ".mov", ".webm")
@@ -36,6 +39,64 @@ class Job:
     def is_image(self) -> bool:
         """True for a still picture, False for a video."""
         return self.input.suffix.lower() in IMAGE_SUFFIXES
+
+
+@dataclass(frozen=True, slots=True)
+class LiveJob:
+    """One live stream to anonymise.
+
+    Attributes:
+        input: where frames come from.
+        outputs: where they go; none when somebody only looks.
+    """
+
+    input: Address
+    outputs: tuple[Address, ...] = ()
+
+
+def plan_live(inputs: Sequence[str], outputs: Sequence[str]) -> LiveJob | None:
+    """Tell live streams from files.
+
+    Args:
+        inputs: as asked for; one at least.
+        outputs: as asked for; may be empty.
+
+    Returns:
+        The live stream, or None when all of them are files.
+
+    Raises:
+        UsageError: files and live addresses are mixed, or one address is used twice.
+    """
+    sources = [input_address(text) for text in inputs]
+    sinks = [output_address(text) for text in outputs]
+    if not any(sources):
+        for sink in filter(None, sinks):
+            raise UsageError(f"{sink} is a live output, {inputs[0]} a file: name a file to write")
+        return None
+    if len(inputs) > 1:
+        raise UsageError(
+            f"{len(inputs)} inputs, one of them live: `streamanon live` takes several streams"
+        )
+    for text, sink in zip(outputs, sinks, strict=True):
+        if sink is None:
+            raise UsageError(
+                f"output {text} is a file, and a live stream never ends: use record:FOLDER"
+            )
+    (source,) = filter(None, sources)
+    wanted = tuple(filter(None, sinks))
+    check_apart([source, *wanted])
+    return LiveJob(source, wanted)
+
+
+def check_apart(addresses: Sequence[Address]) -> None:
+    """Refuse to use one address twice.
+
+    Raises:
+        UsageError: two of them are the same.
+    """
+    for number, address in enumerate(addresses):
+        if address.scheme != "window" and address.target and address in addresses[:number]:
+            raise UsageError(f"{address} is used twice: every input and output has its own address")
 
 
 def plan(inputs: Sequence[Path], output: Path, *, overwrite: bool = False) -> list[Job]:

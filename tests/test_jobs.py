@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streamanon.errors import UsageError
-from streamanon.jobs import Job, plan
+from streamanon.jobs import Job, plan, plan_live
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,3 +84,31 @@ def test_overwrite_allows_an_output_that_exists_but_never_an_input(tmp_path: Pat
     assert plan([tmp_path / "a.mp4"], tmp_path / "b.mp4", overwrite=True)
     with pytest.raises(UsageError, match="is an input"):
         plan([tmp_path / "a.mp4"], tmp_path / "a.mp4", overwrite=True)
+
+
+def test_a_live_stream_goes_to_live_outputs() -> None:
+    job = plan_live(["rtsp://ann:secret@camera/1"], ["rtsp://media/1", "record:out", "window:"])
+    assert job is not None
+    assert job.input.target == "rtsp://ann:secret@camera/1"
+    assert [sink.scheme for sink in job.outputs] == ["rtsp", "record", "window"]
+    assert plan_live(["webcam:0"], []) is not None
+    assert plan_live(["a.mp4", "b.jpg"], ["done"]) is None
+
+
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "message"),
+    [
+        (["a.mp4"], ["rtsp://ann:secret@media/1"], "is a live output, a.mp4 a file"),
+        (["webcam:0", "webcam:1"], [], "`streamanon live` takes several"),
+        (["webcam:0", "a.mp4"], [], "`streamanon live` takes several"),
+        (["webcam:0"], ["a.mp4"], "use record:FOLDER"),
+        (["webcam:0"], ["hls:a", "hls:a"], "hls:a is used twice"),
+        (["rtsp://u:secret@a/1"], ["rtsp://u:secret@a/1"], "is used twice"),
+    ],
+)
+def test_live_streams_and_files_do_not_mix(
+    inputs: list[str], outputs: list[str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        plan_live(inputs, outputs)
+    assert "secret" not in str(caught.value)

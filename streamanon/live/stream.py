@@ -10,13 +10,13 @@ from __future__ import annotations
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
-from streamanon.errors import StreamanonError
 from streamanon.live.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streamanon.core.address import Address
+    from streamanon.errors import StreamanonError
     from streamanon.parts import Parts
     from streamanon.types import SafeFrame
 

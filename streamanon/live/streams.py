@@ -1,0 +1,158 @@
+"""The file of `streamanon live`: several streams, each with its settings, in TOML.
+
+::
+
+    serve = "127.0.0.1:8080"
+
+    [[stream]]
+    name = "door"
+    input = "rtsp://user:password@camera/1"
+    outputs = ["rtsp://media.example/door", "record:/srv/door"]
+    method = "mosaic"
+
+Every setting of :class:`streamanon.config.Config` that means something to a live stream is a key.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+import typing
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from streamanon.config import Config
+from streamanon.core.address import masked
+from streamanon.errors import UsageError
+from streamanon.jobs import LiveJob, check_apart, plan_live
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TOP = ("serve", "token", "stream")
+_OWN = ("name", "input", "outputs")
+_OF_A_CALL = ("overwrite", "report")
+_SETTINGS = {
+    setting.name: setting
+    for setting in fields(Config)
+    if setting.metadata.get("only") != "files" and setting.name not in _OF_A_CALL
+}
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One stream as the file asks for it.
+
+    Attributes:
+        name: unique in the file.
+        job: where frames come from and go.
+        config: how to anonymise.
+    """
+
+    name: str
+    job: LiveJob
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What the file asks for.
+
+    Attributes:
+        wanted: the streams, in the order of the file.
+        serve: HOST:PORT of the page, or None.
+        token: what visitors of the page must know, or None.
+    """
+
+    wanted: tuple[Wanted, ...]
+    serve: str | None = None
+    token: str | None = None
+
+
+def read_streams(path: Path) -> Streams:
+    """Read a file of streams.
+
+    Raises:
+        UsageError: it cannot be read, or something in it is not as it must be; the message is one
+            line with the file and the key, and shows no credentials.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}): name a TOML file") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {masked(str(error))}") from error
+    try:
+        return _streams(document)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _streams(document: dict[str, Any]) -> Streams:
+    _know(document, _TOP)
+    tables = document.get("stream", [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UsageError("stream is no list of tables: write [[stream]] above each")
+    if not tables:
+        raise UsageError("it asks for no stream: write [[stream]], then input = ...")
+    wanted: list[Wanted] = []
+    for number, table in enumerate(tables, 1):
+        name = table.get("name")
+        try:
+            one = _wanted(table)
+            if any(one.name == other.name for other in wanted):
+                raise UsageError("the name is used twice: every stream has its own")
+            wanted.append(one)
+        except UsageError as error:
+            which = repr(name) if isinstance(name, str) else str(number)
+            raise UsageError(f"stream {which}: {error}") from error
+    check_apart([sink for one in wanted for sink in one.job.outputs])
+    return Streams(tuple(wanted), _text(document, "serve"), _text(document, "token"))
+
+
+def _wanted(table: dict[str, Any]) -> Wanted:
+    _know(table, (*_OWN, *_SETTINGS))
+    name, source = _text(table, "name"), _text(table, "input")
+    if not name or not _NAME.fullmatch(name):
+        raise UsageError(f"name is {name!r}: wanted letters, digits, '.', '_' and '-'")
+    if not source:
+        raise UsageError("input is missing: wanted a live address, rtsp://camera/1 for example")
+    outputs = table.get("outputs", [])
+    if not isinstance(outputs, list) or not all(isinstance(text, str) for text in outputs):
+        raise UsageError('outputs is no list of texts: write outputs = ["rtsp://host/path"]')
+    job = plan_live([source], outputs)
+    if job is None:
+        raise UsageError(f"input {masked(source)} is a file: `streamanon run` takes files")
+    settings = {key: _setting(key, table[key]) for key in _SETTINGS if key in table}
+    # A camera that is off when the others start is no reason to give it up.
+    return Wanted(name, job, Config(**{"wait": True, **settings}))
+
+
+def _know(table: dict[str, Any], known: tuple[str, ...]) -> None:
+    """Refuse keys that nobody reads."""
+    for key in table:
+        if key not in known:
+            close = get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            raise UsageError(f"unknown key {key!r}: {hint}")
+
+
+def _text(table: dict[str, Any], key: str) -> str | None:
+    value = table.get(key)
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"{key} is no text: write it in quotes")
+    return value
+
+
+def _setting(key: str, value: Any) -> Any:
+    """Return the value of a setting, checked for its kind."""
+    hint = typing.get_type_hints(Config)[key]
+    kind = next(k for k in (*typing.get_args(hint), hint) if k is not type(None))
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise UsageError(f"{key} is {value!r}: wanted {_KINDS.get(kind, 'a text')}")
+    return value
