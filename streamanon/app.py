@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -94,18 +95,20 @@ def anonymise_all(
         watcher: is told how it goes.
 
     Raises:
-        UsageError: the report would replace something it must not.
+        UsageError: the report would replace something it must not, or a setting is for live
+            streams.
     """
     _check_report(jobs, config)
-    parts = Parts(config)
-    parts.observer(parts.anonymiser())  # what is wrong with the settings shows before the first job
+    config.check("files")
     outcomes = []
-    for job in jobs:
-        if watcher:
-            watcher.begin(job)
-        outcomes.append(_carry_out(job, config, parts, watcher.advance if watcher else None))
-        if watcher:
-            watcher.end(outcomes[-1])
+    with closing(Parts(config)) as parts:
+        parts.observer(parts.anonymiser())  # wrong settings show before the first job
+        for job in jobs:
+            if watcher:
+                watcher.begin(job)
+            outcomes.append(_carry_out(job, config, parts, watcher.advance if watcher else None))
+            if watcher:
+                watcher.end(outcomes[-1])
     if config.report:
         entries = [_entry(outcome) for outcome in outcomes]
         write_document(config.report, config, entries, parts.runtimes)

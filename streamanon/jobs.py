@@ -70,8 +70,9 @@ def plan_live(inputs: Sequence[str], outputs: Sequence[str]) -> LiveJob | None:
     sources = [input_address(text) for text in inputs]
     sinks = [output_address(text) for text in outputs]
     if not any(sources):
-        for sink in filter(None, sinks):
-            raise UsageError(f"{sink} is a live output, {inputs[0]} a file: name a file to write")
+        if any(sinks):
+            live = next(filter(None, sinks))
+            raise UsageError(f"{live} is a live output, {inputs[0]} a file: name a file to write")
         return None
     if len(inputs) > 1:
         raise UsageError(

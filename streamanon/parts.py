@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from streamanon.weights.card import read_card
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from streamanon.anonymisers.network import FaceNetwork
     from streamanon.config import Config
@@ -21,31 +24,60 @@ if TYPE_CHECKING:
     from streamanon.types import F32, U8, Identity
 
 
+class _Common:
+    """What streams of one process share."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.galleries: dict[Path | None, Sequence[Identity]] = {}
+
+
 class Parts:
     """Builds what the settings ask for; loads each model once, and only when it is needed.
 
+    Whoever runs lines at the same time gives each parts of its own (:meth:`for_stream`): most
+    networks may be used by one line only.
+
     Attributes:
+        config: the settings.
         runtimes: what really runs each network loaded so far, by file name.
     """
 
-    def __init__(self, config: Config) -> None:
-        self._config = config
+    def __init__(self, config: Config, common: _Common | None = None) -> None:
+        self.config = config
         self.runtimes: dict[str, str] = {}
+        self._common = common or _Common()
+
+    def for_stream(self, **changes: Any) -> Parts:
+        """Return parts for one more line that runs at the same time.
+
+        They share the gallery and the network that paints faces, which streams use together.
+
+        Args:
+            changes: settings that are different there, by name.
+        """
+        return Parts(replace(self.config, **changes), self._common)
+
+    def close(self) -> None:
+        """Release what does not go away by itself; these parts are not used again."""
+        close = getattr(vars(self).get("detector"), "close", None)
+        if close:
+            close()
 
     @cached_property
     def detector(self) -> Detector:
         """What finds faces."""
-        if self._config.detector == "dlib":
+        if self.config.detector == "dlib":
             from streamanon.detectors.dlib_hog import DlibHogDetector
 
-            return DlibHogDetector(min_face_px=self._config.min_face)
-        if self._config.detector == "mediapipe":
+            return DlibHogDetector(min_face_px=self.config.min_face)
+        if self.config.detector == "mediapipe":
             from streamanon.detectors.mediapipe_landmarker import MediapipeDetector
 
             return MediapipeDetector(weights.path("face_landmarker.task"))
         from streamanon.detectors.yunet import YuNetDetector
 
-        return YuNetDetector(self._network("yunet.onnx"), min_face_px=self._config.min_face)
+        return YuNetDetector(self._network("yunet.onnx"), min_face_px=self.config.min_face)
 
     @cached_property
     def mesher(self) -> Mesher:
@@ -74,10 +106,16 @@ class Parts:
         """Whom people can be turned into."""
         from streamanon.identities.gallery import load_builtin, load_folder
 
-        folder = self._config.identities
-        if folder is None:
-            return load_builtin()
-        return load_folder(folder, self.mesher, self.detector, self.embedder)
+        folder = self.config.identities
+        with self._common.lock:
+            known = self._common.galleries
+            if folder not in known:
+                known[folder] = (
+                    load_folder(folder, self.mesher, self.detector, self.embedder)
+                    if folder
+                    else load_builtin()
+                )
+            return known[folder]
 
     @cached_property
     def appearance(self) -> F32:
@@ -96,7 +134,7 @@ class Parts:
         card = read_card(exact)
         check_cards(card, read_card(condition))
         ways = candidates(
-            self._config.runtime,
+            self.config.runtime,
             exact,
             weights.path(int8) if int8 in weights.SHA256 else None,
             bf16=card["measured"].get("bf16", {}).get("accepted", False),
@@ -116,7 +154,7 @@ class Parts:
 
     def anonymiser(self) -> Anonymiser:
         """Return a new anonymiser; it remembers the faces of one stream."""
-        method = self._config.method
+        method = self.config.method
         if method in ("warp", "anonygan"):
             from streamanon.anonymisers.warp import WarpAnonymiser
 
@@ -145,8 +183,8 @@ class Parts:
             return Observer(self.detector, look_ahead=look_ahead)
         book = IdentityBook(
             self.gallery,
-            seed=self._config.seed,
-            only=self._config.identity,
+            seed=self.config.seed,
+            only=self.config.identity,
             appearance=self.appearance,
         )
         return Observer(self.detector, self.mesher, self.embedder, book, look_ahead=look_ahead)
@@ -166,10 +204,10 @@ class Parts:
         if job.is_image:
             from streamanon.sinks.image import ImageSink
 
-            return ImageSink(job.output, job.input, overwrite=self._config.overwrite)
+            return ImageSink(job.output, job.input, overwrite=self.config.overwrite)
         from streamanon.sinks.video import VideoSink
 
-        return VideoSink(job.output, source.info, self._config)
+        return VideoSink(job.output, source.info, self.config)
 
     def _network(self, name: str) -> Any:
         from streamanon.backends.onnx_runtime import OnnxRuntimeBackend

@@ -14,6 +14,7 @@ import pytest
 import streamanon
 from streamanon import Config
 from streamanon.app import Parts, anonymise_all
+from streamanon.detectors.mediapipe_landmarker import MediapipeDetector
 from streamanon.errors import LeakError, MediaError, UsageError
 from streamanon.jobs import plan
 from streamanon.pipeline import observer
@@ -99,6 +100,36 @@ def test_every_runtime_that_was_tried_is_told() -> None:
     assert told.count(" ms") >= 2
     assert "onnxruntime" in told
     assert "openvino" in told
+
+
+def test_streams_share_the_gallery_and_nothing_that_remembers() -> None:
+    parts = Parts(Config())
+    other = parts.for_stream(method="mosaic", seed=3)
+    assert (other.config.method, other.config.seed, parts.config.seed) == ("mosaic", 3, 0)
+    assert other.gallery is parts.gallery
+    assert other.detector is not parts.detector
+
+
+def test_detectors_with_threads_are_released_at_the_end(
+    face_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mediapipe")
+    closed = []
+    close = MediapipeDetector.close
+
+    def noted(self: MediapipeDetector) -> None:
+        close(self)
+        closed.append(self)
+
+    monkeypatch.setattr(MediapipeDetector, "close", noted)
+    config = Config(method="mosaic", detector="mediapipe")
+    streamanon.anonymise(face_clip, tmp_path / "out.mp4", config)
+    assert len(closed) == 1
+
+
+def test_a_setting_for_live_streams_is_refused(face_clip: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--wait is for live streams only"):
+        streamanon.anonymise(face_clip, tmp_path / "out.mp4", Config(wait=True))
 
 
 def test_a_live_stream_does_not_wait_for_later_frames(face_clip: Path, tmp_path: Path) -> None:
