@@ -14,6 +14,7 @@ SUITES = {
     "video": "leaks, identity, stability and expression over whole clips",
     "speed": "time, processor and memory, over resolution, faces, method and threads",
     "peers": "other anonymisers on the same clips, side by side",
+    "training": "the curve of a training run, and what each part of the network is worth",
     "report": "tables, plots and pictures out of the results",
 }
 

@@ -6,13 +6,15 @@ published comes from ``python -m benchmarks``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from streamanon.anonygan.composition import paste
+from streamanon.anonygan.composition import compose, paste
 from streamanon.core.aligned import EYE_DISTANCE
+from training import stability
 from training.data.dataset import PairDataset, collate, kept_for_validation
 from training.losses import weighted_mean
 from training.recogniser import NodeFinder, Recogniser
@@ -54,8 +56,10 @@ def measure(
         What the warp comes to, and what each network comes to: ``error`` L1 in 1/255 where the
         truth is known; of pairs of strangers ``to_source`` and ``to_condition``, cosines,
         ``recognised``, the share still recognised as the source, and ``pose``, ``eyes`` and
-        ``mouth``, mean distance of the nodes from the source's in eye distances; ``attention``.
+        ``mouth``, mean distance of the nodes from the source's in eye distances; ``attention``;
+        ``unsteady`` L1 in 1/255 between the answers to a face and to the same one with other noise.
     """
+    torch.manual_seed(0)
     rows = kept_for_validation(faces, share)
     pairs = PairDataset(faces, mix=MIX, seed=1, rows=rows)
     recogniser, node_finder = Recogniser(), NodeFinder()
@@ -69,11 +73,14 @@ def measure(
             answers = [network(batch) for network in networks]
             views = [View.of(batch, parts) for parts in answers]
             witness = _Witness(recogniser, node_finder, views[0])
-            for view, looks in zip(views, found, strict=True):
-                looks.append(witness.look(view, view.result))
+            again = stability.noisy(batch)
+            for network, view, looks in zip(networks, views, found, strict=True):
+                changed = (compose(network(again)).float() - view.image).abs() * 255
+                looks.append(witness.look(view, view.result, changed))
             beneath = answers[0]["beneath"].float()
             pasted = paste(beneath, views[0].source, views[0].edge)
-            warp.append(witness.look(views[0], pasted))
+            alone = replace(views[0], attention=torch.ones_like(views[0].attention))
+            warp.append(witness.look(alone, pasted, torch.zeros_like(pasted)))
     return _mean(warp), [_mean(looks) for looks in found]
 
 
@@ -87,11 +94,15 @@ class _Witness:
         self._condition = recogniser(view.condition, view.condition_points)
         self._nodes = node_finder(view.source, view.points)
 
-    def look(self, view: View, result: Tensor) -> dict[str, Tensor]:
-        """Return figures of each result, NaN where one does not apply."""
-        differences = (result.clamp(0, 1) - view.source).abs() * 255
-        pairs = zip(differences, view.edge, strict=True)
-        error = torch.stack([weighted_mean(each[None], edge[None]) for each, edge in pairs])
+    def look(self, view: View, result: Tensor, changed: Tensor) -> dict[str, Tensor]:
+        """Return figures of each result, NaN where one does not apply.
+
+        Args:
+            view: of the batch.
+            result: (N, 3, 128, 128) crops with the made faces in them.
+            changed: (N, 3, 128, 128) how far the answers to noisy inputs are off, in 1/255.
+        """
+        error = _over_faces((result.clamp(0, 1) - view.source).abs() * 255, view)
         made = self._recogniser(result, view.points)
         to_source = (made * self._source).sum(1)
         found = self._node_finder(result, view.points)
@@ -110,7 +121,14 @@ class _Witness:
             "error": torch.where(view.truth, error, nothing),
             **{name: torch.where(view.truth, nothing, each) for name, each in of_strangers.items()},
             "attention": trust,
+            "unsteady": _over_faces(changed, view),
         }
+
+
+def _over_faces(values: Tensor, view: View) -> Tensor:
+    """Return the mean over each face, (N,)."""
+    pairs = zip(values, view.edge, strict=True)
+    return torch.stack([weighted_mean(each[None], edge[None]) for each, edge in pairs])
 
 
 def _mean(looks: Sequence[dict[str, Tensor]]) -> Figures:

@@ -15,6 +15,7 @@ from benchmarks.report import (
     plots,
     speed,
     stills,
+    training,
     video,
 )
 from benchmarks.report.markdown import block, bullets, figures
@@ -83,6 +84,7 @@ SECTIONS = {
     "video": Section("Clips", video.tables, video.provider, plots.of_video),
     "speed": Section("Speed", speed.tables, speed.provider, plots.of_speed),
     "peers": Section("Peers", peers.tables, peers.provider),
+    "training": Section("Training", training.tables, training.provider, plots.of_training),
 }
 
 

@@ -11,7 +11,7 @@ from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from benchmarks.report import speed, stills, video
+from benchmarks.report import speed, stills, training, video
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -129,6 +129,31 @@ def of_speed(record: Record) -> Iterator[Plot]:
             "Time each stage works on a frame: bar to the median, line to p95, dot at p99.",
             partial(_stages, works),
         )
+
+
+def of_training(record: Record) -> Iterator[Plot]:
+    """Yield the plots of the training suite."""
+    rows = record.results["rows"]
+    curve = list(training.of_kind(rows, "curve").values())
+    if len(curve) > 1:
+        yield Plot(
+            "training.png",
+            "What the network comes to with the samples it has seen; dashed: the warp alone.",
+            partial(_curve, curve, rows["warp"]),
+        )
+
+
+def _curve(rows: Sequence[Mapping[str, Any]], warp: Mapping[str, Any]) -> Figure:
+    shown = [one for one in training.FIGURES if one[0] in ("error", "mouth", "recognised", "pose")]
+    figure = Figure(figsize=(10, 2.6))
+    for axes, (name, label, _, unit) in zip(figure.subplots(1, len(shown)), shown, strict=True):
+        scale = 100 if unit == "%" else 1
+        seen = [row["samples"] / 1000 for row in rows]
+        axes.plot(seen, [scale * row[name] for row in rows], marker="o", color=COLOURS["anonygan"])
+        axes.axhline(scale * warp[name], color=COLOURS["warp"], linestyle="--")
+        axes.set_title(f"{label}{', %' if unit == '%' else ''}")
+        axes.set_xlabel("thousand samples")
+    return figure
 
 
 def _scatter(points: Mapping[str, tuple[Reading, Reading]], known: Column, real: Column) -> Figure:

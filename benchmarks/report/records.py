@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-SUITES = ("stills", "video", "speed", "peers")
+SUITES = ("stills", "video", "speed", "peers", "training")
 
 _ALL = (
     *("suite", "streamanon", "commit", "command", "results"),
@@ -29,12 +29,14 @@ _OWN: dict[str, tuple[str, ...]] = {
         *("settings.frames", "settings.rounds", "settings.warm_up", "settings.clips"),
         "results.peers",
     ),
+    "training": ("settings.pairs", "settings.settings", "settings.provider"),
 }
 _ROW = {
     "stills": ("commit", "seed"),
     "video": ("commit",),
     "speed": ("rounds", "frames"),
     "peers": ("clip", "frames"),
+    "training": ("kind",),
 }
 """What every row must say for itself."""
 

@@ -1,0 +1,50 @@
+"""What is left out of the network or of its training, to see what it is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SHORT = (
+    "batch=8",
+    "rate=0.0003",
+    "rows.judged=4",
+    "rows.identity=2",
+    "rows.pose=2",
+    "rows.steady=2",
+    "adversarial_from=100",
+    "steady_from=100",
+    "average=0.99",
+    "sample_every=1000000",
+)
+"""Settings of all short runs: as in a long one, but every term enters early."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A run that differs from the others in one thing.
+
+    Attributes:
+        settings: what differs, as ``python -m training train --set`` takes it.
+        about: what that means.
+    """
+
+    settings: tuple[str, ...]
+    about: str
+
+
+VARIANTS = {
+    "everything": Variant((), "the product's network and recipe"),
+    "no landmark attention": Variant(
+        ("network.landmark_attention=none",), "all landmarks count alike"
+    ),
+    "no graph": Variant(("network.graph=false",), "landmarks exchange no messages"),
+    "no warped condition": Variant(
+        ("network.warped=false",), "the portrait is not moved into place: the paper's composition"
+    ),
+    "no cross identity": Variant(
+        ("mix=[0.5, 0.5, 0]",), "source and condition are always one person, as the paper trains"
+    ),
+    "no stability losses": Variant(
+        ("weights.equivariance=0", "weights.noise=0"), "nothing asks for steadiness"
+    ),
+}
