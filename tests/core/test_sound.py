@@ -33,8 +33,14 @@ def test_what_nobody_takes_is_lost_from_its_old_end() -> None:
 
 
 def test_two_threads_may_use_it_at_once() -> None:
-    track, taken = SoundTrack(AAC), []
-    writer = Thread(target=lambda: [track.put(_packet(number)) for number in range(20_000)])
+    track = SoundTrack(AAC)
+    taken: list[SoundPacket] = []
+
+    def write() -> None:
+        for number in range(20_000):
+            track.put(_packet(number))
+
+    writer = Thread(target=write)
     writer.start()
     while writer.is_alive():
         taken += track.take_until(10**12)

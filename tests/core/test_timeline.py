@@ -35,7 +35,9 @@ def test_distances_between_frames_are_kept_while_their_arrival_jitters() -> None
     arrivals = [50 * SECOND + STEP * number + draw.randrange(2000) for number in range(3000)]
     times = _placed([*stamps], arrivals)
     # the first seconds find the fastest frame; from then on only the drift allowance shows
-    assert all(abs(step - STEP) < 300 for step in _steps(times)[300:])
+    errors = sorted(abs(step - STEP) for step in _steps(times)[300:])
+    assert errors[len(errors) // 2] < 20
+    assert errors[-1] < 700
     assert all(0 <= at - time < 2100 for time, at in zip(times, arrivals, strict=True))
 
 
