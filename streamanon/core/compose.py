@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streamanon.core.card import draw_card
 from streamanon.core.cover import mosaic, whole_frame
 from streamanon.core.picture import blend_bgr, clip_box, copy_picture
 from streamanon.core.policy import fault_of_cover, fault_of_patch, why_missing
@@ -18,7 +19,7 @@ from streamanon.types import Patch, SafeFrame, Treated, Treatment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streamanon.types import Picture, Scene, Subject
+    from streamanon.types import MediaInfo, Picture, Scene, Subject
 
 
 def compose(scene: Scene, patches: Sequence[Patch | None], reason: str = "") -> SafeFrame:
@@ -58,6 +59,19 @@ def compose(scene: Scene, patches: Sequence[Patch | None], reason: str = "") -> 
                 if done.treatment is wanted and hiding is not None:
                     paste(picture, hiding)
     return SafeFrame(frame.index, picture, frame.pts, frame.time_base, tuple(treated))
+
+
+def card(info: MediaInfo, lines: Sequence[str], index: int, pts: int) -> SafeFrame:
+    """Return a frame that shows text on an empty ground, and nothing of any other frame.
+
+    Args:
+        info: of the stream it stands in for; tells size, colour and time base.
+        lines: ASCII text, the headline first.
+        index: of the frame before it.
+        pts: presentation time in ticks of the stream's time base.
+    """
+    picture = draw_card((info.width, info.height), info.colour, lines)
+    return SafeFrame(index, picture, pts, info.time_base)
 
 
 def _treatment(subject: Subject, patch: Patch | None, picture: Picture, reason: str) -> Treated:
