@@ -39,8 +39,9 @@ TOOTHLESS_SHARE = 0.2
 TURNED_DEG = 12.0
 """Turned further than this, a face hides part of a cheek."""
 
-STRENGTH = {Kind.SELF: 1.0, Kind.SAME: 0.6, Kind.CROSS: 0.4}
-"""How strongly the condition is relit: photographs differ in light by themselves."""
+STRENGTH = {Kind.SELF: (0.5, 2.0), Kind.SAME: (0.3, 1.2), Kind.CROSS: (0.4, 0.4)}
+"""Least and most by which the condition is relit: where the truth is known up to what another skin
+tone takes, for it is there that the network learns to take light and tone from the frame."""
 
 
 def kept_for_validation(faces: Faces, share: float) -> NDArray[np.bool_]:
@@ -122,7 +123,7 @@ class PairDataset:
             face = variation.mirrored(face)
         if pair.kind is Kind.SELF:
             face = variation.bent(face, random)
-        image = variation.relit(face.image, random, STRENGTH[pair.kind])
+        image = variation.relit(face.image, random, random.uniform(*STRENGTH[pair.kind]))
         if random.random() < REFOCUSED_SHARE:
             image = variation.refocused(image, random)
         face = AlignedFace(image, face.points, face.to_frame)

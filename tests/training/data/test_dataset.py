@@ -61,7 +61,7 @@ def test_a_condition_of_the_same_person_lands_on_its_own_features(faces: Faces, 
         )
         alike = np.corrcoef(target, warped)[0, 1]
         better += alike > np.corrcoef(target, condition)[0, 1]
-        assert alike > 0.6
+        assert alike > 0.5
     assert better >= 9
 
 
