@@ -39,14 +39,15 @@ class Channel(Generic[T]):
         """Items thrown away because a newer one came."""
         return self._dropped
 
-    def put(self, item: T) -> None:
-        """Hand an item over.
+    def put(self, item: T) -> bool:
+        """Hand an item over and tell whether an older one was thrown away for it.
 
         Raises:
             StoppedError: the run was stopped; nobody will take the item.
         """
         with self._changed:
-            if self._newest and len(self._items) == self._capacity:
+            drops = self._newest and len(self._items) == self._capacity
+            if drops:
                 self._items.popleft()
                 self._dropped += 1
             self._changed.wait_for(lambda: self._stopped or len(self._items) < self._capacity)
@@ -54,6 +55,7 @@ class Channel(Generic[T]):
                 raise StoppedError
             self._items.append(item)
             self._changed.notify_all()
+            return drops
 
     def __iter__(self) -> Iterator[T]:
         """Yield items as they come, until the sender has finished and everything was taken.
@@ -61,15 +63,32 @@ class Channel(Generic[T]):
         Raises:
             StoppedError: the run was stopped.
         """
+        for item in self.or_idle(None):
+            if item is not None:
+                yield item
+
+    def or_idle(self, idle_s: float | None) -> Iterator[T | None]:
+        """Yield items as they come, and None whenever none came for a while.
+
+        Args:
+            idle_s: how long that is; None to wait for as long as it takes.
+
+        Raises:
+            StoppedError: the run was stopped.
+        """
         while True:
+            item = None
             with self._changed:
-                self._changed.wait_for(lambda: self._stopped or self._finished or self._items)
+                self._changed.wait_for(
+                    lambda: self._stopped or self._finished or self._items, idle_s
+                )
                 if self._stopped:
                     raise StoppedError
-                if not self._items:
+                if self._items:
+                    item = self._items.popleft()
+                    self._changed.notify_all()
+                elif self._finished:
                     return
-                item = self._items.popleft()
-                self._changed.notify_all()
             yield item
 
     def finish(self) -> None:
@@ -83,4 +102,47 @@ class Channel(Generic[T]):
         with self._changed:
             self._stopped = True
             self._items.clear()
+            self._changed.notify_all()
+
+
+class Passage:
+    """Counts the items between two points of a line, so that no more go in than keep it busy."""
+
+    def __init__(self, most: int) -> None:
+        """Create an empty one.
+
+        Args:
+            most: items inside at which :meth:`wait` lets nobody pass.
+        """
+        self._most = most
+        self._inside = 0
+        self._stopped = False
+        self._changed = Condition()
+
+    def enter(self) -> None:
+        """Note that an item went in."""
+        with self._changed:
+            self._inside += 1
+
+    def leave(self) -> None:
+        """Note that an item came out."""
+        with self._changed:
+            self._inside -= 1
+            self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Wait until there is room for another item.
+
+        Raises:
+            StoppedError: the run was stopped.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._inside < self._most)
+            if self._stopped:
+                raise StoppedError
+
+    def stop(self) -> None:
+        """Wake who waits with StoppedError."""
+        with self._changed:
+            self._stopped = True
             self._changed.notify_all()

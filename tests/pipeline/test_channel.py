@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streamanon.pipeline.channel import Channel, StoppedError
+from streamanon.pipeline.channel import Channel, Passage, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,3 +90,45 @@ def test_stop_forgets_what_was_waiting() -> None:
 def test_a_channel_without_room_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
         Channel(0)
+
+
+def test_newest_says_when_an_older_item_had_to_go() -> None:
+    channel: Channel[int] = Channel(1, newest=True)
+    assert [channel.put(number) for number in range(3)] == [False, True, True]
+    channel.finish()
+    assert list(channel) == [2]
+
+
+def test_a_receiver_that_does_not_wait_for_ever_is_told_that_nothing_came() -> None:
+    channel: Channel[int] = Channel(1)
+    items = channel.or_idle(0.01)
+    assert next(items) is None
+    channel.put(7)
+    assert next(items) == 7
+    assert next(items) is None
+    channel.finish()
+    assert list(items) == []
+
+
+def test_no_more_enter_a_passage_than_it_holds() -> None:
+    passage = Passage(2)
+    passage.wait()
+    passage.enter()
+    passage.wait()
+    passage.enter()
+    passed: list[bool] = []
+    thread = Thread(target=lambda: passed.append(passage.wait() is None), daemon=True)
+    thread.start()
+    thread.join(0.05)
+    assert not passed
+    passage.leave()
+    thread.join(5)
+    assert passed == [True]
+
+
+def test_who_waits_for_a_passage_is_woken_when_the_run_is_stopped() -> None:
+    passage = Passage(1)
+    passage.enter()
+    passage.stop()
+    with pytest.raises(StoppedError):
+        passage.wait()
