@@ -43,8 +43,14 @@ class Finder:
     """The detector and the mesh network, with their answers checked."""
 
     def __init__(self, detector: Detector, mesher: Mesher | None) -> None:
-        """Create one; without a mesher faces have no mesh."""
+        """Create one; without a mesher faces have no mesh.
+
+        Attributes:
+            meshes: whether faces get a mesh at present; costs nothing while they do not.
+            mesh_failures: times the mesh network failed.
+        """
         self._detector, self._mesher = detector, mesher
+        self.meshes = True
         self.mesh_failures = 0
 
     def everywhere(self, picture: Picture) -> list[Face]:
@@ -69,8 +75,20 @@ class Finder:
         """
         found = self._near_by_detector(picture, expected.box)
         if found is None:
-            return self._near_by_mesh(picture, expected)
+            return self.by_mesh(picture, expected)
         return replace(found, mesh=self.mesh(picture, found, expected.mesh))
+
+    def by_mesh(self, picture: Picture, expected: Face) -> Face | None:
+        """Return the face that the mesh of an expected one still fits, or None; no detector."""
+        if expected.mesh is None:
+            return None
+        mesh = self._fit(picture, _moved(expected.mesh, expected.box), FOLLOW_PRESENCE)
+        if mesh is None:
+            return None
+        box = lm.face_box_from_mesh(mesh.points)
+        if iou(box, expected.box) < AGREEMENT:
+            return None
+        return Face(box, mesh.presence, lm.five_points(mesh.points), mesh)
 
     def mesh(self, picture: Picture, face: Face, before: Mesh | None) -> Mesh | None:
         """Fit the mesh to a face.
@@ -83,7 +101,7 @@ class Finder:
         Returns:
             The mesh, or None when it is not to be believed.
         """
-        if side(face.box) < LEAST_MESH_PX:
+        if not self.meshes or side(face.box) < LEAST_MESH_PX:
             return None
         if before is not None:
             mesh = self._fit(picture, _moved(before, face.box), PRESENCE)
@@ -98,7 +116,7 @@ class Finder:
 
     def _fit(self, picture: Picture, roi: F32, presence: float) -> Mesh | None:
         """Return a finite mesh that the network itself believes, or None."""
-        if self._mesher is None or not np.isfinite(roi).all():
+        if self._mesher is None or not self.meshes or not np.isfinite(roi).all():
             return None
         try:
             mesh = self._mesher.fit(picture, roi)
@@ -106,17 +124,6 @@ class Finder:
             self.mesh_failures += 1
             return None
         return mesh if mesh.presence >= presence and np.isfinite(mesh.points).all() else None
-
-    def _near_by_mesh(self, picture: Picture, expected: Face) -> Face | None:
-        if expected.mesh is None:
-            return None
-        mesh = self._fit(picture, _moved(expected.mesh, expected.box), FOLLOW_PRESENCE)
-        if mesh is None:
-            return None
-        box = lm.face_box_from_mesh(mesh.points)
-        if iou(box, expected.box) < AGREEMENT:
-            return None
-        return Face(box, mesh.presence, lm.five_points(mesh.points), mesh)
 
     def _near_by_detector(self, picture: Picture, expected: F32) -> Face | None:
         """Return the best face in an enlarged region around a box."""

@@ -56,9 +56,19 @@ class TrackSpan:
 class Ledger:
     """Keeps the books of one run; used by one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int | None = None) -> None:
+        """Open empty books.
+
+        Args:
+            keep: tracks and steps down kept at least, and about twice as many at most, for
+                streams without end; None for all. The counts are of all in any case.
+        """
+        self._keep = keep
         self.tracks: dict[int, TrackSpan] = {}
         self.steps: list[Step] = []
+        self.people = 0
+        self.replaced = 0
+        self.covered = 0
         self.frames = 0
         self.trusted = 0
         self.with_faces = 0
@@ -79,20 +89,38 @@ class Ledger:
         self.with_faces += bool(scene.subjects)
         self.uncovered += (bool(scene.distrust) or scene.frame.damaged) and not whole
         for subject in scene.subjects:
-            track = self.tracks.setdefault(
-                subject.track.id, TrackSpan(subject.track.id, index, index)
-            )
-            track.last = index
+            track = self._span(subject.track.id, index)
             treated = done.get(track.id)
             if treated is None:
                 self.uncovered += not whole
             elif treated.treatment is Treatment.REPLACED:
                 track.replaced += 1
+                self.replaced += 1
                 if treated.identity and treated.identity not in track.identities:
                     track.identities.append(treated.identity)
             else:
                 track.covered += 1
+                self.covered += 1
         self._enter_steps(index, safe.treated)
+        self._forget_the_oldest()
+
+    def _span(self, track_id: int, index: int) -> TrackSpan:
+        """Return the entry of a track that is in a frame."""
+        track = self.tracks.get(track_id)
+        if track is None:
+            self.people += 1
+            track = self.tracks[track_id] = TrackSpan(track_id, index, index)
+        track.last = index
+        return track
+
+    def _forget_the_oldest(self) -> None:
+        if self._keep is None:
+            return
+        if len(self.tracks) > 2 * self._keep:
+            newest = sorted(self.tracks.values(), key=lambda track: track.last)[-self._keep :]
+            self.tracks = {track.id: track for track in newest}
+        if len(self.steps) > 2 * self._keep:
+            del self.steps[: -self._keep]
 
     def _enter_steps(self, index: int, treated: tuple[Treated, ...]) -> None:
         """Lengthen the steps that go on, start the new ones, forget those that ended."""

@@ -40,13 +40,20 @@ class Held:
         frame: raw.
         distrust: why the whole frame must be covered, or "".
         cut: True when it starts a new shot.
+        examined: True when the detector looked at it, or when its neighbours vouch for it.
         tracks: everybody in it, by id.
     """
 
     frame: Frame
     distrust: str = ""
     cut: bool = False
+    examined: bool = False
     tracks: dict[int, Track] = field(default_factory=dict)
+
+    @property
+    def waits(self) -> bool:
+        """True while it was passed over and nobody vouches for it."""
+        return not self.examined and not self.distrust
 
     def sees(self, track_id: int) -> bool:
         """Tell whether a track was observed, not only predicted, in this frame."""
@@ -108,9 +115,15 @@ def search_back(window: Sequence[Held], track_id: int, finder: Finder) -> int:
             held.tracks[track_id] = Track(track_id, face, held.seen_cover(face.box))
     places = sorted(known)
     for earlier, later in pairwise(places):
-        _bridge(window[earlier : later + 1], track_id)
+        bridge(window[earlier : later + 1], track_id)
     _reach_before(window[: places[0] + 1], track_id)
     return finds
+
+
+def cover_on(held: Held, track: Track, since_s: float) -> None:
+    """Cover a track of an earlier frame where it was, in a frame that does not see it."""
+    cover = union(held.seen_cover(track.face.box), unseen_cover(track.face.box, since_s))
+    _cover(held, track.id, track.face.box, cover, since_s)
 
 
 def _expected(known: dict[int, Face], position: int) -> Face:
@@ -124,7 +137,7 @@ def _expected(known: dict[int, Face], position: int) -> Face:
     return replace(face, box=np.asarray(face.box + np.tile(away, 2), np.float32))
 
 
-def _bridge(window: Sequence[Held], track_id: int) -> None:
+def bridge(window: Sequence[Held], track_id: int) -> None:
     """Interpolate a track between the first and the last frame of a window, which see it."""
     start, end = window[0], window[-1]
     before, after = start.tracks[track_id].face.box, end.tracks[track_id].face.box

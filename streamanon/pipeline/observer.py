@@ -3,6 +3,11 @@
 Frames wait in a short window before they are released, so that a face found late can be covered
 in the frames before (:mod:`streamanon.pipeline.lookback`). Every frame is given to the detector.
 What cannot be examined is not trusted: the whole frame is covered.
+
+Under load the detector may pass every second frame over. Such a frame waits for the next one: when
+that was examined, starts no new shot, and the frame between shows nothing that is in neither of its
+neighbours, they vouch for it; faces found in the next are searched for in it. Else the detector
+looks at it after all.
 """
 
 from __future__ import annotations
@@ -11,14 +16,17 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from streamanon.core import landmarks as lm
-from streamanon.core.boxes import union
+from streamanon.core.boxes import iou, union
 from streamanon.core.cuts import CutDetector
+from streamanon.core.glimpse import glimpse, stands_out
 from streamanon.core.smoothing import FaceSmoother
 from streamanon.core.tracking import SURE_SCORE, Tracker, with_margin
 from streamanon.errors import StageError
 from streamanon.pipeline.finder import Finder
-from streamanon.pipeline.lookback import Held, search_back
+from streamanon.pipeline.lookback import SAME_FACE, Held, bridge, cover_on, search_back
 from streamanon.pipeline.witness import Witness
 from streamanon.types import Mesh, Scene, Subject, Track
 
@@ -43,6 +51,7 @@ class Seen:
 
     Attributes:
         examined: frames the detector looked at.
+        vouched: frames it passed over and that their neighbours vouch for.
         births: tracks that started.
         backfilled: sights of a face entered into frames before it was detected.
         coasted: covers of a face that was not seen in its frame.
@@ -52,6 +61,7 @@ class Seen:
     """
 
     examined: int = 0
+    vouched: int = 0
     births: int = 0
     backfilled: int = 0
     coasted: int = 0
@@ -88,9 +98,25 @@ class Observer:
         self._cuts = CutDetector()
         self._tracker: Tracker | None = None
         self._window: deque[Held] = deque()
+        self._recent: deque[Held] = deque(maxlen=3)
+        self._every_second = False
+        self._around: set[int] = set()
         self._meshes: dict[int, Mesh] = {}
         self._smoothers: dict[int, FaceSmoother] = {}
         self._failures = 0
+
+    def attend(self, *, every_second: bool, meshes: bool) -> None:
+        """Choose how closely the next frames are looked at.
+
+        Args:
+            every_second: the detector may pass every second frame over.
+            meshes: faces get meshes and, where there is a book, identities.
+        """
+        self._every_second = every_second
+        if self._finder.meshes and not meshes:
+            self._meshes.clear()
+            self._smoothers.clear()
+        self._finder.meshes = meshes
 
     def push(self, frame: Frame) -> list[Scene]:
         """Look at the next frame and return the scenes that are ready.
@@ -101,13 +127,18 @@ class Observer:
         picture = frame.picture
         held = Held(frame, distrust="damaged frame") if frame.damaged else self._examine(frame)
         self._window.append(held)
+        self._recent.append(held)
         if not held.distrust:
             self._look_back()
+        if len(self._recent) > 1 and self._recent[-2].waits:
+            self._settle(self._recent[-2], held)
         size = sum(plane.nbytes for plane in picture.planes)
-        return self._release(min(self._look_ahead, WINDOW_BYTES // size))
+        return self._release(max(min(self._look_ahead, WINDOW_BYTES // size), held.waits))
 
     def flush(self) -> list[Scene]:
-        """Return the scenes still waiting, at the end of the stream."""
+        """Return the scenes still waiting, at the end of the stream or when it pauses."""
+        if self._window and self._window[-1].waits:
+            self._look_late(self._window[-1])
         return self._release(0)
 
     def _examine(self, frame: Frame) -> Held:
@@ -115,23 +146,33 @@ class Observer:
         held = Held(frame)
         try:
             self._follow(held)
-        except Exception as error:
-            self._failures += 1
-            self.seen.detector_failures += 1
-            if self._failures >= MOST_FAILURES:
-                raise StageError(
-                    "see", f"the detector failed on {self._failures} frames in a row: {error}"
-                ) from error
-            held.tracks.clear()
-            held.distrust = f"detector failed: {error or type(error).__name__}"
+        except Exception as error:  # noqa: BLE001  whatever it was: not trusted
+            self._distrust(held, error)
             return held
-        self._failures = 0
-        self.seen.examined += 1
+        if held.examined:
+            self._failures = 0
+            self.seen.examined += 1
         self.seen.mesh_failures = self._finder.mesh_failures
         if self._witness:
             for track in held.tracks.values():
                 self._witness.consider(frame.picture, track)
         return held
+
+    def _distrust(self, held: Held, error: Exception) -> None:
+        """Have a frame covered that could not be examined; not again and again."""
+        self._failures += 1
+        self.seen.detector_failures += 1
+        if self._failures >= MOST_FAILURES:
+            raise StageError(
+                "see", f"the detector failed on {self._failures} frames in a row: {error}"
+            ) from error
+        held.tracks.clear()
+        held.distrust = f"detector failed: {error or type(error).__name__}"
+
+    def _may_pass_over(self) -> bool:
+        """Tell whether the next frame may go unexamined for now."""
+        last = self._recent[-1] if self._recent else None
+        return self._every_second and last is not None and last.examined and not last.distrust
 
     def _follow(self, held: Held) -> None:
         """Detect, match to the tracks, fit the meshes."""
@@ -141,8 +182,11 @@ class Observer:
         if held.cut:
             tracker.reset()
             self.seen.cuts += 1
+        held.examined = held.cut or not self._may_pass_over()
+        look = self._finder.near if held.examined else self._finder.by_mesh
         old = tracker.ids
-        tracks = tracker.update(self._finder.everywhere(picture), time_s)
+        faces = self._finder.everywhere(picture) if held.examined else []
+        tracks = tracker.update(faces, time_s)
         for track in sorted(tracks, key=lambda track: track.unseen_s):
             before = self._meshes.get(track.id)
             now = track
@@ -150,7 +194,7 @@ class Observer:
                 mesh = self._finder.mesh(picture, track.face, before)
                 now = replace(track, face=replace(track.face, mesh=mesh))
             elif track.face.score >= SURE_SCORE:
-                found = self._finder.near(picture, replace(track.face, mesh=before))
+                found = look(picture, replace(track.face, mesh=before))
                 if found and not held.shows_another(track.id, found.box):
                     now = tracker.observe(track.id, found, time_s)
             held.tracks[track.id] = now
@@ -167,7 +211,54 @@ class Observer:
             return
         for track_id in list(window[-1].tracks):
             if window[-1].sees(track_id) and not window[-2].sees(track_id):
-                self.seen.backfilled += search_back(window, track_id, self._finder)
+                if self._was_passed_over(track_id):
+                    bridge(list(self._recent), track_id)
+                else:
+                    self.seen.backfilled += search_back(window, track_id, self._finder)
+
+    def _was_passed_over(self, track_id: int) -> bool:
+        """Tell whether a face without mesh was seen right before and after the frame that waits."""
+        if len(self._recent) < 3 or not self._recent[1].waits or not self._recent[0].sees(track_id):
+            return False
+        return self._recent[0].tracks[track_id].face.mesh is None
+
+    def _settle(self, held: Held, after: Held) -> None:
+        """Let the neighbours vouch for a frame that was passed over, or look at it after all."""
+        vouched = after.examined and not after.distrust and not after.cut
+        if vouched and not self._stands_out(held, after):
+            held.examined = True
+            self.seen.vouched += 1
+        else:
+            self._look_late(held, after)
+
+    def _stands_out(self, held: Held, after: Held) -> bool:
+        before, now, later = (glimpse(one.frame.picture) for one in (self._recent[0], held, after))
+        scale = np.float32(now.shape[1] / held.frame.picture.width)
+        known = [track.face.box * scale for track in held.tracks.values()]
+        return stands_out(before, now, later, known)
+
+    def _look_late(self, held: Held, after: Held | None = None) -> None:
+        """Examine a frame that was passed over; who is new in it may be in the next one, too."""
+        try:
+            faces = self._finder.everywhere(held.frame.picture)
+        except Exception as error:  # noqa: BLE001  whatever it was: not trusted
+            self._distrust(held, error)
+            return
+        held.examined = True
+        self.seen.examined += 1
+        assert self._tracker is not None
+        for face in faces:
+            if any(iou(known.face.box, face.box) > SAME_FACE for known in held.tracks.values()):
+                continue
+            self.seen.births += 1
+            track = self._tracker.start(face, held.frame.time_s)
+            held.tracks[track.id] = track
+            if after is None:
+                continue
+            if after.cut:
+                self._tracker.drop(track.id)
+            else:
+                cover_on(after, track, after.frame.time_s - held.frame.time_s)
 
     def _release(self, keep: int) -> list[Scene]:
         """Let go of all but the newest frames."""
@@ -180,7 +271,8 @@ class Observer:
         tracks = [self._steady(track, held.frame.time_s) for track in held.tracks.values()]
         self.seen.coasted += sum(track.unseen_s > 0 for track in tracks)
         subjects = tuple(Subject(track, self._identity(track, held)) for track in tracks)
-        return Scene(held.frame, subjects, held.distrust)
+        unseen = "frame was not examined" if held.waits else ""
+        return Scene(held.frame, subjects, held.distrust or unseen)
 
     def _identity(self, track: Track, held: Held) -> Identity | None:
         if self._witness is None or track.face.mesh is None:
@@ -204,8 +296,9 @@ class Observer:
         """Drop what was kept about tracks that can no longer come up."""
         present = self._tracker.ids if self._tracker else set()
         present.update(*(held.tracks for held in self._window))
-        for track_id in (self._smoothers.keys() | self._meshes.keys()) - present:
+        for track_id in self._around - present:
             self._smoothers.pop(track_id, None)
             self._meshes.pop(track_id, None)
             if self._witness:
                 self._witness.forget(track_id)
+        self._around = present

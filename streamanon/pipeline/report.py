@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -13,12 +14,45 @@ if TYPE_CHECKING:
     from streamanon.pipeline.observer import Seen
 
 
-def no_times() -> array[float]:
-    """Return an empty series of seconds, 4 bytes an entry."""
-    return array("f")
+class Times(Sequence[float]):
+    """A series of seconds, 4 bytes an entry: all of them, or the newest and their total.
+
+    Attributes:
+        total_s: of every entry there ever was.
+    """
+
+    def __init__(self, keep: int | None = None) -> None:
+        """Start an empty one.
+
+        Args:
+            keep: entries kept at least, and twice as many at most; None for all.
+        """
+        self._entries, self._keep = array("f"), keep
+        self.total_s = 0.0
+
+    def append(self, time_s: float) -> None:
+        """Enter another one."""
+        self._entries.append(time_s)
+        self.total_s += time_s
+        if self._keep and len(self._entries) >= 2 * self._keep:
+            del self._entries[: self._keep]
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @overload
+    def __getitem__(self, at: int) -> float: ...
+    @overload
+    def __getitem__(self, at: slice) -> array[float]: ...
+    def __getitem__(self, at: int | slice) -> float | array[float]:
+        return self._entries[at]
+
+    def percentiles_ms(self) -> dict[str, float]:
+        """Return the median and the 95th percentile of what is kept; zeros for nothing."""
+        p50, p95 = np.percentile(self._entries or [0.0], [50, 95]) * 1000
+        return {"p50_ms": round(float(p50), 3), "p95_ms": round(float(p95), 3)}
 
 
-@dataclass(frozen=True, slots=True)
 class StageTimes:
     """What one stage did with its time: an entry a frame, in order, then those of its closing.
 
@@ -27,27 +61,22 @@ class StageTimes:
         waited_s: before that: for room to hand the frame before on, and for this one to come.
     """
 
-    worked_s: array[float] = field(default_factory=no_times)
-    waited_s: array[float] = field(default_factory=no_times)
+    def __init__(self, keep: int | None = None) -> None:
+        """Start an empty one; see :class:`Times`."""
+        self.worked_s, self.waited_s = Times(keep), Times(keep)
 
     def to_json(self) -> dict[str, float]:
         """Return a summary."""
         return {
-            **_percentiles_ms(self.worked_s),
-            "total_s": round(sum(self.worked_s), 3),
-            "waited_s": round(sum(self.waited_s), 3),
+            **self.worked_s.percentiles_ms(),
+            "total_s": round(self.worked_s.total_s, 3),
+            "waited_s": round(self.waited_s.total_s, 3),
         }
-
-
-def _percentiles_ms(times_s: array[float]) -> dict[str, float]:
-    """Return the median and the 95th percentile; zeros for nothing."""
-    p50, p95 = np.percentile(times_s or [0.0], [50, 95]) * 1000
-    return {"p50_ms": round(float(p50), 3), "p95_ms": round(float(p95), 3)}
 
 
 def uncovered(ledger: Ledger, seen: Seen) -> int:
     """Count what was not hidden: faces and untrusted frames, and frames trusted unseen."""
-    return ledger.uncovered + max(0, ledger.trusted - seen.examined)
+    return ledger.uncovered + max(0, ledger.trusted - seen.examined - seen.vouched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +92,8 @@ class Report:
         stages: times by stage name.
         latency_s: an entry a frame written: since it left the source; in files this includes the
             look-ahead. What the encoder holds back is not part of it.
+
+    Of a live stream the newest times, tracks and steps down are kept, and the totals of all.
     """
 
     ledger: Ledger
@@ -71,7 +102,7 @@ class Report:
     frames_dropped: int
     elapsed_s: float
     stages: dict[str, StageTimes]
-    latency_s: array[float]
+    latency_s: Times
 
     @property
     def uncovered(self) -> int:
@@ -93,14 +124,16 @@ class Report:
                 "read": self.frames_read,
                 "dropped": self.frames_dropped,
                 "examined": self.seen.examined,
+                "vouched": self.seen.vouched,
                 "with_faces": ledger.with_faces,
                 "covered_whole": ledger.whole_frames,
                 "damaged": ledger.damaged,
                 "released": ledger.frames,
             },
             "faces": {
-                "replaced": sum(track.replaced for track in tracks),
-                "covered": sum(track.covered for track in tracks),
+                "tracks": ledger.people,
+                "replaced": ledger.replaced,
+                "covered": ledger.covered,
                 "backfilled": self.seen.backfilled,
                 "coasted": self.seen.coasted,
             },
@@ -114,7 +147,7 @@ class Report:
             "speed": {
                 "elapsed_s": round(self.elapsed_s, 3),
                 "frames_per_s": round(self.frames_per_s, 2),
-                "latency": _percentiles_ms(self.latency_s),
+                "latency": self.latency_s.percentiles_ms(),
                 "stages": {name: stage.to_json() for name, stage in self.stages.items()},
             },
         }

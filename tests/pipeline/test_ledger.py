@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from streamanon.pipeline.ledger import Ledger
+from streamanon.pipeline.report import Times
 from streamanon.types import (
     ColourSpace,
     Face,
@@ -87,3 +88,30 @@ def test_a_replacement_that_is_not_the_best_is_a_step_down_and_a_replacement() -
     (step,) = ledger.steps
     assert (step.first, step.last, step.treatment) == (1, 2, "replaced")
     assert (ledger.tracks[1].replaced, ledger.tracks[1].covered) == (4, 0)
+
+
+def test_books_of_a_stream_without_end_keep_the_newest_and_count_all() -> None:
+    ledger = Ledger(keep=10)
+    visitor = Treated(1, Treatment.COVERED, "no mesh")
+    for index in range(500):
+        stranger = Treated(index + 2, Treatment.REPLACED, identity="ann")
+        ledger.record(_scene(index, 1, index + 2), _safe(index, visitor, stranger))
+        ledger.record(_scene(index, 1), _safe(index, Treated(1, Treatment.COVERED, f"{index}")))
+    assert 10 <= len(ledger.tracks) <= 20
+    assert 10 <= len(ledger.steps) <= 20
+    assert ledger.tracks[1].covered == 1000  # still there, so never forgotten
+    assert ledger.tracks[501].last == 499
+    assert (ledger.people, ledger.replaced, ledger.covered) == (501, 500, 1000)
+    assert (ledger.frames, ledger.uncovered) == (1000, 0)
+
+
+def test_times_of_a_stream_without_end_keep_the_newest_and_add_up_all() -> None:
+    times, all_times = Times(keep=10), Times()
+    for number in range(1000):
+        times.append(number)
+        all_times.append(number)
+    assert len(all_times) == 1000
+    assert 10 <= len(times) < 20
+    assert list(times[-10:]) == list(range(990, 1000))
+    assert times.total_s == all_times.total_s == sum(all_times)
+    assert times.percentiles_ms()["p50_ms"] > 990_000
