@@ -83,6 +83,9 @@ class Delayed:
         rest, self.waiting = self.waiting, []
         return rest
 
+    def attend(self, *, every_second: bool, meshes: bool) -> None:
+        pass
+
 
 @dataclass
 class Grey:

@@ -1,0 +1,70 @@
+"""The clock of one stage of the line, and what its failure is called."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from streamanon.errors import StageError, StreamanonError
+from streamanon.pipeline.report import StageTimes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Stage:
+    """How long a stage works on an item, and since when on the present one.
+
+    Attributes:
+        name: of the stage.
+        times: of what it did.
+        recent_s: what the last piece of work took.
+    """
+
+    def __init__(self, name: str, *, keep: int | None) -> None:
+        """Create one that has not worked yet.
+
+        Args:
+            name: of the stage.
+            keep: entries of ``times`` to keep; None for all.
+        """
+        self.name = name
+        self.times = StageTimes(keep)
+        self.recent_s = 0.0
+        self._since: float | None = None
+        self._free = time.monotonic()
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Time a piece of work; waiting for a neighbour happens outside."""
+        self._since = start = time.monotonic()
+        self.times.waited_s.append(start - self._free)
+        try:
+            yield
+        finally:
+            self._since = None
+            self._free = time.monotonic()
+            self.recent_s = self._free - start
+            self.times.worked_s.append(self.recent_s)
+
+    def stuck_s(self) -> float:
+        """Return how long the present piece of work has taken so far."""
+        since = self._since
+        return 0.0 if since is None else time.monotonic() - since
+
+
+def first_line(error: BaseException) -> str:
+    """Return the class and the first line of an error."""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def explained(stage: Stage, error: BaseException) -> BaseException:
+    """Name the stage, unless the error explains itself."""
+    if isinstance(error, StreamanonError):
+        error.add_note(f"raised by the stage {stage.name!r}")
+        return error
+    named = StageError(stage.name, first_line(error))
+    named.__cause__ = error
+    return named
