@@ -123,6 +123,18 @@ class IdentityBook:
         self._met = 0
         self._asked = 0
 
+    def give_everyone(self, name: str | None) -> None:
+        """Change who gets whom while the stream goes on; called from any thread.
+
+        Args:
+            name: of the one identity everybody gets from now on; None to give everyone their own,
+                those known before the one they had.
+
+        Raises:
+            UsageError: there is no identity of that name; then nothing changes.
+        """
+        self._only = None if name is None else _by_name(self._gallery, name)
+
     def evidence(
         self, track_id: int, embedding: F32, weight: float, skin_lab: F32 | None = None
     ) -> None:
@@ -152,8 +164,9 @@ class IdentityBook:
         Returns:
             The identity, or None when all are worn by others in this frame: cover the face.
         """
-        if self._only:
-            return self._only
+        only = self._only
+        if only:
+            return only
         self._asked += 1
         wearer = self._wearers.get(track_id)
         if wearer is None:
@@ -174,6 +187,11 @@ class IdentityBook:
         person = self._wearers.pop(track_id, None)
         if person in self._people and person.looks.embedding is None:  # could never be known again
             self._people.remove(person)
+
+    def forget_tracks(self) -> None:
+        """Drop every track: those to come are numbered anew; the people stay known."""
+        for track_id in [*self._wearers, *self._looks]:
+            self.forget(track_id)
 
     def _was_given_to_another_first(self, track_id: int, visible: Collection[int]) -> bool:
         """Tell whether a track in the same frame wears the same and got it earlier."""

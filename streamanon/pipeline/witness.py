@@ -47,8 +47,9 @@ class Witness:
     """Looks closely at each face now and then; the look is what costs."""
 
     def __init__(self, embedder: Embedder, book: IdentityBook) -> None:
-        """Create one for one stream."""
+        """Create one for a stream, or for what comes of it after its line was started anew."""
         self._embedder, self._book = embedder, book
+        book.forget_tracks()
         self._views: dict[int, _Views] = {}
 
     def consider(self, picture: Picture, track: Track) -> None:

@@ -178,3 +178,45 @@ def test_skin_is_measured_beside_highlights_and_only_inside_the_picture() -> Non
     assert lab == pytest.approx(SKIN_LAB, abs=0.5)
     away = type(identity.mesh)(identity.mesh.points + np.float32(5000), 1.0)
     assert skin_lab(picture, away) is None
+
+
+def test_the_identity_of_all_can_be_changed_and_taken_back_while_the_stream_goes_on() -> None:
+    book = IdentityBook(GALLERY)
+    own = [meet(book, track_id, PEOPLE[track_id], [0, 1]) for track_id in (0, 1)]
+    shared = GALLERY[3]
+    book.give_everyone(shared.name)
+    assert [book.identity_of(track_id, [0, 1, 2]) for track_id in (0, 1, 2)] == [shared] * 3
+    with pytest.raises(UsageError, match="no identity called 'nobody'"):
+        book.give_everyone("nobody")
+    assert book.identity_of(0, [0, 1]) is shared
+    book.evidence(2, PEOPLE[2].embedding, 1.0)
+    book.give_everyone(None)
+    assert [book.identity_of(track_id, [0, 1, 2]) for track_id in (0, 1)] == own
+    newcomer = book.identity_of(2, [0, 1, 2])
+    assert newcomer not in (None, *own)
+
+
+def test_people_stay_known_when_tracks_are_numbered_anew() -> None:
+    book = IdentityBook(GALLERY)
+    first, second = (meet(book, track_id, PEOPLE[track_id], [0, 1]) for track_id in (0, 1))
+    book.evidence(2, PEOPLE[2].embedding, 1.0)  # seen, not yet asked about
+    book.forget_tracks()
+    assert meet(book, 0, PEOPLE[1], [0, 1]) is second
+    assert meet(book, 1, PEOPLE[0], [0, 1]) is first
+    assert meet(book, 2, PEOPLE[3], [0, 1, 2]) not in (None, first, second)
+
+
+def test_a_book_does_not_grow_with_strangers() -> None:
+    """Two thousand strangers at an entrance, and one who stands there all the time."""
+    random = np.random.default_rng(0)
+    book = IdentityBook(GALLERY)
+    porter = meet(book, 0, PEOPLE[0], [0])
+    for track_id in range(1, 2000):
+        stranger = random.normal(size=128).astype(np.float32)
+        book.evidence(track_id, stranger / np.linalg.norm(stranger), 1.0)
+        worn = book.identity_of(track_id, [0, track_id])
+        assert worn not in (None, porter)
+        assert meet(book, 0, PEOPLE[0], [0, track_id]) is porter
+        book.forget(track_id)
+    assert len(book._people) <= len(GALLERY)
+    assert (len(book._wearers), len(book._looks)) == (1, 0)
