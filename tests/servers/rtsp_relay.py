@@ -178,6 +178,8 @@ class _Reader:
     def send(self, channel: int, payload: bytes, udp: socket.socket) -> None:
         if channel in self.by_udp:
             udp.sendto(payload, self.by_udp[channel])
+        elif self.writer.is_closing():
+            return
         elif self.writer.transport.get_write_buffer_size() < _MOST_WAITING_BYTES:
             self.writer.write(bytes((0x24, channel)) + len(payload).to_bytes(2, "big") + payload)
 

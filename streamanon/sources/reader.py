@@ -1,0 +1,123 @@
+"""The video track of one connection, packet by packet, and what there is to know of it."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from av.error import FFmpegError
+from av.stream import Disposition
+
+from streamanon.core.sound import SoundFormat
+from streamanon.core.timeline import ticks
+from streamanon.errors import MediaError
+from streamanon.sources.trust import Trust
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_OUTPUT_CORRUPT = 1 << 3
+"""AV_CODEC_FLAG_OUTPUT_CORRUPT: show broken pictures too, so that we can cover and count them."""
+_LOW_DELAY = 1 << 19
+"""AV_CODEC_FLAG_LOW_DELAY."""
+
+_OWN_CLOCK = ("mpjpeg", "mjpeg")
+"""Formats without timestamps: FFmpeg makes some up, at a rate it makes up as well."""
+_PACED = ("hls", "lavfi")
+"""Formats that deliver as fast as they are read."""
+
+
+class VideoReader:
+    """Turns the packets of one video track into pictures."""
+
+    def __init__(self, container: InputContainer, video: VideoStream) -> None:
+        self._video = video
+        self._timeless = container.format.name in _OWN_CLOCK
+        # on several threads FFmpeg's H.264 decoder no longer tells which pictures are damaged, or
+        # gives them a frame later
+        video.thread_type = "NONE"
+        video.codec_context.thread_count = 1
+        video.codec_context.flags |= _OUTPUT_CORRUPT | _LOW_DELAY
+        self._trust = Trust()
+
+    @property
+    def aspect(self) -> Fraction | None:
+        """Width over height of a stored pixel."""
+        return self._video.sample_aspect_ratio or None
+
+    def pts(self, frame: VideoFrame) -> int | None:
+        """Return the time of a picture by the source's clock, in ticks."""
+        pts = frame.pts if frame.pts is not None else frame.dts
+        if pts is None or self._timeless or frame.time_base is None:
+            return None
+        return ticks(pts, frame.time_base)
+
+    def pictures(self, packet: Packet[VideoStream]) -> Iterator[tuple[VideoFrame, bool]]:
+        """Yield the pictures that a packet completes, and whether they are damaged."""
+        arrival = ticks(round(time.monotonic() * 1e6), Fraction(1, 1_000_000))
+        dts = packet.dts if packet.dts is not None else packet.pts
+        due = None if dts is None else ticks(dts, packet.time_base)
+        if not self._trust.admits(keyframe=packet.is_keyframe, dts=due, arrival=arrival):
+            return
+        if packet.is_corrupt:
+            self._trust.doubt(arrival)
+        elif packet.is_keyframe:
+            self._trust.expect(packet.pts)
+        try:
+            frames = self._video.decode(packet)
+        except FFmpegError:
+            self._trust.doubt(arrival)
+            return
+        for frame in frames:
+            if frame.is_corrupt:
+                self._trust.doubt(arrival)
+            believed = self._trust.believes(
+                keyframe=bool(frame.key_frame), pts=frame.pts, arrival=arrival
+            )
+            yield frame, not believed
+
+
+def video_track(container: InputContainer) -> VideoStream:
+    """Return the first video track that is not a cover picture.
+
+    Raises:
+        MediaError: there is none, or none that can be decoded.
+    """
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
+            return stream
+    kinds = ", ".join(sorted({stream.type for stream in container.streams}))
+    raise MediaError(f"the source has no video that can be decoded, it has {kinds or 'nothing'}")
+
+
+def rate_of(video: VideoStream) -> Fraction | None:
+    """Return frames a second; None where what the source says cannot be."""
+    for rate in (video.average_rate, video.guessed_rate):
+        if rate and 1 <= rate <= 240:
+            return rate
+    return None
+
+
+def sound_format(sound: AudioStream) -> SoundFormat | None:
+    """Return how packets of a track of sound are to be read; None where that is not known."""
+    context = sound.codec_context
+    if context is None or not context.sample_rate:
+        return None
+    return SoundFormat(
+        codec=context.name,
+        rate=context.sample_rate,
+        layout=context.layout.name,
+        extradata=bytes(context.extradata or b""),
+    )
+
+
+def is_paced(container: InputContainer) -> bool:
+    """Tell whether frames come as fast as they are read, instead of when they are taken."""
+    return container.format.name in _PACED or bool(container.duration)
