@@ -1,16 +1,20 @@
-"""Which encoder writes a picture, in which pixel format, with which settings."""
+"""Which encoder writes a picture, in which pixel format, with which settings; and filling one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import av
+import numpy as np
 from av.codec.codec import UnknownCodecError
 
 from streamanon.errors import UsageError
 
 if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
     from streamanon.config import Config
+    from streamanon.types import Plane
 
 FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
 """FFmpeg's name of the container for every suffix we write."""
@@ -56,12 +60,24 @@ def settings(codec: str, config: Config) -> dict[str, str]:
     """Return the options of an encoder."""
     crf = {"crf": str(config.crf)}
     if codec == "libx264":
-        return {**crf, "preset": config.preset}
+        return {**crf, "preset": config.file_preset}
     if codec == "libx265":
-        return {**crf, "preset": config.preset, "x265-params": "log-level=error"}
+        return {**crf, "preset": config.file_preset, "x265-params": "log-level=error"}
     if codec == "libvpx-vp9":
         return {**crf, "deadline": "realtime", "cpu-used": "8", "row-mt": "1"}
     return crf if codec in ("libsvtav1", "libaom-av1", "libvpx") else {}
+
+
+def fill(picture: VideoFrame, index: int, plane: Plane) -> None:
+    """Copy a plane into a picture, whose lines may be padded."""
+    target = picture.planes[index]
+    view: Plane = np.ndarray(
+        plane.shape,
+        plane.dtype,
+        buffer=memoryview(target),
+        strides=(target.line_size, plane.itemsize),
+    )
+    np.copyto(view, plane)
 
 
 def _named(name: str) -> str:

@@ -7,13 +7,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import av
-import numpy as np
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from streamanon.core.orientation import from_display_matrix
 from streamanon.errors import UsageError
-from streamanon.sinks.encoding import FORMATS, choose, settings
+from streamanon.sinks.encoding import FORMATS, choose, fill, settings
 from streamanon.sinks.original import Original
 from streamanon.sinks.part_file import PartFile
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from streamanon.config import Config
-    from streamanon.types import MediaInfo, Plane, SafeFrame
+    from streamanon.types import MediaInfo, SafeFrame
 
 _LONGEST_TIMESCALE = 2**31 - 1
 
@@ -70,7 +69,7 @@ class VideoSink:
             self._open.append(self._output)
             self._video = self._add_video(encoder, layout, info, config)
             self._original.add_tracks(self._output, keep_subtitles=config.keep_subtitles)
-            self._start(f"{encoder}, {layout}, crf {config.crf}, preset {config.preset}")
+            self._start(f"{encoder}, {layout}, crf {config.crf}, preset {config.file_preset}")
         except BaseException:
             self._abandon()
             raise
@@ -83,7 +82,7 @@ class VideoSink:
         """
         picture = av.VideoFrame(*self._size, self._tags.pixel_format)
         for index, plane in enumerate(frame.picture.planes):
-            _fill(picture, index, self._orientation.stored(plane))
+            fill(picture, index, self._orientation.stored(plane))
         picture.pts, picture.time_base = frame.pts, frame.time_base
         picture.colorspace, picture.color_range = self._tags.matrix, self._tags.colour_range
         try:
@@ -197,15 +196,3 @@ class VideoSink:
             with suppress(FFmpegError):
                 container.close()
         self._open = []
-
-
-def _fill(picture: VideoFrame, index: int, plane: Plane) -> None:
-    """Copy a plane into a picture, whose lines may be padded."""
-    target = picture.planes[index]
-    view: Plane = np.ndarray(
-        plane.shape,
-        plane.dtype,
-        buffer=memoryview(target),
-        strides=(target.line_size, plane.itemsize),
-    )
-    np.copyto(view, plane)

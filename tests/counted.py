@@ -1,0 +1,84 @@
+"""Frames that carry their number as bars, so that it can be read back from any output."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamanon.types import ColourSpace, ContainerTags, MediaInfo, Picture, SafeFrame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import av
+
+    from streamanon.protocols import Sink
+
+SIZE = (320, 240)
+_BITS, _BAR_PX = 16, 16
+_DARK, _BRIGHT = 40, 210
+
+
+def stream_info(size: tuple[int, int] = SIZE, rate: int = 30) -> MediaInfo:
+    """Return what a camera of BT.709 colours would say."""
+    tags = ContainerTags(0, "yuv420p", primaries=1, transfer=1, matrix=1, colour_range=1)
+    return MediaInfo(
+        "camera",
+        *size,
+        ColourSpace("bt709"),
+        Fraction(1, 90_000),
+        Fraction(rate),
+        live=True,
+        container=tags,
+    )
+
+
+def counted(index: int, pts: int | None = None, size: tuple[int, int] = SIZE) -> SafeFrame:
+    """Return a frame with its number; 30 a second unless the time is given, in ticks of 1/90000."""
+    width, height = size
+    luma = np.full((height, width), 120, np.uint8)
+    for bit in range(_BITS):
+        bar = slice(bit * _BAR_PX, (bit + 1) * _BAR_PX)
+        luma[: 2 * _BAR_PX, bar] = _BRIGHT if index >> bit & 1 else _DARK
+    chroma = (height // 2, width // 2)
+    planes = (luma, np.full(chroma, 110, np.uint8), np.full(chroma, 150, np.uint8))
+    picture = Picture(planes, ColourSpace("bt709"))
+    return SafeFrame(index, picture, 3000 * index if pts is None else pts, Fraction(1, 90_000))
+
+
+def number(frame: av.VideoFrame) -> int:
+    """Read the number of a frame, in any pixel format."""
+    grey = frame.reformat(format="gray").to_ndarray()
+    bars = grey[_BAR_PX, _BAR_PX // 2 : _BITS * _BAR_PX : _BAR_PX]
+    return sum(1 << bit for bit, value in enumerate(bars) if value > (_DARK + _BRIGHT) / 2)
+
+
+def feed(
+    sink: Sink, start: int, *, until: Callable[[], bool], at_most_s: float = 15.0
+) -> tuple[int, list[float]]:
+    """Write frames at 30 a second until something is so; return the next number and write times.
+
+    Args:
+        sink: takes them.
+        start: number of the first.
+        until: asked before every frame.
+        at_most_s: fails when it takes longer.
+    """
+    began, index, took = time.monotonic(), start, []
+    while not until():
+        assert time.monotonic() - began < at_most_s, "it did not happen in time"
+        before = time.monotonic()
+        sink.write(counted(index))
+        took.append(time.monotonic() - before)
+        index += 1
+        time.sleep(max(0.0, began + (index - start) / 30 - time.monotonic()))
+    return index, took
+
+
+def some(frames: int) -> Callable[[], bool]:
+    """Return a condition that is met after so many frames."""
+    left = iter(range(frames))
+    return lambda: next(left, None) is None

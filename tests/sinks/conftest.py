@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+import av
+import pytest
+from av.error import FFmpegError
+from counted import number, stream_info
+
+from streamanon.core.address import output_address
+from streamanon.sinks.live import LiveSink, open_outputs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from streamanon.core.sound import SoundTrack
+
+
+@dataclass
+class Reader:
+    """Reads a live output back in a thread; connects as often as it takes."""
+
+    url: str
+    options: dict[str, str] = field(default_factory=dict)
+    format: str | None = None
+    numbers: list[int] = field(default_factory=list)
+    times_s: list[float] = field(default_factory=list)
+    tracks: set[str] = field(default_factory=set)
+    sound_s: list[float] = field(default_factory=list)
+    over: Event = field(default_factory=Event)
+
+    def __post_init__(self) -> None:
+        self.thread = Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.over.set()
+        self.thread.join(8)
+        assert not self.thread.is_alive()
+
+    def _read(self) -> None:
+        options = {"probesize": "100000", "analyzeduration": "500000", "fflags": "nobuffer"}
+        if self.url.startswith("rtsp"):
+            options["rtsp_transport"] = "tcp"
+        while not self.over.wait(0.05):
+            with suppress(FFmpegError, OSError):
+                self._read_once({**options, **self.options})
+            if self.numbers and "listen" in self.options:
+                return  # nobody could wake it from listening again
+
+    def _read_once(self, options: dict[str, str]) -> None:
+        timeout = None if "listen" in options else (3.0, 1.0)
+        with av.open(self.url, format=self.format, options=options, timeout=timeout) as container:
+            self.tracks = {
+                stream.codec_context.name for stream in container.streams if stream.codec_context
+            }
+            for packet in container.demux():
+                if self.over.is_set():
+                    return
+                if packet.stream.type == "audio" and packet.pts is not None:
+                    self.sound_s.append(float(packet.pts * packet.time_base))
+                elif packet.stream.type == "video":
+                    for frame in packet.decode():
+                        self.numbers.append(number(frame))
+                        self.times_s.append(frame.time)
+
+
+@pytest.fixture
+def readers() -> Iterator[Callable[..., Reader]]:
+    """Start readers; they end with the test."""
+    started: list[Reader] = []
+
+    def start(url: str, **more: object) -> Reader:
+        started.append(Reader(url, **more))  # type: ignore[arg-type]
+        return started[-1]
+
+    yield start
+    for reader in started:
+        reader.close()
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """Lines for the log."""
+    return []
+
+
+@pytest.fixture
+def opened(said: list[str], readers: object) -> Iterator[Callable[..., LiveSink]]:
+    """Open live outputs by their addresses; they are closed before their readers, in time."""
+    del readers
+    sinks: list[LiveSink] = []
+
+    def start(*texts: str, sound: SoundTrack | None = None) -> LiveSink:
+        addresses = [address for address in map(output_address, texts) if address]
+        assert len(addresses) == len(texts)
+        sink = open_outputs(
+            addresses, stream_info(), crf=20, preset="ultrafast", sound=sound, say=said.append
+        )
+        sinks.append(sink)
+        return sink
+
+    yield start
+    for sink in sinks:
+        began = time.monotonic()
+        sink.close(complete=True)
+        sink.close(complete=True)
+        assert time.monotonic() - began < 4
