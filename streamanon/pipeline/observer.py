@@ -16,12 +16,10 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from streamanon.core import landmarks as lm
 from streamanon.core.boxes import iou, union
 from streamanon.core.cuts import CutDetector
-from streamanon.core.glimpse import glimpse, stands_out
+from streamanon.core.glimpse import stands_out
 from streamanon.core.smoothing import FaceSmoother
 from streamanon.core.tracking import SURE_SCORE, Tracker, with_margin
 from streamanon.errors import StageError
@@ -232,10 +230,8 @@ class Observer:
             self._look_late(held, after)
 
     def _stands_out(self, held: Held, after: Held) -> bool:
-        before, now, later = (glimpse(one.frame.picture) for one in (self._recent[0], held, after))
-        scale = np.float32(now.shape[1] / held.frame.picture.width)
-        known = [track.face.box * scale for track in held.tracks.values()]
-        return stands_out(before, now, later, known)
+        before, now, later = (one.frame.picture for one in (self._recent[0], held, after))
+        return stands_out(before, now, later, [one.face.box for one in held.tracks.values()])
 
     def _look_late(self, held: Held, after: Held | None = None) -> None:
         """Examine a frame that was passed over; who is new in it may be in the next one, too."""
