@@ -98,7 +98,7 @@ def anonymise_all(
         UsageError: the report would replace something it must not, or a setting is for live
             streams.
     """
-    _check_report(jobs, config)
+    check_report(config, [path for job in jobs for path in (job.input, job.output)])
     config.check("files")
     outcomes = []
     with closing(Parts(config)) as parts:
@@ -115,11 +115,20 @@ def anonymise_all(
     return outcomes
 
 
-def _check_report(jobs: Sequence[Job], config: Config) -> None:
+def check_report(config: Config, taken: Sequence[Path] = ()) -> None:
+    """Make sure that the report can be written where it is to be.
+
+    Args:
+        config: names it, or not.
+        taken: inputs and outputs.
+
+    Raises:
+        UsageError: it would replace something it must not, or there is no such folder.
+    """
     path = config.report
     if path is None:
         return
-    if any(path.resolve() in (job.input.resolve(), job.output.resolve()) for job in jobs):
+    if any(path.resolve() == one.resolve() for one in taken):
         raise UsageError(f"report {path} is an input or an output: choose another name")
     if path.exists() and (path.is_dir() or not config.overwrite):
         raise UsageError(f"report {path} exists: choose another name or --overwrite")

@@ -1,4 +1,4 @@
-"""What the command line shows while it works: a bar on a terminal, plain lines elsewhere."""
+"""What the command line shows of work on files: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -13,15 +13,26 @@ from streamanon import weights
 from streamanon.weights.card import read_card
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
+    from threading import Event
 
     from streamanon.anonymisers.network import FaceNetwork
+    from streamanon.anonymisers.stepped import SteppedAnonymiser
+    from streamanon.backends.shared import SharedBackend
     from streamanon.config import Config
+    from streamanon.core.address import Address
+    from streamanon.core.identity import IdentityBook
     from streamanon.jobs import Job
     from streamanon.pipeline.observer import Observer
-    from streamanon.protocols import Anonymiser, Detector, Embedder, Mesher, Sink, Source
+    from streamanon.protocols import Anonymiser, Backend, Detector, Embedder, Mesher, Sink, Source
+    from streamanon.sinks.live import LiveSink
+    from streamanon.sources.live import LiveSource
     from streamanon.types import F32, U8, Identity
+
+
+MOST_LINES = 64
+"""Lines that may run one small network at once."""
 
 
 class _Common:
@@ -30,6 +41,7 @@ class _Common:
     def __init__(self) -> None:
         self.lock = RLock()
         self.galleries: dict[Path | None, Sequence[Identity]] = {}
+        self.networks: dict[tuple[str, str], tuple[SharedBackend, str]] = {}
 
 
 class Parts:
@@ -126,7 +138,14 @@ class Parts:
     @cached_property
     def face_network(self) -> FaceNetwork:
         """What paints faces, on the fastest runtime there is."""
-        from streamanon.anonymisers.network import FaceNetwork, check_cards
+        from streamanon.anonymisers.network import FaceNetwork
+
+        live = self._shared("anonygan.onnx", self._fastest, batches=True)
+        return FaceNetwork(live, self._network("anonygan_condition.onnx"), self._lent_teeth)
+
+    def _fastest(self) -> tuple[Backend, str]:
+        """Return the network that paints faces on the fastest runtime, and what that is."""
+        from streamanon.anonymisers.network import check_cards
         from streamanon.backends.choice import candidates, fastest, noise
 
         exact, condition = weights.path("anonygan.onnx"), weights.path("anonygan_condition.onnx")
@@ -140,8 +159,7 @@ class Parts:
             bf16=card["measured"].get("bf16", {}).get("accepted", False),
         )
         choice = fastest(ways, noise(card["inputs"]))
-        self.runtimes[exact.name] = choice.runtime
-        return FaceNetwork(choice.backend, self._network(condition.name), self._lent_teeth)
+        return choice.backend, choice.runtime
 
     @cached_property
     def _lent_teeth(self) -> U8 | None:
@@ -152,9 +170,13 @@ class Parts:
         lender = lender_of_teeth(self.gallery)
         return own_texture(lender) if lender else None
 
-    def anonymiser(self) -> Anonymiser:
-        """Return a new anonymiser; it remembers the faces of one stream."""
-        method = self.config.method
+    def anonymiser(self, method: str | None = None) -> Anonymiser:
+        """Return a new anonymiser; it remembers the faces of one stream.
+
+        Args:
+            method: of hiding faces; that of the settings when left out.
+        """
+        method = method or self.config.method
         if method in ("warp", "anonygan"):
             from streamanon.anonymisers.warp import WarpAnonymiser
 
@@ -168,25 +190,44 @@ class Parts:
 
         return PlainAnonymiser(method)
 
-    def observer(self, anonymiser: Anonymiser, *, live: bool = False) -> Observer:
-        """Return a new observer; it remembers the people of one stream.
+    def ladder(self, method: str, say: Callable[[str], None]) -> SteppedAnonymiser:
+        """Return a new anonymiser that can change its method while it runs.
 
         Args:
-            anonymiser: what its scenes are for.
-            live: hold no frame back to learn from the next ones.
+            method: to begin with.
+            say: told when it is changed.
         """
-        from streamanon.core.identity import IdentityBook
-        from streamanon.pipeline.observer import LOOK_AHEAD, Observer
+        from streamanon.anonymisers.stepped import SteppedAnonymiser
 
-        look_ahead = 0 if live else LOOK_AHEAD
-        if not anonymiser.needs_mesh:
-            return Observer(self.detector, look_ahead=look_ahead)
-        book = IdentityBook(
+        return SteppedAnonymiser(self.anonymiser, method, say)
+
+    def book(self) -> IdentityBook:
+        """Return a new book of who is who; it remembers the people of one stream."""
+        from streamanon.core.identity import IdentityBook
+
+        return IdentityBook(
             self.gallery,
             seed=self.config.seed,
             only=self.config.identity,
             appearance=self.appearance,
         )
+
+    def observer(
+        self, anonymiser: Anonymiser, *, live: bool = False, book: IdentityBook | None = None
+    ) -> Observer:
+        """Return a new observer; it remembers where faces are in one stream.
+
+        Args:
+            anonymiser: what its scenes are for.
+            live: hold no more frames back than the settings ask for.
+            book: who is who, when that outlives the observer or may be needed later.
+        """
+        from streamanon.pipeline.observer import LOOK_AHEAD, Observer
+
+        look_ahead = self.config.delay if live else LOOK_AHEAD
+        if not anonymiser.needs_mesh and book is None:
+            return Observer(self.detector, look_ahead=look_ahead)
+        book = book or self.book()
         return Observer(self.detector, self.mesher, self.embedder, book, look_ahead=look_ahead)
 
     def source(self, job: Job) -> Source:
@@ -209,9 +250,69 @@ class Parts:
 
         return VideoSink(job.output, source.info, self.config)
 
-    def _network(self, name: str) -> Any:
+    def live_source(
+        self, address: Address, say: Callable[[str], None], stopping: Event
+    ) -> LiveSource:
+        """Open a live input.
+
+        Args:
+            address: of it.
+            say: told what becomes of it.
+            stopping: ends it, and the wait for it, when set.
+        """
+        from streamanon.sources.live import LiveSource
+
+        transport, wait = self.config.transport, self.config.wait
+        return LiveSource(address, transport=transport, wait=wait, say=say, stopping=stopping)
+
+    def live_sink(
+        self, addresses: Sequence[Address], source: LiveSource, say: Callable[[str], None]
+    ) -> LiveSink:
+        """Open the outputs of a live stream.
+
+        Args:
+            addresses: of them.
+            source: what they will show.
+            say: told what becomes of them.
+        """
+        from streamanon.sinks.live import open_outputs
+
+        return open_outputs(
+            addresses,
+            source.info,
+            crf=self.config.crf,
+            preset=self.config.live_preset,
+            sound=source.sound,
+            say=say,
+        )
+
+    def _network(self, name: str) -> Backend:
+        """Return a network that is run as it is, on ONNX Runtime, which answers many at once."""
         from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 
-        backend = OnnxRuntimeBackend(weights.path(name))
-        self.runtimes[name] = backend.runtime
-        return backend
+        def load() -> tuple[Backend, str]:
+            backend = OnnxRuntimeBackend(weights.path(name))
+            return backend, backend.runtime
+
+        return self._shared(name, load, batches=False)
+
+    def _shared(
+        self, name: str, load: Callable[[], tuple[Backend, str]], *, batches: bool
+    ) -> SharedBackend:
+        """Return a network that all streams use, loaded by whoever needs it first.
+
+        Args:
+            name: of its file.
+            load: returns it and what runs it.
+            batches: answer calls together, one batch at a time; else each on its own, all at once.
+        """
+        from streamanon.backends.shared import SharedBackend
+
+        key = (name, self.config.runtime if batches else "")
+        with self._common.lock:
+            if key not in self._common.networks:
+                backend, runtime = load()
+                shared = SharedBackend(backend, batches=batches, lanes=1 if batches else MOST_LINES)
+                self._common.networks[key] = (shared, runtime)
+            shared, self.runtimes[name] = self._common.networks[key]
+        return shared

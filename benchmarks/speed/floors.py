@@ -41,7 +41,7 @@ def decode_encode(source: Path, target: Path) -> None:
         encoded = outside.add_stream("libx264", rate=stream.average_rate)
         encoded.width, encoded.height = stream.width, stream.height
         encoded.pix_fmt = "yuv420p"
-        encoded.options = {"crf": str(Config().crf), "preset": Config().preset}
+        encoded.options = {"crf": str(Config().crf), "preset": Config().file_preset}
 
         def read() -> None:
             try:

@@ -1,24 +1,47 @@
 """One live stream and who looks after it: from the input, through the line, to the outputs.
 
 The outputs are opened once and stay: while the input is away, or the line is built again, they are
-fed with the card. The line may fail as often as it likes, it is started again. What ends a stream
-is :meth:`Stream.stop`, or a request that could never be met.
+fed with the card. The line may fail as often as it likes, it is started again, and people keep
+their identities. What ends a stream is :meth:`Stream.stop`, or a request that could never be met.
 """
 
 from __future__ import annotations
 
+import time
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from streamanon.core.backoff import Backoff
+from streamanon.errors import LeakError, StallError, StreamanonError
+from streamanon.live.joints import Lasting, Shown, Tributary
 from streamanon.live.status import Status
+from streamanon.parts import Parts
+from streamanon.pipeline.live import LiveControls
+from streamanon.pipeline.meter import Meter
+from streamanon.pipeline.runner import run
+from streamanon.sinks.keep_alive import KeepAlive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from streamanon.anonymisers.stepped import SteppedAnonymiser
     from streamanon.core.address import Address
-    from streamanon.errors import StreamanonError
-    from streamanon.parts import Parts
+    from streamanon.core.identity import IdentityBook
+    from streamanon.live.status import State
+    from streamanon.pipeline.report import Report
+    from streamanon.sinks.live import LiveSink
+    from streamanon.sources.live import LiveSource
     from streamanon.types import SafeFrame
+
+STALL_S = 5.0
+"""Longest a stage of a live line may work on one frame."""
+
+_STEADY_S = 10.0
+"""A line that lived this long failed for a new reason: it is built again without delay."""
+
+_LINES_REPORTED = 20
 
 
 class Stream:
@@ -49,10 +72,26 @@ class Stream:
         self.name = name
         self.error: StreamanonError | None = None
         self._input, self._outputs, self._parts, self._say = input, tuple(outputs), parts, say
+        self._method, self._identity = parts.config.method, parts.config.identity
+        self._meter = Meter()
         self._stopping = Event()
         self._lock = Lock()
-        self._latest: SafeFrame | None = None
+        self._source: LiveSource | None = None
+        self._sink: LiveSink | None = None
+        self._shown: Shown | None = None
+        self._book: IdentityBook | None = None
+        self._ladder: SteppedAnonymiser | None = None
+        self._phase: State = "starting"
+        self._noted: tuple[State, float] = ("starting", time.monotonic())
+        self._trouble = ""
+        self._restarts = 0
+        self._lines: list[dict[str, Any]] = []
         self._thread = Thread(target=self._live, name=f"streamanon-{name}", daemon=True)
+
+    @property
+    def running(self) -> bool:
+        """Whether the stream was started and has not ended."""
+        return self._thread.is_alive()
 
     def start(self) -> None:
         """Open input and outputs and start anonymising, in the stream's own thread."""
@@ -64,13 +103,9 @@ class Stream:
         if self._thread.ident is not None:
             self._thread.join()
 
-    def status(self) -> Status:
-        """Return what the stream is doing."""
-        return Status(self.name, "starting", 0.0, str(self._input))
-
     def latest(self) -> SafeFrame | None:
         """Return the newest frame that went out, cards included; None before the first."""
-        return self._latest
+        return self._shown.latest if self._shown else None
 
     def set_method(self, method: str) -> None:
         """Hide faces in another way from the next frames on.
@@ -78,7 +113,11 @@ class Stream:
         Raises:
             UsageError: there is no such method.
         """
-        raise NotImplementedError
+        replace(self._parts.config, method=method)  # refuses what there is not
+        with self._lock:
+            if self._ladder:
+                self._ladder.set_method(method)
+            self._method = method
 
     def set_identity(self, identity: str | None) -> None:
         """Give everybody one identity from the next frames on; None for one a person.
@@ -86,7 +125,127 @@ class Stream:
         Raises:
             UsageError: there is no such identity.
         """
-        raise NotImplementedError
+        with self._lock:
+            self._book = self._book or self._parts.book()
+            self._book.give_everyone(identity)
+            self._identity = identity
+
+    def status(self) -> Status:
+        """Return what the stream is doing."""
+        source, sink, reading = self._source, self._sink, self._meter.read()
+        connected = source.state if source else None
+        state = self._phase
+        if state == "live" and connected and not connected.connected:
+            state = "lost"
+        now = time.monotonic()
+        if self._noted[0] != state:
+            self._noted = (state, now)
+        lost = connected.reason if connected and state == "lost" else ""
+        return Status(
+            name=self.name,
+            state=state,
+            since_s=now - self._noted[1],
+            input=str(self._input),
+            size=(source.info.width, source.info.height) if source else (0, 0),
+            method=self._method,
+            identity=self._identity,
+            level=reading.level,
+            fps_in=reading.fps_in,
+            fps_out=reading.fps_out,
+            latency_p50_ms=reading.latency_p50_ms,
+            latency_p99_ms=reading.latency_p99_ms,
+            frames=reading.frames,
+            dropped=reading.dropped,
+            faces=reading.faces,
+            people=reading.people,
+            treatments=reading.treatments,
+            reconnects=connected.reconnects if connected else 0,
+            restarts=self._restarts,
+            outputs=sink.state if sink else (),
+            error=str(self.error or "") or lost or self._trouble,
+        )
+
+    def report(self) -> dict[str, Any]:
+        """Return what was done, as plain JSON values: the newest lines and the final status."""
+        return {"stream": self.name, "status": self.status().to_json(), "lines": self._lines}
 
     def _live(self) -> None:
-        self._stopping.wait()
+        """Live through everything; the body of the thread."""
+        try:
+            while not self._stopping.is_set():
+                self._open_and_run()
+        except StreamanonError as error:
+            # Who is told to stop while waiting for the input did nothing wrong.
+            self.error = None if self._stopping.is_set() else error
+        except Exception as error:  # noqa: BLE001  one stream must not take others with it
+            self.error = StreamanonError(
+                f"{type(error).__name__}: {self._input.masked(str(error))}"
+            )
+            self.error.__cause__ = error
+        finally:
+            self._phase = "stopped"
+            self._parts.close()
+        if self.error:
+            self._say(f"stopped: {self.error}")
+
+    def _open_and_run(self) -> None:
+        """Open everything and run lines until the stream is stopped or the input gives up."""
+        self._book = self._book or self._parts.book()
+        self._parts.ladder(self._method, self._say)  # what is wrong with it shows before all else
+        with ExitStack() as stack:
+            source = self._parts.live_source(self._input, self._say, self._stopping)
+            self._source = stack.enter_context(closing(source))
+            sink = self._sink = self._parts.live_sink(self._outputs, source, self._say)
+            self._shown = Shown(sink)
+            keep = KeepAlive(self._shown, source.info)
+            stack.callback(lambda: keep.close(complete=True))
+            self._run_lines(source, keep)
+
+    def _run_lines(self, source: LiveSource, keep: KeepAlive) -> None:
+        """Build the line, and again whenever it fails, as long as frames may come."""
+        backoff = Backoff()
+        tributary = Tributary(source)
+        while not self._stopping.is_set() and not tributary.over:
+            began = time.monotonic()
+            try:
+                self._note(self._run_line(tributary, keep))
+            except StreamanonError as error:
+                if time.monotonic() - began > _STEADY_S:
+                    backoff.reset()
+                self._prepare_next(error, backoff.next_s())
+
+    def _run_line(self, tributary: Tributary, keep: KeepAlive) -> Report:
+        assert self._book is not None
+        self._book.forget_tracks()
+        with self._lock:
+            self._ladder = self._parts.ladder(self._method, self._say)
+        observer = self._parts.observer(self._ladder, live=True, book=self._book)
+        self._phase, self._trouble = "live", ""
+        return run(
+            tributary,
+            observer,
+            self._ladder,
+            Lasting(keep),
+            stall_s=min(self._parts.config.stall_s, STALL_S),
+            live=LiveControls(self._meter, self._ladder, self._say),
+        )
+
+    def _note(self, report: Report) -> None:
+        """Keep what a line did that ended well."""
+        self._lines = [*self._lines, report.to_json()][-_LINES_REPORTED:]
+        if report.uncovered:
+            self.error = LeakError(
+                f"{report.uncovered} faces or frames were not hidden: file a bug"
+            )
+
+    def _prepare_next(self, error: StreamanonError, wait_s: float) -> None:
+        """Say what happened and wait a little."""
+        if self._stopping.is_set():
+            return
+        self._phase, self._trouble = "restarting", str(error)
+        self._restarts += 1
+        self._say(f"the line failed and is built again, the card is shown meanwhile: {error}")
+        if isinstance(error, StallError):
+            # Its thread may still be at work with these parts, and whoever shares them waits.
+            self._parts = Parts(self._parts.config)
+        self._stopping.wait(wait_s)

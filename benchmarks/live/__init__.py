@@ -1,0 +1,1 @@
+"""Live streams under load and under fault: latency, frame rate, memory, recovery, leaks."""

@@ -1,0 +1,137 @@
+"""What the command line shows of live streams: a status line each on a terminal, else a log."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+
+    from rich.console import Console
+
+    from streamanon.live.status import Status
+
+LOG = logging.getLogger("streamanon")
+
+_LINE_EVERY_S = 10.0
+_COLOURS = {
+    "starting": "yellow",
+    "live": "green",
+    "lost": "red",
+    "restarting": "red",
+    "stopped": "dim",
+}
+
+
+def status_line(status: Status) -> str:
+    """Say in one line what a stream is doing."""
+    if status.state == "starting":
+        return f"starting, waiting for {status.input}"
+    lost = f" for {duration(status.since_s)} ({status.error})" if status.error else ""
+    parts = [
+        f"{status.state}{lost}",
+        f"{status.fps_in:.1f} fps in, {status.fps_out:.1f} out",
+        f"latency {status.latency_p50_ms:.0f} ms (p99 {status.latency_p99_ms:.0f})",
+        _count(status.faces, "face"),
+        status.method if status.level == "full" else f"{status.method} at level {status.level}",
+    ]
+    lost_frames = sum(status.dropped.values())
+    if lost_frames:
+        parts.append(f"{lost_frames} dropped")
+    down = [output for output in status.outputs if not output.connected]
+    parts += [f"{output.name} is down" for output in down]
+    return ", ".join(parts)
+
+
+def summary(status: Status) -> str:
+    """Say in one line what was done, at the end."""
+    hidden = ", ".join(f"{number} times {how}" for how, number in status.treatments.items())
+    parts = [
+        _count(status.frames, "frame"),
+        f"{_count(status.people, 'face')} followed" + (f", hidden {hidden}" if hidden else ""),
+        f"{_count(status.reconnects, 'reconnect')}, {_count(status.restarts, 'restart')}",
+    ]
+    parts += [f"{_count(n, 'frame')} dropped by {cause}" for cause, n in status.dropped.items()]
+    return f"{status.input}: " + ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it."""
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return (
+        f"{hours} h {minutes} min"
+        if hours
+        else f"{minutes} min {left} s"
+        if minutes
+        else f"{left} s"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+class LiveDisplay:
+    """Shows live streams on a console while it is entered; the log goes there, too."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+        self._handler = _ConsoleHandler(console)
+        self._said_s = time.monotonic()
+
+    def __enter__(self) -> LiveDisplay:
+        self._level = LOG.level
+        LOG.addHandler(self._handler)
+        LOG.setLevel(logging.INFO)
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+        LOG.removeHandler(self._handler)
+        LOG.setLevel(self._level)
+
+    def show(self, streams: Sequence[Status]) -> None:
+        """Show how the streams are now: on a terminal always, in a log now and then."""
+        if self._console.is_terminal:
+            self._live.update(Group(*(_coloured(one) for one in streams)), refresh=True)
+        elif time.monotonic() - self._said_s >= _LINE_EVERY_S:
+            self._said_s = time.monotonic()
+            for one in streams:
+                LOG.info(f"{one.name}: {status_line(one)}")
+
+
+def _coloured(status: Status) -> Text:
+    mark = Text("● ", style=_COLOURS[status.state])
+    mark.append(f"{status.name}: {status_line(status)}", style="default")
+    mark.no_wrap, mark.overflow = True, "ellipsis"
+    return mark
+
+
+class _ConsoleHandler(logging.Handler):
+    """Prints the log above the status lines, with the time of day."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line."""
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
+        line = " ".join(record.getMessage().split())
+        self._console.print(f"{at} {line}", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,272 @@
+"""One stream from start to end: what it does, what it says, what it survives."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from live_help import wait_until
+
+from benchmarks.live.clips import magenta, number_of
+from streamanon.config import Config
+from streamanon.core.address import input_address, output_address
+from streamanon.core.picture import whole_bgr
+from streamanon.errors import MediaError, UsageError
+from streamanon.live import stream as module
+from streamanon.live.stream import Stream
+from streamanon.parts import Parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from servers.rtsp_relay import RtspRelay
+
+    from streamanon.types import Frame, Patch, Scene
+
+TEST_PICTURE = "lavfi:testsrc2=size=320x240:rate=30"
+
+
+@dataclass
+class Log:
+    """What an operator is told."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def __call__(self, line: str) -> None:
+        self.lines.append(line)
+
+    def holds(self, text: str) -> bool:
+        return any(text in line for line in self.lines)
+
+
+def _stream(
+    address: str,
+    outputs: Sequence[str] = (),
+    config: Config | None = None,
+    log: Log | None = None,
+) -> Stream:
+    source = input_address(address)
+    sinks = [found for text in outputs if (found := output_address(text))]
+    assert source is not None
+    assert len(sinks) == len(outputs)
+    parts = Parts(config or Config(method="mosaic"))
+    return Stream("test", source, sinks, parts, log or Log())
+
+
+def test_it_starts_shows_switches_and_stops(relay: RtspRelay, painted_clip: Path) -> None:
+    log = Log()
+    with relay.serve_file(painted_clip, "in", loop="steady") as url:
+        stream = _stream(url, config=Config(method="warp"), log=log)
+        assert (stream.status().state, stream.latest()) == ("starting", None)
+        stream.start()
+        try:
+            wait_until(lambda: stream.status().frames > 10)
+            status = stream.status()
+            assert (status.state, status.size, status.method) == ("live", (640, 456), "warp")
+            assert status.faces == 1
+            assert 0 < status.latency_p50_ms <= status.latency_p99_ms
+            _shows_no_raw_face(stream)
+
+            stream.set_method("mosaic")
+            stream.set_identity("amara")
+            frames = stream.status().frames
+            wait_until(lambda: stream.status().frames > frames + 5)
+            status = stream.status()
+            assert (status.method, status.identity) == ("mosaic", "amara")
+            _shows_no_raw_face(stream)
+        finally:
+            stream.stop()
+    status = stream.status()
+    assert (status.state, status.error, stream.error) == ("stopped", "", None)
+    assert status.treatments == {"replaced": status.frames}
+    (line,) = stream.report()["lines"]
+    assert line["uncovered"] == 0
+    assert log.holds("connected, 640x456")
+
+
+def _shows_no_raw_face(stream: Stream) -> None:
+    frame = stream.latest()
+    assert frame is not None
+    assert number_of(np.asarray(frame.picture.planes[0], np.uint8)) is not None
+    assert magenta(whole_bgr(frame.picture)) == 0
+
+
+def test_what_there_is_not_is_refused_and_changes_nothing() -> None:
+    stream = _stream(TEST_PICTURE)
+    stream.start()
+    try:
+        with pytest.raises(UsageError, match="unknown method 'paint'"):
+            stream.set_method("paint")
+        with pytest.raises(UsageError, match="no identity called 'nobody'"):
+            stream.set_identity("nobody")
+        wait_until(lambda: stream.status().frames > 0)
+        assert (stream.status().method, stream.status().identity) == ("mosaic", None)
+    finally:
+        stream.stop()
+
+
+def test_an_input_that_is_not_there_ends_the_stream(relay: RtspRelay) -> None:
+    log = Log()
+    stream = _stream(relay.url("nothing", "ann:secret"), log=log)
+    stream.start()
+    wait_until(lambda: not stream.running)
+    assert isinstance(stream.error, MediaError)
+    assert stream.status().state == "stopped"
+    assert log.holds("stopped: ")
+    assert not log.holds("secret")
+    stream.stop()
+
+
+def test_waiting_for_an_input_ends_when_told(relay: RtspRelay, painted_clip: Path) -> None:
+    log = Log()
+    waiting = _stream(relay.url("later"), config=Config(method="mosaic", wait=True), log=log)
+    waiting.start()
+    wait_until(lambda: log.holds("waiting for it"))
+    assert waiting.status().state == "starting"
+    start = time.monotonic()
+    waiting.stop()
+    assert time.monotonic() - start < 3
+    assert waiting.error is None
+
+
+def test_a_lost_input_is_told_and_found_again(relay: RtspRelay, painted_clip: Path) -> None:
+    log = Log()
+    with relay.serve_file(painted_clip, "in", loop="again") as url:
+        stream = _stream(url, log=log)
+        stream.start()
+        try:
+            wait_until(lambda: stream.status().frames > 5)
+            relay.kill()
+            wait_until(lambda: stream.status().state == "lost")
+            assert stream.status().error
+            cards = stream.latest()
+            wait_until(lambda: stream.latest() is not cards, within_s=3)
+            frames = stream.status().frames
+            relay.start()
+            wait_until(lambda: stream.status().frames > frames + 5)
+            assert (stream.status().state, stream.status().reconnects) == ("live", 1)
+            assert (stream.status().error, stream.status().restarts) == ("", 0)
+        finally:
+            stream.stop()
+    assert log.holds("lost: ")
+    assert log.holds("back, ")
+
+
+class Failing:
+    """Stands in the way of the observer now and then."""
+
+    def __init__(self, parts: Parts, fail: Callable[[Frame], None]) -> None:
+        self._build, self._fail = parts.observer, fail
+        parts.observer = self.observer  # type: ignore[method-assign]
+
+    def observer(self, *arguments: object, **named: object) -> object:
+        observer = self._build(*arguments, **named)  # type: ignore[arg-type]
+        push = observer.push
+
+        def failing(frame: Frame) -> list[Scene]:
+            self._fail(frame)
+            return push(frame)
+
+        observer.push = failing  # type: ignore[method-assign]
+        return observer
+
+
+def test_a_line_that_fails_is_built_again_and_people_keep_their_identity(
+    relay: RtspRelay, painted_clip: Path
+) -> None:
+    log, worn = Log(), []
+    with relay.serve_file(painted_clip, "in", loop="steady") as url:
+        stream = _stream(url, config=Config(method="warp"), log=log)
+        fail_at: list[int] = []
+
+        def fail(frame: Frame) -> None:
+            if fail_at and frame.index >= fail_at[0]:
+                fail_at.clear()
+                raise RuntimeError("a stage broke")
+
+        Failing(stream._parts, fail)
+
+        def wears() -> str:
+            frame = stream.latest()
+            return frame.treated[0].identity if frame and frame.treated else ""
+
+        stream.start()
+        try:
+            wait_until(lambda: stream.status().frames > 10 and wears() != "")
+            worn.append(wears())
+            fail_at.append(0)
+            wait_until(lambda: stream.status().restarts == 1)
+            frames = stream.status().frames
+            wait_until(lambda: stream.status().frames > frames + 10 and wears() != "")
+            worn.append(wears())
+            assert stream.status().state == "live"
+        finally:
+            stream.stop()
+    assert worn[0] == worn[1]
+    assert stream.error is None
+    assert log.holds("the line failed and is built again, the card is shown meanwhile: see: ")
+
+
+def test_a_stage_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STALL_S", 0.5)
+    log = Log()
+    stream = _stream(TEST_PICTURE, log=log)
+    hung: list[int] = []
+
+    def hang(frame: Frame) -> None:
+        if frame.index > 5 and not hung:
+            hung.append(frame.index)
+            time.sleep(2)
+
+    Failing(stream._parts, hang)
+    stream.start()
+    try:
+        wait_until(lambda: stream.status().restarts == 1)
+        frames = stream.status().frames
+        wait_until(lambda: stream.status().frames > frames + 5)
+        assert stream.status().state == "live"
+    finally:
+        stream.stop()
+    assert log.holds("no progress for 0.5 s")
+
+
+def test_a_broken_anonymiser_leaves_everybody_covered(
+    relay: RtspRelay, painted_clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: object, scene: Scene) -> list[Patch | None]:
+        raise RuntimeError("no method works")
+
+    monkeypatch.setattr("streamanon.anonymisers.warp.WarpAnonymiser.replace", broken)
+    with relay.serve_file(painted_clip, "in", loop="steady") as url:
+        stream = _stream(url, config=Config(method="warp"))
+        stream.start()
+        try:
+            wait_until(lambda: stream.status().frames > 10)
+            _shows_no_raw_face(stream)
+            assert set(stream.status().treatments) == {"covered"}
+        finally:
+            stream.stop()
+    assert stream.error is None
+
+
+def test_one_stream_that_fails_leaves_the_other_alone(relay: RtspRelay) -> None:
+    parts = Parts(Config(method="mosaic"))
+    log = Log()
+    streams = []
+    for name, address in (("good", TEST_PICTURE), ("bad", relay.url("nothing"))):
+        source = input_address(address)
+        assert source is not None
+        streams.append(Stream(name, source, [], parts.for_stream(), log))
+    for stream in streams:
+        stream.start()
+    good, bad = streams
+    wait_until(lambda: not bad.running)
+    frames = good.status().frames
+    wait_until(lambda: good.status().frames > frames + 5)
+    for stream in streams:
+        stream.stop()
+    assert (good.error, bad.error is None) == (None, False)

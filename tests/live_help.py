@@ -1,0 +1,17 @@
+"""What tests of live streams need."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def wait_until(happened: Callable[[], bool], within_s: float = 15.0) -> None:
+    """Wait for something to happen; fail when it does not."""
+    deadline = time.monotonic() + within_s
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
