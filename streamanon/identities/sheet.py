@@ -36,21 +36,21 @@ def contact_sheet(identities: Sequence[Identity]) -> U8:
     for number, identity in enumerate(identities):
         row, column = divmod(number, columns)
         x, y = GAP_PX + column * step_x, GAP_PX + row * step_y
-        sheet[y : y + CELL_PX, x : x + CELL_PX] = _head(identity)
+        sheet[y : y + CELL_PX, x : x + CELL_PX] = head(identity, CELL_PX)
         _write(sheet, identity.name, (x + CELL_PX // 2, y + CELL_PX + 24))
     return sheet
 
 
-def _head(identity: Identity) -> U8:
-    """Return (CELL_PX, CELL_PX, 3) uint8 BGR with the face in the middle."""
+def head(identity: Identity, size_px: int) -> U8:
+    """Return (size_px, size_px, 3) uint8 BGR with the face in the middle."""
     points = identity.mesh.points
     centre = (points[lm.CHIN, :2] + points[lm.FOREHEAD, :2]) / 2
-    scale = CELL_PX / (1.45 * face_height_px(identity.mesh))
-    place = np.column_stack([np.eye(2) * scale, CELL_PX / 2 - scale * centre])
+    scale = size_px / (1.45 * face_height_px(identity.mesh))
+    place = np.column_stack([np.eye(2) * scale, size_px / 2 - scale * centre])
     cell = cv2.warpAffine(
         cv2.GaussianBlur(identity.portrait, (0, 0), max(0.01, 0.4 / scale)),
         place,
-        (CELL_PX, CELL_PX),
+        (size_px, size_px),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
