@@ -1,0 +1,1 @@
+"""A running streamanon seen from outside: the page, the metrics, the REST API, the camera page."""

@@ -1,0 +1,276 @@
+"""The REST API, the previews and the pages: what each address answers.
+
+Described for programs in ``static/openapi.json``, which a test holds against the routes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import aclosing, suppress
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+import streamanon
+from streamanon.config import Config
+from streamanon.errors import StreamanonError, UsageError
+from streamanon.web import pages
+from streamanon.web.camera import TooManyError
+from streamanon.web.history import History
+from streamanon.web.metrics import CONTENT_TYPE, Metrics
+from streamanon.web.preview import Preview
+from streamanon.web.visit import Wish
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamanon.live.status import Status
+    from streamanon.live.stream import Stream
+    from streamanon.parts import Parts
+    from streamanon.types import Identity
+    from streamanon.web.access import Handler
+    from streamanon.web.camera import Camera
+    from streamanon.web.visit import Visit
+
+METHODS: tuple[str, ...] = next(
+    setting.metadata["choices"] for setting in fields(Config) if setting.name == "method"
+)
+
+_GRACE_S = 10.0
+"""A stream that has been restarting for longer counts as failed."""
+
+_BOUNDARY = "frame"
+
+_KEPT = ("Allow", "WWW-Authenticate")
+"""Headers of errors that mean something."""
+
+
+class Api:
+    """Handlers over the streams and the camera page's visitors.
+
+    Attributes:
+        previews: of the streams, by name.
+    """
+
+    def __init__(self, streams: Sequence[Stream], parts: Parts, camera: Camera) -> None:
+        self._streams = {stream.name: stream for stream in streams}
+        self.previews = {stream.name: Preview(stream) for stream in streams}
+        self._histories = {stream.name: History() for stream in streams}
+        self._parts, self._camera = parts, camera
+        self._metrics = Metrics(self._statuses, lambda: camera.visitors)
+        self._portraits: dict[str, bytes] = {}
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return every address there is."""
+        one, visit = "/api/streams/{name}", "/api/camera/{id}"
+        files = [web.get(f"/{name}", _file(name)) for name in pages.assets()]
+        return [
+            web.get("/", _file("index.html")),
+            web.get("/camera", _file("camera.html")),
+            *files,
+            web.get("/healthz", self.health),
+            web.get("/metrics", self.metrics),
+            web.get("/api/openapi.json", _file("openapi.json")),
+            web.get("/api/streams", self.streams),
+            web.get(one, self.stream),
+            web.patch(one, self.change_stream),
+            web.get(f"{one}/history", self.history),
+            web.get(f"{one}/preview.mjpg", self.preview),
+            web.get(f"{one}/preview.jpg", self.snapshot),
+            web.get("/api/methods", self.methods),
+            web.get("/api/identities", self.identities),
+            web.get("/api/identities/{name}/portrait.jpg", self.portrait),
+            web.post("/api/camera", self.enter),
+            web.get(visit, self.visit),
+            web.patch(visit, self.change_visit),
+            web.delete(visit, self.leave),
+        ]
+
+    def sample(self) -> None:
+        """Note how every stream stands."""
+        for status in self._statuses():
+            self._histories[status.name].add(status)
+
+    async def health(self, request: web.Request) -> web.Response:  # noqa: ARG002
+        """Answer 200 while every stream runs or is about to, 503 when somebody has to look."""
+        failed = any(map(_has_failed, self._statuses()))
+        body = {"status": "failed" if failed else "ok", "version": streamanon.__version__}
+        return web.json_response(body, status=503 if failed else 200)
+
+    async def metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002
+        """Answer Prometheus."""
+        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+
+    async def streams(self, request: web.Request) -> web.Response:  # noqa: ARG002
+        """Answer how all streams stand."""
+        return web.json_response({"streams": [status.to_json() for status in self._statuses()]})
+
+    async def stream(self, request: web.Request) -> web.Response:
+        """Answer how one stream stands."""
+        return web.json_response(self._stream(request).status().to_json())
+
+    async def change_stream(self, request: web.Request) -> web.Response:
+        """Switch the method or the identity of a stream."""
+        stream = self._stream(request)
+        wish = await self._wanted(await _body(request))
+        if "method" in wish:
+            await asyncio.to_thread(stream.set_method, wish["method"])
+        if "identity" in wish:
+            await asyncio.to_thread(stream.set_identity, wish["identity"])
+        return web.json_response(stream.status().to_json())
+
+    async def history(self, request: web.Request) -> web.Response:
+        """Answer the figures of the last minutes."""
+        return web.json_response(self._histories[self._stream(request).name].to_json())
+
+    async def snapshot(self, request: web.Request) -> web.Response:
+        """Answer the newest anonymised frame."""
+        jpeg = await self.previews[self._stream(request).name].snapshot()
+        if jpeg is None:
+            return web.Response(status=204)
+        return web.Response(body=jpeg, content_type="image/jpeg")
+
+    async def preview(self, request: web.Request) -> web.StreamResponse:
+        """Answer anonymised frames for as long as somebody looks (MJPEG)."""
+        preview = self.previews[self._stream(request).name]
+        kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
+        response = web.StreamResponse(headers={"Content-Type": kind})
+        await response.prepare(request)
+        boundary = f"\r\n--{_BOUNDARY}\r\n".encode()
+        async with aclosing(preview.watch()) as jpegs:
+            with suppress(ConnectionResetError):  # the viewer left
+                await response.write(boundary)
+                async for jpeg in jpegs:
+                    head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                    # The boundary follows at once: browsers wait for it before they show a picture.
+                    await response.write(head.encode() + jpeg + boundary)
+        return response
+
+    async def methods(self, request: web.Request) -> web.Response:  # noqa: ARG002
+        """Answer how faces can be hidden."""
+        return web.json_response({"methods": METHODS})
+
+    async def identities(self, request: web.Request) -> web.Response:  # noqa: ARG002
+        """Answer whom people can be turned into."""
+        return web.json_response({"identities": [one.name for one in await self._gallery()]})
+
+    async def portrait(self, request: web.Request) -> web.Response:
+        """Answer the face of an identity."""
+        name = request.match_info["name"]
+        if name not in self._portraits:
+            found = next((one for one in await self._gallery() if one.name == name), None)
+            if found is None:
+                raise web.HTTPNotFound(text=f"there is no identity {name!r}")
+            self._portraits[name] = pages.portrait(found)
+        response = web.Response(body=self._portraits[name], content_type="image/jpeg")
+        response.headers["Cache-Control"] = "private, max-age=3600"
+        return response
+
+    async def enter(self, request: web.Request) -> web.Response:
+        """Connect a visitor's camera."""
+        body = await _body(request)
+        sdp = body.pop("sdp", None)
+        if not isinstance(sdp, str) or not sdp:
+            raise UsageError("sdp is missing: send the offer of an RTCPeerConnection")
+        wanted = await self._wanted(body)
+        wish = Wish(wanted.get("method", METHODS[0]), wanted.get("identity"))
+        try:
+            answer = await self._camera.enter(sdp, wish)
+        except TooManyError as error:
+            return web.json_response({"error": str(error)}, status=503)
+        return web.json_response(answer, status=201)
+
+    async def visit(self, request: web.Request) -> web.Response:
+        """Answer how a visit goes."""
+        return web.json_response(self._visit(request).to_json())
+
+    async def change_visit(self, request: web.Request) -> web.Response:
+        """Switch the method or the identity of a visitor."""
+        visit = self._visit(request)
+        wanted, wish = await self._wanted(await _body(request)), visit.wish
+        new = Wish(wanted.get("method", wish.method), wanted.get("identity", wish.identity))
+        await asyncio.to_thread(visit.change, new)
+        return web.json_response(visit.to_json())
+
+    async def leave(self, request: web.Request) -> web.Response:
+        """End a visit."""
+        await self._camera.leave(request.match_info["id"])
+        return web.Response(status=204)
+
+    def _statuses(self) -> list[Status]:
+        return [stream.status() for stream in self._streams.values()]
+
+    async def _gallery(self) -> Sequence[Identity]:
+        """Return the identities; the first time, they may have to be read from disk."""
+        return await asyncio.to_thread(lambda: self._parts.gallery)
+
+    async def _wanted(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Check which method and identity somebody asks for.
+
+        Raises:
+            UsageError: a name nobody knows.
+        """
+        unknown = sorted(body.keys() - {"method", "identity"})
+        if unknown:
+            raise UsageError(f"unknown setting {unknown[0]!r}: wanted method or identity")
+        if body.get("method", METHODS[0]) not in METHODS:
+            raise UsageError(f"unknown method {body['method']!r}: wanted {', '.join(METHODS)}")
+        identity = body.get("identity")
+        if identity is not None and identity not in [one.name for one in await self._gallery()]:
+            raise UsageError(f"unknown identity {identity!r}: see /api/identities")
+        return body
+
+    def _stream(self, request: web.Request) -> Stream:
+        name = request.match_info["name"]
+        if name not in self._streams:
+            raise web.HTTPNotFound(text=f"there is no stream {name!r}")
+        return self._streams[name]
+
+    def _visit(self, request: web.Request) -> Visit:
+        visit = self._camera.visit(request.match_info["id"])
+        if visit is None:
+            raise web.HTTPNotFound(text="this visit is over: reload the page")
+        return visit
+
+
+@web.middleware
+async def one_line_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Say what is wrong in one line: as JSON to programs, as text to people."""
+    try:
+        return await handler(request)
+    except StreamanonError as error:
+        status, text, headers = (400 if isinstance(error, UsageError) else 500), str(error), {}
+    except web.HTTPError as error:
+        status, text = error.status, error.text or error.reason
+        headers = {key: error.headers[key] for key in _KEPT if key in error.headers}
+    if request.path.startswith("/api/"):
+        return web.json_response({"error": text}, status=status, headers=headers)
+    return web.Response(text=f"{text}\n", status=status, headers=headers)
+
+
+def _file(name: str) -> Handler:
+    async def answer(request: web.Request) -> web.StreamResponse:  # noqa: ARG001
+        return pages.page(name)
+
+    return answer
+
+
+def _has_failed(status: Status) -> bool:
+    """Tell whether somebody has to look; a lost input is waited for, and the card is shown."""
+    stuck = status.state == "restarting" and status.since_s > _GRACE_S
+    return stuck or status.state == "stopped"
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    """Return the JSON object of a request; a form of another site could not send one."""
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="send application/json")
+    try:
+        body = json.loads(await request.read())
+    except (ValueError, RecursionError) as error:
+        raise UsageError("the body is no JSON: send an object in UTF-8") from error
+    if not isinstance(body, dict):
+        raise UsageError('the body is no JSON object: send one such as {"method": "mosaic"}')
+    return body

@@ -1,0 +1,230 @@
+"""The camera page's other end: a WebRTC connection a visitor, their pictures in, safe ones out.
+
+Measured with aiortc 1.16 and Chromium at 640 x 480: the resolution holds only if aiortc's bit
+rates, the start rate in the answer and the page's ``degradationPreference`` are all set; and VP8
+keeps up where H.264 falls to 8 frames a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aiortc.codecs.vpx
+import av
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+)
+from aiortc.mediastreams import MediaStreamError
+
+from streamanon.errors import UsageError
+from streamanon.sinks.encoder import as_frame
+from streamanon.web.visit import Visit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from av.video.frame import VideoFrame
+
+    from streamanon.parts import Parts
+    from streamanon.types import MediaInfo, SafeFrame
+    from streamanon.web.visit import Wish
+
+MOST_VISITORS = 4
+
+_SILENCE_S = 10.0
+"""Without a picture for so long, a visitor is gone."""
+
+_KBITS = {"min": 600, "start": 1500, "max": 3000}
+
+
+def set_bit_rates() -> None:
+    """Let aiortc send pictures of a camera's size; its own limits are those of a thumbnail."""
+    vpx = aiortc.codecs.vpx
+    vpx.DEFAULT_BITRATE, vpx.MIN_BITRATE, vpx.MAX_BITRATE = (
+        1000 * _KBITS[name] for name in ("start", "min", "max")
+    )
+
+
+class TooManyError(Exception):
+    """No place is free."""
+
+
+class SafeTrack(MediaStreamTrack):
+    """Safe frames on their way to a browser; when they come faster than they go, newest wins."""
+
+    kind = "video"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._home = asyncio.get_running_loop()
+        self._newest: VideoFrame | None = None
+        self._pts = -1
+        self._changed = asyncio.Event()
+
+    def show(self, frame: SafeFrame, info: MediaInfo) -> None:
+        """Send a frame next; called by one thread at a time."""
+        # After a card may come a frame that is a little older than it.
+        self._pts = max(self._pts + 1, frame.pts)
+        picture = as_frame(frame.picture, info, self._pts)
+        with suppress(RuntimeError):  # the loop is closed: nobody is looking any more
+            self._home.call_soon_threadsafe(self._set, picture)
+
+    async def recv(self) -> VideoFrame:
+        """Return the next frame, for aiortc."""
+        if self.readyState != "live":
+            raise MediaStreamError
+        await self._changed.wait()
+        self._changed.clear()
+        if self._newest is None:
+            raise MediaStreamError
+        return self._newest
+
+    def stop(self) -> None:
+        """End the track and forget the last frame."""
+        super().stop()
+        self._set(None)
+
+    def _set(self, picture: VideoFrame | None) -> None:
+        if picture is not None and self.readyState != "live":
+            return
+        self._newest = picture
+        self._changed.set()
+
+
+@dataclass(slots=True)
+class _Visitor:
+    """One connection and all that has to end with it."""
+
+    connection: RTCPeerConnection
+    visit: Visit
+    track: SafeTrack
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+class Camera:
+    """All visitors of the camera page."""
+
+    def __init__(self, parts: Parts, say: Callable[[str], None]) -> None:
+        """Prepare to take visitors.
+
+        Args:
+            parts: builds a line for each.
+            say: is told who comes and goes; nobody is named.
+        """
+        set_bit_rates()
+        self._parts, self._say = parts, say
+        self._visitors: dict[str, _Visitor] = {}
+
+    @property
+    def visitors(self) -> int:
+        """How many there are."""
+        return len(self._visitors)
+
+    async def enter(self, sdp: str, wish: Wish) -> dict[str, Any]:
+        """Answer a browser's offer.
+
+        Args:
+            sdp: the offer.
+            wish: how the visitor is hidden at first.
+
+        Raises:
+            TooManyError: nobody else can be served now.
+            UsageError: the offer is none, or holds no video.
+        """
+        if len(self._visitors) >= MOST_VISITORS:
+            raise TooManyError(f"{MOST_VISITORS} visitors are here already: try again later")
+        name = secrets.token_urlsafe(12)
+        track = SafeTrack()
+        # Without servers of others: both ends are in one network, and nobody else is told.
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        visitor = _Visitor(connection, Visit(self._parts, wish, track.show, self._say), track)
+        self._visitors[name] = visitor
+        visitor.visit.start()
+        try:
+            answer = await self._answer(name, visitor, sdp)
+        except BaseException:
+            await self.leave(name)
+            raise
+        self._say(f"camera page: a visitor came, {self.visitors} of {MOST_VISITORS} places taken")
+        return {"id": name, "type": "answer", "sdp": answer}
+
+    def visit(self, name: str) -> Visit | None:
+        """Return a visit that still lasts."""
+        visitor = self._visitors.get(name)
+        return visitor.visit if visitor else None
+
+    async def leave(self, name: str) -> None:
+        """End a visit; nothing of it is left."""
+        visitor = self._visitors.pop(name, None)
+        if visitor is None:
+            return
+        for task in visitor.tasks - {asyncio.current_task()}:
+            task.cancel()
+        visitor.track.stop()
+        await asyncio.gather(asyncio.to_thread(visitor.visit.leave), visitor.connection.close())
+        self._say(f"camera page: a visitor left, {self.visitors} of {MOST_VISITORS} places taken")
+
+    async def close(self) -> None:
+        """End all visits."""
+        await asyncio.gather(*(self.leave(name) for name in list(self._visitors)))
+
+    async def _answer(self, name: str, visitor: _Visitor, sdp: str) -> str:
+        connection = visitor.connection
+        incoming: list[MediaStreamTrack] = []
+
+        @connection.on("track")
+        def _(track: MediaStreamTrack) -> None:
+            if track.kind == "video" and not incoming:
+                incoming.append(track)
+
+        @connection.on("connectionstatechange")
+        async def _() -> None:
+            if connection.connectionState in ("failed", "closed"):
+                await self.leave(name)
+
+        try:
+            await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+        except Exception as error:
+            raise UsageError(f"the offer cannot be read ({type(error).__name__})") from error
+        if not incoming:
+            raise UsageError("the offer holds no video: send the camera's track")
+        connection.addTrack(visitor.track)
+        vp8 = [codec for codec in RTCRtpSender.getCapabilities("video").codecs if _is_vp8(codec)]
+        for transceiver in connection.getTransceivers():
+            if transceiver.kind == "video":
+                transceiver.setCodecPreferences(vp8)
+        await connection.setLocalDescription(await connection.createAnswer())
+        task = asyncio.create_task(self._receive(name, visitor.visit, incoming[0]))
+        visitor.tasks.add(task)
+        return _with_bit_rates(connection.localDescription.sdp)
+
+    async def _receive(self, name: str, visit: Visit, track: MediaStreamTrack) -> None:
+        """Hand pictures over as fast as they come, until there are no more."""
+        with suppress(MediaStreamError, TimeoutError):
+            while True:
+                picture = await asyncio.wait_for(track.recv(), _SILENCE_S)
+                if isinstance(picture, av.VideoFrame):
+                    visit.offer(picture)
+        await self.leave(name)
+
+
+def _is_vp8(codec: Any) -> bool:
+    return codec.mimeType.lower() in ("video/vp8", "video/rtx")
+
+
+def _with_bit_rates(sdp: str) -> str:
+    """Tell Chromium to start at a rate at which it need not shrink its pictures."""
+    found = re.search(r"a=rtpmap:(\d+) VP8/90000\r\n", sdp)
+    if found is None:
+        return sdp
+    rates = ";".join(f"x-google-{name}-bitrate={rate}" for name, rate in _KBITS.items())
+    return sdp.replace(found[0], f"{found[0]}a=fmtp:{found[1]} {rates}\r\n")

@@ -1,0 +1,130 @@
+"""The streams' figures in the format of Prometheus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, get_args
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from streamanon.live.status import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from prometheus_client.core import Metric
+
+    from streamanon.live.status import Status
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+Value: TypeAlias = "tuple[Sequence[str], float]"
+
+
+class Metrics:
+    """Asks the streams anew for every scrape; keeps nothing."""
+
+    def __init__(
+        self, statuses: Callable[[], Sequence[Status]], visitors: Callable[[], int]
+    ) -> None:
+        """Prepare a registry of its own.
+
+        Args:
+            statuses: how every stream stands.
+            visitors: people on the camera page.
+        """
+        self._registry = CollectorRegistry()
+        self._registry.register(_Streams(statuses, visitors))
+
+    def render(self) -> bytes:
+        """Return all figures as text."""
+        return generate_latest(self._registry)
+
+
+class _Streams(Collector):
+    def __init__(
+        self, statuses: Callable[[], Sequence[Status]], visitors: Callable[[], int]
+    ) -> None:
+        self._statuses, self._visitors = statuses, visitors
+
+    def describe(self) -> Iterable[Metric]:
+        """Name nothing in advance: a stream may not be able to answer yet."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        streams = self._statuses()
+        yield _gauge("stream_state", "1 for what the stream is doing.", ["state"], _states(streams))
+        for name, text, pick in _GAUGES:
+            yield _gauge(name, text, [], [((s.name,), pick(s)) for s in streams])
+        latency = [
+            ((s.name, quantile), ms / 1000)
+            for s in streams
+            for quantile, ms in (("0.5", s.latency_p50_ms), ("0.99", s.latency_p99_ms))
+        ]
+        yield _gauge("latency_seconds", "Age of frames when written.", ["quantile"], latency)
+        levels = [((s.name, s.level), 1.0) for s in streams]
+        yield _gauge("level", "1 for the quality the machine can afford.", ["level"], levels)
+        for name, text, count in _COUNTERS:
+            yield _counter(name, text, [], [((s.name,), count(s)) for s in streams])
+        dropped = [((s.name, c), float(n)) for s in streams for c, n in s.dropped.items()]
+        yield _counter("dropped_frames", "Frames thrown away.", ["cause"], dropped)
+        hidden = [((s.name, t), float(n)) for s in streams for t, n in s.treatments.items()]
+        yield _counter("treatments", "Faces hidden, by what was done.", ["treatment"], hidden)
+        yield from _outputs(streams)
+        visitors = GaugeMetricFamily("streamanon_camera_visitors", "People on the camera page.")
+        visitors.add_metric([], self._visitors())
+        yield visitors
+
+
+_GAUGES: tuple[tuple[str, str, Callable[[Status], float]], ...] = (
+    ("input_fps", "Frames a second that come in.", lambda s: s.fps_in),
+    ("output_fps", "Frames a second that go out, cards not counted.", lambda s: s.fps_out),
+    ("faces", "Faces in the newest frame.", lambda s: s.faces),
+)
+
+_COUNTERS: tuple[tuple[str, str, Callable[[Status], float]], ...] = (
+    ("frames", "Frames written.", lambda s: s.frames),
+    ("people", "Tracks that started.", lambda s: s.people),
+    ("reconnects", "Times the input came back.", lambda s: s.reconnects),
+    ("restarts", "Times the line was built again.", lambda s: s.restarts),
+)
+
+
+def _states(streams: Sequence[Status]) -> list[Value]:
+    return [
+        ((s.name, state), float(s.state == state)) for s in streams for state in get_args(State)
+    ]
+
+
+def _outputs(streams: Sequence[Status]) -> Iterator[Metric]:
+    """Yield what is known of the outputs, told apart by their masked names and places."""
+    rows = [
+        ((stream.name, str(place), output.name), output)
+        for stream in streams
+        for place, output in enumerate(stream.outputs)
+    ]
+    names = ["place", "output"]
+    connected = [(labels, float(output.connected)) for labels, output in rows]
+    yield _gauge("output_connected", "1 while an output takes frames.", names, connected)
+    restarts = [(labels, float(output.restarts)) for labels, output in rows]
+    yield _counter("output_restarts", "Times an output was started again.", names, restarts)
+    dropped = [(labels, float(output.dropped)) for labels, output in rows]
+    yield _counter("output_dropped_frames", "Frames an output had to miss.", names, dropped)
+
+
+def _gauge(name: str, text: str, labels: list[str], values: Iterable[Value]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"streamanon_{name}", text, labels=["stream", *labels])
+    for where, value in values:
+        family.add_metric(where, value)
+    return family
+
+
+def _counter(
+    name: str, text: str, labels: list[str], values: Iterable[Value]
+) -> CounterMetricFamily:
+    family = CounterMetricFamily(f"streamanon_{name}", text, labels=["stream", *labels])
+    for where, value in values:
+        family.add_metric(where, value)
+    return family

@@ -1,0 +1,112 @@
+"""What goes out, as a picture for the page: encoded once for all viewers, and only for viewers."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+import cv2
+
+from streamanon.core.picture import thumbnail
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from streamanon.types import SafeFrame
+
+FRAME_S = 1 / 12
+"""Seconds from one picture of the preview to the next."""
+
+_SAME_AGAIN_S = 2.0
+"""When nothing goes out, the last picture is sent again: only then a viewer who left is noticed."""
+
+_WIDEST_PX = 960
+_QUALITY = 80
+
+
+class Shown(Protocol):
+    """Whatever has a newest frame that may be seen."""
+
+    def latest(self) -> SafeFrame | None:
+        """Return the newest frame that went out, or None before the first."""
+        ...
+
+
+class Preview:
+    """Pictures of one stream for any number of viewers."""
+
+    def __init__(self, stream: Shown) -> None:
+        self._stream = stream
+        self._frame: SafeFrame | None = None
+        self._jpeg = b""
+        self._changed = asyncio.Condition()
+        self._viewers = 0
+        self._maker: asyncio.Task[None] | None = None
+
+    @property
+    def viewers(self) -> int:
+        """Who is looking at the moment."""
+        return self._viewers
+
+    @property
+    def encoding(self) -> bool:
+        """Whether pictures are being made."""
+        return self._maker is not None
+
+    async def snapshot(self) -> bytes | None:
+        """Return the newest frame as JPEG, or None before the first."""
+        await self._renew()
+        return self._jpeg or None
+
+    async def watch(self) -> AsyncGenerator[bytes]:
+        """Yield JPEGs as frames go out, for as long as somebody takes them."""
+        self._viewers += 1
+        if self._maker is None:
+            self._maker = asyncio.create_task(self._make())
+        try:
+            sent = b""
+            while True:
+                sent = await self._after(sent)
+                if sent:
+                    yield sent
+        finally:
+            self._viewers -= 1
+            if not self._viewers and self._maker:
+                self._maker.cancel()
+                with suppress(asyncio.CancelledError):
+                    await self._maker
+                self._maker, self._frame, self._jpeg = None, None, b""
+
+    async def _after(self, sent: bytes) -> bytes:
+        """Return the next picture, or the same after a while."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SAME_AGAIN_S), self._changed:
+                await self._changed.wait_for(lambda: self._jpeg is not sent)
+        return self._jpeg
+
+    async def _make(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            due = clock() + FRAME_S
+            await self._renew()
+            await asyncio.sleep(max(0.0, due - clock()))
+
+    async def _renew(self) -> None:
+        frame = self._stream.latest()
+        if frame is None or frame is self._frame:
+            return
+        self._frame = frame
+        jpeg = await asyncio.to_thread(_encode, frame)
+        async with self._changed:
+            self._jpeg = jpeg
+            self._changed.notify_all()
+
+
+def _encode(frame: SafeFrame) -> bytes:
+    """Return a frame as JPEG, no wider than the page shows it."""
+    picture = frame.picture
+    scale = min(1.0, _WIDEST_PX / picture.width)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    image = thumbnail(picture, size)
+    return cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()

@@ -1,0 +1,159 @@
+"""The web server: one thread beside the streams, which it only asks and never holds up."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import secrets
+import socket
+from contextlib import suppress
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from streamanon.errors import UsageError
+from streamanon.web.access import add_headers, guard
+from streamanon.web.api import Api, one_line_errors
+from streamanon.web.camera import Camera
+from streamanon.web.history import SAMPLE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streamanon.live.stream import Stream
+    from streamanon.parts import Parts
+
+_MOST_BYTES = 256 * 1024
+_GOODBYE_S = 0.5
+
+
+class Server:
+    """Shows streams to people and programs.
+
+    Attributes:
+        api: what is answered.
+        url: where the page is, once started; without the token.
+    """
+
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        parts: Parts,
+        host: str,
+        port: int,
+        token: str | None,
+        say: Callable[[str], None],
+    ) -> None:
+        """Prepare a server.
+
+        Args:
+            streams: what is shown; their names are unique.
+            parts: builds the lines of the camera page, and knows the gallery.
+            host: name or address of an interface.
+            port: to listen on; 0 takes a free one.
+            token: to ask visitors for. Made up when it is None and not only this machine can
+                connect.
+            say: is told the address, once, and who comes and goes.
+        """
+        self._say = say
+        self._host, self._port, self._given = host, port, token
+        self._thread: Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._camera = Camera(parts, say)
+        self.api = Api(streams, parts, self._camera)
+        self._end = asyncio.Event()
+        self.url = ""
+
+    def start(self) -> None:
+        """Listen.
+
+        Raises:
+            UsageError: the address cannot be listened on.
+        """
+        listening = _listen(self._host, self._port)
+        address, port = listening.getsockname()[:2]
+        local = ipaddress.ip_address(address.partition("%")[0]).is_loopback
+        token = self._given or (None if local else secrets.token_urlsafe(18))
+        self.url = _url(self._host, port)
+        secret = f"?token={token}" if token and not self._given else ""
+        ready = Event()
+        self._thread = Thread(
+            target=lambda: asyncio.run(self._serve(listening, token, ready)),
+            name="streamanon-web",
+            daemon=True,
+        )
+        self._thread.start()
+        ready.wait()
+        self._say(f"page: {self.url}{secret}")
+
+    def close(self) -> None:
+        """Stop listening and end all visits; safe to call twice."""
+        if self._thread is None or self._loop is None:
+            return
+        with suppress(RuntimeError):  # it ended by itself
+            self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+        self._thread = None
+
+    async def _serve(self, listening: socket.socket, token: str | None, ready: Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        application = web.Application(
+            middlewares=[one_line_errors, guard(token)], client_max_size=_MOST_BYTES
+        )
+        application.add_routes(self.api.routes())
+        application.on_response_prepare.append(add_headers)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GOODBYE_S)
+        await runner.setup()
+        await web.SockSite(runner, listening).start()
+        ready.set()
+        try:
+            while not self._end.is_set():
+                self.api.sample()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._end.wait(), SAMPLE_S)
+        finally:
+            await self._camera.close()
+            await runner.cleanup()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        UsageError: there is no such interface, or the port is taken or not for us.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise UsageError(
+            f"cannot serve on {host}:{port} (no such host): give an address of this machine"
+        ) from error
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        reason, remedy = _BIND_ERRORS.get(
+            error.errno or 0, (error.strerror or "refused", "give another address")
+        )
+        raise UsageError(f"cannot serve on {host}:{port} ({reason}): {remedy}") from error
+    return listening
+
+
+_BIND_ERRORS = {
+    errno.EADDRINUSE: ("in use", "end the other program, or choose another port"),
+    errno.EACCES: ("not allowed", "choose a port from 1024 on"),
+    errno.EADDRNOTAVAIL: ("not an address of this machine", "use 127.0.0.1 or 0.0.0.0"),
+}
+
+
+def _url(host: str, port: int) -> str:
+    """Return where the page is; a wildcard is shown as this machine's name."""
+    name = socket.gethostname() if host in ("", "0.0.0.0", "::") else host
+    return f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/"

@@ -1,0 +1,199 @@
+// The visitor's own camera, sent to the server and shown as it comes back.
+
+import { Chart } from "./chart.js";
+import {
+  HAS_IDENTITY, buildMethods, pickIdentity, showIdentity, showMethod,
+} from "./choices.js";
+import { get, patch, post, remove } from "./http.js";
+
+const GATHER_MS = 2000;
+const SAMPLES = 60;
+const REFUSALS = {
+  NotAllowedError: "The browser was not allowed to use the camera: allow it beside the address, and start again.",
+  NotFoundError: "No camera was found: connect one, and start again.",
+  NotReadableError: "Another program is using the camera: end it, and start again.",
+};
+
+const element = (id) => document.getElementById(id);
+const video = element("video");
+const wish = { method: "warp", identity: null };
+const charts = {};
+const past = { fps: [], latency: [], faces: [] };
+let connection = null;
+let stream = null;
+let visit = null;
+let shown = 0;
+let clock = null;
+
+function tell(text) {
+  element("trouble").hidden = !text;
+  element("trouble").textContent = text;
+}
+
+function setState(state, text) {
+  element("state").dataset.state = state;
+  element("state").textContent = text;
+}
+
+function showWish() {
+  showMethod(element("methods"), wish.method);
+  showIdentity(element("pick"), wish.identity);
+  element("identity").classList.toggle("unused", !HAS_IDENTITY.has(wish.method));
+}
+
+async function change(settings) {
+  Object.assign(wish, settings);
+  showWish();
+  if (!visit) return;
+  try {
+    await patch(visit, settings);
+    tell("");
+  } catch (error) {
+    tell(error.message);
+  }
+}
+
+function whyNoCamera() {
+  if (window.isSecureContext && navigator.mediaDevices) return "";
+  const { port, hostname } = window.location;
+  return `Browsers lend the camera only to pages from https:// or from http://localhost, and this one comes from `
+    + `http://${hostname}. On the machine itself, open http://localhost:${port}/camera. From another one, forward the `
+    + `port (ssh -L ${port}:localhost:${port} ${hostname}) and open that address, or put an HTTPS proxy in front.`;
+}
+
+function gathered(peer) {
+  if (peer.iceGatheringState === "complete") return Promise.resolve();
+  return new Promise((resolve) => {
+    setTimeout(resolve, GATHER_MS);
+    peer.addEventListener("icegatheringstatechange", () => {
+      if (peer.iceGatheringState === "complete") resolve();
+    });
+  });
+}
+
+async function keepSize(sender) {
+  const parameters = sender.getParameters();
+  parameters.degradationPreference = "maintain-resolution";
+  await sender.setParameters(parameters);
+}
+
+async function connect() {
+  const size = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 30 } };
+  stream = await navigator.mediaDevices.getUserMedia({ video: size, audio: false });
+  const peer = new RTCPeerConnection();
+  connection = peer;
+  peer.addEventListener("track", ({ track }) => { video.srcObject = new MediaStream([track]); });
+  peer.addEventListener("connectionstatechange", () => {
+    if (peer === connection && ["failed", "closed"].includes(peer.connectionState)) {
+      stop("The connection to streamanon was lost. Start again.");
+    }
+  });
+  const [track] = stream.getVideoTracks();
+  track.addEventListener("ended", () => stop("The camera was switched off."));
+  const sender = peer.addTrack(track, stream);
+  await peer.setLocalDescription(await peer.createOffer());
+  await gathered(peer);
+  const answer = await post("api/camera", { sdp: peer.localDescription.sdp, ...wish });
+  visit = `api/camera/${answer.id}`;
+  await peer.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
+  await keepSize(sender);
+}
+
+async function start() {
+  tell("");
+  element("start").disabled = true;
+  setState("starting", "Starting");
+  try {
+    await connect();
+  } catch (error) {
+    stop(REFUSALS[error.name] ?? error.message);
+    return;
+  }
+  element("stop").hidden = false;
+  element("stop").focus();
+  clock = setInterval(tick, 1000);
+}
+
+function stop(reason = "") {
+  clearInterval(clock);
+  stream?.getTracks().forEach((track) => track.stop());
+  const peer = connection;
+  connection = stream = null;
+  peer?.close();
+  if (visit) remove(visit).catch(() => {});
+  visit = null;
+  video.srcObject = null;
+  video.hidden = true;
+  element("invitation").hidden = false;
+  element("start").disabled = Boolean(whyNoCamera());
+  element("stop").hidden = true;
+  setState("starting", "Off");
+  tell(reason);
+}
+
+function count() {
+  shown += 1;
+  video.hidden = false;
+  element("invitation").hidden = true;
+  video.requestVideoFrameCallback(count);
+}
+
+function figure(name, value, note, sample) {
+  const tile = document.querySelector(`[data-figure=${name}]`);
+  tile.querySelector("b").textContent = value;
+  if (note) tile.querySelector("small").textContent = note;
+  past[name] = [...past[name], sample].slice(-SAMPLES);
+  charts[name].draw(past[name]);
+}
+
+async function tick() {
+  const fps = shown;
+  shown = 0;
+  let status;
+  try {
+    status = await get(visit);
+  } catch (error) {
+    if (visit) stop(error.message);
+    return;
+  }
+  if (!visit) return;
+  setState(status.error ? "stopped" : fps ? "live" : "starting", status.error ? "Covered" : fps ? "Live" : "Starting");
+  tell(status.error);
+  const slow = Math.round(status.latency_p99_ms);
+  figure("fps", String(fps), "", [fps, status.fps]);
+  figure("latency", `${Math.round(status.latency_p50_ms)} ms`, `median in streamanon, p99 ${slow} ms`,
+    [status.latency_p50_ms, status.latency_p99_ms]);
+  figure("faces", String(status.faces), "", [status.faces]);
+}
+
+function build() {
+  const words = {
+    fps: ([seen, made]) => `${seen} seen, ${made} made`,
+    latency: ([p50, p99]) => `median ${Math.round(p50)} ms, p99 ${Math.round(p99)} ms`,
+    faces: ([faces]) => `${faces}`,
+  };
+  const least = { fps: 30, latency: 50, faces: 2 };
+  for (const name of Object.keys(words)) {
+    const tile = document.querySelector(`[data-figure=${name}]`);
+    charts[name] = new Chart(tile, { length: SAMPLES, least: least[name], words: words[name], steps: name === "faces" });
+  }
+  buildMethods(element("methods"), (method) => change({ method })).then(showWish, (error) => tell(error.message));
+  showWish();
+  element("pick").addEventListener("click", async () => {
+    try {
+      const identity = await pickIdentity(wish.identity);
+      if (identity !== undefined) await change({ identity });
+    } catch (error) {
+      tell(error.message);
+    }
+  });
+  element("start").addEventListener("click", start);
+  element("stop").addEventListener("click", () => stop());
+  window.addEventListener("pagehide", () => stop());
+  video.requestVideoFrameCallback(count);
+  const refusal = whyNoCamera();
+  element("start").disabled = Boolean(refusal);
+  tell(refusal);
+}
+
+build();

@@ -1,0 +1,232 @@
+// One stream: its preview, its figures, its settings.
+
+import { Chart } from "./chart.js";
+import {
+  HAS_IDENTITY, buildMethods, pickIdentity, showIdentity, showMethod,
+} from "./choices.js";
+import { patch, streamPath } from "./http.js";
+
+const SAMPLES = 180;
+const STATES = {
+  starting: "Starting", live: "Live", lost: "Input lost", restarting: "Restarting", stopped: "Stopped",
+};
+const TREATMENTS = { replaced: "replaced", covered: "covered", "whole-frame": "frame covered" };
+
+const number = new Intl.NumberFormat("en-GB");
+const plural = (count, one, many) => `${number.format(count)} ${count === 1 ? one : many}`;
+const sum = (counts) => Object.values(counts).reduce((total, count) => total + count, 0);
+
+export function duration(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return `${Math.floor(seconds)} s`;
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} days`;
+}
+
+function fill(list, items, none) {
+  const texts = items.length ? items : [none];
+  while (list.children.length > texts.length) list.lastChild.remove();
+  while (list.children.length < texts.length) list.append(document.createElement("li"));
+  texts.forEach((text, index) => {
+    const item = list.children[index];
+    if (item.textContent !== text) item.textContent = text;
+  });
+  list.classList.toggle("none", !items.length);
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export class StreamCard {
+  constructor(name, samples) {
+    this.name = name;
+    this.path = streamPath(name);
+    const copy = document.getElementById("stream").content.cloneNode(true);
+    this.element = copy.querySelector("article");
+    this.element.dataset.name = name;
+    this.find = (selector) => this.element.querySelector(selector);
+    this.find("h2").textContent = name;
+    this.picture = this.find(".preview img");
+    this.picture.alt = `Anonymised preview of ${name}`;
+    this.picture.addEventListener("load", () => this.seen(true));
+    this.picture.addEventListener("error", () => this.seen(false));
+    this.mode = "nothing";
+    this.samples = samples;
+    this.charts = this.buildCharts();
+    this.buildControls();
+  }
+
+  buildCharts() {
+    const chart = (figure, options) =>
+      new Chart(this.find(`[data-figure=${figure}]`), { length: SAMPLES, ...options });
+    return {
+      fps: chart("fps", { least: 30, words: ([out, into]) => `${out.toFixed(1)} out, ${into.toFixed(1)} in` }),
+      latency: chart("latency", {
+        least: 50, words: ([p50, p99]) => `median ${Math.round(p50)} ms, slowest 1 % ${Math.round(p99)} ms`,
+      }),
+      dropped: chart("dropped", { least: 5, steps: true, words: ([count]) => `${count} dropped` }),
+      faces: chart("faces", { least: 2, steps: true, words: ([count]) => plural(count, "face", "faces") }),
+    };
+  }
+
+  buildControls() {
+    this.methods = this.find(".methods");
+    this.pick = this.find(".pick");
+    buildMethods(this.methods, (method) => this.change({ method })).catch((error) => this.refuse(error));
+    this.pick.addEventListener("click", async () => {
+      try {
+        const identity = await pickIdentity(this.status.identity);
+        if (identity !== undefined) await this.change({ identity });
+      } catch (error) {
+        this.refuse(error);
+      }
+    });
+  }
+
+  async change(settings) {
+    const panel = this.find(".panel");
+    this.refuse(null);
+    this.busy = true;
+    panel.setAttribute("aria-busy", "true");
+    this.methods.disabled = this.pick.disabled = true;
+    try {
+      this.status = await patch(this.path, settings);
+    } catch (error) {
+      this.refuse(error);
+    } finally {
+      this.busy = false;
+      panel.removeAttribute("aria-busy");
+      this.methods.disabled = this.pick.disabled = false;
+      this.showSettings();
+    }
+  }
+
+  refuse(error) {
+    const notice = this.find(".refused");
+    notice.hidden = error === null;
+    notice.textContent = error?.message ?? "";
+  }
+
+  // "moving": a picture that never ends loading; "still": a new one with every update.
+  show(mode) {
+    if (mode === this.mode) return;
+    this.mode = mode;
+    if (mode === "moving") this.picture.src = `${this.path}/preview.mjpg?${Date.now()}`;
+    else if (mode === "still") this.renew();
+    else this.picture.removeAttribute("src");
+  }
+
+  renew() {
+    this.picture.src = `${this.path}/preview.jpg?${Date.now()}`;
+  }
+
+  seen(there) {
+    this.picture.hidden = !there;
+    this.find(".nothing").hidden = there;
+    if (!there && this.mode === "moving") setTimeout(() => this.again(), 2000);
+  }
+
+  again() {
+    if (this.mode !== "moving") return;
+    this.mode = "nothing";
+    this.show("moving");
+  }
+
+  update(status) {
+    this.status = status;
+    this.sample(status);
+    if (this.mode === "still") this.renew();
+    const state = this.find(".state");
+    setText(state, STATES[status.state] ?? status.state);
+    state.dataset.state = status.state;
+    setText(this.find(".since"), `for ${duration(status.since_s)}`);
+    setText(this.find(".input"), status.input);
+    const [width, height] = status.size;
+    if (width) {
+      setText(this.find(".input"), `${status.input} · ${width} × ${height}`);
+      this.find(".preview").style.aspectRatio = `${width} / ${height}`;
+    }
+    const error = this.find(".error");
+    error.hidden = !status.error;
+    setText(error, status.error);
+    if (!this.busy) this.showSettings();
+    this.showFigures(status);
+    this.showOutputs(status);
+    this.showBooks(status);
+  }
+
+  sample(status) {
+    const at = Date.now() / 1000;
+    this.samples.push({ ...status, dropped: sum(status.dropped), at });
+    this.samples = this.samples.slice(-SAMPLES - 1);
+  }
+
+  showSettings() {
+    showMethod(this.methods, this.status.method);
+    showIdentity(this.pick, this.status.identity);
+    this.find(".identity").classList.toggle("unused", !HAS_IDENTITY.has(this.status.method));
+    for (const step of this.element.querySelectorAll(".level li")) {
+      if (step.dataset.level === this.status.level) step.setAttribute("aria-current", "step");
+      else step.removeAttribute("aria-current");
+    }
+    this.find(".level").classList.toggle("reduced", this.status.level !== "full");
+  }
+
+  showFigures(status) {
+    const past = this.samples.slice(1);
+    const drops = past.map((sample, index) => [Math.max(0, sample.dropped - this.samples[index].dropped)]);
+    this.charts.fps.draw(past.map((s) => [s.fps_out, s.fps_in]));
+    this.charts.latency.draw(past.map((s) => [s.latency_p50_ms, s.latency_p99_ms]));
+    this.charts.dropped.draw(drops);
+    this.charts.faces.draw(past.map((s) => [s.faces]));
+    const minute = drops.slice(-60).reduce((total, [count]) => total + count, 0);
+    this.figure("fps", status.fps_out.toFixed(1), `out, ${status.fps_in.toFixed(1)} in`);
+    const slow = Math.round(status.latency_p99_ms);
+    this.figure("latency", `${Math.round(status.latency_p50_ms)} ms`, `median, p99 ${slow} ms`);
+    this.figure("dropped", number.format(minute), "in the last minute");
+    this.figure("faces", number.format(status.faces), `${plural(status.people, "track", "tracks")} so far`);
+  }
+
+  figure(name, value, note) {
+    setText(this.find(`[data-figure=${name}] b`), value);
+    setText(this.find(`[data-figure=${name}] small`), note);
+  }
+
+  showOutputs(status) {
+    const list = this.find(".outputs ul");
+    const texts = status.outputs.map((output) => {
+      const notes = [output.connected ? "connected" : output.reason || "not connected"];
+      if (output.restarts) notes.push(plural(output.restarts, "restart", "restarts"));
+      if (output.dropped) notes.push(`${number.format(output.dropped)} dropped`);
+      return `${output.name}\n${notes.join(", ")}`;
+    });
+    fill(list, texts, "none");
+    status.outputs.forEach((output, index) => {
+      list.children[index].dataset.state = output.connected ? "live" : "lost";
+    });
+  }
+
+  showBooks(status) {
+    const total = sum(status.treatments);
+    const kinds = Object.keys(TREATMENTS);
+    this.element.querySelectorAll(".share i").forEach((bar, index) => {
+      bar.style.width = total ? `${(100 * (status.treatments[kinds[index]] ?? 0)) / total}%` : "0";
+    });
+    const hidden = kinds.filter((kind) => status.treatments[kind] !== undefined);
+    fill(
+      this.find(".treatments ul"),
+      hidden.map((kind) => `${number.format(status.treatments[kind])} ${TREATMENTS[kind]}`),
+      "none",
+    );
+    const causes = Object.entries(status.dropped).filter(([, count]) => count);
+    fill(this.find(".drops ul"), causes.map(([cause, count]) => `${number.format(count)} ${cause}`), "none");
+    fill(this.find(".events ul"), [
+      plural(status.frames, "frame", "frames"),
+      plural(status.reconnects, "reconnect", "reconnects"),
+      plural(status.restarts, "restart", "restarts"),
+    ], "");
+  }
+}

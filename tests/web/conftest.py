@@ -1,0 +1,65 @@
+"""A real server over a real stream: the demo clip, painted, coming in at the pace of a camera."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import av
+import pytest
+from asking import Site, wait_until
+from painted import SIZE, painted_frames
+
+from streamanon.config import Config
+from streamanon.core.address import input_address
+from streamanon.live.stream import Stream
+from streamanon.parts import Parts
+from streamanon.web.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def parts() -> Parts:
+    return Parts(Config())
+
+
+@pytest.fixture(scope="session")
+def painted_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The painted frames as a file, without loss of colour that matters."""
+    path: Path = tmp_path_factory.mktemp("painted") / "painted.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "12"})
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        for planes in painted_frames():
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="session")
+def stream(parts: Parts, painted_clip: Path) -> Iterator[Stream]:
+    """A live stream that shows the painted clip again and again."""
+    address = input_address(f"lavfi:movie={painted_clip}:loop=0,setpts=N/25/TB,realtime")
+    assert address is not None
+    stream = Stream("hall 1", address, (), parts.for_stream(), lambda _: None)
+    stream.start()
+    try:
+        wait_until(lambda: stream.status().state == "live" and stream.status().frames > 5)
+        yield stream
+    finally:
+        stream.stop()
+
+
+@pytest.fixture
+def site(stream: Stream, parts: Parts) -> Iterator[Site]:
+    """A server on the loopback interface."""
+    server = Server([stream], parts, "127.0.0.1", 0, None, lambda _: None)
+    server.start()
+    with closing(server):
+        yield Site(server)
+    stream.set_method("warp")
+    stream.set_identity(None)
