@@ -34,6 +34,7 @@ Kind: TypeAlias = Literal["libx264", "rawvideo"]
 KEYFRAME_S = 2.0
 """Seconds between places where a player can begin."""
 
+_STUDIO, _FULL = 1, 2
 _GLOBAL_HEADER = 1 << 22
 _BITS_A_PIXEL = 0.2
 """Ceiling of the rate: 5.5 Mbit/s for 720p at 30 frames a second."""
@@ -106,8 +107,9 @@ class Encoder:
             frame.pict_type = PictureType.I
         else:
             frame.pict_type = PictureType.NONE
-        if (frame.width, frame.height) != self._size:
-            frame = frame.reformat(*self._size)
+        raw = self._kind == "rawvideo"  # says nothing of its range: everybody takes it for studio
+        if (frame.width, frame.height) != self._size or (raw and frame.color_range == _FULL):
+            frame = frame.reformat(*self._size, dst_color_range=_STUDIO if raw else None)
         try:
             packets = self._context.encode(frame)
         except FFmpegError as error:

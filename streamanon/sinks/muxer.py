@@ -74,5 +74,4 @@ def read_head(head: bytes) -> VideoCodecContext:
         told = template.streams.video[0].codec_context
         decoder = cast("VideoCodecContext", av.CodecContext.create(told.name, "r"))
         decoder.width, decoder.height, decoder.pix_fmt = told.width, told.height, told.pix_fmt
-        decoder.framerate = told.framerate
     return decoder

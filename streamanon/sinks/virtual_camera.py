@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from streamanon.sinks.handover import Order, Unit
 
 
+_USUAL_RATE = 30
+"""What the camera claims; pictures are shown when they come."""
+
+
 class VirtualCamera:
     """Shows pictures to whoever opens the camera."""
 
@@ -28,12 +32,11 @@ class VirtualCamera:
         Raises:
             OSError: there is none, or somebody else feeds it.
         """
-        stream = read_head(head)
-        self._size = (stream.width, stream.height)
-        rate = float(stream.framerate or 30)
+        told = read_head(head)
+        layout = pyvirtualcam.PixelFormat.I420
         try:
             self._camera = pyvirtualcam.Camera(
-                *self._size, rate, device=order.url or None, fmt=pyvirtualcam.PixelFormat.I420
+                told.width, told.height, _USUAL_RATE, device=order.url or None, fmt=layout
             )
         except RuntimeError as error:
             raise OSError(str(error)) from error

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from streamanon.sinks.handover import Order, Unit
 
 _WIDEST_PX = 1280
+_BT709, _BT601 = 1, 5
+_HD_LINES = 720
+"""Pictures of so many lines are of BT.709, as everybody guesses where it is not said."""
 
 
 class Window:
@@ -61,7 +64,8 @@ class Window:
     def _show(self, frame: VideoFrame) -> None:
         width = min(frame.width, _WIDEST_PX)
         height = frame.height * width // frame.width
-        image = frame.reformat(width, height, "rgb24").to_ndarray()
+        matrix = _BT709 if frame.height >= _HD_LINES else _BT601
+        image = frame.reformat(width, height, "rgb24", src_colorspace=matrix).to_ndarray()
         self._picture.configure(data=b"P6 %d %d 255 " % (width, height) + image.tobytes())
 
     def _closed(self) -> None:

@@ -65,8 +65,9 @@ class Reader:
                     self.sound_s.append(float(packet.pts * packet.time_base))
                 elif packet.stream.type == "video":
                     for frame in packet.decode():
+                        assert isinstance(frame, av.VideoFrame)
                         self.numbers.append(number(frame))
-                        self.times_s.append(frame.time)
+                        self.times_s.append(frame.time or 0.0)
 
 
 @pytest.fixture

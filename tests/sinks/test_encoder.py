@@ -171,3 +171,18 @@ def test_time_stamps_of_ninety_days() -> None:
     units = encode(h264(), [late, late + 3000])
     assert [unit.pts for unit in units] == [late, late + 3000]
     assert Fraction(1, 90_000) * late == 90 * 24 * 3600
+
+
+def test_devices_are_given_studio_range() -> None:
+    tags = ContainerTags(0, "yuvj420p", matrix=5, colour_range=2)
+    colour = ColourSpace("bt601", full_range=True)
+    info = replace(INFO, colour=colour, container=tags, width=64, height=48)
+    planes = tuple(np.full(shape, 255, np.uint8) for shape in ((48, 64), (24, 32), (24, 32)))
+    [unit] = Encoder("rawvideo", info).encode(as_frame(Picture(planes, colour), info, 0))
+    assert (unit.data[0], unit.data[-1]) == (235, 240)
+    [unit] = Encoder("libx264", info, h264_options(info, 1, "ultrafast")).encode(
+        as_frame(Picture(planes, colour), info, 0)
+    )
+    shown = decode([unit])[0]
+    assert shown.color_range == 2
+    assert np.frombuffer(memoryview(shown.planes[0]), np.uint8)[0] > 252

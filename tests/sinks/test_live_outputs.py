@@ -44,9 +44,9 @@ def test_rtsp(opened: Any, readers: Any, said: list[str]) -> None:
     with RtspRelay() as relay:
         sink = opened(relay.url("out"))
         reader = readers(relay.url("out"))
-        feed(sink, 0, until=lambda: len(reader.numbers) > 40)
-        assert without_gaps(reader.numbers[:40])
-        steps = np.diff(reader.times_s[:40])
+        feed(sink, 0, until=lambda: len(reader.numbers) > 25)
+        assert without_gaps(reader.numbers[:25])
+        steps = np.diff(reader.times_s[:25])
         assert np.abs(steps - 1 / 30).max() < 0.005
         [state] = sink.state
         assert (state.connected, state.restarts, state.reason) == (True, 0, "")
@@ -57,16 +57,16 @@ def test_rtmp(opened: Any, readers: Any) -> None:
     url = f"rtmp://127.0.0.1:{free_port()}/live/key"
     reader = readers(url, options={"listen": "1"})
     sink = opened(url)
-    feed(sink, 0, until=lambda: len(reader.numbers) > 30)
-    assert without_gaps(reader.numbers[:30])
+    feed(sink, 0, until=lambda: len(reader.numbers) > 22)
+    assert without_gaps(reader.numbers[:22])
 
 
 def test_udp(opened: Any, readers: Any) -> None:
     url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     reader = readers(url, format="mpegts")
     sink = opened(url)
-    feed(sink, 0, until=lambda: len(reader.numbers) > 30)
-    assert without_gaps(reader.numbers[:30])
+    feed(sink, 0, until=lambda: len(reader.numbers) > 22)
+    assert without_gaps(reader.numbers[:22])
 
 
 @pytest.mark.skipif(not shutil.which("srt-live-transmit"), reason="srt-tools are not installed")
@@ -76,12 +76,12 @@ def test_srt(opened: Any, readers: Any, tmp_path: Path) -> None:
         ["srt-live-transmit", "-q", f"srt://127.0.0.1:{port}?mode=listener", "file://con"],
         stdout=subprocess.PIPE,
     )
+    assert server.stdout
     try:
-        assert server.stdout
         reader = readers(f"pipe:{server.stdout.fileno()}", format="mpegts")
         sink = opened(f"srt://127.0.0.1:{port}")
-        feed(sink, 0, until=lambda: len(reader.numbers) > 30)
-        assert without_gaps(reader.numbers[:30])
+        feed(sink, 0, until=lambda: len(reader.numbers) > 22)
+        assert without_gaps(reader.numbers[:22])
     finally:
         server.kill()
         server.wait()
@@ -111,8 +111,10 @@ def test_hls_goes_on_where_it_was_left(opened: Any, tmp_path: Path) -> None:
     folder = tmp_path / "live"
     for run in range(2):
         sink = opened(f"hls:{folder}")
-        feed(sink, 0, until=lambda sink=sink: sink.state[0].connected)
-        feed(sink, 100 * run, until=some(30))
+        while not sink.state[0].connected:
+            sink.write(counted(0))
+            time.sleep(0.03)
+        feed(sink, 100 * run + 1, until=some(30))
         sink.close(complete=True)
     playlist = (folder / "index.m3u8").read_text()
     assert playlist.count("#EXTINF") == 2
@@ -203,20 +205,21 @@ def test_sound_keeps_time_with_the_picture(opened: Any, tmp_path: Path) -> None:
     feed(sink, begin, until=some(50))
     sink.close(complete=True)
     [piece] = tmp_path.glob("*.mkv")
-    first_picture = None
+    first_picture: int | None = None
     sounds, latest_picture = [], 0.0
     with av.open(str(piece)) as container:
-        for packet in container.demux():
-            if packet.pts is None:
+        for read in container.demux():
+            if read.pts is None:
                 continue
-            time_s = float(packet.pts * packet.time_base)
-            if packet.stream.type == "audio":
+            time_s = float(read.pts * read.time_base)
+            if read.stream.type == "audio":
                 sounds.append(time_s)
                 assert time_s < latest_picture + 0.05
-            else:
-                for frame in packet.decode():
-                    first_picture = first_picture or number(frame)
-                    latest_picture = frame.time
+                continue
+            for frame in read.decode():
+                assert isinstance(frame, av.VideoFrame)
+                first_picture = number(frame) if first_picture is None else first_picture
+                latest_picture = frame.time or 0.0
     assert first_picture == begin
     assert sounds[0] == pytest.approx(0.5, abs=0.03)
     assert sounds[-1] < (heard_to - begin * 3000) / 90_000
