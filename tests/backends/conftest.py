@@ -1,0 +1,62 @@
+"""What networks are tried on, and which of NVIDIA's things are here."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter
+
+from streamanon import weights
+from streamanon.anonymisers.network import FaceNetwork
+from streamanon.backends.cuda import device
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.backends.tensorrt_runtime import about
+from streamanon.core.aligned import AlignedFace, Placement, network_inputs
+from streamanon.core.picture import as_picture
+from streamanon.errors import ModelError
+from streamanon.identities.gallery import load_builtin
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from streamanon.backends.cuda import Device
+
+
+@pytest.fixture(scope="session")
+def live_faces() -> dict[str, NDArray[Any]]:
+    """What the network is shown of two real faces as two people each: four rows."""
+    condition = OnnxRuntimeBackend(weights.path("anonygan_condition.onnx"))
+    network = FaceNetwork(OnnxRuntimeBackend(weights.path("anonygan.onnx")), condition)
+    shown = []
+    for image in clip_frames([CALM, LAUGHING]).values():
+        face = AlignedFace.of(as_picture(image), fit(mesh_fitter(), image).points)
+        for identity in load_builtin()[:2]:
+            known = network.know(identity)
+            arrays = network_inputs(face, known.aligned, Placement.of(face, known.aligned))
+            shown.append(arrays | known.arrays)
+    return {name: np.stack([one[name] for one in shown]) for name in shown[0]}
+
+
+@pytest.fixture(scope="session")
+def tensorrt() -> str:
+    """Which TensorRT there is."""
+    try:
+        return about()
+    except ModelError as error:
+        if os.environ.get("STREAMANON_REQUIRE_TENSORRT"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def gpu() -> Device:
+    """The card there is."""
+    try:
+        return device()
+    except ModelError as error:
+        if os.environ.get("STREAMANON_REQUIRE_GPU"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
