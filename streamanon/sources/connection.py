@@ -142,14 +142,16 @@ class Connection:
         return None
 
     def _run(self) -> None:
-        lost = Lost(None)
-        try:
-            with ExitStack() as stack:
-                container = stack.enter_context(self._open(stack))
-                self._read(container)
-        except Exception as error:  # noqa: BLE001  judged by whoever takes it
-            lost = Lost(error)
-        self._put(lost)
+        with ExitStack() as stack:
+            error: Exception | None = None
+            try:
+                self._read(stack.enter_context(self._open(stack)))
+            except Exception as found:  # noqa: BLE001  judged by whoever takes it
+                # its traceback would keep a picture alive beyond its device, which V4L2 does not
+                # survive
+                error = found.with_traceback(None)
+                error.__context__ = None
+        self._put(Lost(error))
 
     def _open(self, stack: ExitStack) -> InputContainer:
         """Open the input in the first way that works."""

@@ -83,7 +83,9 @@ def opening(address: Address, transport: str) -> Opening:
 
 
 def _rtmp(url: str) -> Opening:
-    return Opening(url, "flv", (_PROBE | {"rtmp_live": "live"},))
+    # video may come seconds after sound; as soon as both are there FFmpeg looks no further
+    options = _PROBE | {"rtmp_live": "live", "analyzeduration": "3000000"}
+    return Opening(url, "flv", (options,))
 
 
 def _http(url: str) -> Opening:
@@ -167,18 +169,30 @@ def explained(address: Address, error: Exception, took_s: float) -> StreamanonEr
     return MediaError(f"{address}: {_network_reason(address, error)}")
 
 
+_REASONS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    (
+        (ConnectionRefusedError,),
+        "nothing listens there: check host and port, and whether the server runs",
+    ),
+    (
+        (HTTPUnauthorizedError,),
+        "user or password is missing or wrong: write {scheme}://USER:PASSWORD@HOST/PATH",
+    ),
+    ((HTTPForbiddenError,), "the server forbids it: check user and password"),
+    ((HTTPNotFoundError,), "the server knows no such stream: check the path"),
+    (
+        (ExitError, InvalidDataError, TimeoutError),
+        "no answer in time: check the address, and whether the server sends",
+    ),
+)
+
+
 def _network_reason(address: Address, error: Exception) -> str:
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there: check host and port, and whether the server runs"
-    if isinstance(error, HTTPUnauthorizedError):
-        form = f"{address.scheme}://USER:PASSWORD@HOST/PATH"
-        return f"user or password is missing or wrong: write {form}"
-    if isinstance(error, HTTPForbiddenError):
-        return "the server forbids it: check user and password"
-    if isinstance(error, HTTPNotFoundError):
-        return "the server knows no such stream: check the path"
-    if isinstance(error, (ExitError, InvalidDataError, TimeoutError)):
-        return "no answer in time: check the address, and whether the server sends"
+    if isinstance(error, EOFError) and address.scheme == "srt":
+        return "no connection: check host, port, mode and passphrase, and whether it sends"
+    for kinds, text in _REASONS:
+        if isinstance(error, kinds):
+            return text.format(scheme=address.scheme)
     text = address.masked(getattr(error, "strerror", None) or str(error) or type(error).__name__)
     return f"cannot be reached ({text}): check the name and the network"
 

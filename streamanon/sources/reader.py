@@ -30,6 +30,8 @@ _LOW_DELAY = 1 << 19
 
 _OWN_CLOCK = ("mpjpeg", "mjpeg")
 """Formats without timestamps: FFmpeg makes some up, at a rate it makes up as well."""
+_WHOLE = ("wrapped_avframe", "rawvideo")
+"""Codecs whose pictures all stand for themselves, beside those that FFmpeg says are such."""
 _PACED = ("hls", "lavfi")
 """Formats that deliver as fast as they are read."""
 
@@ -46,6 +48,8 @@ class VideoReader:
         video.codec_context.thread_count = 1
         video.codec_context.flags |= _OUTPUT_CORRUPT | _LOW_DELAY
         self._trust = Trust()
+        # not all of these have their packets marked as keyframes
+        self._whole = video.codec_context.name in _WHOLE or video.codec.intra_only
 
     @property
     def aspect(self) -> Fraction | None:
@@ -64,11 +68,12 @@ class VideoReader:
         arrival = ticks(round(time.monotonic() * 1e6), Fraction(1, 1_000_000))
         dts = packet.dts if packet.dts is not None else packet.pts
         due = None if dts is None else ticks(dts, packet.time_base)
-        if not self._trust.admits(keyframe=packet.is_keyframe, dts=due, arrival=arrival):
+        keyframe = self._whole or packet.is_keyframe
+        if not self._trust.admits(keyframe=keyframe, dts=due, arrival=arrival):
             return
         if packet.is_corrupt:
             self._trust.doubt(arrival)
-        elif packet.is_keyframe:
+        elif keyframe:
             self._trust.expect(packet.pts)
         try:
             frames = self._video.decode(packet)
@@ -78,10 +83,11 @@ class VideoReader:
         for frame in frames:
             if frame.is_corrupt:
                 self._trust.doubt(arrival)
-            believed = self._trust.believes(
-                keyframe=bool(frame.key_frame), pts=frame.pts, arrival=arrival
+            keyframe = self._whole or bool(frame.key_frame)
+            yield (
+                frame,
+                not self._trust.believes(keyframe=keyframe, pts=frame.pts, arrival=arrival),
             )
-            yield frame, not believed
 
 
 def video_track(container: InputContainer) -> VideoStream:

@@ -1,0 +1,75 @@
+"""GStreamer's RTSP server, where it is installed: one that is not of our making.
+
+It runs in a process of its own with the system's Python, which has the bindings.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PYTHON = "/usr/bin/python3"
+_IMPORT = "import gi; gi.require_version('GstRtspServer', '1.0')"
+_PIPELINE = (
+    "( videotestsrc is-live=true pattern=ball ! "
+    "video/x-raw,width={width},height={height},framerate=25/1 ! "
+    "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=12 ! rtph264pay name=pay0 pt=96 "
+    "audiotestsrc is-live=true volume=0.1 ! audio/x-raw,rate=8000 ! "
+    "alawenc ! rtppcmapay name=pay1 )"
+)
+
+
+def missing() -> bool:
+    """Tell whether the server is not installed."""
+    if not Path(_PYTHON).exists():
+        return True
+    return subprocess.run([_PYTHON, "-c", _IMPORT], capture_output=True, check=False).returncode > 0
+
+
+@contextmanager
+def gstreamer(width: int, height: int) -> Iterator[str]:
+    """Serve a bouncing ball for as long as the context lasts; yields the address."""
+    command = [_PYTHON, str(Path(__file__).resolve()), str(width), str(height)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        yield f"rtsp://127.0.0.1:{int(process.stdout.readline())}/ball"
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.kill()
+        process.wait()
+
+
+def _main(width: str, height: str) -> None:
+    gi: Any = import_module("gi")  # only the system's Python has it
+    gi.require_version("Gst", "1.0")
+    gi.require_version("GstRtspServer", "1.0")
+    repository: Any = import_module("gi.repository")
+    GLib, Gst, GstRtspServer = repository.GLib, repository.Gst, repository.GstRtspServer  # noqa: N806
+
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service("0")
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch(_PIPELINE.format(width=width, height=height))
+    factory.set_shared(True)
+    server.get_mount_points().add_factory("/ball", factory)
+    server.attach(None)
+    loop = GLib.MainLoop()
+    GLib.io_add_watch(sys.stdin, GLib.IO_HUP, loop.quit)
+    print(server.get_bound_port(), flush=True)  # noqa: T201  the parent waits for it
+    loop.run()
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], sys.argv[2])
