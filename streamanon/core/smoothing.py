@@ -28,7 +28,10 @@ CROP_HZ = 1.0
 
 SKIN_HZ = 1.0
 FEATURES_HZ = 6.0
-"""Cutoff of eyes, brows and mouth at rest: a blink takes 100 to 150 ms."""
+"""Cutoff of brows, mouth and irises at rest."""
+
+LIDS_HZ = 20.0
+"""Cutoff of the eyes' outlines at rest: a blink takes 100 to 150 ms, and is shut for one frame."""
 
 BETA = 6.0
 """Hz of cutoff added by a speed of one unit a second; bounds the lag at 1 / (2 pi BETA) units."""
@@ -36,13 +39,16 @@ BETA = 6.0
 DERIVATIVE_HZ = 4.0
 """Cutoff of the speed; the paper's 1 Hz makes a sudden start lag by more."""
 
-FARTHEST = 0.05
-"""Largest distance of the result from the measurement, in inter-ocular distances."""
+FARTHEST = 0.02
+"""Largest distance of the result from the measurement, in inter-ocular distances.
+
+Measured on four clips: from 0.05 to 0.02 the flow-warped error falls by a sixth, from 2.3 to 2.0
+times the source's, for lag shows as error; jitter grows from 0.77 to 0.86 of the source's."""
 
 GAP_S = 0.3
 """A longer silence starts the filter afresh."""
 
-_FEATURES = (lm.RIGHT_EYE, lm.LEFT_EYE, lm.RIGHT_BROW, lm.LEFT_BROW, lm.OUTER_LIPS, lm.INNER_LIPS)
+_FEATURES = (lm.RIGHT_BROW, lm.LEFT_BROW, lm.OUTER_LIPS, lm.INNER_LIPS)
 
 
 class OneEuro:
@@ -78,10 +84,11 @@ def _alpha(cutoff_hz: float | NDArray[F64], dt_s: float) -> NDArray[F64]:
 
 
 def _shape_hz() -> NDArray[F64]:
-    """Return (478,) cutoffs: fast around eyes, brows and mouth and in the irises."""
+    """Return (478,) cutoffs: fast around brows and mouth and in the irises, fastest on the lids."""
     cutoffs = np.full(MESH_POINTS, SKIN_HZ)
     for feature in _FEATURES:
         cutoffs[list(feature)] = FEATURES_HZ
+    cutoffs[[*lm.RIGHT_EYE, *lm.LEFT_EYE]] = LIDS_HZ
     cutoffs[lm.RIGHT_IRIS_CENTRE :] = FEATURES_HZ
     return cutoffs
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from streamanon.core import landmarks as lm
-from streamanon.core.lids import portrait_triangles
+from streamanon.core.lids import met, portrait_triangles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,7 +49,7 @@ class FaceSpace:
 
     Attributes:
         to_frame: (2, 3) float32 affine from face space px to frame px.
-        points: (478, 2) float32 mesh in face space px.
+        points: (478, 2) float32 mesh in face space px, lids that are all but shut meeting.
         depth: (478,) float32, larger is farther.
     """
 
@@ -60,7 +60,7 @@ class FaceSpace:
     @classmethod
     def around(cls, mesh_points: F32) -> FaceSpace:
         """Fit face space to a (478, 3) mesh in frame px."""
-        flat = mesh_points[:, :2].astype(np.float64)
+        flat = met(mesh_points[:, :2].astype(np.float64))
         turn = upright_turn(flat)
         upright = flat @ turn.T
         low, high = upright[:SKIN_POINTS].min(0), upright[:SKIN_POINTS].max(0)

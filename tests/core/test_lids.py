@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from streamanon.core import landmarks as lm
-from streamanon.core.lids import opening, portrait_triangles
+from streamanon.core.lids import MEET, PART, met, opening, portrait_triangles
 from streamanon.identities.gallery import load_builtin
 from streamanon.types import F32
 
@@ -25,6 +25,19 @@ def test_opening_tells_open_from_shut_and_ignores_size(portrait: F32) -> None:
     assert opening(portrait[eye]) > 0.13
     assert opening(portrait[eye]) == pytest.approx(opening(portrait[eye] * 3), rel=1e-4)
     assert opening(shut(portrait)[eye]) < 0.01
+
+
+def test_lids_that_all_but_meet_are_brought_together(portrait: F32) -> None:
+    eye, open_mesh = list(lm.RIGHT_EYE), portrait.astype(np.float64)
+    assert np.array_equal(met(open_mesh), open_mesh)
+    ajar = open_mesh + 0.75 * (shut(portrait) - open_mesh)
+    assert 0.01 < opening(ajar[eye]) < MEET
+    closed = met(ajar)
+    assert opening(closed[eye]) < 0.002
+    assert np.array_equal(closed[lm.CHIN], ajar[lm.CHIN])
+    between = open_mesh + 0.55 * (shut(portrait) - open_mesh)
+    assert MEET < opening(between[eye]) < PART
+    assert 0.002 < opening(met(between)[eye]) < opening(between[eye])
 
 
 def test_open_eyes_leave_the_portrait_alone(portrait: F32) -> None:
