@@ -26,7 +26,7 @@ from streamanon.types import ColourSpace, Face, Frame, MediaInfo, Picture, SafeF
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from streamanon.types import F32, U8
+    from streamanon.types import U8
 
 FRAMES = 12
 WIDTH, HEIGHT, FACE = 320, 240, 64
@@ -50,7 +50,7 @@ def _with_face(image: U8, x: int, y: int) -> U8:
 
 
 def _picture(image: U8) -> Picture:
-    planes = cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420).reshape(-1)
+    planes = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8).reshape(-1)
     half = (HEIGHT // 2, WIDTH // 2)
     luma, u, v = np.split(planes, [HEIGHT * WIDTH, HEIGHT * WIDTH + half[0] * half[1]])
     return Picture((luma.reshape(HEIGHT, WIDTH), u.reshape(half), v.reshape(half)), BT709)
@@ -233,11 +233,10 @@ class AlwaysHurried(PlainAnonymiser):
 def test_a_live_line_that_drops_and_passes_over_shows_nothing() -> None:
     random = np.random.default_rng(0)
     images = [_background(index, noise=2) for index in range(300)]
-    places: list[F32 | None] = [random.integers(0, 170, 2) if random.random() < 0.3 else None
-                                for _ in images]  # fmt: skip
-    for image, place in zip(images, places, strict=True):
-        if place is not None:
-            _with_face(image, int(place[0]), int(place[1]))
+    for image in images:
+        if random.random() < 0.3:
+            x, y = random.integers(0, 170, 2).tolist()
+            _with_face(image, x, y)
     sink, anonymiser = Shelf(), AlwaysHurried("mosaic")
     observer = Observer(Magenta())
     controls = LiveControls(ladder=anonymiser)

@@ -1,0 +1,346 @@
+"""Live lines: no queue, no lost end, quality that follows the load, books that do not grow."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from streamanon.anonymisers.plain import PlainAnonymiser
+from streamanon.anonymisers.stepped import SteppedAnonymiser
+from streamanon.config import Config
+from streamanon.errors import StageError, StallError
+from streamanon.parts import Parts
+from streamanon.pipeline import runner
+from streamanon.pipeline.live import LiveControls
+from streamanon.pipeline.observer import Observer
+from streamanon.pipeline.runner import run
+from streamanon.sources.video import VideoSource
+from streamanon.types import Frame, SafeFrame, Treatment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streamanon.pipeline.report import Report
+    from streamanon.protocols import Anonymiser
+    from streamanon.types import MediaInfo, Patch, Scene
+
+CLIP = Path(__file__).parents[2] / "examples" / "demo.mp4"
+BASE = Fraction(1, 90000)
+
+
+@dataclass
+class Clip:
+    """The first frames of the demo clip."""
+
+    info: MediaInfo
+    frames: list[Frame]
+
+
+@pytest.fixture(scope="module")
+def clip() -> Clip:
+    source = VideoSource(CLIP)
+    frames = [frame for frame, _ in zip(source, range(60), strict=False)]
+    source.close()
+    return Clip(replace(source.info, live=True, time_base=BASE, path=None), frames)
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    return Parts(Config())
+
+
+@dataclass
+class Camera:
+    """Plays a clip over and over at its own pace, until it is stopped or has played enough."""
+
+    clip: Clip
+    fps: float = 24.0
+    most: int = 10_000
+    silent_at: int = -1
+    silent_s: float = 0.0
+    closed: bool = False
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def info(self) -> MediaInfo:
+        return self.clip.info
+
+    def __iter__(self) -> Iterator[Frame]:
+        start = time.monotonic()
+        for index in range(self.most):
+            if index == self.silent_at:
+                self.stopped.wait(self.silent_s)
+                start += self.silent_s
+            if self.stopped.wait(max(0.0, start + index / self.fps - time.monotonic())):
+                return
+            frame = self.clip.frames[index % len(self.clip.frames)]
+            yield Frame(index, frame.picture, round(index / self.fps * 90000), BASE)
+
+    def stop(self) -> None:
+        self.stopped.set()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Shelf:
+    """Keeps the last frames it is given, and when it was given which."""
+
+    delay_s: float = 0.0
+    frames: list[SafeFrame] = field(default_factory=list)
+    written: list[tuple[int, float]] = field(default_factory=list)
+    complete: bool | None = None
+
+    def write(self, frame: SafeFrame) -> None:
+        time.sleep(self.delay_s)
+        self.frames = [*self.frames[-9:], frame]
+        self.written.append((frame.index, time.monotonic()))
+
+    def close(self, *, complete: bool) -> None:
+        self.complete = complete
+
+
+@dataclass
+class Slow:
+    """An anonymiser that takes its time."""
+
+    inside: Anonymiser
+    delay_s: float
+
+    @property
+    def needs_mesh(self) -> bool:
+        return self.inside.needs_mesh
+
+    def replace(self, scene: Scene) -> list[Patch | None]:
+        time.sleep(self.delay_s)
+        return self.inside.replace(scene)
+
+
+class SlowEyes:
+    """A detector that takes its time over whole frames."""
+
+    def __init__(self, parts: Parts, delay_s: float) -> None:
+        self._inside, self._delay_s = parts.detector, delay_s
+
+    def detect(self, picture: Any) -> Any:
+        time.sleep(self._delay_s)
+        return self._inside.detect(picture)
+
+
+@dataclass
+class Rig:
+    """A whole live line, with what watches it."""
+
+    camera: Camera
+    observer: Observer
+    anonymiser: Anonymiser
+    sink: Shelf = field(default_factory=Shelf)
+    said: list[str] = field(default_factory=list)
+    controls: LiveControls = field(default_factory=LiveControls)
+
+    def run(self, stall_s: float = 30.0) -> Report:
+        return run(
+            self.camera,
+            self.observer,
+            self.anonymiser,
+            self.sink,
+            stall_s=stall_s,
+            live=self.controls,
+        )
+
+
+def _rig(parts: Parts, camera: Camera, method: str = "warp") -> Rig:
+    anonymiser = parts.anonymiser() if method == "warp" else PlainAnonymiser(method)
+    return Rig(camera, parts.observer(anonymiser, live=True), anonymiser)
+
+
+def test_a_clip_in_real_time_goes_through_as_it_comes(parts: Parts, clip: Clip) -> None:
+    rig = _rig(parts, Camera(clip, most=72))
+    report = rig.run()
+    assert (rig.sink.complete, rig.camera.closed, report.uncovered) == (True, True, 0)
+    assert report.frames_read == 72
+    assert report.ledger.frames == len(rig.sink.written) == 72 - report.frames_dropped
+    assert [index for index, _ in rig.sink.written] == sorted({i for i, _ in rig.sink.written})
+    (done,) = rig.sink.frames[-1].treated
+    assert (done.treatment, done.reason) == (Treatment.REPLACED, "")
+    reading = rig.controls.meter.read()
+    assert (reading.frames, reading.faces, reading.level) == (report.ledger.frames, 1, "full")
+    assert sum(reading.dropped.values()) == report.frames_dropped
+    assert 0 < reading.latency_p50_ms <= reading.latency_p99_ms
+    assert reading.treatments == {"replaced": report.ledger.replaced}
+
+
+@pytest.mark.parametrize("stage", ["see", "replace", "write"])
+def test_a_slow_stage_costs_frames_and_not_time(
+    parts: Parts, clip: Clip, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """60 ms a frame at 100 frames a second: a queue of four would add a quarter of a second."""
+    slow_s = 0.06
+    rig = _rig(parts, Camera(clip, fps=100, most=200), "mosaic")
+    if stage == "see":
+        monkeypatch.setattr(rig.observer._finder, "_detector", SlowEyes(parts, slow_s))
+    elif stage == "replace":
+        rig.anonymiser = Slow(rig.anonymiser, slow_s)
+    else:
+        rig.sink.delay_s = slow_s
+    report = rig.run()
+    reading = rig.controls.meter.read()
+    assert report.frames_dropped > 100
+    assert max(reading.dropped, key=lambda name: reading.dropped[name]) == stage
+    latency = np.array(report.latency_s[5:])
+    assert float(np.median(latency)) < 3 * slow_s
+    assert float(np.median(latency[-8:])) < float(np.median(latency[:8])) + slow_s  # no growth
+
+
+def test_a_stop_is_a_normal_end(parts: Parts, clip: Clip) -> None:
+    rig = _rig(parts, Camera(clip), "mosaic")
+    threading.Timer(0.5, rig.camera.stop).start()
+    start = time.monotonic()
+    report = rig.run()
+    assert time.monotonic() - start < 3
+    assert (rig.sink.complete, rig.camera.closed) == (True, True)
+    assert report.ledger.frames > 0
+
+
+def test_a_silent_source_is_no_stall_and_keeps_no_frame_back(parts: Parts, clip: Clip) -> None:
+    camera = Camera(clip, fps=50, most=40, silent_at=20, silent_s=1.5)
+    rig = _rig(parts, camera, "mosaic")
+    rig.observer = parts.observer(rig.anonymiser)  # looks ahead
+    report = rig.run(stall_s=0.5)
+    assert rig.sink.complete
+    times = dict(rig.sink.written)
+    before = max(index for index in times if index < 20)
+    after = min(index for index in times if index >= 20)
+    assert before >= 17
+    assert times[after] - times[before] > 0.8  # it did not have to wait for the next one
+    assert report.ledger.frames == 40 - report.frames_dropped
+
+
+def test_a_stage_that_fails_ends_a_source_that_is_silent(parts: Parts, clip: Clip) -> None:
+    rig = _rig(parts, Camera(clip, silent_at=5, silent_s=60), "mosaic")
+
+    def fail(frame: SafeFrame) -> None:
+        raise OSError("the encoder died")
+
+    rig.sink.write = fail  # type: ignore[method-assign]
+    start = time.monotonic()
+    with pytest.raises(StageError, match="write: OSError: the encoder died"):
+        rig.run()
+    assert time.monotonic() - start < 4
+    assert (rig.sink.complete, rig.camera.closed) == (False, True)
+
+
+def test_a_stage_that_hangs_is_named_soon(parts: Parts, clip: Clip) -> None:
+    release = threading.Event()
+    rig = _rig(parts, Camera(clip), "mosaic")
+    inside = rig.anonymiser
+
+    class Stuck(PlainAnonymiser):
+        def replace(self, scene: Scene) -> list[Patch | None]:
+            release.wait(20)
+            return inside.replace(scene)
+
+    rig.anonymiser = Stuck("mosaic")
+    try:
+        with pytest.raises(StallError, match=r"no progress for 0\.5 s: stopped$") as caught:
+            rig.run(stall_s=0.5)
+    finally:
+        release.set()
+    assert caught.value.stage == "replace"
+    assert rig.camera.closed
+
+
+def _ladder(parts: Parts, costs_s: dict[str, float], said: list[str]) -> SteppedAnonymiser:
+    def make(method: str) -> Anonymiser:
+        inside = parts.anonymiser() if method == "warp" else PlainAnonymiser(method)
+        return Slow(inside, costs_s[method])
+
+    return SteppedAnonymiser(make, "warp", said.append)
+
+
+def test_overload_steps_down_to_the_mosaic_and_says_so(parts: Parts, clip: Clip) -> None:
+    said: list[str] = []
+    ladder = _ladder(parts, {"warp": 0.12, "mosaic": 0.0}, said)
+    rig = Rig(Camera(clip, fps=20, most=100), parts.observer(ladder, live=True), ladder)
+    rig.controls = LiveControls(ladder=ladder, say=said.append)
+    report = rig.run()
+    assert [line.rsplit("quality steps down to ")[-1] for line in said[:2]] == [
+        "'cadence': the detector looks at every second frame",
+        "'mosaic': faces are hidden by a mosaic",
+    ]
+    assert rig.controls.meter.read().level == "mosaic"
+    assert report.uncovered == 0
+    (done,) = rig.sink.frames[-1].treated
+    assert (done.treatment, done.reason, done.identity) == (
+        Treatment.REPLACED,
+        "too much to do: mosaic instead",
+        "",
+    )
+    assert any(step.reason == done.reason for step in report.ledger.steps)
+    assert rig.sink.written[-1][0] == 99  # and keeps up again
+
+
+def test_identities_survive_a_mosaic_and_a_new_line(parts: Parts, clip: Clip) -> None:
+    ladder = _ladder(parts, {"warp": 0.0, "mosaic": 0.0}, [])
+    worn: list[str] = []
+
+    class Wardrobe(Shelf):
+        def write(self, frame: SafeFrame) -> None:
+            super().write(frame)
+            worn.extend(done.identity for done in frame.treated)
+            if len(self.written) in (12, 24):
+                ladder.set_method("mosaic" if len(self.written) == 12 else "warp")
+
+    rig = Rig(Camera(clip, fps=15, most=45), parts.observer(ladder, live=True), ladder, Wardrobe())
+    rig.controls = LiveControls(ladder=ladder)
+    rig.run()
+    assert "" in worn[13:25]
+    (name,) = {name for name in worn if name}
+    assert worn[-1] == name
+    assert rig.observer._witness is not None
+    book = rig.observer._witness._book
+    book.evidence(2, np.full(128, 128**-0.5, np.float32), 1.0)  # of a face the first line left
+    worn.clear()
+    rig.camera, rig.sink = Camera(clip, fps=15, most=10), Wardrobe()
+    rig.observer = Observer(parts.detector, parts.mesher, parts.embedder, book, look_ahead=0)
+    rig.run()
+    assert set(worn) == {name}
+    assert rig.controls.meter.read().people == 2  # followed twice
+    assert book._looks == {}
+
+
+def test_books_of_a_long_stream_stay_small(
+    parts: Parts, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cut every fourth frame makes everybody a new person: 50 within 200 frames."""
+    monkeypatch.setattr(runner, "_LIVE_KEEP", 10)
+    frames = []
+    for index in range(40):
+        picture = clip.frames[index].picture
+        luma = picture.planes[0] if index // 4 % 2 else picture.planes[0] // 3 + 140
+        frames.append(replace(clip.frames[index], picture=replace(
+            picture, planes=(np.asarray(luma, np.uint8), *picture.planes[1:]))))  # fmt: skip
+    rig = _rig(parts, Camera(replace(clip, frames=frames), fps=30, most=200))
+    report = rig.run()
+    seen, observer = report.seen, rig.observer
+    assert seen.births > 20
+    assert report.ledger.people == seen.births
+    assert len(report.ledger.tracks) <= 20
+    assert len(report.latency_s) < 20
+    assert len(report.stages["see"].worked_s) < 20
+    assert report.to_json()["frames"]["released"] == len(rig.sink.written)
+    witness = observer._witness
+    assert witness is not None
+    assert len(observer._smoothers) <= 2
+    assert len(observer._meshes) <= 2
+    assert len(witness._views) <= 2
+    assert len(witness._book._wearers) <= 2
+    assert len(witness._book._looks) <= 2
