@@ -20,7 +20,7 @@ from streamanon.parts import Parts
 from streamanon.pipeline.document import write_document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from rich.console import Console
 
@@ -62,11 +62,14 @@ def operate(streams: Streams, console: Console) -> None:
             stack.callback(_page(running, parts, host_port, streams.token).close)
         for stream in running:
             stream.start()
-        while not stopped.wait(_LOOK_EVERY_S) and any(stream.running for stream in running):
+        up = set(running)
+        while up and not stopped.wait(_LOOK_EVERY_S):
             display.show([stream.status() for stream in running])
+            up -= _ended(up, len(running))
         _stop(running)
-        for stream in running:
-            LOG.info(summary(stream.status()))
+        for status in (stream.status() for stream in running):
+            if status.frames:
+                LOG.info(summary(status))
     if config.report:
         write_document(config.report, config, [one.report() for one in running], parts.runtimes)
     _raise_failure(running)
@@ -88,6 +91,15 @@ def _stream(wanted: Wanted, parts: Parts, *, alone: bool) -> Stream:
     job, own = wanted.job, parts.for_stream(**asdict(wanted.config))
     say = partial(_say, "" if alone else wanted.name)
     return Stream(wanted.name, job.input, job.outputs, own, say)
+
+
+def _ended(streams: Collection[Stream], of: int) -> set[Stream]:
+    """Return those that have ended; among several, say why."""
+    over = {stream for stream in streams if not stream.running}
+    for stream in over:
+        if of > 1:
+            LOG.error(f"{stream.name}: stopped: {stream.error}")
+    return over
 
 
 def _stop(streams: Sequence[Stream]) -> None:

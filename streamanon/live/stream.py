@@ -185,13 +185,13 @@ class Stream:
         finally:
             self._phase = "stopped"
             self._parts.close()
-        if self.error:
-            self._say(f"stopped: {self.error}")
 
     def _open_and_run(self) -> None:
         """Open everything and run lines until the stream is stopped or the input gives up."""
         self._book = self._book or self._parts.book()
-        self._parts.ladder(self._method, self._say)  # what is wrong with it shows before all else
+        # All is loaded, and what is wrong with the settings shows, before anything is opened.
+        ladder = self._parts.ladder(self._method, self._say)
+        self._parts.observer(ladder, live=True, book=self._book)
         with ExitStack() as stack:
             source = self._parts.live_source(self._input, self._say, self._stopping)
             self._source = stack.enter_context(closing(source))

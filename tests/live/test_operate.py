@@ -1,0 +1,114 @@
+"""Live streams from the command line: what an operator sees, and how they end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from live_help import wait_until
+from servers.rtsp_relay import RtspRelay
+
+from streamanon.cli import execute
+from streamanon.errors import UsageError
+from streamanon.operate import parse_host_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TEST_PICTURE = "lavfi:testsrc2=size=320x240:rate=30"
+
+
+@contextmanager
+def _command(log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run streamanon with its standard error going to a file; kill it at the end."""
+    code = "import sys; from streamanon.cli import main; main()"
+    with log.open("wb") as target:
+        process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=target)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_stream_ends_well_when_it_is_told_to(painted_clip: Path, tmp_path: Path) -> None:
+    log, report, tape = tmp_path / "log", tmp_path / "report.json", tmp_path / "tape"
+    with (
+        RtspRelay("ann", "secret") as relay,
+        relay.serve_file(painted_clip, "in", loop="steady") as url,
+    ):
+        arguments = [url, "-o", f"record:{tape}", "--method", "mosaic", "--report", str(report)]
+        with _command(log, "run", *arguments) as process:
+            wait_until(lambda: "connected, 640x456" in log.read_text())
+            wait_until(lambda: any(path.stat().st_size > 200_000 for path in tape.rglob("*.*")))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+    lines = log.read_text().splitlines()
+    assert any("stopping (SIGTERM)" in line for line in lines)
+    assert lines[-1].split(" ", 2)[2].startswith("rtsp://***@127.0.0.1:")
+    assert "1 face followed, hidden " in lines[-1]
+    document = report.read_text()
+    assert "secret" not in log.read_text() + document
+    (entry,) = json.loads(document)["files"]
+    assert entry["status"]["state"] == "stopped"
+    assert entry["lines"][0]["uncovered"] == 0
+
+
+def test_several_streams_come_from_a_file(relay: RtspRelay, tmp_path: Path) -> None:
+    log, file = tmp_path / "log", tmp_path / "streams.toml"
+    file.write_text(
+        f'[[stream]]\nname = "here"\ninput = "{TEST_PICTURE}"\nmethod = "mosaic"\n'
+        f'outputs = ["record:{tmp_path / "tape"}"]\n'
+        f'[[stream]]\nname = "away"\ninput = "{relay.url("nothing", "u:secret")}"\n'
+    )
+    with _command(log, "live", str(file)) as process:
+        wait_until(lambda: "here: " in log.read_text() and "waiting for it" in log.read_text())
+        wait_until(lambda: any(path.stat().st_size for path in (tmp_path / "tape").rglob("*.*")))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    assert "secret" not in log.read_text()
+
+
+def test_an_input_that_is_not_there_is_one_line(
+    relay: RtspRelay, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = relay.url("nothing", "ann:secret")
+    assert execute(["run", address, "-o", f"record:{tmp_path}", "--method", "mosaic"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("streamanon: error: rtsp://***@127.0.0.1:")
+    assert "secret" not in "".join(lines)
+
+
+def test_the_report_never_replaces_anything_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report.json"
+    report.write_text("old")
+    arguments = ["run", TEST_PICTURE, "-o", f"record:{tmp_path}", "--report", str(report)]
+    assert execute(arguments) == 2
+    assert "report.json exists" in capsys.readouterr().err
+    assert report.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:80", ("::1", 80)),
+    ],
+)
+def test_where_the_page_is(text: str, found: tuple[str, int]) -> None:
+    assert parse_host_port(text) == found
+
+
+@pytest.mark.parametrize("text", ["8080", ":8080", "host:", "host:x", "::1:80", "host:70000"])
+def test_where_the_page_cannot_be(text: str) -> None:
+    with pytest.raises(UsageError, match="wanted HOST:PORT"):
+        parse_host_port(text)
