@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from av.error import FFmpegError
 from av.stream import Disposition
 
+from streamanon.core.h264 import FrameNumbers
 from streamanon.core.sound import SoundFormat
 from streamanon.core.timeline import ticks
 from streamanon.errors import MediaError
@@ -48,6 +49,8 @@ class VideoReader:
         video.codec_context.thread_count = 1
         video.codec_context.flags |= _OUTPUT_CORRUPT | _LOW_DELAY
         self._trust = Trust()
+        extradata = bytes(video.codec_context.extradata or b"")
+        self._numbers = FrameNumbers(extradata) if video.codec_context.name == "h264" else None
         # not all of these have their packets marked as keyframes
         self._whole = video.codec_context.name in _WHOLE or video.codec.intra_only
 
@@ -71,7 +74,8 @@ class VideoReader:
         keyframe = self._whole or packet.is_keyframe
         if not self._trust.admits(keyframe=keyframe, dts=due, arrival=arrival):
             return
-        if packet.is_corrupt:
+        missing = self._numbers is not None and self._numbers.gap(bytes(packet))
+        if packet.is_corrupt or missing:
             self._trust.doubt(arrival)
         elif keyframe:
             self._trust.expect(packet.pts)
