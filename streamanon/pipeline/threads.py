@@ -1,0 +1,34 @@
+"""How many threads OpenCV takes while lines are running."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import cv2
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_lock = Lock()
+_before: list[int] = []
+"""What was set before, an entry a line that is running."""
+
+
+@contextmanager
+def one_each() -> Iterator[None]:
+    """Keep OpenCV on the thread that calls it, until the last line has ended.
+
+    The stages are threads already, and what OpenCV is set to holds for the whole process.
+    """
+    with _lock:
+        _before.append(cv2.getNumThreads() if not _before else _before[0])
+        cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        with _lock:
+            before = _before.pop()
+            if not _before:
+                cv2.setNumThreads(before)
