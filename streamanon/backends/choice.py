@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.backends.onnx_runtime import CUDA, NO_CUDA, OnnxRuntimeBackend, has_cuda
+from streamanon.backends.swapped import SwappedBackend
 from streamanon.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from streamanon.backends.tensorrt_graph import Precision
 
 RUNS = 5
 """Runs of each candidate while the clock counts."""
@@ -28,8 +32,6 @@ FAR_BEHIND = 1.6
 
 ENOUGH_CORES = 4
 """From here on there is a core for a second thread beside the stages of the pipeline."""
-
-_NOT_INSTALLED = "not installed: pip install 'streamanon[openvino]'"
 
 
 class Runtime(Protocol):
@@ -52,10 +54,12 @@ class Candidate:
     Attributes:
         name: of it.
         load: loads the network.
+        on_card: whether it runs on a card, which can be lost while it runs.
     """
 
     name: str
     load: Callable[[], Runtime]
+    on_card: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +70,13 @@ class Choice:
         name: of the candidate taken.
         backend: that runs it.
         why: what else there was, and why not that.
+        took_s: the least time a run took; infinite where there was nothing to compare with.
     """
 
     name: str
     backend: Runtime
     why: str
+    took_s: float = float("inf")
 
     @property
     def runtime(self) -> str:
@@ -79,39 +85,89 @@ class Choice:
         return f"{told} ({self.why})" if self.why else told
 
 
-def candidates(runtime: str, exact: Path, int8: Path | None, *, bf16: bool) -> list[Candidate]:
+def candidates(
+    runtime: str, exact: Path, int8: Path | None, *, bf16: bool, fp16: bool = False
+) -> list[Candidate]:
     """Return the ways to run a network that comes in several forms.
 
     Args:
-        runtime: "onnxruntime", "openvino", or "auto" for both.
+        runtime: "onnxruntime", "openvino", "cuda", "tensorrt", or "auto" for all of them.
         exact: the network as it was exported.
         int8: its form with 8 bit integers inside, where that loses little.
         bf16: whether calculating in bfloat16 loses little.
+        fp16: whether calculating in half precision loses little.
 
     Raises:
         UsageError: the runtime asked for by name is not installed.
     """
-    found, threads = [], 1 if cores() < ENOUGH_CORES else 2
-    onnxruntime = partial(OnnxRuntimeBackend, threads=threads)
-    if runtime != "openvino":
-        found.append(Candidate("onnxruntime f32", partial(onnxruntime, exact)))
-        if int8:
-            found.append(Candidate("onnxruntime int8", partial(onnxruntime, int8)))
-    if runtime == "onnxruntime":
+    ways = {
+        "onnxruntime": partial(_onnxruntime, exact, int8),
+        "openvino": partial(_openvino, exact, int8, bf16=bf16),
+        "cuda": partial(_cuda, exact),
+        "tensorrt": partial(_tensorrt, exact, "fp16" if fp16 else "fp32", build=runtime != "auto"),
+    }
+    if runtime != "auto":
+        found = ways[runtime]()
+        if len(found) == 1 and isinstance(found[0].load, _Missing):
+            raise UsageError(f"runtime {runtime} is not to be had: {found[0].load.why}")
         return found
+    if not has_card():
+        ways = {name: ways[name] for name in ("onnxruntime", "openvino")}
+    return [one for way in ways.values() for one in way()]
+
+
+def has_card() -> bool:
+    """Return whether this machine has the driver of an NVIDIA card."""
+    return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """In the place of a runtime that is not installed."""
+
+    why: str
+
+    def __call__(self) -> Runtime:
+        raise ModelError(self.why)
+
+
+def _onnxruntime(exact: Path, int8: Path | None) -> list[Candidate]:
+    load = partial(OnnxRuntimeBackend, threads=_threads())
+    forms = {"f32": exact} | ({"int8": int8} if int8 else {})
+    return [Candidate(f"onnxruntime {form}", partial(load, path)) for form, path in forms.items()]
+
+
+def _openvino(exact: Path, int8: Path | None, *, bf16: bool) -> list[Candidate]:
     if find_spec("openvino") is None:
-        if runtime == "openvino":
-            raise UsageError(f"runtime openvino is {_NOT_INSTALLED}")
-        return [*found, Candidate("openvino", _not_installed)]
+        return [
+            Candidate("openvino", _Missing("not installed: pip install 'streamanon[openvino]'"))
+        ]
     from streamanon.backends.openvino_runtime import OpenVinoBackend, has_bf16
 
     precision: Literal["f32", "bf16"] = "bf16" if bf16 and has_bf16() else "f32"
-    openvino = partial(OpenVinoBackend, threads=threads)
-    load = partial(openvino, exact, precision=precision)
-    found.append(Candidate(f"openvino {precision}", load))
-    if int8:
-        found.append(Candidate("openvino int8", partial(openvino, int8)))
-    return found
+    load = partial(OpenVinoBackend, threads=_threads())
+    found = [Candidate(f"openvino {precision}", partial(load, exact, precision=precision))]
+    return found + ([Candidate("openvino int8", partial(load, int8))] if int8 else [])
+
+
+def _cuda(exact: Path) -> list[Candidate]:
+    if not has_cuda():
+        return [Candidate("cuda", _Missing(NO_CUDA))]
+    return [Candidate("cuda f32", partial(OnnxRuntimeBackend, exact, provider=CUDA), on_card=True)]
+
+
+def _tensorrt(exact: Path, precision: Precision, *, build: bool) -> list[Candidate]:
+    from streamanon.backends import engine_build
+    from streamanon.backends.tensorrt_runtime import INSTALL, trt
+
+    if trt is None:
+        return [Candidate("tensorrt", _Missing(f"not installed: {INSTALL}"))]
+    load = partial(engine_build.load, exact, precision, build=build)
+    return [Candidate(f"tensorrt {precision}", load, on_card=True)]
+
+
+def _threads() -> int:
+    return 1 if cores() < ENOUGH_CORES else 2
 
 
 def cores() -> int:
@@ -138,7 +194,7 @@ def fastest(candidates: Sequence[Candidate], inputs: Mapping[str, NDArray[np.gen
     """Return the candidate that runs a network fastest, here and now.
 
     They take turns, so that whatever else the machine does slows all alike, and the least time of
-    each counts.
+    each counts. The fastest on the processor takes over when one on a card fails later.
 
     Args:
         candidates: one at least; one that cannot be loaded is passed over.
@@ -167,7 +223,11 @@ def fastest(candidates: Sequence[Candidate], inputs: Mapping[str, NDArray[np.gen
         if number != first
     ]
     why = "; ".join([f"{best_s[first] * 1000:.1f} ms", *others, *beaten])
-    return Choice(loaded[first][0].name, loaded[first][1], why)
+    chosen, backend = loaded[first]
+    safe = [n for n, (candidate, _) in enumerate(loaded) if not candidate.on_card]
+    if chosen.on_card and safe:
+        backend = SwappedBackend(loaded[min(safe, key=best_s.__getitem__)][1], backend)
+    return Choice(chosen.name, backend, why, best_s[first])
 
 
 def _best_times(
@@ -186,7 +246,3 @@ def _best_times(
             if turn > 0:  # the first run of all prepares itself
                 best_s[number] = min(best_s[number], taken_s)
     return best_s
-
-
-def _not_installed() -> Runtime:
-    raise ModelError(_NOT_INSTALLED)

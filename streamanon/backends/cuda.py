@@ -56,7 +56,7 @@ def device() -> Device:
         version = _asked("no CUDA", cudart.cudaRuntimeGetVersion())
         raise ModelError(
             "no CUDA device: this machine has no NVIDIA card, or a driver older than CUDA "
-            f"{_version(version)}"
+            f"{version // 1000}"
         )
     failed = "the CUDA device cannot be used"
     properties = _asked(failed, cudart.cudaGetDeviceProperties(0))

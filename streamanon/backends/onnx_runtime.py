@@ -1,8 +1,8 @@
-"""Networks on ONNX Runtime, on the CPU."""
+"""Networks on ONNX Runtime, on the CPU, or on an NVIDIA card where its package can do that."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import onnxruntime
 
@@ -15,7 +15,22 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
+"""What calculates, as ONNX Runtime calls it."""
+
+CPU: Provider = "CPUExecutionProvider"
+CUDA: Provider = "CUDAExecutionProvider"
+
+NO_CUDA = "this onnxruntime has no CUDA: pip uninstall onnxruntime, pip install onnxruntime-gpu"
+
 _ERRORS_ONLY = 3
+_SETTINGS: dict[str, dict[str, Any]] = {CPU: {}, CUDA: {"use_tf32": "0"}}
+"""TF32 would round what float32 is to keep."""
+
+
+def has_cuda() -> bool:
+    """Return whether this is the package that knows NVIDIA cards (``onnxruntime-gpu``)."""
+    return CUDA in onnxruntime.get_available_providers()
 
 
 class OnnxRuntimeBackend:
@@ -28,15 +43,17 @@ class OnnxRuntimeBackend:
         runtime: what runs the network here.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, provider: Provider = CPU) -> None:
         """Load a network.
 
         Args:
             path: of the ONNX file.
             threads: processor threads one run may use.
+            provider: what calculates.
 
         Raises:
-            ModelError: the file is no network that ONNX Runtime can load.
+            ModelError: the file is no network that ONNX Runtime can load, or not with this
+                provider.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -45,17 +62,25 @@ class OnnxRuntimeBackend:
         options.add_session_config_entry("session.set_denormal_as_zero", "1")
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._name = path.name
+        if provider == CUDA and not has_cuda():
+            raise ModelError(NO_CUDA)
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                str(path), options, providers=[(provider, _SETTINGS[provider])]
             )
         except Exception as error:
             raise ModelError(
                 f"{path.name} is not a network ONNX Runtime can load ({_first_line(error)}): "
                 "install streamanon again"
             ) from error
+        found = self._session.get_providers()[0]
+        if found != provider:  # it takes another one without a word
+            raise ModelError(
+                f"ONNX Runtime cannot use {provider} here, only {found}: install what "
+                "onnxruntime-gpu needs of CUDA and cuDNN"
+            )
         self.runtime = (
-            f"ONNX Runtime {onnxruntime.__version__} {self._session.get_providers()[0]}, "
+            f"ONNX Runtime {onnxruntime.__version__} {found}, "
             f"{threads} thread{'s' if threads > 1 else ''}"
         )
         self._outputs = [output.name for output in self._session.get_outputs()]

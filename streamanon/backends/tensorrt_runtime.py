@@ -48,7 +48,12 @@ def about() -> str:
     """
     if trt is None:
         raise ModelError(f"TensorRT is not installed: {INSTALL}, or {_INSTALL_RTX}")
-    return f"{'TensorRT-RTX' if 'rtx' in trt.__name__ else 'TensorRT'} {trt.__version__}"
+    return f"{'TensorRT-RTX' if _is_rtx() else 'TensorRT'} {trt.__version__}"
+
+
+def _is_rtx() -> bool:
+    """Return whether it is the TensorRT that compiles at first use, and so measures nothing."""
+    return "rtx" in trt.__name__
 
 
 def build(
@@ -58,11 +63,11 @@ def build(
 
     Args:
         graph: ONNX, as :func:`streamanon.backends.tensorrt_graph.prepared` makes it.
-        timings: what an earlier build found out.
+        timings: what an earlier build measured.
         progress: told the work in hand, steps of it done, and steps in all.
 
     Returns:
-        The engine, and what this build found out.
+        The engine, and what this build measured, if anything.
 
     Raises:
         ModelError: TensorRT is missing or cannot compile it.
@@ -75,16 +80,14 @@ def build(
     if not parser.parse(graph):
         raise ModelError(f"{name} cannot read the network: {_why(log)}")
     settings = _settings(builder, network)
-    cache = settings.create_timing_cache(timings)
-    if cache is not None:
-        settings.set_timing_cache(cache, ignore_mismatch=False)
+    if not _is_rtx():
+        settings.set_timing_cache(settings.create_timing_cache(timings), ignore_mismatch=False)
     if progress:
         settings.progress_monitor = _monitor(progress)
     engine = builder.build_serialized_network(network, settings)
     if engine is None:
         raise ModelError(f"{name} cannot compile the network: {_why(log)}")
-    found = settings.get_timing_cache()
-    return bytes(engine), bytes(found.serialize()) if found is not None else b""
+    return bytes(engine), b"" if _is_rtx() else bytes(settings.get_timing_cache().serialize())
 
 
 def _settings(builder: Any, network: Any) -> Any:

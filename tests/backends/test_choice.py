@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from streamanon import weights
-from streamanon.backends import choice
+from streamanon.backends import choice, tensorrt_runtime
 from streamanon.backends.choice import Candidate, candidates, fastest, noise
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.errors import ModelError, UsageError
@@ -62,11 +63,44 @@ def names(runtime: str, *, bf16: bool = False) -> list[str]:
     return [one.name for one in candidates(runtime, exact, int8, bf16=bf16)]
 
 
-def test_a_runtime_asked_for_by_name_has_no_rivals_but_its_own_forms() -> None:
+def test_a_runtime_asked_for_by_name_has_no_rivals_but_its_own_forms(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert names("onnxruntime", bf16=True) == ["onnxruntime f32", "onnxruntime int8"]
-    pytest.importorskip("openvino")
+    if not find_spec("openvino"):
+        pytest.skip("the extra openvino is not installed")
     assert names("openvino") == ["openvino f32", "openvino int8"]
+    monkeypatch.setattr(choice, "has_card", lambda: False)
     assert names("auto") == [*names("onnxruntime"), *names("openvino")]
+
+
+def test_a_machine_with_a_card_has_more_to_choose_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "has_card", lambda: True)
+    both = [*names("onnxruntime"), *names("openvino")]
+    found = {name.split()[0] for name in names("auto") if name not in both}
+    assert found == {"cuda", "tensorrt"}
+
+
+@pytest.mark.trt
+@pytest.mark.usefixtures("tensorrt")
+def test_half_precision_is_for_networks_that_lose_little_by_it() -> None:
+    exact = weights.path("anonygan.onnx")
+    for fp16, name in ((True, "tensorrt fp16"), (False, "tensorrt fp32")):
+        (only,) = candidates("tensorrt", exact, None, bf16=True, fp16=fp16)
+        assert (only.name, only.on_card) == (name, True)
+
+
+def test_what_a_card_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "has_card", lambda: True)
+    monkeypatch.setattr(choice, "has_cuda", lambda: False)
+    monkeypatch.setattr(tensorrt_runtime, "trt", None)
+    exact = weights.path("face_blendshapes.onnx")
+    found = fastest(candidates("auto", exact, None, bf16=False), INPUTS)
+    assert "cuda: this onnxruntime has no CUDA: pip uninstall onnxruntime, pip ins" in found.why
+    assert "tensorrt: not installed: pip install 'streamanon[tensorrt]'" in found.why
+    for name in ("cuda", "tensorrt"):
+        with pytest.raises(UsageError, match=f"runtime {name} is not to be had: .+ install"):
+            names(name)
 
 
 @pytest.mark.parametrize(("cores", "threads"), [(2, 1), (4, 2)])
@@ -86,6 +120,7 @@ def test_a_form_that_loses_too_much_is_left_out() -> None:
 
 def test_a_runtime_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "find_spec", lambda _: None)
+    monkeypatch.setattr(choice, "has_card", lambda: False)
     with pytest.raises(UsageError, match=r"pip install 'streamanon\[openvino\]'"):
         names("openvino")
     exact = weights.path("face_blendshapes.onnx")

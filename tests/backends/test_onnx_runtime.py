@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streamanon import weights
-from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.backends.onnx_runtime import CUDA, OnnxRuntimeBackend, has_cuda
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:
@@ -62,6 +62,13 @@ def test_a_wrong_input_is_named_in_one_line(
     with pytest.raises(ModelError, match=r"^face_mesh\.onnx could not be run: .+$") as caught:
         mesh.run(inputs)
     assert "\n" not in str(caught.value)
+
+
+def test_a_package_without_cuda_says_so() -> None:
+    if has_cuda():
+        pytest.skip("onnxruntime-gpu is installed")
+    with pytest.raises(ModelError, match="pip install onnxruntime-gpu"):
+        OnnxRuntimeBackend(weights.path("yunet.onnx"), provider=CUDA)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a network", None])

@@ -1,0 +1,194 @@
+"""Engines are kept, found again, and never used for anything but what they were made for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from streamanon.backends.cuda import Device
+from streamanon.backends.engines import EngineCache, Plan, default_folder, recipe
+from streamanon.errors import ModelError
+
+PLAN = Plan(
+    "anonygan",
+    "ab" * 32,
+    "fp16",
+    (1, 4, 16),
+    "TensorRT 10.15.1",
+    "NVIDIA H200",
+    "9.0",
+    "13.0",
+    recipe(),
+)
+
+RACE = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from backends.test_engines import PLAN
+from streamanon.backends.engines import EngineCache
+
+def build(timings):
+    with (Path({folder!r}) / "built").open("a") as built:
+        built.write("x")
+    time.sleep(0.5)
+    return b"engine", b""
+
+assert EngineCache(Path({folder!r})).made(PLAN, build) == b"engine"
+"""
+
+
+class Builder:
+    """Builds an engine out of nothing, and counts."""
+
+    def __init__(self, engine: bytes = b"engine" * 100) -> None:
+        self.engine, self.told = engine, list[bytes]()
+
+    def __call__(self, timings: bytes) -> tuple[bytes, bytes]:
+        self.told.append(timings)
+        return self.engine, b"timings"
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> EngineCache:
+    return EngineCache(tmp_path / "engines")
+
+
+def files(cache: EngineCache) -> list[Path]:
+    return [next(cache.folder.glob(f"*{ending}")) for ending in (".engine", ".json")]
+
+
+def test_nothing_is_built_twice(cache: EngineCache) -> None:
+    build = Builder()
+    with pytest.raises(ModelError, match="no engine of anonygan fp16 for NVIDIA H200, TensorRT 10"):
+        cache.read(PLAN)
+    assert [cache.made(PLAN, build) for _ in range(2)] == [build.engine] * 2
+    assert cache.read(PLAN) == build.engine
+    assert build.told == [b""]
+    cache.made(replace(PLAN, precision="fp32"), build)
+    assert build.told == [b"", b"timings"], "what was found out about the card is of use again"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"sha256": "cd" * 32},
+        {"precision": "fp32"},
+        {"batches": (1, 8)},
+        {"runtime": "TensorRT 10.16.0"},
+        {"device": "NVIDIA H100"},
+        {"capability": "8.9"},
+        {"driver": "13.1"},
+        {"recipe": "0"},
+    ],
+)
+def test_every_difference_makes_another_engine(
+    cache: EngineCache, other: dict[str, object]
+) -> None:
+    cache.made(PLAN, Builder())
+    with pytest.raises(ModelError, match="no engine of"):
+        cache.read(replace(PLAN, **other))  # type: ignore[arg-type]
+
+
+def test_a_damaged_engine_is_not_used_but_built_again(cache: EngineCache) -> None:
+    cache.made(PLAN, Builder())
+    engine, _ = files(cache)
+    content = bytearray(engine.read_bytes())
+    content[5] ^= 1
+    engine.write_bytes(content)
+    with pytest.raises(ModelError, match=r"is damaged: run `streamanon engine build`"):
+        cache.read(PLAN)
+    assert [entry.told for entry in cache.entries()] == ["damaged: never used"]
+    build = Builder()
+    assert cache.made(PLAN, build) == build.engine == cache.read(PLAN)
+    assert len(build.told) == 1
+
+
+def test_a_foreign_engine_under_our_name_is_not_used(cache: EngineCache) -> None:
+    cache.made(PLAN, Builder())
+    _, card = files(cache)
+    told = json.loads(card.read_text())
+    told["plan"]["device"] = "NVIDIA L4"
+    card.write_text(json.dumps(told))
+    with pytest.raises(ModelError, match="was made for something else"):
+        cache.read(PLAN)
+    assert [entry.told for entry in cache.entries()] == ["not what its name says: never used"]
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff"])
+def test_an_engine_without_a_card_is_not_used(cache: EngineCache, content: bytes) -> None:
+    cache.made(PLAN, Builder())
+    _, card = files(cache)
+    card.write_bytes(content)
+    with pytest.raises(ModelError):
+        cache.read(PLAN)
+    assert "without a card" in cache.entries()[0].told
+    assert cache.made(PLAN, Builder()) == cache.read(PLAN)
+
+
+def test_two_processes_at_once_build_once(cache: EngineCache) -> None:
+    cache.folder.mkdir()
+    tests = str(Path(__file__).parents[1])
+    script = RACE.format(tests=tests, folder=str(cache.folder))
+    both = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
+    assert [one.wait(30) for one in both] == [0, 0]
+    assert (cache.folder / "built").read_text() == "x"
+
+
+def test_a_full_disk_is_said_in_one_line_and_leaves_nothing(cache: EngineCache) -> None:
+    """The limit on the size of files stands for the disk: both end in an OSError at the write."""
+    script = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+        "from backends.test_engines import *\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))\n"
+        "try:\n"
+        f"    EngineCache(Path({str(cache.folder)!r})).made(PLAN, Builder())\n"
+        "except ModelError as error:\n"
+        "    print(error)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "the engine cannot be kept in" in run.stdout
+    assert "free some space there" in run.stdout
+    assert len(run.stdout.splitlines()) == 1
+    assert {path.suffix for path in cache.folder.iterdir()} <= {".lock"}
+
+
+def test_engines_are_listed_and_removed(cache: EngineCache) -> None:
+    assert cache.entries() == []
+    assert cache.clear() == 0
+    build = Builder()
+    cache.made(PLAN, build)
+    (entry,) = cache.entries()
+    assert entry.name == PLAN.name
+    assert entry.size == len(build.engine)
+    assert entry.told == "anonygan fp16 for NVIDIA H200, TensorRT 10.15.1"
+    cache.made(replace(PLAN, recipe="0"), build)
+    assert any(entry.told.endswith("of another version of streamanon") for entry in cache.entries())
+    assert cache.clear() > 2 * len(build.engine)
+    assert list(cache.folder.iterdir()) == []
+
+
+def test_the_folder_is_where_caches_lie(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_folder() == tmp_path / "streamanon" / "engines"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert default_folder() == Path.home() / ".cache" / "streamanon" / "engines"
+
+
+def test_a_plan_is_of_a_file_and_a_card(tmp_path: Path) -> None:
+    file = tmp_path / "net.onnx"
+    file.write_bytes(b"one")
+    device = Device("NVIDIA L4", "8.9", "13.0")
+    first = Plan.of(file, "fp32", (1,), "TensorRT 11.0", device)
+    assert (first.network, first.device, first.driver) == ("net", "NVIDIA L4", "13.0")
+    file.write_bytes(b"two")
+    assert Plan.of(file, "fp32", (1,), "TensorRT 11.0", device).name != first.name

@@ -1,0 +1,122 @@
+"""TensorRT reads, compiles and refuses, all of which TensorRT-RTX does without a card, too."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streamanon import weights
+from streamanon.backends import cuda, engine_build, tensorrt_runtime
+from streamanon.backends.cuda import Device
+from streamanon.backends.engines import EngineCache, Plan
+from streamanon.errors import ModelError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from streamanon.backends.tensorrt_graph import Precision
+
+pytestmark = pytest.mark.trt
+pytest.importorskip("onnx", reason="the package onnx is not installed")
+
+SMALL = weights.path("anonygan_condition.onnx")
+NO_CARD = Device("no card", "0.0", "0.0")
+
+
+@pytest.fixture(autouse=True)
+def _cannot_go_without(tensorrt: str) -> None:
+    """Skip where TensorRT is missing."""
+
+
+@pytest.fixture
+def _no_card() -> None:
+    try:
+        found = cuda.device()
+    except ModelError:
+        return
+    pytest.skip(f"there is a card: {found.name}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_the_network_that_ships_compiles(precision: Precision) -> None:
+    steps: list[tuple[str, int, int]] = []
+    engine, _ = engine_build.compiled(
+        weights.path("anonygan.onnx"), precision, progress=lambda *step: steps.append(step)
+    )
+    assert len(engine) > 1_000_000
+    assert all(0 < done <= whole for _, done, whole in steps)
+    outermost = [done for name, done, _ in steps if name == steps[-1][0]]
+    assert outermost == sorted(outermost)
+    assert len(outermost) > 3
+
+
+def test_a_second_build_takes_what_the_first_one_made(tmp_path: Path, tensorrt: str) -> None:
+    cache = EngineCache(tmp_path)
+    plan = Plan.of(SMALL, "fp32", tensorrt_runtime.BATCHES, tensorrt, NO_CARD)
+    builds = []
+
+    def build(timings: bytes) -> tuple[bytes, bytes]:
+        builds.append(timings)
+        return engine_build.compiled(SMALL, "fp32", timings)
+
+    first = cache.made(plan, build)
+    assert cache.made(plan, build) == first
+    assert len(builds) == 1
+    assert cache.entries()[0].told == f"{SMALL.stem} fp32 for no card, {tensorrt}"
+
+
+@pytest.mark.parametrize("content", [b"", b"junk" * 9])
+def test_what_is_no_network_is_named_in_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "net.onnx").write_bytes(content)
+    with pytest.raises(ModelError, match=r"net\.onnx is no ONNX file") as caught:
+        engine_build.compiled(tmp_path / "net.onnx", "fp32")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_network_that_takes_no_batches_is_refused_in_one_line() -> None:
+    with pytest.raises(ModelError, match=r"cannot compile the network: .+") as caught:
+        engine_build.compiled(weights.path("mobilefacenet.onnx"), "fp32")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("_no_card")
+def test_without_a_card_everything_says_so_in_one_line(tmp_path: Path) -> None:
+    told = r"^no CUDA device: this machine has no NVIDIA card, or a driver older than CUDA 1\d$"
+    for call in (
+        cuda.device,
+        partial(engine_build.make, SMALL, "fp32"),
+        partial(engine_build.load, SMALL, "fp32", build=True),
+    ):
+        with pytest.raises(ModelError, match=told):
+            call()
+    engine, _ = engine_build.compiled(SMALL, "fp32")
+    with pytest.raises(ModelError, match=r"^TensorRT.* cannot load the engine: .+$"):
+        tensorrt_runtime.TensorRtBackend(engine, NO_CARD)
+
+
+@pytest.mark.usefixtures("_no_card")
+def test_the_build_in_the_background_says_in_one_line_why_not() -> None:
+    command = [sys.executable, "-m", "streamanon.backends.engine_build", str(SMALL), "fp32"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert re.fullmatch(r"no CUDA device: .+\n", run.stderr)
+
+
+def test_an_engine_of_another_version_never_reaches_tensorrt(tmp_path: Path, tensorrt: str) -> None:
+    cache = EngineCache(tmp_path)
+    ours = Plan.of(SMALL, "fp32", tensorrt_runtime.BATCHES, tensorrt, NO_CARD)
+    older = Plan.of(SMALL, "fp32", tensorrt_runtime.BATCHES, "TensorRT 10.0.1", NO_CARD)
+    cache.made(older, lambda _: (b"an older engine", b""))
+    with pytest.raises(ModelError, match="no engine of"):
+        cache.read(ours)
+    for file in tmp_path.glob(f"{older.name}.*"):
+        shutil.copy(file, tmp_path / f"{ours.name}{file.suffix}")
+    with pytest.raises(ModelError, match="was made for something else"):
+        cache.read(ours)
