@@ -152,19 +152,19 @@ _OPENINGS: dict[str, Callable[[str], Opening]] = {
 }
 
 
-def explained(address: Address, error: Exception, took_s: float) -> StreamanonError:
+def explained(address: Address, error: Exception, *, late: bool) -> StreamanonError:
     """Say in one line what an error means and what to do; no credentials in it.
 
     Args:
         address: of the input.
         error: what FFmpeg or the system said.
-        took_s: seconds until then.
+        late: it came after the time there was.
     """
     if isinstance(error, StreamanonError):
         return type(error)(f"{address}: {address.masked(str(error))}")
     if address.scheme in ("webcam", "screen", "lavfi"):
         return _device_error(address, error)
-    if isinstance(error, InvalidDataError) and took_s < _OPEN_S:
+    if isinstance(error, InvalidDataError) and not late:
         return MediaError(f"{address} is no video that can be read: check what it serves")
     return MediaError(f"{address}: {_network_reason(address, error)}")
 
@@ -194,7 +194,7 @@ def _network_reason(address: Address, error: Exception) -> str:
         if isinstance(error, kinds):
             return text.format(scheme=address.scheme)
     text = address.masked(getattr(error, "strerror", None) or str(error) or type(error).__name__)
-    return f"cannot be reached ({text}): check the name and the network"
+    return f"cannot be read ({text}): check the name, the network and what is served"
 
 
 def _device_error(address: Address, error: Exception) -> StreamanonError:

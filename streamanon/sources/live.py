@@ -171,8 +171,9 @@ class LiveSource:
                     self._state.connected()
                     return connection, item
                 if isinstance(item, Lost):
-                    raise explained(self._address, item.error or _NO_PICTURE, took_s)
-            raise explained(self._address, TimeoutError(), took_s)
+                    late = took_s > self._opening.open_s
+                    raise explained(self._address, item.error or _NO_PICTURE, late=late)
+            raise explained(self._address, TimeoutError(), late=True)
         except BaseException:
             connection.abandon()
             raise
@@ -199,7 +200,7 @@ class LiveSource:
     def _ended(self, lost: Lost) -> str:
         if lost.error is None:
             return "the source ended"
-        text = str(explained(self._address, lost.error, self._opening.open_s))
+        text = str(explained(self._address, lost.error, late=True))
         return text.removeprefix(f"{self._address}: ")
 
     def _reconnect(self) -> None:

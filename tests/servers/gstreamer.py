@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PYTHON = "/usr/bin/python3"
+_MODULES = ("GLib", "Gst", "GstRtspServer")
 _IMPORT = "import gi; gi.require_version('GstRtspServer', '1.0')"
 _PIPELINE = (
     "( videotestsrc is-live=true pattern=ball ! "
@@ -53,20 +54,18 @@ def _main(width: str, height: str) -> None:
     gi: Any = import_module("gi")  # only the system's Python has it
     gi.require_version("Gst", "1.0")
     gi.require_version("GstRtspServer", "1.0")
-    repository: Any = import_module("gi.repository")
-    GLib, Gst, GstRtspServer = repository.GLib, repository.Gst, repository.GstRtspServer  # noqa: N806
-
-    Gst.init(None)
-    server = GstRtspServer.RTSPServer()
+    glib, gst, rtsp = (import_module(f"gi.repository.{name}") for name in _MODULES)
+    gst.init(None)
+    server = rtsp.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service("0")
-    factory = GstRtspServer.RTSPMediaFactory()
+    factory = rtsp.RTSPMediaFactory()
     factory.set_launch(_PIPELINE.format(width=width, height=height))
     factory.set_shared(True)
     server.get_mount_points().add_factory("/ball", factory)
     server.attach(None)
-    loop = GLib.MainLoop()
-    GLib.io_add_watch(sys.stdin, GLib.IO_HUP, loop.quit)
+    loop = glib.MainLoop()
+    glib.io_add_watch(sys.stdin, glib.IO_HUP, loop.quit)
     print(server.get_bound_port(), flush=True)  # noqa: T201  the parent waits for it
     loop.run()
 
