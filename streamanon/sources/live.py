@@ -171,7 +171,7 @@ class LiveSource:
                     self._state.connected()
                     return connection, item
                 if isinstance(item, Lost):
-                    late = took_s > self._opening.open_s
+                    late = took_s > 0.9 * self._opening.open_s
                     raise explained(self._address, item.error or _NO_PICTURE, late=late)
             raise explained(self._address, TimeoutError(), late=True)
         except BaseException:
