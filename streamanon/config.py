@@ -37,8 +37,9 @@ class Config:
     runtime: str = _option(
         "auto",
         "What runs the network of --method anonygan: auto tries what is installed and takes the "
-        "fastest; openvino needs the extra of its name.",
-        choices=("auto", "onnxruntime", "openvino"),
+        "fastest; one that is named is never replaced. openvino needs the extra of its name, "
+        "tensorrt an NVIDIA card and the extra of its name, cuda such a card and onnxruntime-gpu.",
+        choices=("auto", "onnxruntime", "openvino", "cuda", "tensorrt"),
     )
     identity: str | None = _option(
         None, "Give everyone this one identity (see `streamanon identities`).", metavar="NAME"

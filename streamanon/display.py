@@ -64,6 +64,21 @@ def frame_bar(console: Console, name: str) -> Iterator[Callable[[int, int | None
         yield advance
 
 
+@contextmanager
+def step_bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar on a terminal and yield what moves it: work in hand, steps done, steps in all."""
+    columns = (TextColumn("{task.description}", markup=False), BarColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("", total=None)
+
+        def advance(name: str, done: int, whole: int) -> None:
+            bar.update(task, description=name, completed=done, total=whole)
+
+        yield advance
+
+
 class Display:
     """Shows the progress of several jobs on a console; used as a context manager."""
 

@@ -16,6 +16,8 @@ import numpy as np
 from streamanon import weights
 from streamanon.app import Parts
 from streamanon.backends.choice import cores
+from streamanon.backends.cuda import device
+from streamanon.backends.tensorrt_runtime import about
 from streamanon.config import Config
 from streamanon.core.compose import compose
 from streamanon.core.picture import as_picture, whole_bgr
@@ -54,7 +56,15 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Look at everything, cheap things first."""
-    return [*_machine(), *_encoders(), *_extras(), _models(), _runtime(), _self_test()]
+    return [
+        *_machine(),
+        *_card(),
+        *_encoders(),
+        *_extras(),
+        _models(),
+        _runtime(),
+        _self_test(),
+    ]
 
 
 def _machine() -> list[Finding]:
@@ -64,6 +74,17 @@ def _machine() -> list[Finding]:
         Finding("ok", "machine", f"{platform.platform()}, {cores()} cores"),
         Finding("ok", "cpu", cv2.getCPUFeaturesLine()),
     ]
+
+
+def _card() -> list[Finding]:
+    """Look for an NVIDIA card, and for what runs networks on it."""
+    found = []
+    for topic, look in (("NVIDIA card", device), ("TensorRT", about)):
+        try:
+            found.append(Finding("ok", topic, str(look())))
+        except ModelError as error:
+            found.append(Finding("no", topic, str(error)))
+    return found
 
 
 def _encoders() -> list[Finding]:

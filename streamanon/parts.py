@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streamanon import weights
-from streamanon.weights.card import read_card
+from streamanon.weights.card import accepted, read_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -146,20 +146,26 @@ class Parts:
     def _fastest(self) -> tuple[Backend, str]:
         """Return the network that paints faces on the fastest runtime, and what that is."""
         from streamanon.anonymisers.network import check_cards
-        from streamanon.backends.choice import candidates, fastest, noise
+        from streamanon.backends.choice import candidates, fastest, has_card, noise
 
         exact, condition = weights.path("anonygan.onnx"), weights.path("anonygan_condition.onnx")
         int8 = "anonygan_int8.onnx"
         card = read_card(exact)
         check_cards(card, read_card(condition))
+        fp16, inputs = accepted(card, "fp16"), noise(card["inputs"])
         ways = candidates(
             self.config.runtime,
             exact,
             weights.path(int8) if int8 in weights.SHA256 else None,
-            bf16=card["measured"].get("bf16", {}).get("accepted", False),
+            bf16=accepted(card, "bf16"),
+            fp16=fp16,
         )
-        choice = fastest(ways, noise(card["inputs"]))
-        return choice.backend, choice.runtime
+        choice = fastest(ways, inputs)
+        if self.config.runtime != "auto" or not has_card():
+            return choice.backend, choice.runtime
+        from streamanon.backends.engine_build import upgraded
+
+        return upgraded(choice, exact, "fp16" if fp16 else "fp32", inputs), choice.runtime
 
     @cached_property
     def _lent_teeth(self) -> U8 | None:

@@ -42,6 +42,9 @@ class Device:
     capability: str
     driver: str
 
+    def __str__(self) -> str:
+        return f"{self.name}, compute capability {self.capability}, CUDA {self.driver}"
+
 
 def device() -> Device:
     """Return the card there is.

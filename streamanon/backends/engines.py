@@ -93,11 +93,13 @@ class Entry:
         name: of its files.
         size: in bytes.
         told: what its card says it is, or what is wrong with it.
+        usable: whether it is what its name and its card say.
     """
 
     name: str
     size: int
     told: str
+    usable: bool
 
 
 @cache
@@ -175,10 +177,7 @@ class EngineCache:
 
     def entries(self) -> list[Entry]:
         """Return all engines that lie here."""
-        return [
-            Entry(file.stem, file.stat().st_size, _told(file))
-            for file in sorted(self.folder.glob(f"*{ENGINE}"))
-        ]
+        return [_entry(file) for file in sorted(self.folder.glob(f"*{ENGINE}"))]
 
     def clear(self) -> int:
         """Remove all engines, and all that builds measured.
@@ -217,18 +216,23 @@ def _timings(plan: Plan) -> str:
     return f"{hashlib.sha256(about.encode()).hexdigest()[:16]}{TIMINGS}"
 
 
-def _told(file: Path) -> str:
+def _entry(file: Path) -> Entry:
     """Return what an engine is, as its card has it."""
+    wrong = ""
+    size = file.stat().st_size
     try:
         card = json.loads(file.with_suffix(CARD).read_text(encoding="utf-8"))
         plan = Plan(**card["plan"] | {"batches": tuple(card["plan"]["batches"])})
         if plan.name != file.stem:
-            return "not what its name says: never used"
-        if card["engine_sha256"] != hashlib.sha256(file.read_bytes()).hexdigest():
-            return "damaged: never used"
+            wrong = "not what its name says"
+        elif card["engine_sha256"] != hashlib.sha256(file.read_bytes()).hexdigest():
+            wrong = "damaged"
     except (OSError, ValueError, KeyError, TypeError):
-        return "without a card that can be read: never used"
-    return str(plan) + ("" if plan.recipe == recipe() else ", of another version of streamanon")
+        wrong = "without a card that can be read"
+    if wrong:
+        return Entry(file.stem, size, f"{wrong}: never used", usable=False)
+    other = "" if plan.recipe == recipe() else ", of another version of streamanon"
+    return Entry(file.stem, size, f"{plan}{other}", usable=True)
 
 
 def _write(path: Path, content: bytes) -> None:

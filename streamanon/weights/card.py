@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 KEY = "streamanon.card"
@@ -52,6 +52,17 @@ def read_card(path: Path) -> dict[str, Any]:
             f"{wanted[:12]}): export it again"
         )
     return dict(card)
+
+
+def accepted(card: Mapping[str, Any], form: str) -> bool:
+    """Return whether a network loses little in a form, as was measured when it was exported.
+
+    Args:
+        card: of the network.
+        form: "int8", "bf16" or "fp16"; one that was not measured is not accepted.
+    """
+    measured: Mapping[str, Any] = card["measured"]
+    return bool(measured.get(form, {}).get("accepted", False))
 
 
 def graph_sha256(content: bytes | memoryview) -> str:

@@ -1,0 +1,56 @@
+"""``streamanon engine``: compile for the card of this machine what paints faces, and look after it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from streamanon import weights
+from streamanon.backends import engine_build
+from streamanon.backends.engines import EngineCache
+from streamanon.weights.card import accepted, read_card
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamanon.backends.tensorrt_graph import Precision
+
+NETWORK = "anonygan.onnx"
+
+
+def build(precision: Precision | None, progress: Callable[[str, int, int], None]) -> str:
+    """Build the engine, if there is none yet.
+
+    Args:
+        precision: to calculate in; None for half where the network loses little by it.
+        progress: told the work in hand, steps of it done, and steps in all.
+
+    Returns:
+        What was done, in words.
+
+    Raises:
+        ModelError: there is no card or no TensorRT, or the engine cannot be built or kept.
+    """
+    path = weights.path(NETWORK)
+    if precision is None:
+        precision = "fp16" if accepted(read_card(path), "fp16") else "fp32"
+    plan, cache = engine_build.planned(path, precision), EngineCache()
+    if plan.name in {entry.name for entry in cache.entries() if entry.usable}:
+        return f"{plan}: is there already"
+    start = time.monotonic()
+    size = len(engine_build.make(path, precision, progress))
+    return f"{plan}: {size / 1e6:.1f} MB, built in {time.monotonic() - start:.0f} s"
+
+
+def listed() -> list[str]:
+    """Return a line for each engine, and one for the folder."""
+    cache = EngineCache()
+    entries = cache.entries()
+    lines = [f"{one.name}  {one.size / 1e6:6.1f} MB  {one.told}" for one in entries]
+    return [*lines, f"{len(entries)} engines in {cache.folder}"]
+
+
+def clear() -> str:
+    """Remove all engines, and say how much that freed."""
+    cache = EngineCache()
+    return f"{cache.folder}: {cache.clear() / 1e6:.1f} MB freed"
