@@ -129,6 +129,11 @@ class Camera:
         """How many there are."""
         return len(self._visitors)
 
+    @property
+    def names(self) -> list[str]:
+        """What visits are called."""
+        return list(self._visitors)
+
     async def enter(self, sdp: str, wish: Wish) -> dict[str, Any]:
         """Answer a browser's offer.
 
@@ -191,17 +196,14 @@ class Camera:
             if connection.connectionState in ("failed", "closed"):
                 await self.leave(name)
 
+        vp8 = [codec for codec in RTCRtpSender.getCapabilities("video").codecs if _is_vp8(codec)]
+        connection.addTransceiver(visitor.track).setCodecPreferences(vp8)
         try:
             await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
         except Exception as error:
             raise UsageError(f"the offer cannot be read ({type(error).__name__})") from error
         if not incoming:
             raise UsageError("the offer holds no video: send the camera's track")
-        connection.addTrack(visitor.track)
-        vp8 = [codec for codec in RTCRtpSender.getCapabilities("video").codecs if _is_vp8(codec)]
-        for transceiver in connection.getTransceivers():
-            if transceiver.kind == "video":
-                transceiver.setCodecPreferences(vp8)
         await connection.setLocalDescription(await connection.createAnswer())
         task = asyncio.create_task(self._receive(name, visitor.visit, incoming[0]))
         visitor.tasks.add(task)

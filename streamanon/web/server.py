@@ -34,6 +34,7 @@ class Server:
 
     Attributes:
         api: what is answered.
+        camera: the camera page's visitors.
         url: where the page is, once started; without the token.
     """
 
@@ -61,8 +62,8 @@ class Server:
         self._host, self._port, self._given = host, port, token
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._camera = Camera(parts, say)
-        self.api = Api(streams, parts, self._camera)
+        self.camera = Camera(parts, say)
+        self.api = Api(streams, parts, self.camera)
         self._end = asyncio.Event()
         self.url = ""
 
@@ -114,7 +115,7 @@ class Server:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._end.wait(), SAMPLE_S)
         finally:
-            await self._camera.close()
+            await self.camera.close()
             await runner.cleanup()
 
 

@@ -2,7 +2,7 @@
 
 import { Chart } from "./chart.js";
 import {
-  HAS_IDENTITY, buildMethods, pickIdentity, showIdentity, showMethod,
+  HAS_IDENTITY, Sender, buildMethods, pickIdentity, showIdentity, showMethod,
 } from "./choices.js";
 import { get, patch, post, remove } from "./http.js";
 
@@ -41,9 +41,7 @@ function showWish() {
   element("identity").classList.toggle("unused", !HAS_IDENTITY.has(wish.method));
 }
 
-async function change(settings) {
-  Object.assign(wish, settings);
-  showWish();
+const sender = new Sender(async (settings) => {
   if (!visit) return;
   try {
     await patch(visit, settings);
@@ -51,6 +49,12 @@ async function change(settings) {
   } catch (error) {
     tell(error.message);
   }
+});
+
+function change(settings) {
+  Object.assign(wish, settings);
+  showWish();
+  sender.push(settings);
 }
 
 function whyNoCamera() {
@@ -93,8 +97,10 @@ async function connect() {
   const sender = peer.addTrack(track, stream);
   await peer.setLocalDescription(await peer.createOffer());
   await gathered(peer);
-  const answer = await post("api/camera", { sdp: peer.localDescription.sdp, ...wish });
+  const asked = { ...wish };
+  const answer = await post("api/camera", { sdp: peer.localDescription.sdp, ...asked });
   visit = `api/camera/${answer.id}`;
+  if (asked.method !== wish.method || asked.identity !== wish.identity) sender.push({ ...wish });
   await peer.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
   await keepSize(sender);
 }
@@ -182,7 +188,7 @@ function build() {
   element("pick").addEventListener("click", async () => {
     try {
       const identity = await pickIdentity(wish.identity);
-      if (identity !== undefined) await change({ identity });
+      if (identity !== undefined) change({ identity });
     } catch (error) {
       tell(error.message);
     }

@@ -25,6 +25,37 @@ const once = (path, key) => {
 const methods = once("api/methods", "methods");
 const identities = once("api/identities", "identities");
 
+const PAUSE_MS = 300;
+
+// Sends settings one after the other, and of those that come quickly (arrow keys) only the last.
+export class Sender {
+  constructor(send) {
+    this.send = send;
+    this.wanted = null;
+    this.sending = false;
+  }
+
+  get busy() {
+    return this.sending || this.wanted !== null;
+  }
+
+  push(settings) {
+    this.wanted = { ...this.wanted, ...settings };
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.flush(), PAUSE_MS);
+  }
+
+  async flush() {
+    if (this.sending || this.wanted === null) return;
+    this.sending = true;
+    const settings = this.wanted;
+    this.wanted = null;
+    await this.send(settings);
+    this.sending = false;
+    await this.flush();
+  }
+}
+
 let groups = 0;
 
 export async function buildMethods(fieldset, chosen) {

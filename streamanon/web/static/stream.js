@@ -2,7 +2,7 @@
 
 import { Chart } from "./chart.js";
 import {
-  HAS_IDENTITY, buildMethods, pickIdentity, showIdentity, showMethod,
+  HAS_IDENTITY, Sender, buildMethods, pickIdentity, showIdentity, showMethod,
 } from "./choices.js";
 import { patch, streamPath } from "./http.js";
 
@@ -75,32 +75,31 @@ export class StreamCard {
   buildControls() {
     this.methods = this.find(".methods");
     this.pick = this.find(".pick");
+    this.sender = new Sender((settings) => this.send(settings));
     buildMethods(this.methods, (method) => this.change({ method })).catch((error) => this.refuse(error));
     this.pick.addEventListener("click", async () => {
       try {
         const identity = await pickIdentity(this.status.identity);
-        if (identity !== undefined) await this.change({ identity });
+        if (identity !== undefined) this.change({ identity });
       } catch (error) {
         this.refuse(error);
       }
     });
   }
 
-  async change(settings) {
-    const panel = this.find(".panel");
+  change(settings) {
     this.refuse(null);
-    this.busy = true;
-    panel.setAttribute("aria-busy", "true");
-    this.methods.disabled = this.pick.disabled = true;
+    this.status = { ...this.status, ...settings };
+    this.sender.push(settings);
+    this.showSettings();
+  }
+
+  async send(settings) {
     try {
-      this.status = await patch(this.path, settings);
+      const status = await patch(this.path, settings);
+      if (this.sender.wanted === null) this.status = status;
     } catch (error) {
       this.refuse(error);
-    } finally {
-      this.busy = false;
-      panel.removeAttribute("aria-busy");
-      this.methods.disabled = this.pick.disabled = false;
-      this.showSettings();
     }
   }
 
@@ -136,7 +135,9 @@ export class StreamCard {
   }
 
   update(status) {
-    this.status = status;
+    const { method, identity } = this.sender.busy ? this.status : status;
+    this.status = { ...status, method, identity };
+    this.find(".panel").setAttribute("aria-busy", String(this.sender.busy));
     this.sample(status);
     if (this.mode === "still") this.renew();
     const state = this.find(".state");
@@ -152,7 +153,7 @@ export class StreamCard {
     const error = this.find(".error");
     error.hidden = !status.error;
     setText(error, status.error);
-    if (!this.busy) this.showSettings();
+    this.showSettings();
     this.showFigures(status);
     this.showOutputs(status);
     this.showBooks(status);

@@ -1,0 +1,176 @@
+"""A visitor's line: hidden from the first picture, whatever fails, and gone when they leave."""
+
+from __future__ import annotations
+
+import gc
+import time
+import weakref
+from contextlib import contextmanager
+from itertools import count
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from asking import wait_until
+from painted import SIZE, loud_pixels, painted_frames
+
+from streamanon.core.picture import whole_bgr
+from streamanon.parts import Parts
+from streamanon.web.visit import Visit, Wish
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from streamanon.types import Face, MediaInfo, Picture, SafeFrame
+
+
+class Watcher:
+    """Looks at every frame a visitor is shown, and keeps the worst of what it saw."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.frames = self.loudest = 0
+        self.sizes: set[tuple[int, int]] = set()
+        self.treatments: set[str] = set()
+        self.spread: list[float] = []
+
+    def show(self, frame: SafeFrame, info: MediaInfo) -> None:
+        image = whole_bgr(frame.picture)
+        with self._lock:
+            self.frames += 1
+            self.loudest = max(self.loudest, loud_pixels(image))
+            self.sizes.add((info.width, info.height))
+            self.treatments |= {face.treatment.value for face in frame.treated}
+
+
+WHOLE, PORTRAIT = (0, 640), (280, 640)
+"""Columns of the clip: all, and those of the face."""
+
+
+def picture(index: int, columns: tuple[int, int] = WHOLE, scale: float = 1.0) -> av.VideoFrame:
+    frames = painted_frames()
+    image = cv2.cvtColor(frames[index % len(frames)], cv2.COLOR_YUV2BGR_I420)
+    cut = np.ascontiguousarray(image[:, slice(*columns)], np.uint8)
+    size = round(cut.shape[1] * scale), round(cut.shape[0] * scale)
+    return av.VideoFrame.from_ndarray(cut, format="bgr24").reformat(*size, format="yuv420p")
+
+
+def offer_until(
+    visit: Visit, true: Any, columns: tuple[int, int] = WHOLE, scale: float = 1.0
+) -> None:
+    """Hand pictures over like a camera, until something is true."""
+    deadline = time.monotonic() + 20
+    for index in count():
+        if true():
+            return
+        assert time.monotonic() < deadline, "it did not happen in time"
+        visit.offer(picture(index, columns, scale))
+        time.sleep(0.04)
+
+
+@contextmanager
+def visiting(parts: Parts, wish: Wish) -> Iterator[tuple[Visit, Watcher, list[str]]]:
+    watcher = Watcher()
+    said: list[str] = []
+    visit = Visit(parts, wish, watcher.show, said.append)
+    visit.start()
+    try:
+        yield visit, watcher, said
+    finally:
+        visit.leave()
+
+
+@pytest.mark.parametrize("method", ["warp", "mosaic"])
+def test_no_raw_face_comes_back(parts: Parts, method: str) -> None:
+    with visiting(parts, Wish(method)) as (visit, watcher, _):
+        offer_until(visit, lambda: "replaced" in watcher.treatments and visit.to_json()["fps"] > 2)
+        told = visit.to_json()
+    assert watcher.loudest < 50
+    assert told["method"] == method
+    assert told["latency_p50_ms"] > 0
+    assert told["error"] == ""
+
+
+def test_a_wish_is_followed_while_the_line_runs(parts: Parts) -> None:
+    with visiting(parts, Wish("mosaic")) as (visit, watcher, _):
+        offer_until(visit, lambda: watcher.frames > 5)
+        visit.change(Wish("warp", "nora"))
+        assert (visit.to_json()["method"], visit.to_json()["identity"]) == ("warp", "nora")
+        before = watcher.frames
+        offer_until(visit, lambda: watcher.frames > before + 5)
+    assert watcher.loudest < 50
+
+
+def test_pictures_of_another_size_are_fitted_into_the_first_ones(parts: Parts) -> None:
+    with visiting(parts, Wish("mosaic")) as (visit, watcher, _):
+        offer_until(visit, lambda: watcher.frames > 4)
+        for columns, scale in ((WHOLE, 0.5), (PORTRAIT, 1.0)):
+            enough = watcher.frames + 4
+            offer_until(visit, lambda enough=enough: watcher.frames > enough, columns, scale)
+    assert watcher.sizes == {SIZE}
+    assert watcher.loudest < 50
+
+
+class BlindParts(Parts):
+    """Parts whose detector fails while it is told to."""
+
+    failing = True
+
+    def for_stream(self, **changes: Any) -> Parts:
+        return _with_blind_detector(super().for_stream(**changes))
+
+
+def _with_blind_detector(parts: Parts) -> Parts:
+    inside = parts.detector
+
+    class Detector:
+        def detect(self, picture: Picture) -> list[Face]:
+            if BlindParts.failing:
+                raise RuntimeError(f"failed on {np.asarray(picture.planes[0])[0, 0]}")
+            return inside.detect(picture)
+
+    vars(parts)["detector"] = Detector()
+    return parts
+
+
+def test_a_failing_line_shows_covers_and_the_card_and_is_built_again(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BlindParts, "failing", True)
+    with visiting(BlindParts(parts.config), Wish("mosaic")) as (visit, watcher, said):
+        offer_until(visit, lambda: visit.to_json()["error"])
+        assert "detector failed" in visit.to_json()["error"]
+        assert watcher.treatments == {"whole-frame"}
+        monkeypatch.setattr(BlindParts, "failing", False)
+        offer_until(visit, lambda: "replaced" in watcher.treatments)
+        assert visit.to_json()["error"] == ""
+    assert watcher.loudest < 50
+    assert any("built again" in line for line in said)
+
+
+def test_a_silent_camera_is_replaced_by_the_card(parts: Parts) -> None:
+    with visiting(parts, Wish("mosaic")) as (visit, watcher, _):
+        offer_until(visit, lambda: watcher.frames > 4)
+        before = watcher.frames
+        wait_until(lambda: watcher.frames > before + 4)
+    assert watcher.loudest < 50
+
+
+def test_nothing_is_kept_after_a_visit(parts: Parts) -> None:
+    with visiting(parts, Wish("warp")) as (visit, watcher, _):
+        offer_until(visit, lambda: watcher.frames > 4)
+        kept = [weakref.ref(one) for one in (visit, visit._book, visit._ladder)]
+    visit.offer(picture(0))
+    del visit
+    gc.collect()
+    assert [ref() for ref in kept] == [None] * 3
+
+
+def test_who_leaves_without_a_picture_leaves_nothing(parts: Parts) -> None:
+    with visiting(parts, Wish("warp")) as (visit, watcher, _):
+        assert visit.to_json()["fps"] == 0
+    visit.offer(picture(0))
+    assert watcher.frames == 0
