@@ -162,7 +162,7 @@ class LiveSource:
         start = time.monotonic()
         connection = Connection(self._opening, fitter)
         try:
-            while (took_s := time.monotonic() - start) < self._opening.open_s + _PATIENCE_S:
+            while time.monotonic() - start < self._opening.open_s + _PATIENCE_S:
                 if self._stopping.is_set():
                     raise MediaError(f"{self._address}: stopped before there was a picture")
                 item = connection.next(_POLL_S)
@@ -171,7 +171,7 @@ class LiveSource:
                     self._state.connected()
                     return connection, item
                 if isinstance(item, Lost):
-                    late = took_s > 0.9 * self._opening.open_s
+                    late = time.monotonic() - start > 0.9 * self._opening.open_s
                     raise explained(self._address, item.error or _NO_PICTURE, late=late)
             raise explained(self._address, TimeoutError(), late=True)
         except BaseException:
