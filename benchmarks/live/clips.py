@@ -57,7 +57,7 @@ def write_numbered(path: Path, images: Iterable[U8], rate: Fraction | int) -> No
     """Encode pictures as a camera would, each with its number.
 
     Args:
-        path: of the clip.
+        path: of the clip, an MPEG-TS (.ts).
         images: (h, w, 3) uint8 BGR; their uppermost rows are written over.
         rate: frames a second.
     """
@@ -97,6 +97,24 @@ def painted(clip: Path, frames: int) -> Iterable[U8]:
             yield _with_headroom(_painted(whole_bgr(frame.picture), mesh))
     finally:
         source.close()
+
+
+def write_painted_pair(folder: Path, clip: Path, frames: int) -> tuple[Path, Path]:
+    """Write a painted clip and the same half as large again.
+
+    Args:
+        folder: where to.
+        clip: of one person.
+        frames: of it.
+    """
+    images = list(painted(clip, frames))
+    larger = [
+        cv2.resize(image, None, fx=1.5, fy=1.5, interpolation=cv2.INTER_NEAREST) for image in images
+    ]
+    paths = folder / "painted.ts", folder / "larger.ts"
+    write_numbered(paths[0], images, 24)
+    write_numbered(paths[1], (np.asarray(image, np.uint8) for image in larger), 24)
+    return paths
 
 
 def number_of(luma: NDArray[np.uint8]) -> int | None:

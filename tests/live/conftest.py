@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from servers.rtsp_relay import RtspRelay
 
-from benchmarks.live.clips import painted, write_numbered
+from benchmarks.live.clips import write_painted_pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,11 +17,15 @@ DEMO = Path(__file__).parents[2] / "examples" / "demo.mp4"
 
 
 @pytest.fixture(scope="session")
-def painted_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def painted_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The painted clip, and the same in another size."""
+    return write_painted_pair(tmp_path_factory.mktemp("live"), DEMO, 48)
+
+
+@pytest.fixture(scope="session")
+def painted_clip(painted_pair: tuple[Path, Path]) -> Path:
     """Two seconds of the demo clip, numbered, the face painted."""
-    path: Path = tmp_path_factory.mktemp("live") / "painted.mp4"
-    write_numbered(path, painted(DEMO, 48), 24)
-    return path
+    return painted_pair[0]
 
 
 @pytest.fixture

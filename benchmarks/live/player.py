@@ -1,0 +1,96 @@
+"""Reads a stream back as a viewer would, and looks at every frame; runs in a process of its own.
+
+Every frame is a line on standard output: its number, -1 where it shows none (a card, or a frame
+that is covered whole); the monotonic clock; its time stamp in seconds; the connection, counted from
+0; its magenta pixels (-1 when they are not counted).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from threading import Thread
+
+import av
+import numpy as np
+from av.error import FFmpegError
+
+from benchmarks.live.clips import magenta, number_of
+
+_OPTIONS = {
+    "rtsp_transport": "tcp",
+    "fflags": "nobuffer",
+    "flags": "low_delay",
+    "probesize": "200000",
+    "analyzeduration": "200000",
+}
+_TIMEOUT_S = (5.0, 3.0)
+_AGAIN_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One frame that was read back."""
+
+    number: int
+    at_s: float
+    time_s: float
+    connection: int
+    magenta: int
+
+    @classmethod
+    def parse(cls, line: str) -> Seen:
+        """Read what :func:`watch` wrote."""
+        number, at_s, time_s, connection, pixels = line.split()
+        return cls(int(number), float(at_s), float(time_s), int(connection), int(pixels))
+
+
+def watch(url: str, connection: int, *, count: bool) -> bool:
+    """Read until the stream ends; tell whether there was anything.
+
+    Args:
+        url: to read.
+        connection: its number, for the lines.
+        count: also count the magenta pixels.
+
+    Raises:
+        FFmpegError: there is no server, or no stream, or it went.
+    """
+    seen = False
+    with av.open(url, options=_OPTIONS, timeout=_TIMEOUT_S) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "SLICE"
+        for frame in container.decode(stream):
+            at_s = time.monotonic()
+            seen = True
+            plane = frame.planes[0]
+            luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+            number = number_of(luma[: frame.height, : frame.width])
+            pixels = magenta(np.asarray(frame.to_ndarray(format="bgr24"))) if count else -1
+            shown = -1 if number is None else number
+            print(shown, at_s, float(frame.time or 0), connection, pixels, flush=True)
+    return seen
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def main() -> None:
+    """Watch for as long as the parent holds standard input open."""
+    url, what = sys.argv[1:3]
+    Thread(target=_end_with_parent, daemon=True).start()
+    connection = 0
+    while True:
+        try:
+            connection += watch(url, connection, count=what == "magenta")
+        except (FFmpegError, OSError):
+            connection += 1
+        time.sleep(_AGAIN_S)
+
+
+if __name__ == "__main__":
+    main()
