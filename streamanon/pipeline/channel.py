@@ -68,7 +68,7 @@ class Channel(Generic[T]):
                 yield item
 
     def or_idle(self, idle_s: float | None) -> Iterator[T | None]:
-        """Yield items as they come, and None whenever none came for a while.
+        """Yield items as they come, and None, once, when none came for a while.
 
         Args:
             idle_s: how long that is; None to wait for as long as it takes.
@@ -76,19 +76,19 @@ class Channel(Generic[T]):
         Raises:
             StoppedError: the run was stopped.
         """
+        patience_s = idle_s
         while True:
-            item = None
             with self._changed:
                 self._changed.wait_for(
-                    lambda: self._stopped or self._finished or self._items, idle_s
+                    lambda: self._stopped or self._finished or self._items, patience_s
                 )
                 if self._stopped:
                     raise StoppedError
-                if self._items:
-                    item = self._items.popleft()
-                    self._changed.notify_all()
-                elif self._finished:
+                if not self._items and self._finished:
                     return
+                item = self._items.popleft() if self._items else None
+                self._changed.notify_all()
+            patience_s = None if item is None else idle_s
             yield item
 
     def finish(self) -> None:

@@ -75,7 +75,11 @@ class StageTimes:
 
 
 def uncovered(ledger: Ledger, seen: Seen) -> int:
-    """Count what was not hidden: faces and untrusted frames, and frames trusted unseen."""
+    """Count what was not hidden: faces and untrusted frames, and frames trusted unseen.
+
+    A frame may be trusted when the detector looked at it, or when it passed it over and both
+    neighbours, which it looked at, vouch for it: nothing else counts.
+    """
     return ledger.uncovered + max(0, ledger.trusted - seen.examined - seen.vouched)
 
 
