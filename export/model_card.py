@@ -7,6 +7,7 @@ from typing import Any
 _FORMS = {
     "half": "as shipped: weights stored in half precision",
     "int8": "`anonygan_int8.onnx`: 8 bit integers in the trunk",
+    "fp16": "half precision on TensorRT, from the first product to the last",
     "bf16": "bfloat16 on OpenVINO, on processors that have it",
 }
 

@@ -1,4 +1,4 @@
-"""``streamanon engine``: compile for the card of this machine what paints faces, and look after it."""
+"""``streamanon engine``: compile for this machine's card what paints faces, and look after it."""
 
 from __future__ import annotations
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from torch import nn
 
 from export import anonygan as module
 from export import faces as faces_module
+from export.__main__ import main
 from export.anonygan import CONDITION, INT8, LIVE, MODEL_CARD, export
 from export.judge import Loss, check_alive, check_close
 from streamanon import weights
@@ -23,6 +25,7 @@ from streamanon.anonygan.network import AnonyGan
 from streamanon.anonymisers.network import FaceNetwork, check_cards
 from streamanon.backends.choice import noise
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.backends.tensorrt_runtime import about
 from streamanon.core.aligned import CONVENTION
 from streamanon.errors import ModelError, UsageError
 from streamanon.identities.gallery import load_builtin
@@ -102,7 +105,7 @@ def test_the_card_tells_where_the_network_comes_from(run: Path, out: Path) -> No
 
 def test_losses_are_measured_and_small(out: Path) -> None:
     measured = read_card(out / LIVE)["measured"]
-    assert {"half", "int8"} <= set(measured)
+    assert {"half", "int8", "fp16"} <= set(measured)
     for loss in measured.values():
         assert loss["accepted"]
         assert loss["levels_mean"] < 2
@@ -127,6 +130,18 @@ def test_the_product_can_use_it(out: Path) -> None:
     condition = OnnxRuntimeBackend(out / CONDITION)
     known = FaceNetwork(OnnxRuntimeBackend(out / LIVE), condition).know(load_builtin()[0])
     assert known.arrays["nodes"].shape == (1, 70, 64)
+
+
+@pytest.mark.trt
+def test_it_compiles_for_nvidia_cards(out: Path, tmp_path: Path) -> None:
+    try:
+        about()
+    except ModelError as error:
+        pytest.skip(str(error))
+    arguments = ["engine", str(out / LIVE), "--precision", "fp16", "--out", str(tmp_path / "e")]
+    result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+    assert (tmp_path / "e").stat().st_size > 100_000
+    assert result.output.startswith(f"{tmp_path / 'e'}: anonygan fp16, TensorRT")
 
 
 def test_a_dead_network_is_not_written(tmp_path: Path) -> None:
