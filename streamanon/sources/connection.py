@@ -16,7 +16,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeAlias
 
 import av
-from av.error import ExitError, FFmpegError, InvalidDataError
+from av.error import FFmpegError, InvalidDataError
 
 from streamanon.core.timeline import ticks
 from streamanon.sources.fitting import Fitter
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 _WAITING = 8
 _POLL_S = 0.1
-_RESUMED_READ_S = 0.5
 _GIVE_UP_AFTER = 50
 """Reads in a row that fail after which a connection counts as lost."""
 
@@ -160,7 +159,9 @@ class Connection:
             self._tool = stack.enter_context(_started(opening.command))
             assert self._tool.stdout is not None
             file = f"pipe:{self._tool.stdout.fileno()}"
-        read_s = _RESUMED_READ_S if opening.resumes else opening.stall_s
+        # Late: whoever waits for frames notices first. To go on after shorter time-outs would lose
+        # the rest of a packet that is half read, and with it the place in the stream.
+        read_s = opening.stall_s + 1
         for last, options in enumerate(opening.tries, start=1 - len(opening.tries)):
             try:
                 return av.open(
@@ -204,9 +205,6 @@ class Connection:
                         yield packet
                     if self._over.is_set():
                         return
-            except ExitError:
-                if not self._opening.resumes:
-                    raise
             except InvalidDataError:
                 failures += 1
                 if failures >= _GIVE_UP_AFTER:

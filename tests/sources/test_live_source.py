@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from streamanon.types import Frame
 
-STEP = 3600  # 25 frames a second
+STEP = 1800  # 50 frames a second
 OPTIONS = {"tune": "zerolatency", "g": "10", "crf": "12"}
 
 
@@ -35,7 +35,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _clip(path: Path, size: tuple[int, int] = (96, 64)) -> Path:
-    pts = tuple(range(0, 50 * 512, 512))
+    pts = tuple(range(0, 50 * 256, 256))
     return write_clip(path, Clip(size=size, pts=pts, sound="aac", options=OPTIONS))
 
 
@@ -81,7 +81,7 @@ def test_frames_come_at_their_time_with_their_sound(clip: Path, relay: RtspRelay
         source = _open(url, log)
         info = source.info
         assert (info.width, info.height, info.live, info.path) == (96, 64, True, None)
-        assert info.rate == 25
+        assert info.rate == 25  # what the encoder wrote into its stream
         assert info.container is not None
         assert info.container.pixel_format == "yuv420p"
         frames = _take(source, 50)
@@ -93,7 +93,7 @@ def test_frames_come_at_their_time_with_their_sound(clip: Path, relay: RtspRelay
         assert sound is not None
         assert (sound.format.codec, sound.format.rate) == ("aac", 48000)
         heard = sound.take_until(frames[-1].pts)
-        assert len(heard) > 60
+        assert len(heard) > 30
         assert all(b.pts - a.pts == a.duration for a, b in pairwise(heard[5:]))
         assert abs(heard[-1].pts - frames[-1].pts) < 45_000
         source.close()
@@ -137,7 +137,7 @@ def test_a_server_that_is_killed_is_found_again(clip: Path, relay: RtspRelay) ->
             assert frames[0].pts > last.pts
             last = frames[-1]
             assert source.state.reconnects == times
-            back = next(b for a, b in pairwise(frames) if b.pts - a.pts > 4 * STEP)
+            back = next(b for a, b in pairwise(frames) if b.pts - a.pts > 8 * STEP)
             assert back.time_s - start < 4.5
         assert source.state.reason == "the source ended"
         source.close()
