@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 import pytest
-from counted import SIZE, counted, feed, number, some
+from counted import SIZE, counted, feed, number, some, stream_info
 from servers.rtsp_relay import RtspRelay
 
 from streamanon.core.address import Address
 from streamanon.core.sound import SoundFormat, SoundPacket, SoundTrack
 from streamanon.errors import UsageError
 from streamanon.sinks.destination import destination
+from streamanon.sinks.encoder import Encoder, as_frame
+from streamanon.sinks.handover import Order
 from streamanon.sinks.live import Clock
+from streamanon.sinks.writer import ClosedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -366,3 +369,17 @@ def test_a_window_shows_what_is_written(opened: Any, screen: Path) -> None:
     feed(sink, 0, until=shown)
     assert numbers == sorted(numbers)
     assert sink.state[0].connected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="uses an X server")
+def test_a_window_that_somebody_closes_says_so(screen: Path) -> None:
+    window = pytest.importorskip("streamanon.sinks.window", reason="Tk is not installed")
+    encoder = Encoder("rawvideo", stream_info())
+    shown = window.Window(Order("window", "streamanon"), encoder.head())
+    [unit] = encoder.encode(as_frame(counted(1).picture, stream_info(), 0))
+    shown.write(unit)
+    close = shown._root.protocol("WM_DELETE_WINDOW")
+    shown._root.tk.eval(close)  # what Tk does when the button is pressed
+    with pytest.raises(ClosedError, match="the window was closed"):
+        shown.write(unit)
+    shown.close()
