@@ -200,8 +200,8 @@ class LiveSource:
     def _ended(self, lost: Lost) -> str:
         if lost.error is None:
             return "the source ended"
-        text = str(explained(self._address, lost.error, late=True))
-        return text.removeprefix(f"{self._address}: ")
+        text = getattr(lost.error, "strerror", None) or str(lost.error)
+        return f"the connection broke ({self._address.masked(text)})"
 
     def _reconnect(self) -> None:
         """Try until there is a picture again or the end has come."""

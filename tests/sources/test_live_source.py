@@ -34,9 +34,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _clip(tmp_path_factory.mktemp("live") / "clip.mp4")
 
 
-def _clip(path: Path, size: tuple[int, int] = (96, 64)) -> Path:
+def _clip(path: Path, size: tuple[int, int] = (96, 64), sound: str = "aac") -> Path:
     pts = tuple(range(0, 50 * 256, 256))
-    return write_clip(path, Clip(size=size, pts=pts, sound="aac", options=OPTIONS))
+    return write_clip(path, Clip(size=size, pts=pts, sound=sound, options=OPTIONS))
 
 
 @pytest.fixture
@@ -190,14 +190,20 @@ def test_a_push_that_begins_again_goes_on(clip: Path, relay: RtspRelay) -> None:
 
 
 def test_another_size_and_other_sound_after_a_reconnect(tmp_path: Path, relay: RtspRelay) -> None:
-    log, wide = Log(), _clip(tmp_path / "wide.mp4", (160, 64))
+    log, wide = Log(), _clip(tmp_path / "wide.mp4", (160, 64), "libmp3lame")
     with relay.serve_file(_clip(tmp_path / "first.mp4"), "cam", loop="steady") as url:
         source = _open(url, log)
         _take(source, 5)
     with publish(wide, url, loop="steady"):
         relay.hang_up()
         frames = _take(source, 60)
+        assert source.sound is not None
+        source.sound.take_until(10**18)
+        relay.hang_up()
+        frames += _take(source, 60)
         source.close()
+    assert source.sound.take_until(10**18) == []
+    assert sum("it is left out from here" in line for line in log) == 1
     picture = frames[-1].picture
     assert (picture.width, picture.height) == (96, 64)
     assert picture.planes[0][:10].max() <= 17  # black above
