@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamanon.types import ColourSpace, ContainerTags, MediaInfo, Picture, SafeFrame
+from streamanon.types import U8, ColourSpace, ContainerTags, MediaInfo, Picture, SafeFrame
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     import av
 
@@ -82,3 +84,18 @@ def some(frames: int) -> Callable[[], bool]:
     """Return a condition that is met after so many frames."""
     left = iter(range(frames))
     return lambda: next(left, None) is None
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """Return a port nobody listens on."""
+    with socket.socket(socket.AF_INET, kind) as trial:
+        trial.bind(("127.0.0.1", 0))
+        return int(trial.getsockname()[1])
+
+
+def grab(screen: Path) -> U8:
+    """Return the screen of Xvfb as (600, 800, 3) uint8 BGR; it is kept as an XWD file."""
+    data = screen.read_bytes()
+    header, colours = (int.from_bytes(data[at : at + 4], "big") for at in (0, 76))
+    pixels = np.frombuffer(data, np.uint8, 800 * 600 * 4, header + 12 * colours)
+    return pixels.reshape(600, 800, 4)[..., :3]

@@ -88,6 +88,8 @@ class LiveSink:
         Raises:
             MediaError: it could not be encoded.
         """
+        if not self._encoders:
+            return
         ticks = round(frame.pts * frame.time_base / TICK)
         picture = as_frame(frame.picture, self._info, self._clock.at(ticks))
         for encoder, outputs in self._encoders:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -7,6 +10,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import av
+import numpy as np
 import pytest
 from av.error import FFmpegError
 from counted import number, stream_info
@@ -16,8 +20,10 @@ from streamanon.sinks.live import LiveSink, open_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from streamanon.core.sound import SoundTrack
+    from streamanon.types import U8
 
 
 @dataclass
@@ -31,6 +37,7 @@ class Reader:
     times_s: list[float] = field(default_factory=list)
     tracks: set[str] = field(default_factory=set)
     sound_s: list[float] = field(default_factory=list)
+    pictures: list[U8] = field(default_factory=list)
     over: Event = field(default_factory=Event)
 
     def __post_init__(self) -> None:
@@ -68,6 +75,7 @@ class Reader:
                         assert isinstance(frame, av.VideoFrame)
                         self.numbers.append(number(frame))
                         self.times_s.append(frame.time or 0.0)
+                        self.pictures.append(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
 
 
 @pytest.fixture
@@ -82,6 +90,27 @@ def readers() -> Iterator[Callable[..., Reader]]:
     yield start
     for reader in started:
         reader.close()
+
+
+@pytest.fixture
+def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Start an X server; yields the file its screen lies in."""
+    if not shutil.which("Xvfb"):
+        pytest.skip("Xvfb is not installed")
+    reading, writing = os.pipe()
+    folder = tmp_path / "screen"
+    folder.mkdir()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "800x600x24", "-fbdir", str(folder)],
+        pass_fds=(writing,),
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        monkeypatch.setenv("DISPLAY", f":{told.readline().strip()}")
+    yield folder / "Xvfb_screen0"
+    server.terminate()
+    server.wait()
 
 
 @pytest.fixture

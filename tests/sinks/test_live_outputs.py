@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import socket
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 import pytest
-from counted import SIZE, counted, feed, number, some, stream_info
+from counted import SIZE, counted, feed, free_port, grab, number, some, stream_info
 from servers.rtsp_relay import RtspRelay
 
 from streamanon.core.address import Address
@@ -31,12 +30,6 @@ from streamanon.sinks.writer import ClosedError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 def without_gaps(numbers: list[int]) -> bool:
@@ -320,35 +313,6 @@ def test_a_window_without_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DISPLAY", raising=False)
     with pytest.raises(UsageError, match="needs"):
         destination(Address("window", ""))
-
-
-@pytest.fixture
-def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Start an X server; yields the file its screen lies in."""
-    if not shutil.which("Xvfb"):
-        pytest.skip("Xvfb is not installed")
-    reading, writing = os.pipe()
-    folder = tmp_path / "screen"
-    folder.mkdir()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writing), "-screen", "0", "800x600x24", "-fbdir", str(folder)],
-        pass_fds=(writing,),
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(writing)
-    with os.fdopen(reading) as told:
-        monkeypatch.setenv("DISPLAY", f":{told.readline().strip()}")
-    yield folder / "Xvfb_screen0"
-    server.terminate()
-    server.wait()
-
-
-def grab(screen: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return the screen as (600, 800, 3) uint8 BGR; it is kept as an XWD file."""
-    data = screen.read_bytes()
-    header, colours = (int.from_bytes(data[at : at + 4], "big") for at in (0, 76))
-    pixels = np.frombuffer(data, np.uint8, 800 * 600 * 4, header + 12 * colours)
-    return pixels.reshape(600, 800, 4)[..., :3]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="uses an X server")
