@@ -10,6 +10,11 @@ const SAMPLES = 180;
 const STATES = {
   starting: "Starting", live: "Live", lost: "Input lost", restarting: "Restarting", stopped: "Stopped",
 };
+const REDUCED = {
+  cadence: "Busy: the detector looks at every second frame.",
+  warp: "Busy: faces are replaced without the network.",
+  mosaic: "Busy: faces are hidden by a mosaic for now.",
+};
 const TREATMENTS = { replaced: "replaced", covered: "covered", "whole-frame": "frame covered" };
 
 const number = new Intl.NumberFormat("en-GB");
@@ -115,7 +120,10 @@ export class StreamCard {
     this.mode = mode;
     if (mode === "moving") this.picture.src = `${this.path}/preview.mjpg?${Date.now()}`;
     else if (mode === "still") this.renew();
-    else this.picture.removeAttribute("src");
+    else {
+      this.picture.removeAttribute("src");
+      this.seen(false);
+    }
   }
 
   renew() {
@@ -174,6 +182,7 @@ export class StreamCard {
       else step.removeAttribute("aria-current");
     }
     this.find(".level").classList.toggle("reduced", this.status.level !== "full");
+    setText(this.find(".why"), REDUCED[this.status.level] ?? "");
   }
 
   showFigures(status) {
