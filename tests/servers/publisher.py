@@ -36,7 +36,7 @@ def push(clip: str, url: str, loop: str) -> None:
 
 
 def _push_once(source: Any, tracks: Any, to: tuple[Any, Any], since: tuple[float, float]) -> float:
-    """Push all packets at their time; returns the duration in seconds.
+    """Push all packets at their time; returns the seconds from the first to the end of the last.
 
     Args:
         source: an open clip.
@@ -45,11 +45,12 @@ def _push_once(source: Any, tracks: Any, to: tuple[Any, Any], since: tuple[float
         since: when the push began, and the seconds that packets are late by.
     """
     (target, outputs), (start, offset_s) = to, since
-    end_s = 0.0
+    begin_s, end_s = 0.0, 0.0  # reordered pictures are decoded before time 0
     for packet in source.demux(tracks):
         if packet.dts is None:
             continue
         base = packet.time_base
+        begin_s = min(begin_s, float(packet.dts * base))
         end_s = max(end_s, float((packet.dts + (packet.duration or 0)) * base))
         time.sleep(max(0.0, start + offset_s + float(packet.dts * base) - time.monotonic()))
         shift = round(offset_s / base)
@@ -57,7 +58,7 @@ def _push_once(source: Any, tracks: Any, to: tuple[Any, Any], since: tuple[float
         packet.pts += shift
         packet.stream = outputs[packet.stream.index]
         target.mux(packet)
-    return end_s
+    return end_s - begin_s
 
 
 def _die_with_parent() -> None:
