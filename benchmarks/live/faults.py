@@ -205,10 +205,11 @@ def _stalled(stage: Stage, down_s: float) -> float:
 
 
 def _garbage(stage: Stage, down_s: float) -> float:
-    del down_s
-    began_s = time.monotonic()
-    stage.inlet.spoil(20)
-    time.sleep(0.3)
+    """Spoil packets until a spoilt frame was not thrown away anyhow, then write into the stream."""
+    began_s, told = time.monotonic(), len(stage.log)
+    while len(stage.log) == told and time.monotonic() < began_s + PATIENCE_S:
+        stage.inlet.spoil(20)
+        time.sleep(down_s)
     stage.inlet.send_garbage()
     return began_s
 
@@ -292,7 +293,7 @@ FAULTS = (
     Fault(
         "server killed",
         _server_killed,
-        downs_s=(0.5, 1.0, 1.5),
+        downs_s=(0.3, 0.6, 0.9),
         words=("lost", "back"),
         long_s=tuple(round(60 ** (number / 19), 1) for number in range(20)),
     ),
@@ -303,7 +304,14 @@ FAULTS = (
         long_s=(2.0, _STALL_S, 20.0),
         words=("lost: no picture", "back"),
     ),
-    Fault("garbage in mid-stream", _garbage, outage=False, long_s=(0.0,) * 5),
+    Fault(
+        "garbage in mid-stream",
+        _garbage,
+        outage=False,
+        downs_s=(0.3,),
+        long_s=(0.3,) * 5,
+        words=("frames are covered whole",),
+    ),
     Fault(
         "output server killed",
         _output_killed,

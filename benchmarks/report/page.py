@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.report import (
+    live,
     losses,
     overview,
     paper,
@@ -84,6 +85,7 @@ SECTIONS = {
     "video": Section("Clips", video.tables, video.provider, plots.of_video),
     "speed": Section("Speed", speed.tables, speed.provider, plots.of_speed),
     "peers": Section("Peers", peers.tables, peers.provider),
+    "live": Section("Live streams", live.tables, live.provider),
     "training": Section("Training", training.tables, training.provider, plots.of_training),
 }
 

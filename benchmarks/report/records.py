@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-SUITES = ("stills", "video", "speed", "peers", "training")
+SUITES = ("stills", "video", "speed", "peers", "live", "training")
 
 _ALL = (
     *("suite", "streamanon", "commit", "command", "results"),
@@ -29,6 +29,10 @@ _OWN: dict[str, tuple[str, ...]] = {
         *("settings.frames", "settings.rounds", "settings.warm_up", "settings.clips"),
         "results.peers",
     ),
+    "live": (
+        *("settings.minutes", "settings.warm_up", "settings.clip_sha256", "settings.provider"),
+        "results.rows",
+    ),
     "training": ("settings.pairs", "settings.settings", "settings.provider"),
 }
 _ROW = {
@@ -36,6 +40,7 @@ _ROW = {
     "video": ("commit",),
     "speed": ("rounds", "frames"),
     "peers": ("clip", "frames"),
+    "live": ("kind", "commit"),
     "training": ("kind",),
 }
 """What every row must say for itself."""

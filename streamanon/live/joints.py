@@ -5,11 +5,16 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from streamanon.types import Treatment
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from streamanon.protocols import Sink, Source
     from streamanon.types import Frame, MediaInfo, SafeFrame
+
+CALM_S = 1.0
+"""Frames that are covered whole less than this apart are told as one event."""
 
 
 class Tributary:
@@ -68,14 +73,21 @@ class Lasting:
 
 
 class Shown:
-    """Passes frames on and keeps the newest for whoever wants to look.
+    """Passes frames on, keeps the newest for whoever wants to look, and says what is not shown.
 
     Attributes:
         latest: the newest frame, or None before the first.
     """
 
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+    def __init__(self, sink: Sink, say: Callable[[str], None]) -> None:
+        """Stand before a sink.
+
+        Args:
+            sink: where frames go.
+            say: told when frames begin to be covered whole, and when that is over.
+        """
+        self._sink, self._say = sink, say
+        self._covered, self._covered_s = 0, 0.0
         self.latest: SafeFrame | None = None
 
     def write(self, frame: SafeFrame) -> None:
@@ -86,7 +98,19 @@ class Shown:
         """
         self.latest = frame
         self._sink.write(frame)
+        self._tell(frame)
 
     def close(self, *, complete: bool) -> None:
         """Close the sink."""
         self._sink.close(complete=complete)
+
+    def _tell(self, frame: SafeFrame) -> None:
+        time_s = float(frame.pts * frame.time_base)
+        whole = [done for done in frame.treated if done.treatment is Treatment.WHOLE_FRAME]
+        if whole:
+            if not self._covered:
+                self._say(f"frames are covered whole: {whole[0].reason}")
+            self._covered, self._covered_s = self._covered + 1, time_s
+        elif self._covered and time_s - self._covered_s > CALM_S:
+            self._say(f"frames are shown again, {self._covered} were covered whole")
+            self._covered = 0

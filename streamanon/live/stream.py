@@ -41,7 +41,7 @@ STALL_S = 5.0
 _STEADY_S = 10.0
 """A line that lived this long failed for a new reason: it is built again without delay."""
 
-_LINES_REPORTED = 20
+_LINES_REPORTED = 5
 
 
 class Stream:
@@ -50,6 +50,7 @@ class Stream:
     Attributes:
         name: what to call it.
         error: what ended it, or None.
+        reports: of the newest lines that ended well.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Stream:
         self._noted: tuple[State, float] = ("starting", time.monotonic())
         self._trouble = ""
         self._restarts = 0
-        self._lines: list[dict[str, Any]] = []
+        self.reports: list[Report] = []
         self._thread = Thread(target=self._live, name=f"streamanon-{name}", daemon=True)
 
     @property
@@ -167,7 +168,8 @@ class Stream:
 
     def report(self) -> dict[str, Any]:
         """Return what was done, as plain JSON values: the newest lines and the final status."""
-        return {"stream": self.name, "status": self.status().to_json(), "lines": self._lines}
+        lines = [report.to_json() for report in self.reports]
+        return {"stream": self.name, "status": self.status().to_json(), "lines": lines}
 
     def _live(self) -> None:
         """Live through everything; the body of the thread."""
@@ -196,7 +198,7 @@ class Stream:
             source = self._parts.live_source(self._input, self._say, self._stopping)
             self._source = stack.enter_context(closing(source))
             sink = self._sink = self._parts.live_sink(self._outputs, source, self._say)
-            self._shown = Shown(sink)
+            self._shown = Shown(sink, self._say)
             keep = KeepAlive(self._shown, source.info)
             stack.callback(lambda: keep.close(complete=True))
             self._run_lines(source, keep)
@@ -232,7 +234,7 @@ class Stream:
 
     def _note(self, report: Report) -> None:
         """Keep what a line did that ended well."""
-        self._lines = [*self._lines, report.to_json()][-_LINES_REPORTED:]
+        self.reports = [*self.reports, report][-_LINES_REPORTED:]
         if report.uncovered:
             self.error = LeakError(
                 f"{report.uncovered} faces or frames were not hidden: file a bug"

@@ -1,0 +1,183 @@
+"""``python -m benchmarks live``: streams under load and under fault.
+
+Results: ``rows``, each of a ``kind``: "latency" (:mod:`benchmarks.live.load` at real pace),
+"memory" (the same at an accelerated pace, on small pictures), "fault"
+(:class:`benchmarks.live.faults.Finding`). Parts that are not asked for stay as they were.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchmarks import record
+from benchmarks.live.clips import scene, write_numbered, write_painted_pair
+from benchmarks.live.faults import FAULTS, Stage, small_disk
+from benchmarks.live.load import WARM_UP_S, Load
+from benchmarks.speed.account import ROOT
+from benchmarks.speed.rounds import CACHE
+from streamanon.errors import UsageError
+from streamanon.pipeline.document import sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PARTS = ("latency", "memory", "faults")
+RATE = 30
+HEIGHT, SMALL_HEIGHT = 720, 180
+PACE = 8.0
+"""Of the memory part, times real time."""
+
+_FRAMES = 240
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, by the names of the options."""
+
+    parts: Sequence[str]
+    methods: Sequence[str]
+    streams: Sequence[int]
+    minutes: float
+    quick: bool
+    out: Path | None
+    clip: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where the results go: a quick run replaces no published one unless told to."""
+        return self.out or (CACHE / "quick" if self.quick else record.RESULTS)
+
+    @property
+    def seconds(self) -> float:
+        """Of each measurement."""
+        return 10.0 if self.quick else 60 * self.minutes
+
+    def settings(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """Return what the results are to say of how they came about."""
+        runtimes = {name for row in rows for name in row.get("runtimes", {}).values()}
+        return {
+            "clip": self.clip.name,
+            "clip_sha256": sha256(self.clip),
+            "minutes": self.minutes,
+            "rate": RATE,
+            "height": HEIGHT,
+            "faces": 1,
+            "warm_up": f"the first {WARM_UP_S:g} s of each run",
+            "captured_to_written": "from a frame leaving the source to the outputs having taken it",
+            "glass_to_glass": "from a camera sending a frame to a player having decoded it: two "
+            "servers, decoding, encoding and the player included; the camera's encoder is not",
+            "memory": f"{SMALL_HEIGHT}p at {PACE:g} times real pace: accelerated",
+            "provider": "; ".join(sorted(runtimes)) or "nothing: no networks ran",
+        }
+
+
+@click.command(short_help="Live streams under load and under fault.")
+@click.option(
+    "--part",
+    "parts",
+    multiple=True,
+    type=click.Choice(PARTS),
+    default=PARTS,
+    help="What to measure (default: everything).",
+)
+@click.option("--method", "methods", multiple=True, default=("warp", "anonygan"), show_default=True)
+@click.option(
+    "--streams", multiple=True, type=click.IntRange(1), default=(1, 2, 3, 4), show_default=True
+)
+@click.option("--minutes", default=5.0, show_default=True, help="Of each measurement.")
+@click.option("--quick", is_flag=True, help="One stream, ten seconds, short faults: does it work?")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
+@click.option(
+    "--clip",
+    type=click.Path(path_type=Path),
+    default=ROOT / "examples" / "demo.mp4",
+    help="Footage of one person (default: the bundled clip).",
+)
+def command(**options: Any) -> None:
+    """Measure latency, frame rate, drops and memory of live streams, and break them on purpose.
+
+    Cameras push numbered frames to a server, the product reads them there and pushes them to
+    another, players read them back. Everything runs on this machine and takes part in its load.
+    """
+    request = Request(**options)
+    if request.quick:
+        request = replace(request, streams=(1,), methods=request.methods[:1])
+    if not request.clip.is_file():
+        raise UsageError(f"clip {request.clip} does not exist: check the name")
+    rows = [*_kept(request)]
+    measured = {"latency": _latency, "memory": _memory, "faults": _faults}
+    with tempfile.TemporaryDirectory() as name:
+        for part in request.parts:
+            for row in measured[part](request, Path(name)):
+                rows.append({"commit": record.commit(), **row})
+                _say(rows[-1])
+                path = record.save(
+                    "live",
+                    {"rows": rows},
+                    settings=request.settings(rows),
+                    folder=request.folder,
+                )
+    click.echo(f"{path}: {len(rows)} rows")
+
+
+def _kept(request: Request) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the parts that are not measured now."""
+    if not (request.folder / "live.json").is_file():
+        return
+    for row in record.load("live", request.folder)["results"]["rows"]:
+        if row["kind"] not in request.parts:
+            yield row
+
+
+def _latency(request: Request, folder: Path) -> Iterator[dict[str, Any]]:
+    clip = folder / "scene.ts"
+    write_numbered(clip, scene(request.clip, HEIGHT, 1, _FRAMES), RATE)
+    for method in request.methods:
+        for streams in request.streams:
+            load = Load(clip, streams, method, request.seconds)
+            yield {"kind": "latency", **load.measure()}
+
+
+def _memory(request: Request, folder: Path) -> Iterator[dict[str, Any]]:
+    clip = folder / "small.ts"
+    write_numbered(clip, scene(request.clip, SMALL_HEIGHT, 1, _FRAMES), RATE)
+    for method in ("mosaic", "warp"):
+        row = Load(clip, 1, method, request.seconds, pace=PACE).measure()
+        hours = row["frames"] / RATE / 3600
+        yield {"kind": "memory", "hours_at_real_pace": round(hours, 3), **row}
+
+
+def _faults(request: Request, folder: Path) -> Iterator[dict[str, Any]]:
+    clips = write_painted_pair(folder, request.clip, 96)
+    for fault in FAULTS:
+        with ExitStack() as stack:
+            tape = None
+            if fault.needs_tape:
+                tape = stack.enter_context(small_disk(folder / "disk"))
+            stage = stack.enter_context(Stage(clips, tape))
+            finding = stage.suffer(fault, fault.downs_s if request.quick else fault.long_s)
+        told = finding.told(fault)
+        yield {"kind": "faults", "told": told, "cut": fault.cuts, **asdict(finding)}
+
+
+def _say(row: dict[str, Any]) -> None:
+    if row["kind"] == "faults":
+        worst = max(row["recovered_s"])
+        click.echo(
+            f"{row['fault']}: {row['times']} times, back within {worst:.2f} s, "
+            f"{row['raw_frames']} of {row['frames']} frames raw"
+        )
+        return
+    inside, whole = row["captured_to_written_ms"], row["glass_to_glass_ms"]
+    click.echo(
+        f"{row['kind']}, {row['method']}, {row['streams']} streams: captured to written p50 "
+        f"{inside['p50']} ms, p99 {inside['p99']} ms; glass to glass p50 {whole['p50']} ms, p99 "
+        f"{whole['p99']} ms; {row['fps_seen']} fps, dropped {row['dropped']}, levels "
+        f"{row['levels']}, growth {row['growth_mb_per_hour']} MB/h"
+    )

@@ -1,0 +1,97 @@
+"""Runs streams of the product for a while and says how they did; runs in a process of its own.
+
+Asked by a JSON document on standard input, answers with one on standard output
+(:class:`benchmarks.live.load.Load` says what stands in them).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from streamanon.config import Config
+from streamanon.core.address import Address
+from streamanon.live.stream import Stream
+from streamanon.parts import Parts
+
+_SAMPLE_S = 1.0
+
+
+def run(asked: dict[str, Any]) -> dict[str, Any]:
+    """Run streams side by side and return what was measured."""
+    told: list[str] = []
+    parts = Parts(Config(method=asked["method"]))
+    each = [parts.for_stream() for _ in asked["streams"]]
+    streams = [
+        Stream("load", Address("rtsp", inlet), [Address("rtsp", outlet)], own, told.append)
+        for (inlet, outlet), own in zip(asked["streams"], each, strict=True)
+    ]
+    for stream in streams:
+        stream.start()
+    while not all(stream.status().frames for stream in streams):
+        if not all(stream.running for stream in streams):
+            return {"error": str([stream.error for stream in streams])}
+        time.sleep(0.1)
+    began_s, used_s = time.monotonic(), sum(os.times()[:4])
+    samples = []
+    while (passed_s := time.monotonic() - began_s) < asked["seconds"]:
+        readings = [stream.status() for stream in streams]
+        samples.append(
+            {
+                "at_s": round(passed_s, 1),
+                "rss_mb": round(_resident_mb(), 1),
+                "fps_in": [round(one.fps_in, 2) for one in readings],
+                "fps_out": [round(one.fps_out, 2) for one in readings],
+                "levels": [one.level for one in readings],
+            }
+        )
+        time.sleep(_SAMPLE_S)
+    elapsed_s = time.monotonic() - began_s
+    for stream in streams:
+        stream.stop()
+    return {
+        "began_s": began_s,
+        "elapsed_s": elapsed_s,
+        "cpu_cores": (sum(os.times()[:4]) - used_s) / elapsed_s,
+        "samples": samples,
+        "streams": [_outcome(stream) for stream in streams],
+        "runtimes": {name: one for own in each for name, one in own.runtimes.items()},
+        "told": told,
+    }
+
+
+def _outcome(stream: Stream) -> dict[str, Any]:
+    status = stream.status()
+    return {
+        "latency_ms": [1000 * one for report in stream.reports for one in report.latency_s],
+        "frames": status.frames,
+        "dropped": dict(status.dropped),
+        "treatments": dict(status.treatments),
+        "reconnects": status.reconnects,
+        "restarts": status.restarts,
+        "uncovered": sum(report.uncovered for report in stream.reports),
+        "error": status.error,
+    }
+
+
+def _resident_mb() -> float:
+    """Return the resident memory of this process and its children."""
+    own = Path("/proc/self/task")
+    pids = ["self"]
+    for task in own.iterdir():
+        pids += (task / "children").read_text().split()
+    pages = 0
+    for pid in pids:
+        try:
+            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        except OSError:  # it ended meanwhile
+            continue
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    json.dump(run(json.load(sys.stdin)), sys.stdout)

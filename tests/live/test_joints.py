@@ -1,0 +1,101 @@
+"""What joins lines to what stays: frames that go on, and what is told of covered ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from streamanon.core.compose import compose
+from streamanon.core.picture import as_picture
+from streamanon.errors import MediaError
+from streamanon.live.joints import Lasting, Shown, Tributary
+from streamanon.types import ColourSpace, Frame, MediaInfo, SafeFrame, Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TEN = Fraction(1, 10)
+
+
+def _frame(index: int) -> Frame:
+    return Frame(index, as_picture(np.zeros((16, 16, 3), np.uint8)), index, TEN)
+
+
+@dataclass
+class Ten:
+    """A source of ten frames that may break in the middle."""
+
+    breaks_at: int = 10
+    closed: bool = False
+    info: MediaInfo = field(
+        default_factory=lambda: MediaInfo("ten", 16, 16, ColourSpace("rgb"), TEN, Fraction(10))
+    )
+
+    def __iter__(self) -> Iterator[Frame]:
+        for index in range(10):
+            if index == self.breaks_at:
+                raise MediaError("broken")
+            yield _frame(index)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Kept:
+    """A sink that keeps what it is given."""
+
+    frames: list[SafeFrame] = field(default_factory=list)
+    closed: bool = False
+
+    def write(self, frame: SafeFrame) -> None:
+        self.frames.append(frame)
+
+    def close(self, *, complete: bool) -> None:
+        self.closed = True
+
+
+def test_each_line_goes_on_where_the_one_before_left_off() -> None:
+    source = Ten()
+    tributary = Tributary(source)
+    first = [next(iter(tributary)).index for _ in range(3)]
+    tributary.close()
+    assert (first, tributary.over, source.closed) == ([0, 1, 2], False, False)
+    assert [frame.index for frame in tributary] == [3, 4, 5, 6, 7, 8, 9]
+    assert tributary.over
+    assert list(tributary) == []
+
+
+def test_a_source_that_breaks_is_over() -> None:
+    tributary = Tributary(Ten(breaks_at=1))
+    with pytest.raises(MediaError, match="broken"):
+        list(tributary)
+    assert tributary.over
+
+
+def test_closing_a_line_leaves_the_outputs_open() -> None:
+    sink = Kept()
+    lasting = Lasting(sink)
+    lasting.write(compose(Scene(_frame(0)), []))
+    lasting.close(complete=True)
+    assert (len(sink.frames), sink.closed) == (1, False)
+
+
+def test_frames_that_are_covered_whole_are_told_once_with_their_end() -> None:
+    told: list[str] = []
+    sink = Kept()
+    shown = Shown(sink, told.append)
+    for index in range(40):
+        distrust = "damaged frame" if index in (3, 4, 8) else ""
+        shown.write(compose(Scene(_frame(index), distrust=distrust), []))
+    assert shown.latest is sink.frames[-1]
+    assert told == [
+        "frames are covered whole: damaged frame",
+        "frames are shown again, 3 were covered whole",
+    ]
+    shown.close(complete=True)
+    assert sink.closed
