@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from streamanon.types import MediaInfo, SafeFrame
 
 SILENCE_S = 0.5
+_SILENT_FRAMES = 3
+"""Sources slower than six frames a second are silent only when so many are missing."""
+
 _CARD_EVERY_S = 0.2
 
 
@@ -32,6 +35,7 @@ class KeepAlive:
             info: of the stream; cards are of its size.
         """
         self._sink, self._info = sink, info
+        self._silence_s = max(SILENCE_S, float(_SILENT_FRAMES / info.rate))
         self._lock = Lock()
         self._over = Event()
         self._index, self._pts = 0, 0
@@ -63,7 +67,7 @@ class KeepAlive:
     def _watch(self) -> None:
         while not self._over.wait(_CARD_EVERY_S):
             with self._lock:
-                if time.monotonic() - self._frame_at >= SILENCE_S:
+                if time.monotonic() - self._frame_at >= self._silence_s:
                     self._write_card()
 
     def _write_card(self) -> None:
