@@ -16,6 +16,7 @@ SUITES = {
     "peers": "other anonymisers on the same clips, side by side",
     "gpu": "the network on an NVIDIA card, in every way there is to run it",
     "live": "latency, frame rate, memory and faults of live streams",
+    "gpu": "the network on an NVIDIA card, in every way there is to run it",
     "training": "the curve of a training run, and what each part of the network is worth",
     "report": "tables, plots and pictures out of the results",
 }

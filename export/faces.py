@@ -23,7 +23,7 @@ from streamanon.jobs import IMAGE_SUFFIXES
 from streamanon.sources.video import VideoSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -78,11 +78,6 @@ def samples(folder: Path | None, count: int) -> list[Sample]:
         _sample(found[at], conditions[number % len(conditions)])
         for number, at in enumerate(chosen.tolist(), 1)
     ]
-
-
-def batched(inputs: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """Return arrays with a batch axis in front."""
-    return {name: np.stack([one[name] for one in inputs]) for name in inputs[0]}
 
 
 def _sample(face: AlignedFace, condition: AlignedCondition) -> Sample:

@@ -13,7 +13,6 @@ import onnx
 import torch
 from onnx import helper, numpy_helper
 
-from export.faces import batched
 from streamanon.anonygan.deployed import INPUTS, OUTPUTS, DeployedGenerator
 from streamanon.errors import UsageError
 
@@ -79,6 +78,11 @@ class Branch:
                 verbose=False,
             )
             return onnx.load(path)
+
+
+def batched(inputs: Sequence[Arrays]) -> Arrays:
+    """Return arrays with a batch axis in front."""
+    return {name: np.stack([one[name] for one in inputs]) for name in inputs[0]}
 
 
 def branches(network: AnonyGan, faces: Sequence[Sample]) -> tuple[Branch, Branch]:

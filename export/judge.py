@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.faces import batched
-from export.graphs import CONDITION_INPUTS
+from export.graphs import CONDITION_INPUTS, batched
 from streamanon.anonymisers.network import FaceNetwork
 from streamanon.app import Parts
 from streamanon.config import Config

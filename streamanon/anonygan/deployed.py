@@ -18,12 +18,16 @@ INPUTS = (
 OUTPUTS = ("face", "attention", "gain", "bias")
 
 
-class DeployedGenerator(nn.Module):
-    """The live generator with its inputs in the order of ``INPUTS`` and 8 bit images out."""
+PAPER_INPUTS = ("context", "maps", "warped", "points", "condition", "condition_points")
+"""Of a generator in the paper's wiring, which is never shipped, but measured."""
 
-    def __init__(self, generator: nn.Module) -> None:
+
+class DeployedGenerator(nn.Module):
+    """A generator with its inputs in order and 8 bit images out."""
+
+    def __init__(self, generator: nn.Module, names: tuple[str, ...] = INPUTS) -> None:
         super().__init__()
-        self.generator = generator
+        self.generator, self.names = generator, names
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return ``OUTPUTS``.
@@ -32,7 +36,7 @@ class DeployedGenerator(nn.Module):
             face (n, 128, 128, 3) uint8 BGR, attention (n, 128, 128) uint8, gain and bias
             (n, 3, 16, 16) float32.
         """
-        parts = self.generator(dict(zip(INPUTS, inputs, strict=True)))
+        parts = self.generator(dict(zip(self.names, inputs, strict=True)))
         face = as_bytes(parts["face"].permute(0, 2, 3, 1))
         return face, as_bytes(parts["attention"][:, 0]), parts["gain"], parts["bias"]
 

@@ -1,0 +1,126 @@
+"""The network that is measured: with weights or without, its inputs, and what it has to do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from streamanon.anonygan import checkpoint
+from streamanon.anonygan.config import FEATURES, NODE_WIDTH, GeneratorConfig
+from streamanon.anonygan.deployed import INPUTS, PAPER_INPUTS, DeployedGenerator
+from streamanon.anonygan.network import AnonyGan
+from streamanon.core.aligned import CROP, GRID, NODES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+NETWORKS = {"live": GeneratorConfig.live(), "base": GeneratorConfig.base()}
+
+SMALL = {
+    "live": GeneratorConfig("live", width=32, blocks=1),
+    "base": GeneratorConfig("paper", width=32, blocks=1),
+}
+"""The same, to see whether everything works."""
+
+_PRODUCTS = ("convolution", "mm", "bmm", "addmm", "baddbmm")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one run has to do.
+
+    Attributes:
+        operations: additions and multiplications of convolutions and matrix products.
+        elements: numbers that those read and write, weights included: what lies between them can
+            be done in passing.
+    """
+
+    operations: int
+    elements: int
+
+
+class Subject:
+    """A network on a device.
+
+    Attributes:
+        module: takes ``names`` in order.
+        names: of its inputs.
+        weights: where they come from.
+    """
+
+    def __init__(self, network: str, weights: Path | None, *, small: bool = False) -> None:
+        """Make a network.
+
+        Args:
+            network: "live" or "base".
+            weights: a file that training wrote, or None for random ones, which cost the same.
+            small: take a small one.
+        """
+        if weights:
+            content = checkpoint.read(weights)
+            made = checkpoint.unpacked(content.get("average", content), str(weights))
+            self.weights = weights.name
+        else:
+            torch.manual_seed(0)
+            made = AnonyGan((SMALL if small else NETWORKS)[network])
+            self.weights = "random"
+        self.names = INPUTS if made.encoder is not None else PAPER_INPUTS
+        self.module = DeployedGenerator(made.generator, self.names).eval()
+        self.parameters = sum(one.numel() for one in self.module.parameters())
+        self._blocks = made.config.blocks
+
+    def inputs(self, batch: int) -> dict[str, NDArray[Any]]:
+        """Return noise in the form of faces; what a run costs does not depend on it."""
+        random = np.random.default_rng(batch)
+        shapes = {
+            "context": (CROP, CROP, 3),
+            "maps": (CROP, CROP, 4),
+            "warped": (CROP, CROP, 3),
+            "condition": (CROP, CROP, 3),
+            "points": (NODES, 2),
+            "condition_points": (NODES, 2),
+            "lookup": (GRID, GRID, 2),
+            "features": (FEATURES, GRID, GRID),
+            "nodes": (self._blocks, NODES, NODE_WIDTH),
+        }
+        made: dict[str, NDArray[Any]] = {}
+        for name in self.names:
+            shape = (batch, *shapes[name])
+            if len(shapes[name]) == 3 and shapes[name][0] == CROP:
+                made[name] = random.integers(0, 256, shape, np.uint8)
+            elif name in ("features", "nodes"):
+                made[name] = random.standard_normal(shape, np.float32)
+            else:
+                made[name] = random.random(shape, np.float32) * CROP
+        return made
+
+    def work(self, batch: int) -> Work:
+        """Count what a run has to do, by doing it once where it is cheap: on the processor."""
+        tensors = [torch.from_numpy(array) for array in self.inputs(batch).values()]
+        counted = _Elements()  # type: ignore[no-untyped-call]
+        with torch.no_grad(), FlopCounterMode(display=False) as operations, counted:
+            self.module.cpu()(*tensors)
+        return Work(operations.get_total_flops(), counted.elements)
+
+
+class _Elements(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts what convolutions and matrix products read and write."""
+
+    elements = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        answer = func(*args, **(kwargs or {}))
+        if func.overloadpacket.__name__ in _PRODUCTS:
+            tensors = [one for one in (*args, answer) if isinstance(one, torch.Tensor)]
+            self.elements += sum(math.prod(one.shape) for one in tensors)
+        return answer
