@@ -14,7 +14,6 @@ SUITES = {
     "video": "leaks, identity, stability and expression over whole clips",
     "speed": "time, processor and memory, over resolution, faces, method and threads",
     "peers": "other anonymisers on the same clips, side by side",
-    "gpu": "the network on an NVIDIA card, in every way there is to run it",
     "live": "latency, frame rate, memory and faults of live streams",
     "gpu": "the network on an NVIDIA card, in every way there is to run it",
     "training": "the curve of a training run, and what each part of the network is worth",
