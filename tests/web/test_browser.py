@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from asking import Site, wait_until
-from painted import SIZE, loud_pixels, write_y4m
+from painted import SHOWS, SIZE, loud_pixels, write_y4m
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def test_the_page_shows_a_moving_anonymised_picture_and_its_figures(site: Site, 
     picture = page.get_by_role("img", name="Anonymised preview of hall 1")
     picture.wait_for()
     assert moves(picture)
-    assert max(loud_pixels(look(picture)) for _ in range(5)) < 50
+    assert max(loud_pixels(look(picture)) for _ in range(5)) < SHOWS
     fps = page.locator("[data-figure=fps] b")
     wait_until(lambda: float(fps.inner_text()) > 0)
     points = page.locator("[data-figure=fps] polyline.first")
@@ -147,14 +147,14 @@ def test_the_camera_comes_back_anonymised(site: Site, page: Page) -> None:
     )
     assert moves(video)
     assert page.evaluate(size) == list(SIZE)
-    assert max(loud_pixels(look(video)) for _ in range(10)) < 50
+    assert max(loud_pixels(look(video)) for _ in range(10)) < SHOWS
     wait_until(lambda: site.server.camera.visitors == 1)
     fps = page.locator("[data-figure=fps] b")
     wait_until(lambda: fps.inner_text().isdigit() and int(fps.inner_text()) > 0)
     page.get_by_role("radio", name="Mosaic").check()
     (visitor,) = site.server.camera.names
     wait_until(lambda: site.ask("GET", f"/api/camera/{visitor}").json["method"] == "mosaic")
-    assert max(loud_pixels(look(video)) for _ in range(10)) < 50
+    assert max(loud_pixels(look(video)) for _ in range(10)) < SHOWS
     page.get_by_role("button", name="Stop the camera").click()
     wait_until(lambda: site.server.camera.visitors == 0)
     page.get_by_role("button", name="Start the camera").wait_for()

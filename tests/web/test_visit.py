@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 from asking import wait_until
-from painted import SIZE, loud_pixels, painted_frames
+from painted import SHOWS, SIZE, loud_pixels, painted_frames
 
 from streamanon.core.picture import whole_bgr
 from streamanon.parts import Parts
@@ -88,7 +88,7 @@ def test_no_raw_face_comes_back(parts: Parts, method: str) -> None:
     with visiting(parts, Wish(method)) as (visit, watcher, _):
         offer_until(visit, lambda: "replaced" in watcher.treatments and visit.to_json()["fps"] > 2)
         told = visit.to_json()
-    assert watcher.loudest < 50
+    assert watcher.loudest < SHOWS
     assert told["method"] == method
     assert told["latency_p50_ms"] > 0
     assert told["error"] == ""
@@ -101,7 +101,7 @@ def test_a_wish_is_followed_while_the_line_runs(parts: Parts) -> None:
         assert (visit.to_json()["method"], visit.to_json()["identity"]) == ("warp", "nora")
         before = watcher.frames
         offer_until(visit, lambda: watcher.frames > before + 5)
-    assert watcher.loudest < 50
+    assert watcher.loudest < SHOWS
 
 
 def test_pictures_of_another_size_are_fitted_into_the_first_ones(parts: Parts) -> None:
@@ -111,7 +111,7 @@ def test_pictures_of_another_size_are_fitted_into_the_first_ones(parts: Parts) -
             enough = watcher.frames + 4
             offer_until(visit, lambda enough=enough: watcher.frames > enough, columns, scale)
     assert watcher.sizes == {SIZE}
-    assert watcher.loudest < 50
+    assert watcher.loudest < SHOWS
 
 
 class BlindParts(Parts):
@@ -147,7 +147,7 @@ def test_a_failing_line_shows_covers_and_the_card_and_is_built_again(
         monkeypatch.setattr(BlindParts, "failing", False)
         offer_until(visit, lambda: "replaced" in watcher.treatments)
         assert visit.to_json()["error"] == ""
-    assert watcher.loudest < 50
+    assert watcher.loudest < SHOWS
     assert any("built again" in line for line in said)
 
 
@@ -156,7 +156,7 @@ def test_a_silent_camera_is_replaced_by_the_card(parts: Parts) -> None:
         offer_until(visit, lambda: watcher.frames > 4)
         before = watcher.frames
         wait_until(lambda: watcher.frames > before + 4)
-    assert watcher.loudest < 50
+    assert watcher.loudest < SHOWS
 
 
 def test_nothing_is_kept_after_a_visit(parts: Parts) -> None:
