@@ -66,7 +66,9 @@ def device() -> Device:
     kinds = [getattr(cudart.cudaDeviceAttr, name) for name in _CAPABILITY]
     parts = [_asked(failed, cudart.cudaDeviceGetAttribute(kind, 0)) for kind in kinds]
     driver = _asked(failed, cudart.cudaDriverGetVersion())
-    return Device(properties.name.decode(), ".".join(map(str, parts)), _version(driver))
+    return Device(
+        properties.name.decode().rstrip("\0"), ".".join(map(str, parts)), _version(driver)
+    )
 
 
 class Tensor:

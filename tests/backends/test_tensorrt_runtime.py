@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,13 @@ import pytest
 
 from streamanon import weights
 from streamanon.backends import cuda, engine_build, tensorrt_runtime
+from streamanon.backends.choice import Choice, noise
 from streamanon.backends.cuda import Device
 from streamanon.backends.engines import EngineCache, Plan
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.backends.swapped import Upgrade
 from streamanon.errors import ModelError
+from streamanon.weights.card import read_card
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,6 +112,28 @@ def test_the_build_in_the_background_says_in_one_line_why_not() -> None:
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 1
     assert re.fullmatch(r"no CUDA device: .+\n", run.stderr)
+
+
+@pytest.mark.usefixtures("_no_card")
+def test_a_stream_starts_on_what_there_is_and_stays_there_when_nothing_can_be_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    processor = OnnxRuntimeBackend(SMALL)
+    choice, inputs = Choice("onnxruntime f32", processor, ""), noise(read_card(SMALL)["inputs"])
+    assert engine_build.upgraded(choice, SMALL, "fp32", inputs) is processor
+    monkeypatch.setattr(engine_build, "device", lambda: NO_CARD)  # the build will find none
+    backend = engine_build.upgraded(choice, SMALL, "fp32", inputs)
+    assert backend is not processor
+    backend.run(inputs)
+    (build,) = [one for one in threading.enumerate() if isinstance(one, Upgrade)]
+    build.join(60)
+    assert backend.runtime == processor.runtime
+    backend.run(inputs)
+    (told,) = caplog.messages
+    assert told.startswith("no engine: no CUDA device: this machine has no NVIDIA card")
+    EngineCache().made(engine_build.planned(SMALL, "fp32"), lambda _: (b"an engine", b""))
+    assert engine_build.upgraded(choice, SMALL, "fp32", inputs) is processor, "it was a candidate"
 
 
 def test_an_engine_of_another_version_never_reaches_tensorrt(tmp_path: Path, tensorrt: str) -> None:
