@@ -64,7 +64,7 @@ class Request:
         return {
             "clip": self.clip.name,
             "clip_sha256": sha256(self.clip),
-            "minutes": self.minutes,
+            "minutes": round(self.seconds / 60, 2),
             "rate": RATE,
             "height": HEIGHT,
             "faces": 1,

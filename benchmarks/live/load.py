@@ -65,7 +65,7 @@ class Load:
             pairs = [(one.all, two.all) for one, two in zip(sent, watched, strict=True)]
         since_s = answer["began_s"] + WARM_UP_S
         until_s = answer["began_s"] + answer["elapsed_s"]
-        glass = [_glass_to_glass_ms(*pair, since_s, until_s) for pair in pairs]
+        glass = [glass_to_glass_ms(*pair, since_s, until_s) for pair in pairs]
         seen = [sum(since_s < one.at_s < until_s for one in two) for _, two in pairs]
         return {
             "streams": self.streams,
@@ -86,7 +86,7 @@ class Load:
             "cpu_cores": round(answer["cpu_cores"], 2),
             "load_before": round(load_before, 2),
             "memory": _thinned([(one["at_s"], one["rss_mb"]) for one in answer["samples"]]),
-            "growth_mb_per_hour": _growth([(s["at_s"], s["rss_mb"]) for s in answer["samples"]]),
+            "growth_mb_per_hour": growth([(s["at_s"], s["rss_mb"]) for s in answer["samples"]]),
             "runtimes": answer["runtimes"],
         }
 
@@ -125,7 +125,7 @@ def percentiles(values: Sequence[float]) -> dict[str, Any]:
     return {"p50": round(float(p50), 2), "p99": round(float(p99), 2), "n": len(values)}
 
 
-def _glass_to_glass_ms(
+def glass_to_glass_ms(
     sent: Sequence[tuple[int, float]], seen: Sequence[Seen], since_s: float, until_s: float
 ) -> list[float]:
     """Return how old each picture was when it was seen: numbers tell which one it is."""
@@ -159,7 +159,7 @@ def _thinned(series: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     return list(series[::step])
 
 
-def _growth(series: Sequence[tuple[float, float]]) -> float | None:
+def growth(series: Sequence[tuple[float, float]]) -> float | None:
     """Return the slope of memory over the second half, in MB an hour."""
     half = series[len(series) // 2 :]
     if len(half) < 10:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from live_help import wait_until
@@ -73,6 +76,30 @@ def test_several_streams_come_from_a_file(relay: RtspRelay, tmp_path: Path) -> N
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
     assert "secret" not in log.read_text()
+
+
+def test_the_page_is_where_it_was_asked_for(tmp_path: Path) -> None:
+    pytest.importorskip("aiortc")
+    log = tmp_path / "log"
+    arguments = [TEST_PICTURE, "--serve", "127.0.0.1:0", "--token", "s3cret", "--method", "mosaic"]
+    with _command(log, "run", *arguments) as process:
+        wait_until(lambda: "page: http://127.0.0.1:" in log.read_text())
+        (url,) = re.findall(r"page: (http://127\.0\.0\.1:\d+/)", log.read_text())
+        with pytest.raises(HTTPError) as refused:
+            urlopen(f"{url}api/streams")
+        assert refused.value.code in (401, 403)
+        refused.value.close()
+
+        def stream() -> dict[str, Any]:
+            token = {"Authorization": "Bearer s3cret"}
+            with urlopen(Request(f"{url}api/streams/live", headers=token)) as answer:
+                found: dict[str, Any] = json.load(answer)
+            return found
+
+        wait_until(lambda: stream()["state"] == "live" and stream()["frames"] > 0)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert "s3cret" not in log.read_text()
 
 
 def test_an_input_that_is_not_there_is_one_line(

@@ -70,9 +70,9 @@ def test_figures_of_clips_are_means_between_extremes_and_shares_of_all_frames(
 def test_every_table_says_where_it_comes_from(records: Records) -> None:
     text = page.page(records)
     tables = text.count("\n### ")
-    lines = re.findall(r"<sub>`(\w+).json`: commit \S+, .*AMD EPYC, 2 cores; python 3", text)
+    lines = re.findall(r"<sub>`(\w+).json`: commit \S+, .*(?:AMD|Intel).*, 2 cores; python 3", text)
     assert len(lines) >= tables > 15
-    assert set(lines) == {"stills", "video", "speed", "peers", "training"}
+    assert set(lines) == {"stills", "video", "speed", "peers", "live", "training"}
 
 
 def test_our_baselines_stand_under_those_of_the_paper(records: Records) -> None:
@@ -195,10 +195,27 @@ def test_the_paths_of_users_never_name_pictures(records: Records) -> None:
 def test_speeds_of_a_busy_machine_are_marked(results: Path, change: Change) -> None:
     def quiet(document: dict[str, Any]) -> None:
         for row in document["results"]["rows"]:
-            row["others"] = 0.01
+            row |= {"others": 0.01, "load_before": 0.1}
 
     for suite in ("speed", "peers"):
         assert "**Not quiet**: other processes took up to" in page.readme(read(results))
         change(suite, quiet)
+    assert "**Not quiet**: up to " in page.page(read(results))
+    change("live", quiet)
     assert "**Not quiet**" not in page.page(read(results))
     assert "**Not quiet**" not in page.readme(read(results))
+
+
+def test_live_streams_have_latency_memory_and_faults(results: Path, change: Change) -> None:
+    def leak(document: dict[str, Any]) -> None:
+        row = next(r for r in document["results"]["rows"] if r.get("fault") == "server killed")
+        row |= {"raw_faces": 1, "recovered_s": [0.5, 3.0, 0.25], "connections": 2, "told": False}
+
+    change("live", leak)
+    text = page.page(read(results))
+    assert "1 stream" in next(iter(_table(text, "Live streams under load")))
+    assert "mosaic, 1 stream, 8 times real pace" in _table(text, "Memory of a stream that goes on")
+    rows = _table(text, "Faults")
+    assert rows["server killed"][1] == "0.50, 3.00"
+    assert rows["server killed"][-2:] == ["**no**", "**no**"]
+    assert rows["output server killed"][-2] == "it was their server"
