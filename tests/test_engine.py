@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streamanon import engine, weights
-from streamanon.backends import engine_build, tensorrt_runtime
+from streamanon.backends import cuda, engine_build, tensorrt_runtime
 from streamanon.backends.cuda import Device
 from streamanon.backends.engines import EngineCache, Plan
 from streamanon.cli import execute
@@ -44,7 +44,7 @@ def test_engines_are_listed_and_removed(
 def test_without_a_card_nothing_is_built(
     cache: EngineCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for look in (tensorrt_runtime.about, engine_build.device):
+    for look in (tensorrt_runtime.about, cuda.device):
         try:
             look()
         except ModelError as error:
