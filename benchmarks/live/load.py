@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.live.processes import camera, player
+from benchmarks.live.servers import relay
 from streamanon.errors import StreamanonError
-from tests.servers.rtsp_relay import RtspRelay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ class Load:
             StreamanonError: a stream failed.
         """
         with ExitStack() as stack:
-            inlet, outlet = (stack.enter_context(RtspRelay()) for _ in range(2))
+            inlet, outlet = (stack.enter_context(relay()) for _ in range(2))
             paths = [f"stream{number}" for number in range(self.streams)]
             urls = [(inlet.url(path), outlet.url(path)) for path in paths]
             sent = [stack.enter_context(camera(one, self.clip, pace=self.pace)) for one, _ in urls]

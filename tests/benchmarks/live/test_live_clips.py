@@ -16,7 +16,8 @@ DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
 
 def _read(path: Path) -> list[tuple[int | None, int]]:
     with av.open(str(path)) as container:
-        images = [np.asarray(one.to_ndarray(format="bgr24")) for one in container.decode(video=0)]
+        frames = [one.to_ndarray(format="bgr24") for one in container.decode(video=0)]
+    images = [np.asarray(frame, np.uint8) for frame in frames]
     return [(number_of(image[..., 1]), magenta(image)) for image in images]
 
 
