@@ -1,0 +1,59 @@
+"""Engines for NVIDIA cards."""
+
+from __future__ import annotations
+
+import typing
+
+import click
+from rich.console import Console
+
+from streamanon.commands.options import verbose
+
+_precision = click.option(
+    "--precision",
+    type=click.Choice(("auto", "fp32", "fp16")),
+    default="auto",
+    show_default=True,
+    help="What it calculates in: auto is fp16 where the network loses little by that.",
+)
+
+
+@click.group(short_help="Compile the network for this machine's NVIDIA card.")
+def engine() -> None:
+    """Compile the network of --method anonygan for this machine's NVIDIA card, with TensorRT.
+
+    --runtime auto has it done behind a stream that is running already; this does it beforehand.
+    """
+
+
+@engine.command("build")
+@_precision
+@verbose
+def build_engine(precision: str) -> None:
+    """Build the engine for --runtime tensorrt, if there is none yet."""
+    from streamanon import engine
+    from streamanon.display import step_bar
+
+    wanted = None if precision == "auto" else typing.cast("Precision", precision)
+    with step_bar(Console(stderr=True)) as advance:
+        told = engine.build(wanted, advance)
+    click.echo(told)
+
+
+@engine.command("list")
+@verbose
+def list_engines() -> None:
+    """Print every engine there is, and what it was made for."""
+    from streamanon import engine
+
+    for line in engine.listed():
+        click.echo(line)
+
+
+@engine.command("clear")
+@verbose
+def clear_engines() -> None:
+    """Remove all engines; what is needed is built again."""
+    from streamanon import engine
+
+    click.echo(engine.clear())
