@@ -9,6 +9,9 @@ from rich.console import Console
 
 from streamanon.commands.options import verbose
 
+if typing.TYPE_CHECKING:
+    from streamanon.backends.tensorrt_graph import Precision
+
 _precision = click.option(
     "--precision",
     type=click.Choice(("auto", "fp32", "fp16")),
