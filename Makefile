@@ -61,6 +61,7 @@ bench: $(VENV)/dev
 	$(BIN)/python -m benchmarks video --quick --out $(QUICK)
 	$(BIN)/python -m benchmarks speed --quick --out $(QUICK)
 	$(BIN)/python -m benchmarks peers --quick --out $(QUICK)
+	$(BIN)/python -m benchmarks live --quick --out $(QUICK)
 	$(BIN)/python -m benchmarks report --results $(QUICK) --root $(QUICK)
 	@echo "Look at $(QUICK)/docs/benchmarks.md."
 

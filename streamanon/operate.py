@@ -12,6 +12,8 @@ from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+import cv2
+
 from streamanon.app import check_report
 from streamanon.errors import StreamanonError, UsageError
 from streamanon.live.stream import Stream
@@ -46,6 +48,8 @@ def operate(streams: Streams, console: Console) -> None:
     wanted = streams.wanted
     config = wanted[0].config
     check_report(config)
+    if config.overwrite and not config.report:
+        raise UsageError("--overwrite is for files and reports, live outputs replace nothing")
     for one in wanted:
         one.config.check("live")
     host_port = parse_host_port(streams.serve) if streams.serve else None
@@ -54,6 +58,7 @@ def operate(streams: Streams, console: Console) -> None:
     with ExitStack() as stack:
         parts = Parts(config)
         stack.callback(parts.close)
+        cv2.setNumThreads(1)  # as lines do, which would set it back under one another
         display = stack.enter_context(LiveDisplay(console))
         stopped = stack.enter_context(_signals())
         running = [_stream(one, parts, alone=len(wanted) == 1) for one in wanted]

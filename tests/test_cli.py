@@ -80,6 +80,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "rtsp://u:secret@cam/1"], "name an output, or look at it with --serve"),
         (["run", "rtsp://u:secret@cam/1", "-o", "b.mp4"], "use record:FOLDER"),
         (["run", "webcam:0", "-o", "hls:x", "--codec", "hevc"], "--codec is for files only"),
+        (["run", "webcam:0", "-o", "hls:x", "--overwrite"], "live outputs replace nothing"),
         (["run", "webcam:0", "--serve", "8080"], "serve is '8080': wanted HOST:PORT"),
         (["run", "webcam:0", "--serve", "localhost:99999"], "wanted HOST:PORT"),
         (["run", "lavfi:testsrc2", "-o", "hls:x", "--identity", "nobody"], "called 'nobody'"),

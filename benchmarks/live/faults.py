@@ -35,7 +35,9 @@ PATIENCE_S = 30.0
 WITHIN_S = 2.0
 """In this time after the source's return it should be back."""
 
-_SETTLE_S = 1.5
+_SETTLE_S = 0.5
+_WATCH_S = 1.5
+_BOTH_SIZES_S = 3.0
 _STALL_S = 6.0
 """Longer than inputs are waited for."""
 _DISK_BYTES = 24 << 20
@@ -150,7 +152,7 @@ class Stage:
             mended_s = fault.cause(self, down_s)
             back_s = self.first_seen(mended_s)
             recovered.append(PATIENCE_S if back_s is None else back_s - mended_s)
-            time.sleep(_SETTLE_S)
+            time.sleep(_SETTLE_S if fault.outage else _WATCH_S)
             if not fault.outage:
                 times = [began_s, *(one.at_s for one in self.pictures(began_s))]
                 recovered[-1] = max(after - before for before, after in pairwise(times))
@@ -247,7 +249,7 @@ def _recorded(tape: Path | None) -> int:
 def _resized(stage: Stage, down_s: float) -> float:
     del down_s
     back_s = stage.film(*stage.clips)
-    time.sleep(3 * _SETTLE_S)
+    time.sleep(_BOTH_SIZES_S)
     return back_s
 
 

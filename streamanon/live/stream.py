@@ -41,6 +41,9 @@ STALL_S = 5.0
 _STEADY_S = 10.0
 """A line that lived this long failed for a new reason: it is built again without delay."""
 
+_AFTER_STALL = 10
+"""How much longer than after another failure."""
+
 _LINES_REPORTED = 5
 
 
@@ -84,7 +87,7 @@ class Stream:
         self._ladder: SteppedAnonymiser | None = None
         self._phase: State = "starting"
         self._noted: tuple[State, float] = ("starting", time.monotonic())
-        self._trouble = ""
+        self._trouble = self._said = ""
         self._restarts = 0
         self.reports: list[Report] = []
         self._thread = Thread(target=self._live, name=f"streamanon-{name}", daemon=True)
@@ -214,6 +217,7 @@ class Stream:
             except StreamanonError as error:
                 if time.monotonic() - began > _STEADY_S:
                     backoff.reset()
+                    self._said = ""
                 self._prepare_next(error, backoff.next_s())
 
     def _run_line(self, tributary: Tributary, keep: KeepAlive) -> Report:
@@ -241,13 +245,17 @@ class Stream:
             )
 
     def _prepare_next(self, error: StreamanonError, wait_s: float) -> None:
-        """Say what happened and wait a little."""
+        """Say what happened, once for each thing that does, and wait a little."""
         if self._stopping.is_set():
             return
-        self._phase, self._trouble = "restarting", str(error)
+        said, self._trouble = self._said, str(error)
+        self._phase, self._said = "restarting", str(error)
         self._restarts += 1
-        self._say(f"the line failed and is built again, the card is shown meanwhile: {error}")
+        if said != self._said:
+            self._say(f"the line failed and is built again, the card is shown meanwhile: {error}")
         if isinstance(error, StallError):
-            # Its thread may still be at work with these parts, and whoever shares them waits.
+            # Its thread may still be at work with these parts, and whoever shares them waits. If
+            # that goes on, the threads left behind add up: take more time.
             self._parts = Parts(self._parts.config)
+            wait_s *= _AFTER_STALL
         self._stopping.wait(wait_s)

@@ -211,6 +211,25 @@ def test_a_line_that_fails_is_built_again_and_people_keep_their_identity(
     assert log.holds("the line failed and is built again, the card is shown meanwhile: see: ")
 
 
+def test_a_line_that_fails_again_and_again_is_told_once() -> None:
+    log = Log()
+    stream = _stream(TEST_PICTURE, log=log)
+
+    def fail(frame: Frame) -> None:
+        raise RuntimeError("always")
+
+    Failing(stream._parts, fail)
+    stream.start()
+    try:
+        wait_until(lambda: stream.status().restarts > 3)
+        assert stream.status().state in ("restarting", "live")
+        assert stream.latest() is None or stream.latest().treated == ()
+    finally:
+        stream.stop()
+    assert sum("the line failed" in line for line in log.lines) == 1
+    assert stream.error is None
+
+
 def test_a_stage_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STALL_S", 0.5)
     log = Log()
