@@ -25,8 +25,11 @@ TOO_MUCH = 0.9
 LOSING = 0.7
 """Load from which on a frame that was lost speaks of overload, not of a burst at the source."""
 
-AFFORDABLE = 0.65
+AFFORDABLE = 0.75
 """Load that a dearer level may bring."""
+
+START_S = 3.0
+"""How long the load of a new stream counts for nothing: networks and caches are still cold."""
 
 WATCH_S = 1.0
 """How long the load is watched before quality steps down."""
@@ -37,13 +40,13 @@ CLEAR_S = 5.0
 TRIAL_S = 20.0
 """A level that must be left this soon after it was tried again was tried too early."""
 
-MOST_CLEAR_S = 80.0
+MOST_CLEAR_S = 240.0
 """Longest wait before a level is tried again."""
 
 UNKNOWN_COST = 2.0
 """What a dearer level is thought to cost, in loads of the cheaper one, before it was seen."""
 
-BLIND = 10
+BLIND = 3
 """Times that wait after which a level is tried whatever it was seen to cost."""
 
 _LEAST_FRAMES = 5
@@ -99,6 +102,7 @@ class Governor:
         self._at = 0
         self._rungs = [_Rung() for _ in self.levels]
         self._watch: _Watch | None = None
+        self._started = False
 
     @property
     def level(self) -> str:
@@ -114,7 +118,10 @@ class Governor:
             interval_s: between the frames of the source, as they come lately.
             lost: whether frames were thrown away since the call before.
         """
-        watch = self._watch = self._watch or _Watch(time_s)
+        if self._watch is None:
+            self._watch = _Watch(time_s + (0.0 if self._started else START_S))
+            self._started = True
+        watch = self._watch
         watch.add(time_s, work_s / max(interval_s, 1e-3), lost=lost)
         load = watch.load(time_s)
         if load is None:

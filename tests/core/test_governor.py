@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from streamanon.core.governor import TRIAL_S, Governor
+from streamanon.core.governor import START_S, TRIAL_S, Governor
 
 LEVELS = ("full", "cadence", "warp", "mosaic")
 INTERVAL_S = 1 / 30
@@ -68,10 +68,18 @@ def test_frames_lost_in_a_burst_of_the_source_are_no_overload() -> None:
 
 def test_overload_steps_down_within_seconds_and_no_further_than_needed() -> None:
     day = _day(60, 50, 22, 5)
-    assert day.run(60) == "warp"
+    assert day.run(15) == "warp"
     assert [level for _, level in day.changes] == ["cadence", "warp"]
-    assert day.changes[-1][0] < 4
-    assert day.lost < 60
+    assert START_S < day.changes[0][0] < START_S + 2
+    assert day.changes[-1][0] < START_S + 4
+    assert day.lost < 16 * (START_S + 4)
+
+
+def test_a_cold_start_is_no_overload() -> None:
+    day = _day(25, 20, 15, 5)
+    day.run(START_S - 0.1, busy=4)
+    assert day.run(60) == "full"
+    assert day.changes == []
 
 
 def test_five_times_too_much_ends_at_the_cheapest_level_and_stays() -> None:

@@ -269,7 +269,7 @@ def _ladder(parts: Parts, costs_s: dict[str, float], said: list[str]) -> Stepped
 def test_overload_steps_down_to_the_mosaic_and_says_so(parts: Parts, clip: Clip) -> None:
     said: list[str] = []
     ladder = _ladder(parts, {"warp": 0.12, "mosaic": 0.0}, said)
-    rig = Rig(Camera(clip, fps=20, most=100), parts.observer(ladder, live=True), ladder)
+    rig = Rig(Camera(clip, fps=20, most=170), parts.observer(ladder, live=True), ladder)
     rig.controls = LiveControls(ladder=ladder, say=said.append)
     report = rig.run()
     assert [line.rsplit("quality steps down to ")[-1] for line in said[:2]] == [
@@ -285,7 +285,7 @@ def test_overload_steps_down_to_the_mosaic_and_says_so(parts: Parts, clip: Clip)
         "",
     )
     assert any(step.reason == done.reason for step in report.ledger.steps)
-    assert rig.sink.written[-1][0] == 99  # and keeps up again
+    assert rig.sink.written[-1][0] == 169  # and keeps up again
 
 
 def test_identities_survive_a_mosaic_and_a_new_line(parts: Parts, clip: Clip) -> None:

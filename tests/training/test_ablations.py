@@ -34,7 +34,8 @@ def test_a_curve_and_what_is_left_out(
 ) -> None:
     monkeypatch.setattr(module, "SHORT", SMALL)
     monkeypatch.setattr(module.loop, "VALIDATION", 0.0)
-    monkeypatch.setattr("training.evaluate.kept_for_validation", lambda faces, _: faces.person != "")
+    everybody = "training.evaluate.kept_for_validation"
+    monkeypatch.setattr(everybody, lambda faces, _: faces.person != "")
     folder = tmp_path / "run"
     settings = [f"--set={one}" for one in (*SMALL, "steps=10")]
     call(main, "train", folder, "--data", data, "--sources", photos, *settings)
