@@ -90,7 +90,12 @@ class Request:
 @click.option(
     "--streams", multiple=True, type=click.IntRange(1), default=(1, 2, 3, 4), show_default=True
 )
-@click.option("--minutes", default=5.0, show_default=True, help="Of each measurement.")
+@click.option(
+    "--minutes",
+    default=5.0,
+    show_default=True,
+    help="Of each measurement; of several streams a fifth.",
+)
 @click.option("--quick", is_flag=True, help="One stream, ten seconds, short faults: does it work?")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
 @click.option(
@@ -140,7 +145,8 @@ def _latency(request: Request, folder: Path) -> Iterator[dict[str, Any]]:
     write_numbered(clip, scene(request.clip, HEIGHT, 1, _FRAMES), RATE)
     for method in request.methods:
         for streams in request.streams:
-            load = Load(clip, streams, method, request.seconds)
+            seconds = request.seconds if streams == 1 else request.seconds / 5
+            load = Load(clip, streams, method, seconds)
             yield {"kind": "latency", **load.measure()}
 
 
