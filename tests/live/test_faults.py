@@ -38,10 +38,10 @@ def test_it_comes_back_and_nothing_leaks(
     assert finding.raw_frames == 0
     assert finding.frames > 0
     assert max(finding.recovered_s) < SLOW_MACHINE_S
-    assert finding.fell_back == 0
+    assert finding.fell_back == 0, finding.log
     assert finding.error == ""
-    assert finding.cuts_off_viewers == fault.cuts
-    assert finding.told(fault)
+    assert finding.cuts_off_viewers == fault.cuts, finding.log
+    assert finding.told(fault), finding.log
     assert (status.state, status.restarts) == ("live", 0)
 
 
