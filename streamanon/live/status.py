@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from streamanon.sinks.live import OutputState
 
 State: TypeAlias = Literal["starting", "live", "lost", "restarting", "stopped"]
-"""starting: nothing was received yet; live: frames flow; lost: the input is away and the card is
-shown; restarting: the line failed and is built again behind the card; stopped: it is over."""
+"""starting: nothing went out yet; live: frames flow; lost: the input is away and the card is shown;
+restarting: the line failed and wrote nothing since, the card is shown; stopped: it is over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from streamanon.core.identity import IdentityBook
     from streamanon.live.status import State
     from streamanon.pipeline.report import Report
+    from streamanon.pipeline.runner import Progress
     from streamanon.sinks.live import LiveSink
     from streamanon.sources.live import LiveSource
     from streamanon.types import SafeFrame
@@ -85,8 +86,7 @@ class Stream:
         self._shown: Shown | None = None
         self._book: IdentityBook | None = None
         self._ladder: SteppedAnonymiser | None = None
-        self._phase: State = "starting"
-        self._noted: tuple[State, float] = ("starting", time.monotonic())
+        self._phase: tuple[State, float] = ("starting", time.monotonic())
         self._trouble = self._said = ""
         self._restarts = 0
         self.reports: list[Report] = []
@@ -138,17 +138,14 @@ class Stream:
         """Return what the stream is doing."""
         source, sink, reading = self._source, self._sink, self._meter.read()
         connected = source.state if source else None
-        state = self._phase
+        state, since = self._phase
+        since_s, lost = time.monotonic() - since, ""
         if state == "live" and connected and not connected.connected:
-            state = "lost"
-        now = time.monotonic()
-        if self._noted[0] != state:
-            self._noted = (state, now)
-        lost = connected.reason if connected and state == "lost" else ""
+            state, since_s, lost = "lost", connected.since_s, connected.reason
         return Status(
             name=self.name,
             state=state,
-            since_s=now - self._noted[1],
+            since_s=since_s,
             input=str(self._input),
             size=(source.info.width, source.info.height) if source else (0, 0),
             method=self._method,
@@ -188,7 +185,7 @@ class Stream:
             )
             self.error.__cause__ = error
         finally:
-            self._phase = "stopped"
+            self._enter("stopped")
             self._parts.close()
 
     def _open_and_run(self) -> None:
@@ -226,15 +223,25 @@ class Stream:
         with self._lock:
             self._ladder = self._parts.ladder(self._method, self._say)
         observer = self._parts.observer(self._ladder, live=True, book=self._book)
-        self._phase, self._trouble = "live", ""
         return run(
             tributary,
             observer,
             self._ladder,
             Lasting(keep),
+            progress=self._note_progress,
             stall_s=min(self._parts.config.stall_s, STALL_S),
             live=LiveControls(self._meter, self._ladder, self._say),
         )
+
+    def _note_progress(self, position: Progress) -> None:
+        """A line that wrote a frame lives."""
+        if position.done:
+            self._trouble = ""
+            self._enter("live")
+
+    def _enter(self, state: State) -> None:
+        if self._phase[0] != state:
+            self._phase = (state, time.monotonic())
 
     def _note(self, report: Report) -> None:
         """Keep what a line did that ended well."""
@@ -249,7 +256,8 @@ class Stream:
         if self._stopping.is_set():
             return
         said, self._trouble = self._said, str(error)
-        self._phase, self._said = "restarting", str(error)
+        self._said = str(error)
+        self._enter("restarting")
         self._restarts += 1
         if said != self._said:
             self._say(f"the line failed and is built again, the card is shown meanwhile: {error}")
