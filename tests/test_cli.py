@@ -79,6 +79,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "none.mp4", "-o", "b.mp4"], "none.mp4 does not exist"),
         (["run", "rtsp://u:secret@cam/1"], "name an output, or look at it with --serve"),
         (["run", "rtsp://u:secret@cam/1", "-o", "b.mp4"], "use record:FOLDER"),
+        (["run", "rtsp:/u:secret@cam/1", "-o", "hls:x"], "lacks its //"),
         (["run", "webcam:0", "-o", "hls:x", "--codec", "hevc"], "--codec is for files only"),
         (["run", "webcam:0", "-o", "hls:x", "--overwrite"], "live outputs replace nothing"),
         (["run", "webcam:0", "--serve", "8080"], "serve is '8080': wanted HOST:PORT"),

@@ -132,7 +132,7 @@ def _parsed(text: str, words: tuple[str, ...], urls: tuple[str, ...], forms: str
         if scheme in words or known:
             return Address(scheme, text[found.end() :])
         if scheme in urls:
-            raise UsageError(f"{masked(text)} lacks its //: write {scheme}://HOST/PATH")
+            raise UsageError(f"the {scheme}: address lacks its //: write {scheme}://HOST/PATH")
         return None
     if scheme not in urls:
         raise UsageError(f"{_masked_url(text)} cannot be used here: wanted {forms}")
