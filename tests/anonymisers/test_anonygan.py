@@ -248,7 +248,7 @@ def broken(_: Arrays) -> Arrays:
     ("change", "why"),
     [
         (flat_attention(20), "leaves too little of the portrait"),
-        (only(NOISE), "not recognised as a face"),
+        (only(NOISE), "what the network painted"),
         (only(HIGHER_UP), "has its features out of place"),
         (not_finite, "numbers that are not finite"),
         (broken, "the network failed: anonygan.onnx could not be run"),
