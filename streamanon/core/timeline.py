@@ -35,7 +35,12 @@ def ticks(pts: int, time_base: Fraction) -> int:
 
 
 class Timeline:
-    """Gives frames and sound of one stream their place in its time."""
+    """Gives frames and sound of one stream their place in its time.
+
+    Attributes:
+        paced: whether the reader waits until the time a frame was given.
+        jump: by how many ticks the source's time has jumped at the last frame; 0 when it has not.
+    """
 
     def __init__(self, *, paced: bool = False) -> None:
         """Begin.
@@ -45,6 +50,7 @@ class Timeline:
                 whoever reads it waits until the time a frame was given.
         """
         self.paced = paced
+        self.jump = 0
         self._offset: int | None = None
         self._arrival = 0
         self._last: int | None = None
@@ -62,9 +68,12 @@ class Timeline:
             pts: by the source's clock, in ticks; None where it gives no time.
             arrival: by this machine's clock, in ticks.
         """
-        wanted = arrival
+        wanted, before = arrival, self._offset
+        self.jump = 0
         if pts is not None:
             self._offset = self._followed(pts, arrival)
+            away = 0 if before is None else before - self._offset
+            self.jump = away if abs(away) > _LATE else 0
             wanted = pts + self._offset
         self._arrival = arrival
         self._last = wanted if self._last is None else max(wanted, self._last + 1)

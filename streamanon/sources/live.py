@@ -32,6 +32,9 @@ _GRACE_S = 0.6
 _NO_PICTURE = MediaError("the source ended before there was a picture: check what it serves")
 _USUAL_RATE = Fraction(30)
 
+_QUIET_S = 60.0
+"""Between two lines on time stamps that jump."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
@@ -91,6 +94,7 @@ class LiveSource:
         self._timeline = Timeline()
         self._state = _State()
         self._index = 0
+        self._quiet_until_s = 0.0
         self.sound: SoundTrack | None = None
         self._sounds = True
         self._connection, facts = self._first(wait=wait)
@@ -224,12 +228,20 @@ class LiveSource:
         if shot.size != self._size:
             self._note_size(shot.size)
         pts = self._timeline.place(shot.pts, int(shot.arrival_s / LIVE_TICK))
+        if self._timeline.jump:
+            self._note_jump(float(self._timeline.jump * LIVE_TICK))
         if self._timeline.paced:
             self._stopping.wait(max(0.0, pts * LIVE_TICK - time.monotonic()))
         picture = Picture(shot.planes, self._info.colour)
         frame = Frame(self._index, picture, pts, LIVE_TICK, shot.damaged)
         self._index += 1
         return frame
+
+    def _note_jump(self, by_s: float) -> None:
+        """Say that the source's time jumped; one that loops does so again and again."""
+        if time.monotonic() >= self._quiet_until_s:
+            self._quiet_until_s = time.monotonic() + _QUIET_S
+            self._say(f"{self._address}: its time stamps jumped by {by_s:+.1f} s, ours go on")
 
     def _note_size(self, size: tuple[int, int]) -> None:
         if self._size != (0, 0):

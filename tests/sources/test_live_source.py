@@ -185,7 +185,7 @@ def test_and_given_up_when_it_takes_too_long(clip: Path, relay: RtspRelay) -> No
 
 def test_timestamps_that_jump_do_not_show(clip: Path, relay: RtspRelay) -> None:
     with relay.serve_file(clip, "cam", loop="steady") as url:
-        source = _open(url, Log())
+        source = _open(url, log := Log())
         for seconds in (1000, -5000):
             relay.jump(seconds)
             frames = _take(source, 40)
@@ -193,6 +193,8 @@ def test_timestamps_that_jump_do_not_show(clip: Path, relay: RtspRelay) -> None:
             assert max(np.diff([frame.pts for frame in frames])) < 45_000
         assert source.state.reconnects == 0
         source.close()
+    assert log.has("its time stamps jumped by +1000")
+    assert not log.has("its time stamps jumped by -5000")  # one line a minute
 
 
 def test_a_push_that_begins_again_goes_on(clip: Path, relay: RtspRelay) -> None:
