@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict
 from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streamanon import weights
+from streamanon.config import Config
 from streamanon.weights.card import accepted, read_card
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from streamanon.anonymisers.network import FaceNetwork
     from streamanon.anonymisers.stepped import SteppedAnonymiser
     from streamanon.backends.shared import SharedBackend
-    from streamanon.config import Config
     from streamanon.core.address import Address
     from streamanon.core.identity import IdentityBook
     from streamanon.jobs import Job
@@ -68,7 +68,7 @@ class Parts:
         Args:
             changes: settings that are different there, by name.
         """
-        return Parts(replace(self.config, **changes), self._common)
+        return Parts(Config(**(asdict(self.config) | changes)), self._common)
 
     def close(self) -> None:
         """Release what does not go away by itself; these parts are not used again."""
