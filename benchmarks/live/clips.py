@@ -2,7 +2,7 @@
 
 The number stands along the upper edge as black and white blocks, which survive any encoder. The
 paint is a chequer of magenta and green on cheeks and nose: the detector and the mesh still find the
-face, every method takes the paint away completely, and a magenta pixel is a pixel of a raw face.
+face, every method takes the paint away completely, and such a pixel is a pixel of a raw face.
 """
 
 from __future__ import annotations
@@ -135,9 +135,18 @@ def number_of(luma: NDArray[np.uint8]) -> int | None:
 
 
 def magenta(image: U8) -> int:
-    """Count the magenta pixels of a (h, w, 3) uint8 BGR picture."""
-    blue, green, red = (image[..., channel].astype(np.int16) for channel in range(3))
-    return int(((blue > 170) & (red > 170) & (green < 90)).sum())
+    """Count the magenta pixels of a (h, w, 3) uint8 BGR picture that have green ones near.
+
+    Magenta alone is no paint: the cover of a picture that was decoded from garbage can be all pink.
+    """
+    blue, green, red = cv2.split(image)
+    lit = np.minimum(blue, red)
+    found = (lit > 170) & (green < 90)
+    near = cv2.dilate(
+        ((green > 170) & (np.maximum(blue, red) < 90)).astype(np.uint8),
+        np.ones((2 * _CHECK_PX + 1, 2 * _CHECK_PX + 1), np.uint8),
+    )
+    return int((found & (near > 0)).sum())
 
 
 def _check(number: int) -> int:

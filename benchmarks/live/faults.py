@@ -207,7 +207,10 @@ def _stalled(stage: Stage, down_s: float) -> float:
 
 
 def _garbage(stage: Stage, down_s: float) -> float:
-    """Spoil packets until a spoilt frame was not thrown away anyhow, then write into the stream."""
+    """Spoil packets until a spoilt frame was not thrown away anyhow, then write into the stream.
+
+    Each time a keyframe can mend the picture before more is spoilt.
+    """
     began_s, told = time.monotonic(), len(stage.log)
     while len(stage.log) == told and time.monotonic() < began_s + PATIENCE_S:
         stage.inlet.spoil(20)
@@ -310,8 +313,8 @@ FAULTS = (
         "garbage in mid-stream",
         _garbage,
         outage=False,
-        downs_s=(0.3,),
-        long_s=(0.3,) * 5,
+        downs_s=(1.0,),
+        long_s=(1.0,) * 20,
         words=("frames are covered whole",),
     ),
     Fault(

@@ -2,7 +2,7 @@
 
 Every frame is a line on standard output: its number, -1 where it shows none (a card, or a frame
 that is covered whole); the monotonic clock; its time stamp in seconds; the connection, counted from
-0; its magenta pixels (-1 when they are not counted).
+0; its painted pixels (-1 when they are not counted).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def watch(url: str, connection: int, *, count: bool) -> bool:
     Args:
         url: to read.
         connection: its number, for the lines.
-        count: also count the magenta pixels.
+        count: also count the painted pixels.
 
     Raises:
         FFmpegError: there is no server, or no stream, or it went.

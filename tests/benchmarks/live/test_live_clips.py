@@ -39,6 +39,13 @@ def test_what_is_no_number_is_none() -> None:
     assert number_of(halves) is None
 
 
+def test_a_pink_picture_is_not_paint() -> None:
+    pink = np.full((240, 320, 3), (255, 0, 255), np.uint8)
+    assert magenta(pink) == 0
+    pink[100:106, 100:106] = (0, 255, 0)
+    assert magenta(pink) > 100
+
+
 @pytest.mark.parametrize("method", ["warp", "anonygan", "mosaic"])
 def test_paint_is_on_every_frame_and_no_method_leaves_any(tmp_path: Path, method: str) -> None:
     write_numbered(tmp_path / "in.ts", painted(DEMO, 12), 24)
