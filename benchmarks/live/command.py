@@ -153,7 +153,7 @@ def _latency(request: Request, folder: Path) -> Iterator[dict[str, Any]]:
 def _memory(request: Request, folder: Path) -> Iterator[dict[str, Any]]:
     clip = folder / "small.ts"
     write_numbered(clip, scene(request.clip, SMALL_HEIGHT, 1, _FRAMES), RATE)
-    for method in ("mosaic", "warp"):
+    for method in request.methods:
         row = Load(clip, 1, method, request.seconds, pace=PACE).measure()
         hours = row["frames"] / RATE / 3600
         yield {"kind": "memory", "hours_at_real_pace": round(hours, 3), **row}
