@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,13 +84,12 @@ def _resident_mb() -> float:
     own = Path("/proc/self/task")
     pids = ["self"]
     for task in own.iterdir():
-        pids += (task / "children").read_text().split()
+        with suppress(OSError):  # threads end at any time
+            pids += (task / "children").read_text().split()
     pages = 0
     for pid in pids:
-        try:
+        with suppress(OSError):  # and so do processes
             pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        except OSError:  # it ended meanwhile
-            continue
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
