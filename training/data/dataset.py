@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 WORN_SHARE = 0.15
 """Share of sources that look as if a bad camera had taken them."""
 
+RELIT_SHARE = 0.6
+"""Share of sources in a light of their own: photographs of faces are rarely dim or colourless, but
+scenes are."""
+
+RELIT_STRENGTH = 2.0
+"""Most by which a source is relit."""
+
 REFOCUSED_SHARE = 0.5
 """Share of conditions made softer or sharper."""
 
@@ -98,9 +105,12 @@ class PairDataset:
         mirror = random.random() < 0.5
         if mirror:
             source = variation.mirrored(source)
+        image = source.image
+        if random.random() < RELIT_SHARE:
+            image = variation.relit(image, random, random.uniform(0, RELIT_STRENGTH))
         if random.random() < WORN_SHARE:
-            worn = variation.worn(source.image, random)
-            source = AlignedFace(worn, source.points, source.to_frame)
+            image = variation.worn(image, random)
+        source = AlignedFace(image, source.points, source.to_frame)
         condition = self._condition(pair, random, mirror=mirror)
         return sample(source, condition, float(self.faces.pose[pair.source, 0])) | {
             "same_person": np.array(pair.kind != Kind.CROSS),

@@ -86,7 +86,7 @@ def relit(image: U8, random: np.random.Generator, strength: float) -> U8:
     gain = np.exp(random.normal(-0.1, 0.1, 1) * strength + random.normal(0, 0.05, 3) * strength)
     table = np.clip(level[:, None] ** gamma * gain * 255, 0, 255).astype(np.uint8)
     image = np.asarray(cv2.LUT(image, table[None]), np.uint8)
-    colour = float(np.clip(1 + random.normal(0, 0.2 * strength), 0.2, 1.6))
+    colour = float(np.clip(np.exp(random.normal(-0.2, 0.45) * strength), 0.1, 1.6))
     image = saturated(image, colour)
     light = random.normal(0, 0.15 * strength, (LIGHT_KNOTS, LIGHT_KNOTS)).astype(np.float32)
     light = np.exp(cv2.resize(light, (CROP, CROP), interpolation=cv2.INTER_CUBIC))

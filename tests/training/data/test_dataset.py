@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -61,7 +62,7 @@ def test_a_condition_of_the_same_person_lands_on_its_own_features(faces: Faces, 
         )
         alike = np.corrcoef(target, warped)[0, 1]
         better += alike > np.corrcoef(target, condition)[0, 1]
-        assert alike > 0.5
+        assert alike > 0.3
     assert better >= 9
 
 
@@ -73,6 +74,20 @@ def test_a_photograph_is_no_condition_of_itself_unchanged(faces: Faces) -> None:
         assert moved.mean() > 0.5
         difference = np.abs(sample["target"].astype(float) - sample["warped"])[MIDDLE]
         assert difference.mean() > 2
+
+
+def test_sources_are_seen_in_lights_that_photographs_of_faces_rarely_have(faces: Faces) -> None:
+    colours, brightness = [], []
+    for sample in itertools.islice(PairDataset(faces, seed=4), 80):
+        target, stored = sample["target"], faces.face(int(sample["source_row"])).image
+        before, after = (
+            cv2.cvtColor(image, cv2.COLOR_BGR2HSV).reshape(-1, 3).mean(axis=0) + 1
+            for image in (stored, target)
+        )
+        colours.append(after[1] / before[1])
+        brightness.append(after[2] / before[2])
+    assert np.mean(np.array(colours) < 0.75) > 0.1
+    assert np.mean(np.array(brightness) < 0.75) > 0.1
 
 
 @pytest.fixture
