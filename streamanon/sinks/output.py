@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 from streamanon.core.address import masked
 from streamanon.core.backoff import Backoff
 from streamanon.sinks.handover import VIDEO, send, send_order
+from streamanon.sinks.knock import answers, door_of
 from streamanon.sinks.writer import CLOSED, FAILED, OPEN
 
 if TYPE_CHECKING:
@@ -37,8 +38,15 @@ _STEADY_S = 10.0
 """An output that lasted so long is tried again at once when it fails."""
 
 _SELDOM_S = 5.0
-"""An output that is away for long is tried after a tenth of that time, but this often at least:
+"""An output that has refused for long is tried after a tenth of that time, but this often at least:
 each try costs a tenth of a second of a core."""
+
+_KNOCK_EVERY_S = 0.2
+"""A server that is not there is called on this often, which costs next to nothing."""
+
+_WELCOME_S, _WELCOME_STEP_S = 5.0, 0.5
+"""For so long after an output was opened keyframes come this often: the players who return to it
+connect a moment later than we do, and miss the first."""
 
 _PROVEN_S = 1.0
 """An output works again when it took packets for so long."""
@@ -89,6 +97,9 @@ class Output:
         self._restarts = self._dropped = 0
         self._reason = ""
         self._lost_at: float | None = None
+        self._refused_at = 0.0
+        self._opened_at = self._keyframe_at = 0.0
+        self._door = door_of(destination.order)
         self._thread = Thread(target=self._run, name=f"streamanon-{self._name}", daemon=True)
         self._thread.start()
 
@@ -102,8 +113,10 @@ class Output:
 
     @property
     def wants_keyframe(self) -> bool:
-        """True from when it was opened until a player could begin."""
-        return self._connected and self._awaits_keyframe
+        """True from when it was opened until a player could begin, and now and then after that."""
+        now = time.monotonic()
+        welcome = now - self._opened_at < _WELCOME_S and now - self._keyframe_at >= _WELCOME_STEP_S
+        return self._connected and (self._awaits_keyframe or welcome)
 
     def put(self, unit: Unit) -> None:
         """Hand over a packet, or drop it; returns at once. A writer that hangs is killed."""
@@ -120,6 +133,8 @@ class Output:
                 self._dropped += unit.kind == VIDEO
                 return
             self._awaits_keyframe = False
+            if begins:
+                self._keyframe_at = time.monotonic()
             self._queue.append(unit)
             self._change.notify_all()
 
@@ -137,27 +152,53 @@ class Output:
         self._thread.join(1.0)
 
     def _run(self) -> None:
-        backoff = Backoff()
+        backoff, warm = Backoff(), None
         while True:
             began = time.monotonic()
-            ended = self._serve()
+            ended = self._serve(warm)
+            warm = None
             if self._over:
                 return
             if time.monotonic() - began > _STEADY_S:
                 backoff.reset()
+                self._refused_at = 0.0
             self._report(ended)
             if ended.startswith(CLOSED):
                 return
-            with self._change:
-                away_s = time.monotonic() - (self._lost_at or time.monotonic())
-                wait_s = max(backoff.next_s(), min(_SELDOM_S, away_s / 10))
-                self._change.wait_for(lambda: self._over, wait_s)
-                self._restarts += not self._over
+            # it takes a quarter of a second until it can be told what to do
+            with suppress(OSError):
+                warm = _started(self.destination.program)
+            self._wait(backoff)
+            if self._over:
+                _discard(warm)
+                return
+            self._restarts += 1
 
-    def _serve(self) -> str:
-        """Run one writer until it ends; return why it did."""
+    def _wait(self, backoff: Backoff) -> None:
+        """Wait until another try makes sense, or for the end."""
+        now = time.monotonic()
+        if self._door and not answers(self._door):
+            while not self._sleep(_KNOCK_EVERY_S) and not answers(self._door):
+                pass
+            backoff.reset()
+            self._refused_at = 0.0
+            return
+        self._refused_at = self._refused_at or now
+        self._sleep(max(backoff.next_s(), min(_SELDOM_S, (now - self._refused_at) / 10)))
+
+    def _sleep(self, seconds: float) -> bool:
+        """Return after a while or at the end; tell whether it is the end."""
+        with self._change:
+            return self._change.wait_for(lambda: self._over, seconds)
+
+    def _serve(self, warm: subprocess.Popen[bytes] | None) -> str:
+        """Run one writer until it ends; return why it did.
+
+        Args:
+            warm: the writer, if it was started already.
+        """
         try:
-            writer = _started(self.destination.program)
+            writer = warm or _started(self.destination.program)
         except OSError as error:
             return f"{FAILED}no process can be started: {error.strerror}"
         assert writer.stdin
@@ -180,6 +221,7 @@ class Output:
         with self._change:
             self._deadline = None
             self._connected = self._awaits_keyframe = True
+            self._opened_at = time.monotonic()
             self._reason = ""
 
     def _hand_over(self, pipe: IO[bytes]) -> None:
@@ -259,3 +301,10 @@ def _started(program: str) -> subprocess.Popen[bytes]:
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+
+
+def _discard(writer: subprocess.Popen[bytes] | None) -> None:
+    """End a writer that was told nothing yet."""
+    if writer:
+        writer.kill()
+        writer.communicate()

@@ -56,9 +56,9 @@ def obey(writer: Callable[[Order, bytes], Writer]) -> int:
     Returns:
         The exit code.
     """
+    die_with_parent()
     pipe = sys.stdin.buffer
     order, head = receive_order(pipe)
-    die_with_parent()
     if os.getppid() != order.parent:
         return 1
     try:

@@ -65,8 +65,7 @@ def test_a_server_that_comes_later_and_dies_and_returns(
     relay = RtspRelay()
     relay.port = free_port()
     sink = opened(relay.url("out"))
-    after, took = feed(sink, 0, until=lambda: sink.state[0].restarts > 2)
-    assert sink.state[0].reason == "Connection refused"
+    after, took = feed(sink, 0, until=lambda: sink.state[0].reason == "Connection refused")
     with relay:
         reader = readers(relay.url("out"))
         after, more = feed(sink, after, until=lambda: len(reader.numbers) > 25)
@@ -86,6 +85,50 @@ def test_a_server_that_comes_later_and_dies_and_returns(
     assert told[2].startswith("failed (")
     assert told[3].startswith("works again after ")
     assert len(told) == 4
+
+
+def test_a_server_that_is_away_is_knocked_at_and_costs_no_writer_a_try(
+    opened: Any, readers: Any
+) -> None:
+    with RtspRelay() as relay:
+        sink = opened(relay.url("out"))
+        reader = readers(relay.url("out"))
+        after, _ = feed(sink, 0, until=lambda: len(reader.numbers) > 10)
+        relay.kill()
+        after, _ = feed(sink, after, until=some(60))
+        assert not sink.state[0].connected
+        assert sink.state[0].restarts == 0
+        relay.start()
+        after, _ = feed(sink, after, until=lambda: sink.state[0].connected)
+        assert sink.state[0].restarts == 1
+        seen = len(reader.numbers)
+        feed(sink, after, until=lambda: len(reader.numbers) > seen + 10)
+
+
+def test_a_server_that_is_there_and_refuses_is_asked_now_and_then(opened: Any) -> None:
+    with RtspRelay("joe", "s3cret") as relay:
+        sink = opened(relay.url("out", "joe:wr0ng"))
+        feed(sink, 0, until=lambda: sink.state[0].restarts > 2)
+        assert "401" in sink.state[0].reason
+
+
+def test_players_that_come_back_a_moment_later_find_a_keyframe(
+    opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "_WELCOME_S", 1.2)
+    sink = opened(f"record:{tmp_path}")
+    after, _ = feed(sink, 0, until=lambda: sink.state[0].connected)
+    feed(sink, after, until=some(105))
+    sink.close(complete=True)
+    [piece] = tmp_path.glob("*.mkv")
+    with av.open(str(piece)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
+        keys = [
+            float((packet.pts or 0) * packet.time_base) for packet in packets if packet.is_keyframe
+        ]
+    steps = np.diff(keys)
+    assert (steps[:2] < 0.8).all()
+    assert steps[2:].max() == pytest.approx(2, abs=0.1)
 
 
 def test_a_server_that_never_answers(
