@@ -109,6 +109,10 @@ class Governor:
         """The level to work at."""
         return self.levels[self._at]
 
+    def restart(self) -> None:
+        """Go on at the present level with all that was learnt, when what works is cold again."""
+        self._watch, self._started = None, False
+
     def judge(self, time_s: float, work_s: float, interval_s: float, *, lost: bool) -> str:
         """Take note of one frame and return the level for the next.
 

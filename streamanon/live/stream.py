@@ -53,8 +53,8 @@ class Stream:
 
     Attributes:
         name: what to call it.
-        error: what ended it, or None.
-        reports: of the newest lines that ended well.
+        error: what ended it, or that something could not be hidden; None when all is well.
+        reports: of the newest lines, those that failed included.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Stream:
         self._input, self._outputs, self._parts, self._say = input, tuple(outputs), parts, say
         self._method, self._identity = parts.config.method, parts.config.identity
         self._meter = Meter()
+        self._controls = LiveControls(self._meter, say=say)
         self._stopping = Event()
         self._lock = Lock()
         self._source: LiveSource | None = None
@@ -88,7 +89,7 @@ class Stream:
         self._ladder: SteppedAnonymiser | None = None
         self._phase: tuple[State, float] = ("starting", time.monotonic())
         self._trouble = self._said = ""
-        self._restarts = 0
+        self._restarts = self._uncovered = 0
         self.reports: list[Report] = []
         self._thread = Thread(target=self._live, name=f"streamanon-{name}", daemon=True)
 
@@ -167,9 +168,16 @@ class Stream:
         )
 
     def report(self) -> dict[str, Any]:
-        """Return what was done, as plain JSON values: the newest lines and the final status."""
-        lines = [report.to_json() for report in self.reports]
-        return {"stream": self.name, "status": self.status().to_json(), "lines": lines}
+        """Return what was done, as plain JSON values: the newest lines and the final status.
+
+        ``uncovered`` is of all lines, those that failed and those that are forgotten included.
+        """
+        return {
+            "stream": self.name,
+            "status": self.status().to_json(),
+            "uncovered": self._uncovered,
+            "lines": [report.to_json() for report in self.reports],
+        }
 
     def _live(self) -> None:
         """Live through everything; the body of the thread."""
@@ -178,7 +186,7 @@ class Stream:
                 self._open_and_run()
         except StreamanonError as error:
             # Who is told to stop while waiting for the input did nothing wrong.
-            self.error = None if self._stopping.is_set() else error
+            self.error = self.error or (None if self._stopping.is_set() else error)
         except Exception as error:  # noqa: BLE001  one stream must not take others with it
             self.error = StreamanonError(
                 f"{type(error).__name__}: {self._input.masked(str(error))}"
@@ -210,28 +218,33 @@ class Stream:
         while not self._stopping.is_set() and not tributary.over:
             began = time.monotonic()
             try:
-                self._note(self._run_line(tributary, keep))
+                self._run_line(tributary, keep)
             except StreamanonError as error:
                 if time.monotonic() - began > _STEADY_S:
                     backoff.reset()
                     self._said = ""
                 self._prepare_next(error, backoff.next_s())
 
-    def _run_line(self, tributary: Tributary, keep: KeepAlive) -> Report:
+    def _run_line(self, tributary: Tributary, keep: KeepAlive) -> None:
         assert self._book is not None
         self._book.forget_tracks()
         with self._lock:
             self._ladder = self._parts.ladder(self._method, self._say)
         observer = self._parts.observer(self._ladder, live=True, book=self._book)
-        return run(
-            tributary,
-            observer,
-            self._ladder,
-            Lasting(keep),
-            progress=self._note_progress,
-            stall_s=min(self._parts.config.stall_s, STALL_S),
-            live=LiveControls(self._meter, self._ladder, self._say),
-        )
+        self._controls.steer(self._ladder)
+        try:
+            run(
+                tributary,
+                observer,
+                self._ladder,
+                Lasting(keep),
+                progress=self._note_progress,
+                stall_s=min(self._parts.config.stall_s, STALL_S),
+                live=self._controls,
+            )
+        finally:
+            if self._controls.report:
+                self._note(self._controls.report)
 
     def _note_progress(self, position: Progress) -> None:
         """A line that wrote a frame lives."""
@@ -244,11 +257,12 @@ class Stream:
             self._phase = (state, time.monotonic())
 
     def _note(self, report: Report) -> None:
-        """Keep what a line did that ended well."""
+        """Keep what a line did. One that could not hide everything has ended before showing it."""
         self.reports = [*self.reports, report][-_LINES_REPORTED:]
-        if report.uncovered:
+        self._uncovered += report.uncovered
+        if self._uncovered:
             self.error = LeakError(
-                f"{report.uncovered} faces or frames were not hidden: file a bug"
+                f"{self._uncovered} faces or frames were not hidden, and not shown: file a bug"
             )
 
     def _prepare_next(self, error: StreamanonError, wait_s: float) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streamanon.pipeline.observer import Observer
+    from streamanon.pipeline.report import Report
     from streamanon.pipeline.stage import Stage
     from streamanon.protocols import Anonymiser
 
@@ -50,7 +51,12 @@ class Stoppable(Protocol):
 
 
 class LiveControls:
-    """Watches and steers the lines of one live stream, one after the other."""
+    """Watches and steers the lines of one live stream, one after the other.
+
+    Attributes:
+        meter: the figures of all lines.
+        report: of the newest line, however it ended; None before it has.
+    """
 
     def __init__(
         self,
@@ -66,14 +72,20 @@ class LiveControls:
             say: told in one line when it is; the log by default.
         """
         self.meter = meter or Meter()
+        self.report: Report | None = None
         self._ladder = ladder
         self._say = say or logging.getLogger("streamanon").info
         self._governor = Governor((BEST,))
         self._dropped = 0
 
+    def steer(self, ladder: Ladder) -> None:
+        """Have the next line work with another anonymiser, at the level of the line before."""
+        self._ladder, self.report = ladder, None
+
     def start(self) -> None:
         """A line starts; it counts its tracks and what it drops anew."""
         self._dropped = 0
+        self._governor.restart()
         self.meter.start()
 
     def prepare(self, observer: Observer, anonymiser: Anonymiser) -> None:

@@ -102,11 +102,6 @@ class _Line:
             for pair in zip(self.stages, bodies, strict=True)
         ]
 
-    @property
-    def dropped(self) -> int:
-        """Frames a live source delivered faster than they could be handled."""
-        return self._raw.dropped
-
     def run(self, progress: Callable[[Progress], None] | None, stall_s: float) -> None:
         """Start the threads and wait for the end, whatever it is."""
         try:
@@ -124,6 +119,18 @@ class _Line:
             raise explained(*self._failed)
         if progress:
             progress(self._progress())
+
+    def report(self, elapsed_s: float) -> Report:
+        """Return what was done, in so long a time."""
+        return Report(
+            ledger=self.ledger,
+            seen=self._observer.seen,
+            frames_read=self.frames_read,
+            frames_dropped=self._raw.dropped,
+            elapsed_s=elapsed_s,
+            stages={stage.name: stage.times for stage in self.stages},
+            latency_s=self.latency_s,
+        )
 
     def _progress(self) -> Progress:
         return Progress(self.frames_written, self._source.info.frame_count, self.ledger.people)
@@ -201,7 +208,7 @@ class _Line:
             if self._live:
                 self._passage.wait()
                 if frame is not None:
-                    self._live.judge(self.stages[1:], self.dropped)
+                    self._live.judge(self.stages[1:], self._raw.dropped)
         with stage.busy():
             scenes = self._observer.flush()
         released += self._hand_on(scenes)
@@ -281,7 +288,8 @@ def run(  # noqa: PLR0913  the four parts of a line, and how to run it
         progress: called about ten times a second, in the thread that called run.
         stall_s: give up when one piece of work of one stage takes longer than this; reading from a
             live source is not watched.
-        live: looks after a live source's line; ignored for a file's.
+        live: looks after a live source's line, and is given its report however it ends; a file's
+            does without.
 
     Raises:
         StageError: a stage raised; other StreamanonErrors arrive as they were raised.
@@ -289,14 +297,11 @@ def run(  # noqa: PLR0913  the four parts of a line, and how to run it
     """
     line = _Line(source, observer, anonymiser, sink, live)
     start = time.monotonic()
-    with one_each():
-        line.run(progress, stall_s)
-    return Report(
-        ledger=line.ledger,
-        seen=observer.seen,
-        frames_read=line.frames_read,
-        frames_dropped=line.dropped,
-        elapsed_s=time.monotonic() - start,
-        stages={stage.name: stage.times for stage in line.stages},
-        latency_s=line.latency_s,
-    )
+    try:
+        with one_each():
+            line.run(progress, stall_s)
+    finally:
+        report = line.report(time.monotonic() - start)
+        if live:
+            live.report = report
+    return report

@@ -131,3 +131,12 @@ def test_fewer_frames_make_room_for_quality() -> None:
 def test_one_level_is_the_best_and_the_last() -> None:
     day = Day({"full": 0.2}, Governor(("full",)))
     assert day.run(20) == "full"
+
+
+def test_a_new_line_goes_on_at_the_level_of_the_last_and_may_be_cold_again() -> None:
+    day = _day(50, 45, 15, 5)
+    assert day.run(60) == "warp"
+    day.governor.restart()
+    assert day.governor.level == "warp"
+    assert day.run(START_S - 0.5, busy=5) == "warp"
+    assert day.run(3, busy=5) == "mosaic"

@@ -12,12 +12,14 @@ from live_help import wait_until
 
 from benchmarks.live.clips import magenta, number_of
 from streamanon.config import Config
+from streamanon.core import governor
 from streamanon.core.address import input_address, output_address
 from streamanon.core.picture import whole_bgr
-from streamanon.errors import MediaError, UsageError
+from streamanon.errors import LeakError, MediaError, UsageError
 from streamanon.live import stream as module
 from streamanon.live.stream import Stream
 from streamanon.parts import Parts
+from streamanon.types import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from servers.rtsp_relay import RtspRelay
 
-    from streamanon.types import Frame, Patch, Scene
+    from streamanon.types import Frame, Patch
 
 TEST_PICTURE = "lavfi:testsrc2=size=320x240:rate=30"
 
@@ -209,6 +211,75 @@ def test_a_line_that_fails_is_built_again_and_people_keep_their_identity(
     assert worn[0] == worn[1]
     assert stream.error is None
     assert log.holds("the line failed and is built again, the card is shown meanwhile: see: ")
+
+
+def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(governor, "START_S", 0.2)
+    log, levels = Log(), []
+    stream = _stream(TEST_PICTURE, log=log)
+    fail_at: list[int] = []
+
+    def fail(frame: Frame) -> None:
+        time.sleep(0.05)
+        if fail_at:
+            fail_at.clear()
+            raise RuntimeError("a stage broke")
+        levels.append(stream.status().level)
+
+    Failing(stream._parts, fail)
+    stream.start()
+    try:
+        wait_until(lambda: stream.status().level == "cadence")
+        fail_at.append(0)
+        wait_until(lambda: stream.status().restarts == 1)
+        levels.clear()
+        wait_until(lambda: len(levels) > 5)
+        assert set(levels) == {"cadence"}
+    finally:
+        stream.stop()
+    assert log.holds("quality steps down to 'cadence'")
+
+
+def test_what_a_failed_line_could_not_hide_is_reported_in_the_end() -> None:
+    stream = _stream(TEST_PICTURE)
+    leaks: list[int] = []
+    shown: set[int] = set()
+
+    class Blind(Failing):
+        """Lets one frame pass that nobody looked at."""
+
+        def observer(self, *arguments: object, **named: object) -> object:
+            observer = super().observer(*arguments, **named)
+            push = observer.push  # type: ignore[attr-defined]
+
+            def blind(frame: Frame) -> list[Scene]:
+                if frame.index < 5 or leaks:
+                    return push(frame)  # type: ignore[no-any-return]
+                leaks.append(frame.index)
+                return [Scene(frame)]
+
+            observer.push = blind  # type: ignore[attr-defined]
+            return observer
+
+    Blind(stream._parts, lambda frame: None)
+    stream.start()
+    try:
+        wait_until(lambda: stream.status().restarts == 1)
+        frames = stream.status().frames
+        while stream.status().frames < frames + 10:
+            latest = stream.latest()
+            if latest and latest.treated:
+                shown.add(latest.index)
+    finally:
+        stream.stop()
+    assert isinstance(stream.error, LeakError)
+    report = stream.report()
+    assert report["uncovered"] == 1
+    assert [line["uncovered"] for line in report["lines"]] == [1, 0]
+    assert "1 faces or frames were not hidden" in report["status"]["error"]
+    assert leaks[0] not in shown
 
 
 def test_a_line_that_fails_again_and_again_is_told_once() -> None:

@@ -236,6 +236,10 @@ def test_a_stage_that_fails_ends_a_source_that_is_silent(parts: Parts, clip: Cli
         rig.run()
     assert time.monotonic() - start < 4
     assert (rig.sink.complete, rig.camera.closed) == (False, True)
+    report = rig.controls.report
+    assert report is not None
+    assert report.frames_read > 0
+    assert report.ledger.frames > 0
 
 
 def test_a_stage_that_hangs_is_named_soon(parts: Parts, clip: Clip) -> None:
