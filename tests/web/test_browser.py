@@ -136,6 +136,17 @@ def test_a_page_without_connection_says_that_it_is_old(site: Site, browser: Brow
     page.close()
 
 
+def test_a_page_that_slept_asks_for_what_it_missed(site: Site, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.install()
+    page.goto(address(site, ""))
+    page.locator(".stream .state").wait_for()
+    assert sum("/history" in url for url in asked) == 1
+    with page.expect_response("**/history"):
+        page.clock.fast_forward("01:00")
+
+
 @pytest.mark.slow
 def test_the_camera_comes_back_anonymised(site: Site, page: Page) -> None:
     page.goto(address(site, "camera"))

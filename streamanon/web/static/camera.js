@@ -1,9 +1,7 @@
 // The visitor's own camera, sent to the server and shown as it comes back.
 
 import { Chart } from "./chart.js";
-import {
-  HAS_IDENTITY, Sender, buildMethods, pickIdentity, showIdentity, showMethod,
-} from "./choices.js";
+import { Sender, buildIdentity, buildMethods, showIdentity, showMethod } from "./choices.js";
 import { get, patch, post, remove } from "./http.js";
 
 const GATHER_MS = 2000;
@@ -37,8 +35,7 @@ function setState(state, text) {
 
 function showWish() {
   showMethod(element("methods"), wish.method);
-  showIdentity(element("pick"), wish.identity);
-  element("identity").classList.toggle("unused", !HAS_IDENTITY.has(wish.method));
+  showIdentity(element("identity"), wish.identity, wish.method);
 }
 
 const sender = new Sender(async (settings) => {
@@ -167,7 +164,7 @@ async function tick() {
   tell(status.error);
   const slow = Math.round(status.latency_p99_ms);
   figure("fps", String(fps), "", [fps, status.fps]);
-  figure("latency", `${Math.round(status.latency_p50_ms)} ms`, `median in streamanon, p99 ${slow} ms`,
+  figure("latency", `${Math.round(status.latency_p50_ms)} ms`, `median, p99 ${slow} ms`,
     [status.latency_p50_ms, status.latency_p99_ms]);
   figure("faces", String(status.faces), "", [status.faces]);
 }
@@ -184,15 +181,13 @@ function build() {
     charts[name] = new Chart(tile, { length: SAMPLES, least: least[name], words: words[name], steps: name === "faces" });
   }
   buildMethods(element("methods"), (method) => change({ method })).then(showWish, (error) => tell(error.message));
-  showWish();
-  element("pick").addEventListener("click", async () => {
-    try {
-      const identity = await pickIdentity(wish.identity);
-      if (identity !== undefined) change({ identity });
-    } catch (error) {
-      tell(error.message);
-    }
+  buildIdentity(element("identity"), {
+    title: "Who you become",
+    current: () => wish.identity,
+    chosen: (identity) => change({ identity }),
+    failed: (error) => tell(error.message),
   });
+  showWish();
   element("start").addEventListener("click", start);
   element("stop").addEventListener("click", () => stop());
   window.addEventListener("pagehide", () => stop());

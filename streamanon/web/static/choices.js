@@ -12,7 +12,7 @@ const TITLES = {
 
 const EACH = "Each their own";
 
-export const HAS_IDENTITY = new Set(["warp", "anonygan"]);
+const HAS_IDENTITY = new Set(["warp", "anonygan"]);
 
 // The names are the same for everybody on the page: asked for once.
 const once = (path, key) => {
@@ -56,17 +56,20 @@ export class Sender {
   }
 }
 
+function make(tag, properties, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
 let groups = 0;
 
 export async function buildMethods(fieldset, chosen) {
   const name = `method-${groups++}`;
   for (const method of await methods()) {
     const [title, text] = TITLES[method] ?? [method, ""];
-    const input = Object.assign(document.createElement("input"), { type: "radio", name, value: method });
-    const caption = Object.assign(document.createElement("span"), { textContent: title });
-    const label = Object.assign(document.createElement("label"), { title: text });
-    label.append(input, caption);
-    fieldset.append(label);
+    const input = make("input", { type: "radio", name, value: method });
+    fieldset.append(make("label", { title: text }, input, make("span", { textContent: title })));
     input.addEventListener("change", () => chosen(method));
   }
 }
@@ -79,41 +82,62 @@ function nameOf(identity) {
   return identity === null ? EACH : identity.charAt(0).toUpperCase() + identity.slice(1);
 }
 
-export function showIdentity(button, identity) {
-  const picture = button.querySelector("img");
+// Fills a box with the button that opens the dialog.
+// options: title (of the dialog), current (returns the identity), chosen, failed (are told).
+export function buildIdentity(box, { title, current, chosen, failed }) {
+  const picture = make("img", { alt: "", width: 40, height: 40, hidden: true });
+  const everyone = make("span", { className: "everyone sign" });
+  const change = make("span", { className: "change", textContent: "Change" });
+  change.setAttribute("aria-hidden", "true");
+  const who = make("span", { className: "who" });
+  const button = make("button", { type: "button", className: "pick" }, picture, everyone, who, change);
+  button.setAttribute("aria-haspopup", "dialog");
+  button.addEventListener("click", async () => {
+    try {
+      const identity = await pickIdentity(title, current());
+      if (identity !== undefined) chosen(identity);
+    } catch (error) {
+      failed(error);
+    }
+  });
+  box.append(make("h3", { textContent: "Identity" }), button);
+}
+
+// method: those without identities show the box as unused.
+export function showIdentity(box, identity, method) {
+  box.classList.toggle("unused", !HAS_IDENTITY.has(method));
+  const picture = box.querySelector("img");
   const wanted = identity === null ? "" : portraitPath(identity);
   if (picture.getAttribute("src") !== wanted) {
     if (wanted) picture.setAttribute("src", wanted);
     else picture.removeAttribute("src");
   }
   picture.hidden = identity === null;
-  button.querySelector(".everyone").hidden = identity !== null;
-  button.querySelector(".who").textContent = nameOf(identity);
+  box.querySelector(".everyone").hidden = identity !== null;
+  box.querySelector(".who").textContent = nameOf(identity);
 }
 
 function choice(identity, current) {
-  const button = Object.assign(document.createElement("button"), { type: "button", className: "face" });
+  const face = identity === null
+    ? make("span", { className: "sign" })
+    : make("img", { alt: "", loading: "lazy", src: portraitPath(identity) });
+  const name = make("span", { textContent: nameOf(identity) });
+  const button = make("button", { type: "button", className: "face" }, face, name);
   button.setAttribute("aria-pressed", String(identity === current));
-  if (identity === null) {
-    const sign = Object.assign(document.createElement("span"), { className: "sign" });
-    button.append(sign);
-  } else {
-    const picture = Object.assign(document.createElement("img"), { alt: "", loading: "lazy" });
-    picture.src = portraitPath(identity);
-    button.append(picture);
-  }
-  const label = document.createElement("span");
-  label.textContent = nameOf(identity);
-  button.append(label);
   return button;
 }
 
-// Opens the dialog; resolves to a name, to null for one for each person, or to undefined.
-export async function pickIdentity(current) {
-  const dialog = document.getElementById("picker");
+// Opens a dialog; resolves to a name, to null for one for each person, or to undefined.
+async function pickIdentity(title, current) {
   const names = await identities();
-  const grid = dialog.querySelector(".faces");
-  grid.replaceChildren();
+  const close = make("button", { className: "close", textContent: "×" });
+  close.setAttribute("aria-label", "Close");
+  const heading = make("h2", { id: "picker-title", textContent: title });
+  const head = make("form", { method: "dialog" }, heading, close);
+  const grid = make("div", { className: "faces" });
+  const dialog = make("dialog", {}, head, grid);
+  dialog.setAttribute("aria-labelledby", "picker-title");
+  document.body.append(dialog);
   return new Promise((resolve) => {
     let picked;
     for (const identity of [null, ...names]) {
@@ -124,7 +148,10 @@ export async function pickIdentity(current) {
       });
       grid.append(button);
     }
-    dialog.addEventListener("close", () => resolve(picked), { once: true });
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(picked);
+    });
     dialog.showModal();
     grid.querySelector('[aria-pressed="true"]')?.focus();
   });

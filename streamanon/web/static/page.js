@@ -4,6 +4,8 @@ import { get, streamPath } from "./http.js";
 import { StreamCard } from "./stream.js";
 
 const POLL_MS = 1000;
+const HIDDEN_POLL_MS = 10000; // for the title, which says how many streams are live
+const GAP_MS = 5000;
 const MOST_MOVING = 2; // a browser opens six connections to a server, two windows may be open
 
 const cards = new Map();
@@ -12,6 +14,8 @@ const list = document.getElementById("streams");
 const health = document.getElementById("health");
 const trouble = document.getElementById("trouble");
 let connected = true;
+let answered = Date.now();
+let timer = null;
 
 const watcher = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
@@ -61,17 +65,30 @@ function setConnected(answer, text = "") {
   showPreviews();
 }
 
+// Charts have a sample a second: after a gap they start again from what the server remembers.
+async function fillGaps() {
+  if (Date.now() - answered < GAP_MS) return;
+  for (const [name, card] of cards) card.samples = (await get(`${streamPath(name)}/history`)).samples;
+}
+
 async function poll() {
+  clearTimeout(timer);
+  timer = null;
   try {
+    await fillGaps();
     const { streams } = await get("api/streams");
+    answered = Date.now();
     for (const status of streams) (await cardOf(status.name)).update(status);
     setConnected(true);
     showHealth(streams);
   } catch (error) {
     setConnected(false, `${error.message}: what you see below is old. Trying again.`);
   }
-  setTimeout(poll, POLL_MS);
+  timer = setTimeout(poll, document.hidden ? HIDDEN_POLL_MS : POLL_MS);
 }
 
-document.addEventListener("visibilitychange", showPreviews);
+document.addEventListener("visibilitychange", () => {
+  showPreviews();
+  if (timer !== null && !document.hidden) poll();
+});
 poll();

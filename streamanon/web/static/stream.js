@@ -1,9 +1,7 @@
 // One stream: its preview, its figures, its settings.
 
 import { Chart } from "./chart.js";
-import {
-  HAS_IDENTITY, Sender, buildMethods, pickIdentity, showIdentity, showMethod,
-} from "./choices.js";
+import { Sender, buildIdentity, buildMethods, showIdentity, showMethod } from "./choices.js";
 import { patch, streamPath } from "./http.js";
 
 const SAMPLES = 180;
@@ -79,16 +77,14 @@ export class StreamCard {
 
   buildControls() {
     this.methods = this.find(".methods");
-    this.pick = this.find(".pick");
+    this.identity = this.find(".identity");
     this.sender = new Sender((settings) => this.send(settings));
     buildMethods(this.methods, (method) => this.change({ method })).catch((error) => this.refuse(error));
-    this.pick.addEventListener("click", async () => {
-      try {
-        const identity = await pickIdentity(this.status.identity);
-        if (identity !== undefined) this.change({ identity });
-      } catch (error) {
-        this.refuse(error);
-      }
+    buildIdentity(this.identity, {
+      title: "Who everybody becomes",
+      current: () => this.status.identity,
+      chosen: (identity) => this.change({ identity }),
+      failed: (error) => this.refuse(error),
     });
   }
 
@@ -175,8 +171,7 @@ export class StreamCard {
 
   showSettings() {
     showMethod(this.methods, this.status.method);
-    showIdentity(this.pick, this.status.identity);
-    this.find(".identity").classList.toggle("unused", !HAS_IDENTITY.has(this.status.method));
+    showIdentity(this.identity, this.status.identity, this.status.method);
     for (const step of this.element.querySelectorAll(".level li")) {
       if (step.dataset.level === this.status.level) step.setAttribute("aria-current", "step");
       else step.removeAttribute("aria-current");
