@@ -12,20 +12,6 @@ from dataclasses import dataclass
 
 from streamanon.errors import UsageError
 
-_URL_INPUTS = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp")
-_URL_OUTPUTS = ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp")
-_INPUTS = ("webcam", "screen", "lavfi")
-_OUTPUTS = ("virtual-camera", "window", "hls", "record")
-
-_INPUT_FORMS = (
-    "rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, srt://, udp://, webcam:0, "
-    "/dev/video0, screen:, lavfi:GRAPH or a file"
-)
-_OUTPUT_FORMS = (
-    "rtsp://, rtsps://, rtmp://, rtmps://, srt://, udp://, virtual-camera:, /dev/video0, window:, "
-    "hls:FOLDER, record:FOLDER or a file"
-)
-
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//)?")
 """Two characters and more: one is a drive of Windows."""
 _DEVICE = re.compile(r"/dev/video\d+")
@@ -70,6 +56,43 @@ class Address:
         return masked(text.replace(self.target, str(self)) if "://" in self.target else text)
 
 
+@dataclass(frozen=True, slots=True)
+class _End:
+    """One of the two ends of a stream, and the addresses there are for it.
+
+    Attributes:
+        name: of the end.
+        device: scheme that /dev/videoN stands for.
+        words: schemes without "//".
+        urls: schemes with "//".
+        forms: what there is, for messages.
+    """
+
+    name: str
+    device: str
+    words: tuple[str, ...]
+    urls: tuple[str, ...]
+    forms: str
+
+
+_INPUT = _End(
+    "input",
+    "webcam",
+    ("webcam", "screen", "lavfi"),
+    ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "srt", "udp"),
+    "rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, srt://, udp://, webcam:0, "
+    "/dev/video0, screen:, lavfi:GRAPH or a file",
+)
+_OUTPUT = _End(
+    "output",
+    "virtual-camera",
+    ("virtual-camera", "window", "hls", "record"),
+    ("rtsp", "rtsps", "rtmp", "rtmps", "srt", "udp"),
+    "rtsp://, rtsps://, rtmp://, rtmps://, srt://, udp://, virtual-camera:, /dev/video0, window:, "
+    "hls:FOLDER, record:FOLDER or a file",
+)
+
+
 def input_address(text: str) -> Address | None:
     """Read a live input.
 
@@ -79,16 +102,10 @@ def input_address(text: str) -> Address | None:
     Raises:
         UsageError: it is an address, but none that can be read.
     """
-    if _DEVICE.fullmatch(text):
-        return Address("webcam", text)
-    address = _parsed(text, _INPUTS, _URL_INPUTS, _INPUT_FORMS)
-    if address is None:
-        return None
-    if address.scheme in _OUTPUTS:
-        raise UsageError(f"{address} is an output: as input use one of {_INPUT_FORMS}")
-    if address.scheme == "webcam" and not address.target:
+    address = _address(text, _INPUT, _OUTPUT)
+    if address and not address.target and address.scheme == "webcam":
         return Address("webcam", "0")
-    if address.scheme == "lavfi" and not address.target:
+    if address and not address.target and address.scheme == "lavfi":
         raise UsageError("lavfi: names no picture: use lavfi:testsrc2=size=1280x720:rate=30")
     return address
 
@@ -102,43 +119,45 @@ def output_address(text: str) -> Address | None:
     Raises:
         UsageError: it is an address, but none that can be written to.
     """
-    if _DEVICE.fullmatch(text):
-        return Address("virtual-camera", text)
-    address = _parsed(text, _OUTPUTS, _URL_OUTPUTS, _OUTPUT_FORMS)
-    if address is None:
-        return None
-    if address.scheme in _INPUTS:
-        raise UsageError(f"{address} is an input: as output use one of {_OUTPUT_FORMS}")
-    if address.scheme in ("hls", "record") and not address.target:
+    address = _address(text, _OUTPUT, _INPUT)
+    if address and not address.target and address.scheme in ("hls", "record"):
         raise UsageError(f"{address} names no folder: use {address.scheme}:FOLDER")
     return address
 
 
-def _parsed(text: str, words: tuple[str, ...], urls: tuple[str, ...], forms: str) -> Address | None:
+def _address(text: str, end: _End, other: _End) -> Address | None:
     """Return the address in a text, or None for a file.
 
     Args:
         text: what was asked for.
-        words: schemes without "//".
-        urls: schemes with "//".
-        forms: what there is, for the message.
+        end: where it was asked for.
+        other: the other end, whose addresses are recognised and refused.
     """
+    if _DEVICE.fullmatch(text):
+        return Address(end.device, text)
     found = _SCHEME.match(text)
     if not found:
         return None
     scheme, is_url = found[1].lower(), bool(found[2])
-    if not is_url:
-        known = scheme in _INPUTS or scheme in _OUTPUTS
-        if scheme in words or known:
-            return Address(scheme, text[found.end() :])
-        if scheme in urls:
-            raise UsageError(f"the {scheme}: address lacks its //: write {scheme}://HOST/PATH")
-        return None
-    if scheme not in urls:
-        raise UsageError(f"{_masked_url(text)} cannot be used here: wanted {forms}")
+    if is_url:
+        return _url(text, scheme, text[found.end() :], end)
+    address = Address(scheme, text[found.end() :])
+    if scheme in end.words:
+        return address
+    if scheme in other.words:
+        raise UsageError(f"{address} is an {other.name}: as {end.name} use one of {end.forms}")
+    if scheme in end.urls:
+        raise UsageError(f"the {scheme}: address lacks its //: write {scheme}://HOST/PATH")
+    return None
+
+
+def _url(text: str, scheme: str, rest: str, end: _End) -> Address:
+    """Return the address in a text that has "//", and a rest behind that."""
+    if scheme not in end.urls:
+        raise UsageError(f"{_masked_url(text)} cannot be used here: wanted {end.forms}")
     if re.search(r"\s", text):
         raise UsageError(f"{_masked_url(text)} holds a space: write %20 in its place")
-    if not re.match(r"[^/?#]", text[found.end() :]):
+    if not re.match(r"[^/?#]", rest):
         raise UsageError(f"{_masked_url(text)} names no host: write {scheme}://HOST/PATH")
     return Address(scheme, scheme + text[len(scheme) :])
 
