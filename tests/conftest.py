@@ -29,6 +29,15 @@ def _no_thread_is_left() -> Iterator[None]:
     assert not left, f"threads left behind: {sorted(thread.name for thread in left)}"
 
 
+@pytest.fixture(params=[b"", b"not a network", b"\xff" * 40, None])
+def broken_network(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A path at which there is no network."""
+    path = tmp_path / "broken.onnx"
+    if request.param is not None:
+        path.write_bytes(request.param)
+    return path
+
+
 @pytest.fixture(scope="session")
 def face_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clip of 16 frames with sound, in which a face of the gallery moves slowly."""

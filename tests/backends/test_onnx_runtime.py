@@ -71,13 +71,7 @@ def test_a_package_without_cuda_says_so() -> None:
         OnnxRuntimeBackend(weights.path("yunet.onnx"), provider=CUDA)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a network", None])
-def test_a_file_that_is_no_network_is_named_in_one_line(
-    tmp_path: Path, content: bytes | None
-) -> None:
-    path = tmp_path / "broken.onnx"
-    if content is not None:
-        path.write_bytes(content)
+def test_a_file_that_is_no_network_is_named_in_one_line(broken_network: Path) -> None:
     with pytest.raises(ModelError, match=r"broken\.onnx") as caught:
-        OnnxRuntimeBackend(path)
+        OnnxRuntimeBackend(broken_network)
     assert "\n" not in str(caught.value)

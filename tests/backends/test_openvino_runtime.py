@@ -88,13 +88,7 @@ def test_a_wrong_input_is_named_in_one_line(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", None])
-def test_a_file_that_is_no_network_is_named_in_one_line(
-    tmp_path: Path, content: bytes | None
-) -> None:
-    path = tmp_path / "broken.onnx"
-    if content is not None:
-        path.write_bytes(content)
+def test_a_file_that_is_no_network_is_named_in_one_line(broken_network: Path) -> None:
     with pytest.raises(ModelError, match=r"broken\.onnx") as caught:
-        OpenVinoBackend(path)
+        OpenVinoBackend(broken_network)
     assert "\n" not in str(caught.value)

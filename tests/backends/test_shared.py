@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter
 
 from streamanon import weights
-from streamanon.anonymisers.network import FaceNetwork
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.shared import MOST_ROWS, SharedBackend
-from streamanon.core.aligned import AlignedFace, Placement, network_inputs
-from streamanon.core.picture import as_picture
 from streamanon.errors import ModelError
-from streamanon.identities.gallery import load_builtin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,23 +22,15 @@ if TYPE_CHECKING:
     Arrays = dict[str, NDArray[Any]]
 
 
-@cache
+@pytest.fixture(scope="module")
 def anonygan() -> OnnxRuntimeBackend:
     return OnnxRuntimeBackend(weights.path("anonygan.onnx"))
 
 
-@cache
-def faces() -> list[Arrays]:
+@pytest.fixture(scope="module")
+def faces(live_faces: Arrays) -> list[Arrays]:
     """What the network is shown of two real faces as two people each, one row each."""
-    network = FaceNetwork(anonygan(), OnnxRuntimeBackend(weights.path("anonygan_condition.onnx")))
-    shown = []
-    for image in clip_frames([CALM, LAUGHING]).values():
-        face = AlignedFace.of(as_picture(image), fit(mesh_fitter(), image).points)
-        for identity in load_builtin()[:2]:
-            known = network.know(identity)
-            arrays = network_inputs(face, known.aligned, Placement.of(face, known.aligned))
-            shown.append({name: array[None] for name, array in (arrays | known.arrays).items()})
-    return shown
+    return [{name: rows[n : n + 1] for name, rows in live_faces.items()} for n in range(4)]
 
 
 @dataclass
@@ -114,37 +100,40 @@ def _same(answer: object, alone: Arrays) -> bool:
     )
 
 
-def test_those_who_wait_are_answered_in_one_run_and_as_if_alone() -> None:
-    network = Gated(anonygan())
-    asked = [faces()[number % 4] for number in range(9)]
+def test_those_who_wait_are_answered_in_one_run_and_as_if_alone(
+    anonygan: OnnxRuntimeBackend, faces: list[Arrays]
+) -> None:
+    network = Gated(anonygan)
+    asked = [faces[number % 4] for number in range(9)]
     answers = _at_once(SharedBackend(network, batches=True), network, asked)
-    alone = [dict(anonygan().run(one)) for one in faces()]
+    alone = [dict(anonygan.run(one)) for one in faces]
     assert network.rows == [1, 8]
     assert all(_same(answer, alone[number % 4]) for number, answer in enumerate(answers))
     assert not _same(answers[1], alone[2])
 
 
-def test_a_network_without_batches_answers_one_after_the_other() -> None:
-    network = Gated(anonygan())
-    answers = _at_once(SharedBackend(network, batches=False), network, faces())
+def test_a_network_without_batches_answers_one_after_the_other(
+    anonygan: OnnxRuntimeBackend, faces: list[Arrays]
+) -> None:
+    network = Gated(anonygan)
+    answers = _at_once(SharedBackend(network, batches=False), network, faces)
     assert network.rows == [1] * 4
     assert network.most_at_once == 1
     assert all(
-        _same(answer, dict(anonygan().run(one)))
-        for answer, one in zip(answers, faces(), strict=True)
+        _same(answer, dict(anonygan.run(one))) for answer, one in zip(answers, faces, strict=True)
     )
 
 
-def test_bad_input_harms_nobody_else() -> None:
-    network = Gated(anonygan())
-    bad = faces()[1] | {"points": np.zeros((1, 70, 2), np.int64)}
-    odd = {name: array for name, array in faces()[1].items() if name != "maps"}
-    asked = [faces()[0], faces()[1], bad, faces()[2], odd, faces()[3]]
+def test_bad_input_harms_nobody_else(anonygan: OnnxRuntimeBackend, faces: list[Arrays]) -> None:
+    network = Gated(anonygan)
+    bad = faces[1] | {"points": np.zeros((1, 70, 2), np.int64)}
+    odd = {name: array for name, array in faces[1].items() if name != "maps"}
+    asked = [faces[0], faces[1], bad, faces[2], odd, faces[3]]
     answers = _at_once(SharedBackend(network, batches=True), network, asked)
     assert [isinstance(answer, ModelError) for answer in answers] == [
         number in (2, 4) for number in range(6)
     ]
-    assert _same(answers[5], dict(anonygan().run(faces()[3])))
+    assert _same(answers[5], dict(anonygan.run(faces[3])))
 
 
 def test_a_batch_that_fails_is_taken_apart() -> None:
@@ -200,14 +189,16 @@ def test_batches_have_an_end_and_rows_stay_together() -> None:
         assert one["y"].shape == (5, 2)
 
 
-def test_as_many_runs_at_once_as_there_are_lanes() -> None:
-    network = Gated(anonygan())
+def test_as_many_runs_at_once_as_there_are_lanes(
+    anonygan: OnnxRuntimeBackend, faces: list[Arrays]
+) -> None:
+    network = Gated(anonygan)
     shared = SharedBackend(network, batches=False, lanes=2)
     answers: list[Arrays] = []
-    held = threading.Thread(target=lambda: answers.append(shared.run(faces()[0])))
+    held = threading.Thread(target=lambda: answers.append(shared.run(faces[0])))
     held.start()
     assert network.began.wait(20)
-    assert shared.run(faces()[1])  # while the first is held back
+    assert shared.run(faces[1])  # while the first is held back
     network.gate.set()
     held.join(20)
     assert network.most_at_once == 2

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 import cv2
 import numpy as np
 import pytest
+from shelf import Shelf
 
 from streamanon.errors import LeakError, MediaError, StageError, StallError
 from streamanon.pipeline.observer import Seen
@@ -23,7 +24,6 @@ from streamanon.types import (
     MediaInfo,
     Patch,
     Picture,
-    SafeFrame,
     Scene,
     Subject,
     Track,
@@ -98,20 +98,6 @@ class Grey:
     def replace(self, scene: Scene) -> list[Patch | None]:
         image = np.full((40, 40, 3), 128, np.uint8)
         return [Patch(12, 12, image, np.ones((40, 40), np.float32)) for _ in scene.subjects]
-
-
-@dataclass
-class Shelf:
-    """A sink that keeps what it is given."""
-
-    frames: list[SafeFrame] = field(default_factory=list)
-    complete: bool | None = None
-
-    def write(self, frame: SafeFrame) -> None:
-        self.frames.append(frame)
-
-    def close(self, *, complete: bool) -> None:
-        self.complete = complete
 
 
 def _run(source: Numbers, sink: Shelf, **parts: object) -> Report:

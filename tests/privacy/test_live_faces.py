@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+from shelf import Shelf
 from staged import clip_frames, fit, mesh_fitter
 
 from streamanon.anonymisers.stepped import SteppedAnonymiser
@@ -25,7 +26,7 @@ from streamanon.identities.gallery import load_builtin
 from streamanon.parts import Parts
 from streamanon.pipeline.live import LiveControls
 from streamanon.pipeline.runner import run
-from streamanon.types import ColourSpace, Frame, MediaInfo, SafeFrame
+from streamanon.types import ColourSpace, Frame, MediaInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -103,17 +104,6 @@ class Camera:
             yield Frame(index, as_picture(image), index * 40, Fraction(1, 1000))
 
     def close(self) -> None:
-        pass
-
-
-@dataclass
-class Shelf:
-    frames: list[SafeFrame] = field(default_factory=list)
-
-    def write(self, frame: SafeFrame) -> None:
-        self.frames.append(frame)
-
-    def close(self, *, complete: bool) -> None:
         pass
 
 

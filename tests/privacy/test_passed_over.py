@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+from shelf import Shelf
 
 from streamanon.anonymisers.plain import PlainAnonymiser
 from streamanon.core.compose import compose
@@ -207,18 +208,6 @@ class Camera:
 
     def close(self) -> None:
         pass
-
-
-@dataclass
-class Shelf:
-    frames: list[SafeFrame] = field(default_factory=list)
-    complete: bool | None = None
-
-    def write(self, frame: SafeFrame) -> None:
-        self.frames.append(frame)
-
-    def close(self, *, complete: bool) -> None:
-        self.complete = complete
 
 
 class AlwaysHurried(PlainAnonymiser):
