@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from av.error import (
@@ -62,6 +62,15 @@ class Opening:
     command: tuple[str, ...] = ()
     stall_s: float = _STALL_S
     open_s: float = _OPEN_S
+
+    def again(self, *, sound: bool) -> Opening:
+        """Return how to open it another time, when it is known whether there is sound.
+
+        FLV does not say so; FFmpeg would look for it for as long as it is allowed to.
+        """
+        if sound or self.format != "flv":
+            return self
+        return replace(self, tries=tuple(options | _PROBE for options in self.tries))
 
 
 def opening(address: Address, transport: str) -> Opening:

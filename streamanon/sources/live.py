@@ -29,6 +29,8 @@ _PATIENCE_S = 11.0
 """For a keyframe after connecting; a little more than :mod:`streamanon.sources.trust` has."""
 _GRACE_S = 0.6
 """For a device to be free again."""
+_REFUSED_S = 0.2
+"""Between tries while nothing listens: such a try costs next to nothing."""
 _NO_PICTURE = MediaError("the source ended before there was a picture: check what it serves")
 _USUAL_RATE = Fraction(30)
 
@@ -109,6 +111,7 @@ class LiveSource:
             live=True,
             container=facts.fitter.tags,
         )
+        self._opening = self._opening.again(sound=facts.sound is not None)
         if facts.sound:
             self.sound = SoundTrack(facts.sound)
         self._say(f"{address}: connected, {_described(facts)}")
@@ -155,7 +158,8 @@ class LiveSource:
                 if str(error) != said:
                     said = str(error)
                     self._say(f"{said}; waiting for it")
-            self._stopping.wait(backoff.next_s())
+                wait_s = _until_next(backoff, error)
+            self._stopping.wait(wait_s)
 
     def _connect(self, fitter: Fitter | None) -> tuple[Connection, Opened]:
         """Try once to get a first picture.
@@ -176,7 +180,8 @@ class LiveSource:
                     return connection, item
                 if isinstance(item, Lost):
                     late = time.monotonic() - start > 0.9 * self._opening.open_s
-                    raise explained(self._address, item.error or _NO_PICTURE, late=late)
+                    why = explained(self._address, item.error or _NO_PICTURE, late=late)
+                    raise why from item.error
             raise explained(self._address, TimeoutError(), late=True)
         except BaseException:
             connection.abandon()
@@ -210,7 +215,8 @@ class LiveSource:
     def _reconnect(self) -> None:
         """Try until there is a picture again or the end has come."""
         backoff, said, tries = Backoff(), "", 0
-        while not self._stopping.wait(backoff.next_s()):
+        wait_s = backoff.next_s()
+        while not self._stopping.wait(wait_s):
             tries += 1
             try:
                 self._connection, facts = self._connect(self._fitter)
@@ -218,6 +224,7 @@ class LiveSource:
                 if str(error) != said and not self._stopping.is_set():
                     said = str(error)
                     self._say(f"{said}; trying again")
+                wait_s = _until_next(backoff, error)
                 continue
             self._compare_sound(facts.sound)
             self._say(f"{self._address}: back, {_described(facts)} (try {tries})")
@@ -284,6 +291,14 @@ class _State:
     def shown(self) -> SourceState:
         connected, since, times, reason = self._now
         return SourceState(connected, time.monotonic() - since, max(0, times - 1), reason)
+
+
+def _until_next(backoff: Backoff, error: StreamanonError) -> float:
+    """Return how long to wait after a try that failed, in seconds."""
+    if isinstance(error.__cause__, ConnectionRefusedError):
+        backoff.reset()
+        return _REFUSED_S
+    return backoff.next_s()
 
 
 def _described(facts: Opened) -> str:

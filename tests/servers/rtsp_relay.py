@@ -34,12 +34,22 @@ _MOST_WAITING_BYTES = 8_000_000
 class RtspRelay:
     """Starts, torments and ends the server; a context manager.
 
+    When a push ends its readers are sent away, as MediaMTX does (``setNotReady``).
+
     Attributes:
         port: where it listens; stays over restarts.
     """
 
-    def __init__(self, user: str = "", password: str = "") -> None:
+    def __init__(self, user: str = "", password: str = "", *, keeps_readers: bool = False) -> None:
+        """Prepare one.
+
+        Args:
+            user: who may come in; "" for everybody.
+            password: of the user.
+            keeps_readers: readers stay, and are sent whatever is pushed to their path next.
+        """
         self._secret = f"{user}:{password}" if user else ""
+        self._habits = "keeps" if keeps_readers else ""
         self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -57,7 +67,7 @@ class RtspRelay:
     def start(self) -> None:
         """Start, on the same port as before if it ran before; returns once it listens."""
         self._process = subprocess.Popen(
-            [sys.executable, str(_HERE), str(self.port), self._secret],
+            [sys.executable, str(_HERE), str(self.port), self._secret, self._habits],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -187,8 +197,9 @@ class _Reader:
 class _Server:
     """The server itself; runs in the other process."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, habits: str) -> None:
         self._secret = secret
+        self.keeps_readers = habits == "keeps"
         self._paths: dict[str, _Path] = {}
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._udp.settimeout(0)
@@ -342,6 +353,9 @@ class _Client:
         if self._path and self._pushes:
             self._path.sdp = b""
             self._pushes = False
+            if not self._server.keeps_readers:
+                for reader in self._path.readers:
+                    reader.writer.close()
 
     def _reply(self, request: str, status: str, *headers: str, body: bytes = b"") -> None:
         number = re.search(r"(?i)cseq: *(\d+)", request)
@@ -351,8 +365,8 @@ class _Client:
         self._writer.write("\r\n".join([*lines, "", ""]).encode() + body)
 
 
-async def _main(port: int, secret: str) -> None:
-    server = _Server(secret)
+async def _main(port: int, secret: str, habits: str) -> None:
+    server = _Server(secret, habits)
     listener = await asyncio.start_server(server.serve, "127.0.0.1", port)
     print(listener.sockets[0].getsockname()[1], flush=True)  # noqa: T201  the parent waits for it
     loop = asyncio.get_running_loop()
@@ -361,4 +375,4 @@ async def _main(port: int, secret: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(int(sys.argv[1]), sys.argv[2]))
+    asyncio.run(_main(int(sys.argv[1]), *sys.argv[2:]))

@@ -19,6 +19,7 @@ from servers.rtsp_relay import RtspRelay, free_port, publish
 
 from streamanon.core.address import input_address
 from streamanon.errors import MediaError, StreamanonError, UsageError
+from streamanon.sources.connection import Connection, Opened
 from streamanon.sources.device import Opening, opening
 from streamanon.sources.live import LiveSource
 
@@ -88,6 +89,28 @@ def test_rtmp_and_a_playlist(clip: Path, tmp_path: Path) -> None:
         start = time.monotonic()
         assert _step_ms(_watch(server.playlist("cam"), 60)) == pytest.approx(40, abs=1)
         assert time.monotonic() - start > 1.5  # at its pace, not as fast as it can be read
+
+
+@pytest.mark.skipif(nginx.missing(), reason="nginx with its RTMP module is not installed")
+def test_rtmp_that_is_known_to_have_no_sound_is_opened_sooner(tmp_path: Path) -> None:
+    silent = tmp_path / "silent.mp4"
+    write_clip(silent, Clip(size=(96, 64), pts=tuple(range(0, 50 * 512, 512)), options=OPTIONS))
+    with (
+        nginx.nginx(tmp_path) as server,
+        publish(silent, server.url("cam"), loop="steady"),
+    ):
+        address = input_address(server.url("cam"))
+        assert address is not None
+        first = opening(address, "tcp")
+        took_s = []
+        for how in (first, first.again(sound=False)):
+            start = time.monotonic()
+            connection = Connection(how, None)
+            assert isinstance(connection.next(10), Opened)
+            took_s.append(time.monotonic() - start)
+            connection.abandon()
+    assert took_s[1] < took_s[0] - 1
+    assert first.again(sound=True) == first
 
 
 def test_udp_with_a_change_of_size_in_mid_stream(clip: Path, tmp_path: Path) -> None:

@@ -197,11 +197,36 @@ def test_timestamps_that_jump_do_not_show(clip: Path, relay: RtspRelay) -> None:
     assert not log.has("its time stamps jumped by -5000")  # one line a minute
 
 
-def test_a_push_that_begins_again_goes_on(clip: Path, relay: RtspRelay) -> None:
-    with relay.serve_file(clip, "cam", loop="again") as url:
+def test_a_push_that_begins_again_goes_on(clip: Path) -> None:
+    with (
+        RtspRelay(keeps_readers=True) as relay,
+        relay.serve_file(clip, "cam", loop="again") as url,
+    ):
         source = _open(url, Log())
         assert _steady(_take(source, 120))
+        assert source.state.reconnects == 0
         source.close()
+
+
+def test_a_push_that_ends_ends_its_readers(clip: Path, relay: RtspRelay) -> None:
+    with relay.serve_file(clip, "cam", loop="again") as url:
+        source = _open(url, Log())
+        _take(source, 120)
+        assert source.state.reconnects > 0
+        source.close()
+
+
+def test_a_server_that_is_away_is_asked_often(clip: Path, relay: RtspRelay) -> None:
+    log = Log()
+    with relay.serve_file(clip, "cam", loop="steady") as url:
+        source = _open(url, log)
+        _take(source, 5)
+        relay.kill()
+        Timer(3.0, relay.start).start()
+        _take(source, 60)
+        source.close()
+    [back] = [line for line in log if "back, " in line]
+    assert int(back.rpartition("(try ")[2].rstrip(")")) > 8
 
 
 def test_another_size_and_other_sound_after_a_reconnect(tmp_path: Path, relay: RtspRelay) -> None:
