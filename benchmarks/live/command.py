@@ -1,7 +1,7 @@
 """``python -m benchmarks live``: streams under load and under fault.
 
-Results: ``rows``, each of a ``kind``: "latency" (:mod:`benchmarks.live.load` at real pace),
-"memory" (the same at an accelerated pace, on small pictures), "fault"
+Results: ``rows``, each of a ``kind``: "latency" (:mod:`benchmarks.live.load`),
+"memory" (the same on small pictures, which leaves room for a long run), "fault"
 (:class:`benchmarks.live.faults.Finding`). Parts that are not asked for stay as they were.
 """
 
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 PARTS = ("latency", "memory", "faults")
 RATE = 30
 HEIGHT, SMALL_HEIGHT = 720, 180
-PACE = 8.0
-"""Of the memory part, times real time."""
-
 _FRAMES = 240
 
 
@@ -72,7 +69,7 @@ class Request:
             "captured_to_written": "from a frame leaving the source to the outputs having taken it",
             "glass_to_glass": "from a camera sending a frame to a player having decoded it: two "
             "servers, decoding, encoding and the player included; the camera's encoder is not",
-            "memory": f"{SMALL_HEIGHT}p at {PACE:g} times real pace: accelerated",
+            "memory": f"{SMALL_HEIGHT}p at real pace",
             "provider": "; ".join(sorted(runtimes)) or "nothing: no networks ran",
         }
 
@@ -154,9 +151,7 @@ def _memory(request: Request, folder: Path) -> Iterator[dict[str, Any]]:
     clip = folder / "small.ts"
     write_numbered(clip, scene(request.clip, SMALL_HEIGHT, 1, _FRAMES), RATE)
     for method in request.methods:
-        row = Load(clip, 1, method, request.seconds, pace=PACE).measure()
-        hours = row["frames"] / RATE / 3600
-        yield {"kind": "memory", "hours_at_real_pace": round(hours, 3), **row}
+        yield {"kind": "memory", **Load(clip, 1, method, request.seconds).measure()}
 
 
 def _faults(request: Request, folder: Path) -> Iterator[dict[str, Any]]:

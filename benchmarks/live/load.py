@@ -39,14 +39,12 @@ class Load:
         streams: side by side, in one process.
         method: of hiding faces.
         seconds: to measure.
-        pace: of the cameras, times real time.
     """
 
     clip: Path
     streams: int
     method: str
     seconds: float
-    pace: float = 1.0
 
     def measure(self) -> dict[str, Any]:
         """Run everything and return the figures.
@@ -58,7 +56,7 @@ class Load:
             inlet, outlet = (stack.enter_context(relay()) for _ in range(2))
             paths = [f"stream{number}" for number in range(self.streams)]
             urls = [(inlet.url(path), outlet.url(path)) for path in paths]
-            sent = [stack.enter_context(camera(one, self.clip, pace=self.pace)) for one, _ in urls]
+            sent = [stack.enter_context(camera(one, self.clip)) for one, _ in urls]
             watched = [stack.enter_context(player(one, count_magenta=False)) for _, one in urls]
             load_before = os.getloadavg()[0]
             answer = self._work(urls)
@@ -70,7 +68,6 @@ class Load:
         return {
             "streams": self.streams,
             "method": self.method,
-            "pace": self.pace,
             "seconds": round(answer["elapsed_s"], 1),
             "captured_to_written_ms": percentiles(self._latencies(answer)),
             "glass_to_glass_ms": percentiles([one for stream in glass for one in stream]),

@@ -65,7 +65,7 @@ def _memory(record: Record, rows: list[Row]) -> Table:
         "Memory of a stream that goes on",
         (
             column("frames", named, lambda row: Reading(row["frames"])),
-            column("hours of 30 frames/s", named, _plain("hours_at_real_pace")),
+            column("hours", named, lambda row: Reading(row["seconds"] / 3600)),
             column("at first, MB", named, lambda row: Reading(row["memory"][0][1])),
             column("at last, MB", named, lambda row: Reading(row["memory"][-1][1])),
             column("growth in the second half, MB an hour", named, _plain("growth_mb_per_hour")),
@@ -104,9 +104,7 @@ def _fault(row: Row) -> tuple[str, ...]:
 
 
 def _name(row: Row) -> str:
-    streams = f"{row['streams']} stream" + ("s" if row["streams"] > 1 else "")
-    pace = f", {row['pace']:g} times real pace" if row["pace"] != 1 else ""
-    return f"{row['method']}, {streams}{pace}"
+    return f"{row['method']}, {row['streams']} stream" + ("s" if row["streams"] > 1 else "")
 
 
 def _pair(rows: dict[str, Row], label: str, key: str, better: Better) -> tuple[Column, ...]:

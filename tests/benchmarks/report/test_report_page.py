@@ -214,7 +214,7 @@ def test_live_streams_have_latency_memory_and_faults(results: Path, change: Chan
     change("live", leak)
     text = page.page(read(results))
     assert "1 stream" in next(iter(_table(text, "Live streams under load")))
-    assert "mosaic, 1 stream, 8 times real pace" in _table(text, "Memory of a stream that goes on")
+    assert "warp, 1 stream" in _table(text, "Memory of a stream that goes on")
     rows = _table(text, "Faults")
     assert rows["server killed"][1] == "0.50, 3.00"
     assert rows["server killed"][-2:] == ["**no**", "**no**"]
