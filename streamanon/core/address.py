@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from streamanon.errors import UsageError
 
+_WITHOUT_USUAL_PORT = ("srt", "udp")
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//)?")
 """Two characters and more: one is a drive of Windows."""
 _DEVICE = re.compile(r"/dev/video\d+")
@@ -159,6 +161,8 @@ def _url(text: str, scheme: str, rest: str, end: _End) -> Address:
         raise UsageError(f"{_masked_url(text)} holds a space: write %20 in its place")
     if not re.match(r"[^/?#]", rest):
         raise UsageError(f"{_masked_url(text)} names no host: write {scheme}://HOST/PATH")
+    if scheme in _WITHOUT_USUAL_PORT and not re.match(r"[^/?#]*:\d+(?=[/?#]|$)", rest):
+        raise UsageError(f"{_masked_url(text)} names no port: write {scheme}://HOST:PORT")
     return Address(scheme, scheme + text[len(scheme) :])
 
 
