@@ -13,14 +13,20 @@ once a second: neither it nor the log minds."""
 class Backoff:
     """Waits that double up to a limit, each shortened at random so that many do not try at once."""
 
-    def __init__(self, seed: int | None = None) -> None:
-        self._random = Random(seed)
+    def __init__(self, seed: int | None = None, *, most_s: float = _MOST_S) -> None:
+        """Begin.
+
+        Args:
+            seed: of the chance.
+            most_s: the longest wait.
+        """
+        self._random, self._most_s = Random(seed), most_s
         self._next_s = _FIRST_S
 
     def next_s(self) -> float:
         """Return the seconds to wait before the next try."""
         wait_s = self._next_s
-        self._next_s = min(_MOST_S, 2 * wait_s)
+        self._next_s = min(self._most_s, 2 * wait_s)
         return wait_s * self._random.uniform(0.5, 1.0)
 
     def reset(self) -> None:

@@ -31,6 +31,8 @@ _GRACE_S = 0.6
 """For a device to be free again."""
 _REFUSED_S = 0.2
 """Between tries while nothing listens: such a try costs next to nothing."""
+_MOST_S = 0.4
+"""Between tries otherwise: a server is often back a moment before its camera is."""
 _NO_PICTURE = MediaError("the source ended before there was a picture: check what it serves")
 _USUAL_RATE = Fraction(30)
 
@@ -148,7 +150,7 @@ class LiveSource:
 
     def _first(self, *, wait: bool) -> tuple[Connection, Opened]:
         """Connect for the first time."""
-        backoff, said = Backoff(), ""
+        backoff, said = Backoff(most_s=_MOST_S), ""
         while True:
             try:
                 return self._connect(None)
@@ -214,7 +216,7 @@ class LiveSource:
 
     def _reconnect(self) -> None:
         """Try until there is a picture again or the end has come."""
-        backoff, said, tries = Backoff(), "", 0
+        backoff, said, tries = Backoff(most_s=_MOST_S), "", 0
         wait_s = backoff.next_s()
         while not self._stopping.wait(wait_s):
             tries += 1

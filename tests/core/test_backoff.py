@@ -14,6 +14,8 @@ def test_waits_grow_to_a_limit_and_start_over() -> None:
         assert all(0.5 <= wait <= 1.0 for wait in waits[4:])
         backoff.reset()
         assert backoff.next_s() <= 0.1
+        quick = Backoff(seed, most_s=0.4)
+        assert 0.2 <= max([quick.next_s() for _ in range(20)][4:]) <= 0.4
 
 
 def test_two_do_not_try_at_the_same_times() -> None:
