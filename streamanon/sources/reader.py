@@ -10,6 +10,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from streamanon.core.h264 import FrameNumbers
+from streamanon.core.rhythm import Rhythm
 from streamanon.core.sound import SoundFormat
 from streamanon.core.timeline import ticks
 from streamanon.errors import MediaError
@@ -33,6 +34,11 @@ _OWN_CLOCK = ("mpjpeg", "mjpeg")
 """Formats without timestamps: FFmpeg makes some up, at a rate it makes up as well."""
 _WHOLE = ("wrapped_avframe", "rawvideo")
 """Codecs whose pictures all stand for themselves, beside those that FFmpeg says are such."""
+_LOSSY = ("rtsp",)
+"""Formats that do not say when something was lost on the way."""
+_TOLD = ("h264", "hevc", "vp8")
+"""Codecs in which that is noticed all the same: by :mod:`streamanon.core.h264`, by the decoder, and
+by FFmpeg's receiver, which gives nothing more until the next keyframe."""
 _PACED = ("hls", "lavfi")
 """Formats that deliver as fast as they are read."""
 
@@ -49,10 +55,13 @@ class VideoReader:
         video.codec_context.thread_count = 1
         video.codec_context.flags |= _OUTPUT_CORRUPT | _LOW_DELAY
         self._trust = Trust()
+        self._codec = video.codec.canonical_name
         extradata = bytes(video.codec_context.extradata or b"")
-        self._numbers = FrameNumbers(extradata) if video.codec_context.name == "h264" else None
+        self._numbers = FrameNumbers(extradata) if self._codec == "h264" else None
         # not all of these have their packets marked as keyframes
-        self._whole = video.codec_context.name in _WHOLE or video.codec.intra_only
+        self._whole = self._codec in _WHOLE or video.codec.intra_only
+        lossy = container.format.name in _LOSSY and not self._whole and self._codec not in _TOLD
+        self._rhythm = Rhythm() if lossy else None
 
     @property
     def aspect(self) -> Fraction | None:
@@ -71,27 +80,59 @@ class VideoReader:
         arrival = ticks(round(time.monotonic() * 1e6), Fraction(1, 1_000_000))
         dts = packet.dts if packet.dts is not None else packet.pts
         due = None if dts is None else ticks(dts, packet.time_base)
-        keyframe = self._whole or packet.is_keyframe
+        keyframe = self._begins(packet)
+        missing = self._rhythm is not None and due is not None and self._rhythm.gap(due)
         if not self._trust.admits(keyframe=keyframe, dts=due, arrival=arrival):
             return
-        missing = self._numbers is not None and self._numbers.gap(bytes(packet))
-        if packet.is_corrupt or missing:
-            self._trust.doubt(arrival)
-        elif keyframe:
-            self._trust.expect(packet.pts)
+        self._examine(packet, arrival, keyframe=keyframe, missing=missing)
         try:
             frames = self._video.decode(packet)
         except FFmpegError:
-            self._trust.doubt(arrival)
+            self._doubt(arrival)
             return
         for frame in frames:
             if frame.is_corrupt:
-                self._trust.doubt(arrival)
-            keyframe = self._whole or bool(frame.key_frame)
-            yield (
-                frame,
-                not self._trust.believes(keyframe=keyframe, pts=frame.pts, arrival=arrival),
-            )
+                self._doubt(arrival)
+            shown = self._whole or bool(frame.key_frame)
+            believed = self._trust.believes(keyframe=shown, pts=frame.pts, arrival=arrival)
+            yield frame, not believed
+
+    def _begins(self, packet: Packet[VideoStream]) -> bool:
+        """Tell whether decoding can begin with a packet."""
+        marked = self._whole or packet.is_keyframe
+        return marked or (self._codec == "vp9" and _begins_vp9(bytes(packet)))
+
+    def _examine(
+        self, packet: Packet[VideoStream], arrival: int, *, keyframe: bool, missing: bool
+    ) -> None:
+        """Look for signs of loss in a packet, and for the end of their effects."""
+        numbers = self._numbers
+        lost = numbers is not None and numbers.gap(bytes(packet))
+        if packet.is_corrupt or lost:
+            self._doubt(arrival)
+        elif missing and not keyframe:
+            self._trust.doubt(arrival, guessed=True)
+        elif numbers and numbers.renewed:
+            self._trust.expect(packet.pts, keyframe=False)
+        elif numbers.keyframe if numbers else keyframe:
+            self._trust.expect(packet.pts)
+
+    def _doubt(self, arrival: int) -> None:
+        self._trust.doubt(arrival)
+        if self._numbers:
+            self._numbers.spoil()
+
+
+def _begins_vp9(packet: bytes) -> bool:
+    """Tell whether a packet of VP9 is a keyframe, which FFmpeg's RTP receiver does not say.
+
+    Source: VP9 bitstream specification (v0.6), 6.2 (uncompressed header).
+    """
+    bits = f"{packet[0]:08b}" if packet else ""
+    if bits[:2] != "10":
+        return False
+    reserved = bits[2:4] == "11"  # a bit more in profile 3
+    return bits[4 + reserved : 6 + reserved] == "00"  # not one shown again, and not an inter frame
 
 
 def video_track(container: InputContainer) -> VideoStream:

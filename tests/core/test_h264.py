@@ -60,8 +60,50 @@ def test_a_missing_reference_is_noticed(tmp_path: Path, setting: str, suffix: st
     assert noticed == tried
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".ts"])
+def test_a_renewal_without_keyframes_counts_when_nothing_was_lost_in_it(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"clip{suffix}"
+    write_clip(path, Clip(pts=PTS, options=SETTINGS["refreshed"]))
+    extradata, packets = _packets(path)
+    watch = FrameNumbers(extradata)
+    whole, keyframes = [], []
+    for number, (data, _) in enumerate(packets):
+        watch.gap(data)
+        whole += [number] * watch.renewed
+        keyframes += [number] * watch.keyframe
+    assert keyframes == [0]
+    assert len(whole) >= 2
+    first, second = whole[:2]
+    watch, renewed = FrameNumbers(extradata), []
+    for number, (data, _) in enumerate(packets):
+        if number != first - 3:
+            watch.gap(data)
+            renewed += [number] * watch.renewed
+    assert renewed == whole[1:]
+    watch, renewed = FrameNumbers(extradata), []
+    for number, (data, _) in enumerate(packets):
+        if number == second - 3:
+            watch.spoil()
+        watch.gap(data)
+        renewed += [number] * watch.renewed
+    assert renewed == [first, *whole[2:]]
+
+
 def test_what_is_no_h264_is_no_gap() -> None:
     watch = FrameNumbers(b"")
-    for data in (b"", b"\0\0\1", b"\0\0\1\x67", b"\0\0\1\x41\xff", bytes(100), b"\xff" * 100):
+    for data in (
+        b"",
+        b"\0\0\1",
+        b"\0\0\1\x67",
+        b"\0\0\1\x41\xff",
+        bytes(100),
+        b"\xff" * 100,
+        b"\0\0\1\6",
+        b"\0\0\1\6\6",
+        b"\0\0\1\6" + b"\xff" * 600,
+        b"\0\0\1\6\6\1\0\x80",
+    ):
         assert not watch.gap(data)
     FrameNumbers(b"\1abc\xff")

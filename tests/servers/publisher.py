@@ -18,7 +18,7 @@ _FORMATS = {"rtsp": "rtsp", "rtmp": "flv", "udp": "mpegts", "srt": "mpegts", "tc
 
 def push(clip: str, url: str, loop: str) -> None:
     """Push a clip, in a loop or once; returns at its end."""
-    options = {"rtsp_transport": "tcp"} if url.startswith("rtsp") else {}
+    options = {"rtsp_transport": "tcp", "strict": "experimental"} if url.startswith("rtsp") else {}
     with av.open(clip) as source:
         tracks = [stream for stream in source.streams if stream.type in ("video", "audio")]
         with av.open(url, "w", format=_FORMATS[url.partition(":")[0]], options=options) as target:

@@ -79,6 +79,53 @@ def test_a_keyframe_that_is_damaged_itself_renews_nothing() -> None:
 
 def test_doubt_does_not_last_for_ever_where_no_keyframes_come() -> None:
     trust = Trust()
+    trust.expect(pts=0)  # the one it began with
     trust.doubt(arrival=0)
     assert not trust.believes(keyframe=False, pts=1, arrival=9 * SECOND)
     assert trust.believes(keyframe=False, pts=2, arrival=11 * SECOND)
+
+
+def test_where_keyframes_come_the_next_is_waited_for_a_minute_at_most() -> None:
+    trust = Trust()
+    trust.expect(pts=0)
+    trust.expect(pts=1)
+    trust.doubt(arrival=0)
+    assert not trust.believes(keyframe=False, pts=2, arrival=59 * SECOND)
+    assert trust.believes(keyframe=False, pts=3, arrival=61 * SECOND)
+
+
+def test_a_mere_guess_is_forgotten_sooner_unless_more_is_known() -> None:
+    trust = Trust()
+    trust.expect(pts=0)
+    trust.expect(pts=1)
+    trust.doubt(arrival=0, guessed=True)
+    assert trust.believes(keyframe=False, pts=2, arrival=11 * SECOND)
+    trust.doubt(arrival=20 * SECOND)
+    trust.doubt(arrival=20 * SECOND, guessed=True)
+    assert not trust.believes(keyframe=False, pts=3, arrival=31 * SECOND)
+
+
+def test_what_is_as_good_as_a_keyframe_ends_doubt_too() -> None:
+    trust = Trust()
+    trust.doubt(arrival=0)
+    trust.expect(pts=50, keyframe=False)
+    assert not trust.believes(keyframe=False, pts=40, arrival=40)
+    assert trust.believes(keyframe=False, pts=50, arrival=50)
+
+
+def test_a_keyframe_is_awaited_anew_when_the_clock_jumps_back() -> None:
+    trust = Trust()
+    trust.admits(keyframe=True, dts=100 * SECOND, arrival=0)
+    trust.doubt(arrival=0)
+    trust.expect(pts=100 * SECOND)
+    assert trust.admits(keyframe=True, dts=0, arrival=STEP)
+    trust.expect(pts=0)
+    assert trust.believes(keyframe=True, pts=0, arrival=STEP)
+
+
+def test_what_began_without_a_keyframe_is_not_believed_at_once() -> None:
+    trust = Trust()
+    for number in range(302):
+        trust.admits(keyframe=False, dts=number * STEP, arrival=number * STEP)
+    assert not trust.believes(keyframe=False, pts=302 * STEP, arrival=302 * STEP)
+    assert trust.believes(keyframe=False, pts=700 * STEP, arrival=700 * STEP)

@@ -1,0 +1,79 @@
+"""Packets are lost on the way: what is believed are pictures that were sent, in every codec."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import av
+import cv2
+import numpy as np
+import pytest
+from av.video.stream import VideoStream
+from servers.rtsp_relay import RtspRelay
+
+from streamanon.core.address import input_address
+from streamanon.sources.live import LiveSource
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RATE, FRAMES, WIDTH, HEIGHT = 50, 250, 160, 96
+_QUICK = {
+    "g": "25",
+    "deadline": "realtime",
+    "cpu-used": "8",
+    "lag-in-frames": "0",
+    "threads": "1",  # several wait for each other most of the time
+}
+ENCODERS = {
+    "keyframes": ("libx264", {"tune": "zerolatency", "g": "25"}),
+    "no keyframes": (
+        "libx264",
+        {"tune": "zerolatency", "g": "25", "x264-params": "intra-refresh=1"},
+    ),
+    "open groups": ("libx264", {"g": "25", "bf": "2", "x264-params": "open-gop=1"}),
+    "hevc": ("libx265", {"tune": "zerolatency", "x265-params": "keyint=25:log-level=none"}),
+    "vp8": ("libvpx", _QUICK),
+    "vp9": ("libvpx-vp9", _QUICK),
+    "mpeg4": ("mpeg4", {"g": "25", "b": "800k"}),
+}
+
+
+def _write(path: Path, encoder: str, options: dict[str, str]) -> None:
+    """Encode a scene in which everything moves, so that a loss is seen everywhere."""
+    noise = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8)
+    ground = cv2.GaussianBlur(noise, (0, 0), 2)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream(encoder, rate=RATE, options=options)
+        assert isinstance(video, VideoStream)
+        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        for index in range(FRAMES):
+            image = np.roll(ground, (index, 3 * index), (0, 1)).copy()
+            image[20:70, index % 100 : index % 100 + 40] = (index % 256, 40, 200)
+            pixels = np.asarray(image, np.uint8)
+            container.mux(video.encode(av.VideoFrame.from_ndarray(pixels, format="bgr24")))
+        container.mux(video.encode())
+
+
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_what_is_believed_was_sent(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "clip.mkv"
+    _write(path, *ENCODERS[kind])
+    with av.open(str(path)) as container:
+        sent = {frame.to_ndarray()[:HEIGHT].tobytes() for frame in container.decode(video=0)}
+    with RtspRelay() as relay, relay.serve_file(path, "cam", loop="steady") as url:
+        address = input_address(url)
+        assert address is not None
+        source = LiveSource(address, say=lambda _: None)
+        believed = []
+        for number, frame in enumerate(islice(source, 130)):
+            if number == 40:
+                relay.lose(6)
+            shown = frame.picture.planes[0].tobytes()
+            assert frame.damaged or shown in sent, f"picture {number}"
+            believed.append(not frame.damaged)
+        source.close()
+    assert all(believed[20:40])
+    assert sum(believed[60:]) > 20
+    assert kind == "vp8" or not all(believed)  # of VP8 nothing comes until the next keyframe
