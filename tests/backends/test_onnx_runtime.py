@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +22,18 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def mesh() -> OnnxRuntimeBackend:
     return OnnxRuntimeBackend(weights.path("face_mesh.onnx"))
+
+
+def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
+    script = (
+        "from streamanon import weights\n"
+        "from streamanon.backends.onnx_runtime import OnnxRuntimeBackend\n"
+        "OnnxRuntimeBackend(weights.path('face_blendshapes.onnx'))\n"
+    )
+    # Left to itself, ONNX Runtime puts an identifier there, and what it did and will report.
+    home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60, env=home)
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_arrays_go_in_and_come_out_by_name(mesh: OnnxRuntimeBackend) -> None:
