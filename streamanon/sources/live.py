@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from streamanon.core.address import Address
     from streamanon.core.sound import SoundFormat
     from streamanon.sources.fitting import Fitter
+    from streamanon.types import Plane
 
 TRANSPORTS = ("tcp", "udp")
 _POLL_S = 0.1
@@ -62,7 +63,8 @@ class LiveSource:
 
     The time of a frame is this machine's monotonic clock when it arrived, smoothed (see
     :mod:`streamanon.core.timeline`), in ticks of 1/90000 s. Pictures are 8 bit 4:2:0 of the size
-    and colours of the first; what comes in another size later is shown with black around it.
+    and colours of the first; what comes in another size later is shown with black around it. A
+    damaged frame holds the pixels of the last that was not: its own are worth nothing.
 
     Attributes:
         sound: the compressed sound that goes with the frames, or None.
@@ -99,6 +101,7 @@ class LiveSource:
         self._state = _State()
         self._index = 0
         self._quiet_until_s = 0.0
+        self._believed: tuple[Plane, ...] = ()
         self.sound: SoundTrack | None = None
         self._sounds = True
         self._connection, facts = self._first(wait=wait)
@@ -241,7 +244,10 @@ class LiveSource:
             self._note_jump(float(self._timeline.jump * LIVE_TICK))
         if self._timeline.paced:
             self._stopping.wait(max(0.0, pts * LIVE_TICK - time.monotonic()))
-        picture = Picture(shot.planes, self._info.colour)
+        if not shot.damaged:
+            self._believed = shot.planes
+        # covered whole it looks like what was there before; of garbage it might be all pink
+        picture = Picture(self._believed or shot.planes, self._info.colour)
         frame = Frame(self._index, picture, pts, LIVE_TICK, shot.damaged)
         self._index += 1
         return frame
