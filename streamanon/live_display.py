@@ -58,7 +58,7 @@ def summary(status: Status) -> str:
         f"{_count(status.reconnects, 'reconnect')}, {_count(status.restarts, 'restart')}",
     ]
     parts += [f"{_count(n, 'frame')} dropped by {cause}" for cause, n in status.dropped.items()]
-    return f"{status.input}: " + ", ".join(parts)
+    return f"{status.name}: " + ", ".join(parts)
 
 
 def duration(seconds: float) -> str:

@@ -53,7 +53,7 @@ def test_what_is_not_well_is_named() -> None:
 def test_the_end_is_summed_up() -> None:
     status = replace(LIVE, state="stopped", reconnects=2, restarts=1, dropped={"see": 1})
     assert summary(status) == (
-        "rtsp://***@camera/1: 2100 frames, 3 faces followed, hidden 2000 times replaced, 90 times "
+        "door: 2100 frames, 3 faces followed, hidden 2000 times replaced, 90 times "
         "covered, 2 reconnects, 1 restart, 1 frame dropped by see"
     )
 
