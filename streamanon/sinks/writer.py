@@ -58,7 +58,10 @@ def obey(writer: Callable[[Order, bytes], Writer]) -> int:
     """
     die_with_parent()
     pipe = sys.stdin.buffer
-    order, head = receive_order(pipe)
+    try:
+        order, head = receive_order(pipe)
+    except StopIteration:
+        return 0  # it was kept ready and is not needed
     if os.getppid() != order.parent:
         return 1
     try:

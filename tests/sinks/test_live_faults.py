@@ -105,6 +105,22 @@ def test_a_server_that_is_away_is_knocked_at_and_costs_no_writer_a_try(
         feed(sink, after, until=lambda: len(reader.numbers) > seen + 10)
 
 
+@linux
+def test_a_writer_that_is_kept_ready_goes_when_it_is_not_needed(opened: Any) -> None:
+    sink = opened(f"rtsp://127.0.0.1:{free_port()}/out")
+    feed(sink, 0, until=lambda: sink.state[0].reason == "Connection refused")
+    feed(sink, 0, until=lambda: len(children(os.getpid())) == 1)
+    sink.close(complete=True)
+    assert children(os.getpid()) == []
+    ready = subprocess.run(
+        [sys.executable, "-m", "streamanon.sinks.push"],
+        stdin=subprocess.DEVNULL,
+        check=True,
+        capture_output=True,
+    )
+    assert (ready.stdout, ready.stderr) == (b"", b"")
+
+
 def test_a_server_that_is_there_and_refuses_is_asked_now_and_then(opened: Any) -> None:
     with RtspRelay("joe", "s3cret") as relay:
         sink = opened(relay.url("out", "joe:wr0ng"))
