@@ -74,8 +74,7 @@ class Preview:
             self._viewers -= 1
             if not self._viewers and self._maker:
                 self._maker.cancel()
-                with suppress(asyncio.CancelledError):
-                    await self._maker
+                # Who comes from here on has pictures made anew.
                 self._maker, self._frame, self._jpeg = None, None, b""
 
     async def _after(self, sent: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 from contextlib import closing
@@ -11,6 +12,7 @@ import pytest
 from asking import Site
 
 from streamanon.errors import UsageError
+from streamanon.web.preview import Preview
 from streamanon.web.server import Server
 
 if TYPE_CHECKING:
@@ -126,3 +128,19 @@ def test_a_foreign_address_is_said_in_one_line(stream: Stream, parts: Parts, hos
     server = Server([stream], parts, host, 0, None, print)
     with pytest.raises(UsageError, match=f"cannot serve on {host}"):
         server.start()
+
+
+def test_who_comes_as_the_last_viewer_leaves_is_shown_pictures(stream: Stream) -> None:
+    async def change_over() -> list[bytes]:
+        preview = Preview(stream)
+        first, second = preview.watch(), preview.watch()
+        await anext(first)
+        leaving = asyncio.create_task(first.aclose())
+        await asyncio.sleep(0)
+        try:
+            return [await asyncio.wait_for(anext(second), 5) for _ in range(3)]
+        finally:
+            await leaving
+            await second.aclose()
+
+    assert all(asyncio.run(change_over()))
