@@ -185,8 +185,7 @@ class Stream:
             while not self._stopping.is_set():
                 self._open_and_run()
         except StreamanonError as error:
-            # Who is told to stop while waiting for the input did nothing wrong.
-            self.error = self.error or (None if self._stopping.is_set() else error)
+            self.error = self.error or error
         except Exception as error:  # noqa: BLE001  one stream must not take others with it
             self.error = StreamanonError(
                 f"{type(error).__name__}: {self._input.masked(str(error))}"
@@ -202,8 +201,13 @@ class Stream:
         # All is loaded, and what is wrong with the settings shows, before anything is opened.
         ladder = self._parts.ladder(self._method, self._say)
         self._parts.observer(ladder, live=True, book=self._book)
-        with ExitStack() as stack:
+        try:
             source = self._parts.live_source(self._input, self._say, self._stopping)
+        except StreamanonError:
+            if self._stopping.is_set():
+                return  # who is told to stop while waiting for the input did nothing wrong
+            raise
+        with ExitStack() as stack:
             self._source = stack.enter_context(closing(source))
             sink = self._sink = self._parts.live_sink(self._outputs, source, self._say)
             self._shown = Shown(sink, self._say)

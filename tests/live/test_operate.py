@@ -113,6 +113,28 @@ def test_an_input_that_is_not_there_is_one_line(
     assert "secret" not in "".join(lines)
 
 
+@pytest.mark.parametrize(
+    ("output", "more", "message"),
+    [
+        ("/dev/video99", [], "there is no /dev/video99"),
+        ("record:/proc/tape", [], "record:/proc/tape cannot be created"),
+        ("record:{folder}", ["--preset", "fastest"], "the encoder refuses 320x240 with preset"),
+    ],
+)
+def test_an_output_that_is_refused_when_it_is_opened_is_one_line(
+    output: str,
+    more: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["-o", output.format(folder=tmp_path), "--method", "mosaic", *more]
+    assert execute(["run", TEST_PICTURE, *arguments]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("streamanon: error: ")
+    assert message in last
+
+
 def test_the_report_never_replaces_anything_unasked(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
