@@ -21,7 +21,8 @@ class Tributary:
     """A source that outlives lines: each goes on where the one before left off.
 
     The reader of a line that failed may still be waiting for its next frame. That frame is lost
-    with it, and only then the next line's reader gets one.
+    with it, and only then the next line's reader gets one. When reading itself failed, the next
+    line reads anew.
 
     Attributes:
         over: True when no frame will come any more.
@@ -43,11 +44,12 @@ class Tributary:
 
     def _next(self) -> Frame | None:
         with self._lock:
-            frame = None
             try:
                 frame = next(self._frames, None)
-            finally:
-                self.over = frame is None
+            except BaseException:
+                self._frames = iter(self._source)
+                raise
+            self.over = frame is None
             return frame
 
     def close(self) -> None:

@@ -70,10 +70,14 @@ def test_each_line_goes_on_where_the_one_before_left_off() -> None:
     assert list(tributary) == []
 
 
-def test_a_source_that_breaks_is_over() -> None:
-    tributary = Tributary(Ten(breaks_at=1))
+def test_a_source_that_breaks_is_read_anew_by_the_next_line() -> None:
+    source = Ten(breaks_at=1)
+    tributary = Tributary(source)
     with pytest.raises(MediaError, match="broken"):
         list(tributary)
+    assert not tributary.over
+    source.breaks_at = 10
+    assert len(list(tributary)) == 10
     assert tributary.over
 
 

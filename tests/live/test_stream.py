@@ -19,6 +19,7 @@ from streamanon.errors import LeakError, MediaError, UsageError
 from streamanon.live import stream as module
 from streamanon.live.stream import Stream
 from streamanon.parts import Parts
+from streamanon.sources.live import LiveSource
 from streamanon.types import Scene
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from servers.rtsp_relay import RtspRelay
 
+    from streamanon.sources.connection import Shot
     from streamanon.types import Frame, Patch
 
 TEST_PICTURE = "lavfi:testsrc2=size=320x240:rate=30"
@@ -301,6 +303,31 @@ def test_a_line_that_fails_again_and_again_is_told_once() -> None:
         stream.stop()
     assert sum("the line failed" in line for line in log.lines) == 1
     assert stream.error is None
+
+
+def test_reading_that_fails_goes_on_with_the_next_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, broken = LiveSource._frame, []
+
+    def breaks(self: LiveSource, shot: Shot) -> Frame:
+        frame = read(self, shot)
+        if frame.index == 5 and not broken:
+            broken.append(frame.index)
+            raise RuntimeError("reading broke")
+        return frame
+
+    monkeypatch.setattr(LiveSource, "_frame", breaks)
+    log = Log()
+    stream = _stream(TEST_PICTURE, log=log)
+    stream.start()
+    try:
+        wait_until(lambda: stream.status().restarts == 1)
+        frames = stream.status().frames
+        wait_until(lambda: stream.status().frames > frames + 5)
+        wait_until(lambda: stream.status().state == "live")
+    finally:
+        stream.stop()
+    assert stream.error is None
+    assert log.holds("read: ")
 
 
 def test_a_stage_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
