@@ -43,7 +43,8 @@ def operate(streams: Streams, console: Console) -> None:
 
     Raises:
         UsageError: the request cannot be carried out as made.
-        StreamanonError: every stream ended with an error; that of the only one, as it was raised.
+        StreamanonError: a stream ended with an error, or could not hide something; that of the only
+            one, as it was raised.
     """
     wanted = streams.wanted
     config = wanted[0].config
@@ -155,9 +156,9 @@ def _signals() -> Iterator[Event]:
 
 
 def _raise_failure(streams: Sequence[Stream]) -> None:
-    errors = [stream.error for stream in streams if stream.error]
-    if len(errors) < len(streams):
-        return
-    if len(errors) == 1:
-        raise errors[0]
-    raise StreamanonError(f"all {len(errors)} streams failed, see above")
+    failed = [(stream.name, stream.error) for stream in streams if stream.error]
+    if failed and len(streams) == 1:
+        raise failed[0][1]
+    if failed:
+        why = "; ".join(f"{name}: {error}" for name, error in failed)
+        raise StreamanonError(f"{len(failed)} of {len(streams)} streams failed: {why}")

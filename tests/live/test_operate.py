@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -19,10 +20,14 @@ from servers.rtsp_relay import RtspRelay
 from streamanon.cli import execute
 from streamanon.errors import UsageError
 from streamanon.operate import parse_host_port
+from streamanon.pipeline.observer import Observer
+from streamanon.types import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from streamanon.types import Frame
 
 TEST_PICTURE = "lavfi:testsrc2=size=320x240:rate=30"
 
@@ -77,6 +82,60 @@ def test_several_streams_come_from_a_file(relay: RtspRelay, tmp_path: Path) -> N
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
     assert "secret" not in log.read_text()
+
+
+def test_a_stream_that_ended_among_several_is_named_in_the_end(
+    relay: RtspRelay, tmp_path: Path
+) -> None:
+    log, file, tape = tmp_path / "log", tmp_path / "streams.toml", tmp_path / "tape"
+    file.write_text(
+        f'[[stream]]\nname = "here"\ninput = "{TEST_PICTURE}"\nmethod = "mosaic"\n'
+        f'outputs = ["record:{tape}"]\n'
+        f'[[stream]]\nname = "away"\ninput = "{relay.url("nothing", "u:secret")}"\n'
+        f'outputs = ["record:{tmp_path / "none"}"]\nwait = false\n'
+    )
+    with _command(log, "live", str(file)) as process:
+        wait_until(lambda: "away: stopped: rtsp://***@" in log.read_text())
+        before = sum(path.stat().st_size for path in tape.rglob("*.*"))
+        wait_until(lambda: sum(path.stat().st_size for path in tape.rglob("*.*")) > before)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 1
+    last = log.read_text().splitlines()[-1]
+    assert last.startswith("streamanon: error: 1 of 2 streams failed: away: rtsp://***@")
+    assert "secret" not in log.read_text()
+
+
+def test_a_stream_that_could_not_hide_something_among_several_is_named_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    push, frames = Observer.push, {320: 0, 160: 0}
+
+    def blind(self: Observer, frame: Frame) -> list[Scene]:
+        """Let one frame of the smaller picture pass that nobody looked at."""
+        width = frame.picture.width
+        frames[width] += 1
+        return [Scene(frame)] if (width, frames[width]) == (160, 5) else push(self, frame)
+
+    monkeypatch.setattr(Observer, "push", blind)
+    file, table = tmp_path / "streams.toml", '[[stream]]\nname = "{0}"\ninput = "{1}"\n'
+    more = f'method = "mosaic"\noutputs = ["record:{tmp_path}/{{0}}"]\n'
+    small = TEST_PICTURE.replace("320x240", "160x120")
+    file.write_text(
+        (table + more).format("whole", TEST_PICTURE) + (table + more).format("leaky", small)
+    )
+
+    def end_when_all_go_on() -> None:
+        with suppress(AssertionError):
+            wait_until(lambda: frames[160] > 20 and frames[320] > 20)
+        if callable(signal.getsignal(signal.SIGTERM)):  # else it would end the tests
+            signal.raise_signal(signal.SIGTERM)
+
+    ender = Thread(target=end_when_all_go_on)
+    ender.start()
+    assert execute(["live", str(file)]) == 1
+    ender.join()
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("streamanon: error: 1 of 2 streams failed: leaky: 1 faces or frames ")
 
 
 def test_the_page_is_where_it_was_asked_for(tmp_path: Path) -> None:
