@@ -122,6 +122,7 @@ class Visit:
         """
         self._parts, self._wish, self._show, self._say = parts, wish, show, say
         self._meter = Meter()
+        self._controls = LiveControls(self._meter, say=self._tell)
         self._lock = Lock()
         self._left = Event()
         self._feed: Channel[Received] = Channel(1, newest=True)
@@ -210,13 +211,14 @@ class Visit:
                 self._ladder, self._book = ladder, book
                 feed = self._feed = Channel(1, newest=True)
             self._error = ""
+            self._controls.steer(ladder)
             run(
                 CameraSource(info, fitter, feed, start_s),
                 observer,
                 ladder,
                 Lasting(keep),
                 stall_s=_STALL_S,
-                live=LiveControls(self._meter, ladder, self._tell),
+                live=self._controls,
             )
         except Exception as error:  # noqa: BLE001  whatever it is, the visitor sees the card
             self._error = _one_line(error)

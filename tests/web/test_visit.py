@@ -8,7 +8,7 @@ import weakref
 from contextlib import contextmanager
 from itertools import count
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import av
 import cv2
@@ -17,12 +17,13 @@ import pytest
 from asking import wait_until
 from painted import SHOWS, SIZE, loud_pixels, painted_frames
 
+from streamanon.core import governor
 from streamanon.core.picture import whole_bgr
 from streamanon.parts import Parts
 from streamanon.web.visit import Visit, Wish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from streamanon.types import Face, MediaInfo, Picture, SafeFrame
 
@@ -149,6 +150,45 @@ def test_a_failing_line_shows_covers_and_the_card_and_is_built_again(
         assert visit.to_json()["error"] == ""
     assert watcher.loudest < SHOWS
     assert any("built again" in line for line in said)
+
+
+class SlowParts(Parts):
+    """Parts whose detector is slow and keeps the levels it was asked at; it fails when told to."""
+
+    fail_next = False
+    levels: ClassVar[list[str]] = []
+    level: ClassVar[Callable[[], str]]
+
+    def for_stream(self, **changes: Any) -> Parts:
+        parts = super().for_stream(**changes)
+        inside = parts.detector
+
+        class Detector:
+            def detect(self, picture: Picture) -> list[Face]:
+                time.sleep(0.08)
+                if SlowParts.fail_next:
+                    raise RuntimeError("told to")
+                SlowParts.levels.append(SlowParts.level())
+                return inside.detect(picture)
+
+        vars(parts)["detector"] = Detector()
+        return parts
+
+
+def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(governor, "START_S", 0.2)
+    with visiting(SlowParts(parts.config), Wish("mosaic")) as (visit, watcher, _):
+        monkeypatch.setattr(SlowParts, "level", lambda: visit.to_json()["level"], raising=False)
+        offer_until(visit, lambda: visit.to_json()["level"] == "cadence")
+        monkeypatch.setattr(SlowParts, "fail_next", True)
+        offer_until(visit, lambda: visit.to_json()["error"])
+        SlowParts.levels.clear()
+        monkeypatch.setattr(SlowParts, "fail_next", False)
+        offer_until(visit, lambda: len(SlowParts.levels) > 3)
+        assert set(SlowParts.levels) == {"cadence"}
+    assert watcher.loudest < SHOWS
 
 
 def test_a_silent_camera_is_replaced_by_the_card(parts: Parts) -> None:
