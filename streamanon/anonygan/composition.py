@@ -9,13 +9,17 @@ from torch import nn
 if TYPE_CHECKING:
     from torch import Tensor
 
+_LUMA = (0.114, 0.587, 0.299)
+"""Shares of B, G and R in grey (ITU-R BT.601)."""
+
 
 def compose(outputs: dict[str, Tensor]) -> Tensor:
     """Return the generated image: what lies beneath, corrected, where attention uncovers it.
 
-    ``A * (beneath * exp(gain) + bias) + (1 - A) * face``: the composition as the paper's text
-    prints it, with the condition first moved into place, and its light and skin tone corrected by
-    the low-frequency gain and bias. The paper's code composes with the blanked context instead.
+    ``A * (saturated(beneath) * exp(gain) + bias) + (1 - A) * face``: the composition as the paper's
+    text prints it, with the condition first moved into place, its colourfulness corrected by the
+    saturation, its light and skin tone by the low-frequency gain and bias. The paper's code
+    composes with the blanked context instead.
 
     Args:
         outputs: of a generator.
@@ -29,8 +33,20 @@ def compose(outputs: dict[str, Tensor]) -> Tensor:
         nn.functional.interpolate(outputs[name], size=side, mode="bilinear", align_corners=False)
         for name in ("gain", "bias")
     )
-    corrected = beneath * gain.exp() + bias
+    corrected = saturated(beneath, outputs["saturation"]) * gain.exp() + bias
     return attention * corrected + (1 - attention) * outputs["face"]
+
+
+def saturated(image: Tensor, saturation: Tensor) -> Tensor:
+    """Return images whose colourfulness is scaled; 0 makes them grey.
+
+    Args:
+        image: (n, 3, h, w) BGR in 0..1.
+        saturation: (n, 1).
+    """
+    share = image.new_tensor(_LUMA).reshape(1, 3, 1, 1)
+    grey = (image * share).sum(dim=1, keepdim=True)
+    return (grey + saturation[:, :, None, None] * (image - grey)).clamp(0, 1)
 
 
 def paste(generated: Tensor, source: Tensor, edge: Tensor) -> Tensor:

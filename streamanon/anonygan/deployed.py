@@ -15,7 +15,7 @@ INPUTS = (
     "features",
     "nodes",
 )
-OUTPUTS = ("face", "attention", "gain", "bias")
+OUTPUTS = ("face", "attention", "saturation", "gain", "bias")
 
 
 PAPER_INPUTS = ("context", "maps", "warped", "points", "condition", "condition_points")
@@ -29,16 +29,17 @@ class DeployedGenerator(nn.Module):
         super().__init__()
         self.generator, self.names = generator, names
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Return ``OUTPUTS``.
 
         Returns:
-            face (n, 128, 128, 3) uint8 BGR, attention (n, 128, 128) uint8, gain and bias
-            (n, 3, 16, 16) float32.
+            face (n, 128, 128, 3) uint8 BGR, attention (n, 128, 128) uint8, saturation (n, 1), gain
+            and bias (n, 3, 16, 16) float32.
         """
         parts = self.generator(dict(zip(self.names, inputs, strict=True)))
         face = as_bytes(parts["face"].permute(0, 2, 3, 1))
-        return face, as_bytes(parts["attention"][:, 0]), parts["gain"], parts["bias"]
+        attention = as_bytes(parts["attention"][:, 0])
+        return face, attention, parts["saturation"], parts["gain"], parts["bias"]
 
 
 def as_bytes(image: Tensor) -> Tensor:

@@ -57,8 +57,23 @@ class Block(nn.Module):
         return appearance + self.appearance(appearance) * torch.sigmoid(shape), shape
 
 
+def colourfulness(width: int) -> nn.Sequential:
+    """Return layers from (n, width, 32, 32) to (n, 1): how colourful the portrait is to be.
+
+    It is half of what :func:`streamanon.anonygan.composition.saturated` takes, before the sigmoid;
+    untrained it changes nothing. Gain and bias alone would turn skin grey only by making all that
+    is white in it blue.
+    """
+    last = nn.Linear(32, 1)
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    return nn.Sequential(
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 32), nn.ReLU(), last
+    )
+
+
 class Decoder(nn.Module):
-    """Turn the trunk's features into paint, attention, gain and bias."""
+    """Turn the trunk's features into paint, attention, saturation, gain and bias."""
 
     def __init__(self, width: int, *, warped: bool) -> None:
         super().__init__()
@@ -66,10 +81,11 @@ class Decoder(nn.Module):
         self.join = conv_relu(FINE + STEM, FINE)
         self.image = nn.Sequential(conv_relu(FINE, 32), conv_to_pixels(32, 4, gain=0.1))
         self.light = nn.Sequential(nn.AvgPool2d(2), conv_relu(width, 32), conv(32, 6, 1, gain=0))
+        self.saturation = colourfulness(width)
         self.trust = TRUST if warped else -TRUST
 
     def forward(self, trunk: Tensor, fine: Tensor) -> dict[str, Tensor]:
-        """Return ``face``, ``attention``, ``gain`` and ``bias``.
+        """Return ``face``, ``attention``, ``saturation``, ``gain`` and ``bias``.
 
         Args:
             trunk: (n, width, 32, 32).
@@ -81,6 +97,7 @@ class Decoder(nn.Module):
         return {
             "face": image[:, :3].sigmoid(),
             "attention": (image[:, 3:] + self.trust).sigmoid(),
+            "saturation": 2 * self.saturation(trunk).float().sigmoid(),
             "gain": MAX_GAIN * gain,
             "bias": bias,
         }
@@ -116,9 +133,10 @@ class Generator(nn.Module):
 
         Returns:
             ``face`` (n, 3, 128, 128) in 0..1, what is painted; ``attention`` (n, 1, 128, 128) in
-            0..1, 1 where what lies beneath shows; ``gain`` (n, 3, 16, 16) log gain and ``bias``
-            (n, 3, 16, 16) that correct it; ``beneath`` (n, 3, 128, 128) in 0..1: the warped
-            condition. :func:`streamanon.anonygan.composition.compose` puts them together.
+            0..1, 1 where what lies beneath shows; ``saturation`` (n, 1) in 0..2, ``gain``
+            (n, 3, 16, 16) log gain and ``bias`` (n, 3, 16, 16) that correct it; ``beneath``
+            (n, 3, 128, 128) in 0..1: the warped condition.
+            :func:`streamanon.anonygan.composition.compose` puts them together.
         """
         maps, warped = channels_first(batch["maps"]), channels_first(batch["warped"])
         context = blanked(channels_first(batch["context"]), maps)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from streamanon.anonygan.blocks import blanked, channels_first
 from streamanon.anonygan.config import IBUG_POINTS
-from streamanon.anonygan.generator import MAX_GAIN, TRUST
+from streamanon.anonygan.generator import MAX_GAIN, TRUST, colourfulness
 from streamanon.anonygan.graph import SharedGraph
 from streamanon.anonygan.landmarks import LandmarkAttention, PooledAttention, point_maps
 from streamanon.core.aligned import CROP
@@ -79,7 +79,7 @@ class PaperGenerator(nn.Module):
     """The paper's generator, whose every layer sees both faces.
 
     Mended, it is also shown the polygon maps and the condition moved into place, which takes the
-    condition's part in the composition together with a low-frequency gain and bias.
+    condition's part in the composition together with a saturation, a low-frequency gain and bias.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -108,6 +108,7 @@ class PaperGenerator(nn.Module):
             nn.ConvTranspose2d(width // 4, 1, 1, bias=False),
         )
         self.light = lights(width) if config.warped else None
+        self.saturation = colourfulness(width) if config.warped else None
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the parts of the generated faces.
@@ -129,13 +130,16 @@ class PaperGenerator(nn.Module):
         appearance = self.stem(torch.cat(images, dim=1) * 2 - 1)
         trunk, _ = self.blocks((appearance, self.shape(self.landmarks(batch))))
         uncovered = self.cover(trunk).float()
-        if self.light is None:
+        if self.light is None or self.saturation is None:
+            saturation = trunk.new_ones((len(trunk), 1)).float()
             gain = bias = trunk.new_zeros((len(trunk), 3, LIGHT_CELLS, LIGHT_CELLS)).float()
         else:
+            saturation = 2 * self.saturation(trunk).float().sigmoid()
             gain, bias = self.light(trunk).float().tanh().chunk(2, dim=1)
         return {
             "face": (self.paint(trunk).float().tanh() + 1) / 2,
             "attention": torch.sigmoid(uncovered + TRUST if self.config.warped else -uncovered),
+            "saturation": saturation,
             "gain": MAX_GAIN * gain,
             "bias": bias,
             "beneath": warped if self.config.warped else context,

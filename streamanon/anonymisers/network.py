@@ -102,6 +102,7 @@ class FaceNetwork:
         shapes = {
             "face": (len(faces), CROP, CROP, 3),
             "attention": (len(faces), CROP, CROP),
+            "saturation": (len(faces), 1),
             "gain": (len(faces), 3, *answer["gain"].shape[2:]),
             "bias": (len(faces), 3, *answer["gain"].shape[2:]),
         }
@@ -112,6 +113,7 @@ class FaceNetwork:
             Painted(
                 np.asarray(answer["face"][row], np.uint8),
                 answer["attention"][row].astype(np.float32) / 255,
+                float(answer["saturation"][row, 0]),
                 *(
                     np.ascontiguousarray(answer[name][row].transpose(1, 2, 0), np.float32)
                     for name in ("gain", "bias")

@@ -1,9 +1,9 @@
 """What the network made of a face, laid over the warped portrait at any size.
 
 The composition of AnonyGAN as its text prints it (section 3.3), over a portrait moved into place:
-``attention * (portrait * exp(gain) + bias) + (1 - attention) * face``. It is linear in the
-portrait, whose factor and remainder are worked out on the crop and scaled up: the portrait itself
-keeps every pixel of the frame's resolution.
+``attention * (saturated(portrait) * exp(gain) + bias) + (1 - attention) * face``. It is linear in
+the portrait, whose factor and remainder are worked out on the crop and scaled up: the portrait
+itself keeps every pixel of the frame's resolution.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+
+from streamanon.core.warp import saturated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,19 +29,21 @@ class Painted:
     Attributes:
         face: (n, n, 3) uint8 BGR, painted.
         attention: (n, n) float32 in 0..1, 1 where the portrait shows.
+        saturation: what the portrait's colourfulness is scaled by, 0..2.
         gain: (m, m, 3) float32, log of what the portrait's B, G and R are scaled by.
         bias: (m, m, 3) float32, what is then added to them, in units of 255.
     """
 
     face: U8
     attention: F32
+    saturation: float
     gain: F32
     bias: F32
 
     @property
     def finite(self) -> bool:
         """Whether all its numbers are."""
-        numbers = (self.attention, self.gain, self.bias)
+        numbers = (self.attention, self.saturation, self.gain, self.bias)
         return all(bool(np.isfinite(part).all()) for part in numbers)
 
     def following(self, last: Painted, light_pace: float, attention_pace: float) -> Painted:
@@ -47,12 +51,13 @@ class Painted:
 
         Args:
             last: what was shown then.
-            light_pace: share of the way gain and bias go, 0..1.
+            light_pace: share of the way saturation, gain and bias go, 0..1.
             attention_pace: share of the way attention goes, 0..1.
         """
         return Painted(
             self.face,
             _between(last.attention, self.attention, attention_pace),
+            last.saturation + light_pace * (self.saturation - last.saturation),
             _between(last.gain, self.gain, light_pace),
             _between(last.bias, self.bias, light_pace),
         )
@@ -68,18 +73,22 @@ class Painted:
         scale = cv2.multiply(cv2.exp(gain), attention)
         paint = cv2.multiply(bias, attention, scale=255)
         covered = cv2.multiply(self.face, 1 - attention, dtype=cv2.CV_32F)
-        return Wash(np.asarray(scale, np.float32), np.asarray(cv2.add(paint, covered), np.float32))
+        paint = cv2.add(paint, covered)
+        scale, paint = (np.asarray(part, np.float32) for part in (scale, paint))
+        return Wash(self.saturation, scale, paint)
 
 
 @dataclass(frozen=True)
 class Wash:
-    """What turns a portrait into the result: ``portrait * scale + paint``.
+    """What turns a portrait into the result: ``saturated(portrait) * scale + paint``.
 
     Attributes:
+        saturation: 0..2.
         scale: (n, n, 3) float32.
         paint: (n, n, 3) float32 in units of the 8 bit image.
     """
 
+    saturation: float
     scale: F32
     paint: F32
 
@@ -102,10 +111,11 @@ class Wash:
             )
             for part in (self.scale, self.paint)
         )
-        return Wash(scale, paint)
+        return Wash(self.saturation, scale, paint)
 
     def over(self, portrait: U8) -> U8:
         """Return the result for a portrait of the same size, (h, w, 3) uint8 BGR."""
+        portrait = saturated(portrait, self.saturation)
         scaled = cv2.multiply(portrait, self.scale, dtype=cv2.CV_32F)
         return np.asarray(cv2.add(scaled, self.paint, dtype=cv2.CV_8U), np.uint8)
 

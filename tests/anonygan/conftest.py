@@ -56,8 +56,8 @@ def awake(config: GeneratorConfig, faces: dict[str, Tensor]) -> AnonyGan:
     torch.manual_seed(0)
     network = AnonyGan(config)
     for module in network.modules():
-        if isinstance(module, nn.Conv2d) and not module.weight.any():
-            nn.init.normal_(module.weight, std=0.1)
+        if isinstance(module, (nn.Conv2d, nn.Linear)) and not module.weight.any():
+            nn.init.normal_(module.weight, std=0.1 if isinstance(module, nn.Conv2d) else 1.0)
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 1.0
     with torch.no_grad():

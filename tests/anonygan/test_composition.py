@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from streamanon.anonygan.composition import compose, paste
+from streamanon.core.warp import saturated
 
 
 def parts(attention: float, gain: float = 0.0, bias: float = 0.0) -> dict[str, Tensor]:
@@ -14,6 +15,7 @@ def parts(attention: float, gain: float = 0.0, bias: float = 0.0) -> dict[str, T
         "beneath": torch.rand(2, 3, 128, 128),
         "face": torch.rand(2, 3, 128, 128),
         "attention": torch.full((2, 1, 128, 128), attention),
+        "saturation": torch.ones(2, 1),
         "gain": torch.full((2, 3, 16, 16), gain),
         "bias": torch.full((2, 3, 16, 16), bias),
     }
@@ -40,6 +42,15 @@ def test_gain_and_bias_grow_as_opencv_resizes() -> None:
     small = given["bias"][0].permute(1, 2, 0).numpy()
     grown = cv2.resize(small, (128, 128), interpolation=cv2.INTER_LINEAR)
     np.testing.assert_allclose(compose(given)[0].permute(1, 2, 0).numpy(), grown, atol=1e-5)
+
+
+def test_saturation_makes_the_portrait_as_grey_as_opencv_does() -> None:
+    given = parts(1.0) | {"saturation": torch.tensor([[0.0], [0.5]])}
+    portrait = (given["beneath"].permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
+    given["beneath"] = portrait.permute(0, 3, 1, 2) / 255
+    shown = (compose(given).permute(0, 2, 3, 1) * 255).numpy()
+    for one, wanted, amount in zip(shown, portrait.numpy(), (0.0, 0.5), strict=True):
+        assert np.abs(one - saturated(wanted, amount)).max() < 1.1
 
 
 def test_a_face_is_pasted_inside_its_edge() -> None:

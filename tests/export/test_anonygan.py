@@ -45,8 +45,8 @@ def network(*, alive: bool = True) -> AnonyGan:
     torch.manual_seed(0)
     made = AnonyGan(SMALL)
     for part in made.modules():
-        if alive and isinstance(part, nn.Conv2d) and not part.weight.any():
-            nn.init.normal_(part.weight, std=0.1)
+        if alive and isinstance(part, (nn.Conv2d, nn.Linear)) and not part.weight.any():
+            nn.init.normal_(part.weight, std=0.1 if isinstance(part, nn.Conv2d) else 0.01)
     return made
 
 
@@ -147,7 +147,7 @@ def test_it_compiles_for_nvidia_cards(out: Path, tmp_path: Path) -> None:
 def test_a_dead_network_is_not_written(tmp_path: Path) -> None:
     torch.save(packed(network(alive=False)), tmp_path / "dead.pt")
     (tmp_path / "out").mkdir()
-    with pytest.raises(ModelError, match="the network is dead: gain is constant"):
+    with pytest.raises(ModelError, match="the network is dead: saturation is constant"):
         export(tmp_path / "dead.pt", tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
