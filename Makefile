@@ -54,6 +54,7 @@ check: $(VENV)/dev
 docs: $(VENV)/dev
 	$(BIN)/python -m scripts.cli_reference
 	$(BIN)/python -m scripts.gallery_grid
+	$(BIN)/python -m scripts.anonygan_pictures
 
 bench: $(VENV)/dev
 	if test -f $(STREAMANON_SHARED)/data/lfw.tar; then \

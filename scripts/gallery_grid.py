@@ -1,4 +1,4 @@
-"""Draw the picture of the README: sources, warped and mosaicked, several people and expressions.
+"""Draw the picture of the README: sources and what methods make of them, several people.
 
 Runs the product itself on stills and on the bundled clip; nothing is retouched.
 """
@@ -53,7 +53,8 @@ def row(method: str | None, folder: Path) -> Image:
 def main() -> None:
     """Write docs/grid.jpg."""
     with tempfile.TemporaryDirectory() as name:
-        grid = np.vstack([row(method, Path(name)) for method in (None, "warp", "mosaic")])
+        methods = (None, "warp", "anonygan", "mosaic")
+        grid = np.vstack([row(method, Path(name)) for method in methods])
     target = EXAMPLES.parent / "docs" / "grid.jpg"
     cv2.imwrite(str(target), grid, [cv2.IMWRITE_JPEG_QUALITY, 88])
 
