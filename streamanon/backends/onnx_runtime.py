@@ -1,16 +1,8 @@
-"""Networks on ONNX Runtime, on the CPU, or on an NVIDIA card where its package can do that.
-
-Importing ONNX Runtime (from 1.29 on) makes an identifier of this machine in the user's cache, and
-what it does is reported to Microsoft. Here nothing is sent anywhere, so it is told not to before it
-is imported; afterwards is too late.
-"""
+"""Networks on ONNX Runtime, on the CPU, or on an NVIDIA card where its package can do that."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Literal
-
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import onnxruntime
 

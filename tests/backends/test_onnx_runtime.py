@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +14,6 @@ import pytest
 from streamanon import weights
 from streamanon.backends.onnx_runtime import CUDA, OnnxRuntimeBackend, has_cuda
 from streamanon.errors import ModelError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +31,29 @@ def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
     home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60, env=home)
     assert list(tmp_path.rglob("*")) == []
+
+
+ROOT = Path(__file__).parents[2]
+IMPORTS = re.compile(r"^\s*(?:import|from) onnxruntime\b", re.MULTILINE)
+PACKAGES = {
+    file.relative_to(ROOT).parts[0]
+    for folder in ("streamanon", "benchmarks", "export", "training", "scripts")
+    for file in (ROOT / folder).rglob("*.py")
+    if IMPORTS.search(file.read_text(encoding="utf-8"))
+}
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_every_package_that_imports_it_tells_it_first_to_report_nothing(package: str) -> None:
+    script = (
+        f"import os, sys, {package}\n"
+        "assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'\n"
+        "assert 'onnxruntime' not in sys.modules\n"
+    )
+    told_nothing = {"PATH": os.environ["PATH"]}
+    subprocess.run(
+        [sys.executable, "-c", script], check=True, timeout=60, env=told_nothing, cwd=ROOT
+    )
 
 
 def test_arrays_go_in_and_come_out_by_name(mesh: OnnxRuntimeBackend) -> None:
