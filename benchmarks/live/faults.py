@@ -51,8 +51,8 @@ class Finding:
     Attributes:
         fault: its name.
         times: it was caused.
-        recovered_s: from the source's return to the first picture the player saw, one a time; where
-            the source never went, the longest time without a picture.
+        recovered_s: from the source's return to the first picture sent after it that the player
+            saw, one a time; where the source never went, the longest time without a picture.
         frames: read back.
         raw_frames: of these, showing paint.
         fell_back: time stamps not above the one before, within a connection of the player.
@@ -130,13 +130,20 @@ class Stage:
         return _wait(lambda: next((at for _, at in self.sent.all if at > after_s), None))
 
     def first_seen(self, after_s: float) -> float | None:
-        """Wait for the first picture the player sees after a moment; return when it did."""
+        """Wait for the first picture sent after a moment that the player sees; return when it did.
+
+        Pictures that were on their way then do not count.
+        """
         with suppress(TimeoutError):
-            return _wait(
-                lambda: next(
-                    (one.at_s for one in self.pictures(after_s) if one.at_s > after_s), None
-                )
-            )
+            return _wait(lambda: self._first_seen(after_s))
+        return None
+
+    def _first_seen(self, after_s: float) -> float | None:
+        seen = self.pictures(after_s)
+        sent = [one for one in self.sent.all if one[1] >= after_s] if seen else []
+        for one in seen:  # clips are played in a loop: when it was sent last tells
+            if any(number == one.number and at_s < one.at_s for number, at_s in sent):
+                return one.at_s
         return None
 
     def pictures(self, since_s: float) -> list[Seen]:

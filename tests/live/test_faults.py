@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,19 @@ def test_it_comes_back_and_nothing_leaks(
     assert finding.cuts_off_viewers == fault.cuts, finding.log
     assert finding.told(fault), finding.log
     assert status.restarts == 0
+
+
+def test_pictures_that_were_on_their_way_do_not_count_as_back(
+    painted_pair: tuple[Path, Path],
+) -> None:
+    with Stage(painted_pair) as stage:
+        for _ in range(5):
+            moment_s = time.monotonic()
+            back_s = stage.first_seen(moment_s)
+            assert back_s is not None
+            (number,) = (one.number for one in stage.watched.all if one.at_s == back_s)
+            last = max(at for sent, at in stage.sent.all if sent == number and at < back_s)
+            assert last >= moment_s
 
 
 def test_paint_that_is_not_hidden_is_counted(
