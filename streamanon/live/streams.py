@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from streamanon.config import Config
-from streamanon.core.address import masked
+from streamanon.core.address import input_address, masked
 from streamanon.errors import UsageError
 from streamanon.jobs import LiveJob, check_apart, plan_live
 
@@ -97,18 +97,21 @@ def _streams(document: dict[str, Any]) -> Streams:
     if not tables:
         raise UsageError("it asks for no stream: write [[stream]], then input = ...")
     wanted: list[Wanted] = []
+    serve = _text(document, "serve")
     for number, table in enumerate(tables, 1):
         name = table.get("name")
         try:
             one = _wanted(table)
             if any(one.name == other.name for other in wanted):
                 raise UsageError("the name is used twice: every stream has its own")
+            if not one.job.outputs and not serve:
+                raise UsageError("it goes nowhere: name outputs, or look at it with serve")
             wanted.append(one)
         except UsageError as error:
             which = repr(name) if isinstance(name, str) else str(number)
             raise UsageError(f"stream {which}: {error}") from error
     check_apart([sink for one in wanted for sink in one.job.outputs])
-    return Streams(tuple(wanted), _text(document, "serve"), _text(document, "token"))
+    return Streams(tuple(wanted), serve, _text(document, "token"))
 
 
 def _wanted(table: dict[str, Any]) -> Wanted:
@@ -121,7 +124,7 @@ def _wanted(table: dict[str, Any]) -> Wanted:
     outputs = table.get("outputs", [])
     if not isinstance(outputs, list) or not all(isinstance(text, str) for text in outputs):
         raise UsageError('outputs is no list of texts: write outputs = ["rtsp://host/path"]')
-    job = plan_live([source], outputs)
+    job = plan_live([source], outputs) if input_address(source) else None
     if job is None:
         raise UsageError(f"input {masked(source)} is a file: `streamanon run` takes files")
     settings = {key: _setting(key, table[key]) for key in _SETTINGS if key in table}

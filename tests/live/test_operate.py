@@ -75,6 +75,7 @@ def test_several_streams_come_from_a_file(relay: RtspRelay, tmp_path: Path) -> N
         f'[[stream]]\nname = "here"\ninput = "{TEST_PICTURE}"\nmethod = "mosaic"\n'
         f'outputs = ["record:{tmp_path / "tape"}"]\n'
         f'[[stream]]\nname = "away"\ninput = "{relay.url("nothing", "u:secret")}"\n'
+        f'outputs = ["record:{tmp_path / "none"}"]\n'
     )
     with _command(log, "live", str(file)) as process:
         wait_until(lambda: "here: " in log.read_text() and "waiting for it" in log.read_text())

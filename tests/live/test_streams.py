@@ -65,6 +65,8 @@ def test_every_stream_has_its_own_settings(tmp_path: Path) -> None:
         (DOOR.replace('"door"', '"a/b"'), "stream 'a/b': name is 'a/b': wanted letters"),
         ("[[stream]]\nname = 'a'", "stream 'a': input is missing"),
         ("[[stream]]\nname = 'a'\ninput = 'in.mp4'", "input in.mp4 is a file"),
+        (DOOR.replace("rtsp://ann:secret@camera/1", "in.mp4"), "input in.mp4 is a file"),
+        (DOOR + YARD, "stream 'yard': it goes nowhere: name outputs, or look at it with serve"),
         ("[[stream]]\nname = 'a'\ninput = 'ftp://x/y'", "ftp://x/y cannot be used here"),
         ("[[stream]]\nname = 'a'\ninput = 'webcam:0'\noutputs = 'x'", "outputs is no list"),
         ("[[stream]]\nname = 'a'\ninput = 'webcam:0'\noutputs = ['a.mp4']", "use record:FOLDER"),
