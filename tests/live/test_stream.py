@@ -306,7 +306,8 @@ def test_a_line_that_fails_again_and_again_is_told_once() -> None:
 
 
 def test_reading_that_fails_goes_on_with_the_next_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    read, broken = LiveSource._frame, []
+    read = LiveSource._frame
+    broken: list[int] = []
 
     def breaks(self: LiveSource, shot: Shot) -> Frame:
         frame = read(self, shot)
