@@ -207,7 +207,7 @@ def test_a_line_that_fails_is_built_again_and_people_keep_their_identity(
             frames = stream.status().frames
             wait_until(lambda: stream.status().frames > frames + 10 and wears() != "")
             worn.append(wears())
-            assert stream.status().state == "live"
+            wait_until(lambda: stream.status().state == "live")
         finally:
             stream.stop()
     assert worn[0] == worn[1]
@@ -348,7 +348,7 @@ def test_a_stage_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> N
         wait_until(lambda: stream.status().restarts == 1)
         frames = stream.status().frames
         wait_until(lambda: stream.status().frames > frames + 5)
-        assert stream.status().state == "live"
+        wait_until(lambda: stream.status().state == "live")
     finally:
         stream.stop()
     assert log.holds("no progress for 0.5 s")
