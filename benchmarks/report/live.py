@@ -84,9 +84,9 @@ def _faults(rows: list[Row]) -> Text:
             *("raw faces", "time stamps that fell back", "viewers stayed connected", "told"),
         ),
         tuple(_fault(row) for row in rows),
-        "Back: from the source's return to the first picture a viewer saw; where the source never "
-        "went, the longest time without a picture. Raw faces: frames with paint that stands on the "
-        "face of every source frame.",
+        "Back: from the source's return to the first picture sent after it that a viewer saw; "
+        "where it never went, the longest time without a picture. Raw faces: frames with paint "
+        "that stands on the face of every source frame.",
     )
 
 
