@@ -49,12 +49,13 @@ def test_a_shut_lid_takes_its_skin_from_above_the_lashes(portrait: F32) -> None:
     plain = portrait[lm.TRIANGLES]
     for eye, crease in ((lm.RIGHT_EYE, lm.RIGHT_LID_CREASE), (lm.LEFT_EYE, lm.LEFT_LID_CREASE)):
         upper, lower = list(eye[1:8]), list(eye[:8:-1])
-        lid = np.isin(lm.TRIANGLES, upper) & np.isin(lm.TRIANGLES, crease).any(axis=1)[:, None]
+        creased = np.any(np.isin(lm.TRIANGLES, crease), axis=1, keepdims=True)
+        lid = np.isin(lm.TRIANGLES, upper) & creased
         rise = plain[lid][:, 1] - corners[lid][:, 1]
         assert lid.any()
         assert (rise > 0).all()
-        between = np.isin(lm.TRIANGLES, eye).all(axis=1)
-        low = np.isin(lm.TRIANGLES, lower) & between[:, None]
+        between = np.all(np.isin(lm.TRIANGLES, eye), axis=1, keepdims=True)
+        low = np.isin(lm.TRIANGLES, lower) & between
         assert corners[low][:, 1].max() < portrait[lower, 1].max()
 
 

@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.training import command as module
+from benchmarks.training.variants import VARIANTS
 from streamanon.errors import UsageError
+from training import loop
 from training.__main__ import main
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ SMALL = (
 )
 
 
-def call(command: Command, *arguments: str | Path) -> str:
+def call(command: Command, *arguments: str | Path | int) -> str:
     answer = CliRunner().invoke(command, [str(one) for one in arguments], catch_exceptions=False)
     assert answer.exit_code == 0, answer.output
     return answer.output
@@ -33,7 +35,7 @@ def test_a_curve_and_what_is_left_out(
     data: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SHORT", SMALL)
-    monkeypatch.setattr(module.loop, "VALIDATION", 0.0)
+    monkeypatch.setattr(loop, "VALIDATION", 0.0)
     everybody = "training.evaluate.kept_for_validation"
     monkeypatch.setattr(everybody, lambda faces, _: faces.person != "")
     folder = tmp_path / "run"
@@ -43,7 +45,7 @@ def test_a_curve_and_what_is_left_out(
     call(module.command, *map(str, wanted), "--run", folder, "--steps", 1)
     rows = json.loads((tmp_path / "training.json").read_text())["results"]["rows"]
     assert rows["20 samples"]["samples"] == 20
-    assert [name for name, row in rows.items() if row["kind"] == "ablation"] == [*module.VARIANTS]
+    assert [name for name, row in rows.items() if row["kind"] == "ablation"] == [*VARIANTS]
     assert rows["no warped condition"]["attention"] < 0.5 < rows["everything"]["attention"] < 1
     assert rows["warp"]["attention"] == 1
     made = sorted((tmp_path / "cache").rglob("network.pt"))

@@ -69,9 +69,9 @@ def test_a_run_starts_from_what_another_came_to(
             torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
     second.train(some[1])
     assert second.samples == 2 * small.batch
-    other = changed(small, ["network.width=24"])
+    wider = changed(small, ["network.width=24"])
     with pytest.raises(UsageError, match="where 24 is wanted"):
-        Trainer(other, CPU).start_from(condensed(first.state()), "start.pt")
+        Trainer(wider, CPU).start_from(condensed(first.state()), "start.pt")
 
 
 def test_one_batch_is_learnt_by_heart(
