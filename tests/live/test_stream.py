@@ -61,6 +61,18 @@ def _stream(
     return Stream("test", source, sinks, parts, log or Log())
 
 
+def _run_until_built_again(stream: Stream) -> None:
+    """Run a stream whose line fails once until it goes on, and stop it."""
+    stream.start()
+    try:
+        wait_until(lambda: stream.status().restarts == 1)
+        frames = stream.status().frames
+        wait_until(lambda: stream.status().frames > frames + 5)
+        wait_until(lambda: stream.status().state == "live")
+    finally:
+        stream.stop()
+
+
 def test_it_starts_shows_switches_and_stops(relay: RtspRelay, painted_clip: Path) -> None:
     log = Log()
     with relay.serve_file(painted_clip, "in", loop="steady") as url:
@@ -319,14 +331,7 @@ def test_reading_that_fails_goes_on_with_the_next_line(monkeypatch: pytest.Monke
     monkeypatch.setattr(LiveSource, "_frame", breaks)
     log = Log()
     stream = _stream(TEST_PICTURE, log=log)
-    stream.start()
-    try:
-        wait_until(lambda: stream.status().restarts == 1)
-        frames = stream.status().frames
-        wait_until(lambda: stream.status().frames > frames + 5)
-        wait_until(lambda: stream.status().state == "live")
-    finally:
-        stream.stop()
+    _run_until_built_again(stream)
     assert stream.error is None
     assert log.holds("read: ")
 
@@ -343,14 +348,7 @@ def test_a_stage_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> N
             time.sleep(2)
 
     Failing(stream._parts, hang)
-    stream.start()
-    try:
-        wait_until(lambda: stream.status().restarts == 1)
-        frames = stream.status().frames
-        wait_until(lambda: stream.status().frames > frames + 5)
-        wait_until(lambda: stream.status().state == "live")
-    finally:
-        stream.stop()
+    _run_until_built_again(stream)
     assert log.holds("no progress for 0.5 s")
 
 
