@@ -11,6 +11,7 @@ import torch
 
 from benchmarks.gpu.limits import TYPES
 from streamanon.anonygan.deployed import OUTPUTS
+from streamanon.backends.filled import BATCHES
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _on_torch(engine: bytes, given: Arrays) -> Callable[[], tuple[Tensor, ...]]:
     context = loaded.create_execution_context()
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     batch = len(next(iter(given.values())))
-    profile = tensorrt_runtime.BATCHES.index(batch)
+    profile = BATCHES.index(batch)
     context.set_optimization_profile_async(profile, stream.cuda_stream)
     tensors = {name: torch.from_numpy(array).cuda() for name, array in given.items()}
     for name, tensor in tensors.items():

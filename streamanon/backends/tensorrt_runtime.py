@@ -10,14 +10,14 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from streamanon.backends.cuda import Device, Recording, Stream, Tensor
+from streamanon.backends.filled import BATCHES, in_parts, rows_of
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    import numpy as np
     from numpy.typing import NDArray
 
 LIBRARIES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
@@ -25,9 +25,6 @@ LIBRARIES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
 
 INSTALL = "pip install 'streamanon[tensorrt]'"
 _INSTALL_RTX = "pip install 'streamanon[tensorrt-rtx]'"
-
-BATCHES = (1, 4, 16)
-"""Numbers of faces an engine is built for; others are filled up to the next one."""
 
 
 def _library() -> Any:
@@ -142,37 +139,10 @@ class TensorRtBackend:
         Raises:
             ModelError: an input has the wrong name, type or shape, or the card failed.
         """
-        count = self._check(inputs)
-        largest = BATCHES[-1]
-        answers = [
-            self._part({name: array[at : at + largest] for name, array in inputs.items()})
-            for at in range(0, count, largest)
-        ]
-        if len(answers) == 1:
-            return answers[0]
-        return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
-
-    def _part(self, inputs: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        """Run no more than the largest batch."""
-        count = len(next(iter(inputs.values())))
-        return self._batches[min(size for size in BATCHES if size >= count)].run(inputs, count)
-
-    def _check(self, inputs: Mapping[str, NDArray[np.generic]]) -> int:
-        """Return how many faces there are; refuse what would be read as something else."""
-        wanted = self._batches[1].inputs
-        if set(inputs) != set(wanted):
-            raise ModelError(
-                f"the engine could not be run: got inputs {sorted(inputs)}, wanted {sorted(wanted)}"
-            )
-        count = len(next(iter(inputs.values())))
-        for name, array in inputs.items():
-            shape, dtype = (count, *wanted[name].host.shape[1:]), wanted[name].host.dtype
-            if count == 0 or array.shape != shape or array.dtype != dtype:
-                raise ModelError(
-                    f"the engine could not be run: {name} is {array.shape} {array.dtype}, wanted "
-                    f"{(max(count, 1), *shape[1:])} {dtype}"
-                )
-        return count
+        each = self._batches[BATCHES[0]].inputs.items()
+        wanted = {name: (one.host.shape[1:], one.host.dtype) for name, one in each}
+        count = rows_of(inputs, wanted, "the engine")
+        return in_parts(inputs, count, lambda size, part, rows: self._batches[size].run(part, rows))
 
 
 class _Batch:

@@ -13,8 +13,9 @@ import pytest
 from streamanon import weights
 from streamanon.backends import engine_build
 from streamanon.backends.cuda import Tensor
+from streamanon.backends.filled import BATCHES
 from streamanon.backends.onnx_runtime import CUDA, OnnxRuntimeBackend, has_cuda
-from streamanon.backends.tensorrt_runtime import BATCHES, TensorRtBackend
+from streamanon.backends.tensorrt_runtime import TensorRtBackend
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from streamanon.backends import cuda, engine_build, tensorrt_runtime
 from streamanon.backends.choice import Choice, noise
 from streamanon.backends.cuda import Device
 from streamanon.backends.engines import EngineCache, Plan
+from streamanon.backends.filled import BATCHES
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.swapped import Upgrade
 from streamanon.errors import ModelError
@@ -64,7 +65,7 @@ def test_the_network_that_ships_compiles(precision: Precision) -> None:
 
 def test_a_second_build_takes_what_the_first_one_made(tmp_path: Path, tensorrt: str) -> None:
     cache = EngineCache(tmp_path)
-    plan = Plan.of(SMALL, "fp32", tensorrt_runtime.BATCHES, tensorrt, NO_CARD)
+    plan = Plan.of(SMALL, "fp32", BATCHES, tensorrt, NO_CARD)
     builds = []
 
     def build(timings: bytes) -> tuple[bytes, bytes]:
@@ -138,8 +139,8 @@ def test_a_stream_starts_on_what_there_is_and_stays_there_when_nothing_can_be_bu
 
 def test_an_engine_of_another_version_never_reaches_tensorrt(tmp_path: Path, tensorrt: str) -> None:
     cache = EngineCache(tmp_path)
-    ours = Plan.of(SMALL, "fp32", tensorrt_runtime.BATCHES, tensorrt, NO_CARD)
-    older = Plan.of(SMALL, "fp32", tensorrt_runtime.BATCHES, "TensorRT 10.0.1", NO_CARD)
+    ours = Plan.of(SMALL, "fp32", BATCHES, tensorrt, NO_CARD)
+    older = Plan.of(SMALL, "fp32", BATCHES, "TensorRT 10.0.1", NO_CARD)
     cache.made(older, lambda _: (b"an older engine", b""))
     with pytest.raises(ModelError, match="no engine of"):
         cache.read(ours)
