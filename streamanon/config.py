@@ -38,8 +38,9 @@ class Config:
         "auto",
         "What runs the network of --method anonygan: auto tries what is installed and takes the "
         "fastest; one that is named is never replaced. openvino needs the extra of its name, "
-        "tensorrt an NVIDIA card and the extra of its name, cuda such a card and onnxruntime-gpu.",
-        choices=("auto", "onnxruntime", "openvino", "cuda", "tensorrt"),
+        "tensorrt and torch an NVIDIA card and the extras of their names, cuda such a card and "
+        "onnxruntime-gpu.",
+        choices=("auto", "onnxruntime", "openvino", "cuda", "tensorrt", "torch"),
     )
     identity: str | None = _option(
         None, "Give everyone this one identity (see `streamanon identities`).", metavar="NAME"

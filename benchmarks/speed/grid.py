@@ -27,6 +27,9 @@ def _choices(setting: str) -> tuple[str, ...]:
 
 
 METHODS = _choices("method")
+ON_PROCESSOR = ("onnxruntime", "openvino")
+"""Runtimes that need no card; those on one are measured by ``benchmarks gpu``."""
+
 WITH_NETWORK = ("anonygan",)
 """Methods whose network may run on one runtime or another."""
 
@@ -95,8 +98,8 @@ def threads_to_try() -> list[int]:
 
 
 def runtimes() -> list[str]:
-    """Return the runtimes that are installed, by name."""
-    return [name for name in _choices("runtime") if find_spec(name)]
+    """Return the runtimes on the processor that are installed, by name."""
+    return [name for name in ON_PROCESSOR if find_spec(name)]
 
 
 def sweep(axes: Axes, base_height: int = 720, base_faces: int = 1) -> dict[str, list[Cell]]:

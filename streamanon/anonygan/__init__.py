@@ -2,7 +2,8 @@
 
 After Dall'Asen, Wang, Tang, Zanella and Ricci, "Graph-based Generative Face Anonymisation with Pose
 Preservation", ICIAP 2021 (arXiv 2112.05496), of which ``GeneratorConfig.paper`` is the published
-form. Only training, export and their tests import this package; anonymising needs no PyTorch.
+form. Training and export import this package, and the runtime of PyTorch's name; all else needs no
+PyTorch.
 
 A batch holds one aligned crop a face, made by :mod:`streamanon.core.aligned`:
 

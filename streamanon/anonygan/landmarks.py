@@ -49,7 +49,10 @@ class LandmarkAttention(nn.Module):
 
     Attributes:
         bias: (faces, landmarks), what a landmark counts whatever its place.
+        centre: (2,), between the eyes, crop px.
     """
+
+    centre: Tensor
 
     def __init__(self, landmarks: int, faces: int) -> None:
         super().__init__()
@@ -57,12 +60,13 @@ class LandmarkAttention(nn.Module):
             nn.Conv1d(5, 8, 5, padding=2), nn.ReLU(), nn.Conv1d(8, faces, 5, padding=2)
         )
         self.bias = nn.Parameter(torch.full((faces, landmarks), 2.0))
+        centre = torch.tensor([(CROP - 1) / 2, EYES_DOWN])  # made in a run, it would stop a card
+        self.register_buffer("centre", centre, persistent=False)
 
     def forward(self, points: Tensor, condition_points: Tensor) -> Tensor:
         """Return (n, faces, landmarks) weights in 0..1 for (n, landmarks, 2) points in crop px."""
-        centre = points.new_tensor([(CROP - 1) / 2, EYES_DOWN])
-        source = (points - centre) / EYE_DISTANCE
-        condition = (condition_points - centre) / EYE_DISTANCE
+        source = (points - self.centre) / EYE_DISTANCE
+        condition = (condition_points - self.centre) / EYE_DISTANCE
         away = torch.linalg.vector_norm(source - condition, dim=-1, keepdim=True)
         described = torch.cat([source, condition, away], dim=-1).transpose(1, 2)
         weights: Tensor = torch.sigmoid(self.mix(described).float() + self.bias)

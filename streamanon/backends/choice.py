@@ -91,7 +91,7 @@ def candidates(
     """Return the ways to run a network that comes in several forms.
 
     Args:
-        runtime: "onnxruntime", "openvino", "cuda", "tensorrt", or "auto" for all of them.
+        runtime: "onnxruntime", "openvino", "cuda", "tensorrt", "torch", or "auto" for all of them.
         exact: the network as it was exported.
         int8: its form with 8 bit integers inside, where that loses little.
         bf16: whether calculating in bfloat16 loses little.
@@ -100,11 +100,13 @@ def candidates(
     Raises:
         UsageError: the runtime asked for by name is not installed.
     """
+    precision: Precision = "fp16" if fp16 else "fp32"
     ways = {
         "onnxruntime": partial(_onnxruntime, exact, int8),
         "openvino": partial(_openvino, exact, int8, bf16=bf16),
         "cuda": partial(_cuda, exact),
-        "tensorrt": partial(_tensorrt, exact, "fp16" if fp16 else "fp32", build=runtime != "auto"),
+        "tensorrt": partial(_tensorrt, exact, precision, build=runtime != "auto"),
+        "torch": partial(_torch, exact, precision, anywhere=runtime != "auto"),
     }
     if runtime != "auto":
         found = ways[runtime]()
@@ -164,6 +166,20 @@ def _tensorrt(exact: Path, precision: Precision, *, build: bool) -> list[Candida
         return [Candidate("tensorrt", _Missing(f"not installed: {INSTALL}"))]
     load = partial(engine_build.load, exact, precision, build=build)
     return [Candidate(f"tensorrt {precision}", load, on_card=True)]
+
+
+def _torch(exact: Path, precision: Precision, *, anywhere: bool) -> list[Candidate]:
+    if any(find_spec(name) is None for name in ("torch", "onnx")):
+        return [Candidate("torch", _Missing("not installed: pip install 'streamanon[torch]'"))]
+
+    def load() -> Runtime:
+        from streamanon.backends import torch_runtime
+
+        if not anywhere and not torch_runtime.has_card():
+            raise ModelError("PyTorch finds no card it can use")
+        return torch_runtime.TorchBackend(exact, precision=precision, threads=_threads())
+
+    return [Candidate("torch", load, on_card=True)]
 
 
 def _threads() -> int:
