@@ -2,9 +2,10 @@
 
 Results: ``limits`` of the card as measured here; ``networks``, where their weights come from and
 what a run has to do; ``rows``, one for each network, way and batch, or one that says what a way
-lacks. ``ms`` is a run with everything on the card, ``whole_ms`` one from arrays in memory to arrays
-in memory; ``arithmetic`` and ``bandwidth`` are shares of the limits, ``levels`` the largest
-difference from float32 in PyTorch, of 255.
+lacks; ``lines``, whole lines from source to output (:mod:`benchmarks.gpu.lines`). ``ms`` is a run
+with everything on the card, ``whole_ms`` one from arrays in memory to arrays in memory;
+``arithmetic`` and ``bandwidth`` are shares of the limits, ``levels`` the largest difference from
+float32 in PyTorch, of 255.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,11 +26,20 @@ from benchmarks.gpu.ways import ways
 from benchmarks.gpu.worker import Task
 from streamanon.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ROOT = Path(__file__).parents[2]
+PARTS = ("networks", "lines")
 NETWORKS = ("live", "base")
 WAYS = tuple(ways(Path()))
 QUICK_WAYS = ("eager", "onnxruntime", "tensorrt")
+RUNTIMES = ("onnxruntime", "torch", "tensorrt", "cuda")
+"""Of whole lines; the processor first, to hold the others against."""
+
 SHIPPED = ROOT / "training" / "live.pt"
+CLIP = ROOT / "examples" / "demo.mp4"
+CACHE = ROOT / ".cache" / "streamanon-bench"
 BYTES = {"fp32": 4, "fp16": 2}
 
 
@@ -36,6 +47,8 @@ BYTES = {"fp32": 4, "fp16": 2}
 class Request:
     """What was asked for, by the names of the options."""
 
+    parts: tuple[str, ...]
+    runtimes: tuple[str, ...]
     networks: tuple[str, ...]
     ways: tuple[str, ...]
     batches: tuple[int, ...]
@@ -50,9 +63,7 @@ class Request:
     def folder(self) -> Path:
         """Where the results go: a quick run, or one without a card, replaces no published one."""
         quick = self.quick or self.device == "cpu"
-        return self.out or (
-            ROOT / ".cache" / "streamanon-bench" / "quick" if quick else record.RESULTS
-        )
+        return self.out or (CACHE / "quick" if quick else record.RESULTS)
 
     def task(self, do: str, network: str, folder: Path) -> Task:
         """Return what a process is to do."""
@@ -69,10 +80,21 @@ class Request:
             "operations": "additions and multiplications of convolutions and matrix products",
             "bytes": "read and written by these, weights included, in the precision of the way",
             "limits": "a product of two matrices of 8192 x 8192, and a copy of 1 GiB",
+            "lines": "anonygan on scenes made of the bundled clip; latency is from a frame leaving "
+            "the source to the encoder having taken it, and of files holds the look-ahead",
         }
 
 
 @click.command(short_help="The network on an NVIDIA card, in every way.")
+@click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), default=PARTS)
+@click.option(
+    "--runtime",
+    "runtimes",
+    multiple=True,
+    type=click.Choice(RUNTIMES),
+    default=RUNTIMES,
+    help="Of whole lines.",
+)
 @click.option("--network", "networks", multiple=True, type=click.Choice(NETWORKS), default=NETWORKS)
 @click.option("--way", "ways", multiple=True, type=click.Choice(WAYS), help="Default: all.")
 @click.option(
@@ -96,7 +118,9 @@ class Request:
 def command(**options: Any) -> None:
     """Measure every way to run the network on a card; one that is missing is said to be missing.
 
-    Results are written after each way, so that what is interrupted is not lost.
+    And whole lines, from source to output, with the network on the card and on the processor.
+    Results are written after each way, so that what is interrupted is not lost; what is not asked
+    for is kept when it was measured on the same card.
     """
     batches = tuple(int(batch) for batch in options.pop("batches"))
     chosen = options.pop("ways") or (QUICK_WAYS if options["quick"] else WAYS)
@@ -115,18 +139,63 @@ def measure(request: Request, folder: Path) -> Path:
     limits = _done(request.task("limits", "", folder), request.limit_s)
     if "missing" in limits:
         raise UsageError(f"nothing can be measured on {request.device}: {limits['missing']}")
-    results: dict[str, Any] = {"limits": limits, "networks": {}, "rows": []}
-    path = Path()
+    results = _kept(request, limits)
+    save = partial(record.save, "gpu", results, settings=request.settings(), folder=request.folder)
+    if "networks" in request.parts:
+        _measure_networks(request, results, folder, save)
+    if "lines" in request.parts:
+        _measure_lines(request, results, save)
+    return save()
+
+
+def _kept(request: Request, limits: dict[str, Any]) -> dict[str, Any]:
+    """Return what was measured before, on the same card, and is not asked for now."""
+    kept: dict[str, Any] = {"limits": limits, "networks": {}, "rows": [], "lines": []}
+    try:
+        before = record.load("gpu", request.folder)["results"]
+    except UsageError:
+        return kept
+    if before["limits"]["name"] != limits["name"]:
+        return kept
+    again = {(n, w) for n in request.networks for w in request.ways if "networks" in request.parts}
+    rows = [row for row in before["rows"] if (row["network"], row["way"]) not in again]
+    others = {row["network"]: before["networks"][row["network"]] for row in rows}
+    lines = before.get("lines", [])
+    if "lines" in request.parts:
+        lines = [row for row in lines if row.get("runtime") not in (None, *request.runtimes)]
+    return kept | {"networks": others, "rows": rows, "lines": lines}
+
+
+def _measure_networks(
+    request: Request, results: dict[str, Any], folder: Path, save: Callable[[], Path]
+) -> None:
+    """Add a row for each network, way and batch."""
     for network in request.networks:
         about = _done(request.task("graph", network, folder), request.limit_s)
         results["networks"][network] = about
         for way in request.ways:
             rows = _rows(request, network, way, folder)
-            results["rows"] += [_shares(row, limits, about) for row in rows]
-            path = record.save("gpu", results, settings=request.settings(), folder=request.folder)
+            found = [_shares(row, results["limits"], about) for row in rows]
+            results["rows"] += [row | {"commit": record.commit()} for row in found]
+            save()
             for row in rows:
                 click.echo(_told(row), err=True)
-    return path
+
+
+def _measure_lines(request: Request, results: dict[str, Any], save: Callable[[], Path]) -> None:
+    """Add a row for each runtime and point."""
+    try:
+        from benchmarks.gpu import lines
+    except ImportError as error:  # of PyAV, which a bare machine may lack
+        results["lines"].append({"missing": str(error)})
+        click.echo(f"lines        missing: {error}", err=True)
+        return
+    plan = lines.QUICK if request.quick else lines.FULL
+    for runtime in request.runtimes:
+        for row in lines.measured(runtime, plan, CLIP, CACHE, request.limit_s):
+            results["lines"].append(row | {"commit": record.commit()})
+            save()
+            click.echo(lines.told(row), err=True)
 
 
 def _rows(request: Request, network: str, way: str, folder: Path) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import av
+import click
 import cv2
 import numpy as np
 
@@ -19,9 +20,11 @@ from streamanon.app import Parts
 from streamanon.config import Config
 from streamanon.core.picture import whole_bgr
 from streamanon.errors import UsageError
+from streamanon.pipeline.document import sha256
 from streamanon.sources.video import VideoSource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from fractions import Fraction
     from pathlib import Path
 
@@ -167,6 +170,24 @@ def write_scene(footage: Footage, target: Path, height: int, faces: int) -> None
             f"{found} faces are found in a scene of {faces} at {height} px: use another clip"
         )
     part.replace(target)
+
+
+def scenes(
+    clip: Path, frames: int, points: Iterable[tuple[int, int]], cache: Path
+) -> dict[tuple[int, int], Path]:
+    """Return a scene for each height and number of faces; those on disk are not made again."""
+    folder = (cache / "scenes").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    name = (sha256(clip) or "")[:12]
+    made: dict[tuple[int, int], Path] = {}
+    footage: Footage | None = None
+    for height, faces in dict.fromkeys(points):
+        made[height, faces] = path = folder / f"{name}-{height}p-{faces}-{frames}.mp4"
+        if not path.is_file():
+            click.echo(f"making a scene of {faces} faces at {height} px", err=True)
+            footage = footage or cut(clip, frames)
+            write_scene(footage, path, height, faces)
+    return made
 
 
 def count_faces(path: Path) -> int:

@@ -22,7 +22,7 @@ import click
 from benchmarks import record
 from benchmarks.speed import figures, grid
 from benchmarks.speed.account import ROOT, measured
-from benchmarks.speed.clips import cut, write_scene
+from benchmarks.speed.clips import scenes
 from benchmarks.speed.floors import FLOORS
 from benchmarks.speed.rounds import CACHE, Run, interleaved, session
 from streamanon.config import Config
@@ -32,7 +32,6 @@ from streamanon.pipeline.document import sha256
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from benchmarks.speed.clips import Footage
     from benchmarks.speed.grid import Cell
 
 QUICK_FRAMES = 130
@@ -145,10 +144,11 @@ def measure(request: Request) -> list[dict[str, Any]]:
     """Return the rows of all cells and their floors."""
     axes = request.axes()
     cells = grid.with_floors(cell for along in axes.values() for cell in along)
-    scenes = _scenes(request, cells)
+    points = [(cell.height, cell.faces) for cell in cells]
+    made = scenes(request.clip, request.frames, points, request.cache)
     with tempfile.TemporaryDirectory() as name:
         contestants = {
-            cell.label: partial(_run, cell, scenes[cell.height, cell.faces], Path(name))
+            cell.label: partial(_run, cell, made[cell.height, cell.faces], Path(name))
             for cell in cells
         }
         runs = interleaved(contestants, request.rounds, request.session)
@@ -158,22 +158,6 @@ def measure(request: Request) -> list[dict[str, Any]]:
         on = [axis for axis, along in axes.items() if cell in along]
         rows.append({**figures.row(cell, runs[cell.label], floors), "axes": on})
     return rows
-
-
-def _scenes(request: Request, cells: Sequence[Cell]) -> dict[tuple[int, int], Path]:
-    """Return a scene for each size and number of faces; those on disk are not made again."""
-    folder = (request.cache / "scenes").resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    clip = (sha256(request.clip) or "")[:12]
-    made: dict[tuple[int, int], Path] = {}
-    footage: Footage | None = None
-    for height, faces in dict.fromkeys((cell.height, cell.faces) for cell in cells):
-        made[height, faces] = path = folder / f"{clip}-{height}p-{faces}-{request.frames}.mp4"
-        if not path.is_file():
-            click.echo(f"making a scene of {faces} faces at {height} px", err=True)
-            footage = footage or cut(request.clip, request.frames)
-            write_scene(footage, path, height, faces)
-    return made
 
 
 def _run(cell: Cell, scene: Path, folder: Path) -> Run:

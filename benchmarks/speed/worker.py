@@ -21,10 +21,10 @@ from streamanon.pipeline.runner import run
 from streamanon.types import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from streamanon.pipeline.report import Report
-    from streamanon.protocols import Source
+    from streamanon.protocols import Sink, Source
     from streamanon.types import Frame, MediaInfo
 
 
@@ -52,16 +52,24 @@ class Camera:
         self._source.close()
 
 
-def anonymise(job: Job, config: Config, rate: float | None) -> tuple[Report, dict[str, str]]:
-    """Carry out a job; return its report and what ran each network."""
-    parts = Parts(config)
+def anonymise(
+    job: Job, parts: Parts, rate: float | None, sink: Callable[[Source], Sink] | None = None
+) -> Report:
+    """Carry out a job; return its report.
+
+    Args:
+        job: what is to be hidden, and where to.
+        parts: of the product.
+        rate: frames a second, for a camera.
+        sink: opens another output than the job's.
+    """
     anonymiser = parts.anonymiser()
     source = parts.source(job)
     if rate:
         source = Camera(source, rate)
     observer = parts.observer(anonymiser, live=source.info.live)
-    report = run(source, observer, anonymiser, parts.sink(job, source), stall_s=config.stall_s)
-    return report, parts.runtimes
+    output = sink(source) if sink else parts.sink(job, source)
+    return run(source, observer, anonymiser, output, stall_s=parts.config.stall_s)
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -99,10 +107,9 @@ def main() -> None:
     parser.add_argument("--runtime")
     asked = parser.parse_args()
     chosen: dict[str, Any] = {"runtime": asked.runtime} if asked.runtime else {}
-    config = Config(method=asked.method, overwrite=True, **chosen)
-    job = Job(asked.input, asked.output)
-    report, runtimes = anonymise(job, config, asked.rate)
-    asked.times.write_text(json.dumps({**as_json(report), "runtimes": runtimes}))
+    parts = Parts(Config(method=asked.method, overwrite=True, **chosen))
+    report = anonymise(Job(asked.input, asked.output), parts, asked.rate)
+    asked.times.write_text(json.dumps({**as_json(report), "runtimes": parts.runtimes}))
 
 
 if __name__ == "__main__":

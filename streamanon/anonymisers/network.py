@@ -62,7 +62,11 @@ class Known:
 
 
 class FaceNetwork:
-    """Both branches of AnonyGAN; used by one thread at a time."""
+    """Both branches of AnonyGAN; used by one thread at a time.
+
+    Attributes:
+        live: the network that is run for every face of every frame.
+    """
 
     def __init__(self, live: Backend, condition: Backend, teeth: U8 | None = None) -> None:
         """Take the loaded networks ``anonygan.onnx`` and ``anonygan_condition.onnx``.
@@ -72,7 +76,7 @@ class FaceNetwork:
             condition: run once for every identity.
             teeth: mouth texture for identities that show no teeth.
         """
-        self._live, self._condition, self._teeth = live, condition, teeth
+        self.live, self._condition, self._teeth = live, condition, teeth
         self._known: dict[str, Known] = {}
 
     def know(self, identity: Identity) -> Known:
@@ -98,7 +102,7 @@ class FaceNetwork:
         if not faces:
             return []
         batch = {name: np.stack([face[name] for face in faces]) for name in faces[0]}
-        answer = self._live.run(batch)
+        answer = self.live.run(batch)
         shapes = {
             "face": (len(faces), CROP, CROP, 3),
             "attention": (len(faces), CROP, CROP),

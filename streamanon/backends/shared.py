@@ -7,6 +7,8 @@ fill. A run that fails is repeated for each alone, so that bad input harms nobod
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from dataclasses import dataclass
 from threading import Condition
 from typing import TYPE_CHECKING, TypeAlias
@@ -55,7 +57,12 @@ class _Call:
 
 
 class SharedBackend:
-    """Lets any number of threads use one network; implements the protocol ``Backend``."""
+    """Lets any number of threads use one network; implements the protocol ``Backend``.
+
+    Attributes:
+        sizes: calls answered together, and how often so many were.
+        busy_s: how long the network was at work; of several lanes, the sum.
+    """
 
     def __init__(self, backend: Backend, *, batches: bool, lanes: int = 1) -> None:
         """Share a network.
@@ -68,6 +75,8 @@ class SharedBackend:
         """
         self._backend, self._batches = backend, batches
         self._free = lanes
+        self.sizes: Counter[int] = Counter()
+        self.busy_s = 0.0
         self._waiting: list[_Call] = []
         self._changed = Condition()
 
@@ -84,11 +93,14 @@ class SharedBackend:
             group = [] if call.done else self._next(call)
             self._free -= bool(group)
         if group:
+            start = time.monotonic()
             try:
                 self._answer(group)
             finally:
                 with self._changed:
                     self._free += 1
+                    self.sizes[len(group)] += 1
+                    self.busy_s += time.monotonic() - start
                     self._changed.notify_all()
         if call.error:
             raise call.error

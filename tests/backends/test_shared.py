@@ -105,9 +105,12 @@ def test_those_who_wait_are_answered_in_one_run_and_as_if_alone(
 ) -> None:
     network = Gated(anonygan)
     asked = [faces[number % 4] for number in range(9)]
-    answers = _at_once(SharedBackend(network, batches=True), network, asked)
+    shared = SharedBackend(network, batches=True)
+    answers = _at_once(shared, network, asked)
     alone = [dict(anonygan.run(one)) for one in faces]
     assert network.rows == [1, 8]
+    assert shared.sizes == {1: 1, 8: 1}
+    assert shared.busy_s > 0
     assert all(_same(answer, alone[number % 4]) for number, answer in enumerate(answers))
     assert not _same(answers[1], alone[2])
 

@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ pytest.importorskip("torch", reason="PyTorch is not installed")
 
 import torch
 
-from benchmarks.gpu.command import SHIPPED, Request, _shares, _told
+from benchmarks import record
+from benchmarks.gpu import lines
+from benchmarks.gpu.command import SHIPPED, Request, _kept, _shares, _told
+from benchmarks.gpu.line_worker import together
 from benchmarks.gpu.subject import Subject
 from benchmarks.gpu.ways import ways
 
@@ -54,6 +59,62 @@ def test_what_is_there_is_measured_and_what_is_missing_is_said(
     assert rows["onnxruntime"]["levels"] <= 1
     assert "ms" not in rows["onnxruntime"]
     assert "missing" in rows["tensorrt"]
+    assert results["lines"] == [{"missing": "no av here"}]
+
+
+@pytest.mark.slow
+def test_whole_lines_are_measured_on_each_runtime_and_what_failed_is_said(tmp_path: Path) -> None:
+    words = ["--device", "cpu", "--quick", "--part", "lines", "--out", str(tmp_path)]
+    words += ["--runtime", "onnxruntime", "--runtime", "cuda"]
+    ended = run(*words, env={**os.environ})
+    assert ended.returncode == 0, ended.stderr
+    live, file, missing = json.loads((tmp_path / "gpu.json").read_text())["results"]["lines"]
+    assert (live["lines"], live["rate"], len(live["fps_runs"])) == (2, 30, 2)
+    assert (file["lines"], file["rate"], file["dropped"]) == (1, None, 0)
+    for row in (live, file):
+        assert row["runtime"] == "onnxruntime"
+        assert "CPUExecutionProvider" in row["runtimes"]["anonygan.onnx"]
+        assert row["alive"], row["reason"]
+        assert 0 < row["network"]["busy"] <= 1
+        assert row["network"]["runs"] >= 5  # a face that holds still is painted once
+    assert file["frames"] == 40
+    assert missing["missing"].startswith("runtime cuda is not to be had: ")
+    assert "missing" in ended.stderr.splitlines()[-1]
+
+
+def test_what_is_not_asked_for_is_kept_on_the_same_card(tmp_path: Path) -> None:
+    some: dict[str, Any] = {"batches": (1,), "live": None, "base": None, "limit_s": 1}
+    before = {
+        "limits": {"name": "a card"},
+        "networks": {"live": {"parameters": 1}, "base": {"parameters": 2}},
+        "rows": [{"network": "live", "way": "eager"}, {"network": "base", "way": "eager"}],
+        "lines": [{"runtime": "torch"}, {"runtime": "tensorrt"}, {"missing": "no av"}],
+    }
+    record.save("gpu", before, settings={}, folder=tmp_path)
+    asked = Request(
+        **some, parts=("networks", "lines"), runtimes=("torch",), networks=("live",),
+        ways=("eager",), device="cuda", quick=False, out=tmp_path,
+    )  # fmt: skip
+    kept = _kept(asked, {"name": "a card"})
+    assert kept["rows"] == before["rows"][1:]  # type: ignore[index]
+    assert kept["networks"] == {"base": {"parameters": 2}}
+    assert kept["lines"] == [{"runtime": "tensorrt"}]
+    assert _kept(asked, {"name": "another"})["rows"] == []
+    assert _kept(replace(asked, parts=("lines",)), {"name": "a card"})["rows"] == before["rows"]
+    assert (
+        _kept(replace(asked, parts=("networks",)), {"name": "a card"})["lines"] == before["lines"]
+    )
+
+
+def test_how_many_a_run_answered_is_counted() -> None:
+    found = together(Counter({1: 2, 4: 2}), 0.02, 0.1)
+    assert found["runs"] == 4
+    assert found["calls_a_run"] == 2.5
+    assert found["ms_a_run"] == 5
+    assert found["busy"] == 0.2
+    assert found["sizes"] == {"1": 2, "4": 2}
+    assert together(Counter(), 0.0, 1.0)["calls_a_run"] is None
+    assert lines.told({"runtime": "cuda", "missing": "no card"}).endswith("missing: no card")
 
 
 def test_without_a_card_it_says_so_in_one_line(bare: dict[str, str], tmp_path: Path) -> None:
@@ -88,7 +149,8 @@ def test_shares_are_of_the_limits() -> None:
 
 
 def test_a_quick_run_replaces_no_published_result() -> None:
-    some: dict[str, Any] = {"networks": (), "ways": (), "batches": (), "live": None, "base": None}
+    empty = ("parts", "runtimes", "networks", "ways", "batches")
+    some: dict[str, Any] = {"live": None, "base": None} | dict.fromkeys(empty, ())
     for device, quick, published in (("cuda", False, True), ("cuda", True, False), ("cpu", 0, 0)):
         request = Request(**some, device=device, limit_s=1, quick=bool(quick), out=None)
         assert (request.folder == ROOT / "benchmarks" / "results") == bool(published)
