@@ -77,7 +77,19 @@ class Branch:
                 external_data=False,
                 verbose=False,
             )
-            return onnx.load(path)
+            return without_traces(onnx.load(path))
+
+
+def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a graph that does not tell which lines of which files of which machine it is from."""
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    for one in (result, result.graph, *result.graph.node, *result.graph.value_info):
+        del one.metadata_props[:]
+        one.ClearField("doc_string")
+    for one in (*result.graph.input, *result.graph.output, *result.graph.initializer):
+        del one.metadata_props[:]
+    return result
 
 
 def batched(inputs: Sequence[Arrays]) -> Arrays:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from streamanon.anonymisers.network import FaceNetwork, check_cards
 from streamanon.backends.choice import noise
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.tensorrt_runtime import about
+from streamanon.backends.torch_runtime import TorchBackend
 from streamanon.core.aligned import CONVENTION
 from streamanon.errors import ModelError, UsageError
 from streamanon.identities.gallery import load_builtin
@@ -33,10 +35,10 @@ from streamanon.weights.card import read_card
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
+ROOT = Path(__file__).parents[2]
 SMALL = GeneratorConfig("live", width=32, blocks=1)
 
 
@@ -86,6 +88,21 @@ def test_the_files_are_those_the_product_wants(out: Path) -> None:
     for name, digest in listed.items():
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
     assert set(listed) == {LIVE, CONDITION, INT8}
+
+
+def test_no_file_tells_of_the_machine_it_was_made_on(out: Path) -> None:
+    folders = (str(ROOT).encode(), str(Path(torch.__file__).parent).encode())
+    for path in out.glob("*.onnx"):
+        assert not any(folder in path.read_bytes() for folder in folders), path.name
+
+
+def test_pytorch_finds_the_weights_again(out: Path) -> None:
+    inputs = noise(read_card(out / LIVE)["inputs"])
+    wanted = OnnxRuntimeBackend(out / LIVE).run(inputs)
+    made = TorchBackend(out / LIVE).run(inputs)
+    for name, array in wanted.items():
+        most = 1 if array.dtype == np.uint8 else 1 / 255
+        assert np.abs(made[name].astype(float) - array).max() <= most, name
 
 
 def test_the_card_tells_where_the_network_comes_from(run: Path, out: Path) -> None:
