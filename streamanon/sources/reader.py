@@ -30,6 +30,10 @@ _OUTPUT_CORRUPT = 1 << 3
 _LOW_DELAY = 1 << 19
 """AV_CODEC_FLAG_LOW_DELAY."""
 
+_STRICT = {"err_detect": "aggressive"}
+"""For H.264 without arithmetic coding (CAVLC): bytes left over at the end of a slice are an error.
+Else a picture with a hole near its end, a packet lost by UDP, is shown as if it were whole."""
+
 _OWN_CLOCK = ("mpjpeg", "mjpeg")
 """Formats without timestamps: FFmpeg makes some up, at a rate it makes up as well."""
 _WHOLE = ("wrapped_avframe", "rawvideo")
@@ -58,6 +62,8 @@ class VideoReader:
         self._codec = video.codec.canonical_name
         extradata = bytes(video.codec_context.extradata or b"")
         self._numbers = FrameNumbers(extradata) if self._codec == "h264" else None
+        if self._numbers:
+            video.codec_context.options = {**video.codec_context.options, **_STRICT}
         # not all of these have their packets marked as keyframes
         self._whole = self._codec in _WHOLE or video.codec.intra_only
         lossy = container.format.name in _LOSSY and not self._whole and self._codec not in _TOLD
