@@ -14,8 +14,8 @@ from av.video.stream import VideoStream
 from servers.rtsp_relay import RtspRelay
 
 from streamanon.core.address import input_address
+from streamanon.sources import reader
 from streamanon.sources.live import LiveSource
-from streamanon.sources.reader import VideoReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,18 +89,27 @@ def test_what_is_believed_was_sent(tmp_path: Path, kind: str) -> None:
     assert kind == "vp8" or not all(believed[lost_at:])
 
 
-@pytest.mark.parametrize("coding", ["cabac=0", "cabac=1", "cabac=0:slices=3", "cabac=0:ref=1"])
-def test_a_picture_with_a_hole_near_its_end_is_not_believed(tmp_path: Path, coding: str) -> None:
-    """One packet of several that a picture came in is lost; the decoder reads over the hole."""
+@pytest.mark.parametrize(
+    "coding",
+    ["cabac=0:bframes=0", "cabac=1:bframes=0", "cabac=0:bframes=0:slices=3", "cabac=0:bframes=3"],
+)
+def test_a_picture_with_a_hole_near_its_end_is_not_believed(
+    tmp_path: Path, coding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One packet of several that a picture came in is lost; the decoder reads over the hole.
+
+    Nor is a B picture that was told by it and is shown before it.
+    """
+    monkeypatch.setattr(reader, "_LOSSY", ("mpegts",))  # as of RTSP
     path = tmp_path / "clip.ts"
-    options = {"tune": "zerolatency", "g": "5", "crf": "10", "x264-params": f"{coding}:threads=1"}
+    options = {"g": "5", "crf": "10", "x264-params": f"{coding}:threads=1"}
     _write(path, "libx264", options)
     with av.open(str(path)) as container:
         sent = {frame.to_ndarray()[:HEIGHT].tobytes() for frame in container.decode(video=0)}
     for left in (20, 60, 150, 300):
         found = Counter(_after_holes(path, sent, left))
         assert found["believed", "wrong"] == 0, f"{left} bytes after the hole"
-        assert found["believed", "right"] >= FRAMES // 5
+        assert found["believed", "right"] >= FRAMES // 8
         assert found["damaged", "wrong"] > 0
 
 
@@ -114,7 +123,7 @@ def _after_holes(path: Path, sent: set[bytes], left: int) -> Iterator[tuple[str,
     """
     with av.open(str(path)) as container:
         video = container.streams.video[0]
-        reader = VideoReader(container, video)
+        pictures = reader.VideoReader(container, video).pictures
         for count, whole in enumerate(packet for packet in container.demux(video) if packet.size):
             data = bytes(whole)
             if count % 5 == 2:
@@ -122,6 +131,6 @@ def _after_holes(path: Path, sent: set[bytes], left: int) -> Iterator[tuple[str,
             packet: Any = av.Packet(data)
             packet.stream, packet.is_keyframe = video, whole.is_keyframe
             packet.pts, packet.dts, packet.time_base = whole.pts, whole.dts, whole.time_base
-            for frame, damaged in reader.pictures(packet):
+            for frame, damaged in pictures(packet):
                 right = frame.to_ndarray()[:HEIGHT].tobytes() in sent
                 yield "damaged" if damaged else "believed", "right" if right else "wrong"
