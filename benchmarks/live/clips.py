@@ -137,7 +137,7 @@ def number_of(luma: NDArray[np.uint8]) -> int | None:
 def magenta(image: U8) -> int:
     """Count the magenta pixels of a (h, w, 3) uint8 BGR picture that have green ones near.
 
-    Magenta alone is no paint: the cover of a picture that was decoded from garbage can be all pink.
+    Magenta alone is no paint: garbage that still decodes can have any colour.
     """
     blue, green, red = cv2.split(image)
     lit = np.minimum(blue, red)

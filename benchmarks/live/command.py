@@ -165,7 +165,7 @@ def _faults(request: Request, folder: Path) -> Iterator[dict[str, Any]]:
                 except UsageError as error:
                     click.echo(f"left out: {fault.name}: {error}", err=True)
                     continue
-            stage = stack.enter_context(Stage(clips, tape))
+            stage = stack.enter_context(Stage(clips, tape, raw=request.folder / "raw"))
             finding = stage.suffer(fault, fault.downs_s if request.quick else fault.long_s)
         told = finding.told(fault)
         yield {"kind": "faults", "told": told, "cut": fault.cuts, **asdict(finding)}

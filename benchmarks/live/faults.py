@@ -92,10 +92,13 @@ class Stage:
         log: what the operator is told.
         watched: what the player saw.
         tape: folder of a recording beside it, or None.
+        raw: folder for pictures of the frames that show paint, to look at; or None.
     """
 
-    def __init__(self, clips: Sequence[Path], tape: Path | None = None) -> None:
-        self.clips, self.tape = clips, tape
+    def __init__(
+        self, clips: Sequence[Path], tape: Path | None = None, *, raw: Path | None = None
+    ) -> None:
+        self.clips, self.tape, self.raw = clips, tape, raw
         self.log: list[str] = []
         self._stack, self._camera = ExitStack(), ExitStack()
 
@@ -108,7 +111,7 @@ class Stage:
             self.stream = _stream(self)
             stack.callback(self.stream.stop)
             self.stream.start()
-            watching = player(self.outlet.url("out"), count_magenta=True)
+            watching = player(self.outlet.url("out"), count_magenta=True, keep=self.raw)
             self.watched = stack.enter_context(watching)
             if self.first_seen(0) is None:
                 raise UsageError(f"the stream does not start: {self.log or self.stream.error}")

@@ -11,9 +11,11 @@ import os
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Thread
 
 import av
+import cv2
 import numpy as np
 from av.error import FFmpegError
 
@@ -47,13 +49,14 @@ class Seen:
         return cls(int(number), float(at_s), float(time_s), int(connection), int(pixels))
 
 
-def watch(url: str, connection: int, *, count: bool) -> bool:
+def watch(url: str, connection: int, *, count: bool, keep: Path | None = None) -> bool:
     """Read until the stream ends; tell whether there was anything.
 
     Args:
         url: to read.
         connection: its number, for the lines.
         count: also count the painted pixels.
+        keep: folder for pictures of the frames that show any, to look at.
 
     Raises:
         FFmpegError: there is no server, or no stream, or it went.
@@ -68,7 +71,11 @@ def watch(url: str, connection: int, *, count: bool) -> bool:
             plane = frame.planes[0]
             luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
             number = number_of(luma[: frame.height, : frame.width])
-            pixels = magenta(np.asarray(frame.to_ndarray(format="bgr24"))) if count else -1
+            image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) if count else None
+            pixels = -1 if image is None else magenta(image)
+            if keep and image is not None and pixels:
+                keep.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(keep / f"{connection}-{frame.pts}.png"), image)
             shown = -1 if number is None else number
             print(shown, at_s, float(frame.time or 0), connection, pixels, flush=True)
     return seen
@@ -81,12 +88,13 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     """Watch for as long as the parent holds standard input open."""
-    url, what = sys.argv[1:3]
+    url, what, *keep = sys.argv[1:]
+    folder = Path(keep[0]) if keep else None
     Thread(target=_end_with_parent, daemon=True).start()
     connection = 0
     while True:
         try:
-            connection += watch(url, connection, count=what == "magenta")
+            connection += watch(url, connection, count=what == "magenta", keep=folder)
         except (FFmpegError, OSError):
             connection += 1
         time.sleep(_AGAIN_S)

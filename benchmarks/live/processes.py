@@ -89,8 +89,14 @@ def camera(url: str, *clips: Path, pace: float = 1.0) -> Iterator[Sent]:
 
 
 @contextmanager
-def player(url: str, *, count_magenta: bool) -> Iterator[Watched]:
-    """Read a stream back for as long as the context lasts."""
+def player(url: str, *, count_magenta: bool, keep: Path | None = None) -> Iterator[Watched]:
+    """Read a stream back for as long as the context lasts.
+
+    Args:
+        url: of it.
+        count_magenta: also count the painted pixels of every frame.
+        keep: folder for pictures of the frames that show any.
+    """
     what = "magenta" if count_magenta else "numbers"
-    with started("benchmarks.live.player", url, what) as lines:
+    with started("benchmarks.live.player", url, what, *([str(keep)] if keep else [])) as lines:
         yield Watched(lines)

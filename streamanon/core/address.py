@@ -161,8 +161,12 @@ def _url(text: str, scheme: str, rest: str, end: _End) -> Address:
         raise UsageError(f"{_masked_url(text)} holds a space: write %20 in its place")
     if not re.match(r"[^/?#]", rest):
         raise UsageError(f"{_masked_url(text)} names no host: write {scheme}://HOST/PATH")
-    if scheme in _WITHOUT_USUAL_PORT and not re.match(r"[^/?#]*:\d+(?=[/?#]|$)", rest):
-        raise UsageError(f"{_masked_url(text)} names no port: write {scheme}://HOST:PORT")
+    if scheme in _WITHOUT_USUAL_PORT:
+        port = re.match(r"[^/?#]*:(\d{1,5})(?=[/?#]|$)", rest)
+        if not port or not 0 < int(port[1]) < 65536:
+            raise UsageError(
+                f"{_masked_url(text)} names no port: write {scheme}://HOST:PORT, 1 to 65535"
+            )
     return Address(scheme, scheme + text[len(scheme) :])
 
 

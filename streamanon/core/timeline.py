@@ -21,7 +21,12 @@ _LATE = _SECOND
 """Later than this behind the fastest frame is no jitter: the source's time has jumped back."""
 
 _LATE_PACED = _SECOND // 10
-_EARLY_PACED = _SECOND
+_EARLY_PACED = 10 * _SECOND
+"""What is decoded ahead: some frames wait, and there may be one a second."""
+
+_GAP_PACED = _SECOND
+"""Longer than this from frame to frame the source's time has jumped, and nobody waits for it."""
+
 _DRIFT = 500
 """One tick in this many: ten times what the clocks of cameras are off by."""
 
@@ -53,13 +58,14 @@ class Timeline:
         self.jump = 0
         self._offset: int | None = None
         self._arrival = 0
+        self._pts: int | None = None
         self._last: int | None = None
         self._heard: int | None = None
 
     def restart(self, *, paced: bool) -> None:
         """Forget the source's clock: another connection has another one."""
         self.paced = paced
-        self._offset = None
+        self._offset = self._pts = None
 
     def place(self, pts: int | None, arrival: int) -> int:
         """Return when a frame is shown; later than every frame before.
@@ -75,6 +81,7 @@ class Timeline:
             away = 0 if before is None else before - self._offset
             self.jump = away if abs(away) > _LATE else 0
             wanted = pts + self._offset
+            self._pts = pts
         self._arrival = arrival
         self._last = wanted if self._last is None else max(wanted, self._last + 1)
         return self._last
@@ -86,7 +93,9 @@ class Timeline:
             return anchored
         late = anchored - self._offset
         if self.paced:
-            return self._offset if -_EARLY_PACED <= late <= _LATE_PACED else anchored
+            step = 0 if self._pts is None else pts - self._pts
+            steady = -_EARLY_PACED <= late <= _LATE_PACED and step <= _GAP_PACED
+            return self._offset if steady else anchored
         if not 0 <= late <= _LATE:
             return anchored
         return self._offset + min(late, max(0, arrival - self._arrival) // _DRIFT)

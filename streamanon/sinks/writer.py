@@ -1,7 +1,8 @@
 """What all processes that write a live output have in common.
 
 Such a process is told what to do through its standard input (handover.py) and says "open" once it
-is ready, or why it failed. It ends when its input does, and dies with its parent.
+is ready, or why it failed. It ends when its input does, and dies with its parent; SIGTERM is for
+the parent, which has the end written.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def obey(writer: Callable[[Order, bytes], Writer]) -> int:
         The exit code.
     """
     die_with_parent()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd sends it to all processes of a service
     pipe = sys.stdin.buffer
     try:
         order, head = receive_order(pipe)

@@ -10,6 +10,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from streamanon.core.h264 import FrameNumbers
+from streamanon.core.reorder import Reorder
 from streamanon.core.rhythm import Rhythm
 from streamanon.core.sound import SoundFormat
 from streamanon.core.timeline import ticks
@@ -30,6 +31,10 @@ _OUTPUT_CORRUPT = 1 << 3
 _LOW_DELAY = 1 << 19
 """AV_CODEC_FLAG_LOW_DELAY."""
 
+_STRICT = {"err_detect": "aggressive"}
+"""For H.264 without arithmetic coding (CAVLC): bytes left over at the end of a slice are an error.
+Else a picture with a hole near its end, a packet lost by UDP, is shown as if it were whole."""
+
 _OWN_CLOCK = ("mpjpeg", "mjpeg")
 """Formats without timestamps: FFmpeg makes some up, at a rate it makes up as well."""
 _WHOLE = ("wrapped_avframe", "rawvideo")
@@ -39,6 +44,8 @@ _LOSSY = ("rtsp",)
 _TOLD = ("h264", "hevc", "vp8")
 """Codecs in which that is noticed all the same: by :mod:`streamanon.core.h264`, by the decoder, and
 by FFmpeg's receiver, which gives nothing more until the next keyframe."""
+_TOLD_WHEN_SHOWN = ("h264", "hevc")
+"""Codecs with B pictures in which a part of a picture can be lost, and that is told with it."""
 _PACED = ("hls", "lavfi")
 """Formats that deliver as fast as they are read."""
 
@@ -58,10 +65,14 @@ class VideoReader:
         self._codec = video.codec.canonical_name
         extradata = bytes(video.codec_context.extradata or b"")
         self._numbers = FrameNumbers(extradata) if self._codec == "h264" else None
+        if self._numbers:
+            video.codec_context.options = {**video.codec_context.options, **_STRICT}
         # not all of these have their packets marked as keyframes
         self._whole = self._codec in _WHOLE or video.codec.intra_only
         lossy = container.format.name in _LOSSY and not self._whole and self._codec not in _TOLD
         self._rhythm = Rhythm() if lossy else None
+        torn = container.format.name in _LOSSY and self._codec in _TOLD_WHEN_SHOWN
+        self._reorder: Reorder[VideoFrame] | None = Reorder() if torn else None
 
     @property
     def aspect(self) -> Fraction | None:
@@ -85,6 +96,8 @@ class VideoReader:
         if not self._trust.admits(keyframe=keyframe, dts=due, arrival=arrival):
             return
         self._examine(packet, arrival, keyframe=keyframe, missing=missing)
+        if self._reorder:
+            self._reorder.send(packet.pts)
         try:
             frames = self._video.decode(packet)
         except FFmpegError:
@@ -95,7 +108,10 @@ class VideoReader:
                 self._doubt(arrival)
             shown = self._whole or bool(frame.key_frame)
             believed = self._trust.believes(keyframe=shown, pts=frame.pts, arrival=arrival)
-            yield frame, not believed
+            if self._reorder:
+                yield from self._reorder.show(frame, frame.pts, damaged=not believed)
+            else:
+                yield frame, not believed
 
     def _begins(self, packet: Packet[VideoStream]) -> bool:
         """Tell whether decoding can begin with a packet."""

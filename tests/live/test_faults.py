@@ -6,6 +6,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import cv2
 import pytest
 from live_help import wait_until
 
@@ -33,11 +34,11 @@ def test_it_comes_back_and_nothing_leaks(
                 tape = stack.enter_context(small_disk(tmp_path / "disk"))
             except UsageError as error:
                 pytest.skip(str(error))
-        stage = stack.enter_context(Stage(painted_pair, tape))
+        stage = stack.enter_context(Stage(painted_pair, tape, raw=tmp_path))
         finding = stage.suffer(fault, fault.downs_s)
         wait_until(lambda: stage.stream.status().state == "live")
         status = stage.stream.status()
-    assert finding.raw_frames == 0
+    assert finding.raw_frames == 0, f"look at {list(tmp_path.glob('*.png'))}"
     assert finding.frames > 0
     assert max(finding.recovered_s) < SLOW_MACHINE_S
     assert finding.fell_back == 0, finding.log
@@ -61,12 +62,15 @@ def test_pictures_that_were_on_their_way_do_not_count_as_back(
 
 
 def test_paint_that_is_not_hidden_is_counted(
-    relay: RtspRelay, painted_pair: tuple[Path, Path]
+    relay: RtspRelay, painted_pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
     """What the suite calls a raw face is seen in every frame of the raw stream, in both sizes."""
     with (
         camera(relay.url("in"), *painted_pair),
-        player(relay.url("in"), count_magenta=True) as watched,
+        player(relay.url("in"), count_magenta=True, keep=tmp_path) as watched,
     ):
         wait_until(lambda: len(watched.all) > 100)
     assert min(seen.magenta for seen in watched.all) > 100
+    kept = [cv2.imread(str(path)) for path in tmp_path.glob("*.png")]
+    assert len(kept) >= len(watched.all)
+    assert {image.shape[:2] for image in kept if image is not None} == {(456, 640), (684, 960)}

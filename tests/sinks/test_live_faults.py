@@ -322,6 +322,25 @@ def test_writers_die_with_us_and_leave_what_was_recorded(tmp_path: Path) -> None
         assert len([number(frame) for frame in container.decode(video=0)]) > 10
 
 
+@linux
+def test_writers_finish_what_they_write_when_everybody_is_told_to_end(
+    opened: Any, said: list[str], tmp_path: Path
+) -> None:
+    """A service that is stopped: SIGTERM goes to all its processes at once."""
+    sink = opened(f"record:{tmp_path}")
+    after, _ = feed(sink, 0, until=lambda: sink.state[0].connected)
+    after, _ = feed(sink, after, until=some(20))
+    for writer in children(os.getpid()):
+        os.kill(writer, signal.SIGTERM)
+    after, _ = feed(sink, after, until=some(20))
+    sink.close(complete=True)
+    assert said == []
+    [piece] = tmp_path.glob("*.mkv")
+    with av.open(str(piece)) as container:
+        assert container.duration  # written last
+        assert after - 1 in [number(frame) for frame in container.decode(video=0)]
+
+
 def test_closing_while_nobody_answers(opened: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

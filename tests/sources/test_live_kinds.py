@@ -191,6 +191,8 @@ def test_a_synthetic_picture_is_paced() -> None:
     assert time.monotonic() - start > 0.7
     assert _step_ms(frames) == pytest.approx(20, abs=0.1)
     assert frames[0].picture.width == 96
+    slow = _watch("lavfi:testsrc2=size=96x64:rate=5", 15, sound="")
+    assert np.diff([frame.pts for frame in slow]) == pytest.approx(18_000, abs=90)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import cv2
@@ -13,9 +14,11 @@ from av.video.stream import VideoStream
 from servers.rtsp_relay import RtspRelay
 
 from streamanon.core.address import input_address
+from streamanon.sources import reader
 from streamanon.sources.live import LiveSource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 RATE, FRAMES, WIDTH, HEIGHT = 50, 250, 160, 96
@@ -84,3 +87,50 @@ def test_what_is_believed_was_sent(tmp_path: Path, kind: str) -> None:
     assert sum(believed[lost_at + 20 :]) > 20
     # of VP8 nothing comes until the next keyframe
     assert kind == "vp8" or not all(believed[lost_at:])
+
+
+@pytest.mark.parametrize(
+    "coding",
+    ["cabac=0:bframes=0", "cabac=1:bframes=0", "cabac=0:bframes=0:slices=3", "cabac=0:bframes=3"],
+)
+def test_a_picture_with_a_hole_near_its_end_is_not_believed(
+    tmp_path: Path, coding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One packet of several that a picture came in is lost; the decoder reads over the hole.
+
+    Nor is a B picture that was told by it and is shown before it.
+    """
+    monkeypatch.setattr(reader, "_LOSSY", ("mpegts",))  # as of RTSP
+    path = tmp_path / "clip.ts"
+    options = {"g": "5", "crf": "10", "x264-params": f"{coding}:threads=1"}
+    _write(path, "libx264", options)
+    with av.open(str(path)) as container:
+        sent = {frame.to_ndarray()[:HEIGHT].tobytes() for frame in container.decode(video=0)}
+    for left in (20, 60, 150, 300):
+        found = Counter(_after_holes(path, sent, left))
+        assert found["believed", "wrong"] == 0, f"{left} bytes after the hole"
+        assert found["believed", "right"] >= FRAMES // 8
+        assert found["damaged", "wrong"] > 0
+
+
+def _after_holes(path: Path, sent: set[bytes], left: int) -> Iterator[tuple[str, str]]:
+    """Cut a hole into the third picture after each keyframe; yield what became of pictures.
+
+    Args:
+        path: of a clip with a keyframe in five pictures.
+        sent: what its pictures are.
+        left: bytes behind the hole.
+    """
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        pictures = reader.VideoReader(container, video).pictures
+        for count, whole in enumerate(packet for packet in container.demux(video) if packet.size):
+            data = bytes(whole)
+            if count % 5 == 2:
+                data = data[: -left - 300] + data[-left:]
+            packet: Any = av.Packet(data)
+            packet.stream, packet.is_keyframe = video, whole.is_keyframe
+            packet.pts, packet.dts, packet.time_base = whole.pts, whole.dts, whole.time_base
+            for frame, damaged in pictures(packet):
+                right = frame.to_ndarray()[:HEIGHT].tobytes() in sent
+                yield "damaged" if damaged else "believed", "right" if right else "wrong"
