@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 _LUMA = (0.114, 0.587, 0.299)
 """Shares of B, G and R in grey (ITU-R BT.601)."""
 
+MOST_TINTED = 0.06
+"""How far the colour of paint may be from the colour of the portrait beneath it, a channel."""
+
 
 def compose(outputs: dict[str, Tensor]) -> Tensor:
     """Return the generated image: what lies beneath, corrected, where attention uncovers it.
@@ -27,14 +30,23 @@ def compose(outputs: dict[str, Tensor]) -> Tensor:
     Returns:
         (n, 3, h, w) float32, nominally 0..1, not clamped.
     """
-    beneath, attention = outputs["beneath"], outputs["attention"]
+    attention = outputs["attention"]
+    return attention * corrected(outputs) + (1 - attention) * outputs["face"]
+
+
+def corrected(outputs: dict[str, Tensor]) -> Tensor:
+    """Return what lies beneath in the frame's light: (n, 3, h, w), not clamped.
+
+    Args:
+        outputs: ``beneath``, ``saturation``, ``gain`` and ``bias`` of a generator.
+    """
+    beneath = outputs["beneath"]
     side = list(beneath.shape[2:])
     gain, bias = (
         nn.functional.interpolate(outputs[name], size=side, mode="bilinear", align_corners=False)
         for name in ("gain", "bias")
     )
-    corrected = saturated(beneath, outputs["saturation"]) * gain.exp() + bias
-    return attention * corrected + (1 - attention) * outputs["face"]
+    return saturated(beneath, outputs["saturation"]) * gain.exp() + bias
 
 
 def saturated(image: Tensor, saturation: Tensor) -> Tensor:
@@ -44,9 +56,30 @@ def saturated(image: Tensor, saturation: Tensor) -> Tensor:
         image: (n, 3, h, w) BGR in 0..1.
         saturation: (n, 1).
     """
-    share = image.new_tensor(_LUMA).reshape(1, 3, 1, 1)
-    grey = (image * share).sum(dim=1, keepdim=True)
+    grey = greyed(image)
     return (grey + saturation[:, :, None, None] * (image - grey)).clamp(0, 1)
+
+
+def greyed(image: Tensor) -> Tensor:
+    """Return (n, 1, h, w) for (n, 3, h, w) BGR."""
+    parts = zip(_LUMA, image.split(1, dim=1), strict=True)
+    blue, green, red = (share * part for share, part in parts)
+    return blue + green + red
+
+
+def held(face: Tensor, lit: Tensor) -> Tensor:
+    """Return paint that is as light as it was, and about as colourful as what lies beneath.
+
+    Where it shows through a little, paint of any colour corrects a mean, and magenta lips and red
+    lids come of it.
+
+    Args:
+        face: (n, 3, h, w) BGR in 0..1, the paint.
+        lit: (n, 3, h, w) BGR, what lies beneath, as :func:`corrected` returns it.
+    """
+    grey, wanted = greyed(face), lit - greyed(lit)
+    apart = (face - grey - wanted).clamp(-MOST_TINTED, MOST_TINTED)
+    return (grey + wanted + apart).clamp(0, 1)
 
 
 def paste(generated: Tensor, source: Tensor, edge: Tensor) -> Tensor:

@@ -17,13 +17,14 @@ import cv2
 import numpy as np
 
 from streamanon.core import landmarks as lm
-from streamanon.core import mouth
+from streamanon.core import mouth, shading
 from streamanon.core.aligned import AlignedFace, Placement, chained, network_inputs
 from streamanon.core.drawing import Canvas, Focus, in_box
+from streamanon.core.identity import colourfulness
 from streamanon.core.per_track import PerTrack
 from streamanon.core.picture import as_picture
 from streamanon.core.policy import PoseRange, can_carry
-from streamanon.core.warp import depth_inside, soft_edge
+from streamanon.core.warp import depth_inside, saturated, soft_edge
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from streamanon.anonymisers.network import Arrays, FaceNetwork, Known
     from streamanon.core.composition import Painted, Wash
     from streamanon.protocols import Anonymiser, Mesher
-    from streamanon.types import F32, Patch, Picture, Scene, Subject
+    from streamanon.types import F32, U8, Patch, Picture, Scene, Subject
 
 POSES = PoseRange(yaw_deg=(32.0, 36.0), pitch_deg=(24.0, 28.0))
 """Heads turned farther were less than one in a hundred in training."""
@@ -48,6 +49,9 @@ MOVED_PX = 1.0
 
 ASK_WITHIN_S = 0.2
 """... or after this long. Until then its last answer fits, for the crop moves with the face."""
+
+SEEN = 128
+"""Stretch of a triangle, 0..255, from which skin counts for the colour of a face."""
 
 CHECK_EVERY = 24
 """Frames between two looks at what is shown: is it a face, its features in place?"""
@@ -81,6 +85,7 @@ class _Look:
     """What must not jump from frame to frame: one a track."""
 
     identity: str
+    saturation: float
     focus: Focus = field(default_factory=Focus)
     answer: _Answer | None = None
     shown: Painted | None = None
@@ -127,8 +132,44 @@ class _Sitting:
 
     @cached_property
     def inputs(self) -> Arrays:
-        """What the network is shown."""
-        return network_inputs(self.face, self.known.aligned, self.placement) | self.known.arrays
+        """What the network is shown: the portrait no more colourful than the face it hides."""
+        inputs = network_inputs(self.face, self.known.aligned, self.placement)
+        dulled = {"warped": saturated(inputs["warped"], self.look.saturation)}
+        return inputs | dulled | self.known.arrays
+
+    @property
+    def warped(self) -> U8:
+        """(128, 128, 3) uint8 BGR: the portrait moved into place, as the network sees it."""
+        return np.asarray(self.inputs["warped"], np.uint8)
+
+    def coloured(self, painted: Painted) -> Painted:
+        """Return what was painted with the mean skin colour of the face in the frame.
+
+        The network guesses it from what surrounds the face, and is often off by as much as two
+        people differ. These three numbers are all that reaches the result of the pixels it hides.
+        """
+        if not painted.finite:
+            return painted
+        maps = np.asarray(self.inputs["maps"], np.uint8)
+        organs = cv2.max(maps[:, :, 1], maps[:, :, 2])
+        skin = np.asarray((maps[:, :, 3] > SEEN) & (organs == 0), np.uint8)
+        made = painted.wash().over(self.warped)
+        return painted.scaled(shading.complexion(self.face.image, made, skin))
+
+    def draw(self, wash: Wash) -> Patch:
+        """Draw a result at the frame's resolution."""
+        canvas, placement, known = self.canvas, self.placement, self.known
+        depth = depth_inside(placement.ids)
+        edge = soft_edge(depth, placement.space, self.yaw_deg)
+        alpha = canvas.spread(edge, border=cv2.BORDER_CONSTANT)
+        lookup = cv2.transform(placement.lookup, known.aligned.face.to_frame)
+        image = known.portrait.sample(canvas.spread(np.asarray(lookup, np.float32)), canvas.face_px)
+        image = self.look.focus.softened(image, canvas, alpha)
+        mouth.fill(image, placement.mouth, canvas.to_patch, known.aligned.teeth)
+        to_patch = in_box(self.face.to_frame, canvas.box)
+        placed = wash.placed(to_patch, canvas.size)
+        image = placed.over(saturated(image, self.look.saturation))
+        return canvas.patch(self.look.focus.grained(image), alpha)
 
 
 class AnonyganAnonymiser:
@@ -161,7 +202,8 @@ class AnonyganAnonymiser:
             return "there is no face that can be painted"
         track_id = subject.track.id
         if track_id not in self._looks or self._looks[track_id].identity != identity.name:
-            self._looks[track_id] = _Look(identity.name)
+            saturation = colourfulness(picture, mesh, identity)
+            self._looks[track_id] = _Look(identity.name, saturation)
         look = self._looks[track_id]
         yaw, pitch, _ = lm.head_pose(mesh.points)
         look.turned = POSES.left(yaw, pitch, before=look.turned)
@@ -189,7 +231,7 @@ class AnonyganAnonymiser:
             why = f"the network failed: {error}"
             return [one if isinstance(one, str) else why for one in sittings]
         for one, painted in zip(asked, answers, strict=True):
-            one.look.answer = _Answer(painted, one.face.nodes, time_s)
+            one.look.answer = _Answer(one.coloured(painted), one.face.nodes, time_s)
         return [one if isinstance(one, str) else self._finish(one, time_s) for one in sittings]
 
     def _finish(self, sitting: _Sitting, time_s: float) -> Patch | str:
@@ -204,7 +246,7 @@ class AnonyganAnonymiser:
             look.fault = self._fault(sitting, painted, wash)
         if look.fault:
             return look.distrust(look.fault)
-        return _drawn(sitting, wash)
+        return sitting.draw(wash)
 
     def _fault(self, sitting: _Sitting, painted: Painted, wash: Wash) -> str:
         """Look at a result and return why it cannot be trusted, or "" when it can."""
@@ -212,7 +254,7 @@ class AnonyganAnonymiser:
         if cv2.mean(painted.attention, hole)[0] < LEAST_PORTRAIT:
             return "the network leaves too little of the portrait"
         face, edge = sitting.face, sitting.placement.edge(sitting.yaw_deg)
-        shown = face.wearing(wash.over(np.asarray(sitting.inputs["warped"], np.uint8)), edge)
+        shown = face.wearing(wash.over(sitting.warped), edge)
         mesh = self._checker.fit(as_picture(shown), lm.roi_from_mesh(face.points))
         if mesh.presence < LEAST_PRESENCE:
             return "what the network painted is not recognised as a face"
@@ -230,18 +272,3 @@ class AnonyganAnonymiser:
                 reason = f"the portrait alone is shown: {why[at]}"
                 patches[at] = replace(patch, reason=reason) if patch else None
         return patches
-
-
-def _drawn(sitting: _Sitting, wash: Wash) -> Patch:
-    """Draw a result at the frame's resolution."""
-    canvas, placement, known = sitting.canvas, sitting.placement, sitting.known
-    depth = depth_inside(placement.ids)
-    edge = soft_edge(depth, placement.space, sitting.yaw_deg)
-    alpha = canvas.spread(edge, border=cv2.BORDER_CONSTANT)
-    lookup = cv2.transform(placement.lookup, known.aligned.face.to_frame)
-    image = known.portrait.sample(canvas.spread(np.asarray(lookup, np.float32)), canvas.face_px)
-    image = sitting.look.focus.softened(image, canvas, alpha)
-    mouth.fill(image, placement.mouth, canvas.to_patch, known.aligned.teeth)
-    to_patch = in_box(sitting.face.to_frame, canvas.box)
-    image = wash.placed(to_patch, canvas.size).over(image)
-    return canvas.patch(sitting.look.focus.grained(image), alpha)

@@ -16,7 +16,7 @@ import numpy as np
 from streamanon.core import landmarks as lm
 from streamanon.core import mouth, shading
 from streamanon.core.drawing import Canvas, Focus
-from streamanon.core.identity import skin_lab
+from streamanon.core.identity import colourfulness
 from streamanon.core.per_track import PerTrack
 from streamanon.core.policy import PoseRange, can_carry
 from streamanon.core.warp import (
@@ -42,9 +42,6 @@ LIGHT_TAU_S = 0.4
 
 GAIN_STEPS = 128
 """Steps of 8 bit gain between 0 and 1."""
-
-DULLEST = 0.25
-"""Least share of its colourfulness a portrait keeps in a colourless scene."""
 
 
 @dataclass
@@ -102,11 +99,7 @@ class WarpAnonymiser:
 
     def _first_look(self, frame: Frame, mesh: Mesh, identity: Identity) -> _Look:
         """Prepare an identity's portrait for a person: as colourful as the person's skin."""
-        wanted, given = skin_lab(frame.picture, mesh), identity.skin_lab
-        saturation = 1.0
-        if wanted is not None:
-            ratio = float(np.hypot(wanted[1], wanted[2]) / max(np.hypot(given[1], given[2]), 1.0))
-            saturation = min(max(ratio, DULLEST), 1.0)
+        saturation = colourfulness(frame.picture, mesh, identity)
         points = inset_oval(identity.mesh.points[:, :2])
         return _Look(
             identity.name,

@@ -56,6 +56,9 @@ _CHEEKS = ((50, 205, 187), (280, 425, 411))
 _CHEEK_PX = 12
 """Side to which a patch of cheek is scaled before it is measured."""
 
+DULLEST = 0.25
+"""Least share of its colourfulness a portrait keeps in a colourless scene."""
+
 
 @dataclass(slots=True)
 class _Looks:
@@ -302,3 +305,12 @@ def skin_lab(picture: Picture, mesh: Mesh) -> F32 | None:
             matt = lab[lab[:, 0] <= np.quantile(lab[:, 0], 0.75)]
             cheeks.append(np.median(matt, axis=0))
     return np.mean(cheeks, axis=0).astype(np.float32) if cheeks else None
+
+
+def colourfulness(picture: Picture, mesh: Mesh, identity: Identity) -> float:
+    """Return the share of its colourfulness a portrait keeps on a face: no more than the skin's."""
+    wanted, given = skin_lab(picture, mesh), identity.skin_lab
+    if wanted is None:
+        return 1.0
+    ratio = float(np.hypot(wanted[1], wanted[2]) / max(np.hypot(given[1], given[2]), 1.0))
+    return min(max(ratio, DULLEST), 1.0)

@@ -129,7 +129,7 @@ def test_without_a_card_it_says_so_in_one_line(bare: dict[str, str], tmp_path: P
 
 def test_operations_and_traffic_are_counted() -> None:
     one, four = (Subject("live", None).work(batch) for batch in (1, 4))
-    assert one.operations == pytest.approx(2 * 1.53e9, rel=0.05)
+    assert one.operations == pytest.approx(2 * 0.85e9, rel=0.05)
     assert four.operations == 4 * one.operations
     parameters = Subject("live", None).parameters
     assert parameters < one.elements < four.elements < 4 * one.elements
