@@ -93,7 +93,7 @@ class Options:
         steps: of the whole run; learning rates fall to 0 over the last fifth.
         mix: shares of samples whose condition is the same photo, another photo of the person, and
             another person.
-        precision: "bf16" or "fp32".
+        precision: "bf16", where the device calculates in it, or "fp32".
         workers: processes that prepare samples.
         seed: of everything random.
         save_every: steps between checkpoints; each tenth is kept for good.

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from streamanon.anonygan.composition import compose, paste
+from streamanon.anonygan.composition import MOST_TINTED, compose, greyed, held, paste
 from streamanon.core.warp import saturated
 
 
@@ -51,6 +51,17 @@ def test_saturation_makes_the_portrait_as_grey_as_opencv_does() -> None:
     shown = (compose(given).permute(0, 2, 3, 1) * 255).numpy()
     for one, wanted, amount in zip(shown, portrait.numpy(), (0.0, 0.5), strict=True):
         assert np.abs(one - saturated(wanted, amount)).max() < 1.1
+
+
+def test_paint_keeps_its_lightness_and_takes_the_colour_of_the_portrait() -> None:
+    lit = torch.tensor([0.3, 0.4, 0.6]).reshape(1, 3, 1, 1).expand(1, 3, 4, 4)
+    magenta = torch.tensor([0.6, 0.1, 0.6]).reshape(1, 3, 1, 1).expand(1, 3, 4, 4)
+    made = held(magenta, lit)
+    tint = lit - greyed(lit)
+    assert (made - greyed(magenta) - tint).abs().max() <= MOST_TINTED + 1e-6
+    assert (made[:, 1] > magenta[:, 1] + 0.05).all()
+    alike = (lit * 0.8 + 0.05 * (lit - greyed(lit))).clamp(0, 1)
+    torch.testing.assert_close(held(alike, lit), alike)
 
 
 def test_a_face_is_pasted_inside_its_edge() -> None:

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from streamanon.anonygan.composition import compose
+from streamanon.anonygan.composition import MOST_TINTED, compose, corrected, greyed
 from streamanon.anonygan.config import GeneratorConfig
-from streamanon.anonygan.generator import gathered, look_up
+from streamanon.anonygan.generator import EvenTint, gathered, look_up
 from streamanon.anonygan.network import AnonyGan
 
 from .conftest import BASE, LIVE, PAPER, awake
@@ -152,9 +152,38 @@ def test_the_portrait_is_trusted_before_training(faces: dict[str, Tensor]) -> No
     assert parts["beneath"].isclose(faces["warped"].permute(0, 3, 1, 2) / 255).all()
 
 
+def test_light_is_of_one_tint_in_each_quarter_of_a_face() -> None:
+    torch.manual_seed(0)
+    maps = torch.randn(2, 3, 16, 16)
+    made = EvenTint()(maps)
+    torch.testing.assert_close(made.mean(dim=1), maps.mean(dim=1))
+    tint = made - made.mean(dim=1, keepdim=True)
+    step = (tint[..., 1:] - tint[..., :-1]).abs().max()
+    assert step < 0.1 * (maps[..., 1:] - maps[..., :-1]).abs().max()
+    sides = torch.zeros(1, 3, 16, 16)
+    sides[:, 0, :, :8], sides[:, 2, :, 8:] = 1.0, 1.0
+    lit = EvenTint()(sides)[0]
+    assert lit[0, 8, 2] > lit[0, 8, 13] + 0.5
+    assert lit[2, 8, 13] > lit[2, 8, 2] + 0.5
+
+
+def test_what_is_painted_over_the_portrait_has_its_colour(
+    live: AnonyGan, faces: dict[str, Tensor]
+) -> None:
+    parts = answer(live, faces)
+    lit, face = corrected(parts), parts["face"]
+    apart = (face - greyed(face) - (lit - greyed(lit))).abs().amax(dim=1)
+    seen = faces["maps"][..., 3] > 0
+    inside = seen & (face > 0).all(dim=1) & (face < 1).all(dim=1)
+    assert inside.float().mean() > 0.1
+    assert apart[inside].max() <= 2 * MOST_TINTED
+    assert apart[~seen].max() > 3 * MOST_TINTED
+
+
 def test_no_pattern_is_painted_before_training(faces: dict[str, Tensor]) -> None:
     torch.manual_seed(0)
-    face = answer(AnonyGan(GeneratorConfig.live()), faces)["face"].reshape(3, 3, 128, 64, 2)
+    bare = faces | {"maps": faces["maps"] * torch.tensor([1, 1, 1, 0], dtype=torch.uint8)}
+    face = answer(AnonyGan(GeneratorConfig.live()), bare)["face"].reshape(3, 3, 128, 64, 2)
     within, across = face[..., 0] - face[..., 1], face[:, :, :, 1:, 0] - face[:, :, :, :-1, 1]
     assert within.abs().max() < 1e-6
     assert across.abs().mean() > 1e-4

@@ -20,7 +20,9 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.core import landmarks as lm
 from streamanon.core.aligned import AlignedFace, Placement, network_inputs
 from streamanon.core.compose import compose
+from streamanon.core.identity import skin_lab
 from streamanon.core.picture import as_picture, whole_bgr
+from streamanon.core.warp import saturated
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.errors import ModelError
 from streamanon.identities.gallery import load_builtin
@@ -131,6 +133,25 @@ def test_the_pixels_of_the_face_never_enter_the_network() -> None:
         assert all(np.array_equal(answer[name], other[name]) for name in answer) is same
 
 
+@pytest.mark.parametrize(("name", "tint"), [("dim", (0.5, 0.45, 0.4)), ("grey", None)])
+def test_the_face_has_the_skin_colour_of_the_one_it_hides(
+    name: str, tint: tuple[float, float, float] | None
+) -> None:
+    image = frame(CALM)
+    dull = saturated(image, 0.15) if tint is None else (image * np.array(tint)).astype(np.uint8)
+    shot = scene(np.asarray(dull, np.uint8), mesh_of(CALM), ANN)
+    safe = compose(shot, Cast().play(shot))
+    assert safe.treated[0].reason == "", name
+    wanted, given = (
+        skin_lab(picture, mesh_of(CALM)) for picture in (shot.frame.picture, safe.picture)
+    )
+    assert wanted is not None
+    assert given is not None
+    lightness, *colour = np.abs(wanted - given)
+    assert lightness < 14, (name, wanted, given)
+    assert max(colour) < 6, (name, wanted, given)
+
+
 def test_nothing_of_the_open_mouth_or_the_eyes_is_the_sources() -> None:
     mesh, image = mesh_of(LAUGHING), frame(LAUGHING).copy()
     for outline in (lm.INNER_LIPS, lm.RIGHT_EYE, lm.LEFT_EYE):
@@ -204,12 +225,15 @@ def test_the_network_is_asked_again_when_a_face_moves_in_itself_or_after_a_momen
 def test_light_follows_slowly() -> None:
     cast = Cast()
     first, second = cast.play(staged(CALM, 0), staged(CALM, 5))
-    cast.live.change = lambda answer: answer | {"bias": answer["bias"] + np.float32(0.2)}
+    sides = np.where(np.arange(16) < 8, 0.2, -0.2).astype(np.float32)  # as light on the whole
+    cast.live.change = lambda answer: answer | {"bias": answer["bias"] + sides}
     third, *_, last = cast.play(*(staged(CALM, at) for at in (10, 20, 30, 40, 50, 60)))
     levels = []
     for patch in (first, second, third, last):
         assert patch is not None
-        levels.append(float(patch.image[patch.alpha > 0.99].mean()))
+        half = patch.alpha.shape[1] // 2
+        left = patch.alpha[:, : half - 10] > 0.99
+        levels.append(float(patch.image[:, : half - 10][left].mean()))
     assert levels[1] == pytest.approx(levels[0], abs=0.5)
     assert 5 < levels[2] - levels[1] < 25
     assert levels[3] - levels[1] > 25
