@@ -33,15 +33,21 @@ as portrait. The rest: strangers as portraits."""
 
 def tables(record: Record) -> Iterator[Table | Text]:
     """Yield the tables of the training suite."""
-    rows, settings = record.results["rows"], record.settings
+    rows = record.results["rows"]
     warp = {name: row for name, row in rows.items() if row["kind"] == "warp"}
     if curve := of_kind(rows, "curve"):
         yield Table("Figures over samples seen", _columns(warp | curve), JUDGED_BY, judged=False)
     if short := of_kind(rows, "ablation"):
-        seen = f"{settings['steps'] * settings['batch']:,}"
+        seen = " to ".join(f"{one:,}" for one in sorted(_extremes(short)))
         about = "; ".join(f"*{name}*: {row['about']}" for name, row in short.items())
         note = f"Each trained from nothing on {seen} samples, alike but for one thing. {about}."
         yield Table("What each part is worth", _columns(warp | short), note, judged=False)
+
+
+def _extremes(rows: Mapping[str, Any]) -> set[int]:
+    """Return the least and the most samples that rows have seen."""
+    seen = [row["samples"] for row in rows.values()]
+    return {min(seen), max(seen)}
 
 
 def provider(record: Record) -> str:

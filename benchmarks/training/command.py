@@ -47,14 +47,15 @@ def command(
     if run is None and not steps:
         raise UsageError("nothing to measure: give --run, --steps, or both")
     kept = _kept(run) if run else []
-    short = [(name, _short_run(name, data, steps, cache)) for name in VARIANTS] if steps else []
-    networks = [network for _, network in [*kept, *short]]
+    short = [(name, *_short_run(name, data, steps, cache)) for name in VARIANTS] if steps else []
+    networks = [network for _, network in kept] + [network for _, _, network in short]
     warp, found = measure(networks, shards.load(data), loop.VALIDATION, pairs)
     rows: dict[str, dict[str, Any]] = {"warp": {"kind": "warp", **warp}}
     for (samples, _), figures in zip(kept, found, strict=False):
         rows[f"{samples:,} samples"] = {"kind": "curve", "samples": samples, **figures}
-    for (name, _), figures in zip(short, found[len(kept) :], strict=True):
-        rows[name] = {"kind": "ablation", "about": VARIANTS[name].about, **figures}
+    for (name, samples, _), figures in zip(short, found[len(kept) :], strict=True):
+        about = VARIANTS[name].about
+        rows[name] = {"kind": "ablation", "about": about, "samples": samples, **figures}
     settings = {
         "pairs": pairs,
         "steps": steps,
@@ -77,11 +78,12 @@ def _kept(run: Path) -> list[tuple[int, AnonyGan]]:
     return sorted(found, key=lambda one: one[0])
 
 
-def _short_run(name: str, data: Path, steps: int, cache: Path) -> AnonyGan:
-    """Return what a variant comes to after some steps."""
+def _short_run(name: str, data: Path, steps: int, cache: Path) -> tuple[int, AnonyGan]:
+    """Return the samples a variant saw in some steps, and what it came to."""
     folder = RunFolder(cache / "training" / f"{steps}" / name.replace(" ", "-"))
     settings: Sequence[str] = (*SHORT, f"steps={steps}", *VARIANTS[name].settings)
     folder.prepare(changed(PRESETS["live"], settings), resumed=folder.started)
     click.echo(f"{name}: {VARIANTS[name].about}")
     loop.train(folder, data, None, float("inf"))
-    return checkpoint.load(folder.path / "network.pt").eval()
+    file = folder.path / "network.pt"
+    return int(checkpoint.read(file)["samples"]), checkpoint.load(file).eval()

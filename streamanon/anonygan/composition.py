@@ -62,8 +62,7 @@ def saturated(image: Tensor, saturation: Tensor) -> Tensor:
 
 def greyed(image: Tensor) -> Tensor:
     """Return (n, 1, h, w) for (n, 3, h, w) BGR."""
-    parts = zip(_LUMA, image.split(1, dim=1), strict=True)
-    blue, green, red = (share * part for share, part in parts)
+    blue, green, red = (share * image[:, at : at + 1] for at, share in enumerate(_LUMA))
     return blue + green + red
 
 

@@ -50,6 +50,9 @@ MOVED_PX = 1.0
 ASK_WITHIN_S = 0.2
 """... or after this long. Until then its last answer fits, for the crop moves with the face."""
 
+ORGANS_SOFT_PX = 1.5
+"""Standard deviation, in px of the crop, with which open eyes and mouths go over into paint."""
+
 SEEN = 128
 """Stretch of a triangle, 0..255, from which skin counts for the colour of a face."""
 
@@ -142,17 +145,20 @@ class _Sitting:
         """(128, 128, 3) uint8 BGR: the portrait moved into place, as the network sees it."""
         return np.asarray(self.inputs["warped"], np.uint8)
 
-    def coloured(self, painted: Painted) -> Painted:
-        """Return what was painted with the mean skin colour of the face in the frame.
+    def finished(self, painted: Painted) -> Painted:
+        """Return what was painted with the portrait's eyes and mouth, and the skin's colour.
 
-        The network guesses it from what surrounds the face, and is often off by as much as two
-        people differ. These three numbers are all that reaches the result of the pixels it hides.
+        Paint is soft where the portrait is sharp. The mean skin colour the network guesses from
+        what surrounds the face, and is often off by as much as two people differ; the three numbers
+        taken instead are all that reaches the result of the pixels it hides.
         """
         if not painted.finite:
             return painted
         maps = np.asarray(self.inputs["maps"], np.uint8)
-        organs = cv2.max(maps[:, :, 1], maps[:, :, 2])
-        skin = np.asarray((maps[:, :, 3] > SEEN) & (organs == 0), np.uint8)
+        organs = cv2.max(maps[:, :, 1], maps[:, :, 2]) > 0
+        kept = cv2.GaussianBlur(organs.astype(np.float32), (0, 0), ORGANS_SOFT_PX)
+        painted = replace(painted, attention=np.maximum(painted.attention, np.asarray(kept)))
+        skin = np.asarray((maps[:, :, 3] > SEEN) & ~organs, np.uint8)
         made = painted.wash().over(self.warped)
         return painted.scaled(shading.complexion(self.face.image, made, skin))
 
@@ -231,7 +237,7 @@ class AnonyganAnonymiser:
             why = f"the network failed: {error}"
             return [one if isinstance(one, str) else why for one in sittings]
         for one, painted in zip(asked, answers, strict=True):
-            one.look.answer = _Answer(one.coloured(painted), one.face.nodes, time_s)
+            one.look.answer = _Answer(one.finished(painted), one.face.nodes, time_s)
         return [one if isinstance(one, str) else self._finish(one, time_s) for one in sittings]
 
     def _finish(self, sitting: _Sitting, time_s: float) -> Patch | str:

@@ -152,6 +152,26 @@ def test_the_face_has_the_skin_colour_of_the_one_it_hides(
     assert max(colour) < 6, (name, wanted, given)
 
 
+def test_eyes_and_mouth_are_the_portraits_however_they_are_painted() -> None:
+    def black(answer: Arrays) -> Arrays:
+        return answer | {
+            "face": np.zeros_like(answer["face"]),
+            "attention": np.full_like(answer["attention"], 120),
+        }
+
+    cast = Cast()
+    maps = inputs(LAUGHING, cast.network)["maps"]
+    cast.live.change = black
+    patch = cast.play(staged(LAUGHING))[0]
+    assert patch is not None
+    look = cast.anonymiser._looks[staged(LAUGHING).subjects[0].track.id]
+    assert look.shown is not None
+    organs = cv2.erode(np.maximum(maps[:, :, 1], maps[:, :, 2]), np.ones((5, 5), np.uint8)) > 0
+    assert organs.sum() > 40
+    assert look.shown.attention[organs].min() > 0.85
+    assert look.shown.attention[40, 64] == pytest.approx(120 / 255, abs=0.01)
+
+
 def test_nothing_of_the_open_mouth_or_the_eyes_is_the_sources() -> None:
     mesh, image = mesh_of(LAUGHING), frame(LAUGHING).copy()
     for outline in (lm.INNER_LIPS, lm.RIGHT_EYE, lm.LEFT_EYE):
