@@ -27,8 +27,9 @@ LEVELS = 12
 SPOT_PX = 16
 """Side of the smallest thing that counts: half of the smallest face usually looked for."""
 
-SHARE = 0.5
-"""Share of its cells that must not be between those of the neighbours."""
+SHARE = 0.25
+"""Share of its cells that must not be between those of the neighbours: part of a face is always as
+light as what was there before."""
 
 
 def stands_out(before: Picture, now: Picture, after: Picture, known: Iterable[F32]) -> bool:

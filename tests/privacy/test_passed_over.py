@@ -138,6 +138,20 @@ def test_a_face_never_shows(when: str, at: int, look_ahead: int) -> None:
     assert all(safe[index].treated for index in there if index < FRAMES)
 
 
+@pytest.mark.parametrize("seed", [0, 5])
+def test_faces_that_come_and_go_between_dropped_frames_never_show(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    images = [_background(index, noise=2) for index in range(300)]
+    for image in images:
+        if random.random() < 0.3:
+            x, y = random.integers(0, 170, 2).tolist()
+            _with_face(image, x, y)
+    kept = [image for image in images if random.random() < 0.6]
+    observer = _passing_over(Magenta())
+    _shown(observer, _frames(kept))
+    assert observer.seen.vouched > 30
+
+
 @pytest.mark.parametrize("at", [6, 7])
 @pytest.mark.parametrize("noise", [0, 12])
 def test_a_second_face_never_shows_beside_one_that_is_known(at: int, noise: int) -> None:
