@@ -1,9 +1,9 @@
 """Tells whether a frame shows something that neither of its neighbours does.
 
 A face that is there in one frame only changes that frame against the one before and the one after;
-what merely moves, brightens or fades mostly lies between the two. By lightness alone, on seven clips with
-portraits of 24 to 48 px pasted into single frames: none of 810 was overlooked; of the frames
-without, 48 to 100 % do not stand out (2 % of a film of many dancing people, 1080p).
+what merely moves, brightens or fades mostly lies between the two. Measured by lightness alone on
+seven clips with portraits of 24 to 48 px pasted into single frames: none of 810 was overlooked; of
+the frames without, 48 to 100 % do not stand out (2 % of a film of many dancing people, 1080p).
 """
 
 from __future__ import annotations
