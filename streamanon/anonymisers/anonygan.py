@@ -173,8 +173,8 @@ class _Sitting:
         image = self.look.focus.softened(image, canvas, alpha)
         mouth.fill(image, placement.mouth, canvas.to_patch, known.aligned.teeth)
         to_patch = in_box(self.face.to_frame, canvas.box)
-        placed = wash.placed(to_patch, canvas.size)
-        image = placed.over(saturated(image, self.look.saturation))
+        dulled = replace(wash, saturation=wash.saturation * self.look.saturation)
+        image = dulled.placed(to_patch, canvas.size).over(image)
         return canvas.patch(self.look.focus.grained(image), alpha)
 
 
