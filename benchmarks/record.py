@@ -50,6 +50,17 @@ def save(name: str, results: object, *, settings: dict[str, Any], folder: Path =
     return path
 
 
+def destination(out: Path | None, cache: Path, *, quick: bool) -> Path:
+    """Return where results go: a quick run replaces no published one unless told to.
+
+    Args:
+        out: the folder asked for, if any.
+        cache: folder of what is kept between runs.
+        quick: whether the run only shows that everything works.
+    """
+    return out or (cache / "quick" if quick else RESULTS)
+
+
 def load(name: str, folder: Path = RESULTS) -> dict[str, Any]:
     """Read what :func:`save` wrote.
 

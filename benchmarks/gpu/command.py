@@ -62,8 +62,7 @@ class Request:
     @property
     def folder(self) -> Path:
         """Where the results go: a quick run, or one without a card, replaces no published one."""
-        quick = self.quick or self.device == "cpu"
-        return self.out or (CACHE / "quick" if quick else record.RESULTS)
+        return record.destination(self.out, CACHE, quick=self.quick or self.device == "cpu")
 
     def task(self, do: str, network: str, folder: Path) -> Task:
         """Return what a process is to do."""

@@ -48,7 +48,7 @@ class Request:
     @property
     def folder(self) -> Path:
         """Where the results go: a quick run replaces no published one unless told to."""
-        return self.out or (CACHE / "quick" if self.quick else record.RESULTS)
+        return record.destination(self.out, CACHE, quick=self.quick)
 
     @property
     def seconds(self) -> float:

@@ -53,7 +53,7 @@ class Request:
     @property
     def folder(self) -> Path:
         """Where the results go: a quick run replaces no published one unless told to."""
-        return self.out or (self.cache / "quick" if self.quick else record.RESULTS)
+        return record.destination(self.out, self.cache, quick=self.quick)
 
     @cached_property
     def session(self) -> Path:

@@ -80,7 +80,7 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
     seed: int = options["seed"]
     prepared = {label(name): method(name, seed=seed) for name in methods or METHODS}
     protocol = Protocol(_numbers(options["folds"]), *((QUICK,) if quick else ()))
-    out = options["out"] or (cache_folder / "quick" if quick else record.RESULTS)
+    out = record.destination(options["out"], cache_folder, quick=quick)
     lfw = Lfw(options["data"])
     settings = {
         "data": "LFW",

@@ -66,7 +66,7 @@ def command(clips: tuple[Path, ...], methods: tuple[str, ...], **options: Any) -
     seed: int = options["seed"]
     limits = QUICK if options["quick"] else Limits(options["frames"], seed=seed)
     cache: Path = options["cache"] / "video"
-    out = options["out"] or (cache / "quick" if options["quick"] else record.RESULTS)
+    out = record.destination(options["out"], cache, quick=options["quick"])
     settings = {
         "frames": limits.frames,
         "still_frames": limits.still_frames,
