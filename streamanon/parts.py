@@ -68,7 +68,7 @@ class Parts:
         Args:
             changes: settings that are different there, by name.
         """
-        return Parts(Config(**(asdict(self.config) | changes)), self._common)
+        return type(self)(Config(**(asdict(self.config) | changes)), self._common)
 
     def close(self) -> None:
         """Release what does not go away by itself; these parts are not used again."""

@@ -1,8 +1,9 @@
 """``python -m benchmarks live``: streams under load and under fault.
 
 Results: ``rows``, each of a ``kind``: "latency" (:mod:`benchmarks.live.load`),
-"memory" (the same on small pictures, which leaves room for a long run), "fault"
-(:class:`benchmarks.live.faults.Finding`). Parts that are not asked for stay as they were.
+"memory" (the same on small pictures, which leaves room for a long run, and at full quality
+whatever else the machine does), "fault" (:class:`benchmarks.live.faults.Finding`).
+Parts that are not asked for stay as they were.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class Request:
             "captured_to_written": "from a frame leaving the source to the outputs having taken it",
             "glass_to_glass": "from a camera sending a frame to a player having decoded it: two "
             "servers, decoding, encoding and the player included; the camera's encoder is not",
-            "memory": f"{SMALL_HEIGHT}p at real pace",
+            "memory": f"{SMALL_HEIGHT}p at real pace, held at full quality (frames are dropped "
+            "instead)",
             "provider": "; ".join(sorted(runtimes)) or "nothing: no networks ran",
         }
 
@@ -151,7 +153,7 @@ def _memory(request: Request, folder: Path) -> Iterator[dict[str, Any]]:
     clip = folder / "small.ts"
     write_numbered(clip, scene(request.clip, SMALL_HEIGHT, 1, _FRAMES), RATE)
     for method in request.methods:
-        yield {"kind": "memory", **Load(clip, 1, method, request.seconds).measure()}
+        yield {"kind": "memory", **Load(clip, 1, method, request.seconds, pinned=True).measure()}
 
 
 def _faults(request: Request, folder: Path) -> Iterator[dict[str, Any]]:

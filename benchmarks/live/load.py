@@ -39,12 +39,14 @@ class Load:
         streams: side by side, in one process.
         method: of hiding faces.
         seconds: to measure.
+        pinned: stay at full quality; frames are dropped where there is too much to do.
     """
 
     clip: Path
     streams: int
     method: str
     seconds: float
+    pinned: bool = False
 
     def measure(self) -> dict[str, Any]:
         """Run everything and return the figures.
@@ -68,6 +70,7 @@ class Load:
         return {
             "streams": self.streams,
             "method": self.method,
+            "pinned": self.pinned,
             "seconds": round(answer["elapsed_s"], 1),
             "captured_to_written_ms": percentiles(self._latencies(answer)),
             "glass_to_glass_ms": percentiles([one for stream in glass for one in stream]),
@@ -88,7 +91,12 @@ class Load:
         }
 
     def _work(self, urls: Sequence[tuple[str, str]]) -> dict[str, Any]:
-        asked = {"method": self.method, "streams": urls, "seconds": self.seconds + WARM_UP_S}
+        asked = {
+            "method": self.method,
+            "streams": urls,
+            "seconds": self.seconds + WARM_UP_S,
+            "pinned": self.pinned,
+        }
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.live.worker"],
             input=json.dumps(asked),

@@ -12,20 +12,41 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.config import Config
 from streamanon.core.address import Address
 from streamanon.live.stream import Stream
 from streamanon.parts import Parts
+from streamanon.pipeline.live import BEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SAMPLE_S = 1.0
+
+
+class _Pinned(SteppedAnonymiser):
+    """Has nothing to step down to, whatever else the machine has to do."""
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        return (BEST,)
+
+
+class PinnedParts(Parts):
+    """Builds lines that stay at full quality."""
+
+    def ladder(self, method: str, say: Callable[[str], None]) -> SteppedAnonymiser:
+        """Return one that has full quality alone."""
+        return _Pinned(self.anonymiser, method, say)
 
 
 def run(asked: dict[str, Any]) -> dict[str, Any]:
     """Run streams side by side and return what was measured."""
     told: list[str] = []
-    parts = Parts(Config(method=asked["method"]))
+    parts = (PinnedParts if asked["pinned"] else Parts)(Config(method=asked["method"]))
     each = [parts.for_stream() for _ in asked["streams"]]
     streams = [
         Stream("load", Address("rtsp", inlet), [Address("rtsp", outlet)], own, told.append)

@@ -69,6 +69,7 @@ def _memory(record: Record, rows: list[Row]) -> Table:
             column("at first, MB", named, lambda row: Reading(row["memory"][0][1])),
             column("at last, MB", named, lambda row: Reading(row["memory"][-1][1])),
             column("growth in the second half, MB an hour", named, _plain("growth_mb_per_hour")),
+            column("dropped", named, _dropped, "less", "%"),
             column("at full quality", named, _full, "more", "%"),
         ),
         f"The product and its writing processes; {record.settings['memory']}. {_disturbance(rows)}",

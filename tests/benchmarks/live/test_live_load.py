@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks.live.load import glass_to_glass_ms, growth, percentiles
 from benchmarks.live.player import Seen
+from benchmarks.live.worker import PinnedParts
+from streamanon.config import Config
 
 
 def _seen(number: int, at_s: float) -> Seen:
@@ -40,3 +42,8 @@ def test_growth_is_that_of_the_second_half() -> None:
 
 def test_lines_of_a_player_are_read_back() -> None:
     assert Seen.parse("12 3.5 0.25 1 0\n") == Seen(12, 3.5, 0.25, 1, 0)
+
+
+def test_pinned_streams_have_nothing_to_step_down_to() -> None:
+    parts = PinnedParts(Config(method="warp"))
+    assert parts.for_stream().ladder("warp", print).levels == ("full",)
