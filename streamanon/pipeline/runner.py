@@ -48,8 +48,8 @@ _LIVE_IDLE_S, _LIVE_IDLE_FRAMES = 0.3, 3
 """When no live frame comes for this long, and for as long as so many usually take, those that wait
 for the next ones wait no longer."""
 
-_LIVE_KEEP = 10_000
-"""Entries of the books that a stream without end keeps: some minutes of frames."""
+_LIVE_KEEP, _LIVE_KEEP_TIMES = 1_000, 10_000
+"""People and steps down that a stream without end remembers, and frames (some minutes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +79,15 @@ class _Line:
         live: LiveControls | None,
     ) -> None:
         self._live = (live or LiveControls()) if source.info.live else None
-        room, keep = (1, _LIVE_KEEP) if self._live else (_WAITING_FRAMES, None)
+        room = 1 if self._live else _WAITING_FRAMES
+        keep, keep_times = (_LIVE_KEEP, _LIVE_KEEP_TIMES) if self._live else (None, None)
         self._source, self._observer = source, observer
         self._anonymiser, self._sink = anonymiser, sink
         self._raw: Channel[Frame] = Channel(room, newest=self._live is not None)
         self._seen: Channel[Scene] = Channel(room)
         self._safe: Channel[SafeFrame] = Channel(room)
         self._passage = Passage(_LIVE_ON_THEIR_WAY)
-        self.stages = [Stage(name, keep=keep) for name in ("read", "see", "replace", "write")]
+        self.stages = [Stage(name, keep=keep_times) for name in ("read", "see", "replace", "write")]
         self._over = Event()
         self._lock = Lock()
         self._failed: tuple[Stage, BaseException] | None = None
@@ -94,7 +95,7 @@ class _Line:
         self.ledger = Ledger(keep)
         self.frames_read = 0
         self.frames_written = 0
-        self.latency_s = Times(keep)
+        self.latency_s = Times(keep_times)
         self._captured: deque[tuple[int, float]] = deque()
         bodies = (self._read, self._see, self._replace, self._write)
         self._threads = [

@@ -326,6 +326,7 @@ def test_books_of_a_long_stream_stay_small(
 ) -> None:
     """A cut every fourth frame makes everybody a new person: 50 within 200 frames."""
     monkeypatch.setattr(runner, "_LIVE_KEEP", 10)
+    monkeypatch.setattr(runner, "_LIVE_KEEP_TIMES", 10)
     frames = []
     for index in range(40):
         picture = clip.frames[index].picture
