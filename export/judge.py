@@ -82,7 +82,7 @@ def check_alive(run: Callable[[Arrays], Arrays], inputs: Arrays) -> None:
     """
     answers = run(inputs)
     for name, answer in answers.items():
-        if not np.isfinite(answer).all() or float(np.ptp(answer)) == 0:
+        if not np.isfinite(answer).all() or (answer.ndim > 2 and float(np.ptp(answer)) == 0):
             raise ModelError(f"the network is dead: {name} is constant or not finite: train longer")
     for name, array in inputs.items():
         moved = run(inputs | {name: np.roll(array, 1, axis=0)})

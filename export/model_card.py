@@ -13,8 +13,8 @@ _FORMS = {
 
 _PURPOSE = (
     "Paints another person's face over a face, from the frame around it, 70 landmarks and a "
-    "portrait moved into place; never from the pixels of the face itself. Made for hiding people, "
-    "not for showing them: it must not be used to impersonate anybody."
+    "portrait moved into place; of the face's own pixels it is told the mean colour. Made for "
+    "hiding people, not for showing them: it must not be used to impersonate anybody."
 )
 _LOSSES = (
     "What each form costs against the network as it was trained, where the landmarks of the result "

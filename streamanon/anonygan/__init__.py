@@ -11,6 +11,7 @@ A batch holds one aligned crop a face, made by :mod:`streamanon.core.aligned`:
 ``context``          (n, 128, 128, 3) uint8   the crop, BGR; the networks blank its hole themselves
 ``maps``             (n, 128, 128, 4) uint8   hole, eyes, mouth interior, stretch of the warp
 ``warped``           (n, 128, 128, 3) uint8   the condition portrait moved onto the source, BGR
+``complexion``       (n, 3) float32           mean of the source's skin, BGR in 0..255
 ``points``           (n, 70, 2) float32       68 iBUG points and both irises, crop px
 ``lookup``           (n, 32, 32, 2) float32   where in the condition's crop each cell looks, crop px
 ``condition``        (n, 128, 128, 3) uint8   the portrait's own crop, BGR

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import nn
+
+from streamanon.core.aligned import SEEN
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -12,8 +15,26 @@ if TYPE_CHECKING:
 _LUMA = (0.114, 0.587, 0.299)
 """Shares of B, G and R in grey (ITU-R BT.601)."""
 
-MOST_TINTED = 0.06
-"""How far the colour of paint may be from the colour of the portrait beneath it, a channel."""
+CONTRAST = (0.55, 1.0)
+"""What light may scale the portrait's contrast by; what is left to do is added to all alike."""
+
+TRUSTED = 0.25
+"""Stretch from which the warped portrait is better than paint, 0..1."""
+
+TRUST = 0.9
+"""Share of the paint that does not show where the portrait is trusted."""
+
+LIDS_PX = 6
+"""How far around an eye's opening lids may be painted, in crop px."""
+
+SATURATION = (0.15, 1.0)
+"""What the portrait's colourfulness is scaled by: never raised."""
+
+COMPLEXION = (0.4, 2.0)
+"""How far a face as a whole is made darker or lighter, a channel."""
+
+LEAST = 0.015
+"""Added where something is divided by how light, or how much, skin there is."""
 
 
 def compose(outputs: dict[str, Tensor]) -> Tensor:
@@ -49,6 +70,75 @@ def corrected(outputs: dict[str, Tensor]) -> Tensor:
     return saturated(beneath, outputs["saturation"]) * gain.exp() + bias
 
 
+def matched(outputs: dict[str, Tensor], maps: Tensor, complexion: Tensor) -> dict[str, Tensor]:
+    """Return the parts of a face in the colour of the skin it replaces, with its own contrast.
+
+    Four things a network must not be free in, for other people's faces never tell it what is
+    right. The mean of the skin is that of the frame's, and the portrait no more colourful. What the
+    network says of the light at a place is said of the skin around it, blurred beyond all features,
+    and nearly all of it becomes gain, which keeps the ratio of a feature to its skin: as bias it
+    would lay haze over pupils, lashes and open mouths. Paint on the portrait takes the portrait's
+    colour (:func:`held`). Little of it shows where the portrait can be seen (:func:`trusting`).
+
+    Args:
+        outputs: ``face``, ``attention``, ``gain`` and ``bias`` of a generator, and ``beneath``, the
+            warped condition.
+        maps: (n, 4, h, w) in 0..1, see :func:`streamanon.core.aligned.network_inputs`.
+        complexion: (n, 3) BGR in 0..1, mean of the source's skin.
+    """
+    gain, bias = outputs["gain"].exp(), outputs["bias"]
+    organs, stretch = maps[:, 1:3].amax(dim=1, keepdim=True), maps[:, 3:]
+    skin = ((stretch > (SEEN + 0.5) / 255) & (organs == 0)).to(gain.dtype)
+    weighed = torch.cat([outputs["beneath"] * skin, skin], dim=1)
+    cells = nn.functional.avg_pool2d(weighed, maps.shape[3] // gain.shape[3])
+    share = cells[:, 3:]
+    mean = cells.mean(dim=(2, 3), keepdim=True)
+    slow = nn.functional.avg_pool2d(cells, 3, stride=1, padding=1) + LEAST * mean
+    given, least = slow[:, :3] / (slow[:, 3:] + 1e-6), mean[:, 3:] + 1e-6
+    vivid = vividness(complexion) / vividness(mean[:, :3, 0, 0] / least[:, :, 0, 0])
+    saturation = vivid.clamp(*SATURATION)
+    given = saturated(given, saturation)
+    wanted = gain * given + bias
+    made = (wanted * share).mean(dim=(2, 3), keepdim=True) / least
+    factor = ((complexion[:, :, None, None] + LEAST) / (made + LEAST)).clamp(*COMPLEXION)
+    wanted = wanted * factor
+    kept = ((wanted + LEAST) / (given + LEAST)).clamp(*CONTRAST)
+    parts = outputs | {
+        "saturation": saturation,
+        "gain": kept.log(),
+        "bias": wanted - kept * given,
+        "attention": trusting(outputs["attention"], maps),
+    }
+    face = held(outputs["face"] * factor, corrected(parts))
+    return parts | {"face": torch.lerp(outputs["face"], face, stretch.sign())}
+
+
+def trusting(attention: Tensor, maps: Tensor) -> Tensor:
+    """Return attention that leaves little to paint where the warped portrait holds the face.
+
+    Paint is for lids, for what the portrait does not show, and for the seam around it. On cheeks,
+    lips and chins it is a guess that is only ever blurred.
+
+    Args:
+        attention: (n, 1, h, w) in 0..1, 1 where the portrait shows.
+        maps: (n, 4, h, w) in 0..1.
+    """
+    seen = maps[:, 3:].sign()
+    lids = nn.functional.max_pool2d(maps[:, 1:2].sign(), 2 * LIDS_PX + 1, 1, LIDS_PX)
+    trusted = (maps[:, 3:] / TRUSTED).clamp(max=1) * (1 - lids)
+    smooth = nn.functional.avg_pool2d(torch.cat([trusted, seen], dim=1), 7, stride=1, padding=3)
+    trusted = seen * smooth[:, :1] / (smooth[:, 1:] + 1e-6)
+    return 1 - (1 - attention) * (1 - TRUST * trusted)
+
+
+def vividness(colour: Tensor) -> Tensor:
+    """Return (n, 1) how far (n, 3) BGR is from grey, as a share of how light it is."""
+    grey = greyed(colour[:, :, None, None])[:, :, 0, 0]
+    apart = torch.linalg.vector_norm(colour - grey, dim=1, keepdim=True)
+    share: Tensor = (apart + LEAST) / (grey + LEAST)
+    return share
+
+
 def saturated(image: Tensor, saturation: Tensor) -> Tensor:
     """Return images whose colourfulness is scaled; 0 makes them grey.
 
@@ -67,7 +157,7 @@ def greyed(image: Tensor) -> Tensor:
 
 
 def held(face: Tensor, lit: Tensor) -> Tensor:
-    """Return paint that is as light as it was, and about as colourful as what lies beneath.
+    """Return paint that is as light as it was, in the colour of what lies beneath.
 
     Where it shows through a little, paint of any colour corrects a mean, and magenta lips and red
     lids come of it.
@@ -76,9 +166,7 @@ def held(face: Tensor, lit: Tensor) -> Tensor:
         face: (n, 3, h, w) BGR in 0..1, the paint.
         lit: (n, 3, h, w) BGR, what lies beneath, as :func:`corrected` returns it.
     """
-    grey, wanted = greyed(face), lit - greyed(lit)
-    apart = (face - grey - wanted).clamp(-MOST_TINTED, MOST_TINTED)
-    return (grey + wanted + apart).clamp(0, 1)
+    return (greyed(face) + lit - greyed(lit)).clamp(0, 1)
 
 
 def paste(generated: Tensor, source: Tensor, edge: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ INPUTS = (
     "context",
     "maps",
     "warped",
+    "complexion",
     "points",
     "lookup",
     "condition_points",
@@ -18,7 +19,10 @@ INPUTS = (
 OUTPUTS = ("face", "attention", "saturation", "gain", "bias")
 
 
-PAPER_INPUTS = ("context", "maps", "warped", "points", "condition", "condition_points")
+PAPER_INPUTS = (
+    *("context", "maps", "warped", "complexion", "points"),
+    *("condition", "condition_points"),
+)
 """Of a generator in the paper's wiring, which is never shipped, but measured."""
 
 

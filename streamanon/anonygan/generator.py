@@ -13,7 +13,7 @@ from streamanon.anonygan.blocks import (
     conv_relu,
     conv_to_pixels,
 )
-from streamanon.anonygan.composition import corrected, held
+from streamanon.anonygan.composition import matched
 from streamanon.anonygan.config import FEATURES, GeneratorConfig
 from streamanon.anonygan.graph import LandmarkGraph
 from streamanon.anonygan.landmarks import LandmarkAttention, gaussian_maps
@@ -61,21 +61,6 @@ class Block(nn.Module):
         return appearance + self.appearance(appearance) * torch.sigmoid(shape), shape
 
 
-def colourfulness(width: int) -> nn.Sequential:
-    """Return layers from (n, width, 32, 32) to (n, 1): how colourful the portrait is to be.
-
-    It is half of what :func:`streamanon.anonygan.composition.saturated` takes, before the sigmoid;
-    untrained it changes nothing. Gain and bias alone would turn skin grey only by making all that
-    is white in it blue.
-    """
-    last = nn.Linear(32, 1)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
-    return nn.Sequential(
-        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 32), nn.ReLU(), last
-    )
-
-
 class EvenTint(nn.Module):
     """Let light differ from place to place, and its colour only between the quarters of a face.
 
@@ -100,7 +85,7 @@ class EvenTint(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Turn the trunk's features into paint, attention, saturation, gain and bias."""
+    """Turn the trunk's features into paint, attention, gain and bias."""
 
     def __init__(self, width: int, *, warped: bool) -> None:
         super().__init__()
@@ -109,11 +94,10 @@ class Decoder(nn.Module):
         self.image = nn.Sequential(conv_relu(FINE, 32), conv_to_pixels(32, 4, gain=0.1))
         self.light = nn.Sequential(nn.AvgPool2d(2), conv_relu(width, 32), conv(32, 6, 1, gain=0))
         self.even = EvenTint()
-        self.saturation = colourfulness(width)
         self.trust = TRUST if warped else -TRUST
 
     def forward(self, trunk: Tensor, fine: Tensor) -> dict[str, Tensor]:
-        """Return ``face``, ``attention``, ``saturation``, ``gain`` and ``bias``.
+        """Return ``face``, ``attention``, ``gain`` and ``bias``.
 
         Args:
             trunk: (n, width, 32, 32).
@@ -125,7 +109,6 @@ class Decoder(nn.Module):
         return {
             "face": image[:, :3].sigmoid(),
             "attention": (image[:, 3:] + self.trust).sigmoid(),
-            "saturation": 2 * self.saturation(trunk).float().sigmoid(),
             "gain": MAX_GAIN * self.even(gain),
             "bias": self.even(bias),
         }
@@ -156,12 +139,12 @@ class Generator(nn.Module):
         """Return the parts of the generated faces.
 
         Args:
-            batch: ``context``, ``maps``, ``warped``, ``points``, ``lookup``, ``condition_points``,
-                ``features`` and ``nodes``, as the package describes them.
+            batch: ``context``, ``maps``, ``warped``, ``complexion``, ``points``, ``lookup``,
+                ``condition_points``, ``features`` and ``nodes``, as the package describes them.
 
         Returns:
             ``face`` (n, 3, 128, 128) in 0..1, what is painted; ``attention`` (n, 1, 128, 128) in
-            0..1, 1 where what lies beneath shows; ``saturation`` (n, 1) in 0..2, ``gain``
+            0..1, 1 where what lies beneath shows; ``saturation`` (n, 1) in 0..1, ``gain``
             (n, 3, 16, 16) log gain and ``bias`` (n, 3, 16, 16) that correct it; ``beneath``
             (n, 3, 128, 128) in 0..1: the warped condition.
             :func:`streamanon.anonygan.composition.compose` puts them together.
@@ -185,11 +168,9 @@ class Generator(nn.Module):
             state = block(state, spots, batch["nodes"][:, k])
         parts: dict[str, Tensor] = self.decoder(state[0], fine)
         if not self.config.warped:
-            return parts | {"beneath": context}
+            return parts | {"beneath": context, "saturation": context.new_ones(len(context), 1)}
         parts["beneath"] = warped
-        seen = maps[:, 3:].sign()
-        parts["face"] = torch.lerp(parts["face"], held(parts["face"], corrected(parts)), seen)
-        return parts
+        return matched(parts, maps, batch["complexion"] / 255)
 
 
 def look_up(features: Tensor, lookup: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from streamanon.anonygan.blocks import blanked, channels_first
+from streamanon.anonygan.composition import matched
 from streamanon.anonygan.config import IBUG_POINTS
-from streamanon.anonygan.generator import MAX_GAIN, TRUST, colourfulness
+from streamanon.anonygan.generator import MAX_GAIN, TRUST
 from streamanon.anonygan.graph import SharedGraph
 from streamanon.anonygan.landmarks import LandmarkAttention, PooledAttention, point_maps
 from streamanon.core.aligned import CROP
@@ -79,7 +80,7 @@ class PaperGenerator(nn.Module):
     """The paper's generator, whose every layer sees both faces.
 
     Mended, it is also shown the polygon maps and the condition moved into place, which takes the
-    condition's part in the composition together with a saturation, a low-frequency gain and bias.
+    condition's part in the composition together with a low-frequency gain and bias.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -108,13 +109,12 @@ class PaperGenerator(nn.Module):
             nn.ConvTranspose2d(width // 4, 1, 1, bias=False),
         )
         self.light = lights(width) if config.warped else None
-        self.saturation = colourfulness(width) if config.warped else None
 
     def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the parts of the generated faces.
 
         Args:
-            batch: ``context``, ``maps``, ``warped``, ``points``, ``condition`` and
+            batch: ``context``, ``maps``, ``warped``, ``complexion``, ``points``, ``condition`` and
                 ``condition_points``, as the package describes them.
 
         Returns:
@@ -130,20 +130,19 @@ class PaperGenerator(nn.Module):
         appearance = self.stem(torch.cat(images, dim=1) * 2 - 1)
         trunk, _ = self.blocks((appearance, self.shape(self.landmarks(batch))))
         uncovered = self.cover(trunk).float()
-        if self.light is None or self.saturation is None:
-            saturation = trunk.new_ones((len(trunk), 1)).float()
+        if self.light is None:
             gain = bias = trunk.new_zeros((len(trunk), 3, LIGHT_CELLS, LIGHT_CELLS)).float()
         else:
-            saturation = 2 * self.saturation(trunk).float().sigmoid()
             gain, bias = self.light(trunk).float().tanh().chunk(2, dim=1)
-        return {
+        parts = {
             "face": (self.paint(trunk).float().tanh() + 1) / 2,
             "attention": torch.sigmoid(uncovered + TRUST if self.config.warped else -uncovered),
-            "saturation": saturation,
+            "saturation": trunk.new_ones((len(trunk), 1)).float(),
             "gain": MAX_GAIN * gain,
             "bias": bias,
             "beneath": warped if self.config.warped else context,
         }
+        return matched(parts, maps, batch["complexion"] / 255) if self.config.warped else parts
 
     def landmarks(self, batch: dict[str, Tensor]) -> Tensor:
         """Return the (n, 136, 128, 128) weighted maps of the condition's and source's landmarks."""

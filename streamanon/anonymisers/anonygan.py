@@ -17,14 +17,13 @@ import cv2
 import numpy as np
 
 from streamanon.core import landmarks as lm
-from streamanon.core import mouth, shading
+from streamanon.core import mouth
 from streamanon.core.aligned import AlignedFace, Placement, chained, network_inputs
 from streamanon.core.drawing import Canvas, Focus, in_box
-from streamanon.core.identity import colourfulness
 from streamanon.core.per_track import PerTrack
 from streamanon.core.picture import as_picture
 from streamanon.core.policy import PoseRange, can_carry
-from streamanon.core.warp import depth_inside, saturated, soft_edge
+from streamanon.core.warp import depth_inside, soft_edge
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:
@@ -52,9 +51,6 @@ ASK_WITHIN_S = 0.2
 
 ORGANS_SOFT_PX = 1.5
 """Standard deviation, in px of the crop, with which open eyes and mouths go over into paint."""
-
-SEEN = 128
-"""Stretch of a triangle, 0..255, from which skin counts for the colour of a face."""
 
 CHECK_EVERY = 24
 """Frames between two looks at what is shown: is it a face, its features in place?"""
@@ -88,7 +84,6 @@ class _Look:
     """What must not jump from frame to frame: one a track."""
 
     identity: str
-    saturation: float
     focus: Focus = field(default_factory=Focus)
     answer: _Answer | None = None
     shown: Painted | None = None
@@ -135,10 +130,8 @@ class _Sitting:
 
     @cached_property
     def inputs(self) -> Arrays:
-        """What the network is shown: the portrait no more colourful than the face it hides."""
-        inputs = network_inputs(self.face, self.known.aligned, self.placement)
-        dulled = {"warped": saturated(inputs["warped"], self.look.saturation)}
-        return inputs | dulled | self.known.arrays
+        """What the network is shown."""
+        return network_inputs(self.face, self.known.aligned, self.placement) | self.known.arrays
 
     @property
     def warped(self) -> U8:
@@ -146,21 +139,11 @@ class _Sitting:
         return np.asarray(self.inputs["warped"], np.uint8)
 
     def finished(self, painted: Painted) -> Painted:
-        """Return what was painted with the portrait's eyes and mouth, and the skin's colour.
-
-        Paint is soft where the portrait is sharp. The mean skin colour the network guesses from
-        what surrounds the face, and is often off by as much as two people differ; the three numbers
-        taken instead are all that reaches the result of the pixels it hides.
-        """
-        if not painted.finite:
-            return painted
+        """Return what was painted with the portrait's eyes and mouth: they are sharper."""
         maps = np.asarray(self.inputs["maps"], np.uint8)
         organs = cv2.max(maps[:, :, 1], maps[:, :, 2]) > 0
         kept = cv2.GaussianBlur(organs.astype(np.float32), (0, 0), ORGANS_SOFT_PX)
-        painted = replace(painted, attention=np.maximum(painted.attention, np.asarray(kept)))
-        skin = np.asarray((maps[:, :, 3] > SEEN) & ~organs, np.uint8)
-        made = painted.wash().over(self.warped)
-        return painted.scaled(shading.complexion(self.face.image, made, skin))
+        return replace(painted, attention=np.maximum(painted.attention, np.asarray(kept)))
 
     def draw(self, wash: Wash) -> Patch:
         """Draw a result at the frame's resolution."""
@@ -173,8 +156,7 @@ class _Sitting:
         image = self.look.focus.softened(image, canvas, alpha)
         mouth.fill(image, placement.mouth, canvas.to_patch, known.aligned.teeth)
         to_patch = in_box(self.face.to_frame, canvas.box)
-        dulled = replace(wash, saturation=wash.saturation * self.look.saturation)
-        image = dulled.placed(to_patch, canvas.size).over(image)
+        image = wash.placed(to_patch, canvas.size).over(image)
         return canvas.patch(self.look.focus.grained(image), alpha)
 
 
@@ -208,8 +190,7 @@ class AnonyganAnonymiser:
             return "there is no face that can be painted"
         track_id = subject.track.id
         if track_id not in self._looks or self._looks[track_id].identity != identity.name:
-            saturation = colourfulness(picture, mesh, identity)
-            self._looks[track_id] = _Look(identity.name, saturation)
+            self._looks[track_id] = _Look(identity.name)
         look = self._looks[track_id]
         yaw, pitch, _ = lm.head_pose(mesh.points)
         look.turned = POSES.left(yaw, pitch, before=look.turned)

@@ -57,6 +57,9 @@ NODES = 70
 HOLE_GROWTH = 3.0
 """How far the hole reaches beyond the outline of the face, in crop px."""
 
+SEEN = 128
+"""Stretch, 0..255, from which skin counts for a complexion."""
+
 _RASTER_PX = np.dstack(np.meshgrid(*[np.arange(RASTER, dtype=np.float32)] * 2))
 
 BESIDE = 128
@@ -251,6 +254,8 @@ def network_inputs(
         interior (255), and stretch (0 facing away or beside the face .. 255 seen at least as large
         in the condition);
         ``warped`` (128, 128, 3) uint8 BGR: the condition on the source's face, BESIDE elsewhere;
+        ``complexion`` (3,) float32: mean BGR of the source's skin that is seen in both, 0..255, the
+        only thing here that tells of what the hole hides;
         ``points`` (70, 2) float32 crop px; ``lookup`` (32, 32, 2) float32 condition crop px for the
         centre of each cell of the source's crop.
     """
@@ -264,10 +269,12 @@ def network_inputs(
         face_maps.eyes(face.points, CROP),
         face_maps.mouth_interior(face.points, CROP),
     )
+    skin = (stretch > SEEN) & (cv2.max(drawn[1], drawn[2]) == 0)
     return {
         "context": face.image,
         "maps": np.asarray(cv2.merge([*drawn, stretch]), np.uint8),
         "warped": _warped(placement, placed, condition),
+        "complexion": np.array(cv2.mean(face.image, skin.astype(np.uint8))[:3], np.float32),
         "points": face.nodes,
         "lookup": _grid_lookup(field, to_crop),
     }

@@ -8,7 +8,7 @@ itself keeps every pixel of the frame's resolution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -29,7 +29,7 @@ class Painted:
     Attributes:
         face: (n, n, 3) uint8 BGR, painted.
         attention: (n, n) float32 in 0..1, 1 where the portrait shows.
-        saturation: what the portrait's colourfulness is scaled by, 0..2.
+        saturation: what the portrait's colourfulness is scaled by, 0..1.
         gain: (m, m, 3) float32, log of what the portrait's B, G and R are scaled by.
         bias: (m, m, 3) float32, what is then added to them, in units of 255.
     """
@@ -62,15 +62,6 @@ class Painted:
             _between(last.bias, self.bias, light_pace),
         )
 
-    def scaled(self, factors: F32) -> Painted:
-        """Return what makes the same face with its B, G and R times (3,) factors."""
-        return replace(
-            self,
-            face=np.clip(np.rint(self.face * factors), 0, 255).astype(np.uint8),
-            gain=self.gain + np.log(factors),
-            bias=self.bias * factors,
-        )
-
     def wash(self) -> Wash:
         """Return what is to be done to the portrait."""
         size = self.face.shape[:2]
@@ -92,7 +83,7 @@ class Wash:
     """What turns a portrait into the result: ``saturated(portrait) * scale + paint``.
 
     Attributes:
-        saturation: 0..2.
+        saturation: 0..1.
         scale: (n, n, 3) float32.
         paint: (n, n, 3) float32 in units of the 8 bit image.
     """

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 GAIN_LIMITS = (0.55, 1.35)
 """How far light scales the portrait's contrast; what is left of the difference is added."""
 
-COMPLEXION_LIMITS = (0.4, 2.0)
-"""How far a face as a whole is made darker or lighter, a channel."""
-
 MAX_BLUR_PX = 3.0
 MAX_GRAIN = 5.0
 
@@ -52,18 +49,6 @@ def light_transfer(source: U8, warped: U8, skin: F32, sigma_px: float) -> F32:
     wanted, given = slow[:, :, 0:3] / slow[:, :, 6:], slow[:, :, 3:6] / slow[:, :, 6:]
     gain = np.clip((wanted + 4.0) / (given + 4.0), *GAIN_LIMITS)
     return np.concatenate([gain, wanted - gain * given], axis=2).astype(np.float32)
-
-
-def complexion(source: U8, made: U8, skin: U8) -> F32:
-    """Return the (3,) float32 B, G and R factors that give what was made the frame's skin colour.
-
-    Args:
-        source: (n, n, 3) uint8 BGR face of the frame.
-        made: (n, n, 3) uint8 BGR face in its place.
-        skin: (n, n) uint8, not 0 on skin that is seen in both.
-    """
-    wanted, given = (np.array(cv2.mean(image, skin)[:3]) for image in (source, made))
-    return np.clip((wanted + 2.0) / (given + 2.0), *COMPLEXION_LIMITS).astype(np.float32)
 
 
 def fine_detail(image: U8, mask: F32) -> float:

@@ -2,10 +2,22 @@
 
 import cv2
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
-from streamanon.anonygan.composition import MOST_TINTED, compose, greyed, held, paste
+from streamanon.anonygan.composition import (
+    CONTRAST,
+    SATURATION,
+    TRUST,
+    compose,
+    corrected,
+    greyed,
+    held,
+    matched,
+    paste,
+    trusting,
+)
 from streamanon.core.warp import saturated
 
 
@@ -57,11 +69,87 @@ def test_paint_keeps_its_lightness_and_takes_the_colour_of_the_portrait() -> Non
     lit = torch.tensor([0.3, 0.4, 0.6]).reshape(1, 3, 1, 1).expand(1, 3, 4, 4)
     magenta = torch.tensor([0.6, 0.1, 0.6]).reshape(1, 3, 1, 1).expand(1, 3, 4, 4)
     made = held(magenta, lit)
-    tint = lit - greyed(lit)
-    assert (made - greyed(magenta) - tint).abs().max() <= MOST_TINTED + 1e-6
-    assert (made[:, 1] > magenta[:, 1] + 0.05).all()
-    alike = (lit * 0.8 + 0.05 * (lit - greyed(lit))).clamp(0, 1)
-    torch.testing.assert_close(held(alike, lit), alike)
+    torch.testing.assert_close(greyed(made), greyed(magenta))
+    torch.testing.assert_close(made - greyed(made), lit - greyed(lit))
+
+
+SKIN, PUPIL = (0.4, 0.5, 0.7), 0.1
+
+
+def portrait() -> tuple[dict[str, Tensor], Tensor]:
+    """Skin with two pupils on grey, and its maps: a square face, one pupil in a marked eye."""
+    given = parts(1.0)
+    beneath = torch.full((2, 3, 128, 128), 0.5)
+    beneath[:, :, 16:112, 16:112] = torch.tensor(SKIN).reshape(3, 1, 1)
+    maps = torch.zeros(2, 4, 128, 128)
+    maps[:, [0, 3], 16:112, 16:112] = 1
+    for across in (40, 84):
+        beneath[:, :, 50:56, across : across + 6] = PUPIL
+    maps[:, 1, 46:60, 36:50] = 1
+    return given | {"beneath": beneath}, maps
+
+
+def test_the_skin_has_the_colour_it_is_told() -> None:
+    given, maps = portrait()
+    given |= {"gain": torch.randn(2, 3, 16, 16) * 0.2, "bias": torch.rand(2, 3, 16, 16) * 0.2}
+    told = torch.tensor([[0.3, 0.35, 0.5], [0.5, 0.6, 0.75]])
+    lit = corrected(matched(given, maps, told))[:, :, 20:108, 20:108].mean(dim=(2, 3))
+    torch.testing.assert_close(lit, told, atol=0.02, rtol=0)
+
+
+def test_haze_becomes_light_and_features_keep_their_contrast() -> None:
+    given, maps = portrait()
+    given |= {"gain": given["gain"] - 0.9, "bias": given["bias"] + 0.25}
+    hazy = corrected(given)
+    assert (hazy[:, :, 53, 43] / hazy[:, :, 80, 64] > 0.5).all()
+    lit = corrected(matched(given, maps, torch.tensor(SKIN).expand(2, 3)))
+    for across in (43, 87):  # in an eye, which is no skin, and on skin
+        ratio = lit[:, :, 53, across] / lit[:, :, 80, 64]
+        assert (ratio < 1.2 * PUPIL / torch.tensor(SKIN)).all()
+
+
+def test_contrast_is_never_raised() -> None:
+    given, maps = portrait()
+    lighter = matched(given, maps, torch.tensor([[0.7, 0.8, 0.95]]).expand(2, 3))
+    assert np.log(CONTRAST[0]) <= lighter["gain"].min()
+    assert lighter["gain"].max() <= np.log(CONTRAST[1]) + 1e-6
+    assert lighter["bias"].mean() > 0.1
+
+
+def test_without_skin_nothing_is_matched_and_all_is_finite() -> None:
+    given, maps = portrait()
+    made = matched(given, torch.zeros_like(maps), torch.zeros(2, 3))
+    assert all(part.isfinite().all() for part in made.values())
+    assert torch.equal(made["face"], given["face"])
+
+
+def test_the_portrait_is_as_colourful_as_the_skin_and_never_more() -> None:
+    given, maps = portrait()
+    told = torch.tensor([[0.5, 0.5, 0.5], [0.2, 0.4, 0.9]])
+    dull, full = matched(given, maps, told)["saturation"][:, 0].tolist()
+    assert SATURATION[0] <= dull < 0.2
+    assert full == SATURATION[1]
+
+
+def test_paint_shows_on_lids_and_where_there_is_no_portrait() -> None:
+    _, maps = portrait()
+    shown = 1 - trusting(torch.full((2, 1, 128, 128), 0.2), maps)
+    assert shown[:, :, 80, 64].max() == pytest.approx(0.8 * (1 - TRUST), abs=1e-4)
+    assert shown[:, :, 52, 43].min() > 0.6
+    assert shown[:, :, 4, 4].min() == pytest.approx(0.8)
+    assert shown[:, :, 16, 64].max() == pytest.approx(0.8 * (1 - TRUST), abs=1e-4), (
+        "no ring at the rim"
+    )
+
+
+def test_paint_is_lit_with_the_skin_and_free_beside_it() -> None:
+    given, maps = portrait()
+    dark = matched(given, maps, 0.5 * torch.tensor(SKIN).expand(2, 3))
+    on, beside = (slice(None), slice(None), 80, 64), (slice(None), slice(None), 4, 4)
+    torch.testing.assert_close(
+        greyed(dark["face"])[on], 0.5 * greyed(given["face"])[on], atol=0.06, rtol=0
+    )
+    assert torch.equal(dark["face"][beside], given["face"][beside])
 
 
 def test_a_face_is_pasted_inside_its_edge() -> None:

@@ -95,6 +95,7 @@ def test_the_inputs_have_the_agreed_shapes() -> None:
         "context": ((CROP, CROP, 3), "uint8"),
         "maps": ((CROP, CROP, 4), "uint8"),
         "warped": ((CROP, CROP, 3), "uint8"),
+        "complexion": ((3,), "float32"),
         "points": ((NODES, 2), "float32"),
         "lookup": ((GRID, GRID, 2), "float32"),
     }
@@ -113,6 +114,19 @@ def test_a_face_that_wears_itself_stays_as_it_is() -> None:
     shift = inputs["lookup"] - np.dstack(np.meshgrid(cells, cells))
     assert np.abs(shift[9:23, 9:23]).max() < 2
     assert np.abs(shift).max() < 8
+
+
+def test_the_complexion_is_the_mean_of_skin_alone() -> None:
+    face = aligned("rosa")
+    plain = network_inputs(face, condition("rosa"))
+    told, maps = plain["complexion"], plain["maps"]
+    organs = cv2.max(maps[:, :, 1], maps[:, :, 2]) > 0
+    image = np.where(((maps[:, :, 3] == 0) | organs)[:, :, None], 0, face.image)
+    other = AlignedFace(np.asarray(image, np.uint8), face.points, face.to_frame)
+    assert np.array_equal(network_inputs(other, condition("rosa"))["complexion"], told)
+    cheek = face.image[70:76, 40:46].mean(axis=(0, 1))
+    assert np.abs(told - cheek).max() < 45
+    assert told[2] > told[1] > told[0] > 20
 
 
 def test_beside_the_face_the_warp_is_grey_and_not_trusted() -> None:

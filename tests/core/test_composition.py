@@ -48,15 +48,6 @@ def test_on_the_crop_it_is_what_the_network_was_trained_with() -> None:
     assert np.abs(one.wash().over(portrait) - wanted).max() < 1.6
 
 
-def test_the_result_is_scaled_channel_by_channel() -> None:
-    one, portrait = painted(0.7), noise(128, 128, 3)
-    one = replace(one, face=one.face // 2, gain=one.gain - 1, bias=np.abs(one.bias))
-    factors = np.array([0.5, 1.0, 1.4], np.float32)
-    before = one.wash().over(portrait)
-    after = one.scaled(factors).wash().over(portrait)
-    assert np.abs(after - np.clip(before * factors, 0, 255)).max() < 2.5
-
-
 def test_a_trusted_portrait_keeps_every_pixel_of_the_frame() -> None:
     one = Painted(noise(128, 128, 3), np.ones((128, 128), np.float32), 1, slow(0, 0), slow(0, 0))
     portrait = noise(300, 260, 3)
