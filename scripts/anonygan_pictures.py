@@ -47,9 +47,9 @@ def wardrobe(folder: Path) -> Image:
 
 
 def strip(folder: Path) -> Image:
-    """Return consecutive frames of the clip: as they are, ``warp``, ``anonygan``."""
+    """Return consecutive frames of the clip: as they are, ``anonygan``, ``warp``."""
     clip, rows = EXAMPLES / "demo.mp4", []
-    for method in (None, "warp", "anonygan"):
+    for method in (None, "anonygan", "warp"):
         shown = clip
         if method is not None:
             shown = folder / f"{method}.mp4"

@@ -53,7 +53,7 @@ def row(method: str | None, folder: Path) -> Image:
 def main() -> None:
     """Write docs/grid.jpg."""
     with tempfile.TemporaryDirectory() as name:
-        methods = (None, "warp", "anonygan", "mosaic")
+        methods = (None, "anonygan", "warp", "mosaic")
         grid = np.vstack([row(method, Path(name)) for method in methods])
     target = EXAMPLES.parent / "docs" / "grid.jpg"
     cv2.imwrite(str(target), grid, [cv2.IMWRITE_JPEG_QUALITY, 88])

@@ -28,11 +28,11 @@ class Config:
     """How to anonymise. Each field is a flag: ``min_face`` is ``streamanon run --min-face``."""
 
     method: str = _option(
-        "warp",
-        "How a face is hidden: warp puts a photograph of another person in its place, moving with "
-        "the face; anonygan has a network light and complete that photograph; mosaic, blur and "
-        "solid hide it plainly.",
-        choices=("warp", "anonygan", "mosaic", "blur", "solid"),
+        "anonygan",
+        "How a face is hidden: anonygan puts a photograph of another person in its place, moving "
+        "with the face, lit and completed by a network; warp does so without the network, in less "
+        "time; mosaic, blur and solid hide it plainly.",
+        choices=("anonygan", "warp", "mosaic", "blur", "solid"),
     )
     runtime: str = _option(
         "auto",

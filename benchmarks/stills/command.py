@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
-METHODS = ("none", "blur101", "pixelation10", "solid", "mosaic", "warp")
+METHODS = ("none", "blur101", "pixelation10", "solid", "mosaic", "warp", "anonygan")
 QUICK = 5
 """Pairs of a kind in a fold of a quick run."""
 

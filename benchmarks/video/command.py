@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.video.clips import Clip
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo.mp4"
-METHODS = (outputs.NONE, "mosaic", "warp")
+METHODS = (outputs.NONE, "mosaic", "warp", "anonygan")
 QUICK = Limits(frames=20, still_frames=8)
 
 

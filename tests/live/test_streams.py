@@ -42,7 +42,7 @@ def test_every_stream_has_its_own_settings(tmp_path: Path) -> None:
     assert (door.name, door.job.input.target) == ("door", "rtsp://ann:secret@camera/1")
     assert [str(sink) for sink in door.job.outputs] == ["rtsp://media/door", "record:/srv/door"]
     assert (door.config.method, door.config.delay, door.config.stall_s) == ("mosaic", 3, 8.0)
-    assert (yard.job.outputs, yard.config.method) == ((), "warp")
+    assert (yard.job.outputs, yard.config.method) == ((), "anonygan")
     assert (door.config.wait, yard.config.wait) == (True, False)
 
 

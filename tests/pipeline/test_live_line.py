@@ -53,7 +53,7 @@ def clip() -> Clip:
 
 @pytest.fixture(scope="module")
 def parts() -> Parts:
-    return Parts(Config())
+    return Parts(Config(method="warp"))
 
 
 @dataclass

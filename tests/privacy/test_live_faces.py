@@ -119,7 +119,7 @@ class Held(SteppedAnonymiser):
 
 @pytest.fixture(scope="module")
 def parts() -> Parts:
-    return Parts(Config())
+    return Parts(Config(method="warp"))
 
 
 def _shown(parts: Parts, camera: Camera, level: str, delay: int = 0) -> tuple[Report, Shelf]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def parts() -> Parts:
-    return Parts(Config())
+    return Parts(Config(method="warp"))
 
 
 @pytest.fixture(scope="session")

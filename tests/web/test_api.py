@@ -79,7 +79,7 @@ def test_method_and_identity_can_be_switched(site: Site, stream: Stream) -> None
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
-        ({"method": "haze"}, 400, "unknown method 'haze': wanted warp"),
+        ({"method": "haze"}, 400, "unknown method 'haze': wanted anonygan"),
         ({"identity": "nobody"}, 400, "unknown identity 'nobody'"),
         ({"method": ["warp"]}, 400, "unknown method"),
         ({"identity": 7}, 400, "unknown identity 7"),

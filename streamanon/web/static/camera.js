@@ -14,7 +14,7 @@ const REFUSALS = {
 
 const element = (id) => document.getElementById(id);
 const video = element("video");
-const wish = { method: "warp", identity: null };
+const wish = { method: "anonygan", identity: null };
 const charts = {};
 const past = { fps: [], latency: [], faces: [] };
 let connection = null;

@@ -3,8 +3,8 @@
 import { get, portraitPath } from "./http.js";
 
 const TITLES = {
-  warp: ["Warp", "A photograph of another person moves with the face"],
-  anonygan: ["AnonyGAN", "A network lights and completes that photograph"],
+  anonygan: ["AnonyGAN", "A photograph of another person moves with the face, lit and completed by a network"],
+  warp: ["Warp", "Such a photograph without the network: takes less time"],
   mosaic: ["Mosaic", "Flat squares"],
   blur: ["Blur", "A smooth field"],
   solid: ["Solid", "Black"],
