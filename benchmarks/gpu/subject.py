@@ -85,6 +85,7 @@ class Subject:
             "maps": (CROP, CROP, 4),
             "warped": (CROP, CROP, 3),
             "condition": (CROP, CROP, 3),
+            "complexion": (3,),
             "points": (NODES, 2),
             "condition_points": (NODES, 2),
             "lookup": (GRID, GRID, 2),

@@ -82,11 +82,11 @@ class Load:
             "uncovered": sum(one["uncovered"] for one in answer["streams"]),
             "reconnects": sum(one["reconnects"] for one in answer["streams"]),
             "restarts": sum(one["restarts"] for one in answer["streams"]),
-            "levels": _shares([at for sample in answer["samples"] for at in sample["levels"]]),
+            "levels": _shares(answer["levels"]),
             "cpu_cores": round(answer["cpu_cores"], 2),
             "load_before": round(load_before, 2),
-            "memory": _thinned([(one["at_s"], one["rss_mb"]) for one in answer["samples"]]),
-            "growth_mb_per_hour": growth([(s["at_s"], s["rss_mb"]) for s in answer["samples"]]),
+            "memory": _thinned(answer["memory"]),
+            "growth_mb_per_hour": growth(answer["memory"]),
             "runtimes": answer["runtimes"],
         }
 
@@ -154,9 +154,8 @@ def _summed(counts: Sequence[dict[str, int]]) -> dict[str, int]:
     return {name: sum(one.get(name, 0) for one in counts) for name in names}
 
 
-def _shares(levels: Sequence[str]) -> dict[str, float]:
-    names = dict.fromkeys(levels)
-    return {name: round(levels.count(name) / len(levels), 3) for name in names}
+def _shares(counts: dict[str, int]) -> dict[str, float]:
+    return {name: round(count / sum(counts.values()), 3) for name, count in counts.items()}
 
 
 def _thinned(series: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -10,6 +10,8 @@ import json
 import os
 import sys
 import time
+from array import array
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,18 +61,11 @@ def run(asked: dict[str, Any]) -> dict[str, Any]:
             return {"error": str([stream.error for stream in streams])}
         time.sleep(0.1)
     began_s, used_s = time.monotonic(), sum(os.times()[:4])
-    samples = []
+    memory, levels = array("d"), Counter[str]()  # lists would grow by megabytes an hour
     while (passed_s := time.monotonic() - began_s) < asked["seconds"]:
         readings = [stream.status() for stream in streams]
-        samples.append(
-            {
-                "at_s": round(passed_s, 1),
-                "rss_mb": round(_resident_mb(), 1),
-                "fps_in": [round(one.fps_in, 2) for one in readings],
-                "fps_out": [round(one.fps_out, 2) for one in readings],
-                "levels": [one.level for one in readings],
-            }
-        )
+        memory.extend((round(passed_s, 1), round(_resident_mb(), 1)))
+        levels.update(one.level for one in readings)
         time.sleep(_SAMPLE_S)
     elapsed_s = time.monotonic() - began_s
     for stream in streams:
@@ -79,7 +74,8 @@ def run(asked: dict[str, Any]) -> dict[str, Any]:
         "began_s": began_s,
         "elapsed_s": elapsed_s,
         "cpu_cores": (sum(os.times()[:4]) - used_s) / elapsed_s,
-        "samples": samples,
+        "memory": list(zip(memory[::2], memory[1::2], strict=True)),
+        "levels": dict(levels),
         "streams": [_outcome(stream) for stream in streams],
         "runtimes": {name: one for own in each for name, one in own.runtimes.items()},
         "told": told,

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.report import page
 from benchmarks.report.readings import number
 from benchmarks.report.records import Record, read
+from streamanon.config import Config
 from streamanon.errors import UsageError
 
 if TYPE_CHECKING:
@@ -149,13 +150,21 @@ def test_missing_results_are_shown_as_missing(results: Path) -> None:
     assert "**Missing**: the results of `python -m benchmarks peers`" in text
 
 
-def test_losses_are_listed_with_their_figures(records: Records) -> None:
+def test_losses_are_listed_with_their_figures(results: Path, change: Change) -> None:
+    own = Config().method
+
+    def ours(document: dict[str, Any]) -> None:
+        for row in document["results"]["rows"]:
+            row["method"] = {"warp": own}.get(row["method"], row["method"])
+
+    change("speed", ours)
+    records = read(results)
     rows = _results(records, "speed")["rows"]
     fps = {row["method"]: row["fps"] for row in rows if "method" in row["axes"]}
-    assert fps["mosaic"] > fps["warp"], "the quick run measured otherwise"
+    assert fps["mosaic"] > fps[own], "the quick run measured otherwise"
     text = page.page(records)
     listed = text[text.index("## Where others are better") : text.index("## Stills")]
-    lost = f"whole process: {number(fps['warp'])}; better: `mosaic` {number(fps['mosaic'])}"
+    lost = f"whole process: {number(fps[own])}; better: `mosaic` {number(fps['mosaic'])}"
     assert f"Methods side by side, frames/s, {lost}" in listed
     assert "mobilefacenet" not in listed
     assert "`none`" not in listed
@@ -163,7 +172,9 @@ def test_losses_are_listed_with_their_figures(records: Records) -> None:
 
 def test_figures_of_the_paper_that_are_better_are_listed(results: Path, change: Change) -> None:
     def worse(document: dict[str, Any]) -> None:
-        document["results"]["rows"]["warp"]["landmarks_dlib"]["pose_paper"]["mean"] = 0.2
+        rows = document["results"]["rows"]
+        rows[Config().method] = rows["warp"]
+        rows["warp"]["landmarks_dlib"]["pose_paper"]["mean"] = 0.2
 
     assert "AnonyGAN 0.05" not in page.page(read(results))
     change("stills", worse)
