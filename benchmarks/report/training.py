@@ -36,7 +36,9 @@ def tables(record: Record) -> Iterator[Table | Text]:
     rows = record.results["rows"]
     warp = {name: row for name, row in rows.items() if row["kind"] == "warp"}
     if curve := of_kind(rows, "curve"):
-        yield Table("Figures over samples seen", _columns(warp | curve), JUDGED_BY, judged=False)
+        about = record.settings.get("curve")
+        note = f"{JUDGED_BY} The run: {about}." if about else JUDGED_BY
+        yield Table("Figures over samples seen", _columns(warp | curve), note, judged=False)
     if short := of_kind(rows, "ablation"):
         seen = " to ".join(f"{one:,}" for one in sorted(_extremes(short)))
         about = "; ".join(f"*{name}*: {row['about']}" for name, row in short.items())
