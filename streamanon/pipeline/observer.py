@@ -244,7 +244,10 @@ class Observer:
         self.seen.examined += 1
         assert self._tracker is not None
         for face in faces:
-            if any(iou(known.face.box, face.box) > SAME_FACE for known in held.tracks.values()):
+            known = [one for one in held.tracks.values() if iou(one.face.box, face.box) > SAME_FACE]
+            for one in known:  # it was only expected there: hide it where it is
+                held.tracks[one.id] = replace(one, cover=union(one.cover, with_margin(face.box)))
+            if known:
                 continue
             self.seen.births += 1
             track = self._tracker.start(face, held.frame.time_s)

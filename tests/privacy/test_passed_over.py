@@ -161,6 +161,19 @@ def test_a_second_face_never_shows_beside_one_that_is_known(at: int, noise: int)
     assert len(safe[at].treated) == 2
 
 
+@pytest.mark.parametrize("seed", [23, 50])
+def test_a_face_that_jumped_between_dropped_frames_is_hidden_where_it_is(seed: int) -> None:
+    """Who is found late may be somebody known who is not quite where he was expected."""
+    random, drops = np.random.default_rng(0), np.random.default_rng(seed)
+    images = [_background(index, noise=2) for index in range(300)]
+    for image in images:
+        if random.random() < 0.3:
+            x, y = random.integers(0, 170, 2).tolist()
+            _with_face(image, x, y)
+    share = drops.uniform(0.35, 0.9)
+    _shown(_passing_over(Magenta()), _frames([one for one in images if drops.random() < share]))
+
+
 @pytest.mark.parametrize("at", [6, 7])
 def test_a_face_never_shows_next_to_a_cut_or_a_damaged_frame(at: int) -> None:
     images = [_background(index) for index in range(FRAMES)]
