@@ -246,7 +246,8 @@ class Observer:
         for face in faces:
             known = [one for one in held.tracks.values() if iou(one.face.box, face.box) > SAME_FACE]
             for one in known:  # it was only expected there: hide it where it is
-                held.tracks[one.id] = replace(one, cover=union(one.cover, with_margin(face.box)))
+                cover = union(one.cover, held.seen_cover(face.box))
+                held.tracks[one.id] = replace(one, cover=cover)
             if known:
                 continue
             self.seen.births += 1
