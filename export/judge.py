@@ -78,7 +78,8 @@ def check_alive(run: Callable[[Arrays], Arrays], inputs: Arrays) -> None:
         inputs: of several faces, none like another.
 
     Raises:
-        ModelError: an answer is not finite, is constant, or an input does not matter.
+        ModelError: an answer is not finite, an image or map is constant, or an input does not
+            matter; a number a face, such as the saturation, may be the same for all.
     """
     answers = run(inputs)
     for name, answer in answers.items():

@@ -21,7 +21,7 @@ CONTRAST = (0.55, 1.0)
 TRUSTED = 0.25
 """Stretch from which the warped portrait is better than paint, 0..1."""
 
-TRUST = 0.9
+WITHHELD = 0.9
 """Share of the paint that does not show where the portrait is trusted."""
 
 LIDS_PX = 6
@@ -128,7 +128,7 @@ def trusting(attention: Tensor, maps: Tensor) -> Tensor:
     trusted = (maps[:, 3:] / TRUSTED).clamp(max=1) * (1 - lids)
     smooth = nn.functional.avg_pool2d(torch.cat([trusted, seen], dim=1), 7, stride=1, padding=3)
     trusted = seen * smooth[:, :1] / (smooth[:, 1:] + 1e-6)
-    return 1 - (1 - attention) * (1 - TRUST * trusted)
+    return 1 - (1 - attention) * (1 - WITHHELD * trusted)
 
 
 def vividness(colour: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from streamanon.anonygan.composition import (
     CONTRAST,
     SATURATION,
-    TRUST,
+    WITHHELD,
     compose,
     corrected,
     greyed,
@@ -134,10 +134,10 @@ def test_the_portrait_is_as_colourful_as_the_skin_and_never_more() -> None:
 def test_paint_shows_on_lids_and_where_there_is_no_portrait() -> None:
     _, maps = portrait()
     shown = 1 - trusting(torch.full((2, 1, 128, 128), 0.2), maps)
-    assert shown[:, :, 80, 64].max() == pytest.approx(0.8 * (1 - TRUST), abs=1e-4)
+    assert shown[:, :, 80, 64].max() == pytest.approx(0.8 * (1 - WITHHELD), abs=1e-4)
     assert shown[:, :, 52, 43].min() > 0.6
     assert shown[:, :, 4, 4].min() == pytest.approx(0.8)
-    assert shown[:, :, 16, 64].max() == pytest.approx(0.8 * (1 - TRUST), abs=1e-4), (
+    assert shown[:, :, 16, 64].max() == pytest.approx(0.8 * (1 - WITHHELD), abs=1e-4), (
         "no ring at the rim"
     )
 
