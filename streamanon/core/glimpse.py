@@ -32,6 +32,10 @@ SHARE, COLOUR_SHARE = 0.5, 0.75
 or blue) or in one of the others: part of a face may be as light as what is beside it, but hardly of
 the same colour, too."""
 
+LEAST_VISIBLE = 0.6
+"""The shares are of what is not known in a spot, so that a strip beside somebody known counts like
+a spot of its own; but of no less than this share of the whole spot."""
+
 
 def stands_out(before: Picture, now: Picture, after: Picture, known: Iterable[F32]) -> bool:
     """Tell whether a picture shows what its neighbours do not.
@@ -45,18 +49,25 @@ def stands_out(before: Picture, now: Picture, after: Picture, known: Iterable[F3
     cell = max(2, round(now.width / COLUMNS))
     size = (max(1, now.width // cell), max(1, now.height // cell))
     spot = max(3, round(SPOT_PX / cell))
-    hidden = [[max(0, int(side)) for side in box / cell] for box in known]
+    visible = np.ones(size[::-1], np.float32)
+    for box in known:
+        x0, y0, x1, y1 = (max(0, int(side)) for side in box / cell)
+        visible[y0:y1, x0:x1] = 0
+    most = np.maximum(_share(visible, spot), LEAST_VISIBLE)
     for at, planes in enumerate(zip(before.planes, now.planes, after.planes, strict=True)):
         earlier, seen, later = (_coarse(plane, size, now.colour.depth) for plane in planes)
         above = cv2.subtract(seen, cv2.max(earlier, later))
         below = cv2.subtract(cv2.min(earlier, later), seen)
-        strange = np.where(cv2.max(above, below) > LEVELS, np.float32(1), np.float32(0))
-        for x0, y0, x1, y1 in hidden:
-            strange[y0:y1, x0:x1] = 0
-        dense = cv2.boxFilter(strange, -1, (spot, spot), borderType=cv2.BORDER_CONSTANT)
-        if float(dense.max()) >= (COLOUR_SHARE if at else SHARE):
+        strange = np.where(cv2.max(above, below) > LEVELS, visible, np.float32(0))
+        if float((_share(strange, spot) / most).max()) >= (COLOUR_SHARE if at else SHARE):
             return True
     return False
+
+
+def _share(cells: F32, spot: int) -> F32:
+    """Return what share of the spot around each cell is set; nothing is beyond the frame."""
+    near = cv2.boxFilter(cells, -1, (spot, spot), borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(near, np.float32)
 
 
 def _coarse(plane: Plane, size: tuple[int, int], depth: int) -> U8:
