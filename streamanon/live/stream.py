@@ -17,7 +17,6 @@ from streamanon.core.backoff import Backoff
 from streamanon.errors import LeakError, StallError, StreamanonError
 from streamanon.live.joints import Lasting, Shown, Tributary
 from streamanon.live.status import Status
-from streamanon.parts import Parts
 from streamanon.pipeline.live import LiveControls
 from streamanon.pipeline.meter import Meter
 from streamanon.pipeline.runner import run
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from streamanon.core.address import Address
     from streamanon.core.identity import IdentityBook
     from streamanon.live.status import State
+    from streamanon.parts import Parts
     from streamanon.pipeline.report import Report
     from streamanon.pipeline.runner import Progress
     from streamanon.sinks.live import LiveSink
@@ -282,6 +282,6 @@ class Stream:
         if isinstance(error, StallError):
             # Its thread may still be at work with these parts, and whoever shares them waits. If
             # that goes on, the threads left behind add up: take more time.
-            self._parts = Parts(self._parts.config)
+            self._parts = type(self._parts)(self._parts.config)
             wait_s *= _AFTER_STALL
         self._stopping.wait(wait_s)
