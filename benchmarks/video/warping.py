@@ -1,7 +1,9 @@
 """Whether pixels of the face move as the source's do: the flow-warped error.
 
 Source: Lai et al., "Learning Blind Video Temporal Consistency", ECCV 2018. Flow and occlusion come
-from the source alone, and only the face counts.
+from the source alone, and only the face counts. What hides the source's face, a hand, moves in that
+flow and not in the output. So the error by the output's own flow is there, too: it sees what comes
+and goes, and not what moves otherwise.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ RASTER_PX = 192
 AROUND = 1.4
 """Side of that square, in face boxes."""
 
+LEAST_SHARE = 0.02
+"""Of the square that must be face, and followed, for a pair of frames to count."""
+
 LEAST_FRAMES = 8
 
 
@@ -35,6 +40,7 @@ class WarpingError:
         self._last: tuple[Picture, Picture, F32] | None = None
         self._source: list[float] = []
         self._output: list[float] = []
+        self._own: list[float] = []
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def add(self, before: Picture, after: Picture, mesh: F32 | None) -> None:
@@ -45,27 +51,38 @@ class WarpingError:
         box = lm.face_box_from_mesh(last[2])
         if np.abs(lm.face_box_from_mesh(mesh) - box).max() > 0.5 * (box[2] - box[0]):
             return  # a cut, not a movement
-        corners, mask = _raster(last[2])
+        corners, face = _raster(last[2])
         here, there = (cut(picture, corners, RASTER_PX) for picture in (last[0], before))
         flow, visible = self._follow(here, there)
-        mask = mask & visible
-        if mask.mean() < 0.02:
+        mask = face & visible
+        if mask.mean() < LEAST_SHARE:
             return
         self._source.append(_error(here, there, flow, mask))
         here, there = (cut(picture, corners, RASTER_PX) for picture in (last[1], after))
         self._output.append(_error(here, there, flow, mask))
+        flow, visible = self._follow(here, there)
+        mask = face & visible
+        if mask.mean() >= LEAST_SHARE:
+            self._own.append(_error(here, there, flow, mask))
 
     def figures(self) -> dict[str, Any] | None:
-        """Return mean errors of source and output, 0..1, and their ratio; None if too few."""
+        """Return mean errors of source and output, 0..1, and their ratios; None if too few.
+
+        ``own`` is the output's by its own flow, ``own_ratio`` that over the source's by its own;
+        both None if too few.
+        """
         if len(self._source) < LEAST_FRAMES:
             return None
         source, output = float(np.mean(self._source)), float(np.mean(self._output))
+        own = float(np.mean(self._own)) if len(self._own) >= LEAST_FRAMES else None
         if source == 0:
             return None
         return {
             "source": source,
             "output": output,
             "ratio": output / source,
+            "own": own,
+            "own_ratio": None if own is None else own / source,
             "frames": len(self._source),
         }
 

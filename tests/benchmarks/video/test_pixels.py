@@ -40,18 +40,32 @@ def brighter(picture: Picture, by: int) -> Picture:
     return result
 
 
-def ratio(before: list[Picture], after: list[Picture], meshes: list[F32]) -> float:
+def figures(before: list[Picture], after: list[Picture], meshes: list[F32]) -> dict[str, float]:
     error = WarpingError()
     for one, other, mesh in zip(before, after, meshes, strict=True):
         error.add(one, other, mesh)
-    figures = error.figures()
-    assert figures is not None
-    assert figures["frames"] == len(before) - 1
-    return float(figures["ratio"])
+    found = error.figures()
+    assert found is not None
+    assert found["frames"] == len(before) - 1
+    return found
+
+
+def ratio(before: list[Picture], after: list[Picture], meshes: list[F32]) -> float:
+    return figures(before, after, meshes)["ratio"]
 
 
 def test_the_source_warps_like_itself(demo_frames: list[Picture], meshes: list[F32]) -> None:
-    assert ratio(demo_frames, demo_frames, meshes) == pytest.approx(1)
+    found = figures(demo_frames, demo_frames, meshes)
+    assert found["ratio"] == found["own_ratio"] == pytest.approx(1)
+
+
+def test_by_its_own_flow_a_face_may_move_otherwise_but_not_flicker(
+    demo_frames: list[Picture], meshes: list[F32]
+) -> None:
+    backwards = figures(demo_frames, demo_frames[::-1], meshes)
+    assert backwards["own_ratio"] < 1.5 < backwards["ratio"]
+    jumping = [brighter(frame, 8 * (n % 2)) for n, frame in enumerate(demo_frames)]
+    assert figures(demo_frames, jumping, meshes)["own_ratio"] > 3
 
 
 def test_brightness_that_jumps_is_seen(demo_frames: list[Picture], meshes: list[F32]) -> None:
