@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
@@ -62,8 +63,22 @@ class SrtWriter:
         self._program.kill()
 
 
+def _delete_unlisted(playlist: Path) -> None:
+    """Delete the segments that a writer before this one had yet to delete.
+
+    Raises:
+        OSError: the folder cannot be read or written.
+    """
+    listed = playlist.read_text().splitlines() if playlist.exists() else []
+    for segment in playlist.parent.glob("live-*.ts"):
+        if segment.name not in listed:
+            segment.unlink(missing_ok=True)
+
+
 def _writer(order: Order, head: bytes) -> Writer:
     match order.format:
+        case "hls":
+            _delete_unlisted(Path(order.url))
         case "recording":
             return Recording(order, head)
         case "srt":
