@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from streamanon.core import landmarks as lm
-from streamanon.core import mouth
+from streamanon.core import lashes, mouth
 from streamanon.core.aligned import AlignedFace, Placement, chained, network_inputs
 from streamanon.core.drawing import Canvas, Focus, in_box
 from streamanon.core.per_track import PerTrack
@@ -157,6 +157,7 @@ class _Sitting:
         mouth.fill(image, placement.mouth, canvas.to_patch, known.aligned.teeth)
         to_patch = in_box(self.face.to_frame, canvas.box)
         image = wash.placed(to_patch, canvas.size).over(image)
+        lashes.draw(image, placement.space.points, canvas.to_patch, self.look.focus.blur_px)
         return canvas.patch(self.look.focus.grained(image), alpha)
 
 

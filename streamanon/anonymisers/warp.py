@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from streamanon.core import landmarks as lm
-from streamanon.core import mouth, shading
+from streamanon.core import lashes, mouth, shading
 from streamanon.core.drawing import Canvas, Focus
 from streamanon.core.identity import colourfulness
 from streamanon.core.per_track import PerTrack
@@ -122,7 +122,9 @@ def _draw(canvas: Canvas, space: FaceSpace, look: _Look, time_s: float, yaw_deg:
     alpha = canvas.spread(soft_edge(depth, space, yaw_deg), border=cv2.BORDER_CONSTANT)
     image = look.condition.sample(canvas.spread(lookup), canvas.face_px)
     image = look.focus.softened(image, canvas, alpha)
-    image = look.focus.grained(_lit(image, canvas, look.light))
+    image = _lit(image, canvas, look.light)
+    lashes.draw(image, space.points, canvas.to_patch, look.focus.blur_px)
+    image = look.focus.grained(image)
     mouth.fill(image, mouth.interior(space), canvas.to_patch, look.teeth)
     return canvas.patch(image, alpha)
 

@@ -27,11 +27,13 @@ MARGIN_RISE, CREASE_RISE = 0.9, 0.6
 LASHES_FROM = 0.5
 """How shut an eye is when the line between its lids begins to show lashes only."""
 
-_EYES = (
+EYES = (
     (lm.RIGHT_EYE, lm.RIGHT_LID_CREASE, lm.RIGHT_BROW_BONE),
     (lm.LEFT_EYE, lm.LEFT_LID_CREASE, lm.LEFT_BROW_BONE),
 )
-_BETWEEN = tuple(np.isin(lm.TRIANGLES, eye).all(axis=1) for eye, _, _ in _EYES)
+"""Outline, crease of the upper lid and brow bone of each eye, as points of the mesh."""
+
+_BETWEEN = tuple(np.isin(lm.TRIANGLES, eye).all(axis=1) for eye, _, _ in EYES)
 
 
 def opening(outline: F32 | NDArray[np.float64]) -> float:
@@ -49,7 +51,7 @@ def met(points: NDArray[np.float64]) -> NDArray[np.float64]:
         points: (478, 2) float64, any scale.
     """
     closed = points.copy()
-    for outline, _, _ in _EYES:
+    for outline, _, _ in EYES:
         upper, lower = list(outline[1:8]), list(outline[:8:-1])
         apart = np.clip((opening(points[list(outline)]) - MEET) / (PART - MEET), 0, 1)
         closed[upper] = points[lower] + apart * (points[upper] - points[lower])
@@ -71,7 +73,7 @@ def portrait_triangles(portrait: F32, source: F32) -> F32:
         (898, 3, 2) float32 corners in portrait px.
     """
     lids, lashes = portrait.copy(), []
-    for outline, crease, bone in _EYES:
+    for outline, crease, bone in EYES:
         shut = float(np.clip((OPEN - opening(source[list(outline)])) / (OPEN - CLOSED), 0, 1))
         upper, lower = list(outline[1:8]), list(outline[:8:-1])
         edge, fold, brow = (portrait[list(line)] for line in (upper, crease, bone))

@@ -1,0 +1,72 @@
+"""Lashes of shut eyes: the dark line along which the lids meet.
+
+A portrait has its eyes open, and its lashes stretched over a shut eye leave a bright, ragged slit.
+Of 60 photographs with shut eyes from folds that nothing is tested on, 50 of the faces ``anonygan``
+gave them are seen to have shut eyes with this line, 41 without.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.core.lids import EYES, opening
+
+if TYPE_CHECKING:
+    from streamanon.types import F32, U8
+
+SHUT, AJAR = 0.04, 0.10
+"""Openings (:func:`streamanon.core.lids.opening`) at and below which the line is darkest, and from
+which there is none."""
+
+THICKNESS = 0.045
+"""Of the line, in widths of the eye."""
+
+DARKENS = np.array([0.75, 0.71, 0.64], np.float32)
+"""Share of blue, green and red that a full line takes away."""
+
+LOW = 0.65
+"""Where between the upper lid, 0, and the lower, 1, the line runs while they are apart."""
+
+_FINER = 4
+"""The line is drawn this much larger and averaged, so that it moves by fractions of a pixel."""
+
+
+def draw(image: U8, points: F32, to_image: F32, blur_px: float) -> None:
+    """Darken where lids meet, in place.
+
+    Args:
+        image: (h, w, 3) uint8 BGR face.
+        points: (478, 2) float32 mesh, any scale.
+        to_image: (2, 3) float32 affine from there to px of the image.
+        blur_px: standard deviation of the blur with which the frame shows a face.
+    """
+    for outline, _, _ in EYES:
+        eye = points[list(outline)]
+        strength = float(np.clip((AJAR - opening(eye)) / (AJAR - SHUT), 0, 1))
+        if strength > 0:
+            _draw_one(image, eye @ to_image[:, :2].T + to_image[:, 2], strength, blur_px)
+
+
+def _draw_one(image: U8, eye: F32, strength: float, blur_px: float) -> None:
+    """Darken where the lids of one eye meet; eye is its (16, 2) outline in px."""
+    between = eye[1:8] + LOW * (eye[:8:-1] - eye[1:8])
+    line = np.concatenate([eye[:1], between, eye[8:9]])
+    thick = max(THICKNESS * float(np.hypot(*(eye[8] - eye[0]))), 1 / _FINER)
+    soft = max(float(np.hypot(thick / 2, blur_px)), 0.5)
+    around = thick + 3 * soft
+    x0, y0 = np.maximum(np.floor(line.min(axis=0) - around), 0).astype(int).tolist()
+    x1, y1 = np.minimum(np.ceil(line.max(axis=0) + around), image.shape[1::-1]).astype(int).tolist()
+    if min(x1 - x0, y1 - y0) < 1:
+        return
+    drawn = np.zeros(((y1 - y0) * _FINER, (x1 - x0) * _FINER), np.uint8)
+    finer = (line - (x0, y0) + 0.5) * _FINER - 0.5
+    fixed = [np.rint(finer * 16).astype(np.int32)]
+    width = max(1, round(thick * _FINER))
+    cv2.polylines(drawn, fixed, isClosed=False, color=255, thickness=width, shift=4)
+    share = cv2.resize(drawn, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
+    share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), soft) * (strength / 255)
+    target = image[y0:y1, x0:x1]
+    target[...] = target * (1 - share[:, :, None] * DARKENS)
