@@ -96,7 +96,7 @@ class Focus:
 
     Attributes:
         blur_px: standard deviation of the blur in use.
-        grain: standard deviation of the noise that makes up for a portrait that is too soft.
+        grain: standard deviation of the noise that the portrait lacks, in 8 bit levels.
         drawn: how often the portrait was drawn.
     """
 
@@ -117,15 +117,17 @@ class Focus:
         if self.drawn % FOCUS_EVERY == 1:
             width, height = canvas.size
             middle = tuple(slice(side // 4, side - side // 4) for side in (height, width))
-            weight = alpha[middle]
-            wanted = shading.fine_detail(canvas.source[middle], weight)
+            source, portrait, weight = canvas.source[middle], image[middle], alpha[middle]
+            wanted = shading.fine_detail(source, weight)
             for _ in range(4 if first else 1):
-                got = shading.fine_detail(shading.soften(image[middle], self.blur_px), weight)
-                self.blur_px, self.grain = shading.refocus(self.blur_px, wanted, got)
+                soft = shading.soften(portrait, self.blur_px)
+                got = shading.fine_detail(soft, weight)
+                self.blur_px = shading.refocused(self.blur_px, wanted, got)
+            self.grain = shading.grain(shading.noise(source, weight), shading.noise(soft, weight))
         return shading.soften(image, self.blur_px)
 
     def grained(self, image: U8) -> U8:
-        """Return a portrait as grainy as the frame, where it was too soft."""
+        """Return a portrait as noisy as the frame, where it was too clean."""
         if self.grain == 0:
             return image
         noise: NDArray[np.int16] = np.empty(image.shape[:2], np.int16)

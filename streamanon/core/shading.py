@@ -14,7 +14,12 @@ GAIN_LIMITS = (0.55, 1.35)
 """How far light scales the portrait's contrast; what is left of the difference is added."""
 
 MAX_BLUR_PX = 3.0
-MAX_GRAIN = 5.0
+LEAST_GRAIN, MAX_GRAIN = 0.5, 5.0
+"""Standard deviations below which grain is not seen, and that it never exceeds."""
+
+NORMAL_MAD, FINE_SHARE = 0.6745, 0.87
+"""Of a normal distribution: its median absolute deviation over its standard deviation, and the
+share of white noise's deviation that a 1 px blur removes."""
 
 LIT_SKIN_BGR = (110.0, 132.0, 178.0)
 """Mean colour of skin in the light the portraits were taken in."""
@@ -58,9 +63,28 @@ def fine_detail(image: U8, mask: F32) -> float:
         image: (h, w, 3) uint8 BGR.
         mask: (h, w) float32 weight.
     """
-    luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
-    removed = luma - cv2.GaussianBlur(luma, (0, 0), 1.0)
+    removed = _fine(image)
     return float(np.sqrt((removed * removed * mask).sum() / max(float(mask.sum()), 1e-6)))
+
+
+def noise(image: U8, mask: F32) -> float:
+    """Return the standard deviation of a face's noise, in 8 bit levels.
+
+    Judged by the calmer half of it (the median absolute deviation), so that lashes, brows and
+    whatever passes before a face do not count.
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        mask: (h, w) float32, above a half where the face is.
+    """
+    removed = np.abs(_fine(image)[mask > 0.5])
+    return float(np.median(removed)) / (NORMAL_MAD * FINE_SHARE) if removed.size else 0.0
+
+
+def _fine(image: U8) -> F32:
+    """Return what a 1 px blur removes from the luma."""
+    luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
+    return np.asarray(luma - cv2.GaussianBlur(luma, (0, 0), 1.0), np.float32)
 
 
 def soften(image: U8, sigma_px: float) -> U8:
@@ -70,20 +94,25 @@ def soften(image: U8, sigma_px: float) -> U8:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_px), np.uint8)
 
 
-def refocus(blur_px: float, wanted: float, got: float) -> tuple[float, float]:
-    """Take one step towards the frame's sharpness.
+def refocused(blur_px: float, wanted: float, got: float) -> float:
+    """Return the blur to use next in px, one step nearer to the frame's sharpness.
 
     Args:
         blur_px: standard deviation of the blur in use.
         wanted: fine detail of the frame's face (:func:`fine_detail`).
         got: fine detail of the portrait after that blur.
-
-    Returns:
-        The blur to use next in px, and the standard deviation of the grain (0..255) that makes up
-        what the portrait lacks when it is softer than the frame without any blur.
     """
     ratio = got / max(SHARPER * wanted, 0.3)
     step = float(np.clip(np.log2(max(ratio, 0.1)), -0.5, 0.5))
-    following = float(np.clip(blur_px + 0.6 * step, 0.0, MAX_BLUR_PX))
-    lacking = max(wanted * wanted - got * got, 0.0) if following < 0.34 else 0.0
-    return following, min(float(np.sqrt(lacking)), MAX_GRAIN)
+    return float(np.clip(blur_px + 0.6 * step, 0.0, MAX_BLUR_PX))
+
+
+def grain(wanted: float, got: float) -> float:
+    """Return the standard deviation of what makes a portrait as noisy as the frame, 8 bit levels.
+
+    Args:
+        wanted: the frame's (:func:`noise`).
+        got: the portrait's.
+    """
+    lacking = min(float(np.sqrt(max(wanted * wanted - got * got, 0.0))), MAX_GRAIN)
+    return lacking if lacking >= LEAST_GRAIN else 0.0
