@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 OURS = "streamanon "
 """What the peers suite puts before the names of our methods."""
 
-STEADY = ("motion jitter", "warping ratio")
+STEADY = ("motion jitter", "warping ratio", "warping own_ratio")
 """Of the figures of stability, those that say most."""
 
 DETECTOR = "centerface"

@@ -44,7 +44,7 @@ STABILITY: tuple[Figure, ...] = (
     ("motion added_jitter", "added jitter", "less", ""),
     ("motion fast_energy", "energy above 5 Hz", "less", ""),
     ("warping ratio", "flow-warped error", "less", ""),
-    ("warping own_ratio", "the same by its own flow", "less", ""),
+    ("warping own_ratio", "the same by the output's own flow", "less", ""),
     ("flicker ratio", "flicker of a still clip", "less", ""),
 )
 _EXPRESSION: tuple[Figure, ...] = (
