@@ -42,6 +42,9 @@ class Held:
         cut: True when it starts a new shot.
         examined: True when the detector looked at it, or when its neighbours vouch for it.
         tracks: everybody in it, by id.
+        kept: what stays hidden whatever is learnt of a track later, by id: where a face was found
+            when the frame was examined after all, and what was covered when its neighbours vouched
+            for it, for nobody looked there.
     """
 
     frame: Frame
@@ -49,11 +52,23 @@ class Held:
     cut: bool = False
     examined: bool = False
     tracks: dict[int, Track] = field(default_factory=dict)
+    kept: dict[int, F32] = field(default_factory=dict)
 
     @property
     def waits(self) -> bool:
         """True while it was passed over and nobody vouches for it."""
         return not self.examined and not self.distrust
+
+    def enter(self, track: Track) -> None:
+        """Enter a track in place of what was known of it."""
+        kept = self.kept.get(track.id)
+        cover = track.cover if kept is None else union(track.cover, kept)
+        self.tracks[track.id] = replace(track, cover=cover)
+
+    def keep_hidden(self, track_id: int, area: F32) -> None:
+        """Have the cover of a track hold an area for good."""
+        self.kept[track_id] = union(self.kept.get(track_id, area), area)
+        self.enter(self.tracks[track_id])
 
     def sees(self, track_id: int) -> bool:
         """Tell whether a track was observed, not only predicted, in this frame."""
@@ -112,7 +127,7 @@ def search_back(window: Sequence[Held], track_id: int, finder: Finder) -> int:
             misses += 1
         else:
             known[position], misses, finds = face, 0, finds + 1
-            held.tracks[track_id] = Track(track_id, face, held.seen_cover(face.box))
+            held.enter(Track(track_id, face, held.seen_cover(face.box)))
     places = sorted(known)
     for earlier, later in pairwise(places):
         bridge(window[earlier : later + 1], track_id)
@@ -168,4 +183,4 @@ def _reach_before(window: Sequence[Held], track_id: int) -> None:
 
 def _cover(held: Held, track_id: int, box: F32, cover: F32, unseen_s: float) -> None:
     """Enter a track that is only believed to be in a frame."""
-    held.tracks[track_id] = Track(track_id, Face(box, 0.0), held.at_edge(cover), unseen_s)
+    held.enter(Track(track_id, Face(box, 0.0), held.at_edge(cover), unseen_s))

@@ -224,10 +224,22 @@ class Observer:
         """Let the neighbours vouch for a frame that was passed over, or look at it after all."""
         vouched = after.examined and not after.distrust and not after.cut
         if vouched and not self._stands_out(held, after):
-            held.examined = True
-            self.seen.vouched += 1
+            self._vouch(held, after)
         else:
             self._look_late(held, after)
+
+    def _vouch(self, held: Held, after: Held) -> None:
+        """Trust a frame that shows nothing its neighbours do not show, or that is not covered.
+
+        What a neighbour shows under a cover must be covered here, too.
+        """
+        held.examined = True
+        self.seen.vouched += 1
+        for track in list(held.tracks.values()):
+            held.keep_hidden(track.id, track.cover)
+            for near in (self._recent[0], after):
+                if near.sees(track.id) and not held.sees(track.id):
+                    held.keep_hidden(track.id, held.seen_cover(near.tracks[track.id].face.box))
 
     def _stands_out(self, held: Held, after: Held) -> bool:
         before, now, later = (one.frame.picture for one in (self._recent[0], held, after))
@@ -246,8 +258,7 @@ class Observer:
         for face in faces:
             known = [one for one in held.tracks.values() if iou(one.face.box, face.box) > SAME_FACE]
             for one in known:  # it was only expected there: hide it where it is
-                cover = union(one.cover, held.seen_cover(face.box))
-                held.tracks[one.id] = replace(one, cover=cover)
+                held.keep_hidden(one.id, held.seen_cover(face.box))
             if known:
                 continue
             self.seen.births += 1

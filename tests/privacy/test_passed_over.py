@@ -174,6 +174,18 @@ def test_a_face_that_jumped_between_dropped_frames_is_hidden_where_it_is(seed: i
     _shown(_passing_over(Magenta()), _frames([one for one in images if drops.random() < share]))
 
 
+@pytest.mark.parametrize("seed", [5, 30, 87, 110, 164, 195, 226])
+def test_what_was_found_late_stays_hidden_when_more_is_learnt(seed: int) -> None:
+    """Frames that are held back are bridged once a face is seen again; no cover may be lost."""
+    random = np.random.default_rng(seed)
+    images = [_background(index, noise=2) for index in range(60)]
+    for image in images:
+        if random.random() < 0.5:
+            _with_face(image, *random.integers(0, 60, 2).tolist())
+    kept = [image for image in images if random.random() < 0.7]
+    _shown(_passing_over(Magenta(), look_ahead=12), _frames(kept))
+
+
 @pytest.mark.parametrize("at", [6, 7])
 def test_a_face_never_shows_next_to_a_cut_or_a_damaged_frame(at: int) -> None:
     images = [_background(index) for index in range(FRAMES)]
