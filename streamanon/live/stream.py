@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from streamanon.core.backoff import Backoff
 from streamanon.errors import LeakError, StallError, StreamanonError
 from streamanon.live.joints import Lasting, Shown, Tributary
-from streamanon.live.memory import limit_arenas
 from streamanon.live.status import Status
 from streamanon.pipeline.live import LiveControls
 from streamanon.pipeline.meter import Meter
@@ -101,7 +100,6 @@ class Stream:
 
     def start(self) -> None:
         """Open input and outputs and start anonymising, in the stream's own thread."""
-        limit_arenas()
         self._thread.start()
 
     def stop(self) -> None:
