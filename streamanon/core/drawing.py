@@ -117,10 +117,11 @@ class Focus:
         if self.drawn % FOCUS_EVERY == 1:
             width, height = canvas.size
             middle = tuple(slice(side // 4, side - side // 4) for side in (height, width))
-            source, portrait, weight = canvas.source[middle], image[middle], alpha[middle]
+            portrait, weight = image[middle], alpha[middle]
+            source = shading.fine(canvas.source[middle])
             wanted = shading.fine_detail(source, weight)
             for _ in range(4 if first else 1):
-                soft = shading.soften(portrait, self.blur_px)
+                soft = shading.fine(shading.soften(portrait, self.blur_px))
                 got = shading.fine_detail(soft, weight)
                 self.blur_px = shading.refocused(self.blur_px, wanted, got)
             self.grain = shading.grain(shading.noise(source, weight), shading.noise(soft, weight))

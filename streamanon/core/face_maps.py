@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from streamanon.core import landmarks as lm
+from streamanon.core.close_up import FINER, SHIFT, CloseUp
 from streamanon.core.warp import SKIN_POINTS
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from streamanon.types import F32, U8
 
-_FINER = 4
-"""Maps are drawn this much larger and averaged, so that they move by fractions of a pixel."""
+_AROUND_PX = 1.0
+"""How far a drawing may reach beyond its outline."""
 
 _IRIS = 128
 """Level of the irises in the map of the eyes."""
@@ -51,13 +49,17 @@ def eyes(points: F32, side_px: int) -> U8:
         (lm.RIGHT_EYE, lm.RIGHT_IRIS_CENTRE, lm.RIGHT_IRIS),
         (lm.LEFT_EYE, lm.LEFT_IRIS_CENTRE, lm.LEFT_IRIS),
     ):
-        close = _CloseUp.of(points[list(lids)], side_px)
-        opening, iris = close.canvas(), close.canvas()
-        cv2.fillPoly(opening, [close.fixed(points[list(lids)])], 255, cv2.LINE_8, 4)
+        close = CloseUp.around(points[list(lids)], _AROUND_PX, (side_px, side_px))
+        if close is None:
+            continue
+        opening, iris = close.canvas, np.zeros_like(close.canvas)
+        cv2.fillPoly(opening, [close.fixed(points[list(lids)])], 255, cv2.LINE_8, SHIFT)
         radius = float(np.hypot(*(points[list(ring), :2] - points[centre, :2]).T).mean())
         x, y = close.fixed(points[[centre]])[0].tolist()
-        cv2.circle(iris, (x, y), round(radius * _FINER * 16), 255 - _IRIS, -1, cv2.LINE_8, 4)
-        close.add(np.asarray(cv2.subtract(opening, cv2.min(opening, iris)), np.uint8), drawn)
+        fixed = round(radius * FINER * (1 << SHIFT))
+        cv2.circle(iris, (x, y), fixed, 255 - _IRIS, -1, cv2.LINE_8, SHIFT)
+        cv2.subtract(opening, cv2.min(opening, iris), dst=opening)
+        _add(close, drawn)
     return drawn
 
 
@@ -70,48 +72,13 @@ def mouth_interior(points: F32, side_px: int) -> U8:
     """
     drawn = np.zeros((side_px, side_px), np.uint8)
     lips = points[list(lm.INNER_LIPS)]
-    close = _CloseUp.of(lips, side_px)
-    opening = close.canvas()
-    cv2.fillPoly(opening, [close.fixed(lips)], 255, cv2.LINE_8, 4)
-    close.add(opening, drawn)
+    close = CloseUp.around(lips, _AROUND_PX, (side_px, side_px))
+    if close is not None:
+        cv2.fillPoly(close.canvas, [close.fixed(lips)], 255, cv2.LINE_8, SHIFT)
+        _add(close, drawn)
     return drawn
 
 
-@dataclass(frozen=True)
-class _CloseUp:
-    """A part of a map, drawn larger.
-
-    Attributes:
-        low: (2,) int, x and y of its first px in the map.
-        high: (2,) int, x and y behind its last.
-    """
-
-    low: NDArray[np.int64]
-    high: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, outline: F32, side_px: int) -> _CloseUp:
-        """Return the part around an outline."""
-        ends = np.clip(
-            [outline[:, :2].min(axis=0) - 1, outline[:, :2].max(axis=0) + 2], 0, side_px
-        ).astype(np.int64)
-        return cls(ends[0], ends[1])
-
-    def canvas(self) -> U8:
-        """Return something to draw on."""
-        columns, rows = (self.high - self.low) * _FINER
-        return np.zeros((rows, columns), np.uint8)
-
-    def fixed(self, points: F32) -> NDArray[np.int32]:
-        """Return px of the map as fixed point px of the canvas."""
-        finer = (points[:, :2] - self.low + 0.5) * _FINER - 0.5
-        return np.asarray(np.rint(finer * 16), np.int32)
-
-    def add(self, canvas: U8, drawn: U8) -> None:
-        """Bring what was drawn onto the map."""
-        size = (self.high - self.low).tolist()
-        if min(size) < 1:
-            return
-        x, y = slice(self.low[0], self.high[0]), slice(self.low[1], self.high[1])
-        shrunk = np.asarray(cv2.resize(canvas, size, interpolation=cv2.INTER_AREA), np.uint8)
-        drawn[y, x] = np.maximum(drawn[y, x], shrunk)
+def _add(close: CloseUp, drawn: U8) -> None:
+    """Bring what was drawn onto a map."""
+    drawn[close.place] = np.maximum(drawn[close.place], close.averaged())

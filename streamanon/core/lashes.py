@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from streamanon.core.close_up import FINER, SHIFT, CloseUp
 from streamanon.core.lids import EYES, opening
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ DARKENS = np.array([0.75, 0.71, 0.64], np.float32)
 
 LOW = 0.65
 """Where between the upper lid, 0, and the lower, 1, the line runs while they are apart."""
-
-_FINER = 4
-"""The line is drawn this much larger and averaged, so that it moves by fractions of a pixel."""
 
 
 def draw(image: U8, points: F32, to_image: F32, blur_px: float) -> None:
@@ -54,19 +52,14 @@ def _draw_one(image: U8, eye: F32, strength: float, blur_px: float) -> None:
     """Darken where the lids of one eye meet; eye is its (16, 2) outline in px."""
     between = eye[1:8] + LOW * (eye[:8:-1] - eye[1:8])
     line = np.concatenate([eye[:1], between, eye[8:9]])
-    thick = max(THICKNESS * float(np.hypot(*(eye[8] - eye[0]))), 1 / _FINER)
+    thick = max(THICKNESS * float(np.hypot(*(eye[8] - eye[0]))), 1 / FINER)
     soft = max(float(np.hypot(thick / 2, blur_px)), 0.5)
-    around = thick + 3 * soft
-    x0, y0 = np.maximum(np.floor(line.min(axis=0) - around), 0).astype(int).tolist()
-    x1, y1 = np.minimum(np.ceil(line.max(axis=0) + around), image.shape[1::-1]).astype(int).tolist()
-    if min(x1 - x0, y1 - y0) < 1:
+    height, width = image.shape[:2]
+    close = CloseUp.around(line, thick + 3 * soft, (width, height))
+    if close is None:
         return
-    drawn = np.zeros(((y1 - y0) * _FINER, (x1 - x0) * _FINER), np.uint8)
-    finer = (line - (x0, y0) + 0.5) * _FINER - 0.5
-    fixed = [np.rint(finer * 16).astype(np.int32)]
-    width = max(1, round(thick * _FINER))
-    cv2.polylines(drawn, fixed, isClosed=False, color=255, thickness=width, shift=4)
-    share = cv2.resize(drawn, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
-    share = cv2.GaussianBlur(share.astype(np.float32), (0, 0), soft) * (strength / 255)
-    target = image[y0:y1, x0:x1]
+    fixed, px = [close.fixed(line)], max(1, round(thick * FINER))
+    cv2.polylines(close.canvas, fixed, isClosed=False, color=255, thickness=px, shift=SHIFT)
+    share = cv2.GaussianBlur(close.averaged().astype(np.float32), (0, 0), soft) * (strength / 255)
+    target = image[close.place]
     target[...] = target * (1 - share[:, :, None] * DARKENS)

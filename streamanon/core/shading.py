@@ -56,35 +56,34 @@ def light_transfer(source: U8, warped: U8, skin: F32, sigma_px: float) -> F32:
     return np.concatenate([gain, wanted - gain * given], axis=2).astype(np.float32)
 
 
-def fine_detail(image: U8, mask: F32) -> float:
-    """Return how much fine detail a face holds: RMS of what a 1 px blur removes from the luma.
+def fine(image: U8) -> F32:
+    """Return (h, w) float32: what a 1 px blur removes from the luma of a (h, w, 3) BGR image."""
+    luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
+    return np.asarray(luma - cv2.GaussianBlur(luma, (0, 0), 1.0), np.float32)
+
+
+def fine_detail(removed: F32, mask: F32) -> float:
+    """Return how much fine detail a face holds, as RMS in 8 bit levels.
 
     Args:
-        image: (h, w, 3) uint8 BGR.
+        removed: (h, w) float32, from :func:`fine`.
         mask: (h, w) float32 weight.
     """
-    removed = _fine(image)
     return float(np.sqrt((removed * removed * mask).sum() / max(float(mask.sum()), 1e-6)))
 
 
-def noise(image: U8, mask: F32) -> float:
+def noise(removed: F32, mask: F32) -> float:
     """Return the standard deviation of a face's noise, in 8 bit levels.
 
     Judged by the calmer half of it (the median absolute deviation), so that lashes, brows and
     whatever passes before a face do not count.
 
     Args:
-        image: (h, w, 3) uint8 BGR.
+        removed: (h, w) float32, from :func:`fine`.
         mask: (h, w) float32, above a half where the face is.
     """
-    removed = np.abs(_fine(image)[mask > 0.5])
-    return float(np.median(removed)) / (NORMAL_MAD * FINE_SHARE) if removed.size else 0.0
-
-
-def _fine(image: U8) -> F32:
-    """Return what a 1 px blur removes from the luma."""
-    luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
-    return np.asarray(luma - cv2.GaussianBlur(luma, (0, 0), 1.0), np.float32)
+    there = np.abs(removed[mask > 0.5])
+    return float(np.median(there)) / (NORMAL_MAD * FINE_SHARE) if there.size else 0.0
 
 
 def soften(image: U8, sigma_px: float) -> U8:

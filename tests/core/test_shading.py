@@ -11,6 +11,7 @@ import pytest
 from streamanon.core.shading import (
     MAX_BLUR_PX,
     MAX_GRAIN,
+    fine,
     fine_detail,
     grain,
     noise,
@@ -33,22 +34,22 @@ def noisy(sigma: float) -> U8:
 
 @pytest.mark.parametrize("sigma", [2.0, 4.0, 8.0])
 def test_noise_is_measured(sigma: float) -> None:
-    assert noise(noisy(sigma), EVERYWHERE) == pytest.approx(sigma, rel=0.12)
+    assert noise(fine(noisy(sigma)), EVERYWHERE) == pytest.approx(sigma, rel=0.12)
 
 
 def test_lashes_and_strands_are_no_noise() -> None:
     hairy = noisy(2.0)
     hairy[::24] = 0
-    assert fine_detail(hairy, EVERYWHERE) > 3 * fine_detail(noisy(2.0), EVERYWHERE)
-    assert noise(hairy, EVERYWHERE) < 1.4 * noise(noisy(2.0), EVERYWHERE)
+    assert fine_detail(fine(hairy), EVERYWHERE) > 3 * fine_detail(fine(noisy(2.0)), EVERYWHERE)
+    assert noise(fine(hairy), EVERYWHERE) < 1.4 * noise(fine(noisy(2.0)), EVERYWHERE)
 
 
 def test_only_the_face_counts() -> None:
     image, face = noisy(8.0), EVERYWHERE.copy()
     image[:, 100:] = SMOOTH[:, 100:]
     face[:, :100] = 0
-    assert noise(image, face) < 0.5
-    assert noise(image, np.zeros_like(face)) == 0
+    assert noise(fine(image), face) < 0.5
+    assert noise(fine(image), np.zeros_like(face)) == 0
 
 
 def test_grain_is_what_the_portrait_lacks() -> None:
@@ -60,9 +61,9 @@ def test_grain_is_what_the_portrait_lacks() -> None:
 
 def test_the_portrait_becomes_as_sharp_as_the_frame() -> None:
     portrait = load_builtin()[0].portrait
-    wanted, blur = fine_detail(soften(portrait, 1.5), EVERYWHERE), 0.0
+    wanted, blur = fine_detail(fine(soften(portrait, 1.5)), EVERYWHERE), 0.0
     for _ in range(12):
-        blur = refocused(blur, wanted, fine_detail(soften(portrait, blur), EVERYWHERE))
+        blur = refocused(blur, wanted, fine_detail(fine(soften(portrait, blur)), EVERYWHERE))
     assert 1.0 < blur < 1.6
     for _ in range(12):
         blur = refocused(blur, 0.0, 10.0)
