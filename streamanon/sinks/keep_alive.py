@@ -65,6 +65,7 @@ class KeepAlive:
         self._written = time.monotonic()
 
     def _watch(self) -> None:
+        self._card()  # the first takes 90 ms and 11 MB, for OpenCV unpacks its font: not later
         while not self._over.wait(_CARD_EVERY_S):
             with self._lock:
                 if time.monotonic() - self._frame_at >= self._silence_s:
@@ -73,9 +74,12 @@ class KeepAlive:
     def _write_card(self) -> None:
         elapsed_s = time.monotonic() - self._written
         pts = self._pts + max(1, round(elapsed_s / self._info.time_base))
-        lines = ("NO SIGNAL", time.strftime("%H:%M:%S"))
         try:
-            self._sink.write(card(self._info, lines, self._index, pts))
+            self._sink.write(self._card(pts))
         except MediaError:
             return  # the next frame meets the same failure, where it is handled
         self._note(self._index, pts)
+
+    def _card(self, pts: int = 0) -> SafeFrame:
+        lines = ("NO SIGNAL", time.strftime("%H:%M:%S"))
+        return card(self._info, lines, self._index, pts)

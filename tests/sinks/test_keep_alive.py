@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from pathlib import Path
 from threading import Lock, Thread
 
 import numpy as np
@@ -159,3 +162,35 @@ def test_a_slow_camera_is_not_silent() -> None:
         time.sleep(1.0)
     keeper.close(complete=True)
     assert [one.index for one in inside.frames] == [0, 1, 2]
+
+
+FIRST_CARD = """
+import os, sys, time
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from sinks.test_keep_alive import INFO, KeepAlive, Recorder, frame, is_card
+
+def resident_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+inside = Recorder()
+keeper = KeepAlive(inside, INFO)
+for index in range(20):
+    keeper.write(frame(index))
+    time.sleep(0.05)
+before_mb = resident_mb()
+while not is_card(inside.frames[-1]):
+    time.sleep(0.05)
+print(resident_mb() - before_mb)
+keeper.close(complete=True)
+"""
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="memory is read as Linux tells it"
+)
+def test_a_lost_source_takes_no_more_memory() -> None:
+    """OpenCV's font, 11 MB, is there before the first card is needed."""
+    code = FIRST_CARD.format(tests=str(Path(__file__).parents[1]))
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(run.stdout) < 4
