@@ -36,10 +36,10 @@ class Config:
     )
     runtime: str = _option(
         "auto",
-        "What runs the network of --method anonygan: auto tries what is installed and takes the "
-        "fastest; one that is named is never replaced. openvino needs the extra of its name, "
-        "tensorrt and torch an NVIDIA card and the extras of their names, cuda such a card and "
-        "onnxruntime-gpu.",
+        "What runs the network of --method anonygan, and, on an NVIDIA card, those that find "
+        "faces: auto tries what is installed and takes the fastest; one that is named is never "
+        "replaced. openvino needs the extra of its name, tensorrt and torch such a card and the "
+        "extras of their names, cuda such a card and onnxruntime-gpu.",
         choices=("auto", "onnxruntime", "openvino", "cuda", "tensorrt", "torch"),
     )
     identity: str | None = _option(

@@ -1,4 +1,4 @@
-"""``streamanon engine``: compile for this machine's card what paints faces, and look after it."""
+"""``streamanon engine``: compile for this machine's card what finds and paints faces."""
 
 from __future__ import annotations
 
@@ -12,28 +12,35 @@ from streamanon.weights.card import accepted, read_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from streamanon.backends.tensorrt_graph import Precision
 
-NETWORK = "anonygan.onnx"
+PAINTS = "anonygan.onnx"
+SEES = ("yunet.onnx", "face_mesh.onnx")
+"""These are always in single precision: a face that is not found is not hidden."""
 
 
-def build(precision: Precision | None, progress: Callable[[str, int, int], None]) -> str:
-    """Build the engine, if there is none yet.
+def build(precision: Precision | None, progress: Callable[[str, int, int], None]) -> list[str]:
+    """Build the engines, where there are none yet.
 
     Args:
-        precision: to calculate in; None for half where the network loses little by it.
+        precision: for what paints faces to calculate in; None for half where it loses little by it.
         progress: told the work in hand, steps of it done, and steps in all.
 
     Returns:
-        What was done, in words.
+        What was done, in words, a line for each.
 
     Raises:
-        ModelError: there is no card or no TensorRT, or the engine cannot be built or kept.
+        ModelError: there is no card or no TensorRT, or an engine cannot be built or kept.
     """
-    path = weights.path(NETWORK)
     if precision is None:
-        precision = "fp16" if accepted(read_card(path), "fp16") else "fp32"
+        precision = "fp16" if accepted(read_card(weights.path(PAINTS)), "fp16") else "fp32"
+    wanted = {PAINTS: precision} | dict.fromkeys(SEES, "fp32")
+    return [_built(weights.path(name), kind, progress) for name, kind in wanted.items()]
+
+
+def _built(path: Path, precision: Precision, progress: Callable[[str, int, int], None]) -> str:
     plan, cache = engine_build.planned(path, precision), EngineCache()
     if plan.name in {entry.name for entry in cache.entries() if entry.usable}:
         return f"{plan}: is there already"

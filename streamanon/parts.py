@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from streamanon.anonymisers.network import FaceNetwork
     from streamanon.anonymisers.stepped import SteppedAnonymiser
+    from streamanon.backends.choice import Choice
     from streamanon.backends.shared import SharedBackend
     from streamanon.core.address import Address
     from streamanon.core.identity import IdentityBook
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 MOST_LINES = 64
 """Lines that may run one small network at once."""
+
+_PICTURES = {"yunet.onnx": (1, 3, 288, 512), "face_mesh.onnx": (1, 3, 256, 256)}
+"""Networks that see every frame, and the shape of what they are shown of 720p."""
 
 
 class _Common:
@@ -63,7 +67,7 @@ class Parts:
     def for_stream(self, **changes: Any) -> Parts:
         """Return parts for one more line that runs at the same time.
 
-        They share the gallery and the network that paints faces, which streams use together.
+        They share the gallery and the networks, which streams use together.
 
         Args:
             changes: settings that are different there, by name.
@@ -89,7 +93,9 @@ class Parts:
             return MediapipeDetector(weights.path("face_landmarker.task"))
         from streamanon.detectors.yunet import YuNetDetector
 
-        return YuNetDetector(self._network("yunet.onnx"), min_face_px=self.config.min_face)
+        return YuNetDetector(
+            self._network("yunet.onnx", self.config.runtime), min_face_px=self.config.min_face
+        )
 
     @cached_property
     def mesher(self) -> Mesher:
@@ -104,7 +110,8 @@ class Parts:
     def _mesher(self) -> Mesher:
         from streamanon.detectors.mesh import MeshFitter
 
-        return MeshFitter(self._network("face_mesh.onnx"), self._network("face_blendshapes.onnx"))
+        mesh = self._network("face_mesh.onnx", self.config.runtime)
+        return MeshFitter(mesh, self._network("face_blendshapes.onnx"))
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -143,8 +150,8 @@ class Parts:
         live = self._shared("anonygan.onnx", self._fastest, batches=True)
         return FaceNetwork(live, self._network("anonygan_condition.onnx"), self._lent_teeth)
 
-    def _fastest(self) -> tuple[Backend, str]:
-        """Return the network that paints faces on the fastest runtime, and what that is."""
+    def _fastest(self) -> Choice:
+        """Return the network that paints faces on the fastest runtime."""
         from streamanon.anonymisers.network import check_cards
         from streamanon.backends.choice import candidates, fastest, has_card, noise
 
@@ -160,12 +167,13 @@ class Parts:
             bf16=accepted(card, "bf16"),
             fp16=fp16,
         )
-        choice = fastest(ways, inputs)
+        choice = fastest(ways, inputs, exact)
         if self.config.runtime != "auto" or not has_card():
-            return choice.backend, choice.runtime
+            return choice
         from streamanon.backends.engine_build import upgraded
 
-        return upgraded(choice, exact, "fp16" if fp16 else "fp32", inputs), choice.runtime
+        better = upgraded(choice, exact, "fp16" if fp16 else "fp32", inputs)
+        return replace(choice, backend=better)
 
     @cached_property
     def _lent_teeth(self) -> U8 | None:
@@ -292,33 +300,38 @@ class Parts:
             say=say,
         )
 
-    def _network(self, name: str) -> Backend:
-        """Return a network that is run as it is, on ONNX Runtime, which answers many at once."""
-        from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+    def _network(self, name: str, runtime: str = "onnxruntime") -> Backend:
+        """Return a small network, run as it is.
 
-        def load() -> tuple[Backend, str]:
-            backend = OnnxRuntimeBackend(weights.path(name))
-            return backend, backend.runtime
+        Args:
+            name: of its file.
+            runtime: what may run it; the processor answers many lines at once, a card one by one.
+        """
+        from streamanon.backends.choice import fastest, noise, seeing
 
-        return self._shared(name, load, batches=False)
+        def choose() -> Choice:
+            exact, shape = weights.path(name), _PICTURES.get(name)
+            usual = noise({"input": {"shape": shape, "dtype": "float32"}}) if shape else {}
+            return fastest(seeing(runtime, exact), usual, exact)
 
-    def _shared(
-        self, name: str, load: Callable[[], tuple[Backend, str]], *, batches: bool
-    ) -> SharedBackend:
+        return self._shared(name, choose, batches=False)
+
+    def _shared(self, name: str, choose: Callable[[], Choice], *, batches: bool) -> SharedBackend:
         """Return a network that all streams use, loaded by whoever needs it first.
 
         Args:
             name: of its file.
-            load: returns it and what runs it.
-            batches: answer calls together, one batch at a time; else each on its own, all at once.
+            choose: loads it.
+            batches: answer calls together, one batch at a time; else each on its own.
         """
         from streamanon.backends.shared import SharedBackend
 
-        key = (name, self.config.runtime if batches else "")
+        key = (name, self.config.runtime)
         with self._common.lock:
             if key not in self._common.networks:
-                backend, runtime = load()
-                shared = SharedBackend(backend, batches=batches, lanes=1 if batches else MOST_LINES)
-                self._common.networks[key] = (shared, runtime)
+                choice = choose()
+                lanes = 1 if batches or choice.on_card else MOST_LINES
+                shared = SharedBackend(choice.backend, batches=batches, lanes=lanes)
+                self._common.networks[key] = (shared, choice.runtime)
             shared, self.runtimes[name] = self._common.networks[key]
         return shared

@@ -166,7 +166,7 @@ def test_the_report_file(face_clip: Path, tmp_path: Path) -> None:
     anonymise_all(plan([face_clip, broken], tmp_path / "out"), config)
     document = json.loads(target.read_text())
     good, bad = document["files"]
-    assert document["runtimes"]["yunet.onnx"].startswith("ONNX Runtime")
+    assert "ONNX Runtime" in document["runtimes"]["yunet.onnx"]
     assert good["input_sha256"] == sha256(face_clip)
     assert good["output_sha256"] == sha256(tmp_path / "out" / face_clip.name)
     assert good["uncovered"] == 0

@@ -16,6 +16,7 @@ from streamanon.errors import ModelError
 if TYPE_CHECKING:
     from pathlib import Path
 
+SEE = ["yunet fp32", "face_mesh fp32"]
 CARD = Device("no card", "0.0", "0.0")
 
 
@@ -30,7 +31,7 @@ def test_engines_are_listed_and_removed(
 ) -> None:
     assert execute(["engine", "list"]) == 0
     assert capsys.readouterr().out == f"0 engines in {cache.folder}\n"
-    plan = Plan.of(weights.path("anonygan.onnx"), "fp16", (1,), "TensorRT 11.0", CARD)
+    plan = Plan.of(weights.path("anonygan.onnx"), "fp16", "TensorRT 11.0", CARD)
     cache.made(plan, lambda _: (bytes(2_000_000), b""))
     assert execute(["engine", "list"]) == 0
     line, last = capsys.readouterr().out.splitlines()
@@ -69,9 +70,13 @@ def test_what_is_built_is_kept(cache: EngineCache, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(engine_build, "device", lambda: CARD)
     seen: list[str] = []
     told = engine.build(None, lambda name, *_: seen.append(name))
-    assert "anonygan fp" in told
-    assert " MB, built in " in told
+    assert [line.split(" for ")[0] for line in told] == ["anonygan fp16", *SEE]
+    assert all(" MB, built in " in line for line in told)
     assert seen
-    (entry,) = cache.entries()
-    assert entry.usable
-    assert engine.build(None, lambda *_: pytest.fail("built again")).endswith("is there already")
+    assert all(entry.usable for entry in cache.entries())
+    assert len(cache.entries()) == 3
+    again = engine.build(None, lambda *_: pytest.fail("built again"))
+    assert all(line.endswith("is there already") for line in again)
+    halves = engine.build("fp32", lambda *_: None)
+    assert halves[0].startswith("anonygan fp32")
+    assert halves[1:] == again[1:], "what finds faces does so in single precision"

@@ -30,6 +30,10 @@ RUNS = 5
 FAR_BEHIND = 1.6
 """Times the best at which a candidate drops out."""
 
+MOST_APART = 0.1
+"""Distance (RMS) of a card's answers from the processor's, as a share of these, from which on the
+card is not to be trusted. Half precision is a hundredth away."""
+
 ENOUGH_CORES = 4
 """From here on there is a core for a second thread beside the stages of the pipeline."""
 
@@ -71,12 +75,14 @@ class Choice:
         backend: that runs it.
         why: what else there was, and why not that.
         took_s: the least time a run took; infinite where there was nothing to compare with.
+        on_card: whether it runs on a card, for one thread at a time.
     """
 
     name: str
     backend: Runtime
     why: str
     took_s: float = float("inf")
+    on_card: bool = False
 
     @property
     def runtime(self) -> str:
@@ -116,6 +122,24 @@ def candidates(
     if not has_card():
         ways = {name: ways[name] for name in ("onnxruntime", "openvino")}
     return [one for way in ways.values() for one in way()]
+
+
+def seeing(runtime: str, exact: Path) -> list[Candidate]:
+    """Return the ways to run a network that finds faces: on one core, or on a card.
+
+    Args:
+        runtime: see :func:`candidates`; those that cannot run it leave it to ONNX Runtime.
+        exact: the network.
+
+    Raises:
+        UsageError: the runtime asked for by name is not installed.
+    """
+    if runtime in ("cuda", "tensorrt"):
+        return candidates(runtime, exact, None, bf16=False)
+    here = [Candidate("onnxruntime f32", partial(OnnxRuntimeBackend, exact))]
+    if runtime != "auto" or not has_card():
+        return here
+    return [*here, *_cuda(exact), *_tensorrt(exact, "fp32", build=False)]
 
 
 def has_card() -> bool:
@@ -206,31 +230,38 @@ def noise(inputs: Mapping[str, Mapping[str, Any]]) -> dict[str, NDArray[np.gener
     }
 
 
-def fastest(candidates: Sequence[Candidate], inputs: Mapping[str, NDArray[np.generic]]) -> Choice:
+def fastest(
+    candidates: Sequence[Candidate], inputs: Mapping[str, NDArray[np.generic]], exact: Path
+) -> Choice:
     """Return the candidate that runs a network fastest, here and now.
 
     They take turns, so that whatever else the machine does slows all alike, and the least time of
     each counts. The fastest on the processor takes over when one on a card fails later.
 
     Args:
-        candidates: one at least; one that cannot be loaded is passed over.
+        candidates: one at least; passed over is what cannot be loaded, and a card that answers
+            otherwise than the processor.
         inputs: of the network.
+        exact: the network, for the processor.
 
     Raises:
-        ModelError: none can be loaded.
+        ModelError: none can be used.
     """
     loaded: list[tuple[Candidate, Runtime]] = []
     beaten = []
     for candidate in candidates:
         try:
-            loaded.append((candidate, candidate.load()))
+            backend = candidate.load()
+            if candidate.on_card:
+                check_alike(backend, OnnxRuntimeBackend(exact), inputs)
+            loaded.append((candidate, backend))
         except ModelError as error:
             beaten.append(f"{candidate.name}: {error}")
     if not loaded:
         raise ModelError("; ".join(beaten) or "no runtime to choose from")
     if len(loaded) == 1:
         ((only, backend),) = loaded
-        return Choice(only.name, backend, "; ".join(beaten))
+        return Choice(only.name, backend, "; ".join(beaten), on_card=only.on_card)
     best_s = _best_times([backend for _, backend in loaded], inputs)
     first = min(range(len(loaded)), key=best_s.__getitem__)
     others = [
@@ -243,7 +274,28 @@ def fastest(candidates: Sequence[Candidate], inputs: Mapping[str, NDArray[np.gen
     safe = [n for n, (candidate, _) in enumerate(loaded) if not candidate.on_card]
     if chosen.on_card and safe:
         backend = SwappedBackend(loaded[min(safe, key=best_s.__getitem__)][1], backend)
-    return Choice(chosen.name, backend, why, best_s[first])
+    return Choice(chosen.name, backend, why, best_s[first], chosen.on_card)
+
+
+def check_alike(
+    one: Runtime, reference: Runtime, inputs: Mapping[str, NDArray[np.generic]]
+) -> None:
+    """Make sure that a runtime answers like another one.
+
+    Raises:
+        ModelError: it does not.
+    """
+    made, wanted = one.run(inputs), reference.run(inputs)
+    for name in wanted:
+        got, right = (np.asarray(answers[name], np.float64) for answers in (made, wanted))
+        if got.shape != right.shape:
+            raise ModelError(f"answers {name} {got.shape}, the processor {right.shape}")
+        apart = float(np.sqrt(np.mean(np.square(got - right))))
+        size = float(np.sqrt(np.mean(np.square(right))))
+        if not apart <= MOST_APART * size:  # what is no number is not alike
+            raise ModelError(
+                f"answers otherwise than the processor: {name} is {apart / size:.0%} off"
+            )
 
 
 def _best_times(

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, cast
 from streamanon.backends import tensorrt_runtime
 from streamanon.backends.cuda import device
 from streamanon.backends.engines import EngineCache, Plan
-from streamanon.backends.filled import BATCHES
 from streamanon.backends.swapped import SwappedBackend, Upgrade
 from streamanon.errors import ModelError, StreamanonError
 
@@ -40,7 +39,7 @@ def planned(path: Path, precision: Precision) -> Plan:
         ModelError: there is no card, or no TensorRT.
     """
     runtime = tensorrt_runtime.about()
-    return Plan.of(path, precision, BATCHES, runtime, device())
+    return Plan.of(path, precision, runtime, device())
 
 
 def compiled(

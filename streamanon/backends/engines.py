@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from streamanon.errors import ModelError
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ENGINE, CARD, LOCK, TIMINGS = ".engine", ".json", ".lock", ".timings"
 """Endings of the files."""
 
-_RECIPE = ("tensorrt_graph.py", "tensorrt_runtime.py")
+_RECIPE = ("filled.py", "tensorrt_graph.py", "tensorrt_runtime.py")
 
 MAKE = "run `streamanon engine build`"
 
@@ -43,18 +43,17 @@ class Plan:
         network: name of the ONNX file, without ending.
         sha256: of that file.
         precision: "fp32" or "fp16".
-        batches: numbers of faces it takes.
         runtime: which TensorRT, with its version.
         device: name of the card.
         capability: compute capability of the card.
         driver: newest CUDA its driver knows.
-        recipe: hash of the code that prepares the graph and sets the compiler.
+        recipe: hash of the code that prepares the graph, sets the compiler, and decides what the
+            engine takes.
     """
 
     network: str
     sha256: str
     precision: Precision
-    batches: tuple[int, ...]
     runtime: str
     device: str
     capability: str
@@ -62,18 +61,11 @@ class Plan:
     recipe: str
 
     @classmethod
-    def of(
-        cls,
-        path: Path,
-        precision: Precision,
-        batches: tuple[int, ...],
-        runtime: str,
-        device: Device,
-    ) -> Plan:
+    def of(cls, path: Path, precision: Precision, runtime: str, device: Device) -> Plan:
         """Return the plan for a network on a card."""
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         where = (device.name, device.capability, device.driver)
-        return cls(path.stem, digest, precision, batches, runtime, *where, recipe())
+        return cls(path.stem, digest, precision, runtime, *where, recipe())
 
     @property
     def name(self) -> str:
@@ -104,7 +96,7 @@ class Entry:
 
 @cache
 def recipe() -> str:
-    """Return a hash of the code that prepares graphs and sets the compiler."""
+    """Return a hash of the code that an engine depends on."""
     digest = hashlib.sha256()
     for name in _RECIPE:
         digest.update(Path(__file__).with_name(name).read_bytes())
@@ -142,7 +134,7 @@ class EngineCache:
             raise ModelError(f"no engine of {plan} yet: {MAKE}") from None
         except (OSError, ValueError) as error:
             raise ModelError(f"engine {file.name} cannot be read ({error}): {MAKE}") from error
-        if not isinstance(card, dict) or card.get("plan") != _plain(plan):
+        if not isinstance(card, dict) or card.get("plan") != asdict(plan):
             raise ModelError(f"engine {file.name} was made for something else: {MAKE}")
         if card.get("engine_sha256") != hashlib.sha256(engine).hexdigest():
             raise ModelError(f"engine {file.name} is damaged: {MAKE}")
@@ -167,7 +159,7 @@ class EngineCache:
                 return self.read(plan)
             timings = self.folder / _timings(plan)
             engine, better = build(timings.read_bytes() if timings.is_file() else b"")
-            card = {"plan": _plain(plan), "engine_sha256": hashlib.sha256(engine).hexdigest()}
+            card = {"plan": asdict(plan), "engine_sha256": hashlib.sha256(engine).hexdigest()}
             file = self.folder / f"{plan.name}{ENGINE}"
             _write(file, engine)
             _write(file.with_suffix(CARD), json.dumps(card, indent=1).encode())
@@ -205,11 +197,6 @@ class EngineCache:
             yield
 
 
-def _plain(plan: Plan) -> dict[str, Any]:
-    """Return a plan as JSON gives it back."""
-    return asdict(plan) | {"batches": list(plan.batches)}
-
-
 def _timings(plan: Plan) -> str:
     """Return the file of what builds measured on a card."""
     about = f"{plan.runtime} {plan.device} {plan.driver}"
@@ -222,7 +209,7 @@ def _entry(file: Path) -> Entry:
     size = file.stat().st_size
     try:
         card = json.loads(file.with_suffix(CARD).read_text(encoding="utf-8"))
-        plan = Plan(**card["plan"] | {"batches": tuple(card["plan"]["batches"])})
+        plan = Plan(**card["plan"])
         if plan.name != file.stem:
             wrong = "not what its name says"
         elif card["engine_sha256"] != hashlib.sha256(file.read_bytes()).hexdigest():

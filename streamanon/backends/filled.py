@@ -19,6 +19,35 @@ BATCHES = (1, 4, 16)
 Arrays: TypeAlias = "dict[str, NDArray[np.generic]]"
 
 
+def fitting(
+    inputs: Mapping[str, NDArray[np.generic]],
+    wanted: Mapping[str, tuple[tuple[int, ...], DTypeLike]],
+    what: str,
+) -> None:
+    """Refuse what would be read as something else.
+
+    Args:
+        inputs: as given.
+        wanted: shape, with -1 for any length but 0, and type, by name of the input.
+        what: is to be run, for messages.
+
+    Raises:
+        ModelError: an input has the wrong name, type or shape.
+    """
+    failed = f"{what} could not be run"
+    if set(inputs) != set(wanted):
+        raise ModelError(f"{failed}: got inputs {sorted(inputs)}, wanted {sorted(wanted)}")
+    for name, array in inputs.items():
+        shape, kind = wanted[name][0], np.dtype(wanted[name][1])
+        alike = len(shape) == array.ndim and all(
+            got and want in (-1, got) for want, got in zip(shape, array.shape, strict=True)
+        )
+        if not alike or array.dtype != kind:
+            raise ModelError(
+                f"{failed}: {name} is {array.shape} {array.dtype}, wanted {shape} {kind}"
+            )
+
+
 def rows_of(
     inputs: Mapping[str, NDArray[np.generic]],
     wanted: Mapping[str, tuple[tuple[int, ...], DTypeLike]],
@@ -34,19 +63,11 @@ def rows_of(
     Raises:
         ModelError: an input has the wrong name, type or shape, or there are no rows.
     """
-    failed = f"{what} could not be run"
-    if set(inputs) != set(wanted):
-        raise ModelError(f"{failed}: got inputs {sorted(inputs)}, wanted {sorted(wanted)}")
-    first = next(iter(inputs.values()))
-    count = len(first) if first.ndim else 0
-    for name, array in inputs.items():
-        row, kind = wanted[name][0], np.dtype(wanted[name][1])
-        if count == 0 or array.shape != (count, *row) or array.dtype != kind:
-            raise ModelError(
-                f"{failed}: {name} is {array.shape} {array.dtype}, wanted "
-                f"{(max(count, 1), *row)} {kind}"
-            )
-    return count
+    fitting(inputs, {name: ((-1, *row), kind) for name, (row, kind) in wanted.items()}, what)
+    counts = {name: len(array) for name, array in inputs.items()}
+    if len(set(counts.values())) > 1:
+        raise ModelError(f"{what} could not be run: rows are {counts}, wanted as many of each")
+    return next(iter(counts.values()))
 
 
 def in_parts(

@@ -24,8 +24,12 @@ CUDA: Provider = "CUDAExecutionProvider"
 NO_CUDA = "this onnxruntime has no CUDA: pip uninstall onnxruntime, pip install onnxruntime-gpu"
 
 _ERRORS_ONLY = 3
-_SETTINGS: dict[str, dict[str, Any]] = {CPU: {}, CUDA: {"use_tf32": "0"}}
-"""TF32 would round what float32 is to keep."""
+_SETTINGS: dict[str, dict[str, Any]] = {
+    CPU: {},
+    CUDA: {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
+}
+"""TF32 would round what float32 is to keep; trying every algorithm would hold a stream up at each
+new size of a picture."""
 
 
 def has_cuda() -> bool:

@@ -11,17 +11,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from streamanon.backends.cuda import Device, Recording, Stream, Tensor
-from streamanon.backends.filled import BATCHES, in_parts, rows_of
+from streamanon.backends.filled import BATCHES, fitting, in_parts, rows_of
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import DTypeLike, NDArray
+
+    Shape = tuple[int, ...]
 
 LIBRARIES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
 """Modules that are TensorRT, the one to prefer first."""
+
+SIDES = (32, 320, 768)
+"""Least, usual and most px a side, for networks that take one picture of any size."""
+
+MOST_SHAPES = 8
+"""Sizes of pictures that memory is held for: those that were shown last."""
+
+_WHAT = "the engine"
 
 INSTALL = "pip install 'streamanon[tensorrt]'"
 _INSTALL_RTX = "pip install 'streamanon[tensorrt-rtx]'"
@@ -88,22 +98,46 @@ def build(
 
 
 def _settings(builder: Any, network: Any) -> Any:
-    """Return settings with a profile for each batch, and float32 that is float32."""
+    """Return settings with profiles for what the network takes, and float32 that is float32."""
     settings = builder.create_builder_config()
     if hasattr(trt.BuilderFlag, "TF32"):
         settings.clear_flag(trt.BuilderFlag.TF32)
-    for batch in BATCHES:
+    inputs = [network.get_input(number) for number in range(network.num_inputs)]
+    taken = {one.name: tuple(one.shape) for one in inputs}
+    for ranges in _profiles(taken):
         profile = builder.create_optimization_profile()
-        for number in range(network.num_inputs):
-            tensor = network.get_input(number)
-            shape = (batch, *tuple(tensor.shape)[1:])
-            profile.set_shape(tensor.name, shape, shape, shape)
+        for name, shapes in ranges.items():
+            profile.set_shape(name, *shapes)
         settings.add_optimization_profile(profile)
     return settings
 
 
+def _free_axes(taken: Mapping[str, Shape]) -> set[int]:
+    """Return which axes of a network's inputs have no length of their own (-1)."""
+    return {axis for shape in taken.values() for axis, size in enumerate(shape) if size < 0}
+
+
+def _profiles(taken: Mapping[str, Shape]) -> list[dict[str, tuple[Shape, Shape, Shape]]]:
+    """Return least, usual and most shape of each input, for each profile.
+
+    Where the first axis alone is free, it counts faces, and there is a profile for each batch.
+    """
+    free = _free_axes(taken)
+    if not free:
+        return []
+    if free == {0}:
+        exact = [{name: (size, *shape[1:]) for name, shape in taken.items()} for size in BATCHES]
+        return [{name: (shape, shape, shape) for name, shape in one.items()} for one in exact]
+
+    def sized(shape: Shape, side: int) -> Shape:
+        return (1, *(side if length < 0 else length for length in shape[1:]))
+
+    least, usual, most = SIDES
+    return [{name: (sized(s, least), sized(s, usual), sized(s, most)) for name, s in taken.items()}]
+
+
 class TensorRtBackend:
-    """An engine, loaded.
+    """An engine, loaded; used by one thread at a time.
 
     Attributes:
         runtime: what runs the network here.
@@ -125,13 +159,23 @@ class TensorRtBackend:
         self._engine = self._runtime.deserialize_cuda_engine(engine)
         if self._engine is None:
             raise ModelError(f"{name} cannot load the engine: {_why(self._log)}")
-        stream = Stream()
-        self._batches = {
-            batch: _Batch(self._engine, number, stream, self._log)
-            for number, batch in enumerate(BATCHES)
+        self._stream, self._graphs = Stream(), graphs
+        self._takes: dict[str, tuple[Shape, DTypeLike]] = {
+            one: (tuple(self._engine.get_tensor_shape(one)), _kind(self._engine, one))
+            for one in _tensors(self._engine, trt.TensorIOMode.INPUT)
         }
-        recorded = [batch.record() for batch in self._batches.values()] if graphs else [False]
-        self.runtime = f"{name} on {device.name}, {'with' if all(recorded) else 'no'} CUDA graphs"
+        shapes = {one: shape for one, (shape, _) in self._takes.items()}
+        self._rows = _free_axes(shapes) == {0}
+        self._bound: dict[tuple[Shape, ...], _Bound] = {}
+        prepared: Sequence[dict[str, Shape]] = []
+        if self._rows:
+            prepared = [{one: shapes[0] for one, shapes in p.items()} for p in _profiles(shapes)]
+        elif not _free_axes(shapes):
+            prepared = [shapes]
+        for number, exact in enumerate(prepared):
+            self._bound[tuple(exact.values())] = self._bound_to(exact, number)
+        recorded = graphs and all(one.recorded for one in self._bound.values())
+        self.runtime = f"{name} on {device.name}, {'with' if recorded else 'no'} CUDA graphs"
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         """Map named input arrays to named output arrays.
@@ -139,20 +183,47 @@ class TensorRtBackend:
         Raises:
             ModelError: an input has the wrong name, type or shape, or the card failed.
         """
-        each = self._batches[BATCHES[0]].inputs.items()
-        wanted = {name: (one.host.shape[1:], one.host.dtype) for name, one in each}
-        count = rows_of(inputs, wanted, "the engine")
-        return in_parts(inputs, count, lambda size, part, rows: self._batches[size].run(part, rows))
+        if self._rows:
+            wanted = {name: (shape[1:], kind) for name, (shape, kind) in self._takes.items()}
+            count = rows_of(inputs, wanted, _WHAT)
+            return in_parts(inputs, count, self._run_rows)
+        fitting(inputs, self._takes, _WHAT)
+        shapes = {name: inputs[name].shape for name in self._takes}
+        key = tuple(shapes.values())
+        bound = self._bound.pop(key, None) or self._bound_to(shapes, 0)
+        self._bound[key] = bound  # the newest is the last
+        while len(self._bound) > MOST_SHAPES:
+            del self._bound[next(iter(self._bound))]
+        return bound.run(inputs)
+
+    def _run_rows(
+        self, size: int, rows: Mapping[str, NDArray[np.generic]], count: int
+    ) -> dict[str, NDArray[np.generic]]:
+        shapes = tuple((size, *shape[1:]) for shape, _ in self._takes.values())
+        return self._bound[shapes].run(rows, count)
+
+    def _bound_to(self, shapes: Mapping[str, Shape], profile: int) -> _Bound:
+        """Prepare runs on inputs of some shapes.
+
+        Raises:
+            ModelError: the engine does not take them, or the card has too little memory.
+        """
+        bound = _Bound(self._engine, profile, shapes, self._stream, self._log)
+        if self._graphs:
+            bound.record()
+        return bound
 
 
-class _Batch:
-    """An engine bound to memory for one number of faces."""
+class _Bound:
+    """An engine bound to memory for inputs of one shape."""
 
-    def __init__(self, engine: Any, profile: int, stream: Stream, log: Any) -> None:
+    def __init__(
+        self, engine: Any, profile: int, shapes: Mapping[str, Shape], stream: Stream, log: Any
+    ) -> None:
         """Take memory.
 
         Raises:
-            ModelError: the card has too little of it.
+            ModelError: the card has too little of it, or the engine takes no such inputs.
         """
         self._context = engine.create_execution_context()
         if self._context is None:
@@ -160,33 +231,38 @@ class _Batch:
         self._stream, self._log = stream, log
         self._recording: Recording | None = None
         self._context.set_optimization_profile_async(profile, stream.handle)
-        self.inputs: dict[str, Tensor] = {}
-        self._outputs: dict[str, Tensor] = {}
-        names = [engine.get_tensor_name(number) for number in range(engine.num_io_tensors)]
-        takes = {name for name in names if engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT}
-        for name in sorted(names, key=lambda name: name not in takes):  # they decide the others
-            if name in takes:
-                shape = tuple(engine.get_tensor_profile_shape(name, profile)[-1])
-                self._context.set_input_shape(name, shape)
-            else:
-                shape = tuple(self._context.get_tensor_shape(name))
-            tensor = Tensor(shape, trt.nptype(engine.get_tensor_dtype(name)))
-            self._context.set_tensor_address(name, tensor.address)
-            (self.inputs if name in takes else self._outputs)[name] = tensor
+        self._inputs = {}
+        for name, shape in shapes.items():
+            if not self._context.set_input_shape(name, shape):
+                raise ModelError(f"{_WHAT} takes no {name} of {shape}: {_why(log)}")
+            self._inputs[name] = self._placed(engine, name, shape)
+        self._outputs = {
+            name: self._placed(engine, name, tuple(self._context.get_tensor_shape(name)))
+            for name in _tensors(engine, trt.TensorIOMode.OUTPUT)
+        }
 
-    def record(self) -> bool:
-        """Return whether the work of a run can be, and now is, recorded."""
+    def _placed(self, engine: Any, name: str, shape: Shape) -> Tensor:
+        tensor = Tensor(shape, _kind(engine, name))
+        self._context.set_tensor_address(name, tensor.address)
+        return tensor
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the work of a run is one unit."""
+        return self._recording is not None
+
+    def record(self) -> None:
+        """Record the work of a run, where that is possible."""
         self._enqueue()  # what is prepared at first use must not end up in the recording
         self._stream.wait()
         with suppress(ModelError):
             self._recording = self._stream.recorded(self._enqueue)
-        return self._recording is not None
 
     def run(
-        self, inputs: Mapping[str, NDArray[np.generic]], count: int
+        self, inputs: Mapping[str, NDArray[np.generic]], count: int | None = None
     ) -> dict[str, NDArray[np.generic]]:
-        """Run some faces; what the batch has more is whatever was there."""
-        for name, tensor in self.inputs.items():
+        """Run, on some rows where a count is given; what there are more is whatever was there."""
+        for name, tensor in self._inputs.items():
             tensor.host[:count] = inputs[name]
         if self._recording:
             self._recording.play()
@@ -196,12 +272,23 @@ class _Batch:
         return {name: tensor.host[:count].copy() for name, tensor in self._outputs.items()}
 
     def _enqueue(self) -> None:
-        for tensor in self.inputs.values():
+        for tensor in self._inputs.values():
             tensor.upload(self._stream)
         if not self._context.execute_async_v3(self._stream.handle):
-            raise ModelError(f"the engine could not be run: {_why(self._log)}")
+            raise ModelError(f"{_WHAT} could not be run: {_why(self._log)}")
         for tensor in self._outputs.values():
             tensor.download(self._stream)
+
+
+def _tensors(engine: Any, mode: Any) -> list[str]:
+    """Return the names of the inputs or outputs of an engine."""
+    names = [engine.get_tensor_name(number) for number in range(engine.num_io_tensors)]
+    return [name for name in names if engine.get_tensor_mode(name) == mode]
+
+
+def _kind(engine: Any, name: str) -> DTypeLike:
+    kind: DTypeLike = trt.nptype(engine.get_tensor_dtype(name))
+    return kind
 
 
 def _logger() -> Any:

@@ -17,15 +17,17 @@ _precision = click.option(
     type=click.Choice(("auto", "fp32", "fp16")),
     default="auto",
     show_default=True,
-    help="What it calculates in: auto is fp16 where the network loses little by that.",
+    help="What the network that paints faces calculates in: auto is fp16 where it loses little by "
+    "that. Those that find faces are always in fp32.",
 )
 
 
-@click.group(short_help="Compile the network for this machine's NVIDIA card.")
+@click.group(short_help="Compile the networks for this machine's NVIDIA card.")
 def engine() -> None:
-    """Compile the network of --method anonygan for this machine's NVIDIA card, with TensorRT.
+    """Compile the networks that find and paint faces for this machine's NVIDIA card, with TensorRT.
 
-    --runtime auto has it done behind a stream that is running already; this does it beforehand.
+    --runtime auto has that which paints compiled behind a stream that is running already; this
+    does it beforehand, and those that find faces are compiled by this alone.
     """
 
 
@@ -33,14 +35,15 @@ def engine() -> None:
 @_precision
 @verbose
 def build_engine(precision: str) -> None:
-    """Build the engine for --runtime tensorrt, if there is none yet."""
+    """Build the engines, where there are none yet."""
     from streamanon import engine
     from streamanon.display import step_bar
 
     wanted = None if precision == "auto" else typing.cast("Precision", precision)
     with step_bar(Console(stderr=True)) as advance:
         told = engine.build(wanted, advance)
-    click.echo(told)
+    for line in told:
+        click.echo(line)
 
 
 @engine.command("list")

@@ -12,7 +12,7 @@ import pytest
 
 from streamanon import weights
 from streamanon.backends import choice, tensorrt_runtime
-from streamanon.backends.choice import Candidate, candidates, fastest, noise
+from streamanon.backends.choice import Candidate, candidates, fastest, noise, seeing
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.errors import ModelError, UsageError
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+EXACT = weights.path("face_blendshapes.onnx")
 INPUTS = {"points": np.random.default_rng(0).random((1, 146, 2), np.float32) * 200}
 
 
 def load() -> OnnxRuntimeBackend:
-    return OnnxRuntimeBackend(weights.path("face_blendshapes.onnx"))
+    return OnnxRuntimeBackend(EXACT)
 
 
 class Slow(OnnxRuntimeBackend):
@@ -37,11 +38,11 @@ class Slow(OnnxRuntimeBackend):
         return super().run(inputs)
 
 
-SLOW = Candidate("slow", lambda: Slow(weights.path("face_blendshapes.onnx")))
+SLOW = Candidate("slow", lambda: Slow(EXACT))
 
 
 def test_the_fastest_is_taken_and_the_others_are_told() -> None:
-    found = fastest([SLOW, Candidate("plain", load), SLOW], INPUTS)
+    found = fastest([SLOW, Candidate("plain", load), SLOW], INPUTS, EXACT)
     assert type(found.backend) is OnnxRuntimeBackend
     assert found.runtime.startswith("plain: ONNX Runtime")
     times_ms = [float(part.split()[-2]) for part in found.why.split("; ")]
@@ -51,15 +52,15 @@ def test_the_fastest_is_taken_and_the_others_are_told() -> None:
 
 def test_what_cannot_be_loaded_is_passed_over_and_told(tmp_path: Path) -> None:
     broken = Candidate("broken", partial(OnnxRuntimeBackend, tmp_path / "none.onnx"))
-    found = fastest([broken, Candidate("plain", load)], INPUTS)
+    found = fastest([broken, Candidate("plain", load)], INPUTS, EXACT)
     assert found.backend.run(INPUTS)["blendshapes"].shape == (52,)
     assert found.why.startswith("broken: none.onnx is not a network")
     with pytest.raises(ModelError, match=r"broken: none\.onnx"):
-        fastest([broken], INPUTS)
+        fastest([broken], INPUTS, EXACT)
 
 
 def names(runtime: str, *, bf16: bool = False) -> list[str]:
-    exact, int8 = weights.path("face_mesh.onnx"), weights.path("face_blendshapes.onnx")
+    exact, int8 = weights.path("face_mesh.onnx"), EXACT
     return [one.name for one in candidates(runtime, exact, int8, bf16=bf16)]
 
 
@@ -94,8 +95,8 @@ def test_what_a_card_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "has_card", lambda: True)
     monkeypatch.setattr(choice, "has_cuda", lambda: False)
     monkeypatch.setattr(tensorrt_runtime, "trt", None)
-    exact = weights.path("face_blendshapes.onnx")
-    found = fastest(candidates("auto", exact, None, bf16=False), INPUTS)
+    exact = EXACT
+    found = fastest(candidates("auto", exact, None, bf16=False), INPUTS, EXACT)
     assert "cuda: this onnxruntime has no CUDA: pip uninstall onnxruntime, pip ins" in found.why
     assert "tensorrt: not installed: pip install 'streamanon[tensorrt]'" in found.why
     for name in ("cuda", "tensorrt"):
@@ -108,7 +109,7 @@ def test_a_second_thread_is_for_those_with_cores_to_spare(
     monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
 ) -> None:
     monkeypatch.setattr(choice, "cores", lambda: cores)
-    (only,) = candidates("onnxruntime", weights.path("face_blendshapes.onnx"), None, bf16=False)
+    (only,) = candidates("onnxruntime", EXACT, None, bf16=False)
     assert f", {threads} thread" in only.load().runtime
 
 
@@ -123,9 +124,51 @@ def test_a_runtime_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(choice, "has_card", lambda: False)
     with pytest.raises(UsageError, match=r"pip install 'streamanon\[openvino\]'"):
         names("openvino")
-    exact = weights.path("face_blendshapes.onnx")
-    found = fastest(candidates("auto", exact, None, bf16=True), INPUTS)
+    exact = EXACT
+    found = fastest(candidates("auto", exact, None, bf16=True), INPUTS, EXACT)
     assert found.why == "openvino: not installed: pip install 'streamanon[openvino]'"
+
+
+@pytest.mark.parametrize("off", [1.5, float("nan")])
+def test_a_card_that_answers_otherwise_than_the_processor_is_passed_over(off: float) -> None:
+    class Broken(OnnxRuntimeBackend):
+        def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+            answers = super().run(inputs)
+            return {name: np.asarray(one, np.float32) * off for name, one in answers.items()}
+
+    card = Candidate("card", lambda: Broken(EXACT), on_card=True)
+    found = fastest([SLOW, card], INPUTS, EXACT)
+    assert found.name == "slow"
+    assert "card: answers otherwise than the processor: blendshapes is " in found.why
+    with pytest.raises(ModelError, match="answers otherwise"):
+        fastest([card], INPUTS, EXACT)
+    half = Candidate("card", lambda: Rounded(EXACT), on_card=True)
+    assert fastest([half], INPUTS, EXACT).on_card
+
+
+class Rounded(OnnxRuntimeBackend):
+    """The same network in half precision."""
+
+    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        answers = super().run(inputs)
+        return {name: one.astype(np.float16) for name, one in answers.items()}
+
+
+def test_what_finds_faces_runs_on_one_core_or_on_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = weights.path("face_mesh.onnx")
+
+    def found(runtime: str) -> list[str]:
+        return [one.name.split()[0] for one in seeing(runtime, exact)]
+
+    monkeypatch.setattr(choice, "has_card", lambda: False)
+    for runtime in ("auto", "onnxruntime", "openvino", "torch"):
+        assert found(runtime) == ["onnxruntime"]
+    monkeypatch.setattr(choice, "has_card", lambda: True)
+    assert found("auto") == ["onnxruntime", "cuda", "tensorrt"]
+    assert found("torch") == ["onnxruntime"]
+    monkeypatch.setattr(choice, "has_cuda", lambda: False)
+    with pytest.raises(UsageError, match="runtime cuda is not to be had"):
+        found("cuda")
 
 
 def test_noise_has_the_form_the_card_describes() -> None:

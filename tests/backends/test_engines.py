@@ -18,7 +18,6 @@ PLAN = Plan(
     "anonygan",
     "ab" * 32,
     "fp16",
-    (1, 4, 16),
     "TensorRT 10.15.1",
     "NVIDIA H200",
     "9.0",
@@ -79,7 +78,6 @@ def test_nothing_is_built_twice(cache: EngineCache) -> None:
     [
         {"sha256": "cd" * 32},
         {"precision": "fp32"},
-        {"batches": (1, 8)},
         {"runtime": "TensorRT 10.16.0"},
         {"device": "NVIDIA H100"},
         {"capability": "8.9"},
@@ -188,7 +186,7 @@ def test_a_plan_is_of_a_file_and_a_card(tmp_path: Path) -> None:
     file = tmp_path / "net.onnx"
     file.write_bytes(b"one")
     device = Device("NVIDIA L4", "8.9", "13.0")
-    first = Plan.of(file, "fp32", (1,), "TensorRT 11.0", device)
+    first = Plan.of(file, "fp32", "TensorRT 11.0", device)
     assert (first.network, first.device, first.driver) == ("net", "NVIDIA L4", "13.0")
     file.write_bytes(b"two")
-    assert Plan.of(file, "fp32", (1,), "TensorRT 11.0", device).name != first.name
+    assert Plan.of(file, "fp32", "TensorRT 11.0", device).name != first.name

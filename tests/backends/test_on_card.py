@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 
 from streamanon import weights
 from streamanon.backends import engine_build
+from streamanon.backends.choice import check_alike
 from streamanon.backends.cuda import Tensor
 from streamanon.backends.filled import BATCHES
 from streamanon.backends.onnx_runtime import CUDA, OnnxRuntimeBackend, has_cuda
 from streamanon.backends.tensorrt_runtime import TensorRtBackend
 from streamanon.errors import ModelError
+from streamanon.identities.gallery import load_builtin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,6 +94,31 @@ def test_an_engine_that_was_cut_short_is_refused(gpu: Device) -> None:
     engine = engine_build.make(NETWORK, "fp32")
     with pytest.raises(ModelError, match="cannot load the engine"):
         TensorRtBackend(engine[: len(engine) // 2], gpu)
+
+
+@pytest.mark.usefixtures("engines")
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("face_mesh.onnx", [(256, 256)]),
+        ("yunet.onnx", [(288, 512), (96, 160), (32, 32), (768, 768), (288, 512)]),
+    ],
+)
+def test_the_card_finds_what_the_processor_finds(
+    name: str, sizes: list[tuple[int, int]], gpu: Device
+) -> None:
+    path, portrait = weights.path(name), load_builtin()[0].portrait
+    scale = 255 if name == "face_mesh.onnx" else 1
+    recorded = engine_build.load(path, "fp32", build=True)
+    for backend in (recorded, TensorRtBackend(engine_build.make(path, "fp32"), gpu, graphs=False)):
+        for height, width in sizes:
+            picture = cv2.resize(portrait, (width, height)).astype(np.float32) / scale
+            shown = {"input": np.ascontiguousarray(picture.transpose(2, 0, 1))[None]}
+            check_alike(backend, OnnxRuntimeBackend(path), shown)
+    if len(sizes) > 1:
+        for wrong in ((1, 3, 800, 32), (2, 3, 32, 32)):
+            with pytest.raises(ModelError, match="the engine takes no input of"):
+                recorded.run({"input": np.zeros(wrong, np.float32)})
 
 
 def test_onnx_runtime_on_the_card_paints_the_same(live_faces: Arrays) -> None:

@@ -20,6 +20,7 @@ from streamanon.backends.engines import EngineCache, Plan
 from streamanon.backends.filled import BATCHES
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.swapped import Upgrade
+from streamanon.detectors import yunet
 from streamanon.errors import ModelError
 from streamanon.weights.card import read_card
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from streamanon.backends.tensorrt_graph import Precision
 
 pytestmark = pytest.mark.trt
-pytest.importorskip("onnx", reason="the package onnx is not installed")
+onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
+helper = onnx.helper
 
 SMALL = weights.path("anonygan_condition.onnx")
 NO_CARD = Device("no card", "0.0", "0.0")
@@ -65,7 +67,7 @@ def test_the_network_that_ships_compiles(precision: Precision) -> None:
 
 def test_a_second_build_takes_what_the_first_one_made(tmp_path: Path, tensorrt: str) -> None:
     cache = EngineCache(tmp_path)
-    plan = Plan.of(SMALL, "fp32", BATCHES, tensorrt, NO_CARD)
+    plan = Plan.of(SMALL, "fp32", tensorrt, NO_CARD)
     builds = []
 
     def build(timings: bytes) -> tuple[bytes, bytes]:
@@ -86,9 +88,33 @@ def test_what_is_no_network_is_named_in_one_line(tmp_path: Path, content: bytes)
     assert "\n" not in str(caught.value)
 
 
-def test_a_network_that_takes_no_batches_is_refused_in_one_line() -> None:
-    with pytest.raises(ModelError, match=r"cannot compile the network: .+") as caught:
-        engine_build.compiled(weights.path("mobilefacenet.onnx"), "fp32")
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["yunet", "face_mesh"])
+def test_what_finds_faces_compiles_for_the_pictures_it_is_shown(name: str) -> None:
+    engine, _ = engine_build.compiled(weights.path(f"{name}.onnx"), "fp32")
+    assert len(engine) > 1_000_000
+
+
+def test_profiles_are_for_faces_for_one_picture_or_for_pictures_of_any_size() -> None:
+    profiles = tensorrt_runtime._profiles({"face": (-1, 128, 128, 3), "points": (-1, 70, 2)})
+    assert [one["points"] for one in profiles] == [((n, 70, 2),) * 3 for n in BATCHES]
+    assert tensorrt_runtime._profiles({"input": (1, 3, 256, 256)}) == []
+    (any_size,) = tensorrt_runtime._profiles({"input": (-1, 3, -1, -1)})
+    assert any_size["input"] == tuple((1, 3, side, side) for side in tensorrt_runtime.SIDES)
+    assert max(tensorrt_runtime.SIDES) >= yunet.LARGEST_LOOK_PX
+
+
+def test_a_network_of_unknown_steps_is_refused_in_one_line(tmp_path: Path) -> None:
+    shape = [1, 4, 4]
+    tensors = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape[: len(shape) - gone])
+        for name, gone in (("matrix", 0), ("area", 2))
+    ]
+    steps = [helper.make_node("Det", ["matrix"], ["area"])]
+    model = helper.make_model(helper.make_graph(steps, "net", tensors[:1], tensors[1:]))
+    onnx.save(model, tmp_path / "net.onnx")
+    with pytest.raises(ModelError, match=r"cannot read the network: .+") as caught:
+        engine_build.compiled(tmp_path / "net.onnx", "fp32")
     assert "\n" not in str(caught.value)
 
 
@@ -139,8 +165,8 @@ def test_a_stream_starts_on_what_there_is_and_stays_there_when_nothing_can_be_bu
 
 def test_an_engine_of_another_version_never_reaches_tensorrt(tmp_path: Path, tensorrt: str) -> None:
     cache = EngineCache(tmp_path)
-    ours = Plan.of(SMALL, "fp32", BATCHES, tensorrt, NO_CARD)
-    older = Plan.of(SMALL, "fp32", BATCHES, "TensorRT 10.0.1", NO_CARD)
+    ours = Plan.of(SMALL, "fp32", tensorrt, NO_CARD)
+    older = Plan.of(SMALL, "fp32", "TensorRT 10.0.1", NO_CARD)
     cache.made(older, lambda _: (b"an older engine", b""))
     with pytest.raises(ModelError, match="no engine of"):
         cache.read(ours)

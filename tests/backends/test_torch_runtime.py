@@ -135,9 +135,8 @@ def test_it_joins_the_race_on_a_card_only(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(choice, "has_card", lambda: True)
     (named,) = candidates("torch", NETWORK, None, bf16=False)
     assert "CPU fp32" in named.load().runtime
-    found = fastest(
-        candidates("auto", NETWORK, None, bf16=False), noise(read_card(NETWORK)["inputs"])
-    )
+    inputs = noise(read_card(NETWORK)["inputs"])
+    found = fastest(candidates("auto", NETWORK, None, bf16=False), inputs, NETWORK)
     assert "torch: PyTorch finds no card it can use" in found.why
     monkeypatch.setattr(choice, "has_card", lambda: False)
     assert not any("torch" in one.name for one in candidates("auto", NETWORK, None, bf16=False))
