@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from streamanon.core.backoff import Backoff
 from streamanon.errors import LeakError, StallError, StreamanonError
-from streamanon.live.free_memory import FreeMemory
 from streamanon.live.joints import Lasting, Shown, Tributary
 from streamanon.live.status import Status
 from streamanon.pipeline.live import LiveControls
@@ -91,7 +90,6 @@ class Stream:
         self._phase: tuple[State, float] = ("starting", time.monotonic())
         self._trouble = self._said = ""
         self._restarts = self._uncovered = 0
-        self._free_memory = FreeMemory()
         self.reports: list[Report] = []
         self._thread = Thread(target=self._live, name=f"streamanon-{name}", daemon=True)
 
@@ -254,7 +252,6 @@ class Stream:
 
     def _note_progress(self, position: Progress) -> None:
         """A line that wrote a frame lives."""
-        self._free_memory.give_back()
         if position.done:
             self._trouble = ""
             self._enter("live")
