@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamanon.core.orientation import from_display_matrix
-from streamanon.sources.planar import colour_space, matrix_code, planes_of, range_code
+from streamanon.sources.planar import (
+    colour_space,
+    display_matrix,
+    matrix_code,
+    planes_of,
+    range_code,
+)
 from streamanon.types import ColourSpace, ContainerTags
 
 if TYPE_CHECKING:
-    from av.buffer import Buffer
     from av.video.frame import VideoFrame
 
     from streamanon.core.orientation import Orientation
@@ -124,8 +129,7 @@ class Fitter:
 
 
 def _orientation(frame: VideoFrame) -> Orientation:
-    matrix = cast("Buffer | None", frame.side_data.get("DISPLAYMATRIX"))
-    return from_display_matrix(None if matrix is None else memoryview(matrix).cast("i").tolist())
+    return from_display_matrix(display_matrix(frame))
 
 
 def _colour(frame: VideoFrame) -> ColourSpace:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 
 from streamanon.types import ColourSpace
 
 if TYPE_CHECKING:
+    from av.buffer import Buffer
     from av.video.format import VideoFormat
     from av.video.frame import VideoFrame
 
@@ -82,6 +84,17 @@ def colour_space(frame: VideoFrame) -> ColourSpace:
         depth=_depth(name),
         chroma_shift={"420": (1, 1), "422": (1, 0), "444": (0, 0)}[name[3:6]],
     )
+
+
+def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
+    """Return the nine numbers that say how a frame is to be turned, or None.
+
+    ``frame.side_data`` would say so, too, but it ties the frame into a ring of references, which
+    Python's collector undoes late, and ever later: streams kept hundreds of pictures that way.
+    """
+    held = SideDataContainer(frame)  # type: ignore[call-arg]  # its stub does not tell
+    matrix = cast("Buffer | None", held.get("DISPLAYMATRIX"))
+    return None if matrix is None else tuple(memoryview(matrix).cast("i").tolist())
 
 
 def planes_of(frame: VideoFrame, name: str) -> tuple[Plane, ...]:

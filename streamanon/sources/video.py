@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -14,14 +14,20 @@ from av.stream import Disposition
 from streamanon.core.orientation import from_display_matrix
 from streamanon.errors import MediaError, UsageError
 from streamanon.sources.decoder import Decoded, Decoder
-from streamanon.sources.planar import colour_space, matrix_code, planar_name, planes_of, range_code
+from streamanon.sources.planar import (
+    colour_space,
+    display_matrix,
+    matrix_code,
+    planar_name,
+    planes_of,
+    range_code,
+)
 from streamanon.types import ContainerTags, Frame, MediaInfo, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from av.buffer import Buffer
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
@@ -160,11 +166,10 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def _tags(stream: VideoStream, first: VideoFrame) -> ContainerTags:
-    matrix = cast("Buffer | None", first.side_data.get("DISPLAYMATRIX"))
     return ContainerTags(
         track=stream.index,
         pixel_format=planar_name(first.format),
-        display_matrix=None if matrix is None else tuple(memoryview(matrix).cast("i").tolist()),
+        display_matrix=display_matrix(first),
         sample_aspect=stream.sample_aspect_ratio or None,
         primaries=first.color_primaries,
         transfer=first.color_trc,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from fractions import Fraction
 
@@ -110,3 +111,16 @@ def test_a_change_of_matrix_and_range_is_undone() -> None:
     assert fitter.colour == replace(fitter.colour, matrix="bt709", full_range=False)
     shown = whole_bgr(_seen(fitter, _painted("yuvj420p", 640, 360)))
     np.testing.assert_allclose(shown[4, 4], BGR, atol=6)
+
+
+def test_pictures_are_let_go_at_once() -> None:
+    """What waits for Python's collector waits ever longer, and is megabytes a picture."""
+    fitter = Fitter(_painted("yuv420p"), None)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            _seen(fitter, _painted("yuv420p"))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
