@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -109,6 +110,25 @@ def _shows_no_raw_face(stream: Stream) -> None:
     assert frame is not None
     assert number_of(np.asarray(frame.picture.planes[0], np.uint8)) is not None
     assert magenta(whole_bgr(frame.picture)) == 0
+
+
+def test_no_frame_leaves_anything_to_the_collector(
+    relay: RtspRelay, painted_clip: Path, tmp_path: Path
+) -> None:
+    """It comes round ever more seldom, and what a frame leaves may be megabytes."""
+    with relay.serve_file(painted_clip, "in", loop="steady") as url:
+        stream = _stream(url, [f"hls:{tmp_path}"], Config(method="warp"))
+        stream.start()
+        try:
+            wait_until(lambda: stream.status().frames > 10)
+            gc.collect()
+            gc.disable()
+            frames = stream.status().frames
+            wait_until(lambda: stream.status().frames > frames + 60)
+            assert gc.collect() < 60
+        finally:
+            gc.enable()
+            stream.stop()
 
 
 def test_what_there_is_not_is_refused_and_changes_nothing() -> None:
