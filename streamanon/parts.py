@@ -147,7 +147,7 @@ class Parts:
         """What paints faces, on the fastest runtime there is."""
         from streamanon.anonymisers.network import FaceNetwork
 
-        live = self._shared("anonygan.onnx", self._fastest, batches=True)
+        live = self._shared("anonygan.onnx", self.config.runtime, self._fastest, batches=True)
         return FaceNetwork(live, self._network("anonygan_condition.onnx"), self._lent_teeth)
 
     def _fastest(self) -> Choice:
@@ -314,19 +314,22 @@ class Parts:
             usual = noise({"input": {"shape": shape, "dtype": "float32"}}) if shape else {}
             return fastest(seeing(runtime, exact), usual, exact)
 
-        return self._shared(name, choose, batches=False)
+        return self._shared(name, runtime, choose, batches=False)
 
-    def _shared(self, name: str, choose: Callable[[], Choice], *, batches: bool) -> SharedBackend:
+    def _shared(
+        self, name: str, runtime: str, choose: Callable[[], Choice], *, batches: bool
+    ) -> SharedBackend:
         """Return a network that all streams use, loaded by whoever needs it first.
 
         Args:
             name: of its file.
+            runtime: what may run it; streams that differ in that have networks of their own.
             choose: loads it.
             batches: answer calls together, one batch at a time; else each on its own.
         """
         from streamanon.backends.shared import SharedBackend
 
-        key = (name, self.config.runtime)
+        key = (name, runtime)
         with self._common.lock:
             if key not in self._common.networks:
                 choice = choose()

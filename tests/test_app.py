@@ -110,6 +110,12 @@ def test_streams_share_the_gallery_and_nothing_that_remembers() -> None:
     assert other.detector is not parts.detector
 
 
+def test_streams_share_the_networks_that_no_setting_concerns() -> None:
+    parts = Parts(Config())
+    other = parts.for_stream(runtime="onnxruntime")
+    assert other._network("mobilefacenet.onnx") is parts._network("mobilefacenet.onnx")
+
+
 def test_detectors_with_threads_are_released_at_the_end(
     face_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -251,10 +251,8 @@ def fastest(
     beaten = []
     for candidate in candidates:
         try:
-            backend = candidate.load()
-            if candidate.on_card:
-                check_alike(backend, OnnxRuntimeBackend(exact), inputs)
-            loaded.append((candidate, backend))
+            load = partial(trusted, candidate.load, inputs, exact)
+            loaded.append((candidate, load() if candidate.on_card else candidate.load()))
         except ModelError as error:
             beaten.append(f"{candidate.name}: {error}")
     if not loaded:
@@ -277,6 +275,24 @@ def fastest(
     return Choice(chosen.name, backend, why, best_s[first], chosen.on_card)
 
 
+def trusted(
+    load: Callable[[], Runtime], inputs: Mapping[str, NDArray[np.generic]], exact: Path
+) -> Runtime:
+    """Return a runtime on a card, which answers like the processor.
+
+    Args:
+        load: loads it.
+        inputs: of the network.
+        exact: the network, for the processor.
+
+    Raises:
+        ModelError: it cannot be loaded, or answers otherwise.
+    """
+    backend = load()
+    check_alike(backend, OnnxRuntimeBackend(exact), inputs)
+    return backend
+
+
 def check_alike(
     one: Runtime, reference: Runtime, inputs: Mapping[str, NDArray[np.generic]]
 ) -> None:
@@ -294,7 +310,7 @@ def check_alike(
         size = float(np.sqrt(np.mean(np.square(right))))
         if not apart <= MOST_APART * size:  # what is no number is not alike
             raise ModelError(
-                f"answers otherwise than the processor: {name} is {apart / size:.0%} off"
+                f"answers otherwise than the processor: {name} is {apart:.3g} off {size:.3g}"
             )
 
 

@@ -104,14 +104,16 @@ def load(path: Path, precision: Precision, *, build: bool) -> tensorrt_runtime.T
 def upgraded(
     choice: Choice, path: Path, precision: Precision, inputs: Mapping[str, NDArray[np.generic]]
 ) -> Runtime:
-    """Return what runs a network now, and an engine of it as soon as that is built.
+    """Return what runs a network now, and an engine of it as soon as that is built and trusted.
 
     Args:
         choice: what there is.
         path: of the ONNX file.
         precision: for the engine to calculate in.
-        inputs: of the network, to time the engine with.
+        inputs: of the network, to try and to time the engine with.
     """
+    from streamanon.backends.choice import trusted
+
     try:
         plan = planned(path, precision)
     except ModelError:  # there can be no engine here
@@ -121,7 +123,7 @@ def upgraded(
         return choice.backend
     command = [sys.executable, "-m", __name__, str(path), precision]
     backend = SwappedBackend(choice.backend)
-    ready = partial(load, path, precision, build=False)
+    ready = partial(trusted, partial(load, path, precision, build=False), inputs, path)
     Upgrade(backend, command, ready, inputs, choice.took_s).start()
     return backend
 

@@ -10,6 +10,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from streamanon import weights
@@ -25,7 +26,10 @@ from streamanon.errors import ModelError
 from streamanon.weights.card import read_card
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from streamanon.backends.tensorrt_graph import Precision
 
@@ -161,6 +165,32 @@ def test_a_stream_starts_on_what_there_is_and_stays_there_when_nothing_can_be_bu
     assert told.startswith("no engine: no CUDA device: this machine has no NVIDIA card")
     EngineCache().made(engine_build.planned(SMALL, "fp32"), lambda _: (b"an engine", b""))
     assert engine_build.upgraded(choice, SMALL, "fp32", inputs) is processor, "it was a candidate"
+
+
+def test_an_engine_built_behind_a_stream_is_trusted_only_if_it_answers_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Silent(OnnxRuntimeBackend):
+        def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+            return {name: np.zeros_like(one) for name, one in super().run(inputs).items()}
+
+    loads: list[Callable[[], object]] = []
+
+    class Noted(Upgrade):
+        def start(self) -> None:
+            loads.append(self._load)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(engine_build, "device", lambda: NO_CARD)
+    monkeypatch.setattr(engine_build, "Upgrade", Noted)
+    choice, inputs = Choice("f32", OnnxRuntimeBackend(SMALL), ""), noise(read_card(SMALL)["inputs"])
+    for kind in (Silent, OnnxRuntimeBackend):
+        monkeypatch.setattr(engine_build, "load", lambda *_, kind=kind, **__: kind(SMALL))
+        engine_build.upgraded(choice, SMALL, "fp32", inputs)
+    silent, alike = loads
+    with pytest.raises(ModelError, match="answers otherwise than the processor"):
+        silent()
+    assert isinstance(alike(), OnnxRuntimeBackend)
 
 
 def test_an_engine_of_another_version_never_reaches_tensorrt(tmp_path: Path, tensorrt: str) -> None:
