@@ -70,24 +70,30 @@ class Ledger:
         self.replaced = 0
         self.covered = 0
         self.frames = 0
-        self.trusted = 0
         self.with_faces = 0
         self.damaged = 0
         self.whole_frames = 0
         self.uncovered = 0
         self._open: dict[tuple[int | None, str, str], Step] = {}
 
-    def record(self, scene: Scene, safe: SafeFrame) -> None:
-        """Enter one frame: who was in it, against what was done to it."""
+    def record(self, scene: Scene, safe: SafeFrame, *, looked_at: bool) -> None:
+        """Enter one frame: who was in it, against what was done to it.
+
+        Args:
+            scene: as it was seen.
+            safe: as it is to be shown.
+            looked_at: whether the detector looked at the frame or its neighbours vouch for it; a
+                frame that is trusted without is not hidden.
+        """
         index = safe.index
         done = {treated.track_id: treated for treated in safe.treated}
         whole = None in done
         self.frames += 1
         self.whole_frames += whole
         self.damaged += scene.frame.damaged
-        self.trusted += not scene.distrust
         self.with_faces += bool(scene.subjects)
-        self.uncovered += (bool(scene.distrust) or scene.frame.damaged) and not whole
+        trusted = looked_at and not scene.distrust and not scene.frame.damaged
+        self.uncovered += not trusted and not whole
         for subject in scene.subjects:
             track = self._span(subject.track.id, index)
             treated = done.get(track.id)

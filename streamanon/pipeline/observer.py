@@ -13,7 +13,7 @@ looks at it after all.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from streamanon.core import landmarks as lm
@@ -56,6 +56,8 @@ class Seen:
         cuts: scene cuts.
         detector_failures: frames the detector failed on.
         mesh_failures: times the mesh network failed.
+        looked_at: numbers of the frames that count under examined or vouched and that nobody has
+            asked :meth:`answers_for` yet.
     """
 
     examined: int = 0
@@ -66,6 +68,23 @@ class Seen:
     cuts: int = 0
     detector_failures: int = 0
     mesh_failures: int = 0
+    looked_at: set[int] = field(default_factory=set)
+
+    def examine(self, index: int) -> None:
+        """Note that the detector looked at a frame."""
+        self.examined += 1
+        self.looked_at.add(index)
+
+    def vouch(self, index: int) -> None:
+        """Note that its neighbours vouch for a frame."""
+        self.vouched += 1
+        self.looked_at.add(index)
+
+    def answers_for(self, index: int) -> bool:
+        """Tell whether a frame was examined or vouched for, and forget it; from any thread."""
+        known = index in self.looked_at
+        self.looked_at.discard(index)
+        return known
 
 
 class Observer:
@@ -149,7 +168,7 @@ class Observer:
             return held
         if held.examined:
             self._failures = 0
-            self.seen.examined += 1
+            self.seen.examine(frame.index)
         self.seen.mesh_failures = self._finder.mesh_failures
         if self._witness:
             for track in held.tracks.values():
@@ -234,7 +253,7 @@ class Observer:
         What a neighbour shows under a cover must be covered here, too.
         """
         held.examined = True
-        self.seen.vouched += 1
+        self.seen.vouch(held.frame.index)
         for track in list(held.tracks.values()):
             held.keep_hidden(track.id, track.cover)
             for near in (self._recent[0], after):
@@ -253,7 +272,7 @@ class Observer:
             self._distrust(held, error)
             return
         held.examined = True
-        self.seen.examined += 1
+        self.seen.examine(held.frame.index)
         assert self._tracker is not None
         for face in faces:
             known = [one for one in held.tracks.values() if iou(one.face.box, face.box) > SAME_FACE]

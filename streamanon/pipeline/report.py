@@ -74,15 +74,6 @@ class StageTimes:
         }
 
 
-def uncovered(ledger: Ledger, seen: Seen) -> int:
-    """Count what was not hidden: faces and untrusted frames, and frames trusted unseen.
-
-    A frame may be trusted when the detector looked at it, or when it passed it over and both
-    neighbours, which it looked at, vouch for it: nothing else counts.
-    """
-    return ledger.uncovered + max(0, ledger.trusted - seen.examined - seen.vouched)
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of one run.
@@ -111,7 +102,7 @@ class Report:
     @property
     def uncovered(self) -> int:
         """Faces and untrusted frames that were not hidden; anything but 0 is a failure."""
-        return uncovered(self.ledger, self.seen)
+        return self.ledger.uncovered
 
     @property
     def frames_per_s(self) -> float:

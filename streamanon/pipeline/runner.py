@@ -26,7 +26,7 @@ from streamanon.errors import LeakError, StageError, StallError
 from streamanon.pipeline.channel import Channel, Passage, StoppedError
 from streamanon.pipeline.ledger import Ledger
 from streamanon.pipeline.live import LiveControls, Stoppable
-from streamanon.pipeline.report import Report, Times, uncovered
+from streamanon.pipeline.report import Report, Times
 from streamanon.pipeline.stage import Stage, explained, first_line
 from streamanon.pipeline.threads import one_each
 
@@ -228,8 +228,9 @@ class _Line:
             with stage.busy():
                 patches, reason = self._patches(scene)
                 safe = compose(scene, patches, reason)
-                self.ledger.record(scene, safe)
-            if self._live and uncovered(self.ledger, self._observer.seen):
+                looked_at = self._observer.seen.answers_for(safe.index)
+                self.ledger.record(scene, safe, looked_at=looked_at)
+            if self._live and self.ledger.uncovered:
                 raise LeakError(f"frame {safe.index} was not hidden completely: it is not shown")
             self._safe.put(safe)
         self._safe.finish()
@@ -259,7 +260,7 @@ class _Line:
                 self._sink.close(complete=False)
             raise
         with stage.busy():
-            self._sink.close(complete=not uncovered(self.ledger, self._observer.seen))
+            self._sink.close(complete=not self.ledger.uncovered)
 
     def _age_s(self, index: int) -> float:
         """Return the time since a frame was captured; those before it were dropped."""

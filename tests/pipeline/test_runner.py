@@ -76,7 +76,7 @@ class Delayed:
     seen: Seen = field(default_factory=Seen)
 
     def push(self, frame: Frame) -> list[Scene]:
-        self.seen.examined += 1
+        self.seen.examine(frame.index)
         track = Track(1, Face(BOX, 1.0), BOX)
         self.waiting.append(Scene(frame, (Subject(track),)))
         return [self.waiting.pop(0)] if len(self.waiting) > 3 else []
@@ -222,7 +222,7 @@ def test_a_frame_that_nobody_examined_is_not_published() -> None:
     class Idle(Delayed):
         def push(self, frame: Frame) -> list[Scene]:
             scenes = super().push(frame)
-            self.seen.examined = 4
+            self.seen.looked_at.discard(4)
             return scenes
 
     sink = Shelf()
@@ -288,11 +288,13 @@ def test_a_hang_is_named_and_the_rest_is_put_away() -> None:
 
 
 def test_a_live_frame_that_nobody_examined_does_not_come_out() -> None:
+    """However many of those behind it were examined meanwhile."""
+
     @dataclass
     class Idle(Delayed):
         def push(self, frame: Frame) -> list[Scene]:
             scenes = super().push(frame)
-            self.seen.examined = min(self.seen.examined, 3)
+            self.seen.looked_at.discard(3)
             return scenes
 
     @dataclass
