@@ -41,7 +41,7 @@ demo: $(VENV)/base
 	@echo "Look at demo/side-by-side.png and play demo/out.mp4."
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/dev
 	$(BIN)/ruff format --check .

@@ -40,7 +40,7 @@ def painted_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stream(parts: Parts, painted_clip: Path) -> Iterator[Stream]:
     """A live stream that shows the painted clip again and again."""
     address = input_address(f"lavfi:movie={painted_clip}:loop=0,setpts=N/25/TB,realtime")
