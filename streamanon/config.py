@@ -38,9 +38,12 @@ class Config:
         "auto",
         "What runs the network of --method anonygan, and, on an NVIDIA card, those that find "
         "faces: auto tries what is installed and takes the fastest; one that is named is never "
-        "replaced. openvino needs the extra of its name, tensorrt and torch such a card and the "
-        "extras of their names, cuda such a card and onnxruntime-gpu.",
-        choices=("auto", "onnxruntime", "openvino", "cuda", "tensorrt", "torch"),
+        "replaced. openvino needs the extra of its name, tensorrt, torch-tensorrt and torch such a "
+        "card and the extras of their names, cuda such a card and onnxruntime-gpu.",
+        choices=(
+            *("auto", "onnxruntime", "openvino"),
+            *("cuda", "tensorrt", "torch-tensorrt", "torch"),
+        ),
     )
     identity: str | None = _option(
         None, "Give everyone this one identity (see `streamanon identities`).", metavar="NAME"

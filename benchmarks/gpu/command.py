@@ -34,7 +34,7 @@ PARTS = ("networks", "lines")
 NETWORKS = ("live", "base")
 WAYS = tuple(ways(Path()))
 QUICK_WAYS = ("eager", "onnxruntime", "tensorrt")
-RUNTIMES = ("onnxruntime", "torch", "tensorrt", "cuda")
+RUNTIMES = ("onnxruntime", "torch", "torch-tensorrt", "tensorrt", "cuda")
 """Of whole lines; the processor first, to hold the others against."""
 
 SHIPPED = ROOT / "training" / "live.pt"

@@ -97,7 +97,8 @@ def candidates(
     """Return the ways to run a network that comes in several forms.
 
     Args:
-        runtime: "onnxruntime", "openvino", "cuda", "tensorrt", "torch", or "auto" for all of them.
+        runtime: "onnxruntime", "openvino", "cuda", "tensorrt", "torch-tensorrt", "torch", or "auto"
+            for all of them.
         exact: the network as it was exported.
         int8: its form with 8 bit integers inside, where that loses little.
         bf16: whether calculating in bfloat16 loses little.
@@ -112,6 +113,7 @@ def candidates(
         "openvino": partial(_openvino, exact, int8, bf16=bf16),
         "cuda": partial(_cuda, exact),
         "tensorrt": partial(_tensorrt, exact, precision, build=runtime != "auto"),
+        "torch-tensorrt": partial(_torch_tensorrt, exact, precision, build=runtime != "auto"),
         "torch": partial(_torch, exact, precision, anywhere=runtime != "auto"),
     }
     if runtime != "auto":
@@ -190,6 +192,19 @@ def _tensorrt(exact: Path, precision: Precision, *, build: bool) -> list[Candida
         return [Candidate("tensorrt", _Missing(f"not installed: {INSTALL}"))]
     load = partial(engine_build.load, exact, precision, build=build)
     return [Candidate(f"tensorrt {precision}", load, on_card=True)]
+
+
+def _torch_tensorrt(exact: Path, precision: Precision, *, build: bool) -> list[Candidate]:
+    if any(find_spec(name) is None for name in ("torch_tensorrt", "torch", "onnx")):
+        why = "not installed: pip install 'streamanon[torch-tensorrt]'"
+        return [Candidate("torch-tensorrt", _Missing(why))]
+
+    def load() -> Runtime:
+        from streamanon.backends import torch_tensorrt_runtime
+
+        return torch_tensorrt_runtime.load(exact, precision, build=build)
+
+    return [Candidate(f"torch-tensorrt {precision}", load, on_card=True)]
 
 
 def _torch(exact: Path, precision: Precision, *, anywhere: bool) -> list[Candidate]:

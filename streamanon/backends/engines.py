@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 ENGINE, CARD, LOCK, TIMINGS = ".engine", ".json", ".lock", ".timings"
 """Endings of the files."""
 
-_RECIPE = ("filled.py", "tensorrt_graph.py", "tensorrt_runtime.py")
+_RECIPE = (
+    *("filled.py", "tensorrt_graph.py", "tensorrt_runtime.py"),
+    *("torch_runtime.py", "torch_tensorrt_runtime.py"),
+)
 
 MAKE = "run `streamanon engine build`"
 

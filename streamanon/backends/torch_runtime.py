@@ -122,7 +122,7 @@ class TorchBackend:
         """
         card = read_card(path)
         module = restored(path, card)
-        self._name, self._inputs = path.name, _layout(card["inputs"])
+        self._name, self._inputs = path.name, layout(card["inputs"])
         self._module = module
         self._prepared: dict[int, _Recorded] = {}
         if not has_card():
@@ -130,7 +130,7 @@ class TorchBackend:
             self.runtime = f"PyTorch {torch.__version__} CPU fp32, {_threads(threads)}"
             return
         with self._told("could not be prepared on the card"):
-            outputs = _layout(card["outputs"])
+            outputs = layout(card["outputs"])
             call = _on_card(module, precision)
             self._prepared = {
                 size: _Recorded(call, self._inputs, outputs, size) for size in BATCHES
@@ -167,7 +167,7 @@ class TorchBackend:
             raise ModelError(f"{self._name} {failed}: {_first_line(error)}") from error
 
 
-def _layout(about: Mapping[str, Mapping[str, Any]]) -> Layout:
+def layout(about: Mapping[str, Mapping[str, Any]]) -> Layout:
     """Return what a card says of a network's inputs or outputs."""
     return {name: (tuple(one["shape"][1:]), np.dtype(one["dtype"])) for name, one in about.items()}
 

@@ -79,7 +79,7 @@ def test_a_machine_with_a_card_has_more_to_choose_from(monkeypatch: pytest.Monke
     monkeypatch.setattr(choice, "has_card", lambda: True)
     both = [*names("onnxruntime"), *names("openvino")]
     found = {name.split()[0] for name in names("auto") if name not in both}
-    assert found == {"cuda", "tensorrt", "torch"}
+    assert found == {"cuda", "tensorrt", "torch-tensorrt", "torch"}
 
 
 @pytest.mark.trt

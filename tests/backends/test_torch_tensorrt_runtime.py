@@ -1,0 +1,161 @@
+"""The graph Torch-TensorRT compiles paints the faces ONNX Runtime paints; on a card, compiled."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed")
+pytest.importorskip("onnx", reason="the package onnx is not installed")
+
+import torch
+from torch.fx import Node
+
+from streamanon import weights
+from streamanon.backends import choice, torch_tensorrt_runtime
+from streamanon.backends.choice import candidates, fastest, noise
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.backends.torch_tensorrt_runtime import MOST_FACES, as_arrays, exported
+from streamanon.errors import ModelError, UsageError
+from streamanon.weights.card import read_card
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from importlib.machinery import ModuleSpec
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from torch.export import ExportedProgram
+
+    from streamanon.backends.cuda import Device
+    from streamanon.backends.torch_runtime import Precision
+
+Arrays = dict[str, "NDArray[Any]"]
+NETWORK = weights.path("anonygan.onnx")
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+
+
+def repeated(faces: Arrays, count: int) -> Arrays:
+    return {name: np.stack([array[n % 4] for n in range(count)]) for name, array in faces.items()}
+
+
+def worst(made: Arrays, wanted: Arrays) -> float:
+    """Return the largest difference, in levels of 255."""
+    assert {name: (made[name].shape, made[name].dtype) for name in made} == {
+        name: (array.shape, array.dtype) for name, array in wanted.items()
+    }
+    scale = {name: 1 if array.dtype == np.uint8 else 255 for name, array in wanted.items()}
+    return max(
+        float(scale[name] * np.abs(made[name].astype(float) - array).max())
+        for name, array in wanted.items()
+    )
+
+
+def painted(program: ExportedProgram, faces: Arrays) -> Arrays:
+    """Run a graph on the processor."""
+    with torch.inference_mode():
+        names = read_card(NETWORK)["inputs"]
+        return as_arrays(program.module()(*(torch.from_numpy(faces[n]).float() for n in names)))
+
+
+@pytest.fixture(scope="module")
+def single() -> ExportedProgram:
+    """The graph in single precision."""
+    return exported(NETWORK, "fp32")
+
+
+def test_the_graph_paints_what_the_file_paints_for_any_number_it_takes(
+    single: ExportedProgram, live_faces: Arrays
+) -> None:
+    wanted = OnnxRuntimeBackend(NETWORK).run(live_faces)
+    assert all(np.ptp(array) > 0 for array in wanted.values()), "the network is alive"
+    for count in (1, 2, 3, MOST_FACES):
+        assert worst(painted(single, repeated(live_faces, count)), repeated(wanted, count)) <= 1
+
+
+def test_in_half_precision_convolutions_and_products_are_halves_and_pixels_hardly_change(
+    live_faces: Arrays,
+) -> None:
+    program = exported(NETWORK, "fp16")
+    kinds = {
+        str(node.args[0].meta["val"].dtype)
+        for node in program.graph.nodes
+        if node.op == "call_function"
+        and isinstance(node.args[0] if node.args else None, Node)
+        and any(word in str(node.target) for word in ("aten.conv", "aten.linear", "aten.matmul"))
+    }
+    assert kinds == {"torch.float16"}
+    wanted = OnnxRuntimeBackend(NETWORK).run(live_faces)
+    assert worst(painted(program, live_faces), wanted) <= 3
+
+
+def test_nothing_of_8_bits_is_left_in_the_graph(single: ExportedProgram) -> None:
+    """TensorRT takes such numbers at the ends of a graph only."""
+    values = [node.meta.get("val") for node in single.graph.nodes]
+    assert not any(getattr(one, "dtype", None) == torch.uint8 for one in values)
+
+
+def test_without_it_a_named_run_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    def spec(name: str) -> ModuleSpec | None:
+        return None if name == "torch_tensorrt" else find_spec(name)
+
+    monkeypatch.setattr(choice, "find_spec", spec)
+    with pytest.raises(UsageError, match=r"pip install 'streamanon\[torch-tensorrt\]'"):
+        candidates("torch-tensorrt", NETWORK, None, bf16=False)
+
+
+@pytest.fixture(params=["AssertionError('no CUDA in it')", "RuntimeError('no driver')"])
+def _cardless(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Torch-TensorRT as it answers on a machine without a card."""
+    (tmp_path / "torch_tensorrt.py").write_text(f"raise {request.param}")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "torch_tensorrt", None)
+    monkeypatch.delitem(sys.modules, "torch_tensorrt")
+    yield
+    sys.modules.pop("torch_tensorrt", None)
+
+
+@pytest.mark.usefixtures("_cardless")
+def test_where_it_finds_no_card_it_says_so_and_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(choice, "has_card", lambda: True)
+    monkeypatch.setattr(choice, "find_spec", lambda _: True)
+    ways = {one.name: one for one in candidates("auto", NETWORK, None, bf16=False)}
+    with pytest.raises(ModelError, match=r"Torch-TensorRT finds no card it can use \(no "):
+        ways["torch-tensorrt fp32"].load()
+    inputs = noise(read_card(NETWORK)["inputs"])
+    some = [ways["onnxruntime f32"], ways["torch-tensorrt fp32"]]
+    taken = fastest(some, inputs, NETWORK)
+    assert taken.name == "onnxruntime f32"
+    assert "torch-tensorrt fp32: Torch-TensorRT finds no card" in taken.why
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(("precision", "levels"), [("fp32", 1), ("fp16", 3)])
+def test_the_card_paints_what_the_processor_paints(
+    precision: Precision,
+    levels: int,
+    live_faces: Arrays,
+    gpu: Device,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("torch_tensorrt", reason="Torch-TensorRT is not installed")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    wanted = OnnxRuntimeBackend(NETWORK).run(live_faces)
+    with pytest.raises(ModelError, match="no engine of anonygan"):
+        torch_tensorrt_runtime.load(NETWORK, precision, build=False)
+    for build in (True, False):
+        backend = torch_tensorrt_runtime.load(NETWORK, precision, build=build)
+        assert gpu.name in backend.runtime
+        for count in (1, 2, MOST_FACES, MOST_FACES + 3):
+            made = backend.run(repeated(live_faces, count))
+            assert worst(made, repeated(wanted, count)) <= levels, count
