@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
 """FFmpeg's name of the container for every suffix we write."""
 
+NVENC = "_nvenc"
+"""How FFmpeg's names of the encoders of NVIDIA cards end."""
+
 _DEFAULTS = {"webm": ("libvpx-vp9",)}
 _H264_OR_HEVC = ("libx264", "libx265")
 """HEVC where H.264 cannot hold the depth."""
@@ -65,6 +68,8 @@ def settings(codec: str, config: Config) -> dict[str, str]:
         return {**crf, "preset": config.file_preset, "x265-params": "log-level=error"}
     if codec == "libvpx-vp9":
         return {**crf, "deadline": "realtime", "cpu-used": "8", "row-mt": "1"}
+    if codec.endswith(NVENC):  # left to itself it takes 2 Mbit/s, whatever the size
+        return {"rc": "vbr", "cq": str(config.crf), "b": "0"}
     return crf if codec in ("libsvtav1", "libaom-av1", "libvpx") else {}
 
 

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from streamanon.core.orientation import from_display_matrix
 from streamanon.errors import UsageError
-from streamanon.sinks.encoding import FORMATS, choose, fill, settings
+from streamanon.sinks.encoding import FORMATS, NVENC, choose, fill, settings
 from streamanon.sinks.original import Original
 from streamanon.sinks.part_file import PartFile
 
@@ -154,15 +154,23 @@ class VideoSink:
             UsageError: the encoder refuses its settings, or the container the encoder.
         """
         try:
+            self._video.codec_context.open()
+        except FFmpegError as error:  # of a card that is not there, a matter of permission
+            raise self._refused(asked, error) from error
+        try:
             self._output.start_encoding()
         except OSError as error:
             raise self._part.failure(error) from error
         except FFmpegError as error:
-            width, height = self._size
-            raise UsageError(
-                f"the encoder refuses {width}x{height} with {asked} ({error.strerror}): "
-                "choose another codec, crf or preset"
-            ) from error
+            raise self._refused(asked, error) from error
+
+    def _refused(self, asked: str, error: FFmpegError) -> UsageError:
+        width, height = self._size
+        card = "it needs an NVIDIA card that can encode; else " if NVENC in asked else ""
+        return UsageError(
+            f"the encoder refuses {width}x{height} with {asked} ({error.strerror}): "
+            f"{card}choose another codec, crf or preset"
+        )
 
     def _encode(self, picture: VideoFrame | None) -> None:
         """Encode a picture, or flush; write what comes out and the sound up to there."""
