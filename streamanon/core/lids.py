@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from streamanon.core import landmarks as lm
@@ -38,9 +39,8 @@ _BETWEEN = tuple(np.isin(lm.TRIANGLES, eye).all(axis=1) for eye, _, _ in EYES)
 
 def opening(outline: F32 | NDArray[np.float64]) -> float:
     """Return an eye's area over its width squared, from its (16, 2) outline."""
-    x, y = outline[:, 0].astype(np.float64), outline[:, 1].astype(np.float64)
-    area = abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
-    width = np.ptp(outline, axis=0)
+    area = cv2.contourArea(outline.astype(np.float32))
+    width = outline.max(axis=0) - outline.min(axis=0)
     return area / max(float(width @ width), 1e-6)
 
 
