@@ -1,4 +1,9 @@
-"""Finds scene cuts, so that nobody is followed from one shot into another."""
+"""Finds scene cuts, so that nobody is followed from one shot into another.
+
+A flash, or lights that go out, changes as much as a cut, and is none: those who were there still
+are, and the detector may not see them. So a picture with too little in it to tell is no new shot,
+nor is one that shows the same in another light.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +28,13 @@ LEAST_SHIFT = 0.35
 TIMES_USUAL = 3.0
 """A cut changes this many times more than the frames before it."""
 
+FLAT = 10.0
+"""Standard deviation, in 8 bit levels, below which a picture is too dark or too bright to tell."""
+
+ALIKE = 0.35
+"""Correlation from which on two pictures show the same. On five clips, brightened six and twelve
+times or darkened to a twentieth, those not flat correlate by 0.37 to 0.99 with what they were."""
+
 _MEMORY = 12
 _BINS = 32
 
@@ -33,6 +45,7 @@ class CutDetector:
     def __init__(self) -> None:
         """Create one that has seen nothing."""
         self._before: U8 | None = None
+        self._shot: U8 | None = None
         self._histogram: F32 | None = None
         self._changes: deque[float] = deque(maxlen=_MEMORY)
 
@@ -43,16 +56,29 @@ class CutDetector:
         before, self._before = self._before, luma
         old, self._histogram = self._histogram, histogram.astype(np.float32)
         if before is None or old is None:
+            self._shot = luma if luma.std() >= FLAT else None
             return False
         change = float(cv2.absdiff(luma, before).mean())
         shift = float(np.abs(self._histogram - old).sum()) / 2
         usual = float(np.median(self._changes)) if self._changes else 0.0
-        cut = change > max(LEAST_CHANGE, TIMES_USUAL * usual) and shift > LEAST_SHIFT
+        changed = change > max(LEAST_CHANGE, TIMES_USUAL * usual) and shift > LEAST_SHIFT
+        cut = changed and self._is_another(luma)
+        if luma.std() >= FLAT:
+            self._shot = luma
         if cut:
             self._changes.clear()
         else:
             self._changes.append(change)
         return cut
+
+    def _is_another(self, luma: U8) -> bool:
+        """Tell whether a picture shows something else than the last one that showed anything."""
+        if luma.std() < FLAT:
+            return False
+        if self._shot is None:
+            return True
+        ((correlation,),) = cv2.matchTemplate(luma, self._shot, cv2.TM_CCOEFF_NORMED).tolist()
+        return bool(correlation < ALIKE)
 
 
 def _thumbnail(picture: Picture) -> U8:

@@ -48,6 +48,19 @@ def test_a_fade_is_no_cut() -> None:
     assert _cuts([np.asarray(full * (i / 25), np.uint8) for i in range(26)]) == []
 
 
+@pytest.mark.parametrize("flash", ["brighter", "white", "dark", "black"])
+def test_a_flash_is_no_cut_and_a_cut_behind_it_is_one(flash: str) -> None:
+    first, second = _texture(1, 40, 160), _texture(2, 90, 230)
+    lit = {
+        "brighter": np.clip(first * 3.0, 0, 255),
+        "white": np.full_like(first, 255),
+        "dark": first * 0.04,
+        "black": np.zeros_like(first),
+    }[flash].astype(np.uint8)
+    assert _cuts([first] * 5 + [lit] * 3 + [first] * 5) == []
+    assert _cuts([first] * 5 + [lit] * 3 + [second] * 5) == [8]
+
+
 def test_noise_is_no_cut() -> None:
     rng, still = np.random.default_rng(0), _texture(1, 40, 200)
     noisy = [
