@@ -80,3 +80,9 @@ class Reorder(Generic[_T]):
         for _ in range(min(free, len(self._held) - self._depth)):
             out = self._held.popleft()
             yield out.picture, out.damaged
+
+    def rest(self) -> Iterator[tuple[_T, bool]]:
+        """Yield what is held, at the end of the stream."""
+        while self._held:
+            out = self._held.popleft()
+            yield out.picture, out.damaged

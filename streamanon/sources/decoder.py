@@ -1,4 +1,9 @@
-"""Packets to pictures, without losing a place in time when some of them are damaged."""
+"""Packets to pictures, without losing a place in time when some of them are damaged.
+
+Between two keyframes a picture is told by its difference from those before. After one that is
+damaged or lost, or where a file begins in the middle, the decoder goes on with what it has and says
+nothing: whatever it shows until the next keyframe may be anything, a smeared face included.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from av.error import FFmpegError, InvalidDataError
+
+from streamanon.core.reorder import Reorder
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -35,6 +42,20 @@ class Decoded(NamedTuple):
     damaged: bool
 
 
+class _Shown(NamedTuple):
+    """A picture as it came out of the decoder.
+
+    Attributes:
+        frame: the picture.
+        order: number of its packet.
+        failing: whether a packet had failed by then; it was none of those decoded before.
+    """
+
+    frame: VideoFrame
+    order: int
+    failing: bool
+
+
 class Decoder:
     """Decodes one video track in presentation order."""
 
@@ -54,6 +75,11 @@ class Decoder:
         self._given_up: set[int] = set()
         self._errors = 0
         self._last: int | None = None
+        self._reorder: Reorder[_Shown] = Reorder()
+        self._sent = 0
+        self._orders: dict[int, int] = {}
+        self._doubted: int | None = None
+        self._failed: int | None = None
 
     def decode(self) -> Generator[Decoded]:
         """Yield what every packet became, with strictly increasing pts."""
@@ -61,7 +87,14 @@ class Decoder:
             if packet is not None and packet.size:
                 self._expect(packet)
             for frame in self._pictures(packet):
-                yield from self._place(frame)
+                pts = frame.pts if frame.pts is not None else frame.dts
+                order = self._sent if pts is None else self._orders.get(pts, self._sent)
+                broken = frame.is_corrupt or pts in self._suspect
+                shown = _Shown(frame, order, self._failed is not None)
+                for one, damaged in self._reorder.show(shown, frame.pts, damaged=broken):
+                    yield from self._place(one, broken=damaged)
+        for one, damaged in self._reorder.rest():
+            yield from self._place(one, broken=damaged)
         yield from self._lost(None)
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
@@ -80,10 +113,15 @@ class Decoder:
 
     def _expect(self, packet: Packet[VideoStream]) -> None:
         """Note that a picture is due at the time of a packet."""
+        self._sent += 1
+        self._reorder.send(packet.pts)
+        if self._sent == 1 and not packet.is_keyframe:
+            self._doubted = 0
         due = packet.pts if packet.pts is not None else packet.dts
         if due is None or packet.is_discard:
             return
         insort(self._awaited, due)
+        self._orders[due] = self._sent
         if packet.is_corrupt:
             self._suspect.add(due)
 
@@ -92,10 +130,26 @@ class Decoder:
             return self._stream.decode(packet)
         except FFmpegError:
             self._errors += 1
+            self._failed = self._sent
             return []
 
-    def _place(self, frame: VideoFrame) -> Iterator[Decoded]:
+    def _believes(self, shown: _Shown, *, broken: bool) -> bool:
+        """Tell whether a picture is what was recorded, as far as anybody has noticed.
+
+        Args:
+            shown: the next one.
+            broken: it is damaged itself, or told by one that is.
+        """
+        since = max(self._doubted or 0, self._failed or 0)
+        if broken:
+            self._doubted = max(shown.order, since)
+        elif shown.frame.key_frame and shown.order > since:
+            self._doubted = self._failed = None
+        return self._doubted is None and not (shown.failing and self._failed is not None)
+
+    def _place(self, shown: _Shown, *, broken: bool) -> Iterator[Decoded]:
         """Yield a picture, after the lost ones that were due before it."""
+        frame = shown.frame
         pts = frame.pts if frame.pts is not None else frame.dts
         if pts is None:
             pts = 0 if self._last is None else self._last + self._step
@@ -104,19 +158,22 @@ class Decoder:
         if self._last is not None:
             pts = max(pts, self._last + 1)
         yield from self._lost(pts)
-        damaged = frame.is_corrupt or pts in self._suspect
         self._suspect.discard(pts)
         self._last = pts
-        yield Decoded(frame, pts, damaged)
+        yield Decoded(frame, pts, damaged=not self._believes(shown, broken=broken))
 
     def _lost(self, before: int | None) -> Iterator[Decoded]:
         """Yield a gap for every picture that was due earlier and never came."""
         end = len(self._awaited) if before is None else bisect_left(self._awaited, before)
         for pts in self._awaited[:end]:
+            order = self._orders.pop(pts, self._sent)
             if self._is_lost(pts, before):
                 self._errors = max(0, self._errors - 1)
+                if not self._errors:
+                    self._failed = None  # it was this one
                 self._last = pts
                 self._given_up.add(pts)
+                self._doubted = max(order, self._doubted or 0)
                 yield Decoded(None, pts, damaged=True)
         kept = self._awaited[end:]
         self._awaited = kept[1:] if kept and kept[0] == before else kept

@@ -179,13 +179,31 @@ def test_a_corrupt_packet_becomes_a_damaged_frame(tmp_path: Path, lost: int, bfr
     _, frames = read(path)
     assert [frame.pts for frame in frames] == list(clip.pts)
     damaged = [frame.index for frame in frames if frame.damaged]
-    # a lost key frame also takes the picture that waited for it to be shown
-    group = range(lost // 4 * 4 - 1, lost // 4 * 4 + 4)
+    # a lost key frame also takes the pictures that waited for it to be shown
+    group = range(lost // 4 * 4 - 2, lost // 4 * 4 + 4)
     assert damaged
     assert set(damaged) <= set(group), "the next key frame should have ended it"
     for frame, before in zip(frames, whole, strict=True):
-        if frame.index not in group:
-            assert np.array_equal(frame.picture.planes[0], before.picture.planes[0])
+        same = np.array_equal(frame.picture.planes[0], before.picture.planes[0])
+        assert same or frame.damaged, "what is told by a damaged picture is not to be believed"
+
+
+@pytest.mark.parametrize("codec", ["mpeg4", "libx264"])
+def test_what_comes_before_the_first_key_frame_is_not_believed(tmp_path: Path, codec: str) -> None:
+    clip = Clip(codec=codec, pts=tuple(range(0, 24 * 512, 512)), options={"g": "12", "bf": "0"})
+    plain, path = write_clip(tmp_path / "plain.mkv", clip), tmp_path / "in.mkv"
+    whole = {frame.pts: frame for frame in read(plain)[1]}
+    with av.open(str(plain)) as container, av.open(str(path), "w") as out:
+        copy = out.add_stream_from_template(container.streams.video[0])
+        for number, packet in enumerate(container.demux(video=0)):
+            if packet.size and number > 2:
+                packet.stream = copy
+                out.mux(packet)
+    _, frames = read(path)
+    believed = [frame for frame in frames if not frame.damaged]
+    assert len(believed) == 12
+    for frame in believed:
+        assert np.array_equal(frame.picture.planes[0], whole[frame.pts].picture.planes[0])
 
 
 def test_a_corrupt_stretch_keeps_every_place_in_time(tmp_path: Path) -> None:
