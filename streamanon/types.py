@@ -54,7 +54,7 @@ class Picture:
     """The pixels of one frame, in the planes the codec uses, so that untouched pixels stay exact.
 
     Attributes:
-        planes: Y, U, V (or B, G, R), then alpha where there is one; each (rows, columns).
+        planes: Y, U, V (or B, G, R), each (rows, columns). There is no alpha: it could show a face.
         colour: how to read them.
     """
 
@@ -62,8 +62,8 @@ class Picture:
     colour: ColourSpace
 
     def __post_init__(self) -> None:
-        if len(self.planes) not in (3, 4):
-            raise ValueError(f"a picture has 3 or 4 planes, got {len(self.planes)}")
+        if len(self.planes) != 3:
+            raise ValueError(f"a picture has 3 planes, got {len(self.planes)}")
         dtype = np.uint8 if self.colour.depth == 8 else np.uint16
         if any(plane.dtype != dtype or plane.ndim != 2 for plane in self.planes):
             raise ValueError(f"planes of a {self.colour.depth} bit picture must be 2-d {dtype}")

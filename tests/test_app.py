@@ -63,6 +63,18 @@ def test_a_picture_becomes_a_picture(face_clip: Path, tmp_path: Path) -> None:
     assert _change(tmp_path / "in.png", tmp_path / "out.png")[0] > 4
 
 
+def test_a_face_in_the_transparency_of_a_picture_is_hidden(face_clip: Path, tmp_path: Path) -> None:
+    grey = cv2.cvtColor(_images(face_clip)[0], cv2.COLOR_BGR2GRAY)
+    black = np.zeros_like(grey)
+    cv2.imwrite(str(tmp_path / "in.png"), cv2.merge([black, black, black, 255 - grey]))
+    report = streamanon.anonymise(tmp_path / "in.png", tmp_path / "out.png", Config(method="solid"))
+    assert report.ledger.tracks[1].replaced == 1
+    out = cv2.imread(str(tmp_path / "out.png"), cv2.IMREAD_UNCHANGED)
+    assert out is not None
+    assert out.shape == (*grey.shape, 3)
+    assert (out[80:160, 80:160] == 0).all()
+
+
 def test_one_identity_for_all(face_clip: Path, tmp_path: Path) -> None:
     name = Parts(Config()).gallery[-1].name
     report = streamanon.anonymise(face_clip, tmp_path / "out.mp4", Config(identity=name))

@@ -109,7 +109,7 @@ def read_bgr(picture: Picture, box: Box) -> U8:
     depth = picture.colour.depth
     rows, columns = _chroma(box, picture.colour)
     luma = _to_8_bit(picture.planes[0][y0:y1, x0:x1], depth)
-    first, second = (_to_8_bit(plane[rows, columns], depth) for plane in picture.planes[1:3])
+    first, second = (_to_8_bit(plane[rows, columns], depth) for plane in picture.planes[1:])
     return _assemble(luma, (first, second), picture.colour)
 
 
@@ -167,7 +167,7 @@ def blend_bgr(picture: Picture, box: Box, image: U8, alpha: F32) -> None:
     rows, columns = _chroma(box, colour)
     places = ((slice(y0, y1), slice(x0, x1)), (rows, columns), (rows, columns))
     opaque = float(alpha.min()) >= 1.0
-    for plane, new, where in zip(picture.planes[:3], cv2.split(planar), places, strict=True):
+    for plane, new, where in zip(picture.planes, cv2.split(planar), places, strict=True):
         target = plane[where]
         size = (target.shape[1], target.shape[0])
         weight, value = alpha, np.asarray(new, np.uint8)

@@ -204,7 +204,7 @@ def as_frame(picture: Picture, info: MediaInfo, pts: int) -> av.VideoFrame:
         pts: in ticks.
     """
     frame = av.VideoFrame(picture.width, picture.height, _layout(picture.colour))
-    for index, plane in enumerate(picture.planes[:3]):
+    for index, plane in enumerate(picture.planes):
         fill(frame, index, plane)
     if info.container:
         frame.colorspace, frame.color_range = info.container.matrix, info.container.colour_range

@@ -24,11 +24,10 @@ _SETTINGS = {
     ".tiff": [],
 }
 _HOLDS_16_BITS = (".png", ".tif", ".tiff")
-_HOLDS_ALPHA = (".png", ".webp", ".tif", ".tiff")
 
 
 class ImageSink:
-    """Writes one picture without metadata, with its depth and alpha where the format has them."""
+    """Writes one picture without metadata, with its depth where the format has it."""
 
     def __init__(self, path: Path, original: Path, *, overwrite: bool = False) -> None:
         """Prepare the output.
@@ -52,8 +51,7 @@ class ImageSink:
         Raises:
             MediaError: it could not be written.
         """
-        planes = frame.picture.planes
-        array = cv2.merge(planes if self._suffix in _HOLDS_ALPHA else planes[:3])
+        array = cv2.merge(frame.picture.planes)
         if frame.picture.colour.depth > 8 and self._suffix not in _HOLDS_16_BITS:
             array = cv2.convertScaleAbs(array, alpha=255 / ((1 << frame.picture.colour.depth) - 1))
         try:

@@ -28,7 +28,7 @@ _ORIENTATION = 0x0112
 
 
 class ImageSource:
-    """Yields one picture, upright, as planes of B, G, R and, where it has one, alpha."""
+    """Yields one picture, upright, as planes of B, G and R; what is transparent lies over white."""
 
     def __init__(self, path: Path) -> None:
         """Decode a picture.
@@ -81,14 +81,24 @@ def _picture(path: Path) -> Picture:
             f"{path} has {array.shape[2]} channels of {array.dtype}: wanted grey, RGB or RGBA of "
             "8 or 16 bits, convert it"
         )
+    if array.shape[2] == 4:
+        array = _over_white(array)
     # libtiff has turned it already
     is_tiff = re.match(_TIFF_HEADER, data)
     orientation = Orientation() if is_tiff else from_exif(_exif_orientation(data))
     planes: tuple[Plane, ...] = tuple(
-        orientation.upright(array[:, :, channel]).copy() for channel in range(array.shape[2])
+        orientation.upright(array[:, :, channel]).copy() for channel in range(3)
     )
     depth = 8 if array.dtype == np.uint8 else 16
     return Picture(planes, ColourSpace("rgb", full_range=True, depth=depth, chroma_shift=(0, 0)))
+
+
+def _over_white(array: Plane) -> Plane:
+    """Return a (h, w, 4) picture as viewers show it: a face can hide in its transparency, too."""
+    full = np.float32(np.iinfo(array.dtype).max)
+    share = array[:, :, 3:] / full
+    seen = np.rint(full + (array[:, :, :3] - full) * share)
+    return seen.astype(np.uint8) if array.dtype == np.uint8 else seen.astype(np.uint16)
 
 
 def _decoded(data: bytes, path: Path) -> Plane:

@@ -32,10 +32,12 @@ def read(path: Path) -> Picture:
 
 
 def scene(channels: int, *, dtype: type[np.unsignedinteger[Any]] = np.uint8) -> NDArray[Any]:
-    """Return a smooth (40, 60, channels) picture, brightest in the top left corner."""
+    """Return a smooth (40, 60, channels) picture, brightest in the top left corner, opaque."""
     rows, columns = np.indices((40, 60))
     planes = [255 - (rows * 2 + columns * (number + 2) // 2) for number in range(channels)]
-    return (np.dstack(planes) * (np.iinfo(dtype).max // 255)).astype(dtype)
+    values = np.dstack(planes)
+    values[:, :, 3:] = 255
+    return (values * (np.iinfo(dtype).max // 255)).astype(dtype)
 
 
 def write(path: Path, array: NDArray[Any], *flags: int) -> Path:
@@ -52,7 +54,6 @@ def test_lossless_formats_are_read_exactly(tmp_path: Path, suffix: str, channels
     array = scene(channels)
     picture = read(write(tmp_path / f"in{suffix}", array, *flags))
     assert picture.colour == ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
-    assert len(picture.planes) == channels
     for index, plane in enumerate(picture.planes):
         assert plane.flags.c_contiguous
         assert np.array_equal(plane, array[:, :, index])
@@ -64,8 +65,22 @@ def test_sixteen_bits_stay(tmp_path: Path, suffix: str, channels: int) -> None:
     array = scene(channels, dtype=np.uint16)
     picture = read(write(tmp_path / f"in{suffix}", array))
     assert picture.colour.depth == 16
-    assert len(picture.planes) == channels
     assert all(np.array_equal(p, array[:, :, i]) for i, p in enumerate(picture.planes))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_is_transparent_lies_over_white(
+    tmp_path: Path, dtype: type[np.unsignedinteger[Any]]
+) -> None:
+    array, full = scene(4, dtype=dtype), int(np.iinfo(dtype).max)
+    array[:, :, 3] = np.linspace(0, full, 60).astype(dtype)
+    picture = read(write(tmp_path / "in.png", array))
+    assert len(picture.planes) == 3
+    for index, plane in enumerate(picture.planes):
+        share = array[:, :, 3] / full
+        wanted = array[:, :, index] * share + full * (1 - share)
+        assert np.abs(plane - wanted).max() <= 1
+        assert (plane[:, 0] == full).all()
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tiff", ".jpg"])
