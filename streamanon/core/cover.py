@@ -23,20 +23,26 @@ FACE_CELLS = 8
 FRAME_CELLS = 10
 """Cells across the shorter side of a frame that is covered whole."""
 
+LEAST_CELL_PX = 4
+"""Side of the smallest cell: smaller ones would be the pixels themselves."""
 
-def cell_means(picture: Picture, box: tuple[int, int, int, int], cells: int) -> U8:
+
+def cell_means(
+    picture: Picture, box: tuple[int, int, int, int], across: tuple[float, float], cells: int
+) -> U8:
     """Return the mean colours of a grid over an aligned, clipped box.
 
     Args:
         picture: any picture.
         box: from :func:`streamanon.core.picture.clip_box`, not empty.
-        cells: number of cells along the shorter side.
+        across: width and height in px of what is covered, in the picture and beyond its edge.
+        cells: number of cells along the shorter of these.
 
     Returns:
         (rows, columns, 3) uint8 BGR.
     """
     x0, y0, x1, y1 = box
-    side = max(1, min(x1 - x0, y1 - y0) // cells)
+    side = max(LEAST_CELL_PX, int(min(across)) // cells)
     size = (max(1, (x1 - x0) // side), max(1, (y1 - y0) // side))
     return shrink(picture, box, size)
 
@@ -67,7 +73,7 @@ def solid(picture: Picture, box: F32) -> Patch | None:
 def whole_frame(picture: Picture) -> Patch:
     """Return cells over the whole picture."""
     box = (0, 0, picture.width, picture.height)
-    means = cell_means(picture, box, FRAME_CELLS)
+    means = cell_means(picture, box, box[2:], FRAME_CELLS)
     image = cv2.resize(means, box[2:], interpolation=cv2.INTER_NEAREST)
     return _patch(box, np.asarray(image, np.uint8))
 
@@ -76,6 +82,7 @@ def _from_cells(picture: Picture, box: F32, cells: int, interpolation: int) -> P
     x0, y0, x1, y1 = clipped = clip_box(picture, box)
     if x1 <= x0 or y1 <= y0:
         return None
-    means = cell_means(picture, clipped, cells)
+    width, height = (box[2:] - box[:2]).tolist()
+    means = cell_means(picture, clipped, (width, height), cells)
     image = cv2.resize(means, (x1 - x0, y1 - y0), interpolation=interpolation)
     return _patch(clipped, np.asarray(image, np.uint8))
