@@ -1,4 +1,8 @@
-"""Compressed sound on its way past the picture: a bounded queue between input and outputs."""
+"""Compressed sound on its way past the picture: a bounded queue between input and outputs.
+
+What Vorbis and FLAC tell a decoder before the first packet holds title, place and cover picture,
+too. Sources: Vorbis I specification, 4.2 and 5; Xiph lacing as in Matroska; RFC 9639, 8.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,43 @@ SOUND_TICK = Fraction(1, 90_000)
 
 _KEPT_PACKETS = 1024
 """About 20 s of AAC: more than any picture is ever held back."""
+
+
+_NO_COMMENTS = b"\3vorbis" + bytes(8) + b"\1"
+"""A comment header: no vendor, no comments."""
+
+_STREAMINFO = slice(8, 42)
+"""Of a FLAC header, the only block a decoder needs."""
+
+
+def without_comments(codec: str, extradata: bytes) -> bytes:
+    """Return what a decoder is told, without what it says of the recording; b"" where unreadable.
+
+    Args:
+        codec: FFmpeg's name.
+        extradata: as the container has it.
+    """
+    if codec in ("vorbis", "libvorbis"):
+        return _vorbis(extradata)
+    return extradata[_STREAMINFO] if extradata[:4] == b"fLaC" else extradata
+
+
+def _vorbis(extradata: bytes) -> bytes:
+    """Return the three headers of Vorbis with an empty one in the middle, laced."""
+    if not extradata:
+        return b""
+    at, lengths = 1, []
+    for _ in range(2):
+        end = next((n for n in range(at, len(extradata)) if extradata[n] < 255), len(extradata))
+        lengths.append(sum(extradata[at : end + 1]))
+        at = end + 1
+    first, third = extradata[at : at + lengths[0]], extradata[at + sum(lengths) :]
+    if extradata[0] != 2 or first[:7] != b"\1vorbis" or third[:7] != b"\5vorbis":
+        return b""
+    laced = [
+        b"\xff" * (size // 255) + bytes([size % 255]) for size in (len(first), len(_NO_COMMENTS))
+    ]
+    return b"".join([b"\2", *laced, first, _NO_COMMENTS, third])
 
 
 @dataclass(frozen=True, slots=True)

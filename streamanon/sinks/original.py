@@ -7,8 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 import av
+from av.audio.codeccontext import AudioCodecContext
 from av.error import FFmpegError, InvalidDataError
 
+from streamanon.core.sound import without_comments
 from streamanon.errors import UsageError
 from streamanon.sinks.encoding import FORMATS
 
@@ -156,6 +158,9 @@ def _fits(stream: Stream, container: str) -> bool:
 def _add(stream: Stream, output: OutputContainer) -> Stream:
     """Add a track like another; of its tags only the language stays."""
     copy = output.add_stream_from_template(stream)
+    context = copy.codec_context
+    if isinstance(context, AudioCodecContext) and context.extradata:
+        context.extradata = without_comments(context.name, bytes(context.extradata))
     language = stream.metadata.get("language")
     copy.metadata.clear()
     if language:

@@ -12,7 +12,7 @@ from av.stream import Disposition
 from streamanon.core.h264 import FrameNumbers
 from streamanon.core.reorder import Reorder
 from streamanon.core.rhythm import Rhythm
-from streamanon.core.sound import SoundFormat
+from streamanon.core.sound import SoundFormat, without_comments
 from streamanon.core.timeline import ticks
 from streamanon.errors import MediaError
 from streamanon.sources.trust import Trust
@@ -181,7 +181,7 @@ def sound_format(sound: AudioStream) -> SoundFormat | None:
         codec=context.name,
         rate=context.sample_rate,
         layout=context.layout.name,
-        extradata=bytes(context.extradata or b""),
+        extradata=without_comments(context.name, bytes(context.extradata or b"")),
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from threading import Thread
 
-from streamanon.core.sound import SoundFormat, SoundPacket, SoundTrack
+import pytest
+
+from streamanon.core.sound import SoundFormat, SoundPacket, SoundTrack, without_comments
 
 AAC = SoundFormat("aac", 48000, "stereo", b"\x11\x90")
 
@@ -49,3 +51,30 @@ def test_two_threads_may_use_it_at_once() -> None:
     times = [packet.pts for packet in taken]
     assert times == sorted(set(times))
     assert times[-1] == 19_999 * 1920
+
+
+def laced(*headers: bytes) -> bytes:
+    sizes = [b"\xff" * (len(one) // 255) + bytes([len(one) % 255]) for one in headers[:2]]
+    return b"\2" + b"".join(sizes) + b"".join(headers)
+
+
+@pytest.mark.parametrize("size", [10, 254, 255, 256, 70_000])
+def test_the_comments_of_vorbis_are_left_out(size: int) -> None:
+    first, third = b"\1vorbis" + bytes(23), b"\5vorbis" + b"books"
+    told = laced(first, b"\3vorbis" + b"name" * (size // 4), third)
+    left = without_comments("vorbis", told)
+    assert left == laced(first, b"\3vorbis" + bytes(8) + b"\1", third)
+    assert without_comments("vorbis", left) == left
+
+
+@pytest.mark.parametrize("told", [b"\2", b"\2\x1e", b"\2\xff\xff", b"name" * 9, b"\2\1\1abname"])
+def test_what_cannot_be_read_is_not_passed_on(told: bytes) -> None:
+    assert without_comments("vorbis", told) == b""
+
+
+def test_of_flac_only_what_a_decoder_needs_stays() -> None:
+    info = bytes(range(34))
+    assert without_comments("flac", b"fLaC\0\0\0\x22" + info + b"\4\0\0\4name") == info
+    assert without_comments("flac", info) == info
+    assert without_comments("aac", b"\x11\x90") == b"\x11\x90"
+    assert without_comments("vorbis", b"") == b""

@@ -15,6 +15,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from av.audio.stream import AudioStream
 from clips import VFR, Clip, write_clip
 
 from streamanon.backends.choice import has_card
@@ -301,6 +302,39 @@ def test_damaged_sound_does_not_end_the_run(tmp_path: Path) -> None:
     pass_through(path, output)
     assert len(facts(output)["times"]) == 50
     assert len(sound(path)) - 4 < len(sound(output)) < len(sound(path))
+
+
+def test_the_comments_of_vorbis_stay_behind(tmp_path: Path) -> None:
+    plain, path, output = tmp_path / "plain.mkv", tmp_path / "in.mkv", tmp_path / "out.mkv"
+    with av.open(str(write_clip(plain))) as container, av.open(str(path), "w") as out:
+        video = out.add_stream_from_template(container.streams.video[0])
+        track = out.add_stream("vorbis", rate=48000, options={"strict": "-2"})
+        assert isinstance(track, AudioStream)
+        track.layout = "stereo"
+        track.codec_context.open()
+        told = bytes(track.codec_context.extradata or b"")
+        first = told[3 : 3 + told[1]]
+        third = told[3 + told[1] + told[2] :]
+        comments = b"\3vorbis" + bytes(4) + b"\1\0\0\0" + b"\x12\0\0\0TITLE=Home of Jane\1"
+        track.codec_context.extradata = (
+            bytes([2, len(first), len(comments)]) + first + comments + third
+        )
+        for number in range(20):
+            quiet = np.zeros((2, 1024), np.float32)
+            samples = av.AudioFrame.from_ndarray(quiet, format="fltp", layout="stereo")
+            samples.sample_rate, samples.pts = 48000, number * 1024
+            out.mux(track.encode(samples))
+        out.mux(track.encode())
+        for packet in container.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                out.mux(packet)
+    assert b"Home of Jane" in path.read_bytes()
+    pass_through(path, output)
+    assert b"Home of Jane" not in output.read_bytes()
+    with av.open(str(path)) as before, av.open(str(output)) as after:
+        heard = [sum(one.samples for one in each.decode(audio=0)) for each in (before, after)]
+    assert heard[0] == heard[1] > 0
 
 
 REFUSED = {
