@@ -34,9 +34,12 @@ def side(box: F32) -> float:
     return float(np.sqrt(np.prod(np.maximum(box[2:] - box[:2], 0))))
 
 
-def is_sane(box: F32, width: int, height: int) -> bool:
-    """Tell whether a box is finite, not empty, touches the frame and is not absurdly large."""
-    if not np.isfinite(box).all() or (box[2:] <= box[:2]).any():
-        return False
-    touches = box[0] < width and box[1] < height and box[2] > 0 and box[3] > 0
-    return bool(touches and (box[2:] - box[:2] <= 3 * max(width, height)).all())
+def is_sane(box: F32, limit_px: float) -> bool:
+    """Tell whether a box is finite, not empty, and has no side longer than a limit."""
+    sides = box[2:] - box[:2]
+    return bool(np.isfinite(box).all() and (sides > 0).all() and (sides <= limit_px).all())
+
+
+def touches(box: F32, width: int, height: int) -> bool:
+    """Tell whether a box reaches into a frame."""
+    return bool(box[0] < width and box[1] < height and box[2] > 0 and box[3] > 0)

@@ -99,7 +99,8 @@ class YuNetDetector:
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         rows = self._search(np.asarray(small, np.uint8), box)
         sides = (rows[:, 2:4] - rows[:, :2]).max(axis=1)
-        return np.asarray(rows[sides > 0.7 * min(box[2:]), :], np.float32)
+        # what is no number must not get lost
+        return np.asarray(rows[~(sides <= 0.7 * min(box[2:])), :], np.float32)
 
     def _search(self, image: U8, box: tuple[int, int, int, int]) -> F32:
         """Return (n, 15) candidates in an image of a box: box, five points in frame px, score."""

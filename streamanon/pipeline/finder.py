@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streamanon.core import landmarks as lm
-from streamanon.core.boxes import centre, iou, is_sane, side
+from streamanon.core.boxes import centre, iou, is_sane, side, touches
 from streamanon.core.picture import clip_box, shrink
 from streamanon.core.tracking import likeness
 from streamanon.errors import ModelError
@@ -62,9 +62,9 @@ class Finder:
         faces = self._detector.detect(picture)
         limit_px = 3 * max(picture.width, picture.height)
         for face in faces:
-            if not np.isfinite(face.box).all() or side(face.box) > limit_px:
+            if not is_sane(face.box, limit_px):
                 raise ModelError(f"the detector answered a face at {face.box.tolist()} px")
-        return [face for face in faces if is_sane(face.box, picture.width, picture.height)]
+        return [face for face in faces if touches(face.box, picture.width, picture.height)]
 
     def near(self, picture: Picture, expected: Face) -> Face | None:
         """Return the face at or close to an expected one, or None; a closer look than everywhere.

@@ -167,7 +167,8 @@ def test_two_people_have_two_ids_and_a_cut_gives_new_ones(yunet: YuNetDetector) 
     one, two = _photo("london_001_neutral"), _photo("london_002_neutral")
     first = _placed(one, 20)
     first[60:300, 380:620] = two
-    second = _placed(two, 20, y=20, level=200)
+    second = _placed(two, 200, y=100, level=200)
+    second[:, 460:] = 20
     observer = Observer(yunet)
     scenes = _observe(observer, [first] * 8 + [second] * 8)
     assert observer.seen.cuts == 1
@@ -198,8 +199,8 @@ def test_a_lost_face_is_covered_on_its_way_to_where_it_is_found() -> None:
 
 def test_a_new_face_is_covered_in_the_frames_before_but_not_beyond_a_cut() -> None:
     images = _numbered(20)
-    for index, image in enumerate(images[8:], start=8):
-        image[:] = 230
+    for index, image in enumerate(images):
+        image[: image.shape[0] // 2 if index < 8 else None, : None if index < 8 else 320] = 230
         image[0, 0] = index
     scenes = _observe(Observer(Script(lambda i: [Face(_box(300), 0.9)] if i > 9 else [])), images)
     assert [bool(scene.subjects) for scene in scenes] == [False] * 8 + [True] * 12
@@ -257,7 +258,17 @@ def test_a_frame_that_could_not_be_searched_again_is_not_trusted() -> None:
     assert [scene.distrust for scene in scenes] == ["detector failed: driver lost"] * 3 + [""] * 3
 
 
-@pytest.mark.parametrize("box", [[np.nan, 0, 50, 50], [0, 0, np.inf, 50], [0, 0, 9e9, 9e9]])
+@pytest.mark.parametrize(
+    "box",
+    [
+        [np.nan, 0, 50, 50],
+        [0, 0, np.inf, 50],
+        [0, 0, 9e9, 9e9],
+        [-9000, 100, 9000, 300],
+        [100, 300, 200, 200],
+        [100, 100, 100, 200],
+    ],
+)
 def test_a_frame_with_an_absurd_face_is_not_trusted(box: list[float]) -> None:
     absurd = Face(np.array(box, np.float32), 0.9)
     scenes = _observe(Observer(Script(lambda i: [absurd] if i == 3 else [])), _numbered(6))
