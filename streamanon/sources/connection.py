@@ -183,7 +183,7 @@ class Connection:
         streams: list[Any] = [video] + ([sound] if sound else [])
         reader = VideoReader(container, video)
         opened = False
-        for packet in self._packets(container, streams):
+        for packet in self._packets(container, streams, reader):
             if packet.stream_index != video.index:
                 if opened:
                     self._hear(packet)
@@ -195,7 +195,9 @@ class Connection:
                     opened = True
                 self._put(shot)
 
-    def _packets(self, container: InputContainer, streams: list[Any]) -> Iterator[Packet[Any]]:
+    def _packets(
+        self, container: InputContainer, streams: list[Any], reader: VideoReader
+    ) -> Iterator[Packet[Any]]:
         failures = 0
         while not self._over.is_set():
             try:
@@ -206,6 +208,7 @@ class Connection:
                     if self._over.is_set():
                         return
             except InvalidDataError:
+                reader.doubt()
                 failures += 1
                 if failures >= _GIVE_UP_AFTER:
                     raise

@@ -80,6 +80,7 @@ class Decoder:
         self._orders: dict[int, int] = {}
         self._doubted: int | None = None
         self._failed: int | None = None
+        self._timeless = False
 
     def decode(self) -> Generator[Decoded]:
         """Yield what every packet became, with strictly increasing pts."""
@@ -107,6 +108,7 @@ class Decoder:
                     yield packet
             except InvalidDataError:
                 failures += 1
+                self._doubted = self._sent
             else:
                 return
         yield None
@@ -148,15 +150,22 @@ class Decoder:
         return self._doubted is None and not (shown.failing and self._failed is not None)
 
     def _place(self, shown: _Shown, *, broken: bool) -> Iterator[Decoded]:
-        """Yield a picture, after the lost ones that were due before it."""
+        """Yield a picture, after the lost ones that were due before it.
+
+        Pictures of which more than one in a row have no time of their own come at the usual pace:
+        covers of lost faces move and grow with time.
+        """
         frame = shown.frame
         pts = frame.pts if frame.pts is not None else frame.dts
         if pts is None:
             pts = 0 if self._last is None else self._last + self._step
         if pts in self._given_up:
             return  # too late: its place has gone to a gap
-        if self._last is not None:
-            pts = max(pts, self._last + 1)
+        if self._last is not None and pts <= self._last:
+            pts = self._last + (self._step if self._timeless else 1)
+            self._timeless = True
+        else:
+            self._timeless = False
         yield from self._lost(pts)
         self._suspect.discard(pts)
         self._last = pts

@@ -88,7 +88,7 @@ class VideoReader:
 
     def pictures(self, packet: Packet[VideoStream]) -> Iterator[tuple[VideoFrame, bool]]:
         """Yield the pictures that a packet completes, and whether they are damaged."""
-        arrival = ticks(round(time.monotonic() * 1e6), Fraction(1, 1_000_000))
+        arrival = _now()
         dts = packet.dts if packet.dts is not None else packet.pts
         due = None if dts is None else ticks(dts, packet.time_base)
         keyframe = self._begins(packet)
@@ -112,6 +112,10 @@ class VideoReader:
                 yield from self._reorder.show(frame, frame.pts, damaged=not believed)
             else:
                 yield frame, not believed
+
+    def doubt(self) -> None:
+        """Believe nothing until all is new: something could not be read."""
+        self._doubt(_now())
 
     def _begins(self, packet: Packet[VideoStream]) -> bool:
         """Tell whether decoding can begin with a packet."""
@@ -137,6 +141,11 @@ class VideoReader:
         self._trust.doubt(arrival)
         if self._numbers:
             self._numbers.spoil()
+
+
+def _now() -> int:
+    """Return this machine's time in ticks."""
+    return ticks(round(time.monotonic() * 1e6), Fraction(1, 1_000_000))
 
 
 def _begins_vp9(packet: bytes) -> bool:

@@ -134,3 +134,22 @@ def _after_holes(path: Path, sent: set[bytes], left: int) -> Iterator[tuple[str,
             for frame, damaged in pictures(packet):
                 right = frame.to_ndarray()[:HEIGHT].tobytes() in sent
                 yield "damaged" if damaged else "believed", "right" if right else "wrong"
+
+
+@pytest.mark.parametrize("encoder", ["keyframes", "vp8", "mpeg4"])
+def test_what_could_not_be_read_is_doubted_until_the_next_keyframe(
+    tmp_path: Path, encoder: str
+) -> None:
+    path = tmp_path / ("in.webm" if encoder == "vp8" else "in.mkv")
+    _write(path, *ENCODERS[encoder])
+    with av.open(str(path)) as container:
+        pictures = reader.VideoReader(container, reader.video_track(container))
+        found = []
+        for number, packet in enumerate(container.demux(video=0)):
+            if number == 30:
+                pictures.doubt()
+            found += [(frame.key_frame, bad) for frame, bad in pictures.pictures(packet)]
+    keys = [at for at, (key, _) in enumerate(found) if key]
+    doubted = [at for at, (_, bad) in enumerate(found) if bad]
+    assert doubted
+    assert doubted == list(range(doubted[0], min(at for at in keys if at > doubted[0])))

@@ -206,6 +206,25 @@ def test_what_comes_before_the_first_key_frame_is_not_believed(tmp_path: Path, c
         assert np.array_equal(frame.picture.planes[0], whole[frame.pts].picture.planes[0])
 
 
+def test_pictures_that_share_one_time_come_at_the_usual_pace(tmp_path: Path) -> None:
+    clip = Clip(pts=tuple(range(12)), time_base=Fraction(1, 25), options={"bf": "0"})
+    plain, path = write_clip(tmp_path / "plain.mkv", clip), tmp_path / "in.mkv"
+    with av.open(str(plain)) as container, av.open(str(path), "w") as out:
+        copy = out.add_stream_from_template(container.streams.video[0])
+        for number, packet in enumerate(container.demux(video=0)):
+            if packet.size:
+                packet.pts = packet.dts = packet.pts if number > 8 else 0
+                packet.stream = copy
+                out.mux(packet)
+    info, frames = read(path)
+    times = np.array([float(frame.pts * info.time_base) for frame in frames])
+    assert len(times) == len(read(plain)[1])
+    steps = np.diff(times)
+    assert (steps > 0).all()
+    assert steps[1:8] == pytest.approx(1 / 25, abs=0.002)
+    assert not any(frame.damaged for frame in frames)
+
+
 def test_a_corrupt_stretch_keeps_every_place_in_time(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "in.mp4", Clip(pts=tuple(range(0, 40 * 512, 512))))
     _overwrite(path, slice(10, 25))
