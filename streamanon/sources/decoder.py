@@ -185,7 +185,9 @@ class Decoder:
                 self._doubted = max(order, self._doubted or 0)
                 yield Decoded(None, pts, damaged=True)
         kept = self._awaited[end:]
-        self._awaited = kept[1:] if kept and kept[0] == before else kept
+        if kept and kept[0] == before:
+            self._orders.pop(kept.pop(0), None)
+        self._awaited = kept
 
     def _is_lost(self, pts: int, before: int | None) -> bool:
         """Tell a lost picture from a packet that never was to show one."""
