@@ -330,9 +330,13 @@ def test_books_of_a_long_stream_stay_small(
     frames = []
     for index in range(40):
         picture = clip.frames[index].picture
-        luma = picture.planes[0] if index // 4 % 2 else picture.planes[0] // 3 + 140
-        frames.append(replace(clip.frames[index], picture=replace(
-            picture, planes=(np.asarray(luma, np.uint8), *picture.planes[1:]))))  # fmt: skip
+        if index // 4 % 2:
+            luma, *chroma = (
+                np.ascontiguousarray(plane[:, ::-1], np.uint8) for plane in picture.planes
+            )
+            paler = np.asarray(luma // 3 + 140, np.uint8)
+            picture = replace(picture, planes=(paler, *chroma))
+        frames.append(replace(clip.frames[index], picture=picture))
     rig = _rig(parts, Camera(replace(clip, frames=frames), fps=30, most=200))
     report = rig.run()
     seen, observer = report.seen, rig.observer

@@ -200,7 +200,10 @@ def test_a_lost_face_is_covered_on_its_way_to_where_it_is_found() -> None:
 def test_a_new_face_is_covered_in_the_frames_before_but_not_beyond_a_cut() -> None:
     images = _numbered(20)
     for index, image in enumerate(images):
-        image[: image.shape[0] // 2 if index < 8 else None, : None if index < 8 else 320] = 230
+        if index < 8:
+            image[: image.shape[0] // 2] = 230
+        else:
+            image[:, : image.shape[1] // 2], image[:, image.shape[1] // 2 :] = 20, 160
         image[0, 0] = index
     scenes = _observe(Observer(Script(lambda i: [Face(_box(300), 0.9)] if i > 9 else [])), images)
     assert [bool(scene.subjects) for scene in scenes] == [False] * 8 + [True] * 12

@@ -191,7 +191,7 @@ def test_a_face_never_shows_next_to_a_cut_or_a_damaged_frame(at: int) -> None:
     images = [_background(index) for index in range(FRAMES)]
     _with_face(images[at], 120, 90)
     for index in range(at + 1, FRAMES):
-        images[index] = 255 - images[index] // 2
+        images[index] = 200 - images[index]
     safe = _shown(_passing_over(Magenta()), _frames(images))
     assert not any(one.treated for one in safe[at + 1 :])
     _shown(_passing_over(Magenta()), _frames(images, damaged=(at + 1,)))
