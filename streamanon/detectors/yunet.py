@@ -86,8 +86,6 @@ class YuNetDetector:
             if number == 0:
                 found.append(self._glance(image, box))
         rows = np.concatenate(found)
-        if not np.isfinite(rows).all():
-            raise ModelError("the face detector answered numbers that are not finite")
         return [
             Face(row[:4], float(row[14]), row[4:14].reshape(5, 2)) for row in rows[_distinct(rows)]
         ]
@@ -99,16 +97,21 @@ class YuNetDetector:
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         rows = self._search(np.asarray(small, np.uint8), box)
         sides = (rows[:, 2:4] - rows[:, :2]).max(axis=1)
-        # what is no number must not get lost
-        return np.asarray(rows[~(sides <= 0.7 * min(box[2:])), :], np.float32)
+        return np.asarray(rows[sides > 0.7 * min(box[2:]), :], np.float32)
 
     def _search(self, image: U8, box: tuple[int, int, int, int]) -> F32:
-        """Return (n, 15) candidates in an image of a box: box, five points in frame px, score."""
+        """Return (n, 15) candidates in an image of a box: box, five points in frame px, score.
+
+        Raises:
+            ModelError: one is not finite.
+        """
         x0, y0, x1, y1 = box
         height, width = image.shape[:2]
         padded = cv2.copyMakeBorder(image, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)
         image = np.asarray(padded, np.uint8)
         rows = _decode(self._backend.run({"input": blob(image)}), image, self._threshold)
+        if not np.isfinite(rows).all():
+            raise ModelError("the face detector answered numbers that are not finite")
         scale = np.array([(x1 - x0) / width, (y1 - y0) / height], np.float32)
         rows[:, :14] = rows[:, :14] * np.tile(scale, 7) + np.tile((x0, y0), 7)
         rows[:, 4:14] -= 0.5  # boxes count from the edge of the first pixel, points from its centre

@@ -111,6 +111,25 @@ def test_numbers_that_are_not_finite_do_not_pass_for_no_face(as_picture: AsPictu
         detector.detect(as_picture(np.zeros((90, 160, 3), np.uint8)))
 
 
+@pytest.mark.parametrize("kind", ["bbox", "kps", "cls", "obj"])
+@pytest.mark.parametrize("look", [1, 2])
+def test_nor_do_they_in_one_kind_of_answer_or_in_the_second_look(
+    look: int, kind: str, photo: Photo, as_picture: AsPicture
+) -> None:
+    class Broken(OnnxRuntimeBackend):
+        looks = 0
+
+        def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+            self.looks += 1
+            answer = super().run(inputs)
+            wrong = [name for name in answer if kind in name and self.looks == look]
+            return answer | {name: np.full_like(answer[name], np.nan) for name in wrong}
+
+    detector = YuNetDetector(Broken(weights.path("yunet.onnx")), min_face_px=32)
+    with pytest.raises(ModelError, match="not finite"):
+        detector.detect(as_picture(photo("london_002_neutral")))
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (33, 7), (7680, 4320)])
 def test_a_frame_of_any_size_without_a_face_gives_none(
     yunet: YuNetDetector, as_picture: AsPicture, size: tuple[int, int]
