@@ -52,3 +52,8 @@ class StallError(StageError):
 
 class LeakError(StreamanonError):
     """The run finished, but at least one face was left uncovered."""
+
+
+def told_by(error: Exception) -> str:
+    """Return the first line of what an error of somebody else says, or its class."""
+    return next(iter(str(error).splitlines()), type(error).__name__)

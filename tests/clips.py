@@ -102,6 +102,19 @@ def _add_sound(container: OutputContainer, clip: Clip) -> AudioStream:
     return sound
 
 
+def write_silence(container: OutputContainer, sound: AudioStream, frames: int) -> None:
+    """Encode frames of 1024 samples of nothing into a track that takes planes of floats."""
+    channels = len(sound.codec_context.layout.channels)
+    for number in range(frames):
+        quiet = np.zeros((channels, 1024), np.float32)
+        frame = av.AudioFrame.from_ndarray(
+            quiet, format="fltp", layout=sound.codec_context.layout.name
+        )
+        frame.sample_rate, frame.pts = 48000, number * 1024
+        container.mux(sound.encode(frame))
+    container.mux(sound.encode())
+
+
 def _add_cover(container: OutputContainer) -> VideoStream:
     cover = container.add_stream("mjpeg", rate=25)
     assert isinstance(cover, VideoStream)

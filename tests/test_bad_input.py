@@ -12,6 +12,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from clips import write_silence
 
 from streamanon.cli import execute
 from streamanon.pipeline.document import sha256
@@ -45,12 +46,7 @@ def _audio_only(clip: Path, path: Path) -> None:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=48000)
         stream.layout = "mono"
-        for index in range(10):
-            samples = np.zeros((1, 1024), np.float32)
-            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="mono")
-            frame.rate, frame.pts = 48000, index * 1024
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+        write_silence(container, stream, 10)
 
 
 def _one_line(capsys: pytest.CaptureFixture[str]) -> str:

@@ -266,8 +266,8 @@ def fastest(
     beaten = []
     for candidate in candidates:
         try:
-            load = partial(trusted, candidate.load, inputs, exact)
-            loaded.append((candidate, load() if candidate.on_card else candidate.load()))
+            tried = partial(trusted, candidate.load, inputs, exact)
+            loaded.append((candidate, (tried if candidate.on_card else candidate.load)()))
         except ModelError as error:
             beaten.append(f"{candidate.name}: {error}")
     if not loaded:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import onnxruntime
 
-from streamanon.errors import ModelError
+from streamanon.errors import ModelError, told_by
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ class OnnxRuntimeBackend:
             )
         except Exception as error:
             raise ModelError(
-                f"{path.name} is not a network ONNX Runtime can load ({_first_line(error)}): "
+                f"{path.name} is not a network ONNX Runtime can load ({told_by(error)}): "
                 "install streamanon again"
             ) from error
         found = self._session.get_providers()[0]
@@ -98,9 +98,5 @@ class OnnxRuntimeBackend:
         try:
             outputs = self._session.run(self._outputs, dict(inputs))
         except Exception as error:
-            raise ModelError(f"{self._name} could not be run: {_first_line(error)}") from error
+            raise ModelError(f"{self._name} could not be run: {told_by(error)}") from error
         return dict(zip(self._outputs, outputs, strict=True))
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -19,7 +19,7 @@ from streamanon.anonygan.config import GeneratorConfig
 from streamanon.anonygan.deployed import OUTPUTS, DeployedGenerator
 from streamanon.anonygan.network import AnonyGan
 from streamanon.backends.filled import BATCHES, Arrays, in_parts, rows_of
-from streamanon.errors import ModelError
+from streamanon.errors import ModelError, told_by
 from streamanon.weights.card import read_card
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def restored(path: Path, card: Mapping[str, Any]) -> DeployedGenerator:
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"{failed} ({_first_line(error)}): install streamanon again") from error
+        raise ModelError(f"{failed} ({told_by(error)}): install streamanon again") from error
     return DeployedGenerator(generator, tuple(card["inputs"])).eval()
 
 
@@ -164,7 +164,7 @@ class TorchBackend:
         try:
             yield
         except RuntimeError as error:  # out of memory among them
-            raise ModelError(f"{self._name} {failed}: {_first_line(error)}") from error
+            raise ModelError(f"{self._name} {failed}: {told_by(error)}") from error
 
 
 def layout(about: Mapping[str, Mapping[str, Any]]) -> Layout:
@@ -269,7 +269,3 @@ class _Recorded:
 
 def _threads(count: int) -> str:
     return f"{count} thread{'s' if count > 1 else ''}"
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)

@@ -25,7 +25,7 @@ from streamanon.backends.cuda import device
 from streamanon.backends.engines import EngineCache, Plan
 from streamanon.backends.filled import rows_of
 from streamanon.backends.torch_runtime import layout, restored
-from streamanon.errors import ModelError
+from streamanon.errors import ModelError, told_by
 from streamanon.weights.card import read_card
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _compiler() -> ModuleType:
     except ImportError as error:
         raise ModelError(f"Torch-TensorRT is not installed ({error}): {INSTALL}") from error
     except Exception as error:
-        raise ModelError(f"Torch-TensorRT finds no card it can use ({_first(error)})") from error
+        raise ModelError(f"Torch-TensorRT finds no card it can use ({told_by(error)})") from error
 
 
 @contextmanager
@@ -213,8 +213,4 @@ def _told(failed: str) -> Iterator[None]:
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"{failed}: {_first(error)}") from error
-
-
-def _first(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
+        raise ModelError(f"{failed}: {told_by(error)}") from error

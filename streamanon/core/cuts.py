@@ -54,31 +54,28 @@ class CutDetector:
         luma = _thumbnail(picture)
         histogram = np.bincount(luma.ravel() // (256 // _BINS), minlength=_BINS) / luma.size
         before, self._before = self._before, luma
+        shot, tells = self._shot, bool(luma.std() >= FLAT)
+        if tells:
+            self._shot = luma
         old, self._histogram = self._histogram, histogram.astype(np.float32)
         if before is None or old is None:
-            self._shot = luma if luma.std() >= FLAT else None
             return False
         change = float(cv2.absdiff(luma, before).mean())
         shift = float(np.abs(self._histogram - old).sum()) / 2
         usual = float(np.median(self._changes)) if self._changes else 0.0
         changed = change > max(LEAST_CHANGE, TIMES_USUAL * usual) and shift > LEAST_SHIFT
-        cut = changed and self._is_another(luma)
-        if luma.std() >= FLAT:
-            self._shot = luma
+        cut = changed and tells and (shot is None or _is_another(luma, shot))
         if cut:
             self._changes.clear()
         else:
             self._changes.append(change)
         return cut
 
-    def _is_another(self, luma: U8) -> bool:
-        """Tell whether a picture shows something else than the last one that showed anything."""
-        if luma.std() < FLAT:
-            return False
-        if self._shot is None:
-            return True
-        ((correlation,),) = cv2.matchTemplate(luma, self._shot, cv2.TM_CCOEFF_NORMED).tolist()
-        return bool(correlation < ALIKE)
+
+def _is_another(luma: U8, shot: U8) -> bool:
+    """Tell whether a picture shows something else than the last one that showed anything."""
+    ((correlation,),) = cv2.matchTemplate(luma, shot, cv2.TM_CCOEFF_NORMED).tolist()
+    return bool(correlation < ALIKE)
 
 
 def _thumbnail(picture: Picture) -> U8:

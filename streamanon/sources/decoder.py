@@ -47,11 +47,13 @@ class _Shown(NamedTuple):
 
     Attributes:
         frame: the picture.
+        pts: its time; None where nobody says.
         order: number of its packet.
         failing: whether a packet had failed by then; it was none of those decoded before.
     """
 
     frame: VideoFrame
+    pts: int | None
     order: int
     failing: bool
 
@@ -91,7 +93,7 @@ class Decoder:
                 pts = frame.pts if frame.pts is not None else frame.dts
                 order = self._sent if pts is None else self._orders.get(pts, self._sent)
                 broken = frame.is_corrupt or pts in self._suspect
-                shown = _Shown(frame, order, self._failed is not None)
+                shown = _Shown(frame, pts, order, self._failed is not None)
                 for one, damaged in self._reorder.show(shown, frame.pts, damaged=broken):
                     yield from self._place(one, broken=damaged)
         for one, damaged in self._reorder.rest():
@@ -155,8 +157,7 @@ class Decoder:
         Pictures of which more than one in a row have no time of their own come at the usual pace:
         covers of lost faces move and grow with time.
         """
-        frame = shown.frame
-        pts = frame.pts if frame.pts is not None else frame.dts
+        pts = shown.pts
         if pts is None:
             pts = 0 if self._last is None else self._last + self._step
         if pts in self._given_up:
@@ -169,7 +170,7 @@ class Decoder:
         yield from self._lost(pts)
         self._suspect.discard(pts)
         self._last = pts
-        yield Decoded(frame, pts, damaged=not self._believes(shown, broken=broken))
+        yield Decoded(shown.frame, pts, damaged=not self._believes(shown, broken=broken))
 
     def _lost(self, before: int | None) -> Iterator[Decoded]:
         """Yield a gap for every picture that was due earlier and never came."""

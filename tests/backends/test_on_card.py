@@ -5,11 +5,12 @@ Nothing of this runs without a card; ``STREAMANON_REQUIRE_GPU=1`` makes that a f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
+from faces_in_rows import Arrays, repeated
 
 from streamanon import weights
 from streamanon.backends import engine_build
@@ -24,14 +25,11 @@ from streamanon.identities.gallery import load_builtin
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from streamanon.backends.cuda import Device
     from streamanon.backends.tensorrt_graph import Precision
 
 pytestmark = [pytest.mark.gpu, pytest.mark.trt, pytest.mark.usefixtures("gpu")]
 
-Arrays = dict[str, "NDArray[Any]"]
 NETWORK = weights.path("anonygan.onnx")
 LEVELS: dict[Precision, int] = {"fp32": 1, "fp16": 2}
 
@@ -41,10 +39,6 @@ def engines(tensorrt: str, gpu: Device, tmp_path_factory: pytest.TempPathFactory
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
-
-
-def repeated(faces: Arrays, count: int) -> Arrays:
-    return {name: np.stack([array[n % 4] for n in range(count)]) for name, array in faces.items()}
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from faces_in_rows import Arrays, repeated, worst
 
 pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("onnx", reason="the package onnx is not installed")
@@ -28,33 +29,15 @@ from streamanon.weights.card import read_card
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from numpy.typing import NDArray
-
     from streamanon.backends.cuda import Device
     from streamanon.backends.torch_runtime import Precision
 
-Arrays = dict[str, "NDArray[Any]"]
 NETWORK = weights.path("anonygan.onnx")
 
 
 @pytest.fixture
 def _no_card(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch_runtime, "has_card", lambda: False)
-
-
-def repeated(faces: Arrays, count: int) -> Arrays:
-    return {name: np.stack([array[n % 4] for n in range(count)]) for name, array in faces.items()}
-
-
-def worst(made: Arrays, wanted: Arrays) -> dict[str, float]:
-    """Return the largest difference of each output, in levels of 255."""
-    scale = {name: 1 if array.dtype == np.uint8 else 255 for name, array in wanted.items()}
-    assert {name: made[name].shape for name in made} == {n: a.shape for n, a in wanted.items()}
-    assert {name: made[name].dtype for name in made} == {n: a.dtype for n, a in wanted.items()}
-    return {
-        name: float(scale[name] * np.abs(made[name].astype(float) - array).max())
-        for name, array in wanted.items()
-    }
 
 
 @pytest.mark.usefixtures("_no_card")

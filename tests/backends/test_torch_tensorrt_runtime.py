@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from faces_in_rows import Arrays, repeated, worst
 
 pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("onnx", reason="the package onnx is not installed")
@@ -28,32 +29,14 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from pathlib import Path
 
-    from numpy.typing import NDArray
     from torch.export import ExportedProgram
 
     from streamanon.backends.cuda import Device
     from streamanon.backends.torch_runtime import Precision
 
-Arrays = dict[str, "NDArray[Any]"]
 NETWORK = weights.path("anonygan.onnx")
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
-
-
-def repeated(faces: Arrays, count: int) -> Arrays:
-    return {name: np.stack([array[n % 4] for n in range(count)]) for name, array in faces.items()}
-
-
-def worst(made: Arrays, wanted: Arrays) -> float:
-    """Return the largest difference, in levels of 255."""
-    assert {name: (made[name].shape, made[name].dtype) for name in made} == {
-        name: (array.shape, array.dtype) for name, array in wanted.items()
-    }
-    scale = {name: 1 if array.dtype == np.uint8 else 255 for name, array in wanted.items()}
-    return max(
-        float(scale[name] * np.abs(made[name].astype(float) - array).max())
-        for name, array in wanted.items()
-    )
 
 
 def painted(program: ExportedProgram, faces: Arrays) -> Arrays:
@@ -75,7 +58,8 @@ def test_the_graph_paints_what_the_file_paints_for_any_number_it_takes(
     wanted = OnnxRuntimeBackend(NETWORK).run(live_faces)
     assert all(np.ptp(array) > 0 for array in wanted.values()), "the network is alive"
     for count in (1, 2, 3, MOST_FACES):
-        assert worst(painted(single, repeated(live_faces, count)), repeated(wanted, count)) <= 1
+        made = painted(single, repeated(live_faces, count))
+        assert max(worst(made, repeated(wanted, count)).values()) <= 1
 
 
 def test_in_half_precision_convolutions_and_products_are_halves_and_pixels_hardly_change(
@@ -91,7 +75,7 @@ def test_in_half_precision_convolutions_and_products_are_halves_and_pixels_hardl
     }
     assert kinds == {"torch.float16"}
     wanted = OnnxRuntimeBackend(NETWORK).run(live_faces)
-    assert worst(painted(program, live_faces), wanted) <= 3
+    assert max(worst(painted(program, live_faces), wanted).values()) <= 3
 
 
 def test_nothing_of_8_bits_is_left_in_the_graph(single: ExportedProgram) -> None:
@@ -158,4 +142,4 @@ def test_the_card_paints_what_the_processor_paints(
         assert gpu.name in backend.runtime
         for count in (1, 2, MOST_FACES, MOST_FACES + 3):
             made = backend.run(repeated(live_faces, count))
-            assert worst(made, repeated(wanted, count)) <= levels, count
+            assert max(worst(made, repeated(wanted, count)).values()) <= levels, count

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from av.audio.stream import AudioStream
-from clips import VFR, Clip, write_clip
+from clips import VFR, Clip, write_clip, write_silence
 
 from streamanon.backends.choice import has_card
 from streamanon.config import Config
@@ -319,12 +319,7 @@ def test_the_comments_of_vorbis_stay_behind(tmp_path: Path) -> None:
         track.codec_context.extradata = (
             bytes([2, len(first), len(comments)]) + first + comments + third
         )
-        for number in range(20):
-            quiet = np.zeros((2, 1024), np.float32)
-            samples = av.AudioFrame.from_ndarray(quiet, format="fltp", layout="stereo")
-            samples.sample_rate, samples.pts = 48000, number * 1024
-            out.mux(track.encode(samples))
-        out.mux(track.encode())
+        write_silence(out, track, 20)
         for packet in container.demux(video=0):
             if packet.size:
                 packet.stream = video
