@@ -1,3 +1,8 @@
 """Where streamanon's claims come from: run ``python -m benchmarks --help``."""
 
+from pathlib import Path
+
 import streamanon  # noqa: F401  keeps ONNX Runtime from reporting, before a suite imports it
+
+ROOT = Path(__file__).parents[1]
+"""The repository's root, where benchmarks and their processes run."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks import record
+from benchmarks import ROOT, record
 from benchmarks.gpu.ways import ways
 from benchmarks.gpu.worker import Task
 from streamanon.errors import UsageError
@@ -29,7 +29,6 @@ from streamanon.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).parents[2]
 PARTS = ("networks", "lines")
 NETWORKS = ("live", "base")
 WAYS = tuple(ways(Path()))

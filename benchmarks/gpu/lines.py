@@ -14,16 +14,16 @@ import sys
 import tempfile
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import ROOT
 from benchmarks.gpu.line_worker import Point, task
 from benchmarks.speed.clips import scenes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
 RATE = 30.0
 
 

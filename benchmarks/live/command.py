@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks import record
+from benchmarks import ROOT, record
 from benchmarks.live.clips import scene, write_numbered, write_painted_pair
 from benchmarks.live.faults import FAULTS, Stage, small_disk
 from benchmarks.live.load import WARM_UP_S, Load
-from benchmarks.speed.account import ROOT
 from benchmarks.speed.rounds import CACHE
 from streamanon.errors import UsageError
 from streamanon.pipeline.document import sha256

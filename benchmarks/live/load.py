@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchmarks import ROOT
 from benchmarks.live.processes import camera, player
 from benchmarks.live.servers import relay
 from streamanon.errors import StreamanonError
@@ -99,6 +100,7 @@ class Load:
         }
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.live.worker"],
+            cwd=ROOT,
             input=json.dumps(asked),
             capture_output=True,
             text=True,

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from benchmarks import ROOT
 from benchmarks.live.player import Seen
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def started(module: str, *arguments: str) -> Iterator[Lines]:
     """Run a module of ours until the context ends."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

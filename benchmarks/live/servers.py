@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from benchmarks.speed.account import ROOT
+from benchmarks import ROOT
 
 if TYPE_CHECKING:
     from servers.rtsp_relay import RtspRelay

@@ -19,11 +19,11 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks import record
+from benchmarks import ROOT, record
 from benchmarks.peers.deface import Deface
 from benchmarks.peers.ours import Ours
 from benchmarks.peers.outcome import integrity, leaks
-from benchmarks.speed.account import ROOT, measured
+from benchmarks.speed.account import measured
 from benchmarks.speed.clips import write_start
 from benchmarks.speed.figures import cost, disturbance, ratio, rounded
 from benchmarks.speed.rounds import CACHE, Run, interleaved, session

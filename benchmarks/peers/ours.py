@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from benchmarks.speed.grid import METHODS
 from streamanon import __version__
 from streamanon.app import Parts
+from streamanon.child import module_command
 from streamanon.config import Config
 
 if TYPE_CHECKING:
@@ -35,5 +35,5 @@ class Ours:
 
     def command(self, row: str, clip: Path, output: Path) -> list[str]:
         """Return the command line of one of the rows."""
-        run = [sys.executable, "-m", "streamanon", "run", str(clip), "-o", str(output)]
+        run = module_command("streamanon", "run", str(clip), "-o", str(output))
         return [*run, "--overwrite", "--method", row.split()[1]]

@@ -9,15 +9,13 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks import record
+from benchmarks import ROOT, record
 from benchmarks.report import page, pictures
 from benchmarks.report.records import read
 from streamanon.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-ROOT = Path(__file__).parents[2]
 
 
 @click.command(short_help="Tables, plots and pictures out of the results.")

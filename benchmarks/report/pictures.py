@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from benchmarks import ROOT
 from benchmarks.methods import PRODUCT, method
 from scripts.side_by_side import frames_at
 from streamanon.app import anonymise
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from streamanon.types import U8
 
-ROOT = Path(__file__).parents[2]
 MOMENTS = 8
 CELL_PX = 160
 QUALITY = 88

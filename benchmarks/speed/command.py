@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmarks import record
+from benchmarks import ROOT, record
 from benchmarks.speed import figures, grid
-from benchmarks.speed.account import ROOT, measured
+from benchmarks.speed.account import measured
 from benchmarks.speed.clips import scenes
 from benchmarks.speed.floors import FLOORS
 from benchmarks.speed.rounds import CACHE, Run, interleaved, session

@@ -17,6 +17,7 @@ from streamanon.backends import tensorrt_runtime
 from streamanon.backends.cuda import device
 from streamanon.backends.engines import EngineCache, Plan
 from streamanon.backends.swapped import SwappedBackend, Upgrade
+from streamanon.child import module_command
 from streamanon.errors import ModelError, StreamanonError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def upgraded(
     with suppress(ModelError):
         EngineCache().read(plan)
         return choice.backend
-    command = [sys.executable, "-m", __name__, str(path), precision]
+    command = module_command(__name__, str(path), precision)
     backend = SwappedBackend(choice.backend)
     ready = partial(trusted, partial(load, path, precision, build=False), inputs, path)
     Upgrade(backend, command, ready, inputs, choice.took_s).start()

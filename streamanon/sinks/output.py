@@ -7,7 +7,6 @@ dropped up to the next place where a player can begin, so that it is never far b
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from collections import deque
 from contextlib import suppress
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import IO, TYPE_CHECKING
 
+from streamanon.child import module_command
 from streamanon.core.address import masked
 from streamanon.core.backoff import Backoff
 from streamanon.sinks.handover import VIDEO, send, send_order
@@ -295,7 +295,7 @@ def _started(program: str) -> subprocess.Popen[bytes]:
         OSError: there is no room for another process.
     """
     return subprocess.Popen(
-        [sys.executable, "-m", program],
+        module_command(program),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -82,7 +82,7 @@ def test_we_are_measured_by_our_own_command_line(tmp_path: Path) -> None:
     assert "ONNX Runtime" in ours.prepare(tmp_path)["runtime"]
     assert {"streamanon warp", "streamanon mosaic"} <= set(ours.rows)
     asked = ours.command("streamanon warp", Path("in.mp4"), Path("out.mp4"))
-    assert asked[1:4] == ["-m", "streamanon", "run"]
+    assert asked[1:5] == ["-P", "-m", "streamanon", "run"]
     assert asked[-2:] == ["--method", "warp"]
 
 

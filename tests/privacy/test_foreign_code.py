@@ -1,0 +1,73 @@
+"""What lies in the current directory is never executed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from streamanon.child import module_command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_STREAMANON = str(Path(sys.executable).with_name("streamanon"))
+_ENGINE = "streamanon.backends.engine_build"
+
+
+def _plant(folder: Path) -> Path:
+    """Plant modules of every importable name; return the file they write when executed."""
+    mark = folder / "executed.txt"
+    code = f"open({str(mark)!r}, 'a').write(__name__ + '\\n')\n"
+    names = {*sys.stdlib_module_names, *packages_distributions(), "sitecustomize", "usercustomize"}
+    for name in filter(str.isidentifier, names - {"streamanon"}):
+        (folder / f"{name}.py").write_text(code)
+    return mark
+
+
+@pytest.mark.parametrize("output", ["record:tape", "hls:tape"])
+def test_a_live_run_executes_nothing_of_the_current_directory(output: str, tmp_path: Path) -> None:
+    mark = _plant(tmp_path)
+    source = "lavfi:testsrc2=size=160x120:rate=10"
+    with subprocess.Popen(
+        [_STREAMANON, "run", source, "-o", output, "--method", "mosaic"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        deadline = time.monotonic() + 60
+        while not any(tmp_path.glob("tape/*")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        run.send_signal(signal.SIGINT)
+        _, errors = run.communicate(timeout=30)
+    assert not mark.exists(), mark.read_text()
+    assert any(tmp_path.glob("tape/*")), errors
+
+
+@pytest.mark.parametrize(
+    "command", [(_STREAMANON, "doctor"), module_command(_ENGINE, "none.onnx", "fp32")]
+)
+def test_a_command_executes_nothing_of_the_current_directory(
+    command: Sequence[str], tmp_path: Path
+) -> None:
+    mark = _plant(tmp_path)
+    run = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert not mark.exists(), mark.read_text()
+    assert "Traceback" not in run.stderr
+
+
+def test_the_trap_works(tmp_path: Path) -> None:
+    """Without isolation the planted modules are executed."""
+    mark = _plant(tmp_path)
+    subprocess.run(
+        [sys.executable, "-m", _ENGINE], cwd=tmp_path, capture_output=True, timeout=60, check=False
+    )
+    assert mark.exists()
