@@ -47,8 +47,8 @@ check: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy -p streamanon
-	$(BIN)/mypy -p benchmarks -p export -p scripts -p training
-	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases tests
+	$(BIN)/mypy -p benchmarks -p export -p scripts -p testkit -p training
+	$(BIN)/mypy --explicit-package-bases tests
 	$(BIN)/lint-imports
 
 docs: $(VENV)/dev

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.app import Parts
 from streamanon.config import Config
-from streamanon.core.picture import whole_bgr
 from streamanon.errors import LeakError, UsageError
+from streamanon.factory import Parts
 from streamanon.identities.portrait import as_picture, read_image
-from streamanon.jobs import IMAGE_SUFFIXES
+from streamanon.imaging.picture import whole_bgr
+from streamanon.media.file_types import IMAGE_SUFFIXES
 from streamanon.pipeline.runner import run
 from streamanon.types import Frame, MediaInfo
 

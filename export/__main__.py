@@ -13,7 +13,7 @@ from rich.console import Console
 from export.anonygan import export
 from streamanon.backends.engine_build import compiled
 from streamanon.backends.tensorrt_runtime import about
-from streamanon.display import step_bar
+from streamanon.cli.progress import step_bar
 from streamanon.errors import StreamanonError
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from streamanon.anonygan import checkpoint
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.openvino_runtime import OpenVinoBackend, has_bf16
 from streamanon.backends.tensorrt_graph import prepared
-from streamanon.core.aligned import CONVENTION
 from streamanon.errors import ModelError, UsageError
+from streamanon.face.network_input import CONVENTION
 from streamanon.weights import SUMS
 from streamanon.weights.card import GRAPH_HASH, KEY, graph_sha256, read_card
 

@@ -1,4 +1,4 @@
-"""Write ``streamanon/core/canonical_face.py`` from MediaPipe's face_landmarker.task.
+"""Write ``streamanon/face/canonical_face.py`` from MediaPipe's face_landmarker.task.
 
     python export/canonical_face.py face_landmarker.task
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from streamanon.app import Parts
 from streamanon.config import Config
-from streamanon.core import landmarks as lm
-from streamanon.core.aligned import AlignedCondition, AlignedFace, Placement, network_inputs
-from streamanon.core.boxes import side
-from streamanon.core.mouth import own_texture
-from streamanon.core.picture import as_picture
 from streamanon.errors import UsageError
+from streamanon.face import landmarks as lm
+from streamanon.face.mouth import own_texture
+from streamanon.face.network_input import AlignedCondition, AlignedFace, Placement, network_inputs
+from streamanon.factory import Parts
 from streamanon.identities.gallery import lender_of_teeth
 from streamanon.identities.portrait import read_image
-from streamanon.jobs import IMAGE_SUFFIXES
+from streamanon.imaging.boxes import side
+from streamanon.imaging.picture import as_picture
+from streamanon.media.file_types import IMAGE_SUFFIXES
 from streamanon.sources.video import VideoSource
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ import numpy as np
 
 from export.graphs import CONDITION_INPUTS, batched
 from streamanon.anonymisers.network import FaceNetwork
-from streamanon.app import Parts
 from streamanon.config import Config
-from streamanon.core import landmarks as lm
-from streamanon.core.picture import as_picture
 from streamanon.errors import ModelError
+from streamanon.face import landmarks as lm
+from streamanon.factory import Parts
+from streamanon.imaging.picture import as_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -99,7 +99,7 @@ def _ends(card: dict[str, Any]) -> list[str]:
     ]
     convention = ", ".join(f"{name} {value}" for name, value in card["convention"].items())
     return [
-        f"Arrays (`streamanon/core/aligned.py`; {convention}):",
+        f"Arrays (`streamanon/face/network_input.py`; {convention}):",
         "",
         "| | name | shape | type |",
         "|---|---|---|---|",

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.gallery_grid import CLIP_VIEW, EXAMPLES, STILL_VIEW, cell
-from streamanon.app import anonymise
 from streamanon.config import Config
+from streamanon.files.run import anonymise
 
 IDENTITIES = ("clara", "kofi", "mei", "omar", "ruth", "luis")
 WHOLE = (0.0, 0.0, 1.0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from streamanon.cli import cli
+from streamanon.cli.main import cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.side_by_side import frames_at
-from streamanon.app import anonymise
 from streamanon.config import Config
+from streamanon.files.run import anonymise
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CELL = 224

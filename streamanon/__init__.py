@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
-    from streamanon.app import anonymise
     from streamanon.config import Config
+    from streamanon.files.run import anonymise
 
 __version__ = "0.1.0"
 __all__ = ["Config", "anonymise"]
@@ -25,7 +25,7 @@ __all__ = ["Config", "anonymise"]
 def __getattr__(name: str) -> Any:
     """Load the public names when they are first used, so that importing the package is light."""
     if name == "anonymise":
-        from streamanon.app import anonymise
+        from streamanon.files.run import anonymise
 
         return anonymise
     if name == "Config":

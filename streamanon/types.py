@@ -307,7 +307,7 @@ class Treated:
 class SafeFrame:
     """A frame in which every subject has been hidden; the only thing a sink accepts.
 
-    Only :mod:`streamanon.core.compose` builds one.
+    Only :mod:`streamanon.safety.compose` builds one.
 
     Attributes:
         index: of the frame it came from.

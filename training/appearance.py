@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from streamanon.app import Parts
 from streamanon.config import Config
-from streamanon.core import landmarks as lm
+from streamanon.face import landmarks as lm
+from streamanon.factory import Parts
 from streamanon.identities.portrait import as_picture, read_image
 
 if TYPE_CHECKING:

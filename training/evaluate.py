@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from streamanon.anonygan.composition import compose, paste
-from streamanon.core.aligned import EYE_DISTANCE
+from streamanon.face.network_input import EYE_DISTANCE
 from training import stability
 from training.data.dataset import PairDataset, collate, kept_for_validation
 from training.losses import weighted_mean

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from streamanon.core.aligned import EYE_DISTANCE
+from streamanon.face.network_input import EYE_DISTANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

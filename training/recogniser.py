@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from streamanon import weights
-from streamanon.core import landmarks as lm
-from streamanon.core.aligned import CROP
 from streamanon.detectors import mesh, mobilefacenet
+from streamanon.face import landmarks as lm
+from streamanon.face.network_input import CROP
 from training.frozen import FrozenNetwork
 
 NODES = [*lm.IBUG68, lm.RIGHT_IRIS_CENTRE, lm.LEFT_IRIS_CENTRE]

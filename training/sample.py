@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from streamanon.anonygan.composition import paste
-from streamanon.core import mouth
-from streamanon.core.aligned import AlignedCondition, AlignedFace
-from streamanon.core.landmarks import head_pose
 from streamanon.errors import UsageError
+from streamanon.face import mouth
+from streamanon.face.landmarks import head_pose
+from streamanon.face.network_input import AlignedCondition, AlignedFace
 from streamanon.identities.gallery import lender_of_teeth, load_builtin
 from streamanon.identities.portrait import as_picture
 from training.data.dataset import collate, sample

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from streamanon.core.aligned import CROP
+from streamanon.face.network_input import CROP
 
 REACH = (4.0, 0.04, 2.5)
 """Largest turn in degrees, change of size, and shift in px between two looks at a face."""

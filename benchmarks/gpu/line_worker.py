@@ -25,10 +25,10 @@ from benchmarks.speed.worker import anonymise, as_json
 from streamanon.backends.shared import SharedBackend
 from streamanon.config import Config
 from streamanon.errors import StreamanonError
-from streamanon.jobs import Job
-from streamanon.parts import Parts
-from streamanon.sinks.encoder import Encoder, h264_options
-from streamanon.sinks.live import LiveSink
+from streamanon.factory import Parts
+from streamanon.files.jobs import Job
+from streamanon.sinks.live.encoder import Encoder, h264_options
+from streamanon.sinks.live.sink import LiveSink
 
 if TYPE_CHECKING:
     from collections import Counter

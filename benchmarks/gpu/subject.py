@@ -15,7 +15,7 @@ from streamanon.anonygan import checkpoint
 from streamanon.anonygan.config import FEATURES, NODE_WIDTH, GeneratorConfig
 from streamanon.anonygan.deployed import INPUTS, PAPER_INPUTS, DeployedGenerator
 from streamanon.anonygan.network import AnonyGan
-from streamanon.core.aligned import CROP, GRID, NODES
+from streamanon.face.network_input import CROP, GRID, NODES
 
 if TYPE_CHECKING:
     from pathlib import Path

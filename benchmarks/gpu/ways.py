@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.gpu.limits import TYPES
 from streamanon.anonygan.deployed import OUTPUTS
-from streamanon.backends.filled import BATCHES
+from streamanon.backends.batching import BATCHES
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:

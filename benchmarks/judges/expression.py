@@ -16,9 +16,9 @@ from scipy.spatial.transform import Rotation
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.core import landmarks as lm
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
+from streamanon.face import landmarks as lm
 from streamanon.identities.portrait import as_picture
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ import onnxruntime
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.core.crop import blob, cut
-from streamanon.core.landmarks import five_points
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder, align
 from streamanon.errors import UsageError
+from streamanon.face.landmarks import five_points
 from streamanon.identities.portrait import as_picture
+from streamanon.imaging.crop import blob, cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 
 from benchmarks.speed.clips import cut, paint
-from streamanon.app import Parts
 from streamanon.config import Config
-from streamanon.core import landmarks as lm
-from streamanon.core.picture import whole_bgr
 from streamanon.errors import UsageError
+from streamanon.face import landmarks as lm
+from streamanon.factory import Parts
+from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from benchmarks.live.processes import camera, player
-from benchmarks.live.servers import relay
 from streamanon.config import Config
-from streamanon.core.address import Address
 from streamanon.errors import UsageError
+from streamanon.factory import Parts
 from streamanon.live.stream import Stream
-from streamanon.parts import Parts
+from streamanon.media.address import Address
+from testkit.servers.rtsp_relay import RtspRelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -104,8 +104,8 @@ class Stage:
 
     def __enter__(self) -> Stage:
         with ExitStack() as stack:
-            self.inlet = stack.enter_context(relay())
-            self.outlet = stack.enter_context(relay())
+            self.inlet = stack.enter_context(RtspRelay())
+            self.outlet = stack.enter_context(RtspRelay())
             stack.callback(self._remove_camera)
             self.film(self.clips[0])
             self.stream = _stream(self)

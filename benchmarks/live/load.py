@@ -16,8 +16,8 @@ import numpy as np
 
 from benchmarks import ROOT
 from benchmarks.live.processes import camera, player
-from benchmarks.live.servers import relay
 from streamanon.errors import StreamanonError
+from testkit.servers.rtsp_relay import RtspRelay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +56,7 @@ class Load:
             StreamanonError: a stream failed.
         """
         with ExitStack() as stack:
-            inlet, outlet = (stack.enter_context(relay()) for _ in range(2))
+            inlet, outlet = (stack.enter_context(RtspRelay()) for _ in range(2))
             paths = [f"stream{number}" for number in range(self.streams)]
             urls = [(inlet.url(path), outlet.url(path)) for path in paths]
             sent = [stack.enter_context(camera(one, self.clip)) for one, _ in urls]

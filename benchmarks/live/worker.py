@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.config import Config
-from streamanon.core.address import Address
+from streamanon.factory import Parts
 from streamanon.live.stream import Stream
-from streamanon.parts import Parts
-from streamanon.pipeline.live import BEST
+from streamanon.media.address import Address
+from streamanon.pipeline.live_controls import BEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.speed.grid import METHODS
 from streamanon import __version__
-from streamanon.app import Parts
-from streamanon.child import module_command
+from streamanon.child_process import module_command
 from streamanon.config import Config
+from streamanon.factory import Parts
 
 if TYPE_CHECKING:
     from pathlib import Path

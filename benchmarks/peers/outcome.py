@@ -14,12 +14,12 @@ from streamanon.audit.judge import Judge
 from streamanon.audit.pairs import pairs
 from streamanon.audit.tally import Tally
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.core.picture import whole_bgr
 from streamanon.detectors.centerface import CenterFaceDetector
 from streamanon.detectors.dlib_hog import DlibHogDetector
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.errors import StreamanonError
 from streamanon.identities.portrait import as_picture
+from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
 
 if TYPE_CHECKING:

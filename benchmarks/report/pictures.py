@@ -18,8 +18,8 @@ import numpy as np
 from benchmarks import ROOT
 from benchmarks.methods import PRODUCT, method
 from scripts.side_by_side import frames_at
-from streamanon.app import anonymise
 from streamanon.config import Config
+from streamanon.files.run import anonymise
 from streamanon.identities.portrait import read_image
 
 if TYPE_CHECKING:

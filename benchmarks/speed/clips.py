@@ -16,10 +16,10 @@ import click
 import cv2
 import numpy as np
 
-from streamanon.app import Parts
 from streamanon.config import Config
-from streamanon.core.picture import whole_bgr
 from streamanon.errors import UsageError
+from streamanon.factory import Parts
+from streamanon.imaging.picture import whole_bgr
 from streamanon.pipeline.document import sha256
 from streamanon.sources.video import VideoSource
 

@@ -14,9 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streamanon.app import Parts
 from streamanon.config import Config
-from streamanon.jobs import Job
+from streamanon.factory import Parts
+from streamanon.files.jobs import Job
 from streamanon.pipeline.runner import run
 from streamanon.types import Treatment
 
@@ -64,11 +64,11 @@ def anonymise(
         sink: opens another output than the job's.
     """
     anonymiser = parts.anonymiser()
-    source = parts.source(job)
+    source = parts.source(job.input)
     if rate:
         source = Camera(source, rate)
     observer = parts.observer(anonymiser, live=source.info.live)
-    output = sink(source) if sink else parts.sink(job, source)
+    output = sink(source) if sink else parts.sink(job.output, job.input, source.info)
     return run(source, observer, anonymiser, output, stall_s=parts.config.stall_s)
 
 

@@ -27,11 +27,11 @@ _ROOT = Path(__file__).parents[2]
 _CODE = (
     "benchmarks/judges/*.py",
     "streamanon/backends/*.py",
-    "streamanon/core/boxes.py",
-    "streamanon/core/canonical_face.py",
-    "streamanon/core/crop.py",
-    "streamanon/core/landmarks.py",
-    "streamanon/core/picture.py",
+    "streamanon/imaging/boxes.py",
+    "streamanon/face/canonical_face.py",
+    "streamanon/imaging/crop.py",
+    "streamanon/face/landmarks.py",
+    "streamanon/imaging/picture.py",
     "streamanon/detectors/*.py",
     "streamanon/weights/*.onnx",
 )

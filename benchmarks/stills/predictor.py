@@ -17,8 +17,8 @@ import numpy as np
 
 from benchmarks.judges.alive import MOST, Liveness, known_faces
 from benchmarks.judges.detectors import DlibHog
-from streamanon.core.landmarks import face_box_from_mesh, ibug68
 from streamanon.errors import UsageError
+from streamanon.face.landmarks import face_box_from_mesh, ibug68
 
 if TYPE_CHECKING:
     from streamanon.types import F32, U8

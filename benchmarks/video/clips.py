@@ -11,9 +11,9 @@ import av
 import numpy as np
 
 from benchmarks.video.integrity import read
-from streamanon.core.picture import whole_bgr
 from streamanon.errors import UsageError
-from streamanon.jobs import VIDEO_SUFFIXES
+from streamanon.imaging.picture import whole_bgr
+from streamanon.media.file_types import VIDEO_SUFFIXES
 from streamanon.sources.video import VideoSource
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from streamanon.core import landmarks as lm
-from streamanon.core.picture import whole_bgr
+from streamanon.face import landmarks as lm
+from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from streamanon.core import landmarks as lm
+from streamanon.face import landmarks as lm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

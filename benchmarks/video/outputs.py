@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamanon.anonymisers.plain import PlainAnonymiser
-from streamanon.app import anonymise
 from streamanon.config import Config
 from streamanon.errors import UsageError
-from streamanon.jobs import VIDEO_OUTPUTS
-from streamanon.pipeline.observer import Observer
+from streamanon.files.run import anonymise
+from streamanon.media.file_types import VIDEO_OUTPUTS
 from streamanon.pipeline.runner import run
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
+from streamanon.tracking.observer import Observer
 
 if TYPE_CHECKING:
     from benchmarks.video.clips import Clip

@@ -10,8 +10,8 @@ import numpy as np
 from benchmarks.judges.alive import check_detector, check_observer, check_recogniser
 from benchmarks.judges.expression import observe
 from benchmarks.judges.recognisers import recogniser
+from streamanon.audit.run import load_judge
 from streamanon.identities.portrait import as_picture
-from streamanon.signoff import load_judge
 
 if TYPE_CHECKING:
     from benchmarks.judges.alive import Liveness

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.video.subject import Follower, Series, SeriesBuilder
-from streamanon.core.picture import whole_bgr
 from streamanon.errors import UsageError
+from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
 from streamanon.types import Face
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from streamanon.core import landmarks as lm
-from streamanon.core.crop import cut
+from streamanon.face import landmarks as lm
+from streamanon.imaging.crop import cut
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,7 +13,7 @@ from benchmarks.video.subject import Series, SeriesBuilder
 from benchmarks.video.warping import WarpingError
 from streamanon.audit.pairs import pairs
 from streamanon.audit.tally import Tally
-from streamanon.core.picture import whole_bgr
+from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ Preservation", ICIAP 2021 (arXiv 2112.05496), of which ``GeneratorConfig.paper``
 form. Training and export import this package, and the runtime of PyTorch's name; all else needs no
 PyTorch.
 
-A batch holds one aligned crop a face, made by :mod:`streamanon.core.aligned`:
+A batch holds one aligned crop a face, made by :mod:`streamanon.face.network_input`:
 
 ===================  =======================  ====================================================
 ``context``          (n, 128, 128, 3) uint8   the crop, BGR; the networks blank its hole themselves

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from streamanon.core.aligned import NODES
+from streamanon.face.network_input import NODES
 
 
 def conv(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from streamanon.core.aligned import SEEN
+from streamanon.face.network_input import SEEN
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,7 +83,7 @@ def matched(outputs: dict[str, Tensor], maps: Tensor, complexion: Tensor) -> dic
     Args:
         outputs: ``face``, ``attention``, ``gain`` and ``bias`` of a generator, and ``beneath``, the
             warped condition.
-        maps: (n, 4, h, w) in 0..1, see :func:`streamanon.core.aligned.network_inputs`.
+        maps: (n, 4, h, w) in 0..1, see :func:`streamanon.face.network_input.network_inputs`.
         complexion: (n, 3) BGR in 0..1, mean of the source's skin.
     """
     gain, bias = outputs["gain"].exp(), outputs["bias"]

@@ -9,7 +9,7 @@ from streamanon.anonygan.blocks import channels_first, conv, conv_of_maps, conv_
 from streamanon.anonygan.config import FEATURES, GeneratorConfig
 from streamanon.anonygan.graph import NodePool
 from streamanon.anonygan.landmarks import gaussian_maps
-from streamanon.core.aligned import GRID
+from streamanon.face.network_input import GRID
 
 
 class ConditionEncoder(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from streamanon.anonygan.landmarks import gaussian_profiles
-from streamanon.core.aligned import CROP
+from streamanon.face.network_input import CROP
 
 PAPER_WIDTHS = (64, 128, 256, 512, 512)
 NARROW_WIDTHS = (32, 64, 128, 128)

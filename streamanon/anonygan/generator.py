@@ -17,7 +17,7 @@ from streamanon.anonygan.composition import matched
 from streamanon.anonygan.config import FEATURES, GeneratorConfig
 from streamanon.anonygan.graph import LandmarkGraph
 from streamanon.anonygan.landmarks import LandmarkAttention, gaussian_maps
-from streamanon.core.aligned import CROP, GRID, NODES
+from streamanon.face.network_input import CROP, GRID, NODES
 
 STEM, FULLER, FINE = 32, 64, 48
 """Channels of the stem at 64 and 32 px, and of the decoder at 64 px."""

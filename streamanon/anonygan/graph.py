@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from streamanon.anonygan.config import NODE_WIDTH
-from streamanon.core.aligned import NODES
+from streamanon.face.network_input import NODES
 
 
 class NodePool(nn.Module):

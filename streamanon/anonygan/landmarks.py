@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from streamanon.core.aligned import CROP, EYE_DISTANCE, EYES_DOWN
+from streamanon.face.network_input import CROP, EYE_DISTANCE, EYES_DOWN
 
 
 def gaussian_profiles(points: Tensor, side: int, sigma: float) -> tuple[Tensor, Tensor]:

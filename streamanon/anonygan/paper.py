@@ -13,7 +13,7 @@ from streamanon.anonygan.config import IBUG_POINTS
 from streamanon.anonygan.generator import MAX_GAIN, TRUST
 from streamanon.anonygan.graph import SharedGraph
 from streamanon.anonygan.landmarks import LandmarkAttention, PooledAttention, point_maps
-from streamanon.core.aligned import CROP
+from streamanon.face.network_input import CROP
 
 if TYPE_CHECKING:
     from streamanon.anonygan.config import GeneratorConfig

@@ -1,9 +1,9 @@
 """A photograph of another person over the face, completed and lit by the AnonyGAN network.
 
 The network sees the frame around the face, the landmarks, and the portrait already moved into
-place (:mod:`streamanon.core.aligned`); the source's pixels inside the face are blanked inside the
-network. It says how to light the portrait, where to trust it, and paints what it cannot show. What
-it makes is checked now and then; a face it cannot be trusted with goes to another anonymiser.
+place (:mod:`streamanon.face.network_input`); the source's pixels inside the face are blanked inside
+the network. It says how to light the portrait, where to trust it, and paints what it cannot show.
+What it makes is checked now and then; a face it cannot be trusted with goes to another anonymiser.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core import landmarks as lm
-from streamanon.core import lashes, mouth
-from streamanon.core.aligned import AlignedFace, Placement, chained, network_inputs
-from streamanon.core.drawing import Canvas, Focus, in_box
-from streamanon.core.per_track import PerTrack
-from streamanon.core.picture import as_picture
-from streamanon.core.policy import PoseRange, can_carry
-from streamanon.core.warp import depth_inside, soft_edge
 from streamanon.errors import ModelError
+from streamanon.face import landmarks as lm
+from streamanon.face import lashes, mouth
+from streamanon.face.drawing import Canvas, Focus, in_box
+from streamanon.face.network_input import AlignedFace, Placement, chained, network_inputs
+from streamanon.face.warp import depth_inside, soft_edge
+from streamanon.imaging.picture import as_picture
+from streamanon.safety.policy import PoseRange, can_carry
+from streamanon.tracking.per_track import PerTrack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streamanon.anonymisers.network import Arrays, FaceNetwork, Known
-    from streamanon.core.composition import Painted, Wash
+    from streamanon.face.network_output import Painted, Wash
     from streamanon.protocols import Anonymiser, Mesher
     from streamanon.types import F32, U8, Patch, Picture, Scene, Subject
 

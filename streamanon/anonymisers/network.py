@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from streamanon.core.aligned import CONVENTION, CROP, AlignedCondition
-from streamanon.core.composition import Painted
-from streamanon.core.warp import Condition, inset_oval
 from streamanon.errors import ModelError
+from streamanon.face.network_input import CONVENTION, CROP, AlignedCondition
+from streamanon.face.network_output import Painted
+from streamanon.face.warp import Condition, inset_oval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

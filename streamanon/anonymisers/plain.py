@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streamanon.core.cover import blur, mosaic, solid
+from streamanon.safety.cover import blur, mosaic, solid
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,6 +1,6 @@
 """A photograph of another person in place of the face, moving with it. No network.
 
-Method: the mesh warp of :mod:`streamanon.core.warp`, lit, focused and grained like the frame. The
+Method: the mesh warp of :mod:`streamanon.face.warp`, lit, focused and grained like the frame. The
 source's pixels inside the face reach the result only as slow light: blurred over a quarter of the
 distance between the eyes.
 """
@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core import landmarks as lm
-from streamanon.core import lashes, mouth, shading
-from streamanon.core.drawing import Canvas, Focus
-from streamanon.core.identity import colourfulness
-from streamanon.core.per_track import PerTrack
-from streamanon.core.policy import PoseRange, can_carry
-from streamanon.core.warp import (
+from streamanon.face import landmarks as lm
+from streamanon.face import lashes, mouth, shading
+from streamanon.face.drawing import Canvas, Focus
+from streamanon.face.warp import (
     MARGIN,
     RASTER,
     Condition,
@@ -30,6 +27,9 @@ from streamanon.core.warp import (
     saturated,
     soft_edge,
 )
+from streamanon.safety.policy import PoseRange, can_carry
+from streamanon.tracking.identity_assigner import colourfulness
+from streamanon.tracking.per_track import PerTrack
 
 if TYPE_CHECKING:
     from streamanon.types import F32, U8, Frame, Identity, Mesh, Patch, Scene, Subject

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core.boxes import centre, iou, side
-from streamanon.core.crop import cut
+from streamanon.imaging.boxes import centre, iou, side
+from streamanon.imaging.crop import cut
 from streamanon.types import ColourSpace, Picture
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from streamanon.audit.judge import square_around
-from streamanon.core.crop import cut
+from streamanon.imaging.crop import cut
 
 if TYPE_CHECKING:
     from streamanon.audit.judge import Look

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from streamanon.backends.fallback import SwappedBackend
 from streamanon.backends.onnx_runtime import CUDA, NO_CUDA, OnnxRuntimeBackend, has_cuda
-from streamanon.backends.swapped import SwappedBackend
 from streamanon.errors import ModelError, UsageError
 
 if TYPE_CHECKING:

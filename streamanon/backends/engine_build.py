@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, cast
 from streamanon.backends import tensorrt_runtime
 from streamanon.backends.cuda import device
 from streamanon.backends.engines import EngineCache, Plan
-from streamanon.backends.swapped import SwappedBackend, Upgrade
-from streamanon.child import module_command
+from streamanon.backends.fallback import SwappedBackend, Upgrade
+from streamanon.child_process import module_command
 from streamanon.errors import ModelError, StreamanonError
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ ENGINE, CARD, LOCK, TIMINGS = ".engine", ".json", ".lock", ".timings"
 """Endings of the files."""
 
 _RECIPE = (
-    *("filled.py", "tensorrt_graph.py", "tensorrt_runtime.py"),
+    *("batching.py", "tensorrt_graph.py", "tensorrt_runtime.py"),
     *("torch_runtime.py", "torch_tensorrt_runtime.py"),
 )
 

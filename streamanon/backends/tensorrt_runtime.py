@@ -10,8 +10,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from streamanon.backends.batching import BATCHES, fitting, in_parts, rows_of
 from streamanon.backends.cuda import Device, Recording, Stream, Tensor
-from streamanon.backends.filled import BATCHES, fitting, in_parts, rows_of
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from streamanon.anonygan.checkpoint import architecture
 from streamanon.anonygan.config import GeneratorConfig
 from streamanon.anonygan.deployed import OUTPUTS, DeployedGenerator
 from streamanon.anonygan.network import AnonyGan
-from streamanon.backends.filled import BATCHES, Arrays, in_parts, rows_of
+from streamanon.backends.batching import BATCHES, Arrays, in_parts, rows_of
 from streamanon.errors import ModelError, told_by
 from streamanon.weights.card import read_card
 

@@ -21,9 +21,9 @@ import torch
 from torch import nn
 
 from streamanon.anonygan.deployed import OUTPUTS, as_bytes
+from streamanon.backends.batching import rows_of
 from streamanon.backends.cuda import device
 from streamanon.backends.engines import EngineCache, Plan
-from streamanon.backends.filled import rows_of
 from streamanon.backends.torch_runtime import layout, restored
 from streamanon.errors import ModelError, told_by
 from streamanon.weights.card import read_card
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.export import ExportedProgram
 
-    from streamanon.backends.filled import Arrays
+    from streamanon.backends.batching import Arrays
     from streamanon.backends.torch_runtime import Layout, Precision
 
 INSTALL = "pip install 'streamanon[torch-tensorrt]'"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core.crop import blob
-from streamanon.core.picture import thumbnail
 from streamanon.errors import ModelError
+from streamanon.imaging.crop import blob
+from streamanon.imaging.picture import thumbnail
 from streamanon.types import Face
 
 if TYPE_CHECKING:

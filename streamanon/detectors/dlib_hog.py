@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core.landmarks import five_points_of_68
-from streamanon.core.picture import thumbnail
 from streamanon.errors import UsageError
+from streamanon.face.landmarks import five_points_of_68
+from streamanon.imaging.picture import thumbnail
 from streamanon.types import Face
 
 if TYPE_CHECKING:

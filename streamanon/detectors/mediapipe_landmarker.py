@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core.landmarks import face_box_from_mesh, five_points
-from streamanon.core.picture import whole_bgr
 from streamanon.errors import UsageError
+from streamanon.face.landmarks import face_box_from_mesh, five_points
+from streamanon.imaging.picture import whole_bgr
 from streamanon.types import Face, Mesh
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamanon.core.crop import blob, cut
+from streamanon.imaging.crop import blob, cut
 from streamanon.types import MESH_POINTS, Mesh
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamanon.core.crop import blob, cut
+from streamanon.imaging.crop import blob, cut
 
 if TYPE_CHECKING:
     from streamanon.protocols import Backend

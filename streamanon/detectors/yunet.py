@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core.crop import blob
-from streamanon.core.picture import clip_box, shrink
 from streamanon.errors import ModelError
+from streamanon.imaging.crop import blob
+from streamanon.imaging.picture import clip_box, shrink
 from streamanon.types import Face
 
 if TYPE_CHECKING:

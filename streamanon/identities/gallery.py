@@ -15,8 +15,8 @@ from zipfile import BadZipFile
 import cv2
 import numpy as np
 
-from streamanon.core import mouth
 from streamanon.errors import UsageError
+from streamanon.face import mouth
 from streamanon.identities.portrait import PortraitReader, read_image
 from streamanon.types import Identity, Mesh
 

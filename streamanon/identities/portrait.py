@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core import landmarks as lm
-from streamanon.core import mouth
-from streamanon.core.boxes import side
-from streamanon.core.identity import skin_lab
-from streamanon.core.picture import as_picture as as_picture  # noqa: PLC0414  found here by many
 from streamanon.errors import UsageError
+from streamanon.face import landmarks as lm
+from streamanon.face import mouth
+from streamanon.imaging.boxes import side
+from streamanon.imaging.picture import as_picture as as_picture  # noqa: PLC0414  found here by many
+from streamanon.tracking.identity_assigner import skin_lab
 from streamanon.types import Identity, Mesh
 
 if TYPE_CHECKING:

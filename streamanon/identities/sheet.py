@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core import landmarks as lm
+from streamanon.face import landmarks as lm
 from streamanon.identities.portrait import face_height_px
 
 if TYPE_CHECKING:

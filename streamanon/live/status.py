@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streamanon.sinks.live import OutputState
+    from streamanon.sinks.live.sink import OutputState
 
 State: TypeAlias = Literal["starting", "live", "lost", "restarting", "stopped"]
 """starting: nothing went out yet; live: frames flow; lost: the input is away and the card is shown;
@@ -28,7 +28,7 @@ class Status:
         method: how faces are hidden, as asked for.
         identity: name of the identity everybody gets, or None for one a person.
         level: how much of the method the machine can afford now: "full", "cadence", "warp" or
-            "mosaic" (:mod:`streamanon.core.governor`).
+            "mosaic" (:mod:`streamanon.pipeline.governor`).
         fps_in: frames a second that came in, over the last seconds.
         fps_out: frames a second that went out, cards not counted.
         latency_p50_ms: median age of a frame when it was written, since it was received.

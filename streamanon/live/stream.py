@@ -13,27 +13,27 @@ from dataclasses import replace
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
-from streamanon.core.backoff import Backoff
 from streamanon.errors import LeakError, StallError, StreamanonError
 from streamanon.live.joints import Lasting, Shown, Tributary
 from streamanon.live.status import Status
-from streamanon.pipeline.live import LiveControls
+from streamanon.media.backoff import Backoff
+from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.meter import Meter
 from streamanon.pipeline.runner import run
-from streamanon.sinks.keep_alive import KeepAlive
+from streamanon.sinks.live.keep_alive import KeepAlive
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streamanon.anonymisers.stepped import SteppedAnonymiser
-    from streamanon.core.address import Address
-    from streamanon.core.identity import IdentityBook
+    from streamanon.factory import Parts
     from streamanon.live.status import State
-    from streamanon.parts import Parts
+    from streamanon.media.address import Address
     from streamanon.pipeline.report import Report
     from streamanon.pipeline.runner import Progress
-    from streamanon.sinks.live import LiveSink
-    from streamanon.sources.live import LiveSource
+    from streamanon.sinks.live.sink import LiveSink
+    from streamanon.sources.live.source import LiveSource
+    from streamanon.tracking.identity_assigner import IdentityBook
     from streamanon.types import SafeFrame
 
 STALL_S = 5.0

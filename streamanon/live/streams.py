@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from streamanon.config import Config
-from streamanon.core.address import input_address, masked
 from streamanon.errors import UsageError
-from streamanon.jobs import LiveJob, check_apart, plan_live
+from streamanon.live.jobs import LiveJob, check_apart, plan_live
+from streamanon.media.address import input_address, masked
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOP = ("serve", "token", "stream")

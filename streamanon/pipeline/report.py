@@ -11,7 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from streamanon.pipeline.ledger import Ledger
-    from streamanon.pipeline.observer import Seen
+    from streamanon.tracking.observer import Seen
 
 
 class Times(Sequence[float]):

@@ -21,20 +21,20 @@ from dataclasses import dataclass
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
-from streamanon.core.compose import compose
 from streamanon.errors import LeakError, StageError, StallError
 from streamanon.pipeline.channel import Channel, Passage, StoppedError
 from streamanon.pipeline.ledger import Ledger
-from streamanon.pipeline.live import LiveControls, Stoppable
+from streamanon.pipeline.live_controls import LiveControls, Stoppable
 from streamanon.pipeline.report import Report, Times
 from streamanon.pipeline.stage import Stage, explained, first_line
 from streamanon.pipeline.threads import one_each
+from streamanon.safety.compose import compose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streamanon.pipeline.observer import Observer
     from streamanon.protocols import Anonymiser, Sink, Source
+    from streamanon.tracking.observer import Observer
     from streamanon.types import Frame, Patch, SafeFrame, Scene
 
 _WAITING_FRAMES = 4

@@ -10,10 +10,10 @@ import av
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from streamanon.core.orientation import from_display_matrix
 from streamanon.errors import UsageError
+from streamanon.imaging.orientation import from_display_matrix
+from streamanon.sinks.copied_tracks import Original
 from streamanon.sinks.encoding import FORMATS, NVENC, choose, fill, settings
-from streamanon.sinks.original import Original
 from streamanon.sinks.part_file import PartFile
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from av.error import FFmpegError, InvalidDataError
 
-from streamanon.core.reorder import Reorder
+from streamanon.media.reorder import Reorder
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, cast
 import cv2
 import numpy as np
 
-from streamanon.core.orientation import Orientation, from_exif
 from streamanon.errors import MediaError, UsageError
+from streamanon.imaging.orientation import Orientation, from_exif
 from streamanon.types import ColourSpace, Frame, MediaInfo, Picture
 
 if TYPE_CHECKING:

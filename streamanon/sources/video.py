@@ -11,8 +11,8 @@ import numpy as np
 from av.error import FFmpegError
 from av.stream import Disposition
 
-from streamanon.core.orientation import from_display_matrix
 from streamanon.errors import MediaError, UsageError
+from streamanon.imaging.orientation import from_display_matrix
 from streamanon.sources.decoder import Decoded, Decoder
 from streamanon.sources.planar import (
     colour_space,

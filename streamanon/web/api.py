@@ -26,9 +26,9 @@ from streamanon.web.visit import Wish
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from streamanon.factory import Parts
     from streamanon.live.status import Status
     from streamanon.live.stream import Stream
-    from streamanon.parts import Parts
     from streamanon.types import Identity
     from streamanon.web.access import Handler
     from streamanon.web.camera import Camera

@@ -26,7 +26,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 
 from streamanon.errors import UsageError
-from streamanon.sinks.encoder import as_frame
+from streamanon.sinks.live.encoder import as_frame
 from streamanon.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from av.video.frame import VideoFrame
 
-    from streamanon.parts import Parts
+    from streamanon.factory import Parts
     from streamanon.types import MediaInfo, SafeFrame
     from streamanon.web.visit import Wish
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import cv2
 
-from streamanon.core.picture import thumbnail
+from streamanon.imaging.picture import thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -22,8 +22,8 @@ from streamanon.web.history import SAMPLE_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from streamanon.factory import Parts
     from streamanon.live.stream import Stream
-    from streamanon.parts import Parts
 
 _MOST_BYTES = 256 * 1024
 _GOODBYE_S = 0.5

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from streamanon.errors import StreamanonError
 from streamanon.live.joints import Lasting
 from streamanon.pipeline.channel import Channel, StoppedError
-from streamanon.pipeline.live import LiveControls
+from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.meter import Meter
 from streamanon.pipeline.runner import run
-from streamanon.sinks.keep_alive import KeepAlive
-from streamanon.sources.fitting import Fitter
+from streamanon.sinks.live.keep_alive import KeepAlive
+from streamanon.sources.live.fitting import Fitter
 from streamanon.types import Frame, MediaInfo, Picture
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from streamanon.anonymisers.stepped import SteppedAnonymiser
-    from streamanon.core.identity import IdentityBook
-    from streamanon.parts import Parts
+    from streamanon.factory import Parts
+    from streamanon.tracking.identity_assigner import IdentityBook
     from streamanon.types import SafeFrame
 
 TIME_BASE = Fraction(1, 90_000)

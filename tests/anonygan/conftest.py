@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from streamanon.anonygan.config import GeneratorConfig
 from streamanon.anonygan.network import AnonyGan
-from streamanon.core import mouth
-from streamanon.core.aligned import AlignedCondition, AlignedFace, network_inputs
+from streamanon.face import mouth
+from streamanon.face.network_input import AlignedCondition, AlignedFace, network_inputs
 from streamanon.identities.gallery import load_builtin
 from streamanon.identities.portrait import as_picture
 

@@ -18,7 +18,7 @@ from streamanon.anonygan.composition import (
     paste,
     trusting,
 )
-from streamanon.core.warp import saturated
+from streamanon.face.warp import saturated
 
 
 def parts(attention: float, gain: float = 0.0, bias: float = 0.0) -> dict[str, Tensor]:

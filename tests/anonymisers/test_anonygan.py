@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import pytest
-from staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter, scene, turned
 
 from streamanon import weights
 from streamanon.anonymisers import anonygan
@@ -17,17 +16,18 @@ from streamanon.anonymisers.anonygan import CHECK_EVERY, AnonyganAnonymiser
 from streamanon.anonymisers.network import FaceNetwork, check_cards
 from streamanon.anonymisers.warp import WarpAnonymiser
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.core import landmarks as lm
-from streamanon.core.aligned import AlignedFace, Placement, network_inputs
-from streamanon.core.compose import compose
-from streamanon.core.identity import skin_lab
-from streamanon.core.picture import as_picture, whole_bgr
-from streamanon.core.warp import saturated
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.errors import ModelError
+from streamanon.face import landmarks as lm
+from streamanon.face.network_input import AlignedFace, Placement, network_inputs
+from streamanon.face.warp import saturated
 from streamanon.identities.gallery import load_builtin
+from streamanon.imaging.picture import as_picture, whole_bgr
+from streamanon.safety.compose import compose
+from streamanon.tracking.identity_assigner import skin_lab
 from streamanon.types import Subject, Treatment
 from streamanon.weights.card import read_card
+from testkit.staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter, scene, turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,15 +6,15 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from staged import CALM, clip_frames, fit, mesh_fitter, scene
 
 from streamanon.anonymisers.plain import PLAIN, PlainAnonymiser
 from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.anonymisers.warp import WarpAnonymiser
-from streamanon.core.compose import compose
 from streamanon.errors import UsageError
 from streamanon.identities.gallery import load_builtin
+from streamanon.safety.compose import compose
 from streamanon.types import Treatment
+from testkit.staged import CALM, clip_frames, fit, mesh_fitter, scene
 
 if TYPE_CHECKING:
     from streamanon.protocols import Anonymiser

@@ -5,18 +5,18 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter, scene, turned
 
 from streamanon import weights
 from streamanon.anonymisers.warp import WarpAnonymiser
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.core import landmarks as lm
-from streamanon.core.compose import compose
-from streamanon.core.picture import as_picture, whole_bgr
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
+from streamanon.face import landmarks as lm
 from streamanon.identities.gallery import load_builtin
+from streamanon.imaging.picture import as_picture, whole_bgr
+from streamanon.safety.compose import compose
 from streamanon.types import U8, Identity, Mesh, Subject, Treatment
+from testkit.staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter, scene, turned
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from streamanon.audit.judge import RECOGNISED, UNCHANGED, Look, kept_structure
-from streamanon.core.cover import blur, mosaic, solid
-from streamanon.core.picture import blend_bgr, copy_picture
-from streamanon.signoff import load_judge
+from streamanon.audit.run import load_judge
+from streamanon.imaging.picture import blend_bgr, copy_picture
+from streamanon.safety.cover import blur, mosaic, solid
 from streamanon.types import ColourSpace, Face, Picture
 
 if TYPE_CHECKING:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter
 
 from streamanon import weights
 from streamanon.anonymisers.network import FaceNetwork
 from streamanon.backends.cuda import device
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.tensorrt_runtime import about
-from streamanon.core.aligned import AlignedFace, Placement, network_inputs
-from streamanon.core.picture import as_picture
 from streamanon.errors import ModelError
+from streamanon.face.network_input import AlignedFace, Placement, network_inputs
 from streamanon.identities.gallery import load_builtin
+from streamanon.imaging.picture import as_picture
+from testkit.staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

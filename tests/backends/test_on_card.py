@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
-from faces_in_rows import Arrays, repeated
 
 from streamanon import weights
 from streamanon.backends import engine_build
+from streamanon.backends.batching import BATCHES
 from streamanon.backends.choice import check_alike
 from streamanon.backends.cuda import Tensor
-from streamanon.backends.filled import BATCHES
 from streamanon.backends.onnx_runtime import CUDA, OnnxRuntimeBackend, has_cuda
 from streamanon.backends.tensorrt_runtime import TensorRtBackend
 from streamanon.errors import ModelError
 from streamanon.identities.gallery import load_builtin
+from testkit.network_rows import Arrays, repeated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,12 +15,12 @@ import pytest
 
 from streamanon import weights
 from streamanon.backends import cuda, engine_build, tensorrt_runtime
+from streamanon.backends.batching import BATCHES
 from streamanon.backends.choice import Choice, noise
 from streamanon.backends.cuda import Device
 from streamanon.backends.engines import EngineCache, Plan
-from streamanon.backends.filled import BATCHES
+from streamanon.backends.fallback import Upgrade
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.backends.swapped import Upgrade
 from streamanon.detectors import yunet
 from streamanon.errors import ModelError
 from streamanon.weights.card import read_card

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from faces_in_rows import Arrays, repeated, worst
+
+from testkit.network_rows import Arrays, repeated, worst
 
 pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("onnx", reason="the package onnx is not installed")
@@ -19,8 +20,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from streamanon import weights
 from streamanon.backends import choice, torch_runtime
+from streamanon.backends.batching import BATCHES
 from streamanon.backends.choice import candidates, fastest, noise
-from streamanon.backends.filled import BATCHES
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.torch_runtime import TorchBackend, restored
 from streamanon.errors import ModelError, UsageError

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from faces_in_rows import Arrays, repeated, worst
+
+from testkit.network_rows import Arrays, repeated, worst
 
 pytest.importorskip("torch", reason="PyTorch is not installed")
 pytest.importorskip("onnx", reason="the package onnx is not installed")

@@ -10,9 +10,9 @@ import pytest
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.core.boxes import iou
 from streamanon.detectors.centerface import CenterFaceDetector
 from streamanon.errors import ModelError
+from streamanon.imaging.boxes import iou
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

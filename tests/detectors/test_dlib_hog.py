@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from streamanon.core import landmarks as lm
 from streamanon.detectors.dlib_hog import DlibHogDetector
 from streamanon.errors import UsageError
+from streamanon.face import landmarks as lm
 
 if TYPE_CHECKING:
     from collections.abc import Callable

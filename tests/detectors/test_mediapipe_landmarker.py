@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from streamanon import weights
-from streamanon.core import landmarks as lm
 from streamanon.detectors.mediapipe_landmarker import MediapipeDetector
 from streamanon.errors import UsageError
+from streamanon.face import landmarks as lm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

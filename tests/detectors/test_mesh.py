@@ -10,8 +10,8 @@ import pytest
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.core import landmarks as lm
 from streamanon.detectors.mesh import MeshFitter
+from streamanon.face import landmarks as lm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

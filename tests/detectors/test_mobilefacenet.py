@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core import landmarks as lm
 from streamanon.detectors import mobilefacenet as module
+from streamanon.face import landmarks as lm
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -28,8 +28,8 @@ from streamanon.backends.choice import noise
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.tensorrt_runtime import about
 from streamanon.backends.torch_runtime import TorchBackend
-from streamanon.core.aligned import CONVENTION
 from streamanon.errors import ModelError, UsageError
+from streamanon.face.network_input import CONVENTION
 from streamanon.identities.gallery import load_builtin
 from streamanon.weights.card import read_card
 

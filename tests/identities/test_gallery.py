@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import pytest
 
-from streamanon.core import landmarks as lm
-from streamanon.core.identity import SAME_PERSON
 from streamanon.errors import UsageError
+from streamanon.face import landmarks as lm
 from streamanon.identities import gallery
 from streamanon.identities.portrait import as_picture, face_height_px
 from streamanon.identities.prepare import prepare
+from streamanon.tracking.identity_assigner import SAME_PERSON
 
 if TYPE_CHECKING:
     from streamanon.identities.portrait import PortraitReader

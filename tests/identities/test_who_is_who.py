@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streamanon.app import Parts
 from streamanon.config import Config
-from streamanon.core import landmarks as lm
-from streamanon.core.identity import IdentityBook, skin_lab
+from streamanon.face import landmarks as lm
+from streamanon.factory import Parts
 from streamanon.identities.gallery import load_builtin
 from streamanon.identities.portrait import as_picture, read_image
+from streamanon.tracking.identity_assigner import IdentityBook, skin_lab
 
 if TYPE_CHECKING:
     from streamanon.identities.portrait import PortraitReader

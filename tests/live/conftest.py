@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from servers.rtsp_relay import RtspRelay
 
 from benchmarks.live.clips import write_painted_pair
+from testkit.servers.rtsp_relay import RtspRelay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

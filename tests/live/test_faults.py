@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import cv2
 import pytest
-from live_help import wait_until
 
 from benchmarks.live.faults import FAULTS, Fault, Stage, small_disk
 from benchmarks.live.processes import camera, player
 from streamanon.errors import UsageError
+from testkit.waiting import wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from servers.rtsp_relay import RtspRelay
+    from testkit.servers.rtsp_relay import RtspRelay
 
 SLOW_MACHINE_S = 15.0
 """The goal is 2 s, which `python -m benchmarks live` measures. Tests may run beside anything."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from streamanon.core.compose import compose
-from streamanon.core.picture import as_picture
 from streamanon.errors import MediaError
+from streamanon.imaging.picture import as_picture
 from streamanon.live.joints import Lasting, Shown, Tributary
+from streamanon.safety.compose import compose
 from streamanon.types import ColourSpace, Frame, MediaInfo, SafeFrame, Scene
 
 if TYPE_CHECKING:

@@ -9,28 +9,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from live_help import wait_until
 
 from benchmarks.live.clips import magenta, number_of
 from streamanon.config import Config
-from streamanon.core import governor
-from streamanon.core.address import input_address, output_address
-from streamanon.core.picture import whole_bgr
 from streamanon.errors import LeakError, MediaError, UsageError
+from streamanon.factory import Parts
+from streamanon.imaging.picture import whole_bgr
 from streamanon.live import stream as module
 from streamanon.live.stream import Stream
-from streamanon.parts import Parts
-from streamanon.sources.live import LiveSource
+from streamanon.media.address import input_address, output_address
+from streamanon.pipeline import governor
+from streamanon.sources.live.source import LiveSource
 from streamanon.types import Scene
+from testkit.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from servers.rtsp_relay import RtspRelay
-
-    from streamanon.sources.connection import Shot
+    from streamanon.sources.live.connection import Shot
     from streamanon.types import Frame, Patch
+    from testkit.servers.rtsp_relay import RtspRelay
 
 TEST_PICTURE = "lavfi:testsrc2=size=320x240:rate=30"
 

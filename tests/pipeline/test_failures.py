@@ -14,14 +14,14 @@ import av
 import pytest
 
 from streamanon.anonymisers.plain import PlainAnonymiser
-from streamanon.app import Parts
 from streamanon.config import Config
 from streamanon.errors import StageError, StallError
+from streamanon.factory import Parts
 from streamanon.pipeline.document import sha256
-from streamanon.pipeline.observer import Observer
 from streamanon.pipeline.runner import run
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
+from streamanon.tracking.observer import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,12 +16,12 @@ from streamanon.anonymisers.plain import PlainAnonymiser
 from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.config import Config
 from streamanon.errors import StageError, StallError
-from streamanon.parts import Parts
+from streamanon.factory import Parts
 from streamanon.pipeline import runner
-from streamanon.pipeline.live import LiveControls
-from streamanon.pipeline.observer import Observer
+from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.runner import run
 from streamanon.sources.video import VideoSource
+from streamanon.tracking.observer import Observer
 from streamanon.types import Frame, SafeFrame, Treatment
 
 if TYPE_CHECKING:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, cast
 import cv2
 import numpy as np
 import pytest
-from shelf import Shelf
 
 from streamanon.errors import LeakError, MediaError, StageError, StallError
-from streamanon.pipeline.observer import Seen
 from streamanon.pipeline.runner import Progress, run
 from streamanon.pipeline.threads import one_each
+from streamanon.tracking.observer import Seen
 from streamanon.types import (
     ColourSpace,
     Face,
@@ -29,12 +28,13 @@ from streamanon.types import (
     Track,
     Treatment,
 )
+from testkit.memory_sink import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streamanon.pipeline.observer import Observer
     from streamanon.pipeline.report import Report
+    from streamanon.tracking.observer import Observer
 
 BASE = Fraction(1, 25)
 COLOUR = ColourSpace("bt709")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streamanon.child import module_command
+from streamanon.child_process import module_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
-from shelf import Shelf
-from staged import clip_frames, fit, mesh_fitter
 
 from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.config import Config
-from streamanon.core import landmarks as lm
-from streamanon.core.picture import as_picture, whole_bgr
+from streamanon.face import landmarks as lm
+from streamanon.factory import Parts
 from streamanon.identities.gallery import load_builtin
-from streamanon.parts import Parts
-from streamanon.pipeline.live import LiveControls
+from streamanon.imaging.picture import as_picture, whole_bgr
+from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.runner import run
 from streamanon.types import ColourSpace, Frame, MediaInfo
+from testkit.memory_sink import Shelf
+from testkit.staged import clip_frames, fit, mesh_fitter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

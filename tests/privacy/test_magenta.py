@@ -17,12 +17,12 @@ import pytest
 from streamanon.anonymisers.plain import PlainAnonymiser
 from streamanon.anonymisers.warp import WarpAnonymiser
 from streamanon.config import Config
-from streamanon.core.picture import whole_bgr
 from streamanon.errors import StageError
-from streamanon.pipeline.observer import Observer
+from streamanon.imaging.picture import whole_bgr
 from streamanon.pipeline.runner import run
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
+from streamanon.tracking.observer import Observer
 from streamanon.types import MESH_POINTS, Face, Mesh, Patch, SafeFrame, Scene, Treatment
 
 if TYPE_CHECKING:

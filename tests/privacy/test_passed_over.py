@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
-from shelf import Shelf
 
 from streamanon.anonymisers.plain import PlainAnonymiser
-from streamanon.core.compose import compose
-from streamanon.core.picture import whole_bgr
-from streamanon.pipeline.live import LiveControls
-from streamanon.pipeline.observer import Observer
+from streamanon.imaging.picture import whole_bgr
+from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.runner import run
+from streamanon.safety.compose import compose
+from streamanon.tracking.observer import Observer
 from streamanon.types import ColourSpace, Face, Frame, MediaInfo, Picture, SafeFrame, Treatment
+from testkit.memory_sink import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Only ``core/compose.py`` builds what a sink accepts, and the types keep raw frames out."""
+"""Only ``safety/compose.py`` builds what a sink accepts, and the types keep raw frames out."""
 
 from __future__ import annotations
 

@@ -13,16 +13,16 @@ import av
 import numpy as np
 import pytest
 from av.error import FFmpegError
-from counted import number, stream_info
 
-from streamanon.core.address import output_address
-from streamanon.sinks.live import LiveSink, open_outputs
+from streamanon.media.address import output_address
+from streamanon.sinks.live.sink import LiveSink, open_outputs
+from testkit.numbered_frames import number, stream_info
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from streamanon.core.sound import SoundTrack
+    from streamanon.media.audio import SoundTrack
     from streamanon.types import U8
 
 

@@ -16,15 +16,15 @@ import cv2
 import numpy as np
 import pytest
 from av.audio.stream import AudioStream
-from clips import VFR, Clip, write_clip, write_silence
 
 from streamanon.backends.choice import has_card
 from streamanon.config import Config
-from streamanon.core.picture import whole_bgr
 from streamanon.errors import UsageError
+from streamanon.imaging.picture import whole_bgr
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
 from streamanon.types import SafeFrame
+from testkit.clips import VFR, Clip, write_clip, write_silence
 
 if TYPE_CHECKING:
     from streamanon.types import Frame
@@ -442,7 +442,7 @@ except MediaError as error:
 
 
 def start(path: Path, output: Path, **options: Any) -> subprocess.Popen[str]:
-    tests = str(Path(__file__).parents[1])
+    tests = str(Path(__file__).parents[2])
     script = SCRIPT.format(tests=tests, path=str(path), output=str(output))
     command = [sys.executable, "-c", script]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)

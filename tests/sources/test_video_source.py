@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 import pytest
-from clips import CFR, VFR, Clip, picture, write_clip
 
-from streamanon.core.picture import whole_bgr
 from streamanon.errors import MediaError, UsageError
+from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
 from streamanon.types import ColourSpace
+from testkit.clips import CFR, VFR, Clip, picture, write_clip
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from streamanon.core.aligned import EYE_DISTANCE
+from streamanon.face.network_input import EYE_DISTANCE
 from training import losses
 
 

@@ -10,8 +10,8 @@ import torch
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.core import landmarks as lm
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
+from streamanon.face import landmarks as lm
 from streamanon.identities.portrait import as_picture
 from training.data.shards import load
 from training.frozen import FrozenNetwork
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from streamanon.core.aligned import AlignedFace
+    from streamanon.face.network_input import AlignedFace
 
 
 @pytest.fixture(scope="module")

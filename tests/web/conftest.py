@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import av
 import pytest
-from asking import Site, wait_until
-from painted import SIZE, painted_frames
 
 from streamanon.config import Config
-from streamanon.core.address import input_address
+from streamanon.factory import Parts
 from streamanon.live.stream import Stream
-from streamanon.parts import Parts
+from streamanon.media.address import input_address
 from streamanon.web.server import Server
+from testkit.painted import SIZE, painted_frames
+from testkit.requests import Site, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import pytest
-from asking import Site, wait_until
-from painted import SHOWS, SIZE, loud_pixels, painted_frames
 from prometheus_client.parser import text_string_to_metric_families
 
 import streamanon.web
-from streamanon.core.address import input_address
 from streamanon.live.stream import Stream
+from streamanon.media.address import input_address
 from streamanon.web.api import METHODS
 from streamanon.web.server import Server
+from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
+from testkit.requests import Site, wait_until
 
 if TYPE_CHECKING:
-    from streamanon.parts import Parts
+    from streamanon.factory import Parts
     from streamanon.types import U8
 
 ONE = "/api/streams/hall%201"

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
-from asking import Site, wait_until
-from painted import SHOWS, SIZE, loud_pixels, write_y4m
 from playwright.sync_api import sync_playwright
+
+from testkit.painted import SHOWS, SIZE, loud_pixels, write_y4m
+from testkit.requests import Site, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from asking import Site, wait_until
-from painted import SHOWS, SIZE, loud_pixels, painted_frames
 
 from streamanon.web.camera import MOST_VISITORS
+from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
+from testkit.requests import Site, wait_until
 
 if TYPE_CHECKING:
     from streamanon.types import U8

@@ -9,17 +9,17 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from asking import Site
 
 from streamanon.errors import UsageError
 from streamanon.web.preview import Preview
 from streamanon.web.server import Server
+from testkit.requests import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from streamanon.factory import Parts
     from streamanon.live.stream import Stream
-    from streamanon.parts import Parts
 
 
 @pytest.fixture

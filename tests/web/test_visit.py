@@ -14,13 +14,13 @@ import av
 import cv2
 import numpy as np
 import pytest
-from asking import wait_until
-from painted import SHOWS, SIZE, loud_pixels, painted_frames
 
-from streamanon.core import governor
-from streamanon.core.picture import whole_bgr
-from streamanon.parts import Parts
+from streamanon.factory import Parts
+from streamanon.imaging.picture import whole_bgr
+from streamanon.pipeline import governor
 from streamanon.web.visit import Visit, Wish
+from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
+from testkit.requests import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

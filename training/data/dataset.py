@@ -13,8 +13,8 @@ from zlib import crc32
 import cv2
 import numpy as np
 
-from streamanon.core import mouth
-from streamanon.core.aligned import AlignedCondition, AlignedFace, Placement, network_inputs
+from streamanon.face import mouth
+from streamanon.face.network_input import AlignedCondition, AlignedFace, Placement, network_inputs
 from streamanon.identities.gallery import lender_of_teeth, load_builtin
 from training.data import variation
 from training.data.pairs import Kind, Pair, PairDrawer

@@ -22,14 +22,14 @@ import cv2
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from streamanon.app import Parts
 from streamanon.config import Config
-from streamanon.core import landmarks as lm
-from streamanon.core.aligned import AlignedFace
-from streamanon.core.boxes import side
-from streamanon.core.identity import skin_lab
-from streamanon.core.picture import as_picture
 from streamanon.errors import UsageError
+from streamanon.face import landmarks as lm
+from streamanon.face.network_input import AlignedFace
+from streamanon.factory import Parts
+from streamanon.imaging.boxes import side
+from streamanon.imaging.picture import as_picture
+from streamanon.tracking.identity_assigner import skin_lab
 from training.data.entries import Entry, read_entries
 from training.data.shards import GEOMETRY, INDEX, Face, ShardWriter, encode, quantised
 

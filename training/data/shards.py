@@ -15,8 +15,8 @@ from zipfile import BadZipFile
 import cv2
 import numpy as np
 
-from streamanon.core.aligned import CROP, EYE_DISTANCE, EYES_DOWN, AlignedFace
 from streamanon.errors import UsageError
+from streamanon.face.network_input import CROP, EYE_DISTANCE, EYES_DOWN, AlignedFace
 from streamanon.types import MESH_POINTS
 
 if TYPE_CHECKING:

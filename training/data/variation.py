@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.core import landmarks as lm
-from streamanon.core.aligned import CROP, AlignedFace, crop_to_frame, inverted, moved
-from streamanon.core.warp import look_up, saturated
+from streamanon.face import landmarks as lm
+from streamanon.face.network_input import CROP, AlignedFace, crop_to_frame, inverted, moved
+from streamanon.face.warp import look_up, saturated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,8 +11,8 @@ import pytest
 from benchmarks.peers.outcome import integrity, leaks
 from benchmarks.speed.clips import write_start
 from benchmarks.speed.floors import copy, decode_encode
-from streamanon.app import anonymise
 from streamanon.config import Config
+from streamanon.files.run import anonymise
 
 DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
 FRAMES = 6

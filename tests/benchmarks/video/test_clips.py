@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from clips import Clip, write_clip
 
 from benchmarks.video.clips import find, first_frames
 from benchmarks.video.integrity import kept, read
 from streamanon.errors import UsageError
+from testkit.clips import Clip, write_clip
 
 DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
 

@@ -12,7 +12,7 @@ from benchmarks.judges.expression import observe, observe_at
 from benchmarks.video.clips import NOISE, Clip, digest_of, still_with_noise
 from benchmarks.video.flicker import flicker
 from benchmarks.video.warping import LEAST_FRAMES, WarpingError
-from streamanon.core.picture import blend_bgr, copy_picture, whole_bgr
+from streamanon.imaging.picture import blend_bgr, copy_picture, whole_bgr
 
 if TYPE_CHECKING:
     from streamanon.types import F32, Picture

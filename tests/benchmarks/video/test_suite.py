@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from clips import write_clip
 
 from benchmarks.judges.alive import Liveness
 from benchmarks.video import command as module
@@ -20,6 +19,7 @@ from benchmarks.video.source import Source, look
 from benchmarks.video.subject import Series
 from benchmarks.video.watch import Watched, watch
 from streamanon.errors import StreamanonError, UsageError
+from testkit.clips import write_clip
 
 if TYPE_CHECKING:
     from streamanon.types import F32, U8

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from streamanon.core import landmarks as lm
-from streamanon.core.aligned import CROP, EYES_DOWN
+from streamanon.face import landmarks as lm
+from streamanon.face.network_input import CROP, EYES_DOWN
 from training.data import variation
 from training.data.dataset import PairDataset, collate, kept_for_validation
 from training.data.loader import batches
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from streamanon.core.aligned import AlignedFace
+    from streamanon.face.network_input import AlignedFace
     from streamanon.types import U8
     from training.data.shards import Faces
 

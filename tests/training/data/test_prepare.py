@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from streamanon.core import landmarks as lm
-from streamanon.core.aligned import EYE_DISTANCE, EYES_DOWN
 from streamanon.errors import UsageError
+from streamanon.face import landmarks as lm
+from streamanon.face.network_input import EYE_DISTANCE, EYES_DOWN
 from streamanon.identities.portrait import read_image
 from training.data.entries import Entry, read_entries
 from training.data.prepare import command, look_at, prepare

@@ -1,0 +1,117 @@
+"""What ``streamanon audit`` does: open two files, judge every frame, write what was found."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import cv2
+
+from streamanon import weights
+from streamanon.audit.judge import Judge
+from streamanon.audit.pairs import check_sizes, pairs
+from streamanon.audit.sheet import ContactSheet
+from streamanon.audit.tally import Tally
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.detectors.centerface import CenterFaceDetector
+from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
+from streamanon.errors import UsageError
+from streamanon.media.file_types import IMAGE_SUFFIXES
+from streamanon.pipeline.document import as_json, publish, sha256, versions
+from streamanon.sources.image import ImageSource
+from streamanon.sources.video import VideoSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from streamanon.protocols import Source
+
+JUDGES = ("centerface.onnx", "mobilefacenet.onnx")
+"""The detector, which has no part in anonymising by default, and the recogniser."""
+
+_MOST_THREADS = 4
+
+
+def load_judge() -> Judge:
+    """Return the judge with the networks that ship."""
+    threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    detector, recogniser = (
+        OnnxRuntimeBackend(weights.path(name), threads=threads) for name in JUDGES
+    )
+    return Judge(CenterFaceDetector(detector), MobileFaceNetEmbedder(recogniser))
+
+
+def audit(
+    original: Path,
+    anonymised: Path,
+    *,
+    report: Path | None = None,
+    sheet: Path | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Tally:
+    """Compare a file with its anonymised version, face by face.
+
+    Args:
+        original: a video or a picture.
+        anonymised: the same frames after anonymisation.
+        report: JSON file to write the findings to.
+        sheet: picture to draw the worst faces of the anonymised file on.
+        progress: is told how many frames were judged, and how many there are if that is known.
+
+    Raises:
+        UsageError: the files do not belong together, or an output cannot be written as asked.
+        MediaError: a file cannot be read.
+        StreamanonError: the original shows no face, so that nothing could be audited.
+    """
+    with closing(_source(original)) as first, closing(_source(anonymised)) as second:
+        check_sizes(first, second)
+        judge, worst = load_judge(), ContactSheet()
+        tally = Tally(float(1 / first.info.rate))
+        for before, after in pairs(first, second):
+            looks = judge.look(before.picture, after.picture)
+            worst.add(before.index, before.time_s, after.picture, looks)
+            tally.add(before.time_s, looks)
+            if progress:
+                progress(tally.frames, first.info.frame_count)
+    tally.require_faces()
+    if sheet:
+        publish(sheet, cv2.imencode(sheet.suffix, worst.image())[1].tobytes())
+    if report:
+        document = {
+            "versions": versions(),
+            "original_sha256": sha256(original),
+            "anonymised_sha256": sha256(anonymised),
+            "judges_sha256": {name: weights.SHA256[name] for name in JUDGES},
+            **tally.to_json(),
+        }
+        publish(report, as_json(document))
+    return tally
+
+
+def check_outputs(
+    inputs: Sequence[Path], report: Path | None, sheet: Path | None, *, overwrite: bool
+) -> None:
+    """Refuse a report or sheet that would replace something it must not.
+
+    Raises:
+        UsageError: with what is wrong.
+    """
+    taken = {path.resolve() for path in inputs}
+    for path in filter(None, (report, sheet)):
+        if path.resolve() in taken:
+            raise UsageError(f"{path} is named twice: choose another name")
+        if path.is_dir() or (path.exists() and not overwrite):
+            raise UsageError(f"{path} exists: choose another name or --overwrite")
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"folder {path.parent} of {path.name} does not exist: create it")
+        taken.add(path.resolve())
+    if sheet and sheet.suffix.lower() not in IMAGE_SUFFIXES:
+        raise UsageError(f"sheet {sheet} is no picture: use one of {' '.join(IMAGE_SUFFIXES)}")
+
+
+def _source(path: Path) -> Source:
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return ImageSource(path)
+    return VideoSource(path)

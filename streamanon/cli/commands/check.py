@@ -1,0 +1,75 @@
+"""Looking into it: was a file anonymised, can this machine anonymise?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from streamanon.cli.commands.options import verbose
+
+LEAKS = 3
+_AUDIT_EXAMPLES = """\b
+Examples:
+  streamanon audit in.mp4 out.mp4
+  streamanon audit in.mp4 out.mp4 --report audit.json --sheet worst.png
+"""
+_COLOURS = {"ok": "green", "no": "yellow", "bad": "red"}
+
+
+@click.command(epilog=_AUDIT_EXAMPLES, short_help="Check that no face of a file was left.")
+@click.argument("original", type=click.Path(path_type=Path))
+@click.argument("anonymised", type=click.Path(path_type=Path))
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the findings, with frame and place of every leak, to this JSON file.",
+)
+@click.option(
+    "--sheet",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw the worst faces of ANONYMISED on this picture, for you to look at. Nothing of "
+    "ORIGINAL is on it.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a report or sheet that exists.")
+@verbose
+def audit(
+    original: Path, anonymised: Path, report: Path | None, sheet: Path | None, *, overwrite: bool
+) -> int:
+    """Check that no face of ORIGINAL can be seen in ANONYMISED.
+
+    A detector that has no part in anonymising looks for faces in every frame of ORIGINAL. At its
+    place in ANONYMISED a face must neither be unchanged nor be recognised as the same person.
+    Videos and pictures; both files must have the same frames.
+
+    The exit code is 0 when every face is hidden, 3 when one is not, 2 when the request cannot be
+    carried out as made, 1 when a file cannot be read or ORIGINAL shows no face: then nothing was
+    audited.
+    """
+    from streamanon.audit import run as signoff
+    from streamanon.cli.progress import frame_bar
+
+    signoff.check_outputs((original, anonymised), report, sheet, overwrite=overwrite)
+    with frame_bar(Console(stderr=True), anonymised.name) as advance:
+        tally = signoff.audit(original, anonymised, report=report, sheet=sheet, progress=advance)
+    click.echo(f"{anonymised.name}: {tally.verdict()}")
+    return 0 if tally.passed else LEAKS
+
+
+@click.command(short_help="Say what this machine can do, and test it.")
+@verbose
+def doctor() -> int:
+    """Say what this machine can do and why not more, and anonymise one picture as a test.
+
+    The exit code is 0 when faces can be anonymised here.
+    """
+    from streamanon.cli.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        mark = click.style(f"{finding.level:4}", fg=_COLOURS[finding.level])
+        click.echo(f"{mark}{finding.topic}: {finding.text}")
+    return int(any(finding.level == "bad" for finding in findings))

@@ -1,0 +1,143 @@
+"""Anonymising: files, one live stream, several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from streamanon.cli.commands.options import settings, verbose
+from streamanon.config import Config
+from streamanon.errors import StreamanonError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_RUN_EXAMPLES = """\b
+Examples:
+  streamanon run in.mp4 -o out.mp4                        a video
+  streamanon run in.mp4 -o out.mp4 --method mosaic        fast and plain
+  streamanon run in.mp4 -o out.mp4 --identities faces/    with your own portraits
+  streamanon run holiday/ -o anonymous/                   a whole tree
+  streamanon run a.mp4 b.jpg -o done/ --report done.json  several, with a report
+
+\b
+  streamanon run webcam:0 --serve 127.0.0.1:8080          look at it in a browser
+  streamanon run webcam:0 -o virtual-camera:              for a video call
+  streamanon run rtsp://cam/1 -o rtsp://media/1 -o record:tape/ --wait
+"""
+_LIVE_EXAMPLES = """\b
+Example of a file:
+  serve = "127.0.0.1:8080"
+
+\b
+  [[stream]]
+  name = "door"
+  input = "rtsp://user:password@camera/1"
+  outputs = ["rtsp://media/door", "record:/srv/door"]
+
+\b
+  [[stream]]
+  name = "desk"
+  input = "webcam:0"
+  method = "mosaic"
+"""
+
+
+@click.command(epilog=_RUN_EXAMPLES)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    help="File to write; a folder when there are several inputs. The suffix decides the format: "
+    "mp4, mkv, mov, webm, or jpg, png, webp, tiff for pictures. Of a live input: rtsp://, rtmp://, "
+    "srt://, udp://, virtual-camera:, /dev/videoN, window:, hls:FOLDER, record:FOLDER; as many as "
+    "you like.",
+)
+@click.option(
+    "--serve",
+    metavar="HOST:PORT",
+    help="Show a page with preview, figures and switches. For live streams only.",
+)
+@click.option(
+    "--token",
+    metavar="TEXT",
+    envvar="STREAMANON_TOKEN",
+    help="What visitors of the page must know; made up when others than this machine can reach it. "
+    "Better given in the environment variable STREAMANON_TOKEN.",
+)
+@settings
+@verbose
+def run(
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    serve: str | None,
+    token: str | None,
+    **given: Any,
+) -> int:
+    """Anonymise videos, pictures and folders, or a live stream.
+
+    An output file appears under its name only when it is complete and every face in it is hidden. A
+    live INPUT is rtsp://, rtmp://, http://, srt://, udp://, webcam:0, /dev/video0, screen: or
+    lavfi:GRAPH. It runs until Ctrl-C or SIGTERM, whatever happens to it or to its outputs.
+
+    The exit code is 0 then, 2 when the request cannot be carried out as made, 1 when it failed.
+    """
+    from streamanon.live.jobs import plan_live
+
+    config, job = Config(**given), plan_live(inputs, outputs)
+    if job is None:
+        if serve:
+            raise UsageError("--serve is for live streams only: leave it out")
+        return _run_files(inputs, outputs, config)
+    if not outputs and not serve:
+        raise UsageError("Missing option '-o': name an output, or look at it with --serve")
+    from streamanon.cli.operate import operate
+    from streamanon.live.streams import Streams, Wanted
+
+    token = token if serve else None
+    operate(Streams((Wanted("live", job, config),), serve, token), Console(stderr=True))
+    return 0
+
+
+def _run_files(inputs: Sequence[str], outputs: Sequence[str], config: Config) -> int:
+    from streamanon.cli.progress import Display
+    from streamanon.files.jobs import plan
+    from streamanon.files.run import anonymise_all
+
+    if len(outputs) != 1:
+        problem = f"{len(outputs)} outputs" if outputs else "Missing option '-o'"
+        raise UsageError(f"{problem}: name one file, or one folder for several inputs")
+    jobs = plan([Path(one) for one in inputs], Path(outputs[0]), overwrite=config.overwrite)
+    with Display(Console(stderr=True), len(jobs)) as display:
+        outcomes = anonymise_all(jobs, config, display)
+    failures = [outcome.error for outcome in outcomes if outcome.error]
+    if not failures:
+        return 0
+    if len(jobs) == 1:
+        raise failures[0]
+    raise StreamanonError(f"{len(failures)} of {len(jobs)} files failed, see above")
+
+
+@click.command(epilog=_LIVE_EXAMPLES, short_help="Anonymise several live streams.")
+@click.argument("file", type=click.Path(path_type=Path))
+@verbose
+def live(file: Path) -> int:
+    """Anonymise the live streams that FILE, in TOML, asks for.
+
+    Each [[stream]] has a name, an input, outputs, and any setting of `streamanon run` that means
+    something to a live stream, with _ for -. Streams share networks and nothing else: what happens
+    to one does not touch the others. Inputs that are not there yet are waited for. The file may
+    begin with serve and token, as for `streamanon run`.
+
+    Runs until Ctrl-C or SIGTERM; the exit code is that of `streamanon run`.
+    """
+    from streamanon.cli.operate import operate
+    from streamanon.live.streams import read_streams
+
+    operate(read_streams(file), Console(stderr=True))
+    return 0

@@ -1,0 +1,87 @@
+"""The command line: its commands (:mod:`streamanon.commands`), and how they end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING
+
+import click
+
+from streamanon import __version__
+from streamanon.cli.commands.check import audit, doctor
+from streamanon.cli.commands.engine import engine
+from streamanon.cli.commands.identities import identities
+from streamanon.cli.commands.options import verbose
+from streamanon.cli.commands.run import live, run
+from streamanon.errors import StreamanonError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+_EXAMPLES = """\b
+Examples:
+  streamanon run in.mp4 -o out.mp4        anonymise a video
+  streamanon run webcam:0 --serve 127.0.0.1:8080
+                                          anonymise a camera and look at it in a browser
+  streamanon audit in.mp4 out.mp4         check that nobody was left
+  streamanon doctor                       what this machine can do
+  streamanon identities sheet faces.png   look at the faces to choose from
+"""
+
+
+@click.group(
+    epilog=_EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="streamanon")
+@verbose
+def cli() -> None:
+    """Replace every face of a video or picture by the face of somebody else.
+
+    What cannot be replaced well is covered, never shown. Nothing is sent anywhere.
+    """
+
+
+for _command in (run, live, audit, doctor, identities, engine):
+    cli.add_command(_command)
+
+
+def _fail(message: str, code: int) -> int:
+    line = " ".join(message.split())
+    click.echo(f"streamanon: error: {line}", err=True)
+    return code
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; an error becomes one line on stderr."""
+    state = {"verbose": False}
+    try:
+        result = cli.main(list(arguments), "streamanon", standalone_mode=False, obj=state)
+    except click.Abort:
+        return _fail("interrupted: no unfinished output was left", INTERRUPTED)
+    except click.ClickException as error:
+        return _fail(error.format_message(), error.exit_code)
+    except StreamanonError as error:
+        if state["verbose"]:
+            traceback.print_exc()
+        return _fail(str(error), error.exit_code)
+    except Exception as error:  # noqa: BLE001  the last line of defence is one line, too
+        if state["verbose"]:
+            traceback.print_exc()
+        return _fail(f"{type(error).__name__}: {error} (-v shows where)", 1)
+    return result if isinstance(result, int) else 0
+
+
+def main() -> None:
+    """Entry point of the ``streamanon`` command."""
+    code = execute(sys.argv[1:])
+    if threading.active_count() > 1:
+        # A stage that hangs is still there: taking the interpreter down under it may crash.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

@@ -1,0 +1,164 @@
+"""Live streams under an operator's eyes: the log, the status line, the page, and the end."""
+
+from __future__ import annotations
+
+import logging
+import re
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from functools import partial
+from threading import Event
+from typing import TYPE_CHECKING, Any
+
+import cv2
+
+from streamanon.cli.live_display import LiveDisplay, summary
+from streamanon.errors import StreamanonError, UsageError
+from streamanon.factory import Parts
+from streamanon.files.run import check_report
+from streamanon.live.stream import Stream
+from streamanon.pipeline.document import write_document
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from rich.console import Console
+
+    from streamanon.live.streams import Streams, Wanted
+
+LOG = logging.getLogger("streamanon")
+
+_LOOK_EVERY_S = 0.25
+_HOST_PORT = re.compile(r"(?:\[([0-9a-fA-F:.%]+)\]|([^:\[\]]+)):(\d{1,5})")
+
+
+def operate(streams: Streams, console: Console) -> None:
+    """Run live streams until they are stopped by Ctrl-C or SIGTERM, or none is left.
+
+    Args:
+        streams: what was asked for; settings of the call (a report) are those of the first.
+        console: where the operator looks.
+
+    Raises:
+        UsageError: the request cannot be carried out as made.
+        StreamanonError: a stream ended with an error, or could not hide something; that of the only
+            one, as it was raised.
+    """
+    wanted = streams.wanted
+    config = wanted[0].config
+    check_report(config)
+    if config.overwrite and not config.report:
+        raise UsageError("--overwrite is for files and reports, live outputs replace nothing")
+    for one in wanted:
+        one.config.check("live")
+    host_port = parse_host_port(streams.serve) if streams.serve else None
+    if streams.token and not host_port:
+        raise UsageError("a token is for visitors of the page: ask for it with serve, or leave it")
+    with ExitStack() as stack:
+        parts = Parts(config)
+        stack.callback(parts.close)
+        cv2.setNumThreads(1)  # as lines do, which would set it back under one another
+        display = stack.enter_context(LiveDisplay(console))
+        stopped = stack.enter_context(_signals())
+        running = [_stream(one, parts, alone=len(wanted) == 1) for one in wanted]
+        stack.callback(_stop, running)
+        if host_port:
+            stack.callback(_page(running, parts, host_port, streams.token).close)
+        for stream in running:
+            stream.start()
+        up = set(running)
+        while up and not stopped.wait(_LOOK_EVERY_S):
+            display.show([stream.status() for stream in running])
+            up -= _ended(up, len(running))
+        _stop(running)
+        for status in (stream.status() for stream in running):
+            if status.frames:
+                LOG.info(summary(status))
+    if config.report:
+        write_document(config.report, config, [one.report() for one in running], parts.runtimes)
+    _raise_failure(running)
+
+
+def parse_host_port(text: str) -> tuple[str, int]:
+    """Read an address to listen on.
+
+    Raises:
+        UsageError: it is not HOST:PORT.
+    """
+    found = _HOST_PORT.fullmatch(text)
+    if not found or int(found[3]) > 65535:
+        raise UsageError(f"serve is {text!r}: wanted HOST:PORT, 127.0.0.1:8080 for example")
+    return found[1] or found[2], int(found[3])
+
+
+def _stream(wanted: Wanted, parts: Parts, *, alone: bool) -> Stream:
+    job, own = wanted.job, parts.for_stream(**asdict(wanted.config))
+    say = partial(_say, "" if alone else wanted.name)
+    return Stream(wanted.name, job.input, job.outputs, own, say)
+
+
+def _ended(streams: Collection[Stream], of: int) -> set[Stream]:
+    """Return those that have ended; among several, say why."""
+    over = {stream for stream in streams if not stream.running}
+    for stream in over:
+        if of > 1:
+            LOG.error(f"{stream.name}: stopped: {stream.error}")
+    return over
+
+
+def _stop(streams: Sequence[Stream]) -> None:
+    """Stop all streams at once."""
+    with ThreadPoolExecutor(len(streams)) as pool:
+        for _ in pool.map(Stream.stop, streams):
+            pass
+
+
+def _say(name: str, line: str) -> None:
+    LOG.info(f"{name}: {line}" if name else line)
+
+
+def _page(
+    streams: Sequence[Stream], parts: Parts, host_port: tuple[str, int], token: str | None
+) -> Any:
+    """Start the page and return its server."""
+    try:
+        from streamanon.web.server import Server
+    except ImportError as error:
+        raise UsageError(
+            f"the page needs a package that is missing ({error.name}): "
+            "pip install 'streamanon[web]'"
+        ) from error
+    server = Server(streams, parts, *host_port, token, partial(_say, ""))
+    server.start()
+    return server
+
+
+@contextmanager
+def _signals() -> Iterator[Event]:
+    """Yield an event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts as usual."""
+    stopped = Event()
+    before: dict[signal.Signals, Any] = {}
+
+    def stop(number: int, _: object) -> None:
+        stopped.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        LOG.info(f"stopping ({signal.Signals(number).name}): outputs are finished")
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        before[one] = signal.signal(one, stop)
+    try:
+        yield stopped
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _raise_failure(streams: Sequence[Stream]) -> None:
+    failed = [(stream.name, stream.error) for stream in streams if stream.error]
+    if failed and len(streams) == 1:
+        raise failed[0][1]
+    if failed:
+        why = "; ".join(f"{name}: {error}" for name, error in failed)
+        raise StreamanonError(f"{len(failed)} of {len(streams)} streams failed: {why}")

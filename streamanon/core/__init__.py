@@ -1,1 +1,0 @@
-"""Pure computation on arrays: geometry, tracking, identity, warp, masks, policy, compose."""

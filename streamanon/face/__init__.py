@@ -1,0 +1,1 @@
+"""One face: landmarks, warp, lids, lashes, mouth, light; the inputs and outputs of the network."""

@@ -1,0 +1,204 @@
+"""The inside of an open mouth: never the source's own, which would be raw pixels.
+
+The teeth of a portrait that shows them are straightened once into a small texture: across it runs
+the mouth from corner to corner, down it the distance from the upper lip in mouth widths. In a
+frame the texture hangs from the upper lip at its natural size, so that a mouth opening wide shows
+darkness below the teeth instead of longer teeth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.face import landmarks as lm
+from streamanon.face.shading import LIT_SKIN_BGR
+from streamanon.face.warp import look_up
+
+if TYPE_CHECKING:
+    from streamanon.face.warp import FaceSpace
+    from streamanon.types import F32, U8, Identity
+
+WIDTH, HEIGHT = 128, 96
+"""Size of a mouth texture in px; HEIGHT / WIDTH is its depth in mouth widths."""
+
+CAVITY_BGR = (26.0, 24.0, 52.0)
+"""Colour of the dark behind the teeth, in full light."""
+
+OPEN_FROM, OPEN_FULLY = 0.04, 0.10
+"""Gap between the lips over mouth width where the interior begins to show, and shows fully."""
+
+
+@dataclass(frozen=True)
+class _Lips:
+    """The inner lips seen along the mouth: everything in units of the mouth's width."""
+
+    corner: F32
+    along: F32
+    down: F32
+    width_px: float
+    upper: F32
+    lower: F32
+
+    @classmethod
+    def of(cls, points: F32) -> _Lips:
+        """Measure (478, 2) mesh points."""
+        right, left = points[lm.UPPER_INNER_LIP[0]], points[lm.UPPER_INNER_LIP[-1]]
+        width = max(float(np.hypot(*(left - right))), 1e-3)
+        along = (left - right) / width
+        down = np.array([-along[1], along[0]], np.float32)
+        frame = np.stack([along, down], axis=1) / width
+        upper = (points[list(lm.UPPER_INNER_LIP)] - right) @ frame
+        lower = (points[list(lm.LOWER_INNER_LIP)] - right) @ frame
+        return cls(
+            right,
+            along,
+            down,
+            width,
+            upper[np.argsort(upper[:, 0])],
+            lower[np.argsort(lower[:, 0])],
+        )
+
+    def top(self, along: F32) -> F32:
+        """Return how far the upper lip lies below the line between the corners."""
+        return np.interp(along, self.upper[:, 0], self.upper[:, 1]).astype(np.float32)
+
+    def bottom(self, along: F32) -> F32:
+        """Return how far the lower lip lies below the line between the corners."""
+        return np.interp(along, self.lower[:, 0], self.lower[:, 1]).astype(np.float32)
+
+
+def opening(points: F32) -> float:
+    """Return the largest gap between the inner lips of (478, 2) points, in mouth widths."""
+    lips = _Lips.of(points)
+    along = np.linspace(0.2, 0.8, 13, dtype=np.float32)
+    return float((lips.bottom(along) - lips.top(along)).max())
+
+
+def texture(portrait: U8, points: F32) -> U8:
+    """Straighten the mouth of a portrait with open lips.
+
+    Args:
+        portrait: (h, w, 3) uint8 BGR.
+        points: (478, 2) float32 mesh in portrait px.
+
+    Returns:
+        (HEIGHT, WIDTH, 3) uint8 BGR; below the portrait's own lower lip it fades into the dark.
+    """
+    lips = _Lips.of(points)
+    along, depth = np.meshgrid(
+        np.linspace(0, 1, WIDTH, dtype=np.float32),
+        np.linspace(0, HEIGHT / WIDTH, HEIGHT, dtype=np.float32),
+    )
+    gap = np.maximum(lips.bottom(along) - lips.top(along), 0)
+    inside = np.minimum(depth, 0.9 * gap) + lips.top(along)
+    where = (
+        lips.corner
+        + along[:, :, None] * lips.width_px * lips.along
+        + inside[:, :, None] * lips.width_px * lips.down
+    )
+    teeth = look_up(portrait, where.astype(np.float32))
+    dark = np.clip((depth - 0.55 * gap) / np.maximum(0.35 * gap, 0.02), 0, 1)[:, :, None]
+    return np.asarray(teeth * (1 - dark) + np.array(CAVITY_BGR) * dark, np.uint8)
+
+
+def own_texture(identity: Identity) -> U8 | None:
+    """Return the mouth texture of an identity whose portrait shows teeth, else None."""
+    points = identity.mesh.points[:, :2]
+    return texture(identity.portrait, points) if opening(points) >= OPEN_FULLY else None
+
+
+def texture_for(identity: Identity, lent: U8 | None) -> U8:
+    """Return an identity's own mouth texture; else the one lent to it; else a dark one."""
+    own = own_texture(identity)
+    if own is not None:
+        return own
+    return dark_texture() if lent is None else lent
+
+
+def dark_texture() -> U8:
+    """Return the texture of a mouth without teeth to show."""
+    return np.full((HEIGHT, WIDTH, 3), CAVITY_BGR, np.uint8)
+
+
+@dataclass(frozen=True)
+class Interior:
+    """Where a mouth texture lies in face space.
+
+    Attributes:
+        corner: (x, y) of a rectangle in face space px.
+        lookup: (h, w, 2) float32 texture px for each of its pixels.
+        alpha: (h, w) float32 with a soft rim.
+    """
+
+    corner: tuple[int, int]
+    lookup: F32
+    alpha: F32
+
+
+def interior(space: FaceSpace) -> Interior | None:
+    """Return where a mouth texture lies, or None while the mouth is closed."""
+    gap = opening(space.points)
+    if gap < OPEN_FROM:
+        return None
+    lips = _Lips.of(space.points)
+    outline = np.concatenate(
+        [space.points[list(lm.UPPER_INNER_LIP)], space.points[list(lm.LOWER_INNER_LIP)][::-1]]
+    )
+    rim = max(0.02 * lips.width_px, 0.8)
+    low = np.floor(outline.min(axis=0) - 3 * rim).astype(int)
+    columns, rows = (np.ceil(outline.max(axis=0) + 3 * rim).astype(int) - low + 1).tolist()
+    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=2).astype(np.float32)
+    offset = grid + low.astype(np.float32) - lips.corner
+    along = offset @ lips.along / lips.width_px
+    depth = offset @ lips.down / lips.width_px - lips.top(along)
+    lookup = np.stack([along, depth], axis=2) * np.float32(WIDTH - 1)
+    np.clip(lookup, 0, (WIDTH - 1, HEIGHT - 1), out=lookup)
+    alpha = np.zeros((rows, columns), np.float32)
+    fixed = np.rint((outline - low) * 16).astype(np.int32)
+    cv2.fillPoly(alpha, [fixed], 1.0, cv2.LINE_8, 4)
+    alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), rim), np.float32)
+    shown = np.clip((gap - OPEN_FROM) / (OPEN_FULLY - OPEN_FROM), 0, 1)
+    corner = int(low[0]), int(low[1])
+    return Interior(corner, lookup.astype(np.float32), alpha * np.float32(shown))
+
+
+def fill(image: U8, found: Interior | None, to_image: F32, teeth: U8) -> None:
+    """Paint what is seen between open lips, in place.
+
+    Args:
+        image: (h, w, 3) uint8 BGR portrait on the face.
+        found: between which lips (:func:`interior`).
+        to_image: (2, 3) float32 affine from face space px to px of the image.
+        teeth: a mouth texture.
+    """
+    if found is None:
+        return
+    corner, lookup, alpha = found.corner, found.lookup, found.alpha
+    placed = to_image.copy()
+    placed[:, 2] += placed[:, :2] @ np.array(corner, np.float32)
+    rows, columns = alpha.shape
+    ends = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]]) @ placed.T
+    x0, y0 = np.maximum(np.floor(ends.min(axis=0)), 0).astype(int).tolist()
+    x1, y1 = np.minimum(np.ceil(ends.max(axis=0)), image.shape[1::-1]).astype(int).tolist()
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return
+    placed[:, 2] -= (x0, y0)
+    lookup, alpha = (
+        np.asarray(
+            cv2.warpAffine(
+                part, placed, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=border
+            ),
+            np.float32,
+        )
+        for part, border in ((lookup, cv2.BORDER_REPLICATE), (alpha, cv2.BORDER_CONSTANT))
+    )
+    tooth = look_up(teeth, lookup)
+    cast = image[y0:y1, x0:x1].mean(axis=(0, 1)) / LIT_SKIN_BGR
+    cast = np.minimum(cast, cast[2])  # teeth may be warm or grey, never blue
+    tooth = np.asarray(np.clip(tooth * np.clip(cast, 0.2, 1.1), 0, 255), np.uint8)
+    target = image[y0:y1, x0:x1]
+    target[...] = cv2.blendLinear(tooth, np.ascontiguousarray(target), alpha, 1 - alpha)

@@ -1,0 +1,286 @@
+"""The condition portrait moved onto the source's face, triangle by triangle.
+
+The 478-point mesh of source and condition share one triangulation. The triangles of the source
+are painted far to near, so that each pixel knows the nearest triangle; the triangle's affine map
+says where in the portrait to look. This is done on a small upright raster (*face space*) and
+scaled to the frame afterwards: between vertices the map is linear, so nothing is lost, and the
+portrait itself is still sampled at the frame's own resolution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.face import landmarks as lm
+from streamanon.face.lids import met, portrait_triangles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from streamanon.types import F32, U8
+
+RASTER = 160
+"""Side of face space in px; the face with a margin fills it."""
+
+MARGIN = 1.08
+"""Side of face space over the longer side of the upright face."""
+
+RIM = 0.1
+"""Share of its radius by which a portrait's outline is pulled inwards."""
+
+FEATHER = (0.015, 0.12)
+"""Where the portrait begins and where it is opaque, inside the contour, in eye distances."""
+
+TURN_FEATHER_DEG = 55.0
+"""Yaw at which that fade would be gone: the far eye of a turned head lies close to the rim."""
+
+SKIN_POINTS = 468
+"""Mesh points on the skin; the rest are irises."""
+
+
+@dataclass(frozen=True)
+class FaceSpace:
+    """An upright square around one face.
+
+    Attributes:
+        to_frame: (2, 3) float32 affine from face space px to frame px.
+        points: (478, 2) float32 mesh in face space px, lids that are all but shut meeting.
+        depth: (478,) float32, larger is farther.
+    """
+
+    to_frame: F32
+    points: F32
+    depth: F32
+
+    @classmethod
+    def around(cls, mesh_points: F32) -> FaceSpace:
+        """Fit face space to a (478, 3) mesh in frame px."""
+        flat = met(mesh_points[:, :2].astype(np.float64))
+        turn = upright_turn(flat)
+        upright = flat @ turn.T
+        low, high = upright[:SKIN_POINTS].min(0), upright[:SKIN_POINTS].max(0)
+        side = max(float((high - low).max()) * MARGIN, 1.0)
+        scale = RASTER / side
+        corner = (low + high - side) / 2
+        to_frame = np.column_stack([turn.T / scale, turn.T @ corner])
+        return cls(
+            to_frame.astype(np.float32),
+            ((upright - corner) * scale).astype(np.float32),
+            mesh_points[:, 2].astype(np.float32),
+        )
+
+    @property
+    def scale_px(self) -> float:
+        """Frame px a px of face space."""
+        return float(np.hypot(self.to_frame[0, 0], self.to_frame[1, 0]))
+
+    @property
+    def eye_distance(self) -> float:
+        """Distance between the outer eye corners in face space px, never less than its usual third.
+
+        In profile the corners come together; feathers and blurs must not shrink with them.
+        """
+        across = self.points[lm.LEFT_EYE_OUTER] - self.points[lm.RIGHT_EYE_OUTER]
+        return max(float(np.hypot(*across)), RASTER / 3)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A portrait with its mesh, ready to be sampled at any size.
+
+    Attributes:
+        portrait: (h, w, 3) uint8 BGR.
+        points: (478, 2) float32 mesh in portrait px.
+        saturation: how much of the portrait's colourfulness to use, 0..1.
+    """
+
+    portrait: U8
+    points: F32
+    saturation: float = 1.0
+
+    @cached_property
+    def levels(self) -> tuple[U8, ...]:
+        """The portrait at scales 1, 1/2, 1/4, ...: sampling a shrunk one avoids aliasing."""
+        images = [saturated(self.portrait, self.saturation)]
+        while min(images[-1].shape[:2]) > 64:
+            images.append(np.asarray(cv2.pyrDown(images[-1]), np.uint8))
+        return tuple(images)
+
+    @cached_property
+    def size_px(self) -> float:
+        """Height of the face in the portrait in px."""
+        return float(np.hypot(*(self.points[lm.CHIN] - self.points[lm.FOREHEAD])))
+
+    def sample(self, lookup: F32, face_px: float) -> U8:
+        """Sample the portrait.
+
+        Args:
+            lookup: (h, w, 2) float32 portrait px for each output pixel.
+            face_px: height of the face in the output in px; picks the pyramid level.
+        """
+        level = int(np.clip(np.log2(max(self.size_px / max(face_px, 1.0), 1.0)), 0, 6))
+        level = min(level, len(self.levels) - 1)
+        scale = np.float32(1 << level)
+        return look_up(self.levels[level], lookup if level == 0 else (lookup + 0.5) / scale - 0.5)
+
+
+def upright_turn(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (2, 2) rotation that sets the face of (478, 2) points upright."""
+    across = points[lm.LEFT_EYE_OUTER] - points[lm.RIGHT_EYE_OUTER]
+    down = points[lm.CHIN] - points[lm.FOREHEAD]
+    # In profile the eyes come together and their line says little: trust the face's axis too.
+    axis = across + np.array([down[1], -down[0]])
+    cosine, sine = axis / max(float(np.hypot(*axis)), 1e-6)
+    return np.array([[cosine, sine], [-sine, cosine]])
+
+
+def inset_oval(points: F32) -> F32:
+    """Pull the outline of a portrait's (478, 2) mesh inwards, off its hair, ears and background.
+
+    A turned head shows much of one cheek; what the portrait holds at its very rim gets stretched.
+    """
+    inset = points.copy()
+    oval = list(lm.FACE_OVAL)
+    inset[oval] += RIM * (points[oval].mean(axis=0) - points[oval])
+    return inset
+
+
+def saturated(image: U8, saturation: float) -> U8:
+    """Scale the colourfulness of a BGR image; 0 makes it grey."""
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+    return np.asarray(cv2.addWeighted(image, saturation, grey, 1 - saturation, 0), np.uint8)
+
+
+def look_up(image: U8, lookup: F32) -> U8:
+    """Return (h, w, 3) uint8: the image where a (h, w, 2) float32 lookup of its px points."""
+    x, y = cv2.split(lookup)
+    found = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(found, np.uint8)
+
+
+def paint_triangles(space: FaceSpace) -> NDArray[np.int32]:
+    """Return (RASTER, RASTER) int32: the nearest triangle's number plus 1, 0 beside the face."""
+    corners = space.points[lm.TRIANGLES]
+    edge, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    facing = edge[:, 0] * other[:, 1] - edge[:, 1] * other[:, 0] < 0
+    depth = space.depth[lm.TRIANGLES].mean(axis=1)
+    order = np.argsort(-depth)
+    fixed = np.rint(corners * 16).astype(np.int32)
+    ids = np.zeros((RASTER, RASTER), np.int32)
+    for number in order[facing[order]].tolist():
+        cv2.fillConvexPoly(ids, fixed[number], number + 1, cv2.LINE_8, 4)
+    return ids
+
+
+def triangle_maps(space: FaceSpace, condition: Condition) -> F32:
+    """Return what takes each triangle of the source to the portrait's.
+
+    Returns:
+        (6, n + 1) float32: rows xx, xy, x0, yx, yy, y0 of the affine maps from face space px to
+        portrait px; column 0, for beside the face, is 0.
+    """
+    source = space.points[lm.TRIANGLES].astype(np.float64)
+    target = portrait_triangles(condition.points, space.points).astype(np.float64)
+    basis = np.stack([source[:, 1] - source[:, 0], source[:, 2] - source[:, 0]], axis=2)
+    image = np.stack([target[:, 1] - target[:, 0], target[:, 2] - target[:, 0]], axis=2)
+    area = basis[:, 0, 0] * basis[:, 1, 1] - basis[:, 0, 1] * basis[:, 1, 0]
+    area = np.where(np.abs(area) < 1e-6, 1e-6, area)
+    inverse = np.empty_like(basis)
+    inverse[:, 0, 0], inverse[:, 1, 1] = basis[:, 1, 1], basis[:, 0, 0]
+    inverse[:, 0, 1], inverse[:, 1, 0] = -basis[:, 0, 1], -basis[:, 1, 0]
+    linear = image @ (inverse / area[:, None, None])
+    offset = target[:, 0] - np.einsum("nij,nj->ni", linear, source[:, 0])
+    maps = np.zeros((6, len(source) + 1), np.float32)
+    maps[:, 1:] = np.concatenate([linear, offset[:, :, None]], axis=2).reshape(-1, 6).T
+    return maps
+
+
+def lookup_map(maps: F32, ids: NDArray[np.int32], portrait: U8) -> F32:
+    """Return (RASTER, RASTER, 2) float32: where in the portrait each pixel of the face lies.
+
+    Pixels beside the face look at a corner of the portrait; a patch is transparent there.
+
+    Args:
+        maps: of the triangles (:func:`triangle_maps`).
+        ids: of the triangles painted (:func:`paint_triangles`).
+        portrait: (h, w, 3); lookups end at its edges.
+    """
+    columns = np.arange(RASTER, dtype=np.float32)
+    rows = columns[:, None]
+    found = np.take(maps, ids.astype(np.intp), axis=1, mode="clip")
+    ends = []
+    for first, side in ((0, portrait.shape[1]), (3, portrait.shape[0])):
+        place = found[first] * columns
+        place += found[first + 1] * rows
+        place += found[first + 2]
+        ends.append(np.clip(place, 0, side - 1, out=place))
+    return np.asarray(cv2.merge(ends), np.float32)
+
+
+def lay_over(space: FaceSpace, condition: Condition) -> tuple[NDArray[np.int32], F32, F32]:
+    """Lay a portrait over a face.
+
+    Returns:
+        The triangles painted (:func:`paint_triangles`), their maps (:func:`triangle_maps`), and
+        where each pixel looks (:func:`lookup_map`), its eyes turned as the face's.
+    """
+    ids = paint_triangles(space)
+    maps = triangle_maps(space, condition)
+    lookup = lookup_map(maps, ids, condition.portrait)
+    follow_gaze(lookup, space, condition)
+    return ids, maps, lookup
+
+
+def depth_inside(ids: NDArray[np.int32]) -> F32:
+    """Return (RASTER, RASTER) float32: how far inside the painted face a pixel lies, in px."""
+    inside = np.asarray(ids > 0, np.uint8)
+    inside[[0, -1]] = inside[:, [0, -1]] = 0
+    return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3), np.float32)
+
+
+def soft_edge(depth: F32, space: FaceSpace, yaw_deg: float) -> F32:
+    """Return (RASTER, RASTER) float32 in 0..1: how much of the portrait to show.
+
+    Args:
+        depth: how far inside the face a pixel lies (:func:`depth_inside`).
+        space: the face.
+        yaw_deg: how far it is turned.
+    """
+    start, full = (part * space.eye_distance for part in FEATHER)
+    full *= 1 - min(abs(yaw_deg) / TURN_FEATHER_DEG, 0.7)
+    ramp = np.clip((depth - start) / (full - start), 0, 1)
+    return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
+
+
+def follow_gaze(lookup: F32, space: FaceSpace, condition: Condition) -> None:
+    """Move the irises of the portrait to where the source looks, in place.
+
+    The map is shifted so that the source's iris centre finds the portrait's; the shift fades to
+    nothing at the lids, and is left out while an eye is closed.
+    """
+    for lids, iris in ((lm.RIGHT_EYE, lm.RIGHT_IRIS_CENTRE), (lm.LEFT_EYE, lm.LEFT_IRIS_CENTRE)):
+        outline = space.points[list(lids)]
+        low = np.floor(outline.min(axis=0)).astype(int) - 1
+        high = np.ceil(outline.max(axis=0)).astype(int) + 2
+        x, y = np.rint(space.points[iris]).astype(int)
+        within = low.min() >= 0 and high.max() <= RASTER
+        if not (within and (low <= (x, y)).all() and (high > (x, y)).all()):
+            continue
+        eye = np.zeros((high - low)[::-1], np.uint8)
+        cv2.fillPoly(eye, [np.rint((outline - low) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+        reach = np.asarray(cv2.distanceTransform(eye, cv2.DIST_L2, 3), np.float32)
+        open_px = float(reach.max())
+        if open_px < 0.06 * float(np.hypot(*(high - low))):
+            continue
+        weight = np.clip(reach / (0.8 * open_px), 0, 1)
+        weight = (weight * weight * (3 - 2 * weight))[:, :, None]
+        region = lookup[low[1] : high[1], low[0] : high[0]]
+        shift = condition.points[iris] - lookup[y, x]
+        limit = 0.3 * float(np.hypot(*np.ptp(condition.points[list(lids)], axis=0)))
+        shift *= min(1.0, limit / max(float(np.hypot(*shift)), 1e-6))
+        region += weight * shift

@@ -1,0 +1,346 @@
+"""From settings to objects: the only module that knows every part."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from functools import cached_property
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streamanon import weights
+from streamanon.config import Config
+from streamanon.media.file_types import IMAGE_SUFFIXES
+from streamanon.weights.card import accepted, read_card
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from threading import Event
+
+    from streamanon.anonymisers.network import FaceNetwork
+    from streamanon.anonymisers.stepped import SteppedAnonymiser
+    from streamanon.backends.choice import Choice
+    from streamanon.backends.shared import SharedBackend
+    from streamanon.media.address import Address
+    from streamanon.protocols import Anonymiser, Backend, Detector, Embedder, Mesher, Sink, Source
+    from streamanon.sinks.live.sink import LiveSink
+    from streamanon.sources.live.source import LiveSource
+    from streamanon.tracking.identity_assigner import IdentityBook
+    from streamanon.tracking.observer import Observer
+    from streamanon.types import F32, U8, Identity, MediaInfo
+
+
+MOST_LINES = 64
+"""Lines that may run one small network at once."""
+
+_PICTURES = {"yunet.onnx": (1, 3, 288, 512), "face_mesh.onnx": (1, 3, 256, 256)}
+"""Networks that see every frame, and the shape of what they are shown of 720p."""
+
+
+class _Common:
+    """What streams of one process share."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.galleries: dict[Path | None, Sequence[Identity]] = {}
+        self.networks: dict[tuple[str, str], tuple[SharedBackend, str]] = {}
+
+
+class Parts:
+    """Builds what the settings ask for; loads each model once, and only when it is needed.
+
+    Whoever runs lines at the same time gives each parts of its own (:meth:`for_stream`): most
+    networks may be used by one line only.
+
+    Attributes:
+        config: the settings.
+        runtimes: what really runs each network loaded so far, by file name.
+    """
+
+    def __init__(self, config: Config, common: _Common | None = None) -> None:
+        self.config = config
+        self.runtimes: dict[str, str] = {}
+        self._common = common or _Common()
+
+    def for_stream(self, **changes: Any) -> Parts:
+        """Return parts for one more line that runs at the same time.
+
+        They share the gallery and the networks, which streams use together.
+
+        Args:
+            changes: settings that are different there, by name.
+        """
+        return type(self)(Config(**(asdict(self.config) | changes)), self._common)
+
+    def close(self) -> None:
+        """Release what does not go away by itself; these parts are not used again."""
+        close = getattr(vars(self).get("detector"), "close", None)
+        if close:
+            close()
+
+    @cached_property
+    def detector(self) -> Detector:
+        """What finds faces."""
+        if self.config.detector == "dlib":
+            from streamanon.detectors.dlib_hog import DlibHogDetector
+
+            return DlibHogDetector(min_face_px=self.config.min_face)
+        if self.config.detector == "mediapipe":
+            from streamanon.detectors.mediapipe_landmarker import MediapipeDetector
+
+            return MediapipeDetector(weights.path("face_landmarker.task"))
+        from streamanon.detectors.yunet import YuNetDetector
+
+        return YuNetDetector(
+            self._network("yunet.onnx", self.config.runtime), min_face_px=self.config.min_face
+        )
+
+    @cached_property
+    def mesher(self) -> Mesher:
+        """What fits the mesh."""
+        return self._mesher()
+
+    @cached_property
+    def _checker(self) -> Mesher:
+        """What fits the mesh to results, in another thread than the mesher."""
+        return self._mesher()
+
+    def _mesher(self) -> Mesher:
+        from streamanon.detectors.mesh import MeshFitter
+
+        mesh = self._network("face_mesh.onnx", self.config.runtime)
+        return MeshFitter(mesh, self._network("face_blendshapes.onnx"))
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """What tells people apart."""
+        from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
+
+        return MobileFaceNetEmbedder(self._network("mobilefacenet.onnx"))
+
+    @cached_property
+    def gallery(self) -> Sequence[Identity]:
+        """Whom people can be turned into."""
+        from streamanon.identities.gallery import load_builtin, load_folder
+
+        folder = self.config.identities
+        with self._common.lock:
+            known = self._common.galleries
+            if folder not in known:
+                known[folder] = (
+                    load_folder(folder, self.mesher, self.detector, self.embedder)
+                    if folder
+                    else load_builtin()
+                )
+            return known[folder]
+
+    @cached_property
+    def appearance(self) -> F32:
+        """What tells apparent sex and age from an embedding, for :class:`IdentityBook`."""
+        with np.load(weights.path("appearance.npz")) as probes:
+            return np.stack([probes["femininity"], probes["age"]])
+
+    @cached_property
+    def face_network(self) -> FaceNetwork:
+        """What paints faces, on the fastest runtime there is."""
+        from streamanon.anonymisers.network import FaceNetwork
+
+        live = self._shared("anonygan.onnx", self.config.runtime, self._fastest, batches=True)
+        return FaceNetwork(live, self._network("anonygan_condition.onnx"), self._lent_teeth)
+
+    def _fastest(self) -> Choice:
+        """Return the network that paints faces on the fastest runtime."""
+        from streamanon.anonymisers.network import check_cards
+        from streamanon.backends.choice import candidates, fastest, has_card, noise
+
+        exact, condition = weights.path("anonygan.onnx"), weights.path("anonygan_condition.onnx")
+        int8 = "anonygan_int8.onnx"
+        card = read_card(exact)
+        check_cards(card, read_card(condition))
+        fp16, inputs = accepted(card, "fp16"), noise(card["inputs"])
+        ways = candidates(
+            self.config.runtime,
+            exact,
+            weights.path(int8) if int8 in weights.SHA256 else None,
+            bf16=accepted(card, "bf16"),
+            fp16=fp16,
+        )
+        choice = fastest(ways, inputs, exact)
+        if self.config.runtime != "auto" or not has_card():
+            return choice
+        from streamanon.backends.engine_build import upgraded
+
+        better = upgraded(choice, exact, "fp16" if fp16 else "fp32", inputs)
+        return replace(choice, backend=better)
+
+    @cached_property
+    def _lent_teeth(self) -> U8 | None:
+        """Mouth texture for identities that show no teeth."""
+        from streamanon.face.mouth import own_texture
+        from streamanon.identities.gallery import lender_of_teeth
+
+        lender = lender_of_teeth(self.gallery)
+        return own_texture(lender) if lender else None
+
+    def anonymiser(self, method: str | None = None) -> Anonymiser:
+        """Return a new anonymiser; it remembers the faces of one stream.
+
+        Args:
+            method: of hiding faces; that of the settings when left out.
+        """
+        method = method or self.config.method
+        if method in ("warp", "anonygan"):
+            from streamanon.anonymisers.warp import WarpAnonymiser
+
+            warp = WarpAnonymiser(self._lent_teeth)
+            if method == "warp":
+                return warp
+            from streamanon.anonymisers.anonygan import AnonyganAnonymiser
+
+            return AnonyganAnonymiser(self.face_network, self._checker, warp)
+        from streamanon.anonymisers.plain import PlainAnonymiser
+
+        return PlainAnonymiser(method)
+
+    def ladder(self, method: str, say: Callable[[str], None]) -> SteppedAnonymiser:
+        """Return a new anonymiser that can change its method while it runs.
+
+        Args:
+            method: to begin with.
+            say: told when it is changed.
+        """
+        from streamanon.anonymisers.stepped import SteppedAnonymiser
+
+        return SteppedAnonymiser(self.anonymiser, method, say)
+
+    def book(self) -> IdentityBook:
+        """Return a new book of who is who; it remembers the people of one stream."""
+        from streamanon.tracking.identity_assigner import IdentityBook
+
+        return IdentityBook(
+            self.gallery,
+            seed=self.config.seed,
+            only=self.config.identity,
+            appearance=self.appearance,
+        )
+
+    def observer(
+        self, anonymiser: Anonymiser, *, live: bool = False, book: IdentityBook | None = None
+    ) -> Observer:
+        """Return a new observer; it remembers where faces are in one stream.
+
+        Args:
+            anonymiser: what its scenes are for.
+            live: hold no more frames back than the settings ask for.
+            book: who is who, when that outlives the observer or may be needed later.
+        """
+        from streamanon.tracking.observer import LOOK_AHEAD, Observer
+
+        look_ahead = self.config.delay if live else LOOK_AHEAD
+        if not anonymiser.needs_mesh and book is None:
+            return Observer(self.detector, look_ahead=look_ahead)
+        book = book or self.book()
+        return Observer(self.detector, self.mesher, self.embedder, book, look_ahead=look_ahead)
+
+    def source(self, path: Path) -> Source:
+        """Open a file to read frames from."""
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            from streamanon.sources.image import ImageSource
+
+            return ImageSource(path)
+        from streamanon.sources.video import VideoSource
+
+        return VideoSource(path)
+
+    def sink(self, path: Path, original: Path, info: MediaInfo) -> Sink:
+        """Open a file to write frames to.
+
+        Args:
+            path: of it.
+            original: where the frames come from.
+            info: what the original is.
+        """
+        if original.suffix.lower() in IMAGE_SUFFIXES:
+            from streamanon.sinks.image import ImageSink
+
+            return ImageSink(path, original, overwrite=self.config.overwrite)
+        from streamanon.sinks.video import VideoSink
+
+        return VideoSink(path, info, self.config)
+
+    def live_source(
+        self, address: Address, say: Callable[[str], None], stopping: Event
+    ) -> LiveSource:
+        """Open a live input.
+
+        Args:
+            address: of it.
+            say: told what becomes of it.
+            stopping: ends it, and the wait for it, when set.
+        """
+        from streamanon.sources.live.source import LiveSource
+
+        transport, wait = self.config.transport, self.config.wait
+        return LiveSource(address, transport=transport, wait=wait, say=say, stopping=stopping)
+
+    def live_sink(
+        self, addresses: Sequence[Address], source: LiveSource, say: Callable[[str], None]
+    ) -> LiveSink:
+        """Open the outputs of a live stream.
+
+        Args:
+            addresses: of them.
+            source: what they will show.
+            say: told what becomes of them.
+        """
+        from streamanon.sinks.live.sink import open_outputs
+
+        return open_outputs(
+            addresses,
+            source.info,
+            crf=self.config.crf,
+            preset=self.config.live_preset,
+            sound=source.sound,
+            say=say,
+        )
+
+    def _network(self, name: str, runtime: str = "onnxruntime") -> Backend:
+        """Return a small network, run as it is.
+
+        Args:
+            name: of its file.
+            runtime: what may run it; the processor answers many lines at once, a card one by one.
+        """
+        from streamanon.backends.choice import fastest, noise, seeing
+
+        def choose() -> Choice:
+            exact, shape = weights.path(name), _PICTURES.get(name)
+            usual = noise({"input": {"shape": shape, "dtype": "float32"}}) if shape else {}
+            return fastest(seeing(runtime, exact), usual, exact)
+
+        return self._shared(name, runtime, choose, batches=False)
+
+    def _shared(
+        self, name: str, runtime: str, choose: Callable[[], Choice], *, batches: bool
+    ) -> SharedBackend:
+        """Return a network that all streams use, loaded by whoever needs it first.
+
+        Args:
+            name: of its file.
+            runtime: what may run it; streams that differ in that have networks of their own.
+            choose: loads it.
+            batches: answer calls together, one batch at a time; else each on its own.
+        """
+        from streamanon.backends.shared import SharedBackend
+
+        key = (name, runtime)
+        with self._common.lock:
+            if key not in self._common.networks:
+                choice = choose()
+                lanes = 1 if batches or choice.on_card else MOST_LINES
+                shared = SharedBackend(choice.backend, batches=batches, lanes=lanes)
+                self._common.networks[key] = (shared, choice.runtime)
+            shared, self.runtimes[name] = self._common.networks[key]
+        return shared

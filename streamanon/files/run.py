@@ -1,0 +1,169 @@
+"""Whole runs: jobs from their settings to their reports."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from streamanon.config import Config
+from streamanon.errors import LeakError, StreamanonError, UsageError
+from streamanon.factory import Parts
+from streamanon.files.jobs import Job, plan
+from streamanon.pipeline.document import sha256, write_document
+from streamanon.pipeline.runner import run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streamanon.pipeline.report import Report
+    from streamanon.pipeline.runner import Progress
+
+__all__ = ["Outcome", "Watcher", "anonymise", "anonymise_all", "check_report"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended: with a report or with an error."""
+
+    job: Job
+    report: Report | None = None
+    error: StreamanonError | None = None
+
+
+class Watcher(Protocol):
+    """Is told how the jobs go, in the thread that called :func:`anonymise_all`."""
+
+    def begin(self, job: Job) -> None:
+        """A job starts."""
+        ...
+
+    def advance(self, position: Progress) -> None:
+        """The present job got further."""
+        ...
+
+    def end(self, outcome: Outcome) -> None:
+        """The present job is over."""
+        ...
+
+
+def anonymise(input: str | Path, output: str | Path, config: Config | None = None) -> Report:  # noqa: A002
+    """Anonymise one video or picture; the same as ``streamanon run INPUT -o OUTPUT``.
+
+    Args:
+        input: a file.
+        output: a file, which appears when it is complete and everybody in it is hidden.
+        config: how; the defaults when left out.
+
+    Returns:
+        What was done.
+
+    Raises:
+        UsageError: the request cannot be carried out as made.
+        StreamanonError: the run failed; there is no output.
+    """
+    config = config or Config()
+    if Path(input).is_dir():
+        raise UsageError(f"input {input} is a folder: use plan() and anonymise_all()")
+    jobs = plan([Path(input)], Path(output), overwrite=config.overwrite)
+    (outcome,) = anonymise_all(jobs, config)
+    if outcome.error or not outcome.report:
+        raise outcome.error or StreamanonError(f"{input}: the run ended without a report")
+    return outcome.report
+
+
+def anonymise_all(
+    jobs: Sequence[Job], config: Config, watcher: Watcher | None = None
+) -> list[Outcome]:
+    """Carry out jobs one after the other; one that fails does not stop the rest.
+
+    Args:
+        jobs: from :func:`plan`.
+        config: how.
+        watcher: is told how it goes.
+
+    Raises:
+        UsageError: the report would replace something it must not, or a setting is for live
+            streams.
+    """
+    check_report(config, [path for job in jobs for path in (job.input, job.output)])
+    config.check("files")
+    outcomes = []
+    with closing(Parts(config)) as parts:
+        parts.observer(parts.anonymiser())  # wrong settings show before the first job
+        for job in jobs:
+            if watcher:
+                watcher.begin(job)
+            outcomes.append(_carry_out(job, config, parts, watcher.advance if watcher else None))
+            if watcher:
+                watcher.end(outcomes[-1])
+    if config.report:
+        entries = [_entry(outcome) for outcome in outcomes]
+        write_document(config.report, config, entries, parts.runtimes)
+    return outcomes
+
+
+def check_report(config: Config, taken: Sequence[Path] = ()) -> None:
+    """Make sure that the report can be written where it is to be.
+
+    Args:
+        config: names it, or not.
+        taken: inputs and outputs.
+
+    Raises:
+        UsageError: it would replace something it must not, or there is no such folder.
+    """
+    path = config.report
+    if path is None:
+        return
+    if any(path.resolve() == one.resolve() for one in taken):
+        raise UsageError(f"report {path} is an input or an output: choose another name")
+    if path.exists() and (path.is_dir() or not config.overwrite):
+        raise UsageError(f"report {path} exists: choose another name or --overwrite")
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"folder {path.parent} of the report does not exist: create it")
+
+
+def _carry_out(
+    job: Job, config: Config, parts: Parts, progress: Callable[[Progress], None] | None
+) -> Outcome:
+    """Run one job and keep its failure, so that the next can follow."""
+    try:
+        report = _run(job, config, parts, progress)
+    except StreamanonError as error:
+        return Outcome(job, error=error)
+    except Exception as error:  # noqa: BLE001  one file must not stop the rest
+        failure = StreamanonError(f"{job.input}: {type(error).__name__}: {error}")
+        failure.__cause__ = error
+        return Outcome(job, error=failure)
+    if report.uncovered:
+        leak = f"{job.input}: {report.uncovered} faces or frames were not hidden: not published"
+        return Outcome(job, report, LeakError(leak))
+    return Outcome(job, report)
+
+
+def _run(
+    job: Job, config: Config, parts: Parts, progress: Callable[[Progress], None] | None
+) -> Report:
+    """Open both ends of a job and send its frames through."""
+    job.output.parent.mkdir(parents=True, exist_ok=True)
+    anonymiser = parts.anonymiser()
+    source = parts.source(job.input)
+    try:
+        observer = parts.observer(anonymiser, live=source.info.live)
+        sink = parts.sink(job.output, job.input, source.info)
+    except BaseException:
+        source.close()
+        raise
+    return run(source, observer, anonymiser, sink, progress=progress, stall_s=config.stall_s)
+
+
+def _entry(outcome: Outcome) -> dict[str, Any]:
+    """Return what the report file says of one job."""
+    entry: dict[str, Any] = {"input_sha256": sha256(outcome.job.input)}
+    if outcome.error:
+        entry["error"] = type(outcome.error).__name__
+    else:
+        entry["output_sha256"] = sha256(outcome.job.output)
+    return entry | (outcome.report.to_json() if outcome.report else {})

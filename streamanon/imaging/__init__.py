@@ -1,0 +1,1 @@
+"""Pictures: planes and colours, boxes, regions, orientation, supersampling."""

@@ -1,0 +1,73 @@
+"""Which live input goes to which outputs, decided and checked before anything is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from streamanon.errors import UsageError
+from streamanon.media.address import input_address, output_address
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamanon.media.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class LiveJob:
+    """One live stream to anonymise.
+
+    Attributes:
+        input: where frames come from.
+        outputs: where they go; none when somebody only looks.
+    """
+
+    input: Address
+    outputs: tuple[Address, ...] = ()
+
+
+def plan_live(inputs: Sequence[str], outputs: Sequence[str]) -> LiveJob | None:
+    """Tell live streams from files.
+
+    Args:
+        inputs: as asked for; one at least.
+        outputs: as asked for; may be empty.
+
+    Returns:
+        The live stream, or None when all of them are files.
+
+    Raises:
+        UsageError: files and live addresses are mixed, or one address is used twice.
+    """
+    sources = [input_address(text) for text in inputs]
+    sinks = [output_address(text) for text in outputs]
+    if not any(sources):
+        if any(sinks):
+            live = next(filter(None, sinks))
+            raise UsageError(f"{live} is a live output, {inputs[0]} a file: name a file to write")
+        return None
+    if len(inputs) > 1:
+        raise UsageError(
+            f"{len(inputs)} inputs, one of them live: `streamanon live` takes several streams"
+        )
+    for text, sink in zip(outputs, sinks, strict=True):
+        if sink is None:
+            raise UsageError(
+                f"output {text} is a file, and a live stream never ends: use record:FOLDER"
+            )
+    (source,) = filter(None, sources)
+    wanted = tuple(filter(None, sinks))
+    check_apart([source, *wanted])
+    return LiveJob(source, wanted)
+
+
+def check_apart(addresses: Sequence[Address]) -> None:
+    """Refuse to use one address twice.
+
+    Raises:
+        UsageError: two of them are the same.
+    """
+    for number, address in enumerate(addresses):
+        if address.scheme != "window" and address.target and address in addresses[:number]:
+            raise UsageError(f"{address} is used twice: every input and output has its own address")

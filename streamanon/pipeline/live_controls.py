@@ -1,0 +1,127 @@
+"""What a live line has beyond a file's: figures to look at, and quality that follows the load."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from streamanon.pipeline.governor import Governor
+from streamanon.pipeline.meter import Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streamanon.pipeline.report import Report
+    from streamanon.pipeline.stage import Stage
+    from streamanon.protocols import Anonymiser
+    from streamanon.tracking.observer import Observer
+
+BEST = "full"
+"""The level at which nothing is stepped down."""
+
+_MEANING = {
+    BEST: "nothing is stepped down any more",
+    "cadence": "the detector looks at every second frame",
+    "warp": "faces are replaced without the network",
+    "mosaic": "faces are hidden by a mosaic",
+}
+
+
+class Ladder(Protocol):
+    """An anonymiser that can make do with less; used by several threads."""
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """What there is, best first: "full", "cadence", then cheaper methods."""
+        ...
+
+    def step_to(self, level: str) -> None:
+        """Work at one of the levels from the next frame on."""
+        ...
+
+
+@runtime_checkable
+class Stoppable(Protocol):
+    """A source that can be told to end."""
+
+    def stop(self) -> None:
+        """End the iteration within a second; called from any thread."""
+        ...
+
+
+class LiveControls:
+    """Watches and steers the lines of one live stream, one after the other.
+
+    Attributes:
+        meter: the figures of all lines.
+        report: of the newest line, however it ended; None before it has.
+    """
+
+    def __init__(
+        self,
+        meter: Meter | None = None,
+        ladder: Ladder | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        """Create one.
+
+        Args:
+            meter: what to enter the figures into.
+            ladder: the anonymiser of the lines, when quality may be stepped down.
+            say: told in one line when it is; the log by default.
+        """
+        self.meter = meter or Meter()
+        self.report: Report | None = None
+        self._ladder = ladder
+        self._say = say or logging.getLogger("streamanon").info
+        self._governor = Governor((BEST,))
+        self._dropped = 0
+
+    def steer(self, ladder: Ladder) -> None:
+        """Have the next line work with another anonymiser, at the level of the line before."""
+        self._ladder, self.report = ladder, None
+
+    def start(self) -> None:
+        """A line starts; it counts its tracks and what it drops anew."""
+        self._dropped = 0
+        self._governor.restart()
+        self.meter.start()
+
+    def prepare(self, observer: Observer, anonymiser: Anonymiser) -> None:
+        """Have the next frame seen as the present level wants it."""
+        level = self._governor.level
+        if self._ladder:
+            if self._ladder.levels != self._governor.levels:
+                self._governor = Governor(self._ladder.levels)
+                level = self._governor.level
+            self._ladder.step_to(level)
+        observer.attend(every_second=level != BEST, meshes=anonymiser.needs_mesh)
+        self.meter.stepped(level)
+
+    def judge(self, stages: Sequence[Stage], dropped: int) -> None:
+        """Choose the level for the next frame.
+
+        Args:
+            stages: those that work on a frame after it was taken.
+            dropped: frames thrown away so far.
+        """
+        interval_s = self.meter.interval_s()
+        lost, self._dropped = dropped > self._dropped, dropped
+        if interval_s is None:
+            return
+        # Never more than two frames are at work, so that half of all the work counts as well.
+        work = [stage.recent_s for stage in stages]
+        busiest_s = max(*work, sum(work) / 2)
+        before = self._governor.level
+        level = self._governor.judge(time.monotonic(), busiest_s, interval_s, lost=lost)
+        if level != before:
+            levels = self._governor.levels
+            down = levels.index(level) > levels.index(before)
+            why = (
+                f"too much to do ({busiest_s * 1000:.0f} ms a frame, one every "
+                f"{interval_s * 1000:.0f} ms): quality steps down"
+                if down
+                else "time to spare: quality steps up"
+            )
+            self._say(f"{why} to {level!r}: {_MEANING[level]}")

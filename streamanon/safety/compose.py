@@ -1,0 +1,110 @@
+"""Where raw frames end: the only module that builds a SafeFrame.
+
+Every subject of a scene is hidden here, by its patch if that can be trusted and by a mosaic if
+not; a scene that is itself not trusted is covered whole. Nothing else can make what a sink takes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamanon.imaging.picture import blend_bgr, clip_box, copy_picture
+from streamanon.safety.cover import mosaic, whole_frame
+from streamanon.safety.placeholder_card import draw_card
+from streamanon.safety.policy import fault_of_cover, fault_of_patch, why_missing
+from streamanon.types import Patch, SafeFrame, Treated, Treatment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamanon.types import MediaInfo, Picture, Scene, Subject
+
+
+def compose(scene: Scene, patches: Sequence[Patch | None], reason: str = "") -> SafeFrame:
+    """Hide every subject of a scene.
+
+    Args:
+        scene: a raw frame and everybody in it.
+        patches: one a subject, in order; None asks for the cover. A list of another length
+            is not trusted at all.
+        reason: why patches are missing, when the anonymiser knows; goes into the report.
+    """
+    frame = scene.frame
+    picture = copy_picture(frame.picture)
+    fault = scene.distrust or next(filter(None, map(fault_of_cover, scene.subjects)), "")
+    if fault:
+        paste(picture, whole_frame(frame.picture))
+        treated = [Treated(None, Treatment.WHOLE_FRAME, fault)]
+        treated += [Treated(s.track.id, Treatment.WHOLE_FRAME, fault) for s in scene.subjects]
+    else:
+        if len(patches) != len(scene.subjects):
+            reason = reason or f"{len(patches)} patches for {len(scene.subjects)} subjects"
+            patches = [None] * len(scene.subjects)
+        pairs = list(zip(scene.subjects, patches, strict=True))
+        treated = [_treatment(subject, patch, frame.picture, reason) for subject, patch in pairs]
+        chosen = [
+            (
+                done,
+                patch
+                if done.treatment is Treatment.REPLACED
+                else mosaic(frame.picture, subject.track.cover),
+            )
+            for (subject, patch), done in zip(pairs, treated, strict=True)
+        ]
+        # Covers first: where two people overlap, a new face may lie on a mosaic, never under one.
+        for wanted in (Treatment.COVERED, Treatment.REPLACED):
+            for done, hiding in chosen:
+                if done.treatment is wanted and hiding is not None:
+                    paste(picture, hiding)
+    return SafeFrame(frame.index, picture, frame.pts, frame.time_base, tuple(treated))
+
+
+def card(info: MediaInfo, lines: Sequence[str], index: int, pts: int) -> SafeFrame:
+    """Return a frame that shows text on an empty ground, and nothing of any other frame.
+
+    Args:
+        info: of the stream it stands in for; tells size, colour and time base.
+        lines: ASCII text, the headline first.
+        index: of the frame before it.
+        pts: presentation time in ticks of the stream's time base.
+    """
+    picture = draw_card((info.width, info.height), info.colour, lines)
+    return SafeFrame(index, picture, pts, info.time_base)
+
+
+def _treatment(subject: Subject, patch: Patch | None, picture: Picture, reason: str) -> Treated:
+    """Decide how one subject is hidden."""
+    if patch is None:
+        return Treated(subject.track.id, Treatment.COVERED, reason or why_missing(subject))
+    fault = fault_of_patch(patch, subject, picture)
+    if fault:
+        return Treated(subject.track.id, Treatment.COVERED, fault)
+    name = subject.identity.name if subject.identity else ""
+    return Treated(subject.track.id, Treatment.REPLACED, patch.reason, name)
+
+
+def paste(picture: Picture, patch: Patch) -> None:
+    """Blend a patch into a picture that may be written to; what lies outside is dropped."""
+    height, width = patch.alpha.shape
+    inside = (
+        max(0, patch.x),
+        max(0, patch.y),
+        min(picture.width, patch.x + width),
+        min(picture.height, patch.y + height),
+    )
+    if inside[0] >= inside[2] or inside[1] >= inside[3]:
+        return
+    x0, y0, x1, y1 = box = clip_box(picture, inside)
+    there = (
+        slice(inside[1] - patch.y, inside[3] - patch.y),
+        slice(inside[0] - patch.x, inside[2] - patch.x),
+    )
+    image, alpha = patch.image[there], patch.alpha[there]
+    if box != inside:  # the patch does not fill whole chroma samples
+        here = (slice(inside[1] - y0, inside[3] - y0), slice(inside[0] - x0, inside[2] - x0))
+        image = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
+        alpha = np.zeros((y1 - y0, x1 - x0), np.float32)
+        image[here], alpha[here] = patch.image[there], patch.alpha[there]
+    blend_bgr(picture, box, image, alpha)

@@ -1,0 +1,117 @@
+"""What may be believed: when a patch hides a face, and when not even a cover's place is known.
+
+The ladder: a realistic face; a mosaic when the replacement is missing or poor; the whole frame
+when it is not known where a face is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamanon.face import landmarks as lm
+
+if TYPE_CHECKING:
+    from streamanon.types import F32, Mesh, Patch, Picture, Subject
+
+OPAQUE, OPAQUE_SHARE, FAINTEST = 0.9, 0.95, 0.5
+"""Alpha a patch must have over most of the features that tell people apart, how many of them are
+most, and what it must have over the rest, which lie near the rim of a head turned away."""
+
+SMALLEST_FACE_PX = 36.0
+"""Below this height a mesh is too coarse to carry a face."""
+
+# The tails of the brows lie in the rim where a patch fades into the frame.
+_INNER_BROWS = (105, 66, 107, 55, 65, 52, 334, 296, 336, 285, 295, 282)
+
+_FEATURES = np.array(
+    sorted({*lm.RIGHT_EYE, *lm.LEFT_EYE, *_INNER_BROWS, *lm.NOSE, *lm.OUTER_LIPS, *lm.INNER_LIPS})
+)
+
+
+@dataclass(frozen=True)
+class PoseRange:
+    """How far a head may turn; once it has left, it must come back further than it left.
+
+    Attributes:
+        yaw_deg: it comes back below the first and leaves above the second.
+        pitch_deg: the same for nodding.
+    """
+
+    yaw_deg: tuple[float, float]
+    pitch_deg: tuple[float, float]
+
+    def left(self, yaw_deg: float, pitch_deg: float, *, before: bool) -> bool:
+        """Return whether a head is outside.
+
+        Args:
+            yaw_deg: of the head.
+            pitch_deg: of the head.
+            before: whether it was outside in the frame before.
+        """
+        limit = 0 if before else 1
+        return abs(yaw_deg) > self.yaw_deg[limit] or abs(pitch_deg) > self.pitch_deg[limit]
+
+
+def can_carry(mesh: Mesh) -> bool:
+    """Return whether a mesh is finite and large enough to carry another face."""
+    points = mesh.points
+    height_px = float(np.hypot(*(points[lm.CHIN, :2] - points[lm.FOREHEAD, :2])))
+    return bool(np.isfinite(points).all()) and height_px >= SMALLEST_FACE_PX
+
+
+def fault_of_cover(subject: Subject) -> str:
+    """Return why the place of a subject is not known, or "" when it is."""
+    cover = subject.track.cover
+    if cover.shape != (4,) or not np.isfinite(cover).all():
+        return f"track {subject.track.id} has no finite place"
+    if cover[2] <= cover[0] or cover[3] <= cover[1]:
+        return f"track {subject.track.id} has an empty place"
+    return ""
+
+
+def why_missing(subject: Subject) -> str:
+    """Return why a subject has most likely no patch."""
+    if subject.track.unseen_s > 0:
+        return "face not seen: its predicted place is covered"
+    if subject.track.face.mesh is None:
+        return "face too small or too unclear for a mesh"
+    if subject.identity is None:
+        return "no identity left to give"
+    return "face turned too far, too small or outside the picture"
+
+
+def fault_of_patch(patch: Patch, subject: Subject, picture: Picture) -> str:
+    """Return why a patch cannot be trusted to hide a subject, or "" when it can."""
+    image, alpha = patch.image, patch.alpha
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape != (*alpha.shape, 3):
+        return f"patch image {image.shape} {image.dtype} does not fit its alpha {alpha.shape}"
+    if alpha.dtype != np.float32 or not np.isfinite(alpha).all():
+        return "patch alpha is not finite float32"
+    points = np.rint(_features(subject)).astype(np.int64)
+    in_frame = (points >= 0).all(axis=1) & (points < (picture.width, picture.height)).all(axis=1)
+    points = points[in_frame] - (patch.x, patch.y)
+    if len(points) == 0:
+        return ""
+    if (points < 0).any() or (points >= alpha.shape[::-1]).any():
+        return "patch does not reach over the whole face"
+    over = alpha[points[:, 1], points[:, 0]]
+    if over.min() < FAINTEST or (over >= OPAQUE).mean() < OPAQUE_SHARE:
+        return "patch lets the face show through"
+    return ""
+
+
+def _features(subject: Subject) -> F32:
+    """Return the (n, 2) points that a patch has to hide, in frame px."""
+    face = subject.track.face
+    if face.mesh is not None:
+        return face.mesh.points[_FEATURES, :2]
+    x0, y0, x1, y1 = face.box
+    steps = np.linspace(-0.7, 0.7, 9, dtype=np.float32)
+    grid = np.stack(np.meshgrid(steps, steps), axis=2).reshape(-1, 2)
+    grid = grid[np.hypot(grid[:, 0], grid[:, 1]) <= 0.7]
+    middle = np.array([x0 + x1, y0 + y1], np.float32) / 2
+    spread = np.array([x1 - x0, y1 - y0], np.float32) / 2
+    return np.asarray(middle + grid * spread, np.float32)

@@ -1,0 +1,168 @@
+"""What is copied from the original file: its sound, and its subtitles when asked."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+import av
+from av.audio.codeccontext import AudioCodecContext
+from av.error import FFmpegError, InvalidDataError
+
+from streamanon.errors import UsageError
+from streamanon.media.audio import without_comments
+from streamanon.sinks.encoding import FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from fractions import Fraction
+    from pathlib import Path
+
+    from av.container import OutputContainer
+    from av.packet import Packet
+    from av.stream import Stream
+
+
+_GIVE_UP_AFTER = 8
+"""Failed reads in a row after which a file counts as cut off there."""
+
+
+class Original:
+    """Copies packets of the original file untouched, at the pace of the new video."""
+
+    def __init__(self, path: Path, track: int) -> None:
+        """Open the original and find its video track; :meth:`add_tracks` comes next."""
+        self._container = av.open(
+            str(path.absolute()),
+            options={"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+        self._video = self._container.streams[track]
+        self._copies: dict[int, Stream] = {}
+        self._durations: dict[int, int] = {}
+        self._reached: Fraction | None = None
+        self._packets = self._read()
+
+    def add_tracks(self, output: OutputContainer, *, keep_subtitles: bool) -> None:
+        """Add the tracks that are copied to an output, after those it has.
+
+        Raises:
+            UsageError: the output's container cannot hold the sound.
+        """
+        for stream in self._container.streams:
+            if _wanted(stream, output.format.name, keep_subtitles=keep_subtitles):
+                self._copies[stream.index] = _add(stream, output)
+
+    @property
+    def sample_rates(self) -> list[int]:
+        """Ticks a second of the sound."""
+        return [stream.rate for stream in self._container.streams.audio if stream.rate]
+
+    def copy_until(self, time_s: Fraction) -> None:
+        """Copy what the original holds up to a time of its video."""
+        while self._reached is None or self._reached <= time_s:
+            packet = next(self._packets, None)
+            if packet is None:
+                return
+            self._take(packet)
+
+    def copy_rest(self) -> None:
+        """Copy everything that is left."""
+        for packet in self._packets:
+            self._take(packet)
+
+    def duration(self, pts: int, default: int) -> int:
+        """Return how long the original shows a frame, in ticks; may be asked once a frame."""
+        return self._durations.pop(pts, 0) or default
+
+    def end(self, last_pts: int, expected: int, tolerance: int) -> int:
+        """Return when the video track ends, in ticks.
+
+        The file's own word counts, unless it is before the last frame or well after the expected.
+        """
+        if self._video.duration is None:
+            return expected
+        said = (self._video.start_time or 0) + self._video.duration
+        return said if last_pts < said <= expected + tolerance else expected
+
+    def close(self) -> None:
+        """Close the original; safe to call twice."""
+        self._packets.close()
+        self._container.close()
+
+    def _read(self) -> Generator[Packet[Stream]]:
+        """Yield the packets of the video and of the copied tracks; step over unreadable places."""
+        streams = [self._video, *(self._container.streams[index] for index in self._copies)]
+        failures = 0
+        while failures < _GIVE_UP_AFTER:
+            try:
+                for packet in self._container.demux(streams):
+                    failures = 0
+                    if packet.size:
+                        yield packet
+            except InvalidDataError:
+                failures += 1
+            else:
+                return
+
+    def _take(self, packet: Packet[Stream]) -> None:
+        """Copy a packet, or learn from one of the video.
+
+        A packet so damaged that the container refuses it is left out; nothing could play it.
+        """
+        if packet.stream_index != self._video.index:
+            packet.stream = copy = self._copies[packet.stream_index]
+            try:
+                cast("OutputContainer", copy.container).mux(packet)
+            except FFmpegError as error:
+                if isinstance(error, OSError):
+                    raise
+            return
+        if packet.pts is not None and packet.duration:
+            self._durations[packet.pts] = packet.duration
+        if packet.dts is not None:
+            self._reached = packet.dts * packet.time_base
+
+
+def _wanted(stream: Stream, container: str, *, keep_subtitles: bool) -> bool:
+    """Decide whether a track is copied: sound must be, the rest where asked and possible.
+
+    A track that FFmpeg has no name for is left behind: nothing could play it.
+    """
+    if stream.type == "audio" and stream.codec_context is not None:
+        if not _fits(stream, container):
+            suffixes = [suffix for suffix, other in FORMATS.items() if _fits(stream, other)]
+            raise UsageError(
+                f"{container} cannot hold the sound of the input ({stream.codec_context.name}): "
+                f"wanted an output named {' or '.join(suffixes) or 'otherwise'}"
+            )
+        return True
+    return keep_subtitles and stream.type in ("subtitle", "data") and _fits(stream, container)
+
+
+def _fits(stream: Stream, container: str) -> bool:
+    """Find out by trying whether a container can hold a track."""
+    trial = av.open(io.BytesIO(), "w", format=container)
+    try:
+        _add(stream, trial)
+        trial.start_encoding()
+    except (ValueError, FFmpegError):
+        return False
+    finally:
+        with suppress(FFmpegError):
+            trial.close()
+    return True
+
+
+def _add(stream: Stream, output: OutputContainer) -> Stream:
+    """Add a track like another; of its tags only the language stays."""
+    copy = output.add_stream_from_template(stream)
+    context = copy.codec_context
+    if isinstance(context, AudioCodecContext) and context.extradata:
+        context.extradata = without_comments(context.name, bytes(context.extradata))
+    language = stream.metadata.get("language")
+    copy.metadata.clear()
+    if language:
+        copy.metadata["language"] = language
+    return copy

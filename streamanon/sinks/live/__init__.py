@@ -1,0 +1,1 @@
+"""Live outputs: one encode, a process each."""

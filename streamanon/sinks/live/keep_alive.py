@@ -1,0 +1,85 @@
+"""A card while no frames come, so that players and recorders stay connected."""
+
+from __future__ import annotations
+
+import time
+from threading import Event, Lock, Thread
+from typing import TYPE_CHECKING
+
+from streamanon.errors import MediaError
+from streamanon.safety.compose import card
+
+if TYPE_CHECKING:
+    from streamanon.protocols import Sink
+    from streamanon.types import MediaInfo, SafeFrame
+
+SILENCE_S = 0.5
+_SILENT_FRAMES = 3
+"""Sources slower than six frames a second are silent only when so many are missing."""
+
+_CARD_EVERY_S = 0.2
+
+
+class KeepAlive:
+    """Passes frames on; when none came for half a second, shows a card with the time of day.
+
+    Frames and cards come from different threads and are passed on one after the other. The time
+    stamps of cards go on where those of the frames ended, at the pace of the clock.
+    """
+
+    def __init__(self, sink: Sink, info: MediaInfo) -> None:
+        """Stand before a sink.
+
+        Args:
+            sink: where frames and cards go.
+            info: of the stream; cards are of its size.
+        """
+        self._sink, self._info = sink, info
+        self._silence_s = max(SILENCE_S, float(_SILENT_FRAMES / info.rate))
+        self._lock = Lock()
+        self._over = Event()
+        self._index, self._pts = 0, 0
+        self._written = self._frame_at = time.monotonic()
+        self._thread = Thread(target=self._watch, name="streamanon-keep-alive", daemon=True)
+        self._thread.start()
+
+    def write(self, frame: SafeFrame) -> None:
+        """Write one frame.
+
+        Raises:
+            MediaError: the sink could not.
+        """
+        with self._lock:
+            self._sink.write(frame)
+            self._note(frame.index, round(frame.pts * frame.time_base / self._info.time_base))
+            self._frame_at = self._written
+
+    def close(self, *, complete: bool) -> None:
+        """End the cards and close the sink; safe to call twice."""
+        self._over.set()
+        self._thread.join()
+        self._sink.close(complete=complete)
+
+    def _note(self, index: int, pts: int) -> None:
+        self._index, self._pts = index, pts
+        self._written = time.monotonic()
+
+    def _watch(self) -> None:
+        self._card()  # the first takes 90 ms and 11 MB, for OpenCV unpacks its font: not later
+        while not self._over.wait(_CARD_EVERY_S):
+            with self._lock:
+                if time.monotonic() - self._frame_at >= self._silence_s:
+                    self._write_card()
+
+    def _write_card(self) -> None:
+        elapsed_s = time.monotonic() - self._written
+        pts = self._pts + max(1, round(elapsed_s / self._info.time_base))
+        try:
+            self._sink.write(self._card(pts))
+        except MediaError:
+            return  # the next frame meets the same failure, where it is handled
+        self._note(self._index, pts)
+
+    def _card(self, pts: int = 0) -> SafeFrame:
+        lines = ("NO SIGNAL", time.strftime("%H:%M:%S"))
+        return card(self._info, lines, self._index, pts)

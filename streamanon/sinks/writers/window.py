@@ -1,0 +1,76 @@
+"""The process that shows a live output in a window."""
+
+from __future__ import annotations
+
+import sys
+import tkinter as tk
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from av.packet import Packet
+
+from streamanon.sinks.writers.muxer import read_head
+from streamanon.sinks.writers.writer import ClosedError, obey
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+    from streamanon.sinks.writers.messages import Order, Unit
+
+_WIDEST_PX = 1280
+_BT709, _BT601 = 1, 5
+_HD_LINES = 720
+"""Pictures of so many lines are of BT.709, as everybody guesses where it is not said."""
+
+
+class Window:
+    """Shows every picture it is given."""
+
+    def __init__(self, order: Order, head: bytes) -> None:
+        """Open the window.
+
+        Raises:
+            OSError: there is no screen.
+        """
+        try:
+            self._root = tk.Tk()
+        except tk.TclError as error:
+            raise OSError(str(error)) from error
+        self._root.title(order.url)
+        self._open = True
+        self._root.protocol("WM_DELETE_WINDOW", self._closed)
+        self._picture = tk.PhotoImage()
+        tk.Label(self._root, image=self._picture, borderwidth=0).pack()
+        self._decoder = read_head(head)
+        self._root.update()
+
+    def write(self, unit: Unit) -> None:
+        """Show one picture.
+
+        Raises:
+            ClosedError: somebody closed the window.
+        """
+        for frame in self._decoder.decode(Packet(unit.data)):
+            self._show(frame)
+        self._root.update()
+        if not self._open:
+            raise ClosedError("the window was closed")
+
+    def close(self) -> None:
+        """Close the window."""
+        with suppress(tk.TclError):
+            self._root.destroy()
+
+    def _show(self, frame: VideoFrame) -> None:
+        width = min(frame.width, _WIDEST_PX)
+        height = frame.height * width // frame.width
+        matrix = _BT709 if frame.height >= _HD_LINES else _BT601
+        image = frame.reformat(width, height, "rgb24", src_colorspace=matrix).to_ndarray()
+        self._picture.configure(data=b"P6 %d %d 255 " % (width, height) + image.tobytes())
+
+    def _closed(self) -> None:
+        self._open = False
+
+
+if __name__ == "__main__":
+    sys.exit(obey(Window))

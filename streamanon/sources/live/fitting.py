@@ -1,0 +1,143 @@
+"""Pictures of a live stream in the size and colours that were announced, whatever comes later."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamanon.imaging.orientation import from_display_matrix
+from streamanon.sources.planar import (
+    colour_space,
+    display_matrix,
+    matrix_code,
+    planes_of,
+    range_code,
+)
+from streamanon.types import ColourSpace, ContainerTags
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+    from streamanon.imaging.orientation import Orientation
+    from streamanon.types import Matrix, Plane
+
+_LAYOUT = "yuv420p"
+"""Of all live pictures: the one layout every encoder, browser and virtual camera takes."""
+
+_AS_THEY_ARE = ("yuv420p", "yuvj420p", "gray")
+_SHIFTS = (0, 1, 1)
+"""log2 of the subsampling of each plane, in both directions."""
+
+_CODES: dict[Matrix, int] = {"bt709": 1, "bt601": 5, "bt2020": 9}
+"""ITU-T H.273 table 4."""
+_RANGES = {False: 1, True: 2}
+"""Studio and full, as FFmpeg counts."""
+
+
+class Fitter:
+    """Makes upright 8 bit 4:2:0 planes of one size and one colour space out of any pictures.
+
+    The first picture decides. Later ones of another size are scaled to fit, with black around them.
+
+    Attributes:
+        width: upright, in pixels; even.
+        height: upright, in pixels; even.
+        colour: of the planes.
+        tags: for outputs.
+    """
+
+    def __init__(self, first: VideoFrame, aspect: Fraction | None) -> None:
+        """Announce what the first picture is like.
+
+        Args:
+            first: of the stream.
+            aspect: width over height of its stored pixels, or None when unknown.
+        """
+        sideways = _orientation(first).sideways
+        self._aspect = aspect or Fraction(1)
+        width, height = (first.width & ~1, first.height & ~1)
+        self.width, self.height = (height, width) if sideways else (width, height)
+        self.colour = _colour(first)
+        self.tags = ContainerTags(
+            track=0,
+            pixel_format=_LAYOUT,
+            sample_aspect=1 / aspect if aspect and sideways else aspect,
+            primaries=first.color_primaries,
+            transfer=first.color_trc,
+            matrix=matrix_code(first),
+            colour_range=range_code(first),
+        )
+
+    def planes(self, frame: VideoFrame, aspect: Fraction | None) -> tuple[Plane, ...]:
+        """Return the planes of a picture, as copies.
+
+        Args:
+            frame: any picture.
+            aspect: width over height of its stored pixels, or None when unknown.
+        """
+        orientation = _orientation(frame)
+        width, height = self.width, self.height
+        stored = (height, width) if orientation.sideways else (width, height)
+        if (frame.width & ~1, frame.height & ~1) == stored:
+            planes = self._converted(frame, (frame.width, frame.height))
+        else:
+            planes = self._letterboxed(frame, aspect or Fraction(1), stored)
+        luma, *chroma = (orientation.upright(plane) for plane in planes)
+        # an odd last row or column is left out
+        return (
+            np.ascontiguousarray(luma[:height, :width], np.uint8),
+            *(
+                np.ascontiguousarray(plane[: height // 2, : width // 2], np.uint8)
+                for plane in chroma
+            ),
+        )
+
+    def _converted(self, frame: VideoFrame, size: tuple[int, int]) -> tuple[Plane, ...]:
+        """Return the planes of a picture at a size, in the announced colour space."""
+        found = _colour(frame)
+        as_it_is = frame.format.name in _AS_THEY_ARE and found == self.colour
+        if as_it_is and (frame.width, frame.height) == size:
+            return planes_of(frame, _LAYOUT)
+        # the ranges are named: left to itself, swscale turns yuvj422p into studio range
+        scaled = frame.reformat(
+            *size,
+            format=_LAYOUT,
+            src_colorspace=_CODES[found.matrix],
+            dst_colorspace=_CODES[self.colour.matrix],
+            src_color_range=_RANGES[found.full_range],
+            dst_color_range=_RANGES[self.colour.full_range],
+        )
+        return planes_of(scaled, _LAYOUT)
+
+    def _letterboxed(
+        self, frame: VideoFrame, aspect: Fraction, size: tuple[int, int]
+    ) -> tuple[Plane, ...]:
+        """Scale a picture into the middle of a black one of another size."""
+        shape = Fraction(frame.width, frame.height) * aspect / self._aspect
+        width = max(2, min(size[0], round(size[1] * shape)) & ~1)
+        height = max(2, min(size[1], round(size[0] / shape)) & ~1)
+        x, y = (size[0] - width) // 2 & ~1, (size[1] - height) // 2 & ~1
+        planes = _black(size, self.colour)
+        inner = self._converted(frame, (width, height))
+        for shift, plane, part in zip(_SHIFTS, planes, inner, strict=True):
+            rows, columns = part.shape
+            plane[y >> shift :, x >> shift :][:rows, :columns] = part
+        return planes
+
+
+def _orientation(frame: VideoFrame) -> Orientation:
+    return from_display_matrix(display_matrix(frame))
+
+
+def _colour(frame: VideoFrame) -> ColourSpace:
+    return replace(colour_space(frame), depth=8, chroma_shift=(1, 1))
+
+
+def _black(size: tuple[int, int], colour: ColourSpace) -> tuple[Plane, ...]:
+    width, height = size
+    luma = np.full((height, width), 0 if colour.full_range else 16, np.uint8)
+    chroma = np.full((height // 2, width // 2), 128, np.uint8)
+    return luma, chroma, chroma.copy()

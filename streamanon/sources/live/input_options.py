@@ -1,0 +1,221 @@
+"""How each kind of live input is opened, and what its errors mean."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from av.error import (
+    ExitError,
+    FFmpegError,
+    HTTPForbiddenError,
+    HTTPNotFoundError,
+    HTTPUnauthorizedError,
+    InvalidDataError,
+)
+
+from streamanon.errors import MediaError, StreamanonError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamanon.media.address import Address
+
+_OPEN_S = 5.0
+_STALL_S = 5.0
+_PLAYLIST_STALL_S = 15.0
+"""Segments of a playlist come every few seconds."""
+
+_PROBE = {"probesize": "500000", "analyzeduration": "500000", "fpsprobesize": "0"}
+"""What FFmpeg reads before it says what there is (bytes, microseconds). Its own five seconds are
+five seconds without a picture after every reconnect. ``fflags=nobuffer`` is no help: it throws away
+what was read, and often the first keyframe with it (measured: 1 s to a picture instead of 0.9)."""
+
+_WEBCAM = {"video_size": "1280x720", "framerate": "30"}
+_WEBCAM_TRIES: tuple[dict[str, str], ...] = (_WEBCAM | {"input_format": "mjpeg"}, _WEBCAM, {})
+"""Over USB 2 only MJPEG reaches 720p at 30 frames a second; then whatever the camera can do."""
+
+SRT_TOOL = "srt-live-transmit"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Opening:
+    """What FFmpeg is told to open an input.
+
+    Attributes:
+        file: URL or device, credentials included.
+        format: FFmpeg's name of the input format, or None to find out.
+        tries: options, in the order to try them.
+        command: of a program that writes the stream to its standard output, which is then read
+            instead of ``file``; empty for none.
+        stall_s: without anything new for this long it counts as lost.
+        open_s: how long opening may take.
+    """
+
+    file: str
+    format: str | None = None
+    tries: tuple[dict[str, str], ...] = ({},)
+    command: tuple[str, ...] = ()
+    stall_s: float = _STALL_S
+    open_s: float = _OPEN_S
+
+    def again(self, *, sound: bool) -> Opening:
+        """Return how to open it another time, when it is known whether there is sound.
+
+        FLV does not say so; FFmpeg would look for it for as long as it is allowed to.
+        """
+        if sound or self.format != "flv":
+            return self
+        return replace(self, tries=tuple(options | _PROBE for options in self.tries))
+
+
+def opening(address: Address, transport: str) -> Opening:
+    """Return how to open an input.
+
+    Args:
+        address: of the input.
+        transport: "tcp" or "udp", of RTSP.
+
+    Raises:
+        UsageError: this machine or this address cannot do it.
+    """
+    if address.scheme in ("rtsp", "rtsps"):
+        # a description comes before the packets: there is little left to find out
+        options = _PROBE | {"analyzeduration": "200000", "max_delay": "100000"}
+        tries = (options | {"rtsp_transport": transport},)
+        return Opening(address.target, "rtsp", tries)
+    return _OPENINGS[address.scheme](address.target)
+
+
+def _rtmp(url: str) -> Opening:
+    # video may come seconds after sound; as soon as both are there FFmpeg looks no further
+    options = _PROBE | {"rtmp_live": "live", "analyzeduration": "3000000"}
+    return Opening(url, "flv", (options,))
+
+
+def _http(url: str) -> Opening:
+    # a playlist must not name files of this machine
+    allowed = {"protocol_whitelist": "http,https,tcp,tls,crypto,httpproxy,data"}
+    options = allowed | {"live_start_index": "-1"}
+    return Opening(url, tries=(options,), stall_s=_PLAYLIST_STALL_S, open_s=10.0)
+
+
+def _udp(url: str) -> Opening:
+    options = _PROBE | {"overrun_nonfatal": "1", "fifo_size": "50000"}
+    return Opening(url, "mpegts", (options,), stall_s=2.0)
+
+
+def _srt(url: str) -> Opening:
+    """Have SRT received by its own tool: FFmpeg as it comes with PyAV has none."""
+    tool = shutil.which(SRT_TOOL)
+    if tool is None:
+        raise UsageError(
+            f"srt:// needs {SRT_TOOL}, which is not installed: install it (Debian and Ubuntu: "
+            "srt-tools, macOS: brew install srt)"
+        )
+    command = (tool, "-q", "-loglevel:fatal", "-a:no", url, "file://con")
+    return Opening(url, "mpegts", (_PROBE,), command)
+
+
+def _webcam(name: str) -> Opening:
+    if sys.platform == "darwin":
+        return Opening(f"{name}:none", "avfoundation", (_WEBCAM, {"framerate": "30"}, {}))
+    if sys.platform == "win32":
+        if name.isdecimal():
+            raise UsageError(f"webcam:{name} is a number: on Windows write the camera's name")
+        return Opening(f"video={name}", "dshow", _WEBCAM_TRIES[1:])
+    device = f"/dev/video{name}" if name.isdecimal() else name
+    return Opening(device, "v4l2", _WEBCAM_TRIES)
+
+
+def _screen(name: str) -> Opening:
+    rate = {"framerate": "30"}
+    if sys.platform == "darwin":
+        return Opening(f"Capture screen {name or 0}:none", "avfoundation", (rate,))
+    if sys.platform == "win32":
+        return Opening("desktop", "gdigrab", (rate,))
+    display = name or os.environ.get("DISPLAY", "")
+    if not display:
+        raise UsageError("screen: finds no X display: set DISPLAY or write screen::0")
+    return Opening(display, "x11grab", (rate,))
+
+
+def _lavfi(graph: str) -> Opening:
+    return Opening(graph, "lavfi")
+
+
+_OPENINGS: dict[str, Callable[[str], Opening]] = {
+    "rtmp": _rtmp,
+    "rtmps": _rtmp,
+    "http": _http,
+    "https": _http,
+    "udp": _udp,
+    "srt": _srt,
+    "webcam": _webcam,
+    "screen": _screen,
+    "lavfi": _lavfi,
+}
+
+
+def explained(address: Address, error: Exception, *, late: bool) -> StreamanonError:
+    """Say in one line what an error means and what to do; no credentials in it.
+
+    Args:
+        address: of the input.
+        error: what FFmpeg or the system said.
+        late: it came after the time there was.
+    """
+    if isinstance(error, StreamanonError):
+        return type(error)(f"{address}: {address.masked(str(error))}")
+    if address.scheme in ("webcam", "screen", "lavfi"):
+        return _device_error(address, error)
+    if isinstance(error, InvalidDataError) and not late:
+        return MediaError(f"{address} is no video that can be read: check what it serves")
+    return MediaError(f"{address}: {_network_reason(address, error)}")
+
+
+_REASONS: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    (
+        (ConnectionRefusedError,),
+        "nothing listens there: check host and port, and whether the server runs",
+    ),
+    (
+        (HTTPUnauthorizedError,),
+        "user or password is missing or wrong: write {scheme}://USER:PASSWORD@HOST/PATH",
+    ),
+    ((HTTPForbiddenError,), "the server forbids it: check user and password"),
+    ((HTTPNotFoundError,), "the server knows no such stream: check the path"),
+    (
+        (ExitError, InvalidDataError, TimeoutError),
+        "no answer in time: check the address, and whether the server sends",
+    ),
+)
+
+
+def _network_reason(address: Address, error: Exception) -> str:
+    if isinstance(error, EOFError) and address.scheme == "srt":
+        return "no connection: check host, port, mode and passphrase, and whether it sends"
+    for kinds, text in _REASONS:
+        if isinstance(error, kinds):
+            return text.format(scheme=address.scheme)
+    text = address.masked(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    return f"cannot be read ({text}): check the name, the network and what is served"
+
+
+def _device_error(address: Address, error: Exception) -> StreamanonError:
+    if address.scheme == "lavfi":
+        return UsageError(f"{address} is no graph that makes pictures: try lavfi:testsrc2")
+    if address.scheme == "screen":
+        return UsageError(f"{address} cannot be captured: check DISPLAY, and that it is X11")
+    if isinstance(error, FileNotFoundError):
+        return UsageError(f"{address} does not exist: plug it in, or look for its number")
+    if isinstance(error, PermissionError):
+        return UsageError(f"{address} may not be read: join the group video")
+    if getattr(error, "errno", None) == errno.EBUSY:
+        return MediaError(f"{address} is in use: close the program that has the camera")
+    text = error.strerror if isinstance(error, FFmpegError) else str(error)
+    return MediaError(f"{address} gives no picture ({text}): is it a camera?")

@@ -1,0 +1,1 @@
+"""Who is where: detection, tracks, smoothing, scene cuts, identities, look-ahead."""

@@ -1,0 +1,232 @@
+"""Follows faces from frame to frame and says which box hides each for certain.
+
+A face is followed from its first sight on: an unproven track costs a mosaic over nothing, a gate
+of "n hits first" costs n raw frames. A face that is missed goes on at its last velocity under a
+cover that grows with time and speed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamanon.imaging.boxes import centre, iou, side, union
+from streamanon.types import Face, Track
+
+if TYPE_CHECKING:
+    from streamanon.types import F32
+
+MARGIN = np.array([-0.18, -0.28, 0.18, 0.14], np.float32)
+"""What a cover adds to a face box on each edge, in box widths and heights; most at the forehead."""
+
+COAST_S = 1.0
+"""How long a face is covered after it was last seen."""
+
+SHORT_COAST_S = 0.5
+"""The same for one whose prediction has left the frame or that was seen for less than this."""
+
+DOUBTED_COAST_S = 0.2
+"""The same for one the detector never was sure of."""
+
+SURE_SCORE = 0.6
+"""Detector confidence that leaves no doubt."""
+
+GROWTH_PER_S = 0.5
+"""How fast the cover of an unseen face grows on each edge, in box sides; speed comes on top."""
+
+GATE = 0.8
+"""Farthest a face may be from where it is expected, in box sides; grows while it is unseen."""
+
+SIZE_RATIO = 2.2
+"""Largest change of size between two sights."""
+
+EDGE = 0.4
+"""A cover of an unseen face this near the frame edge, in box sides, reaches to the edge."""
+
+CUT_OFF = 0.15
+"""A face this near the frame edge, in box sides, may go on beyond it."""
+
+WHOLE_ASPECT = (0.62, 0.95)
+"""Width over height of the boxes of whole faces; the box of one that is cut off is a guess."""
+
+CUT_OFF_GROWTH = 0.35
+"""What the cover of such a face gets on top, in longer box sides."""
+
+TOP_SPEED = 6.0
+"""Fastest a face is predicted to move, in box sides a second; more is a detector's jump."""
+
+_VELOCITY_WEIGHT = 0.5
+_DAMPING_S = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A track as last seen."""
+
+    id: int
+    face: Face
+    best_score: float
+    born_s: float
+    seen_s: float
+    velocity: F32
+
+    def predict(self, time_s: float) -> F32:
+        """Return the box expected at a time: constant velocity that tires within a second."""
+        span_s = _DAMPING_S * (1.0 - np.exp(-(time_s - self.seen_s) / _DAMPING_S))
+        return np.asarray(self.face.box + np.tile(self.velocity, 2) * np.float32(span_s))
+
+
+class Tracker:
+    """Gives each face an id that lasts; ids are never used again, not even after a cut."""
+
+    def __init__(self, width: int, height: int) -> None:
+        """Create one without tracks, for frames of a size in px."""
+        self._width, self._height = width, height
+        self._states: dict[int, _State] = {}
+        self._ids = count(1)
+
+    @property
+    def ids(self) -> set[int]:
+        """Everybody who is followed at the moment."""
+        return set(self._states)
+
+    def reset(self) -> None:
+        """Forget everybody: what comes now has nothing to do with what came before."""
+        self._states.clear()
+
+    def drop(self, track_id: int) -> None:
+        """Forget one of them."""
+        self._states.pop(track_id, None)
+
+    def update(self, faces: list[Face], time_s: float) -> list[Track]:
+        """Match the faces of one frame to the tracks and start tracks for the rest.
+
+        Args:
+            faces: of one frame, best first, with finite boxes.
+            time_s: of the frame, later than of the one before.
+
+        Returns:
+            Everybody in the frame; those not seen in it have ``unseen_s`` above 0, the box where
+            they are expected and the best score they ever had.
+        """
+        matches = self._match(faces, time_s)
+        tracks = [self.observe(key, faces[index], time_s) for index, key in matches.items()]
+        for index, face in enumerate(faces):
+            if index not in matches:
+                tracks.append(self.start(face, time_s))
+        seen = {track.id for track in tracks}
+        for key, state in list(self._states.items()):
+            if key in seen:
+                continue
+            if self._has_ended(state, time_s):
+                del self._states[key]
+            else:
+                tracks.append(self._coast(state, time_s))
+        return sorted(tracks, key=lambda track: track.id)
+
+    def observe(self, track_id: int, face: Face, time_s: float) -> Track:
+        """Enter a sight of a track, by the detector or by other means; return it as it stands."""
+        before = self._states[track_id]
+        expected = before.predict(time_s)
+        dt_s = time_s - before.seen_s
+        moved = (centre(face.box) - centre(before.face.box)) / np.float32(max(dt_s, 1e-3))
+        velocity = before.velocity + np.float32(_VELOCITY_WEIGHT) * (moved - before.velocity)
+        excess = float(np.hypot(*velocity)) / max(TOP_SPEED * side(face.box), 1e-3)
+        self._states[track_id] = replace(
+            before,
+            face=face,
+            best_score=max(before.best_score, face.score),
+            seen_s=time_s,
+            velocity=np.asarray(velocity / max(1.0, excess), np.float32),
+        )
+        return Track(track_id, face, self._seen_cover(union(face.box, expected)))
+
+    def start(self, face: Face, time_s: float) -> Track:
+        """Start a track with a face that is nobody's; return it as it stands."""
+        state = _State(next(self._ids), face, face.score, time_s, time_s, np.zeros(2, np.float32))
+        self._states[state.id] = state
+        return Track(state.id, face, self._seen_cover(face.box))
+
+    def _seen_cover(self, box: F32) -> F32:
+        return seen_cover(box, self._width, self._height)
+
+    def _coast(self, state: _State, time_s: float) -> Track:
+        expected, unseen_s = state.predict(time_s), time_s - state.seen_s
+        speed = float(np.hypot(*state.velocity))
+        cover = unseen_cover(union(state.face.box, expected), unseen_s, speed)
+        cover = union(self._seen_cover(state.face.box), cover)
+        cover = reach_edge(cover, self._width, self._height)
+        return Track(state.id, Face(expected, state.best_score), cover, unseen_s)
+
+    def _has_ended(self, state: _State, time_s: float) -> bool:
+        x, y = centre(state.predict(time_s))
+        inside = 0 <= x < self._width and 0 <= y < self._height
+        proven = state.seen_s - state.born_s >= SHORT_COAST_S
+        limit_s = COAST_S if inside and proven else SHORT_COAST_S
+        if state.best_score < SURE_SCORE:
+            limit_s = DOUBTED_COAST_S
+        return time_s - state.seen_s > limit_s
+
+    def _match(self, faces: list[Face], time_s: float) -> dict[int, int]:
+        """Return track ids by face number, nearest pairs first."""
+        pairs = []
+        for key, state in self._states.items():
+            expected, unseen_s = state.predict(time_s), time_s - state.seen_s
+            for index, face in enumerate(faces):
+                score = likeness(expected, face.box, unseen_s)
+                if score > 0:
+                    pairs.append((score, index, key))
+        matches: dict[int, int] = {}
+        for _, index, key in sorted(pairs, reverse=True):
+            if index not in matches and key not in matches.values():
+                matches[index] = key
+        return matches
+
+
+def likeness(expected: F32, box: F32, unseen_s: float = 0.0) -> float:
+    """Return how well a face fits an expectation; 0 or less when it cannot be the same."""
+    patience = 1.0 + 2.0 * unseen_s
+    size, other = side(expected), side(box)
+    if not 1 / (SIZE_RATIO * patience) < other / max(size, 1e-6) < SIZE_RATIO * patience:
+        return 0.0
+    distance = float(np.hypot(*(centre(box) - centre(expected)))) / max(size, other)
+    return iou(expected, box) + 1.0 - distance / (GATE * patience)
+
+
+def with_margin(box: F32) -> F32:
+    """Return the box that hides the whole head around a face box."""
+    width, height = box[2:] - box[:2]
+    return np.asarray(box + MARGIN * np.array([width, height, width, height]), np.float32)
+
+
+def seen_cover(box: F32, width: int, height: int) -> F32:
+    """Return the cover of a face seen in its frame; a generous one where the edge cuts it off."""
+    near = CUT_OFF * side(box)
+    inside = box[0] > near and box[1] > near and box[2] < width - near and box[3] < height - near
+    aspect = float((box[2] - box[0]) / (box[3] - box[1]))
+    if inside or WHOLE_ASPECT[0] < aspect < WHOLE_ASPECT[1]:
+        return with_margin(box)
+    grown = CUT_OFF_GROWTH * float((box[2:] - box[:2]).max())
+    cover = with_margin(box) + np.array([-grown, -grown, grown, grown], np.float32)
+    return reach_edge(cover, width, height)
+
+
+def unseen_cover(box: F32, unseen_s: float, speed_px_s: float = 0.0) -> F32:
+    """Return the cover of a face box not confirmed for a while."""
+    grown = (GROWTH_PER_S * side(box) + 0.25 * speed_px_s) * min(unseen_s, SHORT_COAST_S)
+    return np.asarray(with_margin(box) + np.array([-grown, -grown, grown, grown]), np.float32)
+
+
+def reach_edge(cover: F32, width: int, height: int) -> F32:
+    """Stretch a cover near the frame edge over the strip in between: faces come and go there."""
+    near = EDGE * side(cover)
+    x0, y0, x1, y1 = cover
+    return np.array([
+        min(x0, 0) if x0 < near else x0,
+        min(y0, 0) if y0 < near else y0,
+        max(x1, width) if x1 > width - near else x1,
+        max(y1, height) if y1 > height - near else y1,
+    ], np.float32)  # fmt: skip

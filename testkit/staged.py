@@ -1,0 +1,74 @@
+"""One face of the demo clip, staged for an anonymiser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import numpy as np
+
+from streamanon import weights
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.detectors.mesh import MeshFitter
+from streamanon.face import landmarks as lm
+from streamanon.imaging.picture import as_picture
+from streamanon.types import U8, Face, Frame, Identity, Mesh, Scene, Subject, Track
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+CLIP = Path(__file__).parents[1] / "examples" / "demo.mp4"
+CALM, LAUGHING = 0, 270
+"""Frames of the clip."""
+
+
+def clip_frames(wanted: Iterable[int] = (CALM, LAUGHING)) -> dict[int, U8]:
+    """Return frames of the clip by number, (h, w, 3) uint8 BGR."""
+    found: dict[int, U8] = {}
+    with av.open(str(CLIP)) as container:
+        for index, frame in enumerate(container.decode(video=0)):
+            if index in wanted:
+                found[index] = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+            if index >= max(wanted):
+                break
+    return found
+
+
+def mesh_fitter() -> MeshFitter:
+    """Return the product's own."""
+    return MeshFitter(
+        OnnxRuntimeBackend(weights.path("face_mesh.onnx")),
+        OnnxRuntimeBackend(weights.path("face_blendshapes.onnx")),
+    )
+
+
+def fit(fitter: MeshFitter, image: U8) -> Mesh:
+    """Fit the one face near the middle of the clip's frames."""
+    picture = as_picture(image)
+    roi = np.array([(170, 20), (510, 20), (170, 360)], np.float32)
+    for _ in range(3):
+        mesh = fitter.fit(picture, roi)
+        roi = lm.roi_from_mesh(mesh.points)
+    assert mesh.presence > 0.9
+    return mesh
+
+
+def scene(image: U8, mesh: Mesh, identity: Identity, index: int = 0) -> Scene:
+    """Return a frame with one subject, 25 frames a second."""
+    box = lm.face_box_from_mesh(mesh.points)
+    track = Track(1, Face(box, 0.9, mesh=mesh), box)
+    frame = Frame(index, as_picture(image), index, Fraction(1, 25))
+    return Scene(frame, (Subject(track, identity),))
+
+
+def turned(mesh: Mesh, degrees: float) -> Mesh:
+    """Turn a head around the vertical axis."""
+    angle = np.radians(degrees)
+    middle = mesh.points.mean(axis=0)
+    turn = np.array(
+        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    )
+    return replace(mesh, points=((mesh.points - middle) @ turn.T + middle).astype(np.float32))

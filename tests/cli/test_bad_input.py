@@ -1,0 +1,192 @@
+"""Every bad input ends in one line that helps, the right exit code, and untouched files."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from streamanon.cli.main import execute
+from streamanon.pipeline.document import sha256
+from testkit.clips import write_silence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def _truncated(clip: Path, path: Path) -> None:
+    content = clip.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def _text(clip: Path, path: Path) -> None:
+    path.write_text("Dear diary, this is no video.\n" * 50)
+
+
+def _empty(clip: Path, path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _no_frames(clip: Path, path: Path) -> None:
+    with av.open(str(path), "w", format="mov") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = 64
+        container.start_encoding()
+
+
+def _audio_only(clip: Path, path: Path) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=48000)
+        stream.layout = "mono"
+        write_silence(container, stream, 10)
+
+
+def _one_line(capsys: pytest.CaptureFixture[str]) -> str:
+    err = capsys.readouterr().err
+    (line,) = [line for line in err.splitlines() if line.strip()]
+    assert line.startswith("streamanon: error: ")
+    return line
+
+
+@pytest.mark.parametrize("make", [_truncated, _text, _empty, _no_frames, _audio_only])
+def test_an_unreadable_input_is_a_failure(
+    face_clip: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    make: Callable[[Path, Path], None],
+) -> None:
+    source = tmp_path / "in.mp4"
+    make(face_clip, source)
+    before = sha256(source)
+    assert execute(["run", str(source), "-o", str(tmp_path / "out.mp4"), "--method", "mosaic"]) == 1
+    assert "in.mp4" in _one_line(capfd)
+    assert list(tmp_path.iterdir()) == [source]
+    assert sha256(source) == before
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["-o", "OUT.mp4", "--codec", "nonsense"], "nonsense"),
+        (["-o", "OUT.mov", "--codec", "libvpx-vp9"], "libvpx-vp9"),
+        (["-o", "OUT.webm", "--codec", "libx264"], "libx264"),
+        (["-o", "OUT.mp4", "--identity", "nobody"], "nobody"),
+        (["-o", "OUT.mp4", "--identities", "FOLDER"], "FOLDER"),
+        (["-o", "OUT.mp4", "--serve", "127.0.0.1:0"], "--serve is for live streams only"),
+        (["-o", "OUT.mp4", "-o", "OUT.mkv"], "2 outputs: name one file"),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_a_wrong_request(
+    face_clip: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    extra: list[str],
+    message: str,
+) -> None:
+    extra = [part.replace("OUT", str(tmp_path / "out")) for part in extra]
+    extra = [part.replace("FOLDER", str(tmp_path / "FOLDER")) for part in extra]
+    assert execute(["run", str(face_clip), *extra]) == 2
+    assert message in _one_line(capfd)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_named_like_a_file(
+    face_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in.mp4").mkdir()
+    assert execute(["run", str(tmp_path / "in.mp4"), "-o", str(tmp_path / "out")]) == 2
+    assert "holds no video and no picture" in _one_line(capfd)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
+def test_no_permission_to_write(
+    face_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tmp_path.chmod(0o555)
+    try:
+        code = execute(["run", str(face_clip), "-o", str(tmp_path / "out.mp4")])
+    finally:
+        tmp_path.chmod(0o755)
+    assert code == 2
+    assert "out.mp4" in _one_line(capfd)
+
+
+def test_a_place_where_nobody_can_write(face_clip: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert execute(["run", str(face_clip), "-o", "/proc/out.mp4", "--method", "mosaic"]) == 2
+    assert "/proc" in _one_line(capfd)
+
+
+def test_a_full_disk(long_face_clip: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.mp4"
+    command = [sys.executable, "-m", "streamanon", "run", str(long_face_clip), "-o", str(output)]
+    done = subprocess.run(
+        [*command, "--method", "mosaic"],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("streamanon: error: ")
+    assert "out.mp4" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_corrupt_middle_is_covered_and_the_run_goes_on(
+    long_face_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source, output = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    content = bytearray(long_face_clip.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 600] = bytes(range(200)) * 3
+    source.write_bytes(content)
+    assert execute(["run", str(source), "-o", str(output), "--method", "mosaic"]) == 0
+    assert "covered whole" in capfd.readouterr().err
+    assert output.exists()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7680, 4320)])
+def test_the_smallest_and_the_largest_picture(tmp_path: Path, size: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (*size[::-1], 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "in.jpg"), image)
+    output = tmp_path / "out.jpg"
+    arguments = ["run", str(tmp_path / "in.jpg"), "-o", str(output), "--min-face", "200"]
+    assert execute([*arguments, "--method", "mosaic"]) == 0
+    written = cv2.imread(str(output))
+    assert written is not None
+    assert written.shape == image.shape
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7680, 4320)])
+def test_the_smallest_and_the_largest_video(tmp_path: Path, size: tuple[int, int]) -> None:
+    source, output = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuvj444p"
+        for _ in range(2):
+            image = np.full((*size[::-1], 3), 90, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="bgr24")))
+        container.mux(stream.encode())
+    arguments = ["run", str(source), "-o", str(output), "--min-face", "200", "--method", "mosaic"]
+    assert execute([*arguments, "--preset", "ultrafast"]) == 0
+    with av.open(str(output)) as container:
+        shapes = [(frame.width, frame.height) for frame in container.decode(video=0)]
+    assert shapes == [size, size]
+
+
+def test_portraits_without_a_face(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    cv2.imwrite(str(tmp_path / "wall.jpg"), np.full((400, 400, 3), 180, np.uint8))
+    folder = tmp_path / "faces"
+    assert execute(["identities", "prepare", str(tmp_path / "wall.jpg"), "-o", str(folder)]) == 2
+    assert "wall.jpg" in _one_line(capfd)
+    assert not list(folder.glob("*"))

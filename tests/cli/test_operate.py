@@ -1,0 +1,224 @@
+"""Live streams from the command line: what an operator sees, and how they end."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from streamanon.cli.main import execute
+from streamanon.cli.operate import parse_host_port
+from streamanon.errors import UsageError
+from streamanon.tracking.observer import Observer
+from streamanon.types import Scene
+from testkit.servers.rtsp_relay import RtspRelay
+from testkit.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from streamanon.types import Frame
+
+TEST_PICTURE = "lavfi:testsrc2=size=320x240:rate=30"
+
+
+@contextmanager
+def _command(log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run streamanon with its standard error going to a file; kill it at the end."""
+    code = "import sys; from streamanon.cli.main import main; main()"
+    with log.open("wb") as target:
+        process = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=target)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_stream_ends_well_when_it_is_told_to(painted_clip: Path, tmp_path: Path) -> None:
+    log, report, tape = tmp_path / "log", tmp_path / "report.json", tmp_path / "tape"
+    with (
+        RtspRelay("ann", "secret") as relay,
+        relay.serve_file(painted_clip, "in", loop="steady") as url,
+    ):
+        arguments = [url, "-o", f"record:{tape}", "--method", "mosaic", "--report", str(report)]
+        with _command(log, "run", *arguments) as process:
+            wait_until(lambda: "connected, 640x456" in log.read_text())
+            wait_until(lambda: any(path.stat().st_size > 200_000 for path in tape.rglob("*.*")))
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+    lines = log.read_text().splitlines()
+    assert any("stopping (SIGTERM)" in line for line in lines)
+    assert any("rtsp://***@127.0.0.1:" in line for line in lines)
+    assert lines[-1].split(" ", 2)[2].startswith("live: ")
+    assert "1 face followed, hidden " in lines[-1]
+    document = report.read_text()
+    assert "secret" not in log.read_text() + document
+    (entry,) = json.loads(document)["files"]
+    assert entry["status"]["state"] == "stopped"
+    assert entry["lines"][0]["uncovered"] == 0
+
+
+def test_several_streams_come_from_a_file(relay: RtspRelay, tmp_path: Path) -> None:
+    log, file = tmp_path / "log", tmp_path / "streams.toml"
+    file.write_text(
+        f'[[stream]]\nname = "here"\ninput = "{TEST_PICTURE}"\nmethod = "mosaic"\n'
+        f'outputs = ["record:{tmp_path / "tape"}"]\n'
+        f'[[stream]]\nname = "away"\ninput = "{relay.url("nothing", "u:secret")}"\n'
+        f'outputs = ["record:{tmp_path / "none"}"]\n'
+    )
+    with _command(log, "live", str(file)) as process:
+        wait_until(lambda: "here: " in log.read_text() and "waiting for it" in log.read_text())
+        wait_until(lambda: any(path.stat().st_size for path in (tmp_path / "tape").rglob("*.*")))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    assert "secret" not in log.read_text()
+
+
+def test_a_stream_that_ended_among_several_is_named_in_the_end(
+    relay: RtspRelay, tmp_path: Path
+) -> None:
+    log, file, tape = tmp_path / "log", tmp_path / "streams.toml", tmp_path / "tape"
+    file.write_text(
+        f'[[stream]]\nname = "here"\ninput = "{TEST_PICTURE}"\nmethod = "mosaic"\n'
+        f'outputs = ["record:{tape}"]\n'
+        f'[[stream]]\nname = "away"\ninput = "{relay.url("nothing", "u:secret")}"\n'
+        f'outputs = ["record:{tmp_path / "none"}"]\nwait = false\n'
+    )
+    with _command(log, "live", str(file)) as process:
+        wait_until(lambda: "away: stopped: rtsp://***@" in log.read_text())
+        before = sum(path.stat().st_size for path in tape.rglob("*.*"))
+        wait_until(lambda: sum(path.stat().st_size for path in tape.rglob("*.*")) > before)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 1
+    last = log.read_text().splitlines()[-1]
+    assert last.startswith("streamanon: error: 1 of 2 streams failed: away: rtsp://***@")
+    assert "secret" not in log.read_text()
+
+
+def test_a_stream_that_could_not_hide_something_among_several_is_named_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    push, frames = Observer.push, {320: 0, 160: 0}
+
+    def blind(self: Observer, frame: Frame) -> list[Scene]:
+        """Let one frame of the smaller picture pass that nobody looked at."""
+        width = frame.picture.width
+        frames[width] += 1
+        return [Scene(frame)] if (width, frames[width]) == (160, 5) else push(self, frame)
+
+    monkeypatch.setattr(Observer, "push", blind)
+    file, table = tmp_path / "streams.toml", '[[stream]]\nname = "{0}"\ninput = "{1}"\n'
+    more = f'method = "mosaic"\noutputs = ["record:{tmp_path}/{{0}}"]\n'
+    small = TEST_PICTURE.replace("320x240", "160x120")
+    file.write_text(
+        (table + more).format("whole", TEST_PICTURE) + (table + more).format("leaky", small)
+    )
+
+    def end_when_all_go_on() -> None:
+        with suppress(AssertionError):
+            wait_until(lambda: frames[160] > 20 and frames[320] > 20)
+        if callable(signal.getsignal(signal.SIGTERM)):  # else it would end the tests
+            signal.raise_signal(signal.SIGTERM)
+
+    ender = Thread(target=end_when_all_go_on)
+    ender.start()
+    assert execute(["live", str(file)]) == 1
+    ender.join()
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("streamanon: error: 1 of 2 streams failed: leaky: 1 faces or frames ")
+
+
+def test_the_page_is_where_it_was_asked_for(tmp_path: Path) -> None:
+    pytest.importorskip("aiortc")
+    log = tmp_path / "log"
+    arguments = [TEST_PICTURE, "--serve", "127.0.0.1:0", "--token", "s3cret", "--method", "mosaic"]
+    with _command(log, "run", *arguments) as process:
+        wait_until(lambda: "page: http://127.0.0.1:" in log.read_text())
+        (url,) = re.findall(r"page: (http://127\.0\.0\.1:\d+/)", log.read_text())
+        with pytest.raises(HTTPError) as refused:
+            urlopen(f"{url}api/streams")
+        assert refused.value.code in (401, 403)
+        refused.value.close()
+
+        def stream() -> dict[str, Any]:
+            token = {"Authorization": "Bearer s3cret"}
+            with urlopen(Request(f"{url}api/streams/live", headers=token)) as answer:
+                found: dict[str, Any] = json.load(answer)
+            return found
+
+        wait_until(lambda: stream()["state"] == "live" and stream()["frames"] > 0)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert "s3cret" not in log.read_text()
+
+
+def test_an_input_that_is_not_there_is_one_line(
+    relay: RtspRelay, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = relay.url("nothing", "ann:secret")
+    assert execute(["run", address, "-o", f"record:{tmp_path}", "--method", "mosaic"]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("streamanon: error: rtsp://***@127.0.0.1:")
+    assert "secret" not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("output", "more", "message"),
+    [
+        ("/dev/video99", [], "there is no /dev/video99"),
+        ("record:/proc/tape", [], "record:/proc/tape cannot be created"),
+        ("record:{folder}", ["--preset", "fastest"], "the encoder refuses 320x240 with preset"),
+    ],
+)
+def test_an_output_that_is_refused_when_it_is_opened_is_one_line(
+    output: str,
+    more: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["-o", output.format(folder=tmp_path), "--method", "mosaic", *more]
+    assert execute(["run", TEST_PICTURE, *arguments]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("streamanon: error: ")
+    assert message in last
+
+
+def test_the_report_never_replaces_anything_unasked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report.json"
+    report.write_text("old")
+    arguments = ["run", TEST_PICTURE, "-o", f"record:{tmp_path}", "--report", str(report)]
+    assert execute(arguments) == 2
+    assert "report.json exists" in capsys.readouterr().err
+    assert report.read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
+        ("localhost:0", ("localhost", 0)),
+        ("[::1]:80", ("::1", 80)),
+    ],
+)
+def test_where_the_page_is(text: str, found: tuple[str, int]) -> None:
+    assert parse_host_port(text) == found
+
+
+@pytest.mark.parametrize("text", ["8080", ":8080", "host:", "host:x", "::1:80", "host:70000"])
+def test_where_the_page_cannot_be(text: str) -> None:
+    with pytest.raises(UsageError, match="wanted HOST:PORT"):
+        parse_host_port(text)

@@ -1,0 +1,51 @@
+"""What is shown while a run goes on: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from streamanon.cli import progress as module
+from streamanon.cli.progress import Display
+from streamanon.errors import MediaError
+from streamanon.files.jobs import Job
+from streamanon.files.run import Outcome
+from streamanon.pipeline.runner import Progress
+
+if TYPE_CHECKING:
+    import pytest
+
+JOB = Job(Path("in.mp4"), Path("[out].mp4"))
+
+
+def _shown(*, terminal: bool, jobs: int = 1) -> str:
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=terminal, width=100)
+    with Display(console, jobs) as display:
+        display.begin(JOB)
+        display.advance(Progress(30, 120, 2))
+        display.end(Outcome(JOB, error=MediaError("it [broke]")))
+    return file.getvalue()
+
+
+def test_a_terminal_gets_a_bar() -> None:
+    shown = _shown(terminal=True)
+    assert "30/120 frames" in shown
+    assert "2 faces" in shown
+    assert "fps" in shown
+
+
+def test_a_pipe_gets_lines_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _shown(terminal=False) == ""
+    monkeypatch.setattr(module, "_LINE_EVERY_S", 0.0)
+    (line,) = _shown(terminal=False).splitlines()
+    assert line.startswith("in.mp4: 30/120 frames, ")
+    assert line.endswith(" s left, 2 faces")
+
+
+def test_a_failure_among_several_is_told_at_once() -> None:
+    shown = _shown(terminal=False, jobs=3)
+    assert shown == "streamanon: error: [1/3] in.mp4: it [broke]\n"

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from streamanon.face import landmarks as lm
+from streamanon.face.lids import MEET, PART, met, opening, portrait_triangles
+from streamanon.identities.gallery import load_builtin
+from streamanon.types import F32
+
+
+@pytest.fixture(scope="module")
+def portrait() -> F32:
+    return np.ascontiguousarray(load_builtin()[0].mesh.points[:, :2])
+
+
+def shut(points: F32) -> F32:
+    """Lower the upper lids of an open-eyed mesh onto the lower ones."""
+    closed = points.copy()
+    for eye in (lm.RIGHT_EYE, lm.LEFT_EYE):
+        closed[list(eye[1:8])] = points[list(eye[:8:-1])]
+    return closed
+
+
+def test_opening_tells_open_from_shut_and_ignores_size(portrait: F32) -> None:
+    eye = list(lm.RIGHT_EYE)
+    assert opening(portrait[eye]) > 0.13
+    assert opening(portrait[eye]) == pytest.approx(opening(portrait[eye] * 3), rel=1e-4)
+    assert opening(shut(portrait)[eye]) < 0.01
+
+
+def test_lids_that_all_but_meet_are_brought_together(portrait: F32) -> None:
+    eye, open_mesh = list(lm.RIGHT_EYE), portrait.astype(np.float64)
+    assert np.array_equal(met(open_mesh), open_mesh)
+    ajar = open_mesh + 0.75 * (shut(portrait) - open_mesh)
+    assert 0.01 < opening(ajar[eye]) < MEET
+    closed = met(ajar)
+    assert opening(closed[eye]) < 0.002
+    assert np.array_equal(closed[lm.CHIN], ajar[lm.CHIN])
+    between = open_mesh + 0.55 * (shut(portrait) - open_mesh)
+    assert MEET < opening(between[eye]) < PART
+    assert 0.002 < opening(met(between)[eye]) < opening(between[eye])
+
+
+def test_open_eyes_leave_the_portrait_alone(portrait: F32) -> None:
+    assert np.array_equal(portrait_triangles(portrait, portrait), portrait[lm.TRIANGLES])
+
+
+def test_a_shut_lid_takes_its_skin_from_above_the_lashes(portrait: F32) -> None:
+    corners = portrait_triangles(portrait, shut(portrait))
+    plain = portrait[lm.TRIANGLES]
+    for eye, crease in ((lm.RIGHT_EYE, lm.RIGHT_LID_CREASE), (lm.LEFT_EYE, lm.LEFT_LID_CREASE)):
+        upper, lower = list(eye[1:8]), list(eye[:8:-1])
+        creased = np.any(np.isin(lm.TRIANGLES, crease), axis=1, keepdims=True)
+        lid = np.isin(lm.TRIANGLES, upper) & creased
+        rise = plain[lid][:, 1] - corners[lid][:, 1]
+        assert lid.any()
+        assert (rise > 0).all()
+        between = np.all(np.isin(lm.TRIANGLES, eye), axis=1, keepdims=True)
+        low = np.isin(lm.TRIANGLES, lower) & between
+        assert corners[low][:, 1].max() < portrait[lower, 1].max()
+
+
+def test_one_shut_eye_leaves_the_other_open(portrait: F32) -> None:
+    wink = shut(portrait)
+    wink[list(lm.LEFT_EYE)] = portrait[list(lm.LEFT_EYE)]
+    moved = np.abs(portrait_triangles(portrait, wink) - portrait[lm.TRIANGLES]).max(axis=(1, 2)) > 0
+    touched = set(lm.TRIANGLES[moved].ravel().tolist())
+    assert touched & set(lm.RIGHT_EYE)
+    assert not touched & set(lm.LEFT_EYE[1:8])

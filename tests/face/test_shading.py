@@ -1,0 +1,70 @@
+"""How sharp and how noisy a face is, and what a portrait lacks of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from streamanon.face.shading import (
+    MAX_BLUR_PX,
+    MAX_GRAIN,
+    fine,
+    fine_detail,
+    grain,
+    noise,
+    refocused,
+    soften,
+)
+from streamanon.identities.gallery import load_builtin
+
+if TYPE_CHECKING:
+    from streamanon.types import U8
+
+SMOOTH = np.asarray(cv2.GaussianBlur(load_builtin()[0].portrait, (0, 0), 4), np.uint8)
+EVERYWHERE = np.ones(SMOOTH.shape[:2], np.float32)
+
+
+def noisy(sigma: float) -> U8:
+    grey = np.random.default_rng(0).normal(0, sigma, (*SMOOTH.shape[:2], 1))
+    return np.clip(np.rint(SMOOTH + grey), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("sigma", [2.0, 4.0, 8.0])
+def test_noise_is_measured(sigma: float) -> None:
+    assert noise(fine(noisy(sigma)), EVERYWHERE) == pytest.approx(sigma, rel=0.12)
+
+
+def test_lashes_and_strands_are_no_noise() -> None:
+    hairy = noisy(2.0)
+    hairy[::24] = 0
+    assert fine_detail(fine(hairy), EVERYWHERE) > 3 * fine_detail(fine(noisy(2.0)), EVERYWHERE)
+    assert noise(fine(hairy), EVERYWHERE) < 1.4 * noise(fine(noisy(2.0)), EVERYWHERE)
+
+
+def test_only_the_face_counts() -> None:
+    image, face = noisy(8.0), EVERYWHERE.copy()
+    image[:, 100:] = SMOOTH[:, 100:]
+    face[:, :100] = 0
+    assert noise(fine(image), face) < 0.5
+    assert noise(fine(image), np.zeros_like(face)) == 0
+
+
+def test_grain_is_what_the_portrait_lacks() -> None:
+    assert grain(5.0, 3.0) == pytest.approx(4.0)
+    assert grain(3.0, 5.0) == 0
+    assert grain(1.0, 0.95) == 0  # not seen
+    assert grain(50.0, 0.0) == MAX_GRAIN
+
+
+def test_the_portrait_becomes_as_sharp_as_the_frame() -> None:
+    portrait = load_builtin()[0].portrait
+    wanted, blur = fine_detail(fine(soften(portrait, 1.5)), EVERYWHERE), 0.0
+    for _ in range(12):
+        blur = refocused(blur, wanted, fine_detail(fine(soften(portrait, blur)), EVERYWHERE))
+    assert 1.0 < blur < 1.6
+    for _ in range(12):
+        blur = refocused(blur, 0.0, 10.0)
+    assert blur == MAX_BLUR_PX

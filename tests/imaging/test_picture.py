@@ -1,0 +1,87 @@
+"""Regions of planes in and out of BGR."""
+
+import av
+import numpy as np
+import pytest
+
+from streamanon.imaging import picture as pic
+from streamanon.types import ColourSpace, Picture
+
+SPACES = [
+    ("yuv420p", ColourSpace("bt601")),
+    ("yuv420p", ColourSpace("bt709")),
+    ("yuv420p", ColourSpace("bt709", full_range=True)),
+    ("yuv422p", ColourSpace("bt709", chroma_shift=(1, 0))),
+    ("yuv444p", ColourSpace("bt2020", chroma_shift=(0, 0))),
+    ("yuv420p10le", ColourSpace("bt709", depth=10)),
+]
+
+
+def smooth_image(width: int = 96, height: int = 64) -> np.ndarray:
+    rows, columns = np.mgrid[0:height, 0:width]
+    return (
+        np.stack([40 + columns * 1.5, 200 - rows * 2, 60 + rows + columns], axis=2)
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
+
+
+def as_picture(image: np.ndarray, pix_fmt: str, colour: ColourSpace) -> Picture:
+    """Encode BGR into planes with FFmpeg's own scaler, an independent implementation."""
+    frame = av.VideoFrame.from_ndarray(image, format="bgr24").reformat(
+        format=pix_fmt,
+        src_color_range=2,
+        dst_colorspace={"bt601": 5, "bt709": 1, "bt2020": 9}[colour.matrix],
+        dst_color_range=2 if colour.full_range else 1,
+    )
+    dtype = np.dtype(np.uint8 if colour.depth == 8 else np.uint16)
+    planes = tuple(
+        np.frombuffer(bytes(plane), dtype).reshape(plane.height, -1)[:, : plane.width].copy()
+        for plane in frame.planes
+    )
+    return Picture(planes, colour)
+
+
+@pytest.mark.parametrize(("pix_fmt", "colour"), SPACES)
+def test_reading_agrees_with_ffmpeg(pix_fmt: str, colour: ColourSpace) -> None:
+    image = smooth_image()
+    error = np.abs(pic.whole_bgr(as_picture(image, pix_fmt, colour)).astype(int) - image)
+    assert error.mean() < 1.6
+    assert error.max() <= 8
+
+
+@pytest.mark.parametrize(("pix_fmt", "colour"), SPACES)
+def test_blending_back_keeps_the_rest_bit_exact(pix_fmt: str, colour: ColourSpace) -> None:
+    before = as_picture(smooth_image(), pix_fmt, colour)
+    after = pic.copy_picture(before)
+    box = pic.clip_box(after, (17, 11, 61, 47))
+    alpha = np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
+    alpha[8:-8, 8:-8] = 1
+    red = np.full((*alpha.shape, 3), (0, 0, 220), np.uint8)
+    pic.blend_bgr(after, box, red, alpha)
+    shown = pic.whole_bgr(after)[box[1] + 12 : box[3] - 12, box[0] + 12 : box[2] - 12]
+    assert np.abs(shown.astype(int) - (0, 0, 220)).max() <= 3
+    shift_x, shift_y = colour.chroma_shift
+    for index, (old, new) in enumerate(zip(before.planes, after.planes, strict=True)):
+        sx, sy = (shift_x, shift_y) if index else (0, 0)
+        changed = old != new
+        changed[
+            (box[1] + 8) >> sy : (box[3] - 8) >> sy, (box[0] + 8) >> sx : (box[2] - 8) >> sx
+        ] = 0
+        assert not changed.any()
+
+
+def test_boxes_grow_to_whole_chroma_samples_and_stay_inside() -> None:
+    picture = as_picture(smooth_image(), "yuv420p", ColourSpace("bt601"))
+    assert pic.clip_box(picture, (3.2, 5.9, 7.1, 9.0)) == (2, 4, 8, 10)
+    assert pic.clip_box(picture, (-5, -5, 500, 500)) == (0, 0, 96, 64)
+    x0, y0, x1, y1 = pic.clip_box(picture, (200, 200, 300, 300))
+    assert x1 <= x0 or y1 <= y0 or (x1 - x0) * (y1 - y0) == 0
+
+
+def test_thumbnail_keeps_colour() -> None:
+    image = smooth_image()
+    picture = as_picture(image, "yuv420p", ColourSpace("bt709"))
+    small = pic.thumbnail(picture, (24, 16))
+    assert small.shape == (16, 24, 3)
+    assert np.abs(small.mean(axis=(0, 1)) - image.mean(axis=(0, 1))).max() < 3

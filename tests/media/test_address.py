@@ -1,0 +1,143 @@
+"""Addresses are told from files, and never printed with their credentials."""
+
+from __future__ import annotations
+
+import pytest
+
+from streamanon.errors import UsageError
+from streamanon.media.address import Address, input_address, masked, output_address
+
+SECRET = "s3cr3t"
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "target"),
+    [
+        ("rtsp://camera/1", "rtsp", "rtsp://camera/1"),
+        ("RTSP://u:p@camera:554/1", "rtsp", "rtsp://u:p@camera:554/1"),
+        ("https://host/live.m3u8", "https", "https://host/live.m3u8"),
+        ("udp://:5000", "udp", "udp://:5000"),
+        ("udp://@[ff02::1]:5000?ttl=1", "udp", "udp://@[ff02::1]:5000?ttl=1"),
+        ("srt://host:9000?mode=caller", "srt", "srt://host:9000?mode=caller"),
+        ("webcam:", "webcam", "0"),
+        ("webcam:2", "webcam", "2"),
+        ("/dev/video9", "webcam", "/dev/video9"),
+        ("screen:", "screen", ""),
+        ("lavfi:testsrc2=size=64x64:rate=5", "lavfi", "testsrc2=size=64x64:rate=5"),
+    ],
+)
+def test_an_input_is_read(text: str, scheme: str, target: str) -> None:
+    address = input_address(text)
+    assert address is not None
+    assert (address.scheme, address.target) == (scheme, target)
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "target"),
+    [
+        ("rtmp://host/app/key", "rtmp", "rtmp://host/app/key"),
+        ("virtual-camera:", "virtual-camera", ""),
+        ("/dev/video2", "virtual-camera", "/dev/video2"),
+        ("window:", "window", ""),
+        ("hls:some/folder", "hls", "some/folder"),
+        ("record:C:\\films", "record", "C:\\films"),
+    ],
+)
+def test_an_output_is_read(text: str, scheme: str, target: str) -> None:
+    address = output_address(text)
+    assert address is not None
+    assert (address.scheme, address.target) == (scheme, target)
+
+
+@pytest.mark.parametrize(
+    "text", ["clip.mp4", "C:\\clip.mp4", "/dev/video", "a b/c.mkv", "take:2.mp4"]
+)
+def test_a_file_is_no_address(text: str) -> None:
+    assert input_address(text) is None
+    assert output_address(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("gopher://u:s3cr3t@host/x", "wanted rtsp://"),
+        ("file:///clip.mp4", "wanted rtsp://"),
+        ("rtsp:camera/1", "write rtsp://HOST"),
+        ("rtsp:///1", "names no host"),
+        ("srt://host?passphrase=s3cr3t", "write srt://HOST:PORT"),
+        ("udp://:0", "write udp://HOST:PORT"),
+        ("rtsp://u:s3 cr3t@camera/1", "write %20"),
+        ("lavfi:", "lavfi:testsrc2"),
+        ("window:", "is an output"),
+        ("hls:folder", "is an output"),
+    ],
+)
+def test_what_is_no_input_is_refused_in_one_line(text: str, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint) as refused:
+        input_address(text)
+    assert "cr3t" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("http://host/x", "cannot be used here"),
+        ("udp://239.0.0.1", "write udp://HOST:PORT"),
+        ("udp://[ff02::1]", "write udp://HOST:PORT"),
+        ("udp://239.0.0.1:0", "names no port: .*, 1 to 65535"),
+        ("udp://239.0.0.1:65536?ttl=1", "names no port: .*, 1 to 65535"),
+        ("srt://host:123456", "names no port: .*, 1 to 65535"),
+        ("webcam:0", "is an input"),
+        ("hls:", "hls:FOLDER"),
+        ("record:", "record:FOLDER"),
+    ],
+)
+def test_what_is_no_output_is_refused(text: str, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        output_address(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://admin:s3cr3t@camera:554/1", "rtsp://***@camera:554/1"),
+        ("rtsp://admin:s3cr3t@7@camera/1", "rtsp://***@camera/1"),
+        ("rtsp://admin:a/s3cr3t@camera/1", "rtsp://***@camera/1"),
+        ("rtsp://admin:a?s3cr3t@camera/1", "rtsp://***@camera/1"),
+        ("rtsp://admin:a's3cr3t@camera/1", "rtsp://***@camera/1"),
+        ("rtsp://camera/1?channel=1&pw=s3cr3t", "rtsp://camera/1?channel=1&pw=***"),
+        (
+            "rtsp://camera/user=me_password=s3cr3t_channel=1",
+            "rtsp://camera/user=***_password=***_channel=1",
+        ),
+        ("rtmp://host/live2/s3cr3t", "rtmp://host/live2/***"),
+        ("srt://host:9000?passphrase=s3cr3t", "srt://host:9000?passphrase=***"),
+        ("https://host/a.m3u8?token=s3cr3t#t", "https://host/a.m3u8?token=***"),
+    ],
+)
+def test_credentials_are_never_shown(url: str, shown: str) -> None:
+    address = input_address(url)
+    assert address is not None
+    assert str(address) == shown
+    assert f"{address!r} {address}".count(SECRET) == 0
+    text = f"[Errno 5] I/O error: '{url}' after 3 s"
+    assert SECRET not in masked(text)
+    assert address.masked(text) == f"[Errno 5] I/O error: '{shown}' after 3 s"
+
+
+def test_a_password_with_a_space_is_hidden_in_a_text_too() -> None:
+    address = Address("rtsp", "rtsp://u:a s3cr3t@camera/1")
+    assert (
+        address.masked(f"cannot open {address.target}: no") == "cannot open rtsp://***@camera/1: no"
+    )
+
+
+def test_texts_without_secrets_stay_as_they_are() -> None:
+    text = "webcam:0 gone: Device or resource busy (rtsp://camera/1)"
+    assert masked(text) == text
+
+
+def test_devices_are_shown_as_they_are_written() -> None:
+    for text in ("webcam:1", "/dev/video3", "screen:", "lavfi:testsrc2"):
+        assert str(input_address(text)) == text

@@ -1,0 +1,90 @@
+"""Who is who, from real photographs through the real networks."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from streamanon import weights
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.detectors.mesh import MeshFitter
+from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
+from streamanon.detectors.yunet import YuNetDetector
+from streamanon.identities.gallery import load_builtin
+from streamanon.tracking.embedding_sampler import EARLY, EVERY
+from streamanon.tracking.identity_assigner import IdentityBook
+from streamanon.tracking.observer import Observer
+from streamanon.types import F32, ColourSpace, Frame, Picture, Scene
+
+RGB = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
+PHOTOS = Path(__file__).parent.parent / "fixtures"
+
+
+def _network(name: str) -> OnnxRuntimeBackend:
+    return OnnxRuntimeBackend(weights.path(name))
+
+
+class Counting(MobileFaceNetEmbedder):
+    """The recogniser, with a count of its looks."""
+
+    looks = 0
+
+    def embed(self, picture: Picture, points: F32) -> F32:
+        self.looks += 1
+        return super().embed(picture, points)
+
+
+@pytest.fixture
+def embedder() -> Counting:
+    return Counting(_network("mobilefacenet.onnx"))
+
+
+@pytest.fixture
+def observer(embedder: Counting) -> Observer:
+    mesher = MeshFitter(_network("face_mesh.onnx"), _network("face_blendshapes.onnx"))
+    detector = YuNetDetector(_network("yunet.onnx"), min_face_px=32)
+    return Observer(detector, mesher, embedder, IdentityBook(load_builtin(), seed=0))
+
+
+def _frame(index: int, names: tuple[str, ...], level: int = 100) -> Frame:
+    """Return a frame with photographs side by side, 320 px each."""
+    image = np.full((320, 640, 3), level, np.uint8)
+    for place, name in enumerate(names):
+        photo = cv2.imread(str(PHOTOS / f"{name}.webp"))
+        assert photo is not None
+        image[:, 320 * place : 320 * (place + 1)] = cv2.resize(photo, (320, 320))
+    planes = tuple(np.ascontiguousarray(image[..., channel]) for channel in range(3))
+    return Frame(index, Picture(planes, RGB), index, Fraction(1, 30))
+
+
+def _names(scene: Scene) -> list[str]:
+    return [subject.identity.name if subject.identity else "" for subject in scene.subjects]
+
+
+def test_a_person_who_comes_back_wears_the_same_and_no_two_do(observer: Observer) -> None:
+    one, two = "london_001_neutral", "london_002_neutral"
+    shots = [(one, two)] * 8 + [()] * 45 + [("london_002_smiling",)] * 8
+    scenes = []
+    for index, names in enumerate(shots):
+        scenes += observer.push(_frame(index, names))
+    scenes += observer.flush()
+    first, last = scenes[0], scenes[-1]
+    by_place = sorted(first.subjects, key=lambda subject: float(subject.track.cover[0]))
+    worn = [subject.identity.name if subject.identity else "" for subject in by_place]
+    assert len({"", *worn}) == 3
+    assert all(sorted(_names(scene)) == sorted(worn) for scene in scenes[:8])
+    assert last.subjects[0].track.id not in {s.track.id for s in first.subjects}
+    assert [_names(scene) for scene in scenes[-8:]] == [[worn[1]]] * 8
+
+
+def test_a_face_is_looked_at_often_at_first_and_seldom_later(
+    observer: Observer, embedder: Counting
+) -> None:
+    count = 4 * EVERY
+    for index in range(count):
+        observer.push(_frame(index, ("portrait_man",)))
+    assert EARLY <= embedder.looks <= EARLY + count // EVERY

@@ -1,0 +1,222 @@
+"""Who wears whom. The people of these tests are portraits of the gallery: real embeddings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from streamanon import weights
+from streamanon.errors import UsageError
+from streamanon.identities.gallery import load_builtin
+from streamanon.tracking import identity_assigner as module
+from streamanon.tracking.identity_assigner import IdentityBook, skin_lab
+from streamanon.types import ColourSpace, Identity, Picture
+
+if TYPE_CHECKING:
+    from streamanon.types import F32
+
+EVERYBODY = load_builtin()
+GALLERY, PEOPLE = EVERYBODY[:9], EVERYBODY[9:]
+
+SKIN_BGR, SKIN_LAB = (92, 120, 170), (54.8, 16.1, 23.1)
+"""One colour twice; the second from the definitions of sRGB and CIELAB (D65)."""
+
+
+WOMEN = frozenset(
+    ("amara", "clara", "edith", "ida", "lena", "maya", "mei", "nia", "nora", "rosa", "ruth", "zoe")
+)
+"""Of the built-in gallery, by looking, like the next."""
+
+OLD = frozenset(("amos", "edith", "hiro", "hugo", "mei", "otto", "rosa", "ruth"))
+
+
+def appearance() -> F32:
+    with np.load(weights.path("appearance.npz")) as probes:
+        return np.stack([probes["femininity"], probes["age"]])
+
+
+def meet(book: IdentityBook, track_id: int, who: Identity, visible: list[int]) -> Identity | None:
+    book.evidence(track_id, who.embedding, 1.0, who.skin_lab)
+    return book.identity_of(track_id, visible)
+
+
+def given(seed: int, gallery: tuple[Identity, ...] = EVERYBODY) -> list[str]:
+    book = IdentityBook(gallery, seed=seed)
+    worn = [meet(book, track_id, who, [track_id]) for track_id, who in enumerate(PEOPLE[:8])]
+    return [identity.name for identity in worn if identity]
+
+
+def test_the_same_seed_gives_the_same_identities_and_another_seed_others() -> None:
+    assert given(0) == given(0)
+    assert len({tuple(given(seed)) for seed in range(6)}) == 6
+
+
+def test_people_who_differ_get_identities_that_differ() -> None:
+    assert len(set(given(1))) == 8
+
+
+def test_nobody_wears_a_face_like_their_own_and_skins_fit() -> None:
+    for seed, who in enumerate(EVERYBODY):
+        worn = meet(IdentityBook(EVERYBODY, seed=seed), 0, who, [0])
+        assert worn is not None
+        assert float(worn.embedding @ who.embedding) <= module.LOOK_ALIKE
+        assert abs(worn.skin_lab[0] - who.skin_lab[0]) < 25
+
+
+def test_apparent_sex_and_age_fit_better_with_their_probes_than_by_skin_alone() -> None:
+    same_sex, same_age = [], []
+    for chosen in (None, appearance()):
+        pairs = []
+        for who in EVERYBODY:
+            others = [identity for identity in EVERYBODY if identity is not who]
+            for seed in range(3):
+                worn = meet(IdentityBook(others, seed=seed, appearance=chosen), 0, who, [0])
+                assert worn is not None
+                pairs.append((who, worn))
+        same_sex.append(np.mean([(a.name in WOMEN) == (b.name in WOMEN) for a, b in pairs]))
+        same_age.append(np.mean([(a.name in OLD) == (b.name in OLD) for a, b in pairs]))
+    assert same_sex[1] > same_sex[0] + 0.2
+    assert same_age[1] > same_age[0] + 0.1
+
+
+def test_without_skin_appearance_alone_chooses() -> None:
+    for name in ("edith", "jin"):
+        (who,) = (identity for identity in EVERYBODY if identity.name == name)
+        for seed in range(4):
+            book = IdentityBook(EVERYBODY, seed=seed, appearance=appearance())
+            book.evidence(0, who.embedding, 1.0)
+            worn = book.identity_of(0, [0])
+            assert worn is not None
+            assert (worn.name in WOMEN) == (name in WOMEN)
+
+
+def test_an_identity_stays_for_the_life_of_a_track_whatever_it_looks_like_later() -> None:
+    book = IdentityBook(EVERYBODY)
+    first = meet(book, 7, PEOPLE[0], [7])
+    assert all(meet(book, 7, who, [7]) is first for who in PEOPLE[1:5])
+
+
+def test_the_decision_needs_no_evidence_and_unknown_people_leave_no_trace() -> None:
+    book = IdentityBook(GALLERY)
+    for track_id in range(3 * len(GALLERY)):
+        assert book.identity_of(track_id, [track_id]) is not None
+        book.forget(track_id)
+    assert not book._people
+    book.evidence(99, np.full(128, np.nan, np.float32), 1.0)
+    assert book.identity_of(99, [99]) is not None
+    assert not book._people[0].looks.face.any()
+
+
+def test_who_comes_back_gets_the_old_identity_unless_somebody_visible_wears_it() -> None:
+    book = IdentityBook(GALLERY)
+    ann, twin = PEOPLE[0], PEOPLE[0]
+    first = meet(book, 0, ann, [0])
+    assert meet(book, 1, twin, [0, 1]) is not first
+    book.forget(0)
+    assert meet(book, 2, ann, [2]) is first
+
+
+def test_a_sleeping_track_that_wakes_up_beside_its_double_is_covered() -> None:
+    book = IdentityBook(GALLERY)
+    first = meet(book, 0, PEOPLE[0], [0])
+    assert meet(book, 1, PEOPLE[0], [1]) is first
+    assert book.identity_of(0, [0, 1]) is first
+    assert book.identity_of(1, [0, 1]) is None
+    assert book.identity_of(1, [1]) is first
+
+
+def test_visible_people_never_share_and_are_covered_when_the_gallery_runs_out() -> None:
+    book = IdentityBook(GALLERY)
+    visible = list(range(len(GALLERY) + 2))
+    for track_id, who in enumerate(PEOPLE[: len(visible)]):
+        book.evidence(track_id, who.embedding, 1.0, who.skin_lab)
+    for _ in range(3):
+        worn = [book.identity_of(track_id, visible) for track_id in visible]
+        assert {i.name for i in worn if i} == {i.name for i in GALLERY}
+        assert worn[len(GALLERY) :] == [None, None]
+
+
+def test_when_all_are_used_the_one_longest_gone_is_used_again() -> None:
+    book = IdentityBook(GALLERY)
+    worn = []
+    for track_id, who in enumerate(PEOPLE[: len(GALLERY)]):
+        worn.append(meet(book, track_id, who, [track_id]))
+        book.forget(track_id)
+    assert {i.name for i in worn if i} == {i.name for i in GALLERY}
+    assert meet(book, 50, PEOPLE[0], [50]) is worn[0]
+    book.forget(50)
+    newcomer, returned = PEOPLE[len(GALLERY)], PEOPLE[1]
+    assert meet(book, 51, newcomer, [51]) is worn[1]
+    assert meet(book, 52, returned, [51, 52]) is worn[2]
+
+
+def test_one_identity_for_all() -> None:
+    book = IdentityBook(EVERYBODY, only="zoe")
+    worn = [book.identity_of(track_id, [0, 1, 2]) for track_id in range(3)]
+    assert [identity.name for identity in worn if identity] == ["zoe"] * 3
+
+
+def test_wrong_requests_say_what_is_meant() -> None:
+    with pytest.raises(UsageError, match="no identity called 'felx': did you mean felix"):
+        IdentityBook(EVERYBODY, only="felx")
+    with pytest.raises(UsageError, match="holds no identity"):
+        IdentityBook([])
+
+
+def test_skin_is_measured_beside_highlights_and_only_inside_the_picture() -> None:
+    identity = EVERYBODY[0]
+    height, width = identity.portrait.shape[:2]
+    bgr = np.empty((height, width, 3), np.uint8)
+    bgr[:] = SKIN_BGR
+    cheek = np.rint(identity.mesh.points[[50, 205, 187], :2].mean(axis=0)).astype(int)
+    bgr[cheek[1] - 3 : cheek[1] + 3, cheek[0] - 3 : cheek[0] + 3] = 255
+    planes = tuple(np.ascontiguousarray(bgr[..., channel]) for channel in range(3))
+    picture = Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))
+    lab = skin_lab(picture, identity.mesh)
+    assert lab == pytest.approx(SKIN_LAB, abs=0.5)
+    away = type(identity.mesh)(identity.mesh.points + np.float32(5000), 1.0)
+    assert skin_lab(picture, away) is None
+
+
+def test_the_identity_of_all_can_be_changed_and_taken_back_while_the_stream_goes_on() -> None:
+    book = IdentityBook(GALLERY)
+    own = [meet(book, track_id, PEOPLE[track_id], [0, 1]) for track_id in (0, 1)]
+    shared = GALLERY[3]
+    book.give_everyone(shared.name)
+    assert [book.identity_of(track_id, [0, 1, 2]) for track_id in (0, 1, 2)] == [shared] * 3
+    with pytest.raises(UsageError, match="no identity called 'nobody'"):
+        book.give_everyone("nobody")
+    assert book.identity_of(0, [0, 1]) is shared
+    book.evidence(2, PEOPLE[2].embedding, 1.0)
+    book.give_everyone(None)
+    assert [book.identity_of(track_id, [0, 1, 2]) for track_id in (0, 1)] == own
+    newcomer = book.identity_of(2, [0, 1, 2])
+    assert newcomer not in (None, *own)
+
+
+def test_people_stay_known_when_tracks_are_numbered_anew() -> None:
+    book = IdentityBook(GALLERY)
+    first, second = (meet(book, track_id, PEOPLE[track_id], [0, 1]) for track_id in (0, 1))
+    book.evidence(2, PEOPLE[2].embedding, 1.0)  # seen, not yet asked about
+    book.forget_tracks()
+    assert meet(book, 0, PEOPLE[1], [0, 1]) is second
+    assert meet(book, 1, PEOPLE[0], [0, 1]) is first
+    assert meet(book, 2, PEOPLE[3], [0, 1, 2]) not in (None, first, second)
+
+
+def test_a_book_does_not_grow_with_strangers() -> None:
+    """Two thousand strangers at an entrance, and one who stands there all the time."""
+    random = np.random.default_rng(0)
+    book = IdentityBook(GALLERY)
+    porter = meet(book, 0, PEOPLE[0], [0])
+    for track_id in range(1, 2000):
+        stranger = random.normal(size=128).astype(np.float32)
+        book.evidence(track_id, stranger / np.linalg.norm(stranger), 1.0)
+        worn = book.identity_of(track_id, [0, track_id])
+        assert worn not in (None, porter)
+        assert meet(book, 0, PEOPLE[0], [0, track_id]) is porter
+        book.forget(track_id)
+    assert len(book._people) <= len(GALLERY)
+    assert (len(book._wearers), len(book._looks)) == (1, 0)

@@ -1,0 +1,370 @@
+"""The see stage on made clips: a photograph moved over a background, and scripted faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from streamanon import weights
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.detectors.mesh import MeshFitter
+from streamanon.detectors.yunet import YuNetDetector
+from streamanon.errors import StageError
+from streamanon.tracking.observer import MOST_FAILURES, Observer
+from streamanon.types import ColourSpace, Face, Frame, Mesh, Picture, Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from streamanon.types import F32, U8
+
+RGB = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
+SIZE = (640, 360)
+RATE = 30
+PHOTOS = Path(__file__).parent.parent / "fixtures"
+
+
+@pytest.fixture(scope="module")
+def yunet() -> YuNetDetector:
+    return YuNetDetector(OnnxRuntimeBackend(weights.path("yunet.onnx")), min_face_px=32)
+
+
+@pytest.fixture(scope="module")
+def mesher() -> MeshFitter:
+    names = ("face_mesh.onnx", "face_blendshapes.onnx")
+    return MeshFitter(*(OnnxRuntimeBackend(weights.path(name)) for name in names))
+
+
+def _photo(name: str, side: int = 240) -> U8:
+    image = cv2.imread(str(PHOTOS / f"{name}.webp"))
+    assert image is not None
+    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _background(level: int = 90) -> U8:
+    ramp = np.linspace(level - 30, level + 30, SIZE[0], dtype=np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(ramp[None, :, None], (SIZE[1], SIZE[0], 3)))
+
+
+def _placed(photo: U8, x: float, y: float = 60, level: int = 90) -> U8:
+    """Return a frame with the photograph's corner at (x, y); it may hang over the edge."""
+    image, left, top = _background(level), round(x), round(y)
+    x0, y0 = max(0, left), max(0, top)
+    x1, y1 = min(SIZE[0], left + photo.shape[1]), min(SIZE[1], top + photo.shape[0])
+    if x1 > x0 and y1 > y0:
+        image[y0:y1, x0:x1] = photo[y0 - top : y1 - top, x0 - left : x1 - left]
+    return image
+
+
+def _frame(image: U8, index: int, *, damaged: bool = False) -> Frame:
+    planes = tuple(np.ascontiguousarray(image[..., channel]) for channel in range(3))
+    return Frame(index, Picture(planes, RGB), index, Fraction(1, RATE), damaged)
+
+
+def _observe(observer: Observer, images: list[U8], damaged: tuple[int, ...] = ()) -> list[Scene]:
+    scenes = []
+    for index, image in enumerate(images):
+        scenes += observer.push(_frame(image, index, damaged=index in damaged))
+    scenes += observer.flush()
+    assert [scene.frame.index for scene in scenes] == list(range(len(images)))
+    return scenes
+
+
+def _ids(scene: Scene) -> set[int]:
+    return {subject.track.id for subject in scene.subjects}
+
+
+def _share_covered(scene: Scene, box: F32) -> tuple[float, float]:
+    """Return (visible share of a box, covered share of what is visible of it)."""
+    grid = np.stack(np.meshgrid(np.linspace(0, 1, 60), np.linspace(0, 1, 60)), axis=2)
+    points = box[:2] + grid.reshape(-1, 2) * (box[2:] - box[:2])
+    visible = points[((points >= 0) & (points < SIZE)).all(axis=1)]
+    covered = np.zeros(len(visible), bool)
+    for subject in scene.subjects:
+        cover = subject.track.cover
+        covered |= ((visible >= cover[:2]) & (visible < cover[2:])).all(axis=1)
+    return len(visible) / len(points), float(covered.mean()) if len(visible) else 1.0
+
+
+@dataclass
+class Script:
+    """A detector that reads the number of the frame from its first pixel and looks up its answer.
+
+    It sees whole frames only: asked to look closer, it finds nothing.
+    """
+
+    answer: Callable[[int], list[Face]]
+    looks: list[int] = field(default_factory=list)
+
+    def detect(self, picture: Picture) -> list[Face]:
+        if picture.width != SIZE[0]:
+            return []
+        self.looks.append(int(picture.planes[0][0, 0]))
+        return self.answer(self.looks[-1])
+
+
+def _numbered(count: int) -> list[U8]:
+    images = [_background() for _ in range(count)]
+    for index, image in enumerate(images):
+        image[0, 0] = index
+    return images
+
+
+def _box(x: float, y: float = 100, side: float = 80) -> F32:
+    return np.array([x, y, x + side, y + side], np.float32)
+
+
+@pytest.mark.parametrize("with_mesh", [False, True])
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+def test_a_face_sliding_in_and_out_is_covered_all_the_way(
+    yunet: YuNetDetector, mesher: MeshFitter, side: str, *, with_mesh: bool
+) -> None:
+    photo, step = _photo("portrait_man"), 14
+    starts = {"left": (-240, 60), "right": (640, 60), "top": (200, -240), "bottom": (200, 360)}
+    ways = {"left": (step, 0), "right": (-step, 0), "top": (0, step), "bottom": (0, -step)}
+    (x, y), (dx, dy) = starts[side], ways[side]
+    places = [(x + dx * i, y + dy * i) for i in range(22)]
+    places += places[::-1]
+    (face,) = yunet.detect(_frame(_placed(photo, 200), 0).picture)
+    observer = Observer(yunet, mesher if with_mesh else None)
+    scenes = _observe(observer, [_placed(photo, *place) for place in places])
+    for scene, place in zip(scenes, places, strict=True):
+        box = face.box + np.tile(np.array(place, np.float32) - (200, 60), 2)
+        visible, covered = _share_covered(scene, box)
+        if visible > 0.25:
+            assert covered > 0.9, f"frame {scene.frame.index}: {visible:.2f} visible"
+    assert observer.seen.backfilled + observer.seen.coasted > 0
+    assert observer.seen.examined == len(places)
+
+
+def test_a_believed_mesh_lies_on_the_face_and_inside_its_cover(
+    yunet: YuNetDetector, mesher: MeshFitter
+) -> None:
+    photo = _photo("london_001_smiling")
+    images = [_placed(photo, 100 + 6 * i) for i in range(20)]
+    for scene in _observe(Observer(yunet, mesher), images):
+        (subject,) = scene.subjects
+        mesh = subject.track.face.mesh
+        assert mesh is not None
+        assert mesh.presence > 0.9
+        x0, y0, x1, y1 = subject.track.cover
+        skin = mesh.points[:468]
+        assert (skin[:, 0] > x0).all()
+        assert (skin[:, 0] < x1).all()
+        assert (skin[:, 1] > y0).all()
+        assert (skin[:, 1] < y1).all()
+        middle = 100 + 6 * scene.frame.index + 120
+        assert abs(float(skin[:, 0].mean()) - middle) < 15
+
+
+def test_two_people_have_two_ids_and_a_cut_gives_new_ones(yunet: YuNetDetector) -> None:
+    one, two = _photo("london_001_neutral"), _photo("london_002_neutral")
+    first = _placed(one, 20)
+    first[60:300, 380:620] = two
+    second = _placed(two, 200, y=100, level=200)
+    second[:, 460:] = 20
+    observer = Observer(yunet)
+    scenes = _observe(observer, [first] * 8 + [second] * 8)
+    assert observer.seen.cuts == 1
+    assert [len(_ids(scene)) for scene in scenes] == [2] * 8 + [1] * 8
+    assert len(_ids(scenes[7]) | _ids(scenes[8])) == 3
+
+
+def test_nothing_is_found_where_nobody_is(yunet: YuNetDetector, mesher: MeshFitter) -> None:
+    observer = Observer(yunet, mesher)
+    scenes = _observe(observer, [_background()] * 5)
+    assert not any(scene.subjects or scene.distrust for scene in scenes)
+    assert (observer.seen.examined, observer.seen.births) == (5, 0)
+
+
+def test_a_lost_face_is_covered_on_its_way_to_where_it_is_found() -> None:
+    missed = range(8, 14)
+    detector = Script(lambda i: [] if i in missed else [Face(_box(100 + 8 * i), 0.9)])
+    observer = Observer(detector)
+    for scene in _observe(observer, _numbered(24)):
+        (subject,) = scene.subjects
+        assert subject.track.id == 1
+        assert (subject.track.unseen_s > 0) == (scene.frame.index in missed)
+        assert _share_covered(scene, _box(100 + 8 * scene.frame.index)) == (1.0, 1.0)
+        sides = subject.track.cover[2:] - subject.track.cover[:2]
+        assert float(sides.max()) < 2.2 * 80
+    assert observer.seen.coasted == len(missed)
+
+
+def test_a_new_face_is_covered_in_the_frames_before_but_not_beyond_a_cut() -> None:
+    images = _numbered(20)
+    for index, image in enumerate(images):
+        if index < 8:
+            image[: image.shape[0] // 2] = 230
+        else:
+            image[:, : image.shape[1] // 2], image[:, image.shape[1] // 2 :] = 20, 160
+        image[0, 0] = index
+    scenes = _observe(Observer(Script(lambda i: [Face(_box(300), 0.9)] if i > 9 else [])), images)
+    assert [bool(scene.subjects) for scene in scenes] == [False] * 8 + [True] * 12
+    scenes = _observe(
+        Observer(Script(lambda i: [Face(_box(300), 0.9)] if i > 9 else [])), _numbered(20)
+    )
+    assert [bool(scene.subjects) for scene in scenes] == [False] * 6 + [True] * 14
+
+
+def test_without_look_ahead_a_frame_is_released_at_once() -> None:
+    observer = Observer(Script(lambda i: [Face(_box(300), 0.9)]), look_ahead=0)
+    for index, image in enumerate(_numbered(5)):
+        (scene,) = observer.push(_frame(image, index))
+        assert scene.frame.index == index
+        assert len(scene.subjects) == 1
+    assert observer.flush() == []
+
+
+def test_large_pictures_wait_for_fewer_frames() -> None:
+    observer = Observer(Script(lambda i: []))
+    plane = np.zeros((4320, 7680), np.uint8)
+    picture = Picture((plane, plane, plane), RGB)
+    released = [
+        scene.frame.index
+        for index in range(4)
+        for scene in observer.push(Frame(index, picture, index, Fraction(1, RATE)))
+    ]
+    assert released == [0, 1, 2]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("driver lost"), MemoryError()])
+def test_a_frame_the_detector_fails_on_is_not_trusted(error: Exception) -> None:
+    def answer(index: int) -> list[Face]:
+        if index == 6:
+            raise error
+        return [Face(_box(200), 0.9)]
+
+    observer = Observer(Script(answer))
+    scenes = _observe(observer, _numbered(12))
+    assert [bool(scene.distrust) for scene in scenes] == [i == 6 for i in range(12)]
+    assert scenes[6].distrust.startswith("detector failed: ")
+    assert all(_ids(scene) == {1} for scene in scenes if scene.frame.index != 6)
+    assert (observer.seen.examined, observer.seen.detector_failures) == (11, 1)
+
+
+def test_a_frame_that_could_not_be_searched_again_is_not_trusted() -> None:
+    class Moody(Script):
+        def detect(self, picture: Picture) -> list[Face]:
+            if picture.width != SIZE[0]:
+                raise RuntimeError("driver lost")
+            return super().detect(picture)
+
+    detector = Moody(lambda i: [Face(_box(300), 0.9)] if i > 2 else [])
+    scenes = _observe(Observer(detector), _numbered(6))
+    assert [scene.distrust for scene in scenes] == ["detector failed: driver lost"] * 3 + [""] * 3
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        [np.nan, 0, 50, 50],
+        [0, 0, np.inf, 50],
+        [0, 0, 9e9, 9e9],
+        [-9000, 100, 9000, 300],
+        [100, 300, 200, 200],
+        [100, 100, 100, 200],
+    ],
+)
+def test_a_frame_with_an_absurd_face_is_not_trusted(box: list[float]) -> None:
+    absurd = Face(np.array(box, np.float32), 0.9)
+    scenes = _observe(Observer(Script(lambda i: [absurd] if i == 3 else [])), _numbered(6))
+    assert [bool(scene.distrust) for scene in scenes] == [i == 3 for i in range(6)]
+
+
+def test_a_detector_that_keeps_failing_ends_the_run() -> None:
+    def answer(index: int) -> list[Face]:
+        raise RuntimeError("driver lost")
+
+    observer = Observer(Script(answer))
+    images = _numbered(MOST_FAILURES)
+    with pytest.raises(StageError, match=r"see: .*25 frames in a row: driver lost") as caught:
+        _observe(observer, images)
+    assert caught.value.stage == "see"
+
+
+def test_a_damaged_frame_is_neither_trusted_nor_followed() -> None:
+    detector = Script(lambda i: [Face(_box(200 if i != 5 else 420), 0.9)])
+    scenes = _observe(Observer(detector), _numbered(10), damaged=(5,))
+    assert [scene.distrust for scene in scenes] == [
+        "damaged frame" if i == 5 else "" for i in range(10)
+    ]
+    assert 5 not in detector.looks
+    assert all(_ids(scene) == {1} for scene in scenes if scene.frame.index != 5)
+
+
+@pytest.mark.parametrize("fault", ["raises", "not finite", "doubted", "elsewhere"])
+def test_a_face_whose_mesh_cannot_be_believed_is_covered_without(
+    yunet: YuNetDetector, mesher: MeshFitter, fault: str
+) -> None:
+    @dataclass
+    class Faulty:
+        def fit(self, picture: Picture, roi: F32, *, blendshapes: bool = False) -> Mesh:
+            mesh = mesher.fit(picture, roi, blendshapes=blendshapes)
+            if fault == "raises":
+                raise MemoryError
+            if fault == "not finite":
+                return Mesh(np.full_like(mesh.points, np.nan), mesh.presence)
+            if fault == "doubted":
+                return Mesh(mesh.points, 0.1)
+            return Mesh(mesh.points + np.float32(300), mesh.presence)
+
+    observer = Observer(yunet, Faulty())
+    image = _placed(_photo("portrait_man"), 200)
+    for scene in _observe(observer, [image] * 3):
+        (subject,) = scene.subjects
+        assert subject.track.face.mesh is None
+        assert _share_covered(scene, subject.track.face.box) == (1.0, 1.0)
+        assert not scene.distrust
+    assert (observer.seen.mesh_failures > 0) == (fault == "raises")
+
+
+def test_nothing_is_fitted_while_no_mesh_is_wanted(
+    yunet: YuNetDetector, mesher: MeshFitter
+) -> None:
+    @dataclass
+    class Counting:
+        fits: int = 0
+
+        def fit(self, picture: Picture, roi: F32, *, blendshapes: bool = False) -> Mesh:
+            self.fits += 1
+            return mesher.fit(picture, roi, blendshapes=blendshapes)
+
+    counting = Counting()
+    observer = Observer(yunet, counting, look_ahead=0)
+    frames = [_frame(_placed(_photo("portrait_man"), 150 + 4 * i), i) for i in range(12)]
+    fits = []
+    for index, frame in enumerate(frames):
+        observer.attend(every_second=False, meshes=not 4 <= index < 8)
+        (scene,) = observer.push(frame)
+        (subject,) = scene.subjects
+        assert subject.track.id == 1
+        assert (subject.track.face.mesh is None) == (4 <= index < 8)
+        fits.append(counting.fits)
+    assert fits[3] == fits[7]
+    assert fits[11] > fits[7]
+
+
+def test_a_face_is_followed_by_its_mesh_in_frames_that_are_passed_over(
+    yunet: YuNetDetector, mesher: MeshFitter
+) -> None:
+    """It keeps its mesh there, as near to where it really is as in the frames examined."""
+    photo = _photo("portrait_man")
+    soft = np.asarray(cv2.GaussianBlur(photo, (0, 0), 1), np.uint8)
+    images = [_placed(soft, 120 + 4 * i) for i in range(20)]
+    observer = Observer(yunet, mesher, look_ahead=0)
+    observer.attend(every_second=True, meshes=True)
+    places = []
+    for scene in _observe(observer, images):
+        (subject,) = scene.subjects
+        assert subject.track.face.mesh is not None
+        assert subject.track.unseen_s == 0
+        places.append(float(subject.track.face.mesh.points[:468, 0].mean()))
+    assert observer.seen.vouched >= 8
+    assert np.abs(np.diff(places[4:]) - 4).max() < 1.5
