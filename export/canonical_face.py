@@ -21,7 +21,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TARGET = Path(__file__).parent.parent / "streamanon" / "core" / "canonical_face.py"
+TARGET = Path(__file__).parent.parent / "streamanon" / "face" / "canonical_face.py"
 
 HEADER = '''"""The canonical face of MediaPipe's face mesh, written by ``export/canonical_face.py``.
 

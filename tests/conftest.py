@@ -11,7 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.live.clips import write_painted_pair
 from streamanon.identities.gallery import load_builtin
+from testkit.servers.rtsp_relay import RtspRelay
+from testkit.staged import CLIP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,3 +81,21 @@ def write_face_clip(path: Path, frames: int, noise: int = 0) -> None:
             container.mux(sound.encode(samples))
         container.mux(video.encode())
         container.mux(sound.encode())
+
+
+@pytest.fixture(scope="session")
+def painted_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The painted clip, and the same in another size."""
+    return write_painted_pair(tmp_path_factory.mktemp("live"), CLIP, 48)
+
+
+@pytest.fixture(scope="session")
+def painted_clip(painted_pair: tuple[Path, Path]) -> Path:
+    """Two seconds of the demo clip, numbered, the face painted."""
+    return painted_pair[0]
+
+
+@pytest.fixture
+def relay() -> Iterator[RtspRelay]:
+    with RtspRelay() as running:
+        yield running

@@ -33,8 +33,11 @@ PRODUCT: tuple[str, ...] = next(
 METHODS = (NONE, *PRODUCT)
 
 _ROOT = Path(__file__).parents[2]
-_CODE = ("core", "anonymisers", "backends", "detectors", "identities", "pipeline", "sinks")
-_FILES = ("app.py", "config.py", "types.py", "weights/SHA256SUMS")
+_CODE = (
+    *("anonymisers", "backends", "detectors", "face", "files", "identities", "imaging", "media"),
+    *("pipeline", "safety", "sinks", "sources", "tracking"),
+)
+_FILES = ("config.py", "factory.py", "types.py", "weights/SHA256SUMS")
 
 
 @dataclass(frozen=True, slots=True)

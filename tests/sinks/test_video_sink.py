@@ -431,7 +431,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 sys.path[:0] = [{tests!r}]
-from sinks.test_video_sink import *
+from tests.sinks.test_video_sink import *
 from streamanon.errors import MediaError
 print("go", flush=True)
 try:
@@ -471,7 +471,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, limit: int | Non
 def test_a_killed_process_leaves_nothing_under_the_final_name(
     tmp_path: Path, after_s: float
 ) -> None:
-    path = write_clip(tmp_path / "in.mp4", replace(LONG, pts=tuple(range(0, 1200 * 512, 512))))
+    path = write_clip(tmp_path / "in.mp4", replace(LONG, pts=tuple(range(0, 4000 * 512, 512))))
     process = start(path, tmp_path / "out.mp4")
     assert process.stdout
     assert process.stdout.readline() == "go\n"

@@ -168,7 +168,7 @@ FIRST_CARD = """
 import os, sys, time
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from sinks.test_keep_alive import INFO, KeepAlive, Recorder, frame, is_card
+from tests.sinks.live.test_keep_alive import INFO, KeepAlive, Recorder, frame, is_card
 
 def resident_mb():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
