@@ -16,6 +16,7 @@ import numpy as np
 from streamanon.backends.fallback import SwappedBackend
 from streamanon.backends.onnx_runtime import CUDA, NO_CUDA, OnnxRuntimeBackend, has_cuda
 from streamanon.errors import ModelError, UsageError
+from streamanon.extras import install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -167,9 +168,7 @@ def _onnxruntime(exact: Path, int8: Path | None) -> list[Candidate]:
 
 def _openvino(exact: Path, int8: Path | None, *, bf16: bool) -> list[Candidate]:
     if find_spec("openvino") is None:
-        return [
-            Candidate("openvino", _Missing("not installed: pip install 'streamanon[openvino]'"))
-        ]
+        return [Candidate("openvino", _Missing(f"not installed: {install_hint('openvino')}"))]
     from streamanon.backends.openvino_runtime import OpenVinoBackend, has_bf16
 
     precision: Literal["f32", "bf16"] = "bf16" if bf16 and has_bf16() else "f32"
@@ -186,17 +185,17 @@ def _cuda(exact: Path) -> list[Candidate]:
 
 def _tensorrt(exact: Path, precision: Precision, *, build: bool) -> list[Candidate]:
     from streamanon.backends import engine_build
-    from streamanon.backends.tensorrt_runtime import INSTALL, trt
+    from streamanon.backends.tensorrt_runtime import trt
 
     if trt is None:
-        return [Candidate("tensorrt", _Missing(f"not installed: {INSTALL}"))]
+        return [Candidate("tensorrt", _Missing(f"not installed: {install_hint('tensorrt')}"))]
     load = partial(engine_build.load, exact, precision, build=build)
     return [Candidate(f"tensorrt {precision}", load, on_card=True)]
 
 
 def _torch_tensorrt(exact: Path, precision: Precision, *, build: bool) -> list[Candidate]:
     if any(find_spec(name) is None for name in ("torch_tensorrt", "torch", "onnx")):
-        why = "not installed: pip install 'streamanon[torch-tensorrt]'"
+        why = f"not installed: {install_hint('torch-tensorrt')}"
         return [Candidate("torch-tensorrt", _Missing(why))]
 
     def load() -> Runtime:
@@ -209,7 +208,7 @@ def _torch_tensorrt(exact: Path, precision: Precision, *, build: bool) -> list[C
 
 def _torch(exact: Path, precision: Precision, *, anywhere: bool) -> list[Candidate]:
     if any(find_spec(name) is None for name in ("torch", "onnx")):
-        return [Candidate("torch", _Missing("not installed: pip install 'streamanon[torch]'"))]
+        return [Candidate("torch", _Missing(f"not installed: {install_hint('torch')}"))]
 
     def load() -> Runtime:
         from streamanon.backends import torch_runtime

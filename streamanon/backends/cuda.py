@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streamanon.errors import ModelError
+from streamanon.extras import install_hint
 
 try:
     from cuda.bindings import runtime as cudart
@@ -53,7 +54,7 @@ def device() -> Device:
         ModelError: there is none, or none that can be used.
     """
     if cudart is None:
-        raise ModelError("no CUDA: pip install 'streamanon[tensorrt]'")
+        raise ModelError(f"no CUDA: {install_hint('tensorrt')}")
     code, count = cudart.cudaGetDeviceCount()
     if int(code) or not count:
         version = _asked("no CUDA", cudart.cudaRuntimeGetVersion())

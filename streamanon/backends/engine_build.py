@@ -19,6 +19,7 @@ from streamanon.backends.engines import EngineCache, Plan
 from streamanon.backends.fallback import SwappedBackend, Upgrade
 from streamanon.child_process import module_command
 from streamanon.errors import ModelError, StreamanonError
+from streamanon.extras import install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,7 +67,7 @@ def compiled(
 
         from streamanon.backends.tensorrt_graph import prepared
     except ImportError:
-        raise ModelError(f"compiling needs the package onnx: {tensorrt_runtime.INSTALL}") from None
+        raise ModelError(f"compiling needs the package onnx: {install_hint('tensorrt')}") from None
     try:
         graph = prepared(onnx.load(path), precision).SerializeToString()
     except Exception as error:

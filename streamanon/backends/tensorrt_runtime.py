@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from streamanon.backends.batching import BATCHES, fitting, in_parts, rows_of
 from streamanon.backends.cuda import Device, Recording, Stream, Tensor
 from streamanon.errors import ModelError
+from streamanon.extras import install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,9 +34,6 @@ MOST_SHAPES = 8
 
 _WHAT = "the engine"
 
-INSTALL = "pip install 'streamanon[tensorrt]'"
-_INSTALL_RTX = "pip install 'streamanon[tensorrt-rtx]'"
-
 
 def _library() -> Any:
     for name in LIBRARIES:
@@ -54,7 +52,8 @@ def about() -> str:
         ModelError: there is none.
     """
     if trt is None:
-        raise ModelError(f"TensorRT is not installed: {INSTALL}, or {_INSTALL_RTX}")
+        hint = f"{install_hint('tensorrt')}, or {install_hint('tensorrt-rtx')}"
+        raise ModelError(f"TensorRT is not installed: {hint}")
     return f"{'TensorRT-RTX' if _is_rtx() else 'TensorRT'} {trt.__version__}"
 
 

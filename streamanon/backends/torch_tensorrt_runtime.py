@@ -26,6 +26,7 @@ from streamanon.backends.cuda import device
 from streamanon.backends.engines import EngineCache, Plan
 from streamanon.backends.torch_runtime import layout, restored
 from streamanon.errors import ModelError, told_by
+from streamanon.extras import install_hint
 from streamanon.weights.card import read_card
 
 if TYPE_CHECKING:
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from streamanon.backends.batching import Arrays
     from streamanon.backends.torch_runtime import Layout, Precision
 
-INSTALL = "pip install 'streamanon[torch-tensorrt]'"
 
 MOST_FACES, USUAL_FACES = 8, 4
 """Faces an engine takes at once, and how many it is tuned for."""
@@ -200,7 +200,8 @@ def _compiler() -> ModuleType:
     try:
         return import_module("torch_tensorrt")
     except ImportError as error:
-        raise ModelError(f"Torch-TensorRT is not installed ({error}): {INSTALL}") from error
+        hint = install_hint("torch-tensorrt")
+        raise ModelError(f"Torch-TensorRT is not installed ({error}): {hint}") from error
     except Exception as error:
         raise ModelError(f"Torch-TensorRT finds no card it can use ({told_by(error)})") from error
 

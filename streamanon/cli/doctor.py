@@ -19,6 +19,7 @@ from streamanon.backends.cuda import device
 from streamanon.backends.tensorrt_runtime import about
 from streamanon.config import Config
 from streamanon.errors import ModelError, StreamanonError
+from streamanon.extras import install_hint
 from streamanon.factory import Parts
 from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.pipeline.document import versions
@@ -109,7 +110,7 @@ def _extras() -> list[Finding]:
     return [
         Finding("ok", f"extra {name}", f"installed: {use}")
         if find_spec(name)
-        else Finding("no", f"extra {name}", f"not installed: pip install 'streamanon[{name}]'")
+        else Finding("no", f"extra {name}", f"not installed: {install_hint(name)}")
         for name, use in EXTRAS.items()
     ]
 

@@ -16,6 +16,7 @@ import cv2
 
 from streamanon.cli.live_display import LiveDisplay, summary
 from streamanon.errors import StreamanonError, UsageError
+from streamanon.extras import install_hint
 from streamanon.factory import Parts
 from streamanon.files.run import check_report
 from streamanon.live.stream import Stream
@@ -127,8 +128,7 @@ def _page(
         from streamanon.web.server import Server
     except ImportError as error:
         raise UsageError(
-            f"the page needs a package that is missing ({error.name}): "
-            "pip install 'streamanon[web]'"
+            f"the page needs a package that is missing ({error.name}): {install_hint('web')}"
         ) from error
     server = Server(streams, parts, *host_port, token, partial(_say, ""))
     server.start()

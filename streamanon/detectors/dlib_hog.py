@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from streamanon.errors import UsageError
+from streamanon.extras import install_hint
 from streamanon.face.landmarks import five_points_of_68
 from streamanon.imaging.picture import thumbnail
 from streamanon.types import Face
@@ -25,7 +26,6 @@ _WINDOW_PX = 80
 
 _LARGEST_SCALE = 3.0
 _MODELS = "face_recognition_models"
-_NEEDED = "the dlib detector needs packages that are missing: pip install 'streamanon[dlib]'"
 
 
 class DlibHogDetector:
@@ -43,11 +43,11 @@ class DlibHogDetector:
         try:
             import dlib
         except ImportError as error:
-            raise UsageError(_NEEDED) from error
+            raise UsageError(_needed()) from error
         # Only the package's files are wanted: importing it needs the deprecated pkg_resources.
         package = find_spec(_MODELS)
         if package is None or package.origin is None:
-            raise UsageError(_NEEDED)
+            raise UsageError(_needed())
         model = Path(package.origin).parent / "models" / "shape_predictor_68_face_landmarks.dat"
         self._dlib = dlib
         self._scale = min(_LARGEST_SCALE, _WINDOW_PX / min_face_px)
@@ -76,3 +76,7 @@ class DlibHogDetector:
                 )
             )
         return sorted(found, key=lambda face: -face.score)
+
+
+def _needed() -> str:
+    return f"the dlib detector needs packages that are missing: {install_hint('dlib')}"

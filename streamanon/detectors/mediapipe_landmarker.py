@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from streamanon.errors import UsageError
+from streamanon.extras import install_hint
 from streamanon.face.landmarks import face_box_from_mesh, five_points
 from streamanon.imaging.picture import whole_bgr
 from streamanon.types import Face, Mesh
@@ -45,7 +46,7 @@ class MediapipeDetector:
         except ImportError as error:
             raise UsageError(
                 "the mediapipe detector needs packages that are missing: "
-                "pip install 'streamanon[mediapipe]'"
+                f"{install_hint('mediapipe')}"
             ) from error
         self._mediapipe = mediapipe
         self._confidence = confidence

@@ -90,7 +90,7 @@ def test_without_it_a_named_run_says_what_to_install(monkeypatch: pytest.MonkeyP
         return None if name == "torch_tensorrt" else find_spec(name)
 
     monkeypatch.setattr(choice, "find_spec", spec)
-    with pytest.raises(UsageError, match=r"pip install 'streamanon\[torch-tensorrt\]'"):
+    with pytest.raises(UsageError, match=r"pip install .*'torch-tensorrt>=2\.13'"):
         candidates("torch-tensorrt", NETWORK, None, bf16=False)
 
 

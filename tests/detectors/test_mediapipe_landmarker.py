@@ -38,7 +38,7 @@ def frames_of_the_clip() -> Iterator[U8]:
 
 def test_without_mediapipe_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mediapipe", None)
-    with pytest.raises(UsageError, match=r"pip install 'streamanon\[mediapipe\]'"):
+    with pytest.raises(UsageError, match=r"pip install 'mediapipe<2,>=1\.2'"):
         MediapipeDetector(weights.path("face_landmarker.task"))
 
 

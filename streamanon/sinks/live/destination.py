@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamanon.errors import UsageError
+from streamanon.extras import install_hint
 from streamanon.sinks.live.encoder import KEYFRAME_S
 from streamanon.sinks.writers.messages import Order
 
@@ -116,7 +117,7 @@ def _virtual_camera(address: Address) -> Destination:
     if sys.platform != "linux":
         if not importlib.util.find_spec("pyvirtualcam"):
             raise UsageError(
-                f"output {address} needs pyvirtualcam: pip install 'streamanon[virtual-camera]'"
+                f"output {address} needs pyvirtualcam: {install_hint('virtual-camera')}"
             )
         return Destination(address, _VIRTUAL_CAMERA, Order("pyvirtualcam", name), "rawvideo")
     device = Path(name if name.startswith("/") else f"/dev/video{name or _first_loopback(address)}")

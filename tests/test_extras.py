@@ -1,0 +1,51 @@
+"""Hints on what to install name packages of the registry, and only those."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from streamanon.extras import install_hint
+
+_ROOT = Path(__file__).parents[1]
+_EXTRAS: dict[str, list[str]] = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"][
+    "optional-dependencies"
+]
+_REGISTRY_NAME = re.compile(r"streamanon\[|(pip|uv|pipx|uvx) (install |tool )*['\"]?streamanon\b")
+_TEXTS = [
+    path
+    for folder in ("streamanon", "docs", "examples", "scripts", "benchmarks", "export", "training")
+    for path in (_ROOT / folder).rglob("*")
+    if path.suffix in (".py", ".md", ".toml", ".html", ".js", ".json", ".service", "")
+    and path.is_file()
+]
+
+
+@pytest.mark.parametrize("extra", sorted(_EXTRAS))
+def test_a_hint_names_what_the_extra_requires(extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")  # one extra is empty on Linux
+    said = re.findall(r"[^\s']+", install_hint(extra).removeprefix("pip install "))
+    assert [Requirement(one).name for one in said] == [
+        Requirement(one).name for one in _EXTRAS[extra]
+    ]
+    assert [Requirement(one).specifier for one in said] == [
+        Requirement(one).specifier for one in _EXTRAS[extra]
+    ]
+
+
+def test_a_hint_can_be_pasted_into_a_shell() -> None:
+    hint = install_hint("web")
+    assert hint.startswith("pip install 'aiohttp>=3.11' 'aiortc>=1.16' 'prometheus-client>=")
+
+
+def test_no_text_installs_this_package_by_its_name() -> None:
+    """The registry does not hold it: the name is free for anybody to register."""
+    files = [*_TEXTS, *_ROOT.glob("*.md"), _ROOT / "Dockerfile", _ROOT / "Makefile"]
+    assert len(files) > 200
+    found = [path for path in files if _REGISTRY_NAME.search(path.read_text(errors="replace"))]
+    assert found == []
