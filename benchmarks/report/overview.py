@@ -1,4 +1,4 @@
-"""The table of the README: methods and peers by the most telling figures of every suite."""
+"""Methods and peers by the most telling figures of every suite, and by four for the README."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ OURS = "streamanon "
 STEADY = ("motion jitter", "warping ratio", "warping own_ratio")
 """Of the figures of stability, those that say most."""
 
+FRONT = ("none", "mosaic", "warp", "anonygan", "deface")
+"""Rows of the README's table."""
+
 DETECTOR = "centerface"
 """Neither ours nor a baseline's: it judges stills, and leaks."""
 
@@ -33,6 +36,24 @@ def table(records: Mapping[str, Record | None]) -> Table:
         if one.readings
     ]
     return Table("In short", tuple(columns))
+
+
+def front(records: Mapping[str, Record | None]) -> Table:
+    """Return the README's table: four figures of what a stranger chooses between."""
+    columns: list[Column] = []
+    if record := records["video"]:
+        columns.append(replace(video.leak_rate(record), label="frames an audit would flag"))
+    if record := records["stills"]:
+        if judge := stills.judge_that_counts(record):
+            matched = "matched to its own photo"
+            columns.append(stills.recognised(record, judge, "same_rank_1", matched))
+        columns += [
+            replace(stills.distance(record, metric), label="Fréchet distance to real faces")
+            for metric in stills.judges(record, "realism")
+        ]
+    if record := records["peers"]:
+        columns.append(replace(_without_prefix(peers.fps(record)), label="frames/s at 720p"))
+    return Table("In short", tuple(map(_bare, columns)), order=FRONT)
 
 
 def _stills(record: Record) -> Iterator[Column]:
@@ -58,13 +79,23 @@ def _video(record: Record) -> Iterator[Column]:
 def _peers(record: Record) -> Iterator[Column]:
     leaks = peers.leak_rate(record, DETECTOR)
     leaks = replace(leaks, label=f"{leaks.label}, beside peers")
-    for column in (leaks, peers.fps(record)):
-        readings = {
-            name.removeprefix(OURS): one
-            for name, one in column.readings.items()
-            if name != peers.FLOOR
-        }
-        yield replace(column, readings=readings)
+    yield from map(_without_prefix, (leaks, peers.fps(record)))
+
+
+def _without_prefix(column: Column) -> Column:
+    """Return a column of the peers under the names that other suites use, without the floor."""
+    readings = {
+        name.removeprefix(OURS): one for name, one in column.readings.items() if name != peers.FLOOR
+    }
+    return replace(column, readings=readings)
+
+
+def _bare(column: Column) -> Column:
+    """Return a column of values alone."""
+    readings = {
+        name: replace(one, std=None, interval=None, n=None) for name, one in column.readings.items()
+    }
+    return replace(column, readings=readings)
 
 
 def _compact(column: Column) -> Column:

@@ -55,10 +55,10 @@ Not retouched and not chosen: all stills of the examples, and eight evenly space
 bundled clip. A blur of 101 px and blocks of 10 px hide less in pictures as large as these than in
 LFW's."""
 
-MORE = """\
-All tables, plots and pictures, and the list of what is lost:
-[docs/benchmarks.md](docs/benchmarks.md); how each figure is made:
-[docs/method.md](docs/method.md)."""
+FRONT_LEGEND = """\
+`none` changes nothing: the control. [docs/benchmarks.md](docs/benchmarks.md) has every table with
+its intervals, people, clips and machine, and the list of what others do better;
+[docs/method.md](docs/method.md) says how each figure is made."""
 
 Records = Mapping[str, Record | None]
 
@@ -108,15 +108,10 @@ def page(records: Records) -> str:
 
 def readme(records: Records) -> str:
     """Return the block of the README, its markers included."""
-    comparison = compared(records)
-    parts = [
-        BEGIN,
-        *_overview(records),
-        comparison.summary(),
-        MORE,
-        END,
-    ]
-    return "\n\n".join(parts)
+    missing = [_missing(suite) for suite in overview.TAKEN if records[suite] is None]
+    table = overview.front(records)
+    parts = [figures(table), FRONT_LEGEND, *_disturbance(records)] if table.columns else []
+    return "\n\n".join([BEGIN, *parts, *missing, END])
 
 
 def with_block(text: str, new: str) -> str:
@@ -173,10 +168,15 @@ def _overview(records: Records) -> list[str]:
     table = overview.table(records)
     if not table.columns:
         return missing
-    record = records["peers"]
-    quiet = speed.disturbance(record) if record else ""
-    notes = [*filter(None, [quiet]), *missing]
+    notes = [*_disturbance(records), *missing]
     return [LEGEND, figures(table), *notes, "<br>\n".join(lines)]
+
+
+def _disturbance(records: Records) -> list[str]:
+    """Return a note when the machine was not quiet while speed was measured."""
+    record = records["peers"]
+    note = speed.disturbance(record) if record else ""
+    return [note] if note else []
 
 
 def _losses(records: Records) -> list[str]:
