@@ -21,7 +21,7 @@ import numpy as np
 
 from streamanon.config import Config
 from streamanon.errors import LeakError, UsageError
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.identities.portrait import as_picture, read_image
 from streamanon.imaging.picture import whole_bgr
 from streamanon.media.file_types import IMAGE_SUFFIXES
@@ -97,7 +97,7 @@ def label(name: str) -> str:
 
 def _over_boxes(draw: Callable[[U8], U8]) -> Method:
     """Return a method that draws over the box of every face that is found."""
-    detector = Parts(Config()).detector
+    detector = Factory(Config()).detector
 
     def apply(_: str, image: U8) -> Anonymised:
         boxes = [face.box for face in detector.detect(as_picture(image))]
@@ -167,12 +167,12 @@ def _product(config: Config) -> Method:
 
     Each still is a stream of its own: its identities owe nothing to the stills before.
     """
-    parts = Parts(config)
+    factory = Factory(config)
 
     def apply(name: str, image: U8) -> Anonymised:
-        anonymiser, kept = parts.anonymiser(), _Kept()
+        anonymiser, kept = factory.anonymiser(), _Kept()
         still = _Still(name, as_picture(image))
-        report = run(still, parts.observer(anonymiser), anonymiser, kept)
+        report = run(still, factory.observer(anonymiser), anonymiser, kept)
         if kept.image is None:
             raise LeakError(f"{name}: {report.uncovered} faces were not hidden: file a bug")
         tracks = report.ledger.tracks.values()

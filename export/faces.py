@@ -14,7 +14,7 @@ from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.face.mouth import own_texture
 from streamanon.face.network_input import AlignedCondition, AlignedFace, Placement, network_inputs
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.identities.gallery import lender_of_teeth
 from streamanon.identities.portrait import read_image
 from streamanon.imaging.boxes import side
@@ -61,12 +61,12 @@ def samples(folder: Path | None, count: int) -> list[Sample]:
     Raises:
         UsageError: there is no such folder, or no face in it.
     """
-    parts = Parts(Config())
-    gallery = parts.gallery
+    factory = Factory(Config())
+    gallery = factory.gallery
     found = [AlignedFace.of(as_picture(one.portrait), one.mesh.points) for one in gallery]
-    found += _faces((frame.picture for frame in _clip()), parts)
+    found += _faces((frame.picture for frame in _clip()), factory)
     if folder is not None:
-        more = list(_faces(_pictures(folder, count), parts))
+        more = list(_faces(_pictures(folder, count), factory))
         if not more:
             raise UsageError(f"no face in the pictures of {folder}: give photographs of people")
         found += more
@@ -103,17 +103,17 @@ def _pictures(folder: Path, count: int) -> Iterator[Picture]:
         yield as_picture(read_image(path))
 
 
-def _faces(pictures: Iterable[Picture], parts: Parts) -> Iterator[AlignedFace]:
+def _faces(pictures: Iterable[Picture], factory: Factory) -> Iterator[AlignedFace]:
     """Yield the largest face of each picture that has one."""
     for picture in pictures:
-        faces = [face for face in parts.detector.detect(picture) if face.points is not None]
+        faces = [face for face in factory.detector.detect(picture) if face.points is not None]
         if not faces:
             continue
         points = max(faces, key=lambda face: side(face.box)).points
         assert points is not None
         roi = lm.roi_from_points(points)
         for _ in range(2):
-            mesh = parts.mesher.fit(picture, roi)
+            mesh = factory.mesher.fit(picture, roi)
             roi = lm.roi_from_mesh(mesh.points)
         if mesh.presence > LEAST_PRESENCE:
             yield AlignedFace.of(picture, mesh.points)

@@ -12,7 +12,7 @@ from streamanon.anonymisers.network import FaceNetwork
 from streamanon.config import Config
 from streamanon.errors import ModelError
 from streamanon.face import landmarks as lm
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.imaging.picture import as_picture
 
 if TYPE_CHECKING:
@@ -120,8 +120,8 @@ class Jury:
 
     def __init__(self, samples: Sequence[Sample], condition: Backend, live: Backend) -> None:
         """Take both branches, that others are compared with."""
-        parts = Parts(Config())
-        self._mesher, self._embedder = parts.mesher, parts.embedder
+        factory = Factory(Config())
+        self._mesher, self._embedder = factory.mesher, factory.embedder
         self._samples = samples
         self._exact = self._shown(condition, live)
         self._places, self._people = self._judged(self._exact)

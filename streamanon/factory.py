@@ -1,4 +1,4 @@
-"""From settings to objects: the only module that knows every part."""
+"""From settings to objects: the only module that imports every implementation."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 
 MOST_LINES = 64
-"""Lines that may run one small network at once."""
+"""Most lines that may run one small network at the same time."""
 
 _PICTURES = {"yunet.onnx": (1, 3, 288, 512), "face_mesh.onnx": (1, 3, 256, 256)}
-"""Networks that see every frame, and the shape of what they are shown of 720p."""
+"""Networks that see every frame, and the shape of their input for 720p."""
 
 
-class _Common:
-    """What streams of one process share."""
+class _SharedModels:
+    """Galleries and networks that all streams of one process share."""
 
     def __init__(self) -> None:
         self.lock = RLock()
@@ -48,41 +48,41 @@ class _Common:
         self.networks: dict[tuple[str, str], tuple[SharedBackend, str]] = {}
 
 
-class Parts:
-    """Builds what the settings ask for; loads each model once, and only when it is needed.
+class Factory:
+    """Builds what the settings ask for; loads each model once, when it is first needed.
 
-    Whoever runs lines at the same time gives each parts of its own (:meth:`for_stream`): most
-    networks may be used by one line only.
+    Lines that run at the same time need a factory each (:meth:`for_stream`): most networks may be
+    used by one line only.
 
     Attributes:
-        config: the settings.
-        runtimes: what really runs each network loaded so far, by file name.
+        config: settings.
+        runtimes: runtime that runs each network loaded so far, by file name.
     """
 
-    def __init__(self, config: Config, common: _Common | None = None) -> None:
+    def __init__(self, config: Config, shared: _SharedModels | None = None) -> None:
         self.config = config
         self.runtimes: dict[str, str] = {}
-        self._common = common or _Common()
+        self._models = shared or _SharedModels()
 
-    def for_stream(self, **changes: Any) -> Parts:
-        """Return parts for one more line that runs at the same time.
+    def for_stream(self, **changes: Any) -> Factory:
+        """Return a factory for one more line that runs at the same time.
 
-        They share the gallery and the networks, which streams use together.
+        Both share the gallery and the networks that several streams can use together.
 
         Args:
-            changes: settings that are different there, by name.
+            changes: settings that differ from this factory's, by name.
         """
-        return type(self)(Config(**(asdict(self.config) | changes)), self._common)
+        return type(self)(Config(**(asdict(self.config) | changes)), self._models)
 
     def close(self) -> None:
-        """Release what does not go away by itself; these parts are not used again."""
+        """Release what does not go away by itself; the factory is not used again."""
         close = getattr(vars(self).get("detector"), "close", None)
         if close:
             close()
 
     @cached_property
     def detector(self) -> Detector:
-        """What finds faces."""
+        """Finds faces."""
         if self.config.detector == "dlib":
             from streamanon.detectors.dlib_hog import DlibHogDetector
 
@@ -99,12 +99,12 @@ class Parts:
 
     @cached_property
     def mesher(self) -> Mesher:
-        """What fits the mesh."""
+        """Fits the mesh to faces."""
         return self._mesher()
 
     @cached_property
     def _checker(self) -> Mesher:
-        """What fits the mesh to results, in another thread than the mesher."""
+        """Fits the mesh to results, in another thread than the mesher."""
         return self._mesher()
 
     def _mesher(self) -> Mesher:
@@ -115,19 +115,19 @@ class Parts:
 
     @cached_property
     def embedder(self) -> Embedder:
-        """What tells people apart."""
+        """Tells people apart."""
         from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 
         return MobileFaceNetEmbedder(self._network("mobilefacenet.onnx"))
 
     @cached_property
     def gallery(self) -> Sequence[Identity]:
-        """Whom people can be turned into."""
+        """Identities people can be given."""
         from streamanon.identities.gallery import load_builtin, load_folder
 
         folder = self.config.identities
-        with self._common.lock:
-            known = self._common.galleries
+        with self._models.lock:
+            known = self._models.galleries
             if folder not in known:
                 known[folder] = (
                     load_folder(folder, self.mesher, self.detector, self.embedder)
@@ -138,20 +138,20 @@ class Parts:
 
     @cached_property
     def appearance(self) -> F32:
-        """What tells apparent sex and age from an embedding, for :class:`IdentityBook`."""
+        """Probes that read apparent sex and age from an embedding, for :class:`IdentityBook`."""
         with np.load(weights.path("appearance.npz")) as probes:
             return np.stack([probes["femininity"], probes["age"]])
 
     @cached_property
     def face_network(self) -> FaceNetwork:
-        """What paints faces, on the fastest runtime there is."""
+        """Generates faces, on the fastest runtime available."""
         from streamanon.anonymisers.network import FaceNetwork
 
         live = self._shared("anonygan.onnx", self.config.runtime, self._fastest, batches=True)
         return FaceNetwork(live, self._network("anonygan_condition.onnx"), self._lent_teeth)
 
     def _fastest(self) -> Choice:
-        """Return the network that paints faces on the fastest runtime."""
+        """Return the generator on the fastest runtime."""
         from streamanon.anonymisers.network import check_cards
         from streamanon.backends.choice import candidates, fastest, has_card, noise
 
@@ -188,7 +188,7 @@ class Parts:
         """Return a new anonymiser; it remembers the faces of one stream.
 
         Args:
-            method: of hiding faces; that of the settings when left out.
+            method: how faces are hidden; the configured method when left out.
         """
         method = method or self.config.method
         if method in ("warp", "anonygan"):
@@ -208,8 +208,8 @@ class Parts:
         """Return a new anonymiser that can change its method while it runs.
 
         Args:
-            method: to begin with.
-            say: told when it is changed.
+            method: first method.
+            say: called with a message when the level changes.
         """
         from streamanon.anonymisers.stepped import SteppedAnonymiser
 
@@ -232,9 +232,9 @@ class Parts:
         """Return a new observer; it remembers where faces are in one stream.
 
         Args:
-            anonymiser: what its scenes are for.
-            live: hold no more frames back than the settings ask for.
-            book: who is who, when that outlives the observer or may be needed later.
+            anonymiser: gets the observer's scenes.
+            live: hold back no more frames than the setting ``delay`` asks for.
+            book: who is who, if that outlives the observer or may be needed later.
         """
         from streamanon.tracking.observer import LOOK_AHEAD, Observer
 
@@ -258,9 +258,9 @@ class Parts:
         """Open a file to write frames to.
 
         Args:
-            path: of it.
-            original: where the frames come from.
-            info: what the original is.
+            path: file to write.
+            original: file the frames come from.
+            info: properties of the original.
         """
         if original.suffix.lower() in IMAGE_SUFFIXES:
             from streamanon.sinks.image import ImageSink
@@ -276,9 +276,9 @@ class Parts:
         """Open a live input.
 
         Args:
-            address: of it.
-            say: told what becomes of it.
-            stopping: ends it, and the wait for it, when set.
+            address: where the input is.
+            say: called with messages on its state.
+            stopping: ends the input, or the wait for it, when set.
         """
         from streamanon.sources.live.source import LiveSource
 
@@ -291,9 +291,9 @@ class Parts:
         """Open the outputs of a live stream.
 
         Args:
-            addresses: of them.
-            source: what they will show.
-            say: told what becomes of them.
+            addresses: where the outputs are.
+            source: input that is shown on them.
+            say: called with messages on their state.
         """
         from streamanon.sinks.live.sink import open_outputs
 
@@ -307,11 +307,11 @@ class Parts:
         )
 
     def _network(self, name: str, runtime: str = "onnxruntime") -> Backend:
-        """Return a small network, run as it is.
+        """Return a small network, without batching.
 
         Args:
-            name: of its file.
-            runtime: what may run it; the processor answers many lines at once, a card one by one.
+            name: file name.
+            runtime: runtime that may run it; a CPU serves many lines at once, a GPU one by one.
         """
         from streamanon.backends.choice import fastest, noise, seeing
 
@@ -325,22 +325,22 @@ class Parts:
     def _shared(
         self, name: str, runtime: str, choose: Callable[[], Choice], *, batches: bool
     ) -> SharedBackend:
-        """Return a network that all streams use, loaded by whoever needs it first.
+        """Return a network that all streams share; the first call loads it.
 
         Args:
-            name: of its file.
-            runtime: what may run it; streams that differ in that have networks of their own.
-            choose: loads it.
-            batches: answer calls together, one batch at a time; else each on its own.
+            name: file name.
+            runtime: runtime that may run it; streams with another runtime load their own copy.
+            choose: loads the network.
+            batches: answer simultaneous calls as one batch; else each by itself.
         """
         from streamanon.backends.shared import SharedBackend
 
         key = (name, runtime)
-        with self._common.lock:
-            if key not in self._common.networks:
+        with self._models.lock:
+            if key not in self._models.networks:
                 choice = choose()
                 lanes = 1 if batches or choice.on_card else MOST_LINES
                 shared = SharedBackend(choice.backend, batches=batches, lanes=lanes)
-                self._common.networks[key] = (shared, choice.runtime)
-            shared, self.runtimes[name] = self._common.networks[key]
+                self._models.networks[key] = (shared, choice.runtime)
+            shared, self.runtimes[name] = self._models.networks[key]
         return shared

@@ -1,7 +1,7 @@
 """The seams: what a new input, output, detector, anonymiser or runtime has to offer.
 
 Each is one file in the package of its name (``sources/``, ``sinks/``, ``detectors/``,
-``anonymisers/``, ``backends/``). The parts never import each other; ``app.py`` hands each the
+``anonymisers/``, ``backends/``). They never import each other; ``factory.py`` hands each the
 objects it needs.
 """
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from streamanon.config import Config
 from streamanon.face import landmarks as lm
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.identities.portrait import as_picture, read_image
 
 if TYPE_CHECKING:
@@ -59,18 +59,18 @@ class Faces:
     age: F32
 
 
-def load(folder: Path, parts: Parts) -> Faces:
+def load(folder: Path, factory: Factory) -> Faces:
     """Return the faces found in a folder of All-Age-Faces or of portraits."""
     with PORTRAIT_AGES.open(encoding="utf-8", newline="") as file:
         ages_by_name = {row["portrait"]: float(row["years"]) for row in csv.DictReader(file)}
     rows = []
     for path in sorted(folder.glob("*.webp")):
         picture = as_picture(read_image(path))
-        found = parts.detector.detect(picture)
+        found = factory.detector.detect(picture)
         if not found or found[0].points is None:
             continue
-        mesh = parts.mesher.fit(picture, lm.roi_from_points(found[0].points))
-        embedding = parts.embedder.embed(picture, lm.five_points(mesh.points))
+        mesh = factory.mesher.fit(picture, lm.roi_from_points(found[0].points))
+        embedding = factory.embedder.embed(picture, lm.five_points(mesh.points))
         rows.append((embedding, *labels(path.stem, ages_by_name)))
     embeddings, sexes, ages = zip(*rows, strict=True)
     return Faces(np.stack(embeddings), np.array(sexes, np.float32), np.array(ages, np.float32))
@@ -145,8 +145,8 @@ def fit_age(faces: Faces, portraits: Faces) -> F32:
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 def main(faces_dir: Path, portraits_dir: Path, out: Path) -> None:
     """Fit both probes, print how right they are on faces they have not seen, write them to OUT."""
-    parts = Parts(Config(min_face=40))
-    faces, portraits = load(faces_dir, parts), load(portraits_dir, parts)
+    factory = Factory(Config(min_face=40))
+    faces, portraits = load(faces_dir, factory), load(portraits_dir, factory)
     np.savez(out, femininity=fit_femininity(faces, portraits), age=fit_age(faces, portraits))
 
 

@@ -25,7 +25,7 @@ from benchmarks.speed.worker import anonymise, as_json
 from streamanon.backends.shared import SharedBackend
 from streamanon.config import Config
 from streamanon.errors import StreamanonError
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.files.jobs import Job
 from streamanon.sinks.live.encoder import Encoder, h264_options
 from streamanon.sinks.live.sink import LiveSink
@@ -57,14 +57,14 @@ class Point:
     rate: float | None
 
 
-def measured(parts: Parts, point: Point, folder: Path) -> dict[str, Any]:
+def measured(factory: Factory, point: Point, folder: Path) -> dict[str, Any]:
     """Run the lines of a point; return their figures (:mod:`benchmarks.speed.figures`).
 
     Files become files; cameras are encoded as live streams are, and the packets go nowhere.
     """
-    network = parts.face_network.live  # loaded before the clock counts
+    network = factory.face_network.live  # loaded before the clock counts
     assert isinstance(network, SharedBackend)
-    each = [parts.for_stream() for _ in range(point.lines)]
+    each = [factory.for_stream() for _ in range(point.lines)]
     sizes, busy_s = network.sizes.copy(), network.busy_s
 
     def work(number: int) -> Run:
@@ -81,7 +81,7 @@ def measured(parts: Parts, point: Point, folder: Path) -> dict[str, Any]:
         runs = list(pool.map(work, range(point.lines)))
     elapsed_s = time.monotonic() - began
     threads = grid.available_threads()
-    cell = grid.Cell(point.height, point.faces, METHOD, threads, point.rate, parts.config.runtime)
+    cell = grid.Cell(point.height, point.faces, METHOD, threads, point.rate, factory.config.runtime)
     shared = together(network.sizes - sizes, network.busy_s - busy_s, elapsed_s)
     return figures.row(cell, runs, {}) | {"lines": point.lines, "network": shared}
 
@@ -127,12 +127,12 @@ def main() -> int:
     asked = json.load(sys.stdin)
     config = Config(method=METHOD, runtime=asked["runtime"], overwrite=True)
     try:
-        parts = Parts(config)
+        factory = Factory(config)
         warm_up = Point(**asked["points"][0])
         with tempfile.TemporaryDirectory() as name:
-            measured(parts, replace(warm_up, lines=1, rate=None), Path(name))
+            measured(factory, replace(warm_up, lines=1, rate=None), Path(name))
             for described in asked["points"]:
-                row = measured(parts, Point(**described), Path(name))
+                row = measured(factory, Point(**described), Path(name))
                 print(json.dumps(row), flush=True)
     except StreamanonError as error:
         sys.stderr.write(f"{error}\n")

@@ -17,7 +17,7 @@ from benchmarks.speed.clips import cut, paint
 from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
 
@@ -83,7 +83,7 @@ def scene(clip: Path, height: int, faces: int, frames: int) -> Iterable[U8]:
 
 def painted(clip: Path, frames: int) -> Iterable[U8]:
     """Yield the first frames of a clip of one person, with headroom, the face painted."""
-    parts = Parts(Config())
+    factory = Factory(Config())
     source = VideoSource(clip)
     mesh: Mesh | None = None
     try:
@@ -91,8 +91,8 @@ def painted(clip: Path, frames: int) -> Iterable[U8]:
             if frame.index == frames:
                 break
             for _ in range(1 if mesh else 3):
-                roi = lm.roi_from_mesh(mesh.points) if mesh else _first_roi(parts, frame.picture)
-                mesh = parts.mesher.fit(frame.picture, roi)
+                roi = lm.roi_from_mesh(mesh.points) if mesh else _first_roi(factory, frame.picture)
+                mesh = factory.mesher.fit(frame.picture, roi)
             assert mesh is not None
             yield _with_headroom(_painted(whole_bgr(frame.picture), mesh))
     finally:
@@ -163,8 +163,8 @@ def _write_number(image: U8, number: int) -> None:
             image[:STRIP_PX, bit * width : (bit + 1) * width] = 255
 
 
-def _first_roi(parts: Parts, picture: Any) -> F32:
-    faces = parts.detector.detect(picture)
+def _first_roi(factory: Factory, picture: Any) -> F32:
+    faces = factory.detector.detect(picture)
     if not faces:
         raise UsageError("the clip shows no face in its first frame: use another one")
     box = faces[0].box

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from benchmarks.live.processes import camera, player
 from streamanon.config import Config
 from streamanon.errors import UsageError
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.live.stream import Stream
 from streamanon.media.address import Address
 from testkit.servers.rtsp_relay import RtspRelay
@@ -189,7 +189,7 @@ def _stream(stage: Stage) -> Stream:
     if stage.tape:
         outputs.append(Address("record", str(stage.tape)))
     source = Address("rtsp", stage.inlet.url("in"))
-    return Stream("faults", source, outputs, Parts(Config(method="warp")), stage.log.append)
+    return Stream("faults", source, outputs, Factory(Config(method="warp")), stage.log.append)
 
 
 def _wait(look: Callable[[], _T | None]) -> _T:

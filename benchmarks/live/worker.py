@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.config import Config
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.live.stream import Stream
 from streamanon.media.address import Address
 from streamanon.pipeline.live_controls import BEST
@@ -37,7 +37,7 @@ class _Pinned(SteppedAnonymiser):
         return (BEST,)
 
 
-class PinnedParts(Parts):
+class PinnedFactory(Factory):
     """Builds lines that stay at full quality."""
 
     def ladder(self, method: str, say: Callable[[str], None]) -> SteppedAnonymiser:
@@ -48,8 +48,8 @@ class PinnedParts(Parts):
 def run(asked: dict[str, Any]) -> dict[str, Any]:
     """Run streams side by side and return what was measured."""
     told: list[str] = []
-    parts = (PinnedParts if asked["pinned"] else Parts)(Config(method=asked["method"]))
-    each = [parts.for_stream() for _ in asked["streams"]]
+    factory = (PinnedFactory if asked["pinned"] else Factory)(Config(method=asked["method"]))
+    each = [factory.for_stream() for _ in asked["streams"]]
     streams = [
         Stream("load", Address("rtsp", inlet), [Address("rtsp", outlet)], own, told.append)
         for (inlet, outlet), own in zip(asked["streams"], each, strict=True)

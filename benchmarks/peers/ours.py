@@ -8,7 +8,7 @@ from benchmarks.speed.grid import METHODS
 from streamanon import __version__
 from streamanon.child_process import module_command
 from streamanon.config import Config
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,9 +22,9 @@ class Ours:
 
     def prepare(self, folder: Path) -> dict[str, str]:  # noqa: ARG002  nothing is to be installed
         """Say what runs the networks."""
-        parts = Parts(Config())
-        parts.observer(parts.anonymiser())
-        runtimes = sorted(set(parts.runtimes.values()))
+        factory = Factory(Config())
+        factory.observer(factory.anonymiser())
+        runtimes = sorted(set(factory.runtimes.values()))
         return {"version": __version__, "runtime": "; ".join(runtimes), "note": ""}
 
     @property

@@ -18,7 +18,7 @@ import numpy as np
 
 from streamanon.config import Config
 from streamanon.errors import UsageError
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
 from streamanon.pipeline.document import sha256
 from streamanon.sources.video import VideoSource
@@ -98,7 +98,7 @@ def cut(path: Path, frames: int) -> Footage:
 
 def _look(path: Path, frames: int) -> tuple[list[U8], F32, Fraction]:
     """Return the first frames of a clip, (n, 4) boxes of the face in some of them, and the rate."""
-    detector = Parts(Config()).detector
+    detector = Factory(Config()).detector
     source = VideoSource(path)
     images, looked = [], []
     try:
@@ -192,7 +192,7 @@ def scenes(
 
 def count_faces(path: Path) -> int:
     """Return how many faces the product's detector sees in the middle one of some frames."""
-    detector, source = Parts(Config()).detector, VideoSource(path)
+    detector, source = Factory(Config()).detector, VideoSource(path)
     try:
         counts = [
             len(detector.detect(frame.picture))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamanon.config import Config
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.files.jobs import Job
 from streamanon.pipeline.runner import run
 from streamanon.types import Treatment
@@ -53,23 +53,23 @@ class Camera:
 
 
 def anonymise(
-    job: Job, parts: Parts, rate: float | None, sink: Callable[[Source], Sink] | None = None
+    job: Job, factory: Factory, rate: float | None, sink: Callable[[Source], Sink] | None = None
 ) -> Report:
     """Carry out a job; return its report.
 
     Args:
         job: what is to be hidden, and where to.
-        parts: of the product.
+        factory: builds the line.
         rate: frames a second, for a camera.
         sink: opens another output than the job's.
     """
-    anonymiser = parts.anonymiser()
-    source = parts.source(job.input)
+    anonymiser = factory.anonymiser()
+    source = factory.source(job.input)
     if rate:
         source = Camera(source, rate)
-    observer = parts.observer(anonymiser, live=source.info.live)
-    output = sink(source) if sink else parts.sink(job.output, job.input, source.info)
-    return run(source, observer, anonymiser, output, stall_s=parts.config.stall_s)
+    observer = factory.observer(anonymiser, live=source.info.live)
+    output = sink(source) if sink else factory.sink(job.output, job.input, source.info)
+    return run(source, observer, anonymiser, output, stall_s=factory.config.stall_s)
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -107,9 +107,9 @@ def main() -> None:
     parser.add_argument("--runtime")
     asked = parser.parse_args()
     chosen: dict[str, Any] = {"runtime": asked.runtime} if asked.runtime else {}
-    parts = Parts(Config(method=asked.method, overwrite=True, **chosen))
-    report = anonymise(Job(asked.input, asked.output), parts, asked.rate)
-    asked.times.write_text(json.dumps({**as_json(report), "runtimes": parts.runtimes}))
+    factory = Factory(Config(method=asked.method, overwrite=True, **chosen))
+    report = anonymise(Job(asked.input, asked.output), factory, asked.rate)
+    asked.times.write_text(json.dumps({**as_json(report), "runtimes": factory.runtimes}))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from streamanon.backends.tensorrt_runtime import about
 from streamanon.config import Config
 from streamanon.errors import ModelError, StreamanonError
 from streamanon.extras import install_hint
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.pipeline.document import versions
 from streamanon.safety.compose import compose
@@ -125,23 +125,23 @@ def _models() -> Finding:
 
 def _runtime() -> Finding:
     """Try the runtimes on the network that paints faces."""
-    parts = Parts(Config(method="anonygan"))
+    factory = Factory(Config(method="anonygan"))
     try:
-        parts.anonymiser()
+        factory.anonymiser()
     except StreamanonError as error:
         return Finding("bad", "runtime of anonygan", str(error))
-    return Finding("ok", "runtime of anonygan", parts.runtimes["anonygan.onnx"])
+    return Finding("ok", "runtime of anonygan", factory.runtimes["anonygan.onnx"])
 
 
 def _self_test() -> Finding:
     """Put a face of the gallery into a picture and see whether it comes out replaced."""
-    parts = Parts(Config())
+    factory = Factory(Config())
     try:
         start = time.monotonic()
-        portrait = parts.gallery[0].portrait
+        portrait = factory.gallery[0].portrait
         frame = Frame(0, as_picture(portrait), 0, Fraction(1, 25))
-        anonymiser = parts.anonymiser()
-        observer = parts.observer(anonymiser)
+        anonymiser = factory.anonymiser()
+        observer = factory.observer(anonymiser)
         scenes = observer.push(frame) + observer.flush()
         loaded_s = time.monotonic() - start
         start = time.monotonic()

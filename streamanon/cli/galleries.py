@@ -8,7 +8,7 @@ import cv2
 
 from streamanon.config import Config
 from streamanon.errors import UsageError
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.identities.prepare import prepare
 from streamanon.identities.sheet import contact_sheet
 from streamanon.media.file_types import IMAGE_SUFFIXES
@@ -35,7 +35,7 @@ def write_sheet(path: Path, identities: Path | None = None) -> None:
         raise UsageError(f"{path} is no picture: use one of {' '.join(IMAGE_SUFFIXES)}")
     if path.exists():
         raise UsageError(f"{path} exists: choose another name")
-    sheet = contact_sheet(Parts(Config(identities=identities)).gallery)
+    sheet = contact_sheet(Factory(Config(identities=identities)).gallery)
     try:
         path.write_bytes(cv2.imencode(path.suffix, sheet)[1].tobytes())
     except OSError as error:
@@ -48,5 +48,5 @@ def prepare_portraits(portraits: Sequence[Path], folder: Path) -> Sequence[Ident
     Raises:
         UsageError: a portrait will not do; then nothing is written.
     """
-    parts = Parts(Config())
-    return prepare(portraits, folder, parts.mesher, parts.detector, parts.embedder)
+    factory = Factory(Config())
+    return prepare(portraits, folder, factory.mesher, factory.detector, factory.embedder)

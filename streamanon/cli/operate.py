@@ -17,7 +17,7 @@ import cv2
 from streamanon.cli.live_display import LiveDisplay, summary
 from streamanon.errors import StreamanonError, UsageError
 from streamanon.extras import install_hint
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.files.run import check_report
 from streamanon.live.stream import Stream
 from streamanon.pipeline.document import write_document
@@ -58,15 +58,15 @@ def operate(streams: Streams, console: Console) -> None:
     if streams.token and not host_port:
         raise UsageError("a token is for visitors of the page: ask for it with serve, or leave it")
     with ExitStack() as stack:
-        parts = Parts(config)
-        stack.callback(parts.close)
+        factory = Factory(config)
+        stack.callback(factory.close)
         cv2.setNumThreads(1)  # as lines do, which would set it back under one another
         display = stack.enter_context(LiveDisplay(console))
         stopped = stack.enter_context(_signals())
-        running = [_stream(one, parts, alone=len(wanted) == 1) for one in wanted]
+        running = [_stream(one, factory, alone=len(wanted) == 1) for one in wanted]
         stack.callback(_stop, running)
         if host_port:
-            stack.callback(_page(running, parts, host_port, streams.token).close)
+            stack.callback(_page(running, factory, host_port, streams.token).close)
         for stream in running:
             stream.start()
         up = set(running)
@@ -78,7 +78,7 @@ def operate(streams: Streams, console: Console) -> None:
             if status.frames:
                 LOG.info(summary(status))
     if config.report:
-        write_document(config.report, config, [one.report() for one in running], parts.runtimes)
+        write_document(config.report, config, [one.report() for one in running], factory.runtimes)
     _raise_failure(running)
 
 
@@ -94,8 +94,8 @@ def parse_host_port(text: str) -> tuple[str, int]:
     return found[1] or found[2], int(found[3])
 
 
-def _stream(wanted: Wanted, parts: Parts, *, alone: bool) -> Stream:
-    job, own = wanted.job, parts.for_stream(**asdict(wanted.config))
+def _stream(wanted: Wanted, factory: Factory, *, alone: bool) -> Stream:
+    job, own = wanted.job, factory.for_stream(**asdict(wanted.config))
     say = partial(_say, "" if alone else wanted.name)
     return Stream(wanted.name, job.input, job.outputs, own, say)
 
@@ -121,7 +121,7 @@ def _say(name: str, line: str) -> None:
 
 
 def _page(
-    streams: Sequence[Stream], parts: Parts, host_port: tuple[str, int], token: str | None
+    streams: Sequence[Stream], factory: Factory, host_port: tuple[str, int], token: str | None
 ) -> Any:
     """Start the page and return its server."""
     try:
@@ -130,7 +130,7 @@ def _page(
         raise UsageError(
             f"the page needs a package that is missing ({error.name}): {install_hint('web')}"
         ) from error
-    server = Server(streams, parts, *host_port, token, partial(_say, ""))
+    server = Server(streams, factory, *host_port, token, partial(_say, ""))
     server.start()
     return server
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from streamanon.config import Config
 from streamanon.errors import LeakError, StreamanonError, UsageError
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.files.jobs import Job, plan
 from streamanon.pipeline.document import sha256, write_document
 from streamanon.pipeline.runner import run
@@ -90,17 +90,17 @@ def anonymise_all(
     check_report(config, [path for job in jobs for path in (job.input, job.output)])
     config.check("files")
     outcomes = []
-    with closing(Parts(config)) as parts:
-        parts.observer(parts.anonymiser())  # wrong settings show before the first job
+    with closing(Factory(config)) as factory:
+        factory.observer(factory.anonymiser())  # wrong settings show before the first job
         for job in jobs:
             if watcher:
                 watcher.begin(job)
-            outcomes.append(_carry_out(job, config, parts, watcher.advance if watcher else None))
+            outcomes.append(_carry_out(job, config, factory, watcher.advance if watcher else None))
             if watcher:
                 watcher.end(outcomes[-1])
     if config.report:
         entries = [_entry(outcome) for outcome in outcomes]
-        write_document(config.report, config, entries, parts.runtimes)
+        write_document(config.report, config, entries, factory.runtimes)
     return outcomes
 
 
@@ -126,11 +126,11 @@ def check_report(config: Config, taken: Sequence[Path] = ()) -> None:
 
 
 def _carry_out(
-    job: Job, config: Config, parts: Parts, progress: Callable[[Progress], None] | None
+    job: Job, config: Config, factory: Factory, progress: Callable[[Progress], None] | None
 ) -> Outcome:
     """Run one job and keep its failure, so that the next can follow."""
     try:
-        report = _run(job, config, parts, progress)
+        report = _run(job, config, factory, progress)
     except StreamanonError as error:
         return Outcome(job, error=error)
     except Exception as error:  # noqa: BLE001  one file must not stop the rest
@@ -144,15 +144,15 @@ def _carry_out(
 
 
 def _run(
-    job: Job, config: Config, parts: Parts, progress: Callable[[Progress], None] | None
+    job: Job, config: Config, factory: Factory, progress: Callable[[Progress], None] | None
 ) -> Report:
     """Open both ends of a job and send its frames through."""
     job.output.parent.mkdir(parents=True, exist_ok=True)
-    anonymiser = parts.anonymiser()
-    source = parts.source(job.input)
+    anonymiser = factory.anonymiser()
+    source = factory.source(job.input)
     try:
-        observer = parts.observer(anonymiser, live=source.info.live)
-        sink = parts.sink(job.output, job.input, source.info)
+        observer = factory.observer(anonymiser, live=source.info.live)
+        sink = factory.sink(job.output, job.input, source.info)
     except BaseException:
         source.close()
         raise

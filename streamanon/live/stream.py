@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streamanon.anonymisers.stepped import SteppedAnonymiser
-    from streamanon.factory import Parts
+    from streamanon.factory import Factory
     from streamanon.live.status import State
     from streamanon.media.address import Address
     from streamanon.pipeline.report import Report
@@ -62,7 +62,7 @@ class Stream:
         name: str,
         input: Address,  # noqa: A002
         outputs: Sequence[Address],
-        parts: Parts,
+        factory: Factory,
         say: Callable[[str], None],
     ) -> None:
         """Prepare a stream; nothing is opened before :meth:`start`.
@@ -71,13 +71,13 @@ class Stream:
             name: unique among the streams of a process.
             input: where frames come from.
             outputs: where anonymised frames go; may be empty, when somebody asks for the latest.
-            parts: builds what the settings ask for, for this stream alone.
+            factory: builds what the settings ask for, for this stream alone.
             say: takes lines for the operator, finished and without credentials.
         """
         self.name = name
         self.error: StreamanonError | None = None
-        self._input, self._outputs, self._parts, self._say = input, tuple(outputs), parts, say
-        self._method, self._identity = parts.config.method, parts.config.identity
+        self._input, self._outputs, self._factory, self._say = input, tuple(outputs), factory, say
+        self._method, self._identity = factory.config.method, factory.config.identity
         self._meter = Meter()
         self._controls = LiveControls(self._meter, say=say)
         self._stopping = Event()
@@ -118,7 +118,7 @@ class Stream:
         Raises:
             UsageError: there is no such method.
         """
-        replace(self._parts.config, method=method)  # refuses what there is not
+        replace(self._factory.config, method=method)  # refuses what there is not
         with self._lock:
             if self._ladder:
                 self._ladder.set_method(method)
@@ -131,7 +131,7 @@ class Stream:
             UsageError: there is no such identity.
         """
         with self._lock:
-            self._book = self._book or self._parts.book()
+            self._book = self._book or self._factory.book()
             self._book.give_everyone(identity)
             self._identity = identity
 
@@ -193,23 +193,23 @@ class Stream:
             self.error.__cause__ = error
         finally:
             self._enter("stopped")
-            self._parts.close()
+            self._factory.close()
 
     def _open_and_run(self) -> None:
         """Open everything and run lines until the stream is stopped or the input gives up."""
-        self._book = self._book or self._parts.book()
+        self._book = self._book or self._factory.book()
         # All is loaded, and what is wrong with the settings shows, before anything is opened.
-        ladder = self._parts.ladder(self._method, self._say)
-        self._parts.observer(ladder, live=True, book=self._book)
+        ladder = self._factory.ladder(self._method, self._say)
+        self._factory.observer(ladder, live=True, book=self._book)
         try:
-            source = self._parts.live_source(self._input, self._say, self._stopping)
+            source = self._factory.live_source(self._input, self._say, self._stopping)
         except StreamanonError:
             if self._stopping.is_set():
                 return  # who is told to stop while waiting for the input did nothing wrong
             raise
         with ExitStack() as stack:
             self._source = stack.enter_context(closing(source))
-            sink = self._sink = self._parts.live_sink(self._outputs, source, self._say)
+            sink = self._sink = self._factory.live_sink(self._outputs, source, self._say)
             self._shown = Shown(sink, self._say)
             keep = KeepAlive(self._shown, source.info)
             stack.callback(lambda: keep.close(complete=True))
@@ -233,8 +233,8 @@ class Stream:
         assert self._book is not None
         self._book.forget_tracks()
         with self._lock:
-            self._ladder = self._parts.ladder(self._method, self._say)
-        observer = self._parts.observer(self._ladder, live=True, book=self._book)
+            self._ladder = self._factory.ladder(self._method, self._say)
+        observer = self._factory.observer(self._ladder, live=True, book=self._book)
         self._controls.steer(self._ladder)
         try:
             run(
@@ -243,7 +243,7 @@ class Stream:
                 self._ladder,
                 Lasting(keep),
                 progress=self._note_progress,
-                stall_s=min(self._parts.config.stall_s, STALL_S),
+                stall_s=min(self._factory.config.stall_s, STALL_S),
                 live=self._controls,
             )
         finally:
@@ -280,8 +280,8 @@ class Stream:
         if said != self._said:
             self._say(f"the line failed and is built again, the card is shown meanwhile: {error}")
         if isinstance(error, StallError):
-            # Its thread may still be at work with these parts, and whoever shares them waits. If
+            # Its thread may still be using this factory's networks and would block other users. If
             # that goes on, the threads left behind add up: take more time.
-            self._parts = type(self._parts)(self._parts.config)
+            self._factory = type(self._factory)(self._factory.config)
             wait_s *= _AFTER_STALL
         self._stopping.wait(wait_s)

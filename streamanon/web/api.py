@@ -26,7 +26,7 @@ from streamanon.web.visit import Wish
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streamanon.factory import Parts
+    from streamanon.factory import Factory
     from streamanon.live.status import Status
     from streamanon.live.stream import Stream
     from streamanon.types import Identity
@@ -54,11 +54,11 @@ class Api:
         previews: of the streams, by name.
     """
 
-    def __init__(self, streams: Sequence[Stream], parts: Parts, camera: Camera) -> None:
+    def __init__(self, streams: Sequence[Stream], factory: Factory, camera: Camera) -> None:
         self._streams = {stream.name: stream for stream in streams}
         self.previews = {stream.name: Preview(stream) for stream in streams}
         self._histories = {stream.name: History() for stream in streams}
-        self._parts, self._camera = parts, camera
+        self._factory, self._camera = factory, camera
         self._metrics = Metrics(self._statuses, lambda: camera.visitors)
         self._portraits: dict[str, bytes] = {}
 
@@ -204,7 +204,7 @@ class Api:
 
     async def _gallery(self) -> Sequence[Identity]:
         """Return the identities; the first time, they may have to be read from disk."""
-        return await asyncio.to_thread(lambda: self._parts.gallery)
+        return await asyncio.to_thread(lambda: self._factory.gallery)
 
     async def _wanted(self, body: dict[str, Any]) -> dict[str, Any]:
         """Check which method and identity somebody asks for.

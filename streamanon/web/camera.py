@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from av.video.frame import VideoFrame
 
-    from streamanon.factory import Parts
+    from streamanon.factory import Factory
     from streamanon.types import MediaInfo, SafeFrame
     from streamanon.web.visit import Wish
 
@@ -115,15 +115,15 @@ class _Visitor:
 class Camera:
     """All visitors of the camera page."""
 
-    def __init__(self, parts: Parts, say: Callable[[str], None]) -> None:
+    def __init__(self, factory: Factory, say: Callable[[str], None]) -> None:
         """Prepare to take visitors.
 
         Args:
-            parts: builds a line for each.
+            factory: builds a line for each.
             say: is told who comes and goes; nobody is named.
         """
         set_bit_rates()
-        self._parts, self._say = parts, say
+        self._factory, self._say = factory, say
         self._visitors: dict[str, _Visitor] = {}
 
     @property
@@ -153,7 +153,7 @@ class Camera:
         track = SafeTrack()
         # Without servers of others: both ends are in one network, and nobody else is told.
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        visitor = _Visitor(connection, Visit(self._parts, wish, track.show, self._say), track)
+        visitor = _Visitor(connection, Visit(self._factory, wish, track.show, self._say), track)
         self._visitors[name] = visitor
         visitor.visit.start()
         try:

@@ -22,7 +22,7 @@ from streamanon.web.history import SAMPLE_S
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from streamanon.factory import Parts
+    from streamanon.factory import Factory
     from streamanon.live.stream import Stream
 
 _MOST_BYTES = 256 * 1024
@@ -41,7 +41,7 @@ class Server:
     def __init__(
         self,
         streams: Sequence[Stream],
-        parts: Parts,
+        factory: Factory,
         host: str,
         port: int,
         token: str | None,
@@ -51,7 +51,7 @@ class Server:
 
         Args:
             streams: what is shown; their names are unique.
-            parts: builds the lines of the camera page, and knows the gallery.
+            factory: builds the lines of the camera page, and knows the gallery.
             host: name or address of an interface.
             port: to listen on; 0 takes a free one.
             token: to ask visitors for. Made up when it is None and not only this machine can
@@ -62,8 +62,8 @@ class Server:
         self._host, self._port, self._given = host, port, token
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.camera = Camera(parts, say)
-        self.api = Api(streams, parts, self.camera)
+        self.camera = Camera(factory, say)
+        self.api = Api(streams, factory, self.camera)
         self._end = asyncio.Event()
         self.url = ""
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from streamanon.anonymisers.stepped import SteppedAnonymiser
-    from streamanon.factory import Parts
+    from streamanon.factory import Factory
     from streamanon.tracking.identity_assigner import IdentityBook
     from streamanon.types import SafeFrame
 
@@ -111,16 +111,18 @@ class VisitorSink:
 class Visit:
     """One visitor's line, from their first picture on; built again when it fails."""
 
-    def __init__(self, parts: Parts, wish: Wish, show: Show, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, factory: Factory, wish: Wish, show: Show, say: Callable[[str], None]
+    ) -> None:
         """Prepare a visit.
 
         Args:
-            parts: builds the line.
+            factory: builds the line.
             wish: how the visitor is hidden at first.
             show: takes every safe frame, in a thread of the line.
             say: takes lines for the operator.
         """
-        self._parts, self._wish, self._show, self._say = parts, wish, show, say
+        self._factory, self._wish, self._show, self._say = factory, wish, show, say
         self._meter = Meter()
         self._controls = LiveControls(self._meter, say=self._tell)
         self._lock = Lock()
@@ -201,10 +203,10 @@ class Visit:
 
     def _run(self, info: MediaInfo, fitter: Fitter, keep: KeepAlive, start_s: float) -> None:
         """Send pictures down a line until the visitor leaves or it fails."""
-        parts = self._parts.for_stream(method=self._wish.method, identity=self._wish.identity)
+        factory = self._factory.for_stream(method=self._wish.method, identity=self._wish.identity)
         try:
-            ladder, book = parts.ladder(self._wish.method, self._tell), parts.book()
-            observer = parts.observer(ladder, live=True, book=book)
+            ladder, book = factory.ladder(self._wish.method, self._tell), factory.book()
+            observer = factory.observer(ladder, live=True, book=book)
             with self._lock:
                 if self._left.is_set():
                     return
@@ -225,7 +227,7 @@ class Visit:
             self._tell(f"a line failed and is built again: {self._error}")
             self._left.wait(_AGAIN_AFTER_S)
         finally:
-            parts.close()
+            factory.close()
 
     def _tell(self, line: str) -> None:
         self._say(f"camera page: {line}")

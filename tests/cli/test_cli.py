@@ -15,7 +15,7 @@ import pytest
 from streamanon import __version__
 from streamanon.cli.main import cli, execute
 from streamanon.config import Config
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -154,7 +154,7 @@ def test_own_portraits_are_prepared_and_then_known(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     portraits = []
-    for name, identity in zip(("ann", "bob"), Parts(Config()).gallery, strict=False):
+    for name, identity in zip(("ann", "bob"), Factory(Config()).gallery, strict=False):
         portraits.append(str(tmp_path / f"{name}.png"))
         cv2.imwrite(portraits[-1], identity.portrait)
     folder = str(tmp_path / "faces")

@@ -15,7 +15,7 @@ import streamanon
 from streamanon import Config
 from streamanon.detectors.mediapipe_landmarker import MediapipeDetector
 from streamanon.errors import LeakError, MediaError, UsageError
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.files.jobs import plan
 from streamanon.files.run import anonymise_all
 from streamanon.pipeline.document import sha256
@@ -77,7 +77,7 @@ def test_a_face_in_the_transparency_of_a_picture_is_hidden(face_clip: Path, tmp_
 
 
 def test_one_identity_for_all(face_clip: Path, tmp_path: Path) -> None:
-    name = Parts(Config()).gallery[-1].name
+    name = Factory(Config()).gallery[-1].name
     report = streamanon.anonymise(face_clip, tmp_path / "out.mp4", Config(identity=name))
     assert report.ledger.tracks[1].identities == [name]
 
@@ -91,42 +91,42 @@ def test_an_unknown_identity_is_refused_before_anything_starts(
 
 
 def test_plain_methods_load_nothing_but_the_detector() -> None:
-    parts = Parts(MOSAIC)
-    parts.observer(parts.anonymiser())
-    assert {"mesher", "embedder", "gallery"}.isdisjoint(vars(parts))
-    assert set(parts.runtimes) == {"yunet.onnx"}
+    factory = Factory(MOSAIC)
+    factory.observer(factory.anonymiser())
+    assert {"mesher", "embedder", "gallery"}.isdisjoint(vars(factory))
+    assert set(factory.runtimes) == {"yunet.onnx"}
 
 
 def test_the_network_runs_where_it_is_asked_to() -> None:
-    parts = Parts(Config(method="anonygan", runtime="onnxruntime"))
-    parts.anonymiser()
-    assert parts.runtimes["anonygan.onnx"].startswith("onnxruntime ")
-    assert "openvino" not in parts.runtimes["anonygan.onnx"]
-    assert {"detector", "embedder"}.isdisjoint(vars(parts))
+    factory = Factory(Config(method="anonygan", runtime="onnxruntime"))
+    factory.anonymiser()
+    assert factory.runtimes["anonygan.onnx"].startswith("onnxruntime ")
+    assert "openvino" not in factory.runtimes["anonygan.onnx"]
+    assert {"detector", "embedder"}.isdisjoint(vars(factory))
 
 
 def test_every_runtime_that_was_tried_is_told() -> None:
     pytest.importorskip("openvino")
-    parts = Parts(Config(method="anonygan"))
-    parts.anonymiser()
-    told = parts.runtimes["anonygan.onnx"]
+    factory = Factory(Config(method="anonygan"))
+    factory.anonymiser()
+    told = factory.runtimes["anonygan.onnx"]
     assert told.count(" ms") >= 2
     assert "onnxruntime" in told
     assert "openvino" in told
 
 
 def test_streams_share_the_gallery_and_nothing_that_remembers() -> None:
-    parts = Parts(Config())
-    other = parts.for_stream(method="mosaic", seed=3)
-    assert (other.config.method, other.config.seed, parts.config.seed) == ("mosaic", 3, 0)
-    assert other.gallery is parts.gallery
-    assert other.detector is not parts.detector
+    factory = Factory(Config())
+    other = factory.for_stream(method="mosaic", seed=3)
+    assert (other.config.method, other.config.seed, factory.config.seed) == ("mosaic", 3, 0)
+    assert other.gallery is factory.gallery
+    assert other.detector is not factory.detector
 
 
 def test_streams_share_the_networks_that_no_setting_concerns() -> None:
-    parts = Parts(Config())
-    other = parts.for_stream(runtime="onnxruntime")
-    assert other._network("mobilefacenet.onnx") is parts._network("mobilefacenet.onnx")
+    factory = Factory(Config())
+    other = factory.for_stream(runtime="onnxruntime")
+    assert other._network("mobilefacenet.onnx") is factory._network("mobilefacenet.onnx")
 
 
 def test_detectors_with_threads_are_released_at_the_end(
@@ -152,9 +152,9 @@ def test_a_setting_for_live_streams_is_refused(face_clip: Path, tmp_path: Path) 
 
 
 def test_a_live_stream_does_not_wait_for_later_frames(face_clip: Path, tmp_path: Path) -> None:
-    parts = Parts(MOSAIC)
-    source = parts.source(face_clip)
-    observer = parts.observer(parts.anonymiser(), live=True)
+    factory = Factory(MOSAIC)
+    source = factory.source(face_clip)
+    observer = factory.observer(factory.anonymiser(), live=True)
     assert [len(observer.push(frame)) for frame in source] == [1] * 16
     source.close()
 

@@ -9,7 +9,7 @@ import pytest
 
 from streamanon.config import Config
 from streamanon.face import landmarks as lm
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.identities.gallery import load_builtin
 from streamanon.identities.portrait import as_picture, read_image
 from streamanon.tracking.identity_assigner import IdentityBook, skin_lab
@@ -58,7 +58,7 @@ def test_the_identity_mostly_fits_apparent_sex_and_age(
 ) -> None:
     fits = 0
     for seed in range(8):
-        book = IdentityBook(load_builtin(), seed=seed, appearance=Parts(Config()).appearance)
+        book = IdentityBook(load_builtin(), seed=seed, appearance=Factory(Config()).appearance)
         show(book, 0, photo, reader)
         worn = book.identity_of(0, [0])
         assert worn is not None

@@ -13,7 +13,7 @@ import pytest
 from benchmarks.live.clips import magenta, number_of
 from streamanon.config import Config
 from streamanon.errors import LeakError, MediaError, UsageError
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
 from streamanon.live import stream as module
 from streamanon.live.stream import Stream
@@ -57,8 +57,8 @@ def _stream(
     sinks = [found for text in outputs if (found := output_address(text))]
     assert source is not None
     assert len(sinks) == len(outputs)
-    parts = Parts(config or Config(method="mosaic"))
-    return Stream("test", source, sinks, parts, log or Log())
+    factory = Factory(config or Config(method="mosaic"))
+    return Stream("test", source, sinks, factory, log or Log())
 
 
 def _run_until_built_again(stream: Stream) -> None:
@@ -194,9 +194,9 @@ def test_a_lost_input_is_told_and_found_again(relay: RtspRelay, painted_clip: Pa
 class Failing:
     """Stands in the way of the observer now and then."""
 
-    def __init__(self, parts: Parts, fail: Callable[[Frame], None]) -> None:
-        self._build, self._fail = parts.observer, fail
-        parts.observer = self.observer  # type: ignore[method-assign,assignment]
+    def __init__(self, factory: Factory, fail: Callable[[Frame], None]) -> None:
+        self._build, self._fail = factory.observer, fail
+        factory.observer = self.observer  # type: ignore[method-assign,assignment]
 
     def observer(self, *arguments: object, **named: object) -> object:
         observer = self._build(*arguments, **named)  # type: ignore[arg-type]
@@ -223,7 +223,7 @@ def test_a_line_that_fails_is_built_again_and_people_keep_their_identity(
                 fail_at.clear()
                 raise RuntimeError("a stage broke")
 
-        Failing(stream._parts, fail)
+        Failing(stream._factory, fail)
 
         def wears() -> str:
             frame = stream.latest()
@@ -261,7 +261,7 @@ def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
             raise RuntimeError("a stage broke")
         levels.append(stream.status().level)
 
-    Failing(stream._parts, fail)
+    Failing(stream._factory, fail)
     stream.start()
     try:
         wait_until(lambda: stream.status().level == "cadence")
@@ -296,7 +296,7 @@ def test_what_a_failed_line_could_not_hide_is_reported_in_the_end() -> None:
             observer.push = blind  # type: ignore[attr-defined]
             return observer
 
-    Blind(stream._parts, lambda frame: None)
+    Blind(stream._factory, lambda frame: None)
     stream.start()
     try:
         wait_until(lambda: stream.status().restarts == 1)
@@ -322,7 +322,7 @@ def test_a_line_that_fails_again_and_again_is_told_once() -> None:
     def fail(frame: Frame) -> None:
         raise RuntimeError("always")
 
-    Failing(stream._parts, fail)
+    Failing(stream._factory, fail)
     stream.start()
     try:
         wait_until(lambda: stream.status().restarts > 3)
@@ -366,7 +366,7 @@ def test_a_stage_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> N
             hung.append(frame.index)
             time.sleep(2)
 
-    Failing(stream._parts, hang)
+    Failing(stream._factory, hang)
     _run_until_built_again(stream)
     assert log.holds("no progress for 0.5 s")
 
@@ -391,13 +391,13 @@ def test_a_broken_anonymiser_leaves_everybody_covered(
 
 
 def test_one_stream_that_fails_leaves_the_other_alone(relay: RtspRelay) -> None:
-    parts = Parts(Config(method="mosaic"))
+    factory = Factory(Config(method="mosaic"))
     log = Log()
     streams = []
     for name, address in (("good", TEST_PICTURE), ("bad", relay.url("nothing"))):
         source = input_address(address)
         assert source is not None
-        streams.append(Stream(name, source, [], parts.for_stream(), log))
+        streams.append(Stream(name, source, [], factory.for_stream(), log))
     for stream in streams:
         stream.start()
     good, bad = streams

@@ -16,7 +16,7 @@ import pytest
 from streamanon.anonymisers.plain import PlainAnonymiser
 from streamanon.config import Config
 from streamanon.errors import StageError, StallError
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.pipeline.document import sha256
 from streamanon.pipeline.runner import run
 from streamanon.sinks.video import VideoSink
@@ -130,7 +130,7 @@ class Rig:
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    return Parts(Config(method="mosaic")).detector
+    return Factory(Config(method="mosaic")).detector
 
 
 @pytest.fixture

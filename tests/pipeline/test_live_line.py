@@ -16,7 +16,7 @@ from streamanon.anonymisers.plain import PlainAnonymiser
 from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.config import Config
 from streamanon.errors import StageError, StallError
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.pipeline import runner
 from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.runner import run
@@ -52,8 +52,8 @@ def clip() -> Clip:
 
 
 @pytest.fixture(scope="module")
-def parts() -> Parts:
-    return Parts(Config(method="warp"))
+def factory() -> Factory:
+    return Factory(Config(method="warp"))
 
 
 @dataclass
@@ -127,8 +127,8 @@ class Slow:
 class SlowEyes:
     """A detector that takes its time over whole frames."""
 
-    def __init__(self, parts: Parts, delay_s: float) -> None:
-        self._inside, self._delay_s = parts.detector, delay_s
+    def __init__(self, factory: Factory, delay_s: float) -> None:
+        self._inside, self._delay_s = factory.detector, delay_s
 
     def detect(self, picture: Any) -> Any:
         time.sleep(self._delay_s)
@@ -157,13 +157,13 @@ class Rig:
         )
 
 
-def _rig(parts: Parts, camera: Camera, method: str = "warp") -> Rig:
-    anonymiser = parts.anonymiser() if method == "warp" else PlainAnonymiser(method)
-    return Rig(camera, parts.observer(anonymiser, live=True), anonymiser)
+def _rig(factory: Factory, camera: Camera, method: str = "warp") -> Rig:
+    anonymiser = factory.anonymiser() if method == "warp" else PlainAnonymiser(method)
+    return Rig(camera, factory.observer(anonymiser, live=True), anonymiser)
 
 
-def test_a_clip_in_real_time_goes_through_as_it_comes(parts: Parts, clip: Clip) -> None:
-    rig = _rig(parts, Camera(clip, most=72))
+def test_a_clip_in_real_time_goes_through_as_it_comes(factory: Factory, clip: Clip) -> None:
+    rig = _rig(factory, Camera(clip, most=72))
     report = rig.run()
     assert (rig.sink.complete, rig.camera.closed, report.uncovered) == (True, True, 0)
     assert report.frames_read == 72
@@ -180,13 +180,13 @@ def test_a_clip_in_real_time_goes_through_as_it_comes(parts: Parts, clip: Clip) 
 
 @pytest.mark.parametrize("stage", ["see", "replace", "write"])
 def test_a_slow_stage_costs_frames_and_not_time(
-    parts: Parts, clip: Clip, stage: str, monkeypatch: pytest.MonkeyPatch
+    factory: Factory, clip: Clip, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """60 ms a frame at 100 frames a second: a queue of four would add a quarter of a second."""
     slow_s = 0.06
-    rig = _rig(parts, Camera(clip, fps=100, most=200), "mosaic")
+    rig = _rig(factory, Camera(clip, fps=100, most=200), "mosaic")
     if stage == "see":
-        monkeypatch.setattr(rig.observer._finder, "_detector", SlowEyes(parts, slow_s))
+        monkeypatch.setattr(rig.observer._finder, "_detector", SlowEyes(factory, slow_s))
     elif stage == "replace":
         rig.anonymiser = Slow(rig.anonymiser, slow_s)
     else:
@@ -200,8 +200,8 @@ def test_a_slow_stage_costs_frames_and_not_time(
     assert float(np.median(latency[-8:])) < float(np.median(latency[:8])) + slow_s  # no growth
 
 
-def test_a_stop_is_a_normal_end(parts: Parts, clip: Clip) -> None:
-    rig = _rig(parts, Camera(clip), "mosaic")
+def test_a_stop_is_a_normal_end(factory: Factory, clip: Clip) -> None:
+    rig = _rig(factory, Camera(clip), "mosaic")
     threading.Timer(0.5, rig.camera.stop).start()
     start = time.monotonic()
     report = rig.run()
@@ -210,10 +210,10 @@ def test_a_stop_is_a_normal_end(parts: Parts, clip: Clip) -> None:
     assert report.ledger.frames > 0
 
 
-def test_a_silent_source_is_no_stall_and_keeps_no_frame_back(parts: Parts, clip: Clip) -> None:
+def test_a_silent_source_is_no_stall_and_keeps_no_frame_back(factory: Factory, clip: Clip) -> None:
     camera = Camera(clip, fps=50, most=40, silent_at=20, silent_s=1.5)
-    rig = _rig(parts, camera, "mosaic")
-    rig.observer = parts.observer(rig.anonymiser)  # looks ahead
+    rig = _rig(factory, camera, "mosaic")
+    rig.observer = factory.observer(rig.anonymiser)  # looks ahead
     report = rig.run(stall_s=0.5)
     assert rig.sink.complete
     times = dict(rig.sink.written)
@@ -224,8 +224,8 @@ def test_a_silent_source_is_no_stall_and_keeps_no_frame_back(parts: Parts, clip:
     assert report.ledger.frames == 40 - report.frames_dropped
 
 
-def test_a_stage_that_fails_ends_a_source_that_is_silent(parts: Parts, clip: Clip) -> None:
-    rig = _rig(parts, Camera(clip, silent_at=5, silent_s=60), "mosaic")
+def test_a_stage_that_fails_ends_a_source_that_is_silent(factory: Factory, clip: Clip) -> None:
+    rig = _rig(factory, Camera(clip, silent_at=5, silent_s=60), "mosaic")
 
     def fail(frame: SafeFrame) -> None:
         raise OSError("the encoder died")
@@ -242,9 +242,9 @@ def test_a_stage_that_fails_ends_a_source_that_is_silent(parts: Parts, clip: Cli
     assert report.ledger.frames > 0
 
 
-def test_a_stage_that_hangs_is_named_soon(parts: Parts, clip: Clip) -> None:
+def test_a_stage_that_hangs_is_named_soon(factory: Factory, clip: Clip) -> None:
     release = threading.Event()
-    rig = _rig(parts, Camera(clip), "mosaic")
+    rig = _rig(factory, Camera(clip), "mosaic")
     inside = rig.anonymiser
 
     class Stuck(PlainAnonymiser):
@@ -262,18 +262,18 @@ def test_a_stage_that_hangs_is_named_soon(parts: Parts, clip: Clip) -> None:
     assert rig.camera.closed
 
 
-def _ladder(parts: Parts, costs_s: dict[str, float], said: list[str]) -> SteppedAnonymiser:
+def _ladder(factory: Factory, costs_s: dict[str, float], said: list[str]) -> SteppedAnonymiser:
     def make(method: str) -> Anonymiser:
-        inside = parts.anonymiser() if method == "warp" else PlainAnonymiser(method)
+        inside = factory.anonymiser() if method == "warp" else PlainAnonymiser(method)
         return Slow(inside, costs_s[method])
 
     return SteppedAnonymiser(make, "warp", said.append)
 
 
-def test_overload_steps_down_to_the_mosaic_and_says_so(parts: Parts, clip: Clip) -> None:
+def test_overload_steps_down_to_the_mosaic_and_says_so(factory: Factory, clip: Clip) -> None:
     said: list[str] = []
-    ladder = _ladder(parts, {"warp": 0.12, "mosaic": 0.0}, said)
-    rig = Rig(Camera(clip, fps=20, most=170), parts.observer(ladder, live=True), ladder)
+    ladder = _ladder(factory, {"warp": 0.12, "mosaic": 0.0}, said)
+    rig = Rig(Camera(clip, fps=20, most=170), factory.observer(ladder, live=True), ladder)
     rig.controls = LiveControls(ladder=ladder, say=said.append)
     report = rig.run()
     assert [line.rsplit("quality steps down to ")[-1] for line in said[:2]] == [
@@ -292,8 +292,8 @@ def test_overload_steps_down_to_the_mosaic_and_says_so(parts: Parts, clip: Clip)
     assert rig.sink.written[-1][0] == 169  # and keeps up again
 
 
-def test_identities_survive_a_mosaic_and_a_new_line(parts: Parts, clip: Clip) -> None:
-    ladder = _ladder(parts, {"warp": 0.0, "mosaic": 0.0}, [])
+def test_identities_survive_a_mosaic_and_a_new_line(factory: Factory, clip: Clip) -> None:
+    ladder = _ladder(factory, {"warp": 0.0, "mosaic": 0.0}, [])
     worn: list[str] = []
 
     class Wardrobe(Shelf):
@@ -303,7 +303,9 @@ def test_identities_survive_a_mosaic_and_a_new_line(parts: Parts, clip: Clip) ->
             if len(self.written) in (12, 24):
                 ladder.set_method("mosaic" if len(self.written) == 12 else "warp")
 
-    rig = Rig(Camera(clip, fps=15, most=45), parts.observer(ladder, live=True), ladder, Wardrobe())
+    rig = Rig(
+        Camera(clip, fps=15, most=45), factory.observer(ladder, live=True), ladder, Wardrobe()
+    )
     rig.controls = LiveControls(ladder=ladder)
     rig.run()
     assert "" in worn[13:25]
@@ -314,7 +316,7 @@ def test_identities_survive_a_mosaic_and_a_new_line(parts: Parts, clip: Clip) ->
     book.evidence(2, np.full(128, 128**-0.5, np.float32), 1.0)  # of a face the first line left
     worn.clear()
     rig.camera, rig.sink = Camera(clip, fps=15, most=10), Wardrobe()
-    rig.observer = Observer(parts.detector, parts.mesher, parts.embedder, book, look_ahead=0)
+    rig.observer = Observer(factory.detector, factory.mesher, factory.embedder, book, look_ahead=0)
     rig.run()
     assert set(worn) == {name}
     assert rig.controls.meter.read().people == 2  # followed twice
@@ -322,7 +324,7 @@ def test_identities_survive_a_mosaic_and_a_new_line(parts: Parts, clip: Clip) ->
 
 
 def test_books_of_a_long_stream_stay_small(
-    parts: Parts, clip: Clip, monkeypatch: pytest.MonkeyPatch
+    factory: Factory, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cut every fourth frame makes everybody a new person: 50 within 200 frames."""
     monkeypatch.setattr(runner, "_LIVE_KEEP", 10)
@@ -337,7 +339,7 @@ def test_books_of_a_long_stream_stay_small(
             paler = np.asarray(luma // 3 + 140, np.uint8)
             picture = replace(picture, planes=(paler, *chroma))
         frames.append(replace(clip.frames[index], picture=picture))
-    rig = _rig(parts, Camera(replace(clip, frames=frames), fps=30, most=200))
+    rig = _rig(factory, Camera(replace(clip, frames=frames), fps=30, most=200))
     report = rig.run()
     seen, observer = report.seen, rig.observer
     assert seen.births > 20

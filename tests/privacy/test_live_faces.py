@@ -19,7 +19,7 @@ import pytest
 from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.config import Config
 from streamanon.face import landmarks as lm
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.pipeline.live_controls import LiveControls
@@ -118,14 +118,14 @@ class Held(SteppedAnonymiser):
 
 
 @pytest.fixture(scope="module")
-def parts() -> Parts:
-    return Parts(Config(method="warp"))
+def factory() -> Factory:
+    return Factory(Config(method="warp"))
 
 
-def _shown(parts: Parts, camera: Camera, level: str, delay: int = 0) -> tuple[Report, Shelf]:
-    anonymiser = Held(parts.anonymiser, "warp", lambda _: None)
+def _shown(factory: Factory, camera: Camera, level: str, delay: int = 0) -> tuple[Report, Shelf]:
+    anonymiser = Held(factory.anonymiser, "warp", lambda _: None)
     anonymiser.held = level
-    sink, observer = Shelf(), parts.observer(anonymiser, live=True)
+    sink, observer = Shelf(), factory.observer(anonymiser, live=True)
     observer._look_ahead = delay
     report = run(camera, observer, anonymiser, sink, live=LiveControls(ladder=anonymiser))
     assert [_magenta(whole_bgr(frame.picture)) for frame in sink.frames] == [0] * len(sink.frames)
@@ -133,17 +133,17 @@ def _shown(parts: Parts, camera: Camera, level: str, delay: int = 0) -> tuple[Re
     return report, sink
 
 
-def test_the_paint_is_there_and_faces_are_found_under_it(parts: Parts) -> None:
+def test_the_paint_is_there_and_faces_are_found_under_it(factory: Factory) -> None:
     assert min(_magenta(image) for image in talking()) > 500
     there = [_magenta(image) > 100 for image in flashes()]
     assert there == [index % 5 == 3 for index in range(40)]
     for image in (*talking()[::13], *flashes()[3::5]):
-        assert parts.detector.detect(as_picture(image))
+        assert factory.detector.detect(as_picture(image))
 
 
 @pytest.mark.parametrize("level", ["full", "cadence", "mosaic"])
-def test_a_face_that_talks_never_shows(parts: Parts, level: str) -> None:
-    report, sink = _shown(parts, Camera(talking(), 24), level)
+def test_a_face_that_talks_never_shows(factory: Factory, level: str) -> None:
+    report, sink = _shown(factory, Camera(talking(), 24), level)
     assert all(frame.treated for frame in sink.frames)
     assert (report.seen.vouched > 0) == (level != "full")
     assert bool(sink.frames[-1].treated[0].identity) == (level != "mosaic")
@@ -152,17 +152,17 @@ def test_a_face_that_talks_never_shows(parts: Parts, level: str) -> None:
 @pytest.mark.parametrize("delay", [0, 2])
 @pytest.mark.parametrize("level", ["full", "cadence", "mosaic"])
 def test_a_face_that_is_there_for_one_frame_never_shows(
-    parts: Parts, level: str, delay: int
+    factory: Factory, level: str, delay: int
 ) -> None:
-    report, sink = _shown(parts, Camera(flashes(), 24), level, delay)
+    report, sink = _shown(factory, Camera(flashes(), 24), level, delay)
     there = [frame for frame in sink.frames if frame.index % 5 == 3]
     assert len(there) > 2
     assert all(frame.treated for frame in there)
     assert (report.seen.vouched > 0) == (level != "full")
 
 
-def test_overload_shows_nothing(parts: Parts) -> None:
+def test_overload_shows_nothing(factory: Factory) -> None:
     """Five times as many frames as can be handled, and more."""
-    report, sink = _shown(parts, Camera((talking() + flashes()) * 3, 400), "cadence")
+    report, sink = _shown(factory, Camera((talking() + flashes()) * 3, 400), "cadence")
     assert report.frames_dropped > 100
     assert len(sink.frames) > 5

@@ -9,7 +9,7 @@ import av
 import pytest
 
 from streamanon.config import Config
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.live.stream import Stream
 from streamanon.media.address import input_address
 from streamanon.web.server import Server
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def parts() -> Parts:
-    return Parts(Config(method="warp"))
+def factory() -> Factory:
+    return Factory(Config(method="warp"))
 
 
 @pytest.fixture(scope="session")
@@ -41,11 +41,11 @@ def painted_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stream(parts: Parts, painted_clip: Path) -> Iterator[Stream]:
+def stream(factory: Factory, painted_clip: Path) -> Iterator[Stream]:
     """A live stream that shows the painted clip again and again."""
     address = input_address(f"lavfi:movie={painted_clip}:loop=0,setpts=N/25/TB,realtime")
     assert address is not None
-    stream = Stream("hall 1", address, (), parts.for_stream(), lambda _: None)
+    stream = Stream("hall 1", address, (), factory.for_stream(), lambda _: None)
     stream.start()
     try:
         wait_until(lambda: stream.status().state == "live" and stream.status().frames > 5)
@@ -55,9 +55,9 @@ def stream(parts: Parts, painted_clip: Path) -> Iterator[Stream]:
 
 
 @pytest.fixture
-def site(stream: Stream, parts: Parts) -> Iterator[Site]:
+def site(stream: Stream, factory: Factory) -> Iterator[Site]:
     """A server on the loopback interface."""
-    server = Server([stream], parts, "127.0.0.1", 0, None, lambda _: None)
+    server = Server([stream], factory, "127.0.0.1", 0, None, lambda _: None)
     server.start()
     with closing(server):
         yield Site(server)

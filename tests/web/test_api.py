@@ -22,7 +22,7 @@ from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
 from testkit.requests import Site, wait_until
 
 if TYPE_CHECKING:
-    from streamanon.factory import Parts
+    from streamanon.factory import Factory
     from streamanon.types import U8
 
 ONE = "/api/streams/hall%201"
@@ -194,12 +194,14 @@ def test_the_description_names_every_route_and_no_other(site: Site) -> None:
     assert settings["method"]["enum"] == list(METHODS)
 
 
-def test_health_fails_when_a_stream_has_ended_and_not_when_its_input_is_away(parts: Parts) -> None:
+def test_health_fails_when_a_stream_has_ended_and_not_when_its_input_is_away(
+    factory: Factory,
+) -> None:
     address = input_address("rtsp://operator:secret-word@127.0.0.1:9/cam")
     assert address is not None
-    waiting = parts.for_stream(wait=True)
+    waiting = factory.for_stream(wait=True)
     stream = Stream("yard", address, (), waiting, lambda _: None)
-    server = Server([stream], parts, "127.0.0.1", 0, None, lambda _: None)
+    server = Server([stream], factory, "127.0.0.1", 0, None, lambda _: None)
     server.start()
     try:
         site = Site(server)

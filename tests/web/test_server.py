@@ -18,7 +18,7 @@ from testkit.requests import Site
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from streamanon.factory import Parts
+    from streamanon.factory import Factory
     from streamanon.live.stream import Stream
 
 
@@ -28,9 +28,9 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def open_site(stream: Stream, parts: Parts, said: list[str]) -> Iterator[Site]:
+def open_site(stream: Stream, factory: Factory, said: list[str]) -> Iterator[Site]:
     """A server on all interfaces that made a token of its own."""
-    server = Server([stream], parts, "0.0.0.0", 0, None, said.append)
+    server = Server([stream], factory, "0.0.0.0", 0, None, said.append)
     server.start()
     with closing(server):
         yield Site(server)
@@ -74,9 +74,9 @@ def test_health_says_nothing_about_streams_without_the_token(open_site: Site) ->
     assert answer.json.keys() == {"status", "version"}
 
 
-def test_a_given_token_is_asked_for_but_not_said(stream: Stream, parts: Parts) -> None:
+def test_a_given_token_is_asked_for_but_not_said(stream: Stream, factory: Factory) -> None:
     said: list[str] = []
-    server = Server([stream], parts, "127.0.0.1", 0, "my secret", said.append)
+    server = Server([stream], factory, "127.0.0.1", 0, "my secret", said.append)
     server.start()
     with closing(server):
         site = Site(server)
@@ -114,18 +114,18 @@ def test_answers_forbid_framing_and_foreign_scripts(site: Site) -> None:
         assert headers["Cache-Control"] == "no-store", path
 
 
-def test_a_taken_port_is_said_in_one_line(stream: Stream, parts: Parts) -> None:
+def test_a_taken_port_is_said_in_one_line(stream: Stream, factory: Factory) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        server = Server([stream], parts, "127.0.0.1", port, None, print)
+        server = Server([stream], factory, "127.0.0.1", port, None, print)
         with pytest.raises(UsageError, match=rf"127.0.0.1:{port} \(in use\): .*another port"):
             server.start()
         server.close()
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "a..b"])
-def test_a_foreign_address_is_said_in_one_line(stream: Stream, parts: Parts, host: str) -> None:
-    server = Server([stream], parts, host, 0, None, print)
+def test_a_foreign_address_is_said_in_one_line(stream: Stream, factory: Factory, host: str) -> None:
+    server = Server([stream], factory, host, 0, None, print)
     with pytest.raises(UsageError, match=f"cannot serve on {host}"):
         server.start()
 

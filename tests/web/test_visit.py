@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
 from streamanon.pipeline import governor
 from streamanon.web.visit import Visit, Wish
@@ -73,10 +73,10 @@ def offer_until(
 
 
 @contextmanager
-def visiting(parts: Parts, wish: Wish) -> Iterator[tuple[Visit, Watcher, list[str]]]:
+def visiting(factory: Factory, wish: Wish) -> Iterator[tuple[Visit, Watcher, list[str]]]:
     watcher = Watcher()
     said: list[str] = []
-    visit = Visit(parts, wish, watcher.show, said.append)
+    visit = Visit(factory, wish, watcher.show, said.append)
     visit.start()
     try:
         yield visit, watcher, said
@@ -85,8 +85,8 @@ def visiting(parts: Parts, wish: Wish) -> Iterator[tuple[Visit, Watcher, list[st
 
 
 @pytest.mark.parametrize("method", ["warp", "mosaic"])
-def test_no_raw_face_comes_back(parts: Parts, method: str) -> None:
-    with visiting(parts, Wish(method)) as (visit, watcher, _):
+def test_no_raw_face_comes_back(factory: Factory, method: str) -> None:
+    with visiting(factory, Wish(method)) as (visit, watcher, _):
         offer_until(visit, lambda: "replaced" in watcher.treatments and visit.to_json()["fps"] > 2)
         told = visit.to_json()
     assert watcher.loudest < SHOWS
@@ -95,8 +95,8 @@ def test_no_raw_face_comes_back(parts: Parts, method: str) -> None:
     assert told["error"] == ""
 
 
-def test_a_wish_is_followed_while_the_line_runs(parts: Parts) -> None:
-    with visiting(parts, Wish("mosaic")) as (visit, watcher, _):
+def test_a_wish_is_followed_while_the_line_runs(factory: Factory) -> None:
+    with visiting(factory, Wish("mosaic")) as (visit, watcher, _):
         offer_until(visit, lambda: watcher.frames > 5)
         visit.change(Wish("warp", "nora"))
         assert (visit.to_json()["method"], visit.to_json()["identity"]) == ("warp", "nora")
@@ -105,8 +105,8 @@ def test_a_wish_is_followed_while_the_line_runs(parts: Parts) -> None:
     assert watcher.loudest < SHOWS
 
 
-def test_pictures_of_another_size_are_fitted_into_the_first_ones(parts: Parts) -> None:
-    with visiting(parts, Wish("mosaic")) as (visit, watcher, _):
+def test_pictures_of_another_size_are_fitted_into_the_first_ones(factory: Factory) -> None:
+    with visiting(factory, Wish("mosaic")) as (visit, watcher, _):
         offer_until(visit, lambda: watcher.frames > 4)
         for columns, scale in ((WHOLE, 0.5), (PORTRAIT, 1.0)):
             enough = watcher.frames + 4
@@ -115,92 +115,92 @@ def test_pictures_of_another_size_are_fitted_into_the_first_ones(parts: Parts) -
     assert watcher.loudest < SHOWS
 
 
-class BlindParts(Parts):
-    """Parts whose detector fails while it is told to."""
+class BlindFactory(Factory):
+    """Factory whose detector fails while it is told to."""
 
     failing = True
 
-    def for_stream(self, **changes: Any) -> Parts:
+    def for_stream(self, **changes: Any) -> Factory:
         return _with_blind_detector(super().for_stream(**changes))
 
 
-def _with_blind_detector(parts: Parts) -> Parts:
-    inside = parts.detector
+def _with_blind_detector(factory: Factory) -> Factory:
+    inside = factory.detector
 
     class Detector:
         def detect(self, picture: Picture) -> list[Face]:
-            if BlindParts.failing:
+            if BlindFactory.failing:
                 raise RuntimeError(f"failed on {np.asarray(picture.planes[0])[0, 0]}")
             return inside.detect(picture)
 
-    vars(parts)["detector"] = Detector()
-    return parts
+    vars(factory)["detector"] = Detector()
+    return factory
 
 
 def test_a_failing_line_shows_covers_and_the_card_and_is_built_again(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(BlindParts, "failing", True)
-    with visiting(BlindParts(parts.config), Wish("mosaic")) as (visit, watcher, said):
+    monkeypatch.setattr(BlindFactory, "failing", True)
+    with visiting(BlindFactory(factory.config), Wish("mosaic")) as (visit, watcher, said):
         offer_until(visit, lambda: visit.to_json()["error"])
         assert "detector failed" in visit.to_json()["error"]
         assert watcher.treatments == {"whole-frame"}
-        monkeypatch.setattr(BlindParts, "failing", False)
+        monkeypatch.setattr(BlindFactory, "failing", False)
         offer_until(visit, lambda: "replaced" in watcher.treatments)
         assert visit.to_json()["error"] == ""
     assert watcher.loudest < SHOWS
     assert any("built again" in line for line in said)
 
 
-class SlowParts(Parts):
-    """Parts whose detector is slow and keeps the levels it was asked at; it fails when told to."""
+class SlowFactory(Factory):
+    """Builds a slow detector that keeps the levels it was asked at and fails on request."""
 
     fail_next = False
     levels: ClassVar[list[str]] = []
     level: ClassVar[Callable[[], str]]
 
-    def for_stream(self, **changes: Any) -> Parts:
-        parts = super().for_stream(**changes)
-        inside = parts.detector
+    def for_stream(self, **changes: Any) -> Factory:
+        factory = super().for_stream(**changes)
+        inside = factory.detector
 
         class Detector:
             def detect(self, picture: Picture) -> list[Face]:
                 time.sleep(0.08)
-                if SlowParts.fail_next:
+                if SlowFactory.fail_next:
                     raise RuntimeError("told to")
-                SlowParts.levels.append(SlowParts.level())
+                SlowFactory.levels.append(SlowFactory.level())
                 return inside.detect(picture)
 
-        vars(parts)["detector"] = Detector()
-        return parts
+        vars(factory)["detector"] = Detector()
+        return factory
 
 
 def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
-    parts: Parts, monkeypatch: pytest.MonkeyPatch
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(governor, "START_S", 0.2)
-    with visiting(SlowParts(parts.config), Wish("mosaic")) as (visit, watcher, _):
-        monkeypatch.setattr(SlowParts, "level", lambda: visit.to_json()["level"], raising=False)
+    with visiting(SlowFactory(factory.config), Wish("mosaic")) as (visit, watcher, _):
+        monkeypatch.setattr(SlowFactory, "level", lambda: visit.to_json()["level"], raising=False)
         offer_until(visit, lambda: visit.to_json()["level"] == "cadence")
-        monkeypatch.setattr(SlowParts, "fail_next", True)
+        monkeypatch.setattr(SlowFactory, "fail_next", True)
         offer_until(visit, lambda: visit.to_json()["error"])
-        SlowParts.levels.clear()
-        monkeypatch.setattr(SlowParts, "fail_next", False)
-        offer_until(visit, lambda: len(SlowParts.levels) > 3)
-        assert set(SlowParts.levels) == {"cadence"}
+        SlowFactory.levels.clear()
+        monkeypatch.setattr(SlowFactory, "fail_next", False)
+        offer_until(visit, lambda: len(SlowFactory.levels) > 3)
+        assert set(SlowFactory.levels) == {"cadence"}
     assert watcher.loudest < SHOWS
 
 
-def test_a_silent_camera_is_replaced_by_the_card(parts: Parts) -> None:
-    with visiting(parts, Wish("mosaic")) as (visit, watcher, _):
+def test_a_silent_camera_is_replaced_by_the_card(factory: Factory) -> None:
+    with visiting(factory, Wish("mosaic")) as (visit, watcher, _):
         offer_until(visit, lambda: watcher.frames > 4)
         before = watcher.frames
         wait_until(lambda: watcher.frames > before + 4)
     assert watcher.loudest < SHOWS
 
 
-def test_nothing_is_kept_after_a_visit(parts: Parts) -> None:
-    with visiting(parts, Wish("warp")) as (visit, watcher, _):
+def test_nothing_is_kept_after_a_visit(factory: Factory) -> None:
+    with visiting(factory, Wish("warp")) as (visit, watcher, _):
         offer_until(visit, lambda: watcher.frames > 4)
         kept = [weakref.ref(one) for one in (visit, visit._book, visit._ladder)]
     visit.offer(picture(0))
@@ -209,8 +209,8 @@ def test_nothing_is_kept_after_a_visit(parts: Parts) -> None:
     assert [ref() for ref in kept] == [None] * 3
 
 
-def test_who_leaves_without_a_picture_leaves_nothing(parts: Parts) -> None:
-    with visiting(parts, Wish("warp")) as (visit, watcher, _):
+def test_who_leaves_without_a_picture_leaves_nothing(factory: Factory) -> None:
+    with visiting(factory, Wish("warp")) as (visit, watcher, _):
         assert visit.to_json()["fps"] == 0
     visit.offer(picture(0))
     assert watcher.frames == 0

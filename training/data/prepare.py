@@ -26,7 +26,7 @@ from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.face.network_input import AlignedFace
-from streamanon.factory import Parts
+from streamanon.factory import Factory
 from streamanon.imaging.boxes import side
 from streamanon.imaging.picture import as_picture
 from streamanon.tracking.identity_assigner import skin_lab
@@ -170,9 +170,9 @@ def _shown(outcomes: Iterable[Outcome], progress: Progress, task: Any) -> Iterat
 
 
 @lru_cache(maxsize=1)
-def _parts() -> Parts:
+def _factory() -> Factory:
     cv2.setNumThreads(1)
-    return Parts(Config(min_face=30))
+    return Factory(Config(min_face=30))
 
 
 def look_at(entry: Entry) -> Outcome:
@@ -191,8 +191,8 @@ def look_at(entry: Entry) -> Outcome:
 
 def _central_face(picture: Picture, entry: Entry) -> Outcome:
     """Return the face a picture is of: the one nearest to its centre, unless it is tiny."""
-    parts = _parts()
-    faces = [face for face in parts.detector.detect(picture) if face.points is not None]
+    factory = _factory()
+    faces = [face for face in factory.detector.detect(picture) if face.points is not None]
     if not faces:
         return "no face"
     largest = max(side(face.box) for face in faces)
@@ -202,8 +202,8 @@ def _central_face(picture: Picture, entry: Entry) -> Outcome:
         key=lambda face: float(np.hypot(*((face.box[:2] + face.box[2:]) / 2 - centre))),
     )
     assert chosen.points is not None
-    mesh = parts.mesher.fit(picture, lm.roi_from_points(chosen.points))
-    mesh = parts.mesher.fit(picture, lm.roi_from_mesh(mesh.points))
+    mesh = factory.mesher.fit(picture, lm.roi_from_points(chosen.points))
+    mesh = factory.mesher.fit(picture, lm.roi_from_mesh(mesh.points))
     if mesh.presence < LEAST_PRESENCE:
         return "mesh not believed"
     pose = lm.head_pose(mesh.points)

@@ -38,9 +38,9 @@ _own = click.option(
 @verbose
 def list_names(folder: Path | None) -> None:
     """Print the name of every identity, one a line."""
-    from streamanon.factory import Parts
+    from streamanon.factory import Factory
 
-    for identity in Parts(Config(identities=folder)).gallery:
+    for identity in Factory(Config(identities=folder)).gallery:
         click.echo(identity.name)
 
 

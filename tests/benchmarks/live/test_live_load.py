@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.live.load import glass_to_glass_ms, growth, percentiles
 from benchmarks.live.player import Seen
-from benchmarks.live.worker import PinnedParts
+from benchmarks.live.worker import PinnedFactory
 from streamanon.config import Config
 
 
@@ -45,5 +45,5 @@ def test_lines_of_a_player_are_read_back() -> None:
 
 
 def test_pinned_streams_have_nothing_to_step_down_to() -> None:
-    parts = PinnedParts(Config(method="warp"))
-    assert parts.for_stream().ladder("warp", print).levels == ("full",)
+    factory = PinnedFactory(Config(method="warp"))
+    assert factory.for_stream().ladder("warp", print).levels == ("full",)
