@@ -12,6 +12,7 @@ from av.error import FFmpegError, InvalidDataError
 
 from streamanon.errors import UsageError
 from streamanon.media.audio import without_comments
+from streamanon.media.file_types import ONE_FILE
 from streamanon.sinks.encoding import FORMATS
 
 if TYPE_CHECKING:
@@ -33,11 +34,7 @@ class Original:
 
     def __init__(self, path: Path, track: int) -> None:
         """Open the original and find its video track; :meth:`add_tracks` comes next."""
-        self._container = av.open(
-            str(path.absolute()),
-            options={"protocol_whitelist": "file"},
-            metadata_errors="replace",
-        )
+        self._container = av.open(str(path.absolute()), options=ONE_FILE, metadata_errors="replace")
         self._video = self._container.streams[track]
         self._copies: dict[int, Stream] = {}
         self._durations: dict[int, int] = {}

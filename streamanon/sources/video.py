@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-from av.error import FFmpegError
+from av.error import ArgumentError, FFmpegError
 from av.stream import Disposition
 
 from streamanon.errors import MediaError, UsageError
 from streamanon.imaging.orientation import from_display_matrix
+from streamanon.media.file_types import ONE_FILE
 from streamanon.sources.decoder import Decoded, Decoder
 from streamanon.sources.planar import (
     colour_space,
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
     from streamanon.types import ColourSpace, Plane
-
-_LOCAL_ONLY = {"protocol_whitelist": "file"}
-"""A playlist in the guise of a video must not make us open network addresses."""
 
 
 class VideoSource:
@@ -144,9 +142,14 @@ def _open(path: Path) -> InputContainer:
     if path.is_dir():
         raise UsageError(f"input {path} is a folder: name a video file")
     try:
-        return av.open(str(path.absolute()), options=_LOCAL_ONLY, metadata_errors="replace")
+        return av.open(str(path.absolute()), options=ONE_FILE, metadata_errors="replace")
     except PermissionError as error:
         raise UsageError(f"input {path} may not be read: check its permissions") from error
+    except ArgumentError as error:
+        raise MediaError(
+            f"{path} is not a video that can be read (a playlist, a script or an unusual format): "
+            "wanted one file that holds its own pictures, convert it to mp4"
+        ) from error
     except FFmpegError as error:
         raise MediaError(
             f"{path} is not a video that can be read ({error.strerror}): "
