@@ -12,8 +12,13 @@ import numpy as np
 from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
-from streamanon.face.mouth import own_texture
-from streamanon.face.network_input import AlignedCondition, AlignedFace, Placement, network_inputs
+from streamanon.face.mouth import texture_of
+from streamanon.face.network_input import (
+    AlignedCondition,
+    AlignedFace,
+    ConditionWarp,
+    network_inputs,
+)
 from streamanon.factory import Factory
 from streamanon.identities.gallery import lender_of_teeth
 from streamanon.identities.portrait import read_image
@@ -33,7 +38,7 @@ CLIP = Path(__file__).parent.parent / "examples" / "demo.mp4"
 CLIP_EVERY = 10
 """Frames of the clip from one face to the next."""
 
-LEAST_PRESENCE = 0.9
+MIN_PRESENCE = 0.9
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def samples(folder: Path | None, count: int) -> list[Sample]:
             raise UsageError(f"no face in the pictures of {folder}: give photographs of people")
         found += more
     lender = lender_of_teeth(gallery)
-    teeth = own_texture(lender) if lender else None
+    teeth = texture_of(lender) if lender else None
     conditions = [AlignedCondition.of(identity, teeth) for identity in gallery]
     chosen = np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int)
     return [
@@ -81,9 +86,9 @@ def samples(folder: Path | None, count: int) -> list[Sample]:
 
 
 def _sample(face: AlignedFace, condition: AlignedCondition) -> Sample:
-    placement = Placement.of(face, condition)
-    inputs = network_inputs(face, condition, placement) | condition.arrays()
-    return Sample(face, inputs, placement.edge(lm.head_pose(face.points)[0]))
+    warp = ConditionWarp.of(face, condition)
+    inputs = network_inputs(face, condition, warp) | condition.arrays()
+    return Sample(face, inputs, warp.alpha(lm.head_pose(face.points)[0]))
 
 
 def _clip() -> Iterator[Frame]:
@@ -115,5 +120,5 @@ def _faces(pictures: Iterable[Picture], factory: Factory) -> Iterator[AlignedFac
         for _ in range(2):
             mesh = factory.mesher.fit(picture, roi)
             roi = lm.roi_from_mesh(mesh.points)
-        if mesh.presence > LEAST_PRESENCE:
+        if mesh.presence > MIN_PRESENCE:
             yield AlignedFace.of(picture, mesh.points)

@@ -147,9 +147,9 @@ class Jury:
     def _shown(self, condition: Backend, live: Backend) -> list[U8]:
         """Return each sample's crop with the result in it."""
         faces = told([sample.inputs for sample in self._samples], condition)
-        painted = FaceNetwork(live, condition).paint(faces)
+        painted = FaceNetwork(live, condition).generate(faces)
         return [
-            sample.face.wearing(one.wash().over(sample.inputs["warped"]), sample.edge)
+            sample.face.blended(one.colour_transform().apply(sample.inputs["warped"]), sample.edge)
             for sample, one in zip(self._samples, painted, strict=True)
         ]
 

@@ -148,7 +148,7 @@ class Factory:
         from streamanon.anonymisers.network import FaceNetwork
 
         live = self._shared("anonygan.onnx", self.config.runtime, self._fastest, batches=True)
-        return FaceNetwork(live, self._network("anonygan_condition.onnx"), self._lent_teeth)
+        return FaceNetwork(live, self._network("anonygan_condition.onnx"), self._default_teeth)
 
     def _fastest(self) -> Choice:
         """Return the generator on the fastest runtime."""
@@ -176,13 +176,13 @@ class Factory:
         return replace(choice, backend=better)
 
     @cached_property
-    def _lent_teeth(self) -> U8 | None:
+    def _default_teeth(self) -> U8 | None:
         """Mouth texture for identities that show no teeth."""
-        from streamanon.face.mouth import own_texture
+        from streamanon.face.mouth import texture_of
         from streamanon.identities.gallery import lender_of_teeth
 
         lender = lender_of_teeth(self.gallery)
-        return own_texture(lender) if lender else None
+        return texture_of(lender) if lender else None
 
     def anonymiser(self, method: str | None = None) -> Anonymiser:
         """Return a new anonymiser; it remembers the faces of one stream.
@@ -194,7 +194,7 @@ class Factory:
         if method in ("warp", "anonygan"):
             from streamanon.anonymisers.warp import WarpAnonymiser
 
-            warp = WarpAnonymiser(self._lent_teeth)
+            warp = WarpAnonymiser(self._default_teeth)
             if method == "warp":
                 return warp
             from streamanon.anonymisers.anonygan import AnonyganAnonymiser

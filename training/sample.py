@@ -63,10 +63,10 @@ class Samples:
         rest = [identity for identity in identities if identity not in worn]
         teeth = lender_of_teeth(identities)
         assert teeth is not None
-        lent = mouth.texture(teeth.portrait, teeth.mesh.points[:, :2])
+        default = mouth.texture(teeth.portrait, teeth.mesh.points[:, :2])
         wearers = _faces_in(sources, SOURCES) if sources else _faces_of(rest[:SOURCES])
         givers = _faces_in(conditions, CONDITIONS) if conditions else _faces_of(worn[:CONDITIONS])
-        return cls(wearers, [_condition(face, lent) for face in givers])
+        return cls(wearers, [_condition(face, default) for face in givers])
 
     def grid(self, network: AnonyGan) -> U8:
         """Draw the grid: a row a source, and for each condition the warp and what it became."""
@@ -92,10 +92,12 @@ class Samples:
         ]
 
 
-def _condition(face: AlignedFace, lent_teeth: U8) -> AlignedCondition:
+def _condition(face: AlignedFace, default_teeth: U8) -> AlignedCondition:
     points = face.points[:, :2]
     shows_teeth = mouth.opening(points) >= mouth.OPEN_FULLY
-    return AlignedCondition(face, mouth.texture(face.image, points) if shows_teeth else lent_teeth)
+    return AlignedCondition(
+        face, mouth.texture(face.image, points) if shows_teeth else default_teeth
+    )
 
 
 def _faces_of(identities: Sequence[Identity]) -> list[AlignedFace]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from streamanon.types import F32, U8, Face
 
 SMALLEST_FACE_PX = 24
-LEAST_PRESENCE = 0.5
+MIN_PRESENCE = 0.5
 """Presence of a mesh that is believed (MediaPipe's own default)."""
 
 RIVAL = 0.5
@@ -97,7 +97,7 @@ def observe(image: U8) -> Observation | None:
     subject = _subject(faces, (picture.width, picture.height))
     assert subject.points is not None
     first = _mesher().fit(picture, lm.roi_from_points(subject.points))
-    if first.presence < LEAST_PRESENCE:
+    if first.presence < MIN_PRESENCE:
         return None
     return observe_at(image, first.points)
 
@@ -110,7 +110,7 @@ def observe_at(image: U8, hint: F32) -> Observation | None:
         hint: (478, 2 or 3) px: where it was a frame ago, or is in the original picture.
     """
     mesh = _mesher().fit(as_picture(image), lm.roi_from_mesh(hint), blendshapes=True)
-    if mesh.presence < LEAST_PRESENCE or mesh.blendshapes is None:
+    if mesh.presence < MIN_PRESENCE or mesh.blendshapes is None:
         return None
     return Observation(mesh.points, mesh.presence, mesh.blendshapes, *lm.head_pose(mesh.points))
 

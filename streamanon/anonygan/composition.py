@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from streamanon.face.network_input import SEEN
+from streamanon.face.network_input import VISIBLE_STRETCH
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -88,7 +88,7 @@ def matched(outputs: dict[str, Tensor], maps: Tensor, complexion: Tensor) -> dic
     """
     gain, bias = outputs["gain"].exp(), outputs["bias"]
     organs, stretch = maps[:, 1:3].amax(dim=1, keepdim=True), maps[:, 3:]
-    skin = ((stretch > (SEEN + 0.5) / 255) & (organs == 0)).to(gain.dtype)
+    skin = ((stretch > (VISIBLE_STRETCH + 0.5) / 255) & (organs == 0)).to(gain.dtype)
     weighed = torch.cat([outputs["beneath"] * skin, skin], dim=1)
     cells = nn.functional.avg_pool2d(weighed, maps.shape[3] // gain.shape[3])
     share = cells[:, 3:]

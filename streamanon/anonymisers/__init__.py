@@ -1,1 +1,1 @@
-"""What makes the pixels that hide faces."""
+"""Methods: each makes the patches that hide faces."""

@@ -1,4 +1,4 @@
-"""The AnonyGAN network as anonymising uses it: identities remembered, faces painted in batches."""
+"""The AnonyGAN network at work: identities prepared once and cached, faces generated in batches."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from streamanon.errors import ModelError
 from streamanon.face.network_input import CONVENTION, CROP, AlignedCondition
-from streamanon.face.network_output import Painted
+from streamanon.face.network_output import GeneratorOutput
 from streamanon.face.warp import Condition, inset_oval
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ Arrays = dict[str, "NDArray[Any]"]
 
 
 def check_cards(live: Mapping[str, Any], condition: Mapping[str, Any]) -> None:
-    """Make sure that two networks belong together and understand what they will be shown.
+    """Check that two networks were exported together, for the inputs that this version makes.
 
     Args:
-        live: card of ``anonygan.onnx`` (:func:`streamanon.weights.card.read_card`).
-        condition: card of ``anonygan_condition.onnx``.
+        live: model card of ``anonygan.onnx`` (:func:`streamanon.weights.card.read_card`).
+        condition: model card of ``anonygan_condition.onnx``.
 
     Raises:
-        ModelError: they do not.
+        ModelError: They were not.
     """
     names = f"{live.get('name')} and {condition.get('name')}"
     if live.get("checkpoint_sha256") != condition.get("checkpoint_sha256"):
@@ -47,13 +47,13 @@ def check_cards(live: Mapping[str, Any], condition: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
-class Known:
-    """What is prepared of an identity, once.
+class PreparedIdentity:
+    """What is computed once per identity.
 
     Attributes:
-        aligned: its crop.
-        portrait: its portrait, to be sampled at the frame's own resolution.
-        arrays: what the live network is told of it.
+        aligned: crop of the portrait, as the network sees it.
+        portrait: whole portrait, to be sampled at the frame's own resolution.
+        arrays: inputs of the live network that depend on the identity alone.
     """
 
     aligned: AlignedCondition
@@ -65,61 +65,61 @@ class FaceNetwork:
     """Both branches of AnonyGAN; used by one thread at a time.
 
     Attributes:
-        live: the network that is run for every face of every frame.
+        live: network that is run for every face of every frame.
     """
 
     def __init__(self, live: Backend, condition: Backend, teeth: U8 | None = None) -> None:
-        """Take the loaded networks ``anonygan.onnx`` and ``anonygan_condition.onnx``.
+        """Wrap the loaded networks ``anonygan.onnx`` and ``anonygan_condition.onnx``.
 
         Args:
-            live: run for every face of every frame.
-            condition: run once for every identity.
+            live: network that is run for every face of every frame.
+            condition: network that is run once for every identity.
             teeth: mouth texture for identities that show no teeth.
         """
         self.live, self._condition, self._teeth = live, condition, teeth
-        self._known: dict[str, Known] = {}
+        self._prepared: dict[str, PreparedIdentity] = {}
 
-    def know(self, identity: Identity) -> Known:
-        """Return what is prepared of an identity; the condition branch runs at first sight."""
-        if identity.name not in self._known:
+    def prepare(self, identity: Identity) -> PreparedIdentity:
+        """Return the prepared identity; the condition branch runs only the first time."""
+        if identity.name not in self._prepared:
             aligned = AlignedCondition.of(identity, self._teeth)
             inputs = {name: array[None] for name, array in aligned.arrays().items()}
-            answer = {name: array[0] for name, array in self._condition.run(inputs).items()}
+            output = {name: array[0] for name, array in self._condition.run(inputs).items()}
             portrait = Condition(identity.portrait, inset_oval(identity.mesh.points[:, :2]))
-            told = answer | {"condition_points": inputs["condition_points"][0]}
-            self._known[identity.name] = Known(aligned, portrait, told)
-        return self._known[identity.name]
+            arrays = output | {"condition_points": inputs["condition_points"][0]}
+            self._prepared[identity.name] = PreparedIdentity(aligned, portrait, arrays)
+        return self._prepared[identity.name]
 
-    def paint(self, faces: Sequence[Mapping[str, NDArray[Any]]]) -> list[Painted]:
-        """Return what the network makes of faces, all in one run.
+    def generate(self, faces: Sequence[Mapping[str, NDArray[Any]]]) -> list[GeneratorOutput]:
+        """Return the network's outputs for several faces, all in one run.
 
         Args:
-            faces: the live network's inputs, without the batch axis.
+            faces: inputs of the live network, without the batch axis.
 
         Raises:
-            ModelError: the network could not be run, or answers in another form than it should.
+            ModelError: The network could not be run, or its outputs have wrong shapes.
         """
         if not faces:
             return []
         batch = {name: np.stack([face[name] for face in faces]) for name in faces[0]}
-        answer = self.live.run(batch)
+        output = self.live.run(batch)
         shapes = {
             "face": (len(faces), CROP, CROP, 3),
             "attention": (len(faces), CROP, CROP),
             "saturation": (len(faces), 1),
-            "gain": (len(faces), 3, *answer["gain"].shape[2:]),
-            "bias": (len(faces), 3, *answer["gain"].shape[2:]),
+            "gain": (len(faces), 3, *output["gain"].shape[2:]),
+            "bias": (len(faces), 3, *output["gain"].shape[2:]),
         }
         for name, shape in shapes.items():
-            if answer[name].shape != shape:
-                raise ModelError(f"the network gave {name} {answer[name].shape}, wanted {shape}")
+            if output[name].shape != shape:
+                raise ModelError(f"the network gave {name} {output[name].shape}, wanted {shape}")
         return [
-            Painted(
-                np.asarray(answer["face"][row], np.uint8),
-                answer["attention"][row].astype(np.float32) / 255,
-                float(answer["saturation"][row, 0]),
+            GeneratorOutput(
+                np.asarray(output["face"][row], np.uint8),
+                output["attention"][row].astype(np.float32) / 255,
+                float(output["saturation"][row, 0]),
                 *(
-                    np.ascontiguousarray(answer[name][row].transpose(1, 2, 0), np.float32)
+                    np.ascontiguousarray(output[name][row].transpose(1, 2, 0), np.float32)
                     for name in ("gain", "bias")
                 ),
             )

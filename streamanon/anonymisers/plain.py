@@ -16,7 +16,7 @@ PLAIN: dict[str, Callable[[Picture, F32], Patch | None]] = {
     "blur": blur,
     "solid": solid,
 }
-"""What each plain method draws over a cover box."""
+"""The function that draws each method over a cover box."""
 
 
 class PlainAnonymiser:
@@ -29,5 +29,5 @@ class PlainAnonymiser:
         self._draw = PLAIN[method]
 
     def replace(self, scene: Scene) -> list[Patch | None]:
-        """Return one patch a subject; None for a subject outside the picture."""
+        """Return one patch per subject; None for a subject outside the picture."""
         return [self._draw(scene.frame.picture, s.track.cover) for s in scene.subjects]

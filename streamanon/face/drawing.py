@@ -1,4 +1,4 @@
-"""Drawing a portrait over a face of a frame: on which pixels, how sharp and how grainy."""
+"""Drawing a portrait over a face of a frame: region, sharpness and noise."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from streamanon.types import F32, U8, Picture
 
 SMALLEST_SIDE_PX = 8
-"""Below this there is next to nothing of a face in the picture."""
+"""Regions with a shorter side hold next to nothing of a face and are not drawn."""
 
-FOCUS_EVERY = 4
-"""Frames between two looks at how sharp the frame is."""
+MEASURE_EVERY = 4
+"""Frames of a track between two measurements of the frame's sharpness."""
 
 
 @dataclass(frozen=True)
-class Canvas:
-    """The pixels of a frame that one face is drawn on.
+class FaceRegion:
+    """The part of a frame that one face is drawn on.
 
     Attributes:
-        picture: the frame.
-        box: around them.
+        picture: frame.
+        box: bounding box of the region in frame px.
         to_patch: (2, 3) float32 affine from face space px to px of the patch.
         face_px: height of the face in frame px.
     """
@@ -44,12 +44,12 @@ class Canvas:
     face_px: float
 
     @classmethod
-    def under(cls, picture: Picture, space: FaceSpace) -> Canvas | None:
-        """Return the canvas for a face; None when it is outside the picture.
+    def of(cls, picture: Picture, space: FaceSpace) -> FaceRegion | None:
+        """Return the region of a face; None when it lies outside the picture.
 
         Args:
-            picture: the frame.
-            space: of the face, in frame px.
+            picture: frame.
+            space: face space of the source, in frame px.
         """
         skin = np.column_stack([space.points[:SKIN_POINTS], np.ones(SKIN_POINTS, np.float32)])
         where = skin @ space.to_frame.T
@@ -57,12 +57,12 @@ class Canvas:
         x0, y0, x1, y1 = box = clip_box(picture, np.asarray(around, np.float32))
         if min(x1 - x0, y1 - y0) < SMALLEST_SIDE_PX:
             return None
-        to_patch = in_box(space.to_frame, box)
+        to_patch = affine_to_box(space.to_frame, box)
         return cls(picture, box, to_patch, RASTER / MARGIN * space.scale_px)
 
     @cached_property
     def source(self) -> U8:
-        """(h, w, 3) uint8 BGR, what is there."""
+        """(h, w, 3) uint8 BGR pixels of the frame."""
         return read_bgr(self.picture, self.box)
 
     @property
@@ -71,67 +71,69 @@ class Canvas:
         x0, y0, x1, y1 = self.box
         return x1 - x0, y1 - y0
 
-    def spread(self, raster: F32, *, border: int = cv2.BORDER_REPLICATE) -> F32:
-        """Scale a face space raster to the patch."""
+    def resample(self, raster: F32, *, border: int = cv2.BORDER_REPLICATE) -> F32:
+        """Warp a face space raster to the patch."""
         scaled = cv2.warpAffine(
             raster, self.to_patch, self.size, flags=cv2.INTER_LINEAR, borderMode=border
         )
         return np.asarray(scaled, np.float32)
 
     def patch(self, image: U8, alpha: F32) -> Patch:
-        """Return an image of the canvas' size as a patch of the frame."""
+        """Return an image of the region's size as a patch of the frame."""
         return Patch(self.box[0], self.box[1], image, alpha)
 
 
-def in_box(to_frame: F32, box: Box) -> F32:
-    """Return a (2, 3) affine to frame px as one to the px of a box."""
+def affine_to_box(to_frame: F32, box: Box) -> F32:
+    """Return a (2, 3) affine to frame px as one to px of a box of the frame."""
     moved = to_frame.copy()
     moved[:, 2] -= box[:2]
     return moved
 
 
 @dataclass
-class Focus:
-    """How sharp a portrait is drawn, following the frame step by step: one a track.
+class SharpnessMatcher:
+    """Blurs a portrait and adds noise until it matches the frame; one per track.
 
     Attributes:
         blur_px: standard deviation of the blur in use.
         grain: standard deviation of the noise that the portrait lacks, in 8 bit levels.
-        drawn: how often the portrait was drawn.
+        drawn: number of frames the portrait was drawn in.
     """
 
     blur_px: float = 0.0
     grain: float = 0.0
     drawn: int = 0
 
-    def softened(self, image: U8, canvas: Canvas, alpha: F32) -> U8:
-        """Return a portrait as sharp as the frame, where it was too sharp.
+    def matched(self, image: U8, region: FaceRegion, alpha: F32) -> U8:
+        """Return a portrait blurred to the sharpness of the frame.
 
         Args:
-            image: (h, w, 3) uint8 BGR portrait on the canvas.
-            canvas: what it is drawn on.
-            alpha: (h, w) float32, how much of it shows.
+            image: (h, w, 3) uint8 BGR portrait of the region's size.
+            region: region that the portrait is drawn on.
+            alpha: (h, w) float32 opacity of the portrait.
         """
         first = self.drawn == 0
         self.drawn += 1
-        if self.drawn % FOCUS_EVERY == 1:
-            width, height = canvas.size
+        if self.drawn % MEASURE_EVERY == 1:
+            width, height = region.size
             middle = tuple(slice(side // 4, side - side // 4) for side in (height, width))
             portrait, weight = image[middle], alpha[middle]
-            source = shading.fine(canvas.source[middle])
+            source = shading.high_pass(region.source[middle])
             wanted = shading.fine_detail(source, weight)
             for _ in range(4 if first else 1):
-                soft = shading.fine(shading.soften(portrait, self.blur_px))
+                soft = shading.high_pass(shading.soften(portrait, self.blur_px))
                 got = shading.fine_detail(soft, weight)
-                self.blur_px = shading.refocused(self.blur_px, wanted, got)
-            self.grain = shading.grain(shading.noise(source, weight), shading.noise(soft, weight))
+                self.blur_px = shading.next_blur_px(self.blur_px, wanted, got)
+            self.grain = shading.missing_grain(
+                shading.noise(source, weight), shading.noise(soft, weight)
+            )
         return shading.soften(image, self.blur_px)
 
-    def grained(self, image: U8) -> U8:
-        """Return a portrait as noisy as the frame, where it was too clean."""
+    def with_grain(self, image: U8) -> U8:
+        """Return a portrait with the noise that it lacks."""
         if self.grain == 0:
             return image
         noise: NDArray[np.int16] = np.empty(image.shape[:2], np.int16)
         cv2.randn(noise, np.zeros(1), np.full(1, self.grain))
-        grained = cv2.add(image, cv2.merge([noise, noise, noise]), dtype=cv2.CV_8U)
-        return np.asarray(grained, np.uint8)
+        noisy = cv2.add(image, cv2.merge([noise, noise, noise]), dtype=cv2.CV_8U)
+        return np.asarray(noisy, np.uint8)

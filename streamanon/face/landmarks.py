@@ -1,4 +1,4 @@
-"""What the points of a face mean: index tables, views, regions of interest, pose.
+"""Landmarks of a face: index tables, other landmark schemes, regions of interest, head pose.
 
 Indices are those of MediaPipe's face mesh (478 points); "right" is the subject's own. Outlines run
 closed and in order, starting at the subject's right.
@@ -74,14 +74,14 @@ IBUG68 = (
 """Nearest mesh point of each point of the iBUG 300-W annotation scheme."""
 
 ROI_SCALE = 1.5
-"""Side of the region the mesh network wants, in lengths of the face's longer side (MediaPipe)."""
+"""Side of the mesh network's input region, in lengths of the face's longer side (MediaPipe)."""
 
 _POSE_POINTS = POSE_WEIGHTS[:, 0].astype(np.int64)
 _POSE_SHARES = POSE_WEIGHTS[:, 1:].astype(np.float64) / POSE_WEIGHTS[:, 1].sum()
 
 
 def ibug68(points: F32) -> F32:
-    """Return the (68, 2) iBUG view of (478, 2 or 3) mesh points."""
+    """Return the (68, 2) iBUG points of (478, 2 or 3) mesh points."""
     return np.asarray(points[IBUG68, :2], np.float32)
 
 

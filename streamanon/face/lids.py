@@ -1,4 +1,4 @@
-"""Closing eyelids: where they meet, and which skin of an open-eyed portrait covers a closed eye."""
+"""Closing eyelids: where they meet, and which skin of an open-eyed portrait covers a shut eye."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 CLOSED, OPEN = 0.05, 0.13
 """Openings (see :func:`opening`) at and below which an eye is shut, and from which it is open."""
 
-MEET, PART = 0.06, 0.12
-"""Openings in the mesh of a face at and below which its lids are taken to meet, and from which they
-are believed. Measured on four clips: eyes half shut by their blink coefficient (0.45 to 0.55) are
-open by 0.09, all but shut ones (0.55 to 0.65) by 0.03, and a gap of iris is seen between them."""
+MEET_BELOW, PART_ABOVE = 0.06, 0.12
+"""Openings in the mesh of a face at and below which its lids are drawn closed, and from which the
+mesh is used unchanged. Measured on four clips: eyes half shut by their blink coefficient (0.45 to
+0.55) have an opening of 0.09, nearly shut ones (0.55 to 0.65) of 0.03, and would show a gap of
+iris."""
 
 MARGIN_RISE, CREASE_RISE = 0.9, 0.6
-"""How far the edge of a shut lid is taken towards the crease, and the crease towards the brow."""
+"""Share of the way that the edge of a shut lid moves to the crease, and the crease to the brow."""
 
 LASHES_FROM = 0.5
-"""How shut an eye is when the line between its lids begins to show lashes only."""
+"""Degree of closure, 0..1, from which the gap between the lids begins to show lashes only."""
 
 EYES = (
     (lm.RIGHT_EYE, lm.RIGHT_LID_CREASE, lm.RIGHT_BROW_BONE),
@@ -44,26 +45,28 @@ def opening(outline: F32 | NDArray[np.float64]) -> float:
     return area / max(float(width @ width), 1e-6)
 
 
-def met(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a mesh whose upper lids meet the lower ones where its eyes are all but shut.
+def with_lids_closed(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a mesh with nearly shut eyes closed.
 
     Args:
-        points: (478, 2) float64, any scale.
+        points: (478, 2) float64 mesh, any scale.
     """
     closed = points.copy()
     for outline, _, _ in EYES:
         upper, lower = list(outline[1:8]), list(outline[:8:-1])
-        apart = np.clip((opening(points[list(outline)]) - MEET) / (PART - MEET), 0, 1)
+        apart = np.clip(
+            (opening(points[list(outline)]) - MEET_BELOW) / (PART_ABOVE - MEET_BELOW), 0, 1
+        )
         closed[upper] = points[lower] + apart * (points[upper] - points[lower])
     return closed
 
 
 def portrait_triangles(portrait: F32, source: F32) -> F32:
-    """Return where in a portrait each triangle of a source's mesh looks, its eyes shut as theirs.
+    """Return the corners in a portrait of each triangle, with eyes as shut as the source's.
 
-    An open eye hides most of its upper lid; what is seen of it is lashes and shadow, and stretched
-    over a shut eye they become a dark smear. The skin between crease and brow is clean and of the
-    right shade: a shut lid takes it from there, and what is left between the lids shows lashes.
+    An open eye hides most of its upper lid. The visible rest is lashes and shadow; stretched over
+    a shut eye, they become a dark smear. The skin between crease and brow is clean and of the right
+    shade, so a shut lid is textured from there, and the gap between the lids from the lashes.
 
     Args:
         portrait: (478, 2) float32 mesh in portrait px.
@@ -77,7 +80,7 @@ def portrait_triangles(portrait: F32, source: F32) -> F32:
         shut = float(np.clip((OPEN - opening(source[list(outline)])) / (OPEN - CLOSED), 0, 1))
         upper, lower = list(outline[1:8]), list(outline[:8:-1])
         edge, fold, brow = (portrait[list(line)] for line in (upper, crease, bone))
-        rise = np.sqrt(shut)  # half shut, most of the lid shows already
+        rise = np.sqrt(shut)  # in a half shut eye most of the lid is already visible
         lids[upper] = edge + rise * MARGIN_RISE * (fold - edge)
         lids[list(crease)] = fold + rise * CREASE_RISE * (brow - fold)
         line = portrait.copy()

@@ -1,4 +1,4 @@
-"""Maps drawn from a face's mesh: where it may be seen, where eyes and mouth are open."""
+"""Masks drawn from a face's mesh: the face itself, open eyes and open mouth."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.face.warp import SKIN_POINTS
-from streamanon.imaging.supersampling import FINER, SHIFT, CloseUp
+from streamanon.imaging.supersampling import SHIFT, SUPERSAMPLING, SupersampledRegion
 
 if TYPE_CHECKING:
     from streamanon.types import F32, U8
 
 _AROUND_PX = 1.0
-"""How far a drawing may reach beyond its outline."""
+"""Distance by which a drawing may exceed its outline."""
 
 _IRIS = 128
-"""Level of the irises in the map of the eyes."""
+"""Grey level of the irises in the mask of the eyes."""
 
 
 def hole(points: F32, side_px: int, growth_px: float) -> U8:
-    """Return (side_px, side_px) uint8, 255 wherever the face may be seen, else 0.
+    """Return (side_px, side_px) uint8, 255 wherever the face may be visible, else 0.
 
     Args:
-        points: (478, 2 or 3) mesh in px of the map.
-        side_px: of the map.
-        growth_px: how far the hole reaches beyond the hull of the mesh.
+        points: (478, 2 or 3) mesh in px of the mask.
+        side_px: side of the mask.
+        growth_px: distance by which the hole exceeds the convex hull of the mesh.
     """
     hull = np.asarray(cv2.convexHull(np.ascontiguousarray(points[:SKIN_POINTS, :2])))[:, 0]
     outwards = hull - hull.mean(axis=0)
@@ -41,25 +41,25 @@ def eyes(points: F32, side_px: int) -> U8:
     """Return (side_px, side_px) uint8: 255 between the lids, 128 on the irises.
 
     Args:
-        points: (478, 2 or 3) mesh in px of the map.
-        side_px: of the map.
+        points: (478, 2 or 3) mesh in px of the mask.
+        side_px: side of the mask.
     """
     drawn = np.zeros((side_px, side_px), np.uint8)
     for lids, centre, ring in (
         (lm.RIGHT_EYE, lm.RIGHT_IRIS_CENTRE, lm.RIGHT_IRIS),
         (lm.LEFT_EYE, lm.LEFT_IRIS_CENTRE, lm.LEFT_IRIS),
     ):
-        close = CloseUp.around(points[list(lids)], _AROUND_PX, (side_px, side_px))
-        if close is None:
+        region = SupersampledRegion.around(points[list(lids)], _AROUND_PX, (side_px, side_px))
+        if region is None:
             continue
-        opening, iris = close.canvas, np.zeros_like(close.canvas)
-        cv2.fillPoly(opening, [close.fixed(points[list(lids)])], 255, cv2.LINE_8, SHIFT)
+        opening, iris = region.canvas, np.zeros_like(region.canvas)
+        cv2.fillPoly(opening, [region.fixed_point(points[list(lids)])], 255, cv2.LINE_8, SHIFT)
         radius = float(np.hypot(*(points[list(ring), :2] - points[centre, :2]).T).mean())
-        x, y = close.fixed(points[[centre]])[0].tolist()
-        fixed = round(radius * FINER * (1 << SHIFT))
-        cv2.circle(iris, (x, y), fixed, 255 - _IRIS, -1, cv2.LINE_8, SHIFT)
+        x, y = region.fixed_point(points[[centre]])[0].tolist()
+        fixed_radius = round(radius * SUPERSAMPLING * (1 << SHIFT))
+        cv2.circle(iris, (x, y), fixed_radius, 255 - _IRIS, -1, cv2.LINE_8, SHIFT)
         cv2.subtract(opening, cv2.min(opening, iris), dst=opening)
-        _add(close, drawn)
+        _add(region, drawn)
     return drawn
 
 
@@ -67,18 +67,18 @@ def mouth_interior(points: F32, side_px: int) -> U8:
     """Return (side_px, side_px) uint8, 255 between the inner lips.
 
     Args:
-        points: (478, 2 or 3) mesh in px of the map.
-        side_px: of the map.
+        points: (478, 2 or 3) mesh in px of the mask.
+        side_px: side of the mask.
     """
     drawn = np.zeros((side_px, side_px), np.uint8)
     lips = points[list(lm.INNER_LIPS)]
-    close = CloseUp.around(lips, _AROUND_PX, (side_px, side_px))
-    if close is not None:
-        cv2.fillPoly(close.canvas, [close.fixed(lips)], 255, cv2.LINE_8, SHIFT)
-        _add(close, drawn)
+    region = SupersampledRegion.around(lips, _AROUND_PX, (side_px, side_px))
+    if region is not None:
+        cv2.fillPoly(region.canvas, [region.fixed_point(lips)], 255, cv2.LINE_8, SHIFT)
+        _add(region, drawn)
     return drawn
 
 
-def _add(close: CloseUp, drawn: U8) -> None:
-    """Bring what was drawn onto a map."""
-    drawn[close.place] = np.maximum(drawn[close.place], close.averaged())
+def _add(region: SupersampledRegion, drawn: U8) -> None:
+    """Merge a supersampled drawing into a mask."""
+    drawn[region.place] = np.maximum(drawn[region.place], region.downsampled())

@@ -16,7 +16,7 @@ import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.face.shading import LIT_SKIN_BGR
-from streamanon.face.warp import look_up
+from streamanon.face.warp import sample_at
 
 if TYPE_CHECKING:
     from streamanon.face.warp import FaceSpace
@@ -34,7 +34,7 @@ OPEN_FROM, OPEN_FULLY = 0.04, 0.10
 
 @dataclass(frozen=True)
 class _Lips:
-    """The inner lips seen along the mouth: everything in units of the mouth's width."""
+    """Contours of the inner lips along the mouth, in units of the mouth's width."""
 
     corner: F32
     along: F32
@@ -63,11 +63,11 @@ class _Lips:
         )
 
     def top(self, along: F32) -> F32:
-        """Return how far the upper lip lies below the line between the corners."""
+        """Return the distance of the upper lip below the line between the corners."""
         return np.interp(along, self.upper[:, 0], self.upper[:, 1]).astype(np.float32)
 
     def bottom(self, along: F32) -> F32:
-        """Return how far the lower lip lies below the line between the corners."""
+        """Return the distance of the lower lip below the line between the corners."""
         return np.interp(along, self.lower[:, 0], self.lower[:, 1]).astype(np.float32)
 
 
@@ -79,7 +79,7 @@ def opening(points: F32) -> float:
 
 
 def texture(portrait: U8, points: F32) -> U8:
-    """Straighten the mouth of a portrait with open lips.
+    """Return the mouth texture of a portrait with open lips, straightened.
 
     Args:
         portrait: (h, w, 3) uint8 BGR.
@@ -100,38 +100,38 @@ def texture(portrait: U8, points: F32) -> U8:
         + along[:, :, None] * lips.width_px * lips.along
         + inside[:, :, None] * lips.width_px * lips.down
     )
-    teeth = look_up(portrait, where.astype(np.float32))
+    teeth = sample_at(portrait, where.astype(np.float32))
     dark = np.clip((depth - 0.55 * gap) / np.maximum(0.35 * gap, 0.02), 0, 1)[:, :, None]
     return np.asarray(teeth * (1 - dark) + np.array(CAVITY_BGR) * dark, np.uint8)
 
 
-def own_texture(identity: Identity) -> U8 | None:
+def texture_of(identity: Identity) -> U8 | None:
     """Return the mouth texture of an identity whose portrait shows teeth, else None."""
     points = identity.mesh.points[:, :2]
     return texture(identity.portrait, points) if opening(points) >= OPEN_FULLY else None
 
 
-def texture_for(identity: Identity, lent: U8 | None) -> U8:
-    """Return an identity's own mouth texture; else the one lent to it; else a dark one."""
-    own = own_texture(identity)
+def texture_or_default(identity: Identity, default: U8 | None) -> U8:
+    """Return an identity's own mouth texture, else the default, else a dark one."""
+    own = texture_of(identity)
     if own is not None:
         return own
-    return dark_texture() if lent is None else lent
+    return dark_texture() if default is None else default
 
 
 def dark_texture() -> U8:
-    """Return the texture of a mouth without teeth to show."""
+    """Return the texture of a mouth that shows no teeth."""
     return np.full((HEIGHT, WIDTH, 3), CAVITY_BGR, np.uint8)
 
 
 @dataclass(frozen=True)
-class Interior:
-    """Where a mouth texture lies in face space.
+class MouthPlacement:
+    """Where a mouth texture is drawn in face space.
 
     Attributes:
-        corner: (x, y) of a rectangle in face space px.
-        lookup: (h, w, 2) float32 texture px for each of its pixels.
-        alpha: (h, w) float32 with a soft rim.
+        corner: (x, y) corner of the bounding rectangle in face space px.
+        lookup: (h, w, 2) float32 texture px for each pixel of the rectangle.
+        alpha: (h, w) float32 opacity, with a soft rim.
     """
 
     corner: tuple[int, int]
@@ -139,8 +139,8 @@ class Interior:
     alpha: F32
 
 
-def interior(space: FaceSpace) -> Interior | None:
-    """Return where a mouth texture lies, or None while the mouth is closed."""
+def placement(space: FaceSpace) -> MouthPlacement | None:
+    """Return where a mouth texture is drawn, or None while the mouth is closed."""
     gap = opening(space.points)
     if gap < OPEN_FROM:
         return None
@@ -163,21 +163,21 @@ def interior(space: FaceSpace) -> Interior | None:
     alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), rim), np.float32)
     shown = np.clip((gap - OPEN_FROM) / (OPEN_FULLY - OPEN_FROM), 0, 1)
     corner = int(low[0]), int(low[1])
-    return Interior(corner, lookup.astype(np.float32), alpha * np.float32(shown))
+    return MouthPlacement(corner, lookup.astype(np.float32), alpha * np.float32(shown))
 
 
-def fill(image: U8, found: Interior | None, to_image: F32, teeth: U8) -> None:
-    """Paint what is seen between open lips, in place.
+def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> None:
+    """Draw a mouth texture between open lips, in place.
 
     Args:
         image: (h, w, 3) uint8 BGR portrait on the face.
-        found: between which lips (:func:`interior`).
+        where: where the texture is drawn (:func:`placement`); None draws nothing.
         to_image: (2, 3) float32 affine from face space px to px of the image.
-        teeth: a mouth texture.
+        teeth: mouth texture.
     """
-    if found is None:
+    if where is None:
         return
-    corner, lookup, alpha = found.corner, found.lookup, found.alpha
+    corner, lookup, alpha = where.corner, where.lookup, where.alpha
     placed = to_image.copy()
     placed[:, 2] += placed[:, :2] @ np.array(corner, np.float32)
     rows, columns = alpha.shape
@@ -196,7 +196,7 @@ def fill(image: U8, found: Interior | None, to_image: F32, teeth: U8) -> None:
         )
         for part, border in ((lookup, cv2.BORDER_REPLICATE), (alpha, cv2.BORDER_CONSTANT))
     )
-    tooth = look_up(teeth, lookup)
+    tooth = sample_at(teeth, lookup)
     cast = image[y0:y1, x0:x1].mean(axis=(0, 1)) / LIT_SKIN_BGR
     cast = np.minimum(cast, cast[2])  # teeth may be warm or grey, never blue
     tooth = np.asarray(np.clip(tooth * np.clip(cast, 0.2, 1.1), 0, 255), np.uint8)

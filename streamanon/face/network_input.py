@@ -1,8 +1,8 @@
-"""The arrays the network sees of one face, the same in the product and in training.
+"""The network's input arrays for one face, the same in the product and in training.
 
 A face is cut out of its frame as an upright square, the *crop*, with the eyes always at the same
-height and the whole face inside. The condition's portrait is cut the same way, once, and moved onto
-the source with :mod:`streamanon.face.warp`. "Crop px" are pixels of either crop.
+height and the whole face inside. The condition's portrait is cut the same way, once, and warped
+onto the source with :mod:`streamanon.face.warp`. "Crop px" are pixels of either crop.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from streamanon.face.warp import (
     SKIN_POINTS,
     Condition,
     FaceSpace,
-    depth_inside,
+    edge_distance,
+    feathered_alpha,
     inset_oval,
-    lay_over,
-    soft_edge,
-    upright_turn,
+    upright_rotation,
+    warp_portrait,
 )
 from streamanon.imaging.crop import cut
 from streamanon.imaging.picture import as_picture
@@ -40,30 +40,30 @@ CROP = 128
 """Side of the crop in px."""
 
 EYES_DOWN = 44.0
-"""How far down the crop the middle between the eyes lies, in px."""
+"""Distance of the middle between the eyes from the top of the crop, in px."""
 
 EYE_DISTANCE = 40.0
 """Distance between the centres of the eyes in the crop, in px."""
 
 EYES_TO_MOUTH, EYES_TO_CHIN = 0.9, 0.5
-"""Eye distances a distance to the mouth, and to the chin, stands for at least: a turned head brings
-the eyes together, and an open mouth must not leave the crop."""
+"""Least eye distance that a distance from the eyes to the mouth, and to the chin, implies, as a
+share of it: a turned head brings the eyes together, and an open mouth must not leave the crop."""
 
 GRID = 32
 """Side of the grid on which the condition's features are looked up."""
 
 NODES = 70
-"""Landmarks the network reasons about: 68 of iBUG, then the centres of the right and left iris."""
+"""Landmarks of the network's graph: 68 of iBUG, then the centres of the right and left iris."""
 
 HOLE_GROWTH = 3.0
-"""How far the hole reaches beyond the outline of the face, in crop px."""
+"""Distance by which the hole exceeds the outline of the face, in crop px."""
 
-SEEN = 128
-"""Stretch, 0..255, from which skin counts for a complexion."""
+VISIBLE_STRETCH = 128
+"""Stretch, 0..255, above which skin counts as visible and towards the complexion."""
 
 _RASTER_PX = np.dstack(np.meshgrid(*[np.arange(RASTER, dtype=np.float32)] * 2))
 
-BESIDE = 128
+BACKGROUND_GREY = 128
 """Grey level of the warped portrait beside the face."""
 
 CONVENTION: dict[str, str | float] = {
@@ -74,9 +74,9 @@ CONVENTION: dict[str, str | float] = {
     "eyes_to_mouth": EYES_TO_MOUTH,
     "eyes_to_chin": EYES_TO_CHIN,
     "hole_growth_px": HOLE_GROWTH,
-    "beside": BESIDE,
+    "beside": BACKGROUND_GREY,
 }
-"""What a network must have been trained with to understand these arrays."""
+"""Conventions that a network must have been trained with; stored in its model card."""
 
 
 @dataclass(frozen=True)
@@ -99,25 +99,25 @@ class AlignedFace:
         to_frame = crop_to_frame(mesh_points)
         ends = np.array([[0, 0, 1], [CROP, 0, 1], [0, CROP, 1]], np.float32)
         image = cut(picture, ends @ to_frame.T, CROP)
-        return cls(image, moved(mesh_points, inverted(to_frame)), to_frame)
+        return cls(image, transformed(mesh_points, inverse_affine(to_frame)), to_frame)
 
     def displacement(self, mesh_points: F32) -> float:
-        """Return how far the landmarks of another mesh lie from this face's, in eye distances.
+        """Return the mean distance of another mesh's landmarks from this face's, in eye distances.
 
         Args:
-            mesh_points: (478, 3) in crop px.
+            mesh_points: (478, 3) mesh in crop px.
         """
         away = lm.ibug68(mesh_points) - lm.ibug68(self.points)
         return float(np.hypot(*away.T).mean()) / EYE_DISTANCE
 
-    def wearing(self, result: U8, edge: F32) -> U8:
-        """Return the crop with a result in it, (128, 128, 3) uint8 BGR.
+    def blended(self, result: U8, alpha: F32) -> U8:
+        """Return the crop with a result blended in, (128, 128, 3) uint8 BGR.
 
         Args:
             result: (128, 128, 3) uint8 BGR.
-            edge: (128, 128) float32 in 0..1, how much of it shows.
+            alpha: (128, 128) float32 opacity in 0..1.
         """
-        return np.asarray(cv2.blendLinear(result, self.image, edge, 1 - edge), np.uint8)
+        return np.asarray(cv2.blendLinear(result, self.image, alpha, 1 - alpha), np.uint8)
 
     @property
     def nodes(self) -> F32:
@@ -128,30 +128,30 @@ class AlignedFace:
 
 @dataclass(frozen=True)
 class AlignedCondition:
-    """A condition identity as the network sees it; made once an identity.
+    """A condition identity as the network sees it, made once per identity.
 
     Attributes:
-        face: the portrait's crop.
-        teeth: (h, w, 3) uint8 mouth texture that fills an open mouth.
+        face: crop of the portrait.
+        teeth: (h, w, 3) uint8 mouth texture, drawn into an open mouth.
     """
 
     face: AlignedFace
     teeth: U8
 
     @classmethod
-    def of(cls, identity: Identity, lent: U8 | None) -> AlignedCondition:
+    def of(cls, identity: Identity, default_teeth: U8 | None) -> AlignedCondition:
         """Cut an identity out of its portrait.
 
         Args:
-            identity: whose portrait.
-            lent: mouth texture for those who show no teeth.
+            identity: identity to cut out.
+            default_teeth: mouth texture for identities that show no teeth.
         """
         face = AlignedFace.of(as_picture(identity.portrait), identity.mesh.points)
-        return cls(face, mouth.texture_for(identity, lent))
+        return cls(face, mouth.texture_or_default(identity, default_teeth))
 
     @cached_property
     def condition(self) -> Condition:
-        """The crop, ready to be warped."""
+        """Crop, ready to be warped."""
         return Condition(self.face.image, inset_oval(self.face.points[:, :2]))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -164,49 +164,50 @@ class AlignedCondition:
 
 
 @dataclass(frozen=True)
-class Placement:
-    """The condition's crop laid over the source's face, in face space.
+class ConditionWarp:
+    """The warp of the condition's crop onto the source's face, in face space.
 
     Attributes:
-        space: of the source's face; its "frame" is the source's crop.
-        ids: (RASTER, RASTER) int32 triangles, see :func:`lay_over`.
-        maps: (6, n + 1) float32 from face space to the condition's crop.
+        space: face space of the source; its "frame" is the source's crop.
+        ids: (RASTER, RASTER) int32 triangles, see :func:`warp_portrait`.
+        affines: (6, n + 1) float32 from face space to the condition's crop.
         lookup: (RASTER, RASTER, 2) float32 condition crop px; 0 beside the face.
     """
 
     space: FaceSpace
     ids: NDArray[np.int32]
-    maps: F32
+    affines: F32
     lookup: F32
 
     @classmethod
-    def of(cls, face: AlignedFace, condition: AlignedCondition) -> Placement:
-        """Lay a condition over a face."""
+    def of(cls, face: AlignedFace, condition: AlignedCondition) -> ConditionWarp:
+        """Compute the warp of a condition onto a face."""
         space = FaceSpace.around(face.points)
-        return cls(space, *lay_over(space, condition.condition))
+        return cls(space, *warp_portrait(space, condition.condition))
 
     @cached_property
-    def mouth(self) -> mouth.Interior | None:
-        """What is seen between the lips, or None while they are closed."""
-        return mouth.interior(self.space)
+    def mouth(self) -> mouth.MouthPlacement | None:
+        """Where the mouth texture is drawn, or None while the mouth is closed."""
+        return mouth.placement(self.space)
 
-    def edge(self, yaw_deg: float) -> F32:
-        """Return (128, 128) float32 in 0..1: the soft edge with which a result replaces the crop.
+    def alpha(self, yaw_deg: float) -> F32:
+        """Return (128, 128) float32 in 0..1: the opacity with which a result replaces the crop.
 
         Args:
-            yaw_deg: how far the source's face is turned.
+            yaw_deg: yaw of the source's face.
         """
-        edge = soft_edge(depth_inside(self.ids), self.space, yaw_deg)
+        edge = feathered_alpha(edge_distance(self.ids), self.space, yaw_deg)
         return np.asarray(cv2.warpAffine(edge, self.space.to_frame, (CROP, CROP)), np.float32)
 
 
 def crop_to_frame(mesh_points: F32) -> F32:
     """Return the (2, 3) float32 similarity from crop px to the frame px of a (478, 3) mesh.
 
-    Across, the middle of the mesh is the middle of the crop: turning brings the eyes to one side.
+    Horizontally the middle of the mesh is centred, not the eyes: in a turned head they lie to one
+    side.
     """
     flat = mesh_points[:, :2].astype(np.float64)
-    turn = upright_turn(flat)
+    turn = upright_rotation(flat)
     five = lm.five_points(mesh_points)
     eyes = five[:2].mean(axis=0)
     distances = (
@@ -221,48 +222,49 @@ def crop_to_frame(mesh_points: F32) -> F32:
     return np.column_stack([linear, middle - linear @ at]).astype(np.float32)
 
 
-def inverted(affine: F32) -> F32:
+def inverse_affine(affine: F32) -> F32:
     """Return the inverse of a (2, 3) affine map."""
     return np.asarray(cv2.invertAffineTransform(affine), np.float32)
 
 
-def chained(second: F32, first: F32) -> F32:
-    """Return the (2, 3) affine that does what the first does, then the second."""
+def affine_product(second: F32, first: F32) -> F32:
+    """Return the (2, 3) affine that applies the first, then the second."""
     linear = second[:, :2] @ first[:, :2]
     return np.column_stack([linear, second[:, :2] @ first[:, 2] + second[:, 2]]).astype(np.float32)
 
 
-def moved(points: F32, similarity: F32) -> F32:
-    """Return (n, 3) float32 points taken through a (2, 3) similarity; depth is scaled with it."""
+def transformed(points: F32, similarity: F32) -> F32:
+    """Return (n, 3) float32 points transformed by a (2, 3) similarity, depth scaled with it."""
     flat = points[:, :2] @ similarity[:, :2].T + similarity[:, 2]
     scale = float(np.hypot(similarity[0, 0], similarity[1, 0]))
     return np.column_stack([flat, points[:, 2] * scale]).astype(np.float32)
 
 
 def network_inputs(
-    face: AlignedFace, condition: AlignedCondition, placement: Placement | None = None
+    face: AlignedFace, condition: AlignedCondition, warp: ConditionWarp | None = None
 ) -> dict[str, NDArray[Any]]:
-    """Return what the live network is shown of one face, without the batch axis.
+    """Return the live network's inputs for one face, without the batch axis.
 
     Args:
-        face: the source.
-        condition: who it is to wear.
-        placement: of the one over the other, where it is already known.
+        face: source face.
+        condition: identity that replaces it.
+        warp: warp of the condition onto the source, when already computed.
 
     Returns:
         ``context`` (128, 128, 3) uint8 BGR, the raw crop;
         ``maps`` (128, 128, 4) uint8: hole (255 inside), eyes (255 opening, 128 iris), mouth
-        interior (255), and stretch (0 facing away or beside the face .. 255 seen at least as large
-        in the condition);
-        ``warped`` (128, 128, 3) uint8 BGR: the condition on the source's face, BESIDE elsewhere;
-        ``complexion`` (3,) float32: mean BGR of the source's skin that is seen in both, 0..255, the
-        only thing here that tells of what the hole hides;
+        interior (255), and stretch (0 facing away or beside the face .. 255 at least as large in
+        the condition);
+        ``warped`` (128, 128, 3) uint8 BGR: the condition warped onto the source's face,
+        BACKGROUND_GREY elsewhere;
+        ``complexion`` (3,) float32: mean BGR of the source's skin that is visible in both, 0..255,
+        the only input that depends on what the hole hides;
         ``points`` (70, 2) float32 crop px; ``lookup`` (32, 32, 2) float32 condition crop px for the
         centre of each cell of the source's crop.
     """
-    placement = placement or Placement.of(face, condition)
-    field = _field(placement)
-    to_crop = placement.space.to_frame
+    warp = warp or ConditionWarp.of(face, condition)
+    field = _warp_field(warp)
+    to_crop = warp.space.to_frame
     placed = np.asarray(cv2.warpAffine(field, to_crop, (CROP, CROP)), np.float32)
     stretch = np.asarray(np.rint(np.clip(placed[:, :, 3], 0, 1) * 255), np.uint8)
     drawn = (
@@ -270,48 +272,48 @@ def network_inputs(
         face_maps.eyes(face.points, CROP),
         face_maps.mouth_interior(face.points, CROP),
     )
-    skin = (stretch > SEEN) & (cv2.max(drawn[1], drawn[2]) == 0)
+    skin = (stretch > VISIBLE_STRETCH) & (cv2.max(drawn[1], drawn[2]) == 0)
     return {
         "context": face.image,
         "maps": np.asarray(cv2.merge([*drawn, stretch]), np.uint8),
-        "warped": _warped(placement, placed, condition),
+        "warped": _warped(warp, placed, condition),
         "complexion": np.array(cv2.mean(face.image, skin.astype(np.uint8))[:3], np.float32),
         "points": face.nodes,
         "lookup": _grid_lookup(field, to_crop),
     }
 
 
-def _field(placement: Placement) -> F32:
+def _warp_field(warp: ConditionWarp) -> F32:
     """Return (RASTER, RASTER, 4) float32, 0 beside the face: shift x, y, coverage, stretch.
 
     The shift is from the source's crop to the condition's, in crop px. The stretch of a triangle is
-    the smaller singular value of its map, which is negative where it is mirrored.
+    the smaller singular value of its affine, negative where it is mirrored.
     """
-    at = cv2.transform(_RASTER_PX, placement.space.to_frame)
-    covered = np.asarray(placement.ids > 0, np.float32)
-    x, y = cv2.split(cv2.subtract(placement.lookup, at))
-    xx, xy, _, yx, yy, _ = placement.maps / placement.space.scale_px
+    at = cv2.transform(_RASTER_PX, warp.space.to_frame)
+    covered = np.asarray(warp.ids > 0, np.float32)
+    x, y = cv2.split(cv2.subtract(warp.lookup, at))
+    xx, xy, _, yx, yy, _ = warp.affines / warp.space.scale_px
     least = (np.hypot(xx + yy, yx - xy) - np.hypot(xx - yy, xy + yx)) / 2
-    stretch = np.take(np.clip(least, 0, 1), placement.ids.astype(np.intp), mode="clip")
+    stretch = np.take(np.clip(least, 0, 1), warp.ids.astype(np.intp), mode="clip")
     parts = [cv2.multiply(x, covered), cv2.multiply(y, covered), covered, stretch]
     return np.asarray(cv2.merge(parts), np.float32)
 
 
-def _warped(placement: Placement, placed: F32, condition: AlignedCondition) -> U8:
-    """Return the condition on the source's face, with the inside of an open mouth."""
+def _warped(warp: ConditionWarp, placed: F32, condition: AlignedCondition) -> U8:
+    """Return the condition on the source's face, with the mouth texture in an open mouth."""
     x, y, coverage, _ = cv2.split(placed)
     share = cv2.max(coverage, 0.5)  # type: ignore[call-overload]
     grid = np.arange(CROP, dtype=np.float32)
     x, y = cv2.divide(x, share) + grid, cv2.divide(y, share) + grid[:, None]
     found = cv2.remap(condition.face.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     warped = np.asarray(found, np.uint8)
-    mouth.fill(warped, placement.mouth, placement.space.to_frame, condition.teeth)
-    warped[coverage < 0.5] = BESIDE
+    mouth.draw(warped, warp.mouth, warp.space.to_frame, condition.teeth)
+    warped[coverage < 0.5] = BACKGROUND_GREY
     return warped
 
 
 def _grid_lookup(field: F32, to_crop: F32) -> F32:
-    """Return (32, 32, 2) float32 condition crop px; cells beside the face shift as the nearest."""
+    """Return (32, 32, 2) float32 condition crop px; beside the face, the nearest shift applies."""
     cell = CROP / GRID
     to_grid = to_crop / np.float32(cell)
     to_grid[:, 2] -= (cell - 1) / (2 * cell)

@@ -1,9 +1,9 @@
-"""What the network made of a face, laid over the warped portrait at any size.
+"""The network's output for one face, applied to the warped portrait at any size.
 
-The composition of AnonyGAN as its text prints it (section 3.3), over a portrait moved into place:
+How AnonyGAN layers its output (section 3.3 of the paper), over a portrait warped into place:
 ``attention * (saturated(portrait) * exp(gain) + bias) + (1 - attention) * face``. It is linear in
-the portrait, whose factor and remainder are worked out on the crop and scaled up: the portrait
-itself keeps every pixel of the frame's resolution.
+the portrait: factor and offset are computed on the crop and scaled up, while the portrait itself
+is sampled at the frame's resolution.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Painted:
-    """What the network made of one face.
+class GeneratorOutput:
+    """The network's output for one face.
 
     Attributes:
-        face: (n, n, 3) uint8 BGR, painted.
+        face: (n, n, 3) uint8 BGR generated pixels.
         attention: (n, n) float32 in 0..1, 1 where the portrait shows.
-        saturation: what the portrait's colourfulness is scaled by, 0..1.
-        gain: (m, m, 3) float32, log of what the portrait's B, G and R are scaled by.
-        bias: (m, m, 3) float32, what is then added to them, in units of 255.
+        saturation: factor of the portrait's saturation, 0..1.
+        gain: (m, m, 3) float32 log of the factors of the portrait's B, G and R.
+        bias: (m, m, 3) float32 offset added after the gain, in units of 255.
     """
 
     face: U8
@@ -42,28 +42,30 @@ class Painted:
 
     @property
     def finite(self) -> bool:
-        """Whether all its numbers are."""
+        """Whether all numbers are finite."""
         numbers = (self.attention, self.saturation, self.gain, self.bias)
         return all(bool(np.isfinite(part).all()) for part in numbers)
 
-    def following(self, last: Painted, light_pace: float, attention_pace: float) -> Painted:
-        """Return this with its slow parts as they follow from those of the frame before.
+    def smoothed(
+        self, last: GeneratorOutput, light_share: float, attention_share: float
+    ) -> GeneratorOutput:
+        """Return this output smoothed exponentially; the generated pixels are not smoothed.
 
         Args:
-            last: what was shown then.
-            light_pace: share of the way saturation, gain and bias go, 0..1.
-            attention_pace: share of the way attention goes, 0..1.
+            last: smoothed output of the frame before.
+            light_share: weight of this output's saturation, gain and bias, 0..1.
+            attention_share: weight of this output's attention, 0..1.
         """
-        return Painted(
+        return GeneratorOutput(
             self.face,
-            _between(last.attention, self.attention, attention_pace),
-            last.saturation + light_pace * (self.saturation - last.saturation),
-            _between(last.gain, self.gain, light_pace),
-            _between(last.bias, self.bias, light_pace),
+            _mixed(last.attention, self.attention, attention_share),
+            last.saturation + light_share * (self.saturation - last.saturation),
+            _mixed(last.gain, self.gain, light_share),
+            _mixed(last.bias, self.bias, light_share),
         )
 
-    def wash(self) -> Wash:
-        """Return what is to be done to the portrait."""
+    def colour_transform(self) -> ColourTransform:
+        """Return the transform that turns the portrait into the result."""
         size = self.face.shape[:2]
         gain, bias = (
             cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
@@ -71,61 +73,62 @@ class Painted:
         )
         attention = np.asarray(cv2.merge([self.attention] * 3), np.float32)
         scale = cv2.multiply(cv2.exp(gain), attention)
-        paint = cv2.multiply(bias, attention, scale=255)
+        offset = cv2.multiply(bias, attention, scale=255)
         covered = cv2.multiply(self.face, 1 - attention, dtype=cv2.CV_32F)
-        paint = cv2.add(paint, covered)
-        scale, paint = (np.asarray(part, np.float32) for part in (scale, paint))
-        return Wash(self.saturation, scale, paint)
+        offset = cv2.add(offset, covered)
+        scale, offset = (np.asarray(part, np.float32) for part in (scale, offset))
+        return ColourTransform(self.saturation, scale, offset)
 
 
 @dataclass(frozen=True)
-class Wash:
-    """What turns a portrait into the result: ``saturated(portrait) * scale + paint``.
+class ColourTransform:
+    """A per-pixel linear transform of a portrait: ``saturated(portrait) * scale + offset``.
 
     Attributes:
-        saturation: 0..1.
-        scale: (n, n, 3) float32.
-        paint: (n, n, 3) float32 in units of the 8 bit image.
+        saturation: factor of the portrait's saturation, 0..1.
+        scale: (n, n, 3) float32 factor.
+        offset: (n, n, 3) float32 offset in 8 bit levels.
     """
 
     saturation: float
     scale: F32
-    paint: F32
+    offset: F32
 
-    def placed(self, to_image: F32, size: tuple[int, int]) -> Wash:
-        """Return this on an image of size (width, height) px, by a (2, 3) affine to its px.
+    def resampled(self, to_image: F32, size: tuple[int, int]) -> ColourTransform:
+        """Return this transform for an image of size (width, height), by a (2, 3) affine to its px.
 
-        It is turned at its own resolution, and then scaled up, which costs a third.
+        Rotating first, at the transform's own resolution, and scaling up afterwards costs a third
+        of doing both at once.
         """
         times = max(1, int(np.hypot(to_image[0, 0], to_image[1, 0])))
         coarse = (-(-size[0] // times), -(-size[1] // times))
         to_coarse = to_image / np.float32(times)
         to_coarse[:, 2] -= (times - 1) / (2 * times)
-        scale, paint = (
-            _grown(
+        scale, offset = (
+            _upscaled(
                 cv2.warpAffine(
                     part, to_coarse, coarse, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
                 ),
                 times,
                 size,
             )
-            for part in (self.scale, self.paint)
+            for part in (self.scale, self.offset)
         )
-        return Wash(self.saturation, scale, paint)
+        return ColourTransform(self.saturation, scale, offset)
 
-    def over(self, portrait: U8) -> U8:
-        """Return the result for a portrait of the same size, (h, w, 3) uint8 BGR."""
+    def apply(self, portrait: U8) -> U8:
+        """Return the transformed portrait, (h, w, 3) uint8 BGR, for one of the same size."""
         portrait = saturated(portrait, self.saturation)
         scaled = cv2.multiply(portrait, self.scale, dtype=cv2.CV_32F)
-        return np.asarray(cv2.add(scaled, self.paint, dtype=cv2.CV_8U), np.uint8)
+        return np.asarray(cv2.add(scaled, self.offset, dtype=cv2.CV_8U), np.uint8)
 
 
-def _grown(part: NDArray[Any], times: int, size: tuple[int, int]) -> F32:
-    """Return a field times as large, cut to size (width, height) px."""
+def _upscaled(part: NDArray[Any], times: int, size: tuple[int, int]) -> F32:
+    """Return a field scaled up by an integer factor and cut to size (width, height)."""
     full = (part.shape[1] * times, part.shape[0] * times)
-    grown = cv2.resize(part, full, interpolation=cv2.INTER_LINEAR)[: size[1], : size[0]]
-    return np.asarray(grown, np.float32)
+    scaled = cv2.resize(part, full, interpolation=cv2.INTER_LINEAR)[: size[1], : size[0]]
+    return np.asarray(scaled, np.float32)
 
 
-def _between(last: F32, now: F32, pace: float) -> F32:
-    return np.asarray(cv2.addWeighted(now, pace, last, 1 - pace, 0), np.float32)
+def _mixed(last: F32, now: F32, share: float) -> F32:
+    return np.asarray(cv2.addWeighted(now, share, last, 1 - share, 0), np.float32)

@@ -1,4 +1,4 @@
-"""Making a portrait belong to its new surroundings: light, sharpness and grain."""
+"""Measuring and matching light, sharpness and noise between a portrait and a frame."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ if TYPE_CHECKING:
     from streamanon.types import F32, U8
 
 GAIN_LIMITS = (0.55, 1.35)
-"""How far light scales the portrait's contrast; what is left of the difference is added."""
+"""Range of the gain on the portrait; the rest of the difference in light becomes bias."""
 
 MAX_BLUR_PX = 3.0
-LEAST_GRAIN, MAX_GRAIN = 0.5, 5.0
-"""Standard deviations below which grain is not seen, and that it never exceeds."""
+MIN_GRAIN, MAX_GRAIN = 0.5, 5.0
+"""Standard deviations below which no grain is added, and which it never exceeds."""
 
 NORMAL_MAD, FINE_SHARE = 0.6745, 0.87
-"""Of a normal distribution: its median absolute deviation over its standard deviation, and the
-share of white noise's deviation that a 1 px blur removes."""
+"""Median absolute deviation over standard deviation of a normal distribution, and the share of
+white noise's standard deviation that a 1 px blur removes."""
 
 LIT_SKIN_BGR = (110.0, 132.0, 178.0)
 """Mean colour of skin in the light the portraits were taken in."""
 
-SHARPER = 1.2
-"""How much more fine detail than the frame's face is let through: skin hides it, eyes need it."""
+DETAIL_FACTOR = 1.2
+"""Ratio of fine detail to the frame's face that is allowed: skin hides the excess, eyes need it."""
 
 LIGHT_SIZE = 48
-"""Side in px of the small face space on which light is compared."""
+"""Side in px of the reduced face space on which light is compared."""
 
 
 def light_transfer(source: U8, warped: U8, skin: F32, sigma_px: float) -> F32:
     """Return the gain and bias that put the portrait into the frame's light.
 
     Both faces are blurred far beyond their features (normalised convolution over the skin), so
-    only the slow change of light and tone over the face moves from source to portrait.
+    only the low frequencies of light and tone are transferred from source to portrait.
 
     Args:
         source: (n, n, 3) uint8 BGR face of the frame.
         warped: (n, n, 3) uint8 BGR portrait in the same place.
-        skin: (n, n) float32 weight, 1 on skin seen in both, 0 on eyes, mouth and background.
+        skin: (n, n) float32 weight, 1 on skin visible in both, 0 on eyes, mouth and background.
         sigma_px: standard deviation of the blur.
 
     Returns:
@@ -48,7 +48,7 @@ def light_transfer(source: U8, warped: U8, skin: F32, sigma_px: float) -> F32:
     """
     weight = skin[:, :, None]
     stack = np.concatenate([source * weight, warped * weight, weight], axis=2).astype(np.float32)
-    # Far from skin the blur runs dry and leans on the mean of the whole face.
+    # Far from skin the weights vanish; there the mean of the whole face takes over.
     slow = cv2.GaussianBlur(stack, (0, 0), sigma_px, borderType=cv2.BORDER_CONSTANT)
     slow = slow + 0.02 * stack.mean(axis=(0, 1)) + 1e-6
     wanted, given = slow[:, :, 0:3] / slow[:, :, 6:], slow[:, :, 3:6] / slow[:, :, 6:]
@@ -56,62 +56,61 @@ def light_transfer(source: U8, warped: U8, skin: F32, sigma_px: float) -> F32:
     return np.concatenate([gain, wanted - gain * given], axis=2).astype(np.float32)
 
 
-def fine(image: U8) -> F32:
-    """Return (h, w) float32: what a 1 px blur removes from the luma of a (h, w, 3) BGR image."""
+def high_pass(image: U8) -> F32:
+    """Return (h, w) float32: luma of a (h, w, 3) BGR image, high-pass filtered by a 1 px blur."""
     luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.float32)
     return np.asarray(luma - cv2.GaussianBlur(luma, (0, 0), 1.0), np.float32)
 
 
-def fine_detail(removed: F32, mask: F32) -> float:
-    """Return how much fine detail a face holds, as RMS in 8 bit levels.
+def fine_detail(fine: F32, mask: F32) -> float:
+    """Return the fine detail of a face, as RMS in 8 bit levels.
 
     Args:
-        removed: (h, w) float32, from :func:`fine`.
+        fine: (h, w) float32 from :func:`high_pass`.
         mask: (h, w) float32 weight.
     """
-    return float(np.sqrt((removed * removed * mask).sum() / max(float(mask.sum()), 1e-6)))
+    return float(np.sqrt((fine * fine * mask).sum() / max(float(mask.sum()), 1e-6)))
 
 
-def noise(removed: F32, mask: F32) -> float:
+def noise(fine: F32, mask: F32) -> float:
     """Return the standard deviation of a face's noise, in 8 bit levels.
 
-    Judged by the calmer half of it (the median absolute deviation), so that lashes, brows and
-    whatever passes before a face do not count.
+    Estimated by the median absolute deviation, so that lashes, brows and occluders do not count.
 
     Args:
-        removed: (h, w) float32, from :func:`fine`.
+        fine: (h, w) float32 from :func:`high_pass`.
         mask: (h, w) float32, above a half where the face is.
     """
-    there = np.abs(removed[mask > 0.5])
+    there = np.abs(fine[mask > 0.5])
     return float(np.median(there)) / (NORMAL_MAD * FINE_SHARE) if there.size else 0.0
 
 
 def soften(image: U8, sigma_px: float) -> U8:
-    """Blur an image; below a third of a pixel it is returned as it is."""
+    """Blur an image; below a third of a pixel it is returned unchanged."""
     if sigma_px < 0.34:
         return image
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_px), np.uint8)
 
 
-def refocused(blur_px: float, wanted: float, got: float) -> float:
-    """Return the blur to use next in px, one step nearer to the frame's sharpness.
+def next_blur_px(blur_px: float, wanted: float, got: float) -> float:
+    """Return the next blur in px, one step nearer to the frame's sharpness.
 
     Args:
         blur_px: standard deviation of the blur in use.
         wanted: fine detail of the frame's face (:func:`fine_detail`).
         got: fine detail of the portrait after that blur.
     """
-    ratio = got / max(SHARPER * wanted, 0.3)
+    ratio = got / max(DETAIL_FACTOR * wanted, 0.3)
     step = float(np.clip(np.log2(max(ratio, 0.1)), -0.5, 0.5))
     return float(np.clip(blur_px + 0.6 * step, 0.0, MAX_BLUR_PX))
 
 
-def grain(wanted: float, got: float) -> float:
-    """Return the standard deviation of what makes a portrait as noisy as the frame, 8 bit levels.
+def missing_grain(wanted: float, got: float) -> float:
+    """Return the standard deviation of the noise that a portrait lacks, in 8 bit levels.
 
     Args:
-        wanted: the frame's (:func:`noise`).
-        got: the portrait's.
+        wanted: noise of the frame (:func:`noise`).
+        got: noise of the portrait.
     """
     lacking = min(float(np.sqrt(max(wanted * wanted - got * got, 0.0))), MAX_GRAIN)
-    return lacking if lacking >= LEAST_GRAIN else 0.0
+    return lacking if lacking >= MIN_GRAIN else 0.0

@@ -1,10 +1,10 @@
-"""The condition portrait moved onto the source's face, triangle by triangle.
+"""The condition portrait warped onto the source's face, triangle by triangle.
 
-The 478-point mesh of source and condition share one triangulation. The triangles of the source
-are painted far to near, so that each pixel knows the nearest triangle; the triangle's affine map
-says where in the portrait to look. This is done on a small upright raster (*face space*) and
-scaled to the frame afterwards: between vertices the map is linear, so nothing is lost, and the
-portrait itself is still sampled at the frame's own resolution.
+The 478-point meshes of source and condition share one triangulation. The triangles of the source
+are rasterised far to near (painter's algorithm), so that each pixel holds the nearest triangle; the
+triangle's affine map gives the position in the portrait to sample. This is done on a small upright
+raster (*face space*) and scaled to the frame afterwards: between vertices the map is linear, so
+nothing is lost, and the portrait itself is still sampled at the frame's own resolution.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
-from streamanon.face.lids import met, portrait_triangles
+from streamanon.face.lids import portrait_triangles, with_lids_closed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,13 +31,14 @@ MARGIN = 1.08
 """Side of face space over the longer side of the upright face."""
 
 RIM = 0.1
-"""Share of its radius by which a portrait's outline is pulled inwards."""
+"""Share of the radius by which a portrait's outline is pulled inwards."""
 
 FEATHER = (0.015, 0.12)
-"""Where the portrait begins and where it is opaque, inside the contour, in eye distances."""
+"""Distances inside the contour where the portrait's opacity starts and is full, in eye
+distances."""
 
 TURN_FEATHER_DEG = 55.0
-"""Yaw at which that fade would be gone: the far eye of a turned head lies close to the rim."""
+"""Yaw at which that fade would vanish: the far eye of a turned head lies close to the contour."""
 
 SKIN_POINTS = 468
 """Mesh points on the skin; the rest are irises."""
@@ -49,7 +50,7 @@ class FaceSpace:
 
     Attributes:
         to_frame: (2, 3) float32 affine from face space px to frame px.
-        points: (478, 2) float32 mesh in face space px, lids that are all but shut meeting.
+        points: (478, 2) float32 mesh in face space px, nearly shut lids closed.
         depth: (478,) float32, larger is farther.
     """
 
@@ -60,8 +61,8 @@ class FaceSpace:
     @classmethod
     def around(cls, mesh_points: F32) -> FaceSpace:
         """Fit face space to a (478, 3) mesh in frame px."""
-        flat = met(mesh_points[:, :2].astype(np.float64))
-        turn = upright_turn(flat)
+        flat = with_lids_closed(mesh_points[:, :2].astype(np.float64))
+        turn = upright_rotation(flat)
         upright = flat @ turn.T
         low, high = upright[:SKIN_POINTS].min(0), upright[:SKIN_POINTS].max(0)
         side = max(float((high - low).max()) * MARGIN, 1.0)
@@ -76,12 +77,12 @@ class FaceSpace:
 
     @property
     def scale_px(self) -> float:
-        """Frame px a px of face space."""
+        """Frame px per px of face space."""
         return float(np.hypot(self.to_frame[0, 0], self.to_frame[1, 0]))
 
     @property
     def eye_distance(self) -> float:
-        """Distance between the outer eye corners in face space px, never less than its usual third.
+        """Distance between the outer eye corners in face space px, at least a third of the raster.
 
         In profile the corners come together; feathers and blurs must not shrink with them.
         """
@@ -96,7 +97,7 @@ class Condition:
     Attributes:
         portrait: (h, w, 3) uint8 BGR.
         points: (478, 2) float32 mesh in portrait px.
-        saturation: how much of the portrait's colourfulness to use, 0..1.
+        saturation: factor of the portrait's saturation, 0..1.
     """
 
     portrait: U8
@@ -104,8 +105,8 @@ class Condition:
     saturation: float = 1.0
 
     @cached_property
-    def levels(self) -> tuple[U8, ...]:
-        """The portrait at scales 1, 1/2, 1/4, ...: sampling a shrunk one avoids aliasing."""
+    def pyramid(self) -> tuple[U8, ...]:
+        """The portrait at scales 1, 1/2, 1/4, ...: sampling a smaller one avoids aliasing."""
         images = [saturated(self.portrait, self.saturation)]
         while min(images[-1].shape[:2]) > 64:
             images.append(np.asarray(cv2.pyrDown(images[-1]), np.uint8))
@@ -124,25 +125,27 @@ class Condition:
             face_px: height of the face in the output in px; picks the pyramid level.
         """
         level = int(np.clip(np.log2(max(self.size_px / max(face_px, 1.0), 1.0)), 0, 6))
-        level = min(level, len(self.levels) - 1)
+        level = min(level, len(self.pyramid) - 1)
         scale = np.float32(1 << level)
-        return look_up(self.levels[level], lookup if level == 0 else (lookup + 0.5) / scale - 0.5)
+        return sample_at(
+            self.pyramid[level], lookup if level == 0 else (lookup + 0.5) / scale - 0.5
+        )
 
 
-def upright_turn(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (2, 2) rotation that sets the face of (478, 2) points upright."""
+def upright_rotation(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (2, 2) rotation that makes the face of (478, 2) points upright."""
     across = points[lm.LEFT_EYE_OUTER] - points[lm.RIGHT_EYE_OUTER]
     down = points[lm.CHIN] - points[lm.FOREHEAD]
-    # In profile the eyes come together and their line says little: trust the face's axis too.
+    # In profile the line between the eyes is short and noisy: the face's axis is averaged in.
     axis = across + np.array([down[1], -down[0]])
     cosine, sine = axis / max(float(np.hypot(*axis)), 1e-6)
     return np.array([[cosine, sine], [-sine, cosine]])
 
 
 def inset_oval(points: F32) -> F32:
-    """Pull the outline of a portrait's (478, 2) mesh inwards, off its hair, ears and background.
+    """Pull the outline of a portrait's (478, 2) mesh inwards, off hair, ears and background.
 
-    A turned head shows much of one cheek; what the portrait holds at its very rim gets stretched.
+    A turned head shows much of one cheek, which stretches what the portrait holds at its outline.
     """
     inset = points.copy()
     oval = list(lm.FACE_OVAL)
@@ -151,20 +154,20 @@ def inset_oval(points: F32) -> F32:
 
 
 def saturated(image: U8, saturation: float) -> U8:
-    """Scale the colourfulness of a BGR image; 0 makes it grey."""
+    """Scale the saturation of a BGR image; 0 makes it grey."""
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     return np.asarray(cv2.addWeighted(image, saturation, grey, 1 - saturation, 0), np.uint8)
 
 
-def look_up(image: U8, lookup: F32) -> U8:
-    """Return (h, w, 3) uint8: the image where a (h, w, 2) float32 lookup of its px points."""
+def sample_at(image: U8, lookup: F32) -> U8:
+    """Return (h, w, 3) uint8: the image sampled at a (h, w, 2) float32 lookup of its px."""
     x, y = cv2.split(lookup)
     found = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.uint8)
 
 
-def paint_triangles(space: FaceSpace) -> NDArray[np.int32]:
-    """Return (RASTER, RASTER) int32: the nearest triangle's number plus 1, 0 beside the face."""
+def rasterise_triangles(space: FaceSpace) -> NDArray[np.int32]:
+    """Return (RASTER, RASTER) int32: index of the nearest triangle plus 1, 0 beside the face."""
     corners = space.points[lm.TRIANGLES]
     edge, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     facing = edge[:, 0] * other[:, 1] - edge[:, 1] * other[:, 0] < 0
@@ -177,12 +180,12 @@ def paint_triangles(space: FaceSpace) -> NDArray[np.int32]:
     return ids
 
 
-def triangle_maps(space: FaceSpace, condition: Condition) -> F32:
-    """Return what takes each triangle of the source to the portrait's.
+def triangle_affines(space: FaceSpace, condition: Condition) -> F32:
+    """Return the affine map of each triangle of the source to the portrait's.
 
     Returns:
-        (6, n + 1) float32: rows xx, xy, x0, yx, yy, y0 of the affine maps from face space px to
-        portrait px; column 0, for beside the face, is 0.
+        (6, n + 1) float32: rows xx, xy, x0, yx, yy, y0 of the affines from face space px to
+        portrait px; column 0, for pixels beside the face, is 0.
     """
     source = space.points[lm.TRIANGLES].astype(np.float64)
     target = portrait_triangles(condition.points, space.points).astype(np.float64)
@@ -200,19 +203,19 @@ def triangle_maps(space: FaceSpace, condition: Condition) -> F32:
     return maps
 
 
-def lookup_map(maps: F32, ids: NDArray[np.int32], portrait: U8) -> F32:
-    """Return (RASTER, RASTER, 2) float32: where in the portrait each pixel of the face lies.
+def lookup_map(affines: F32, ids: NDArray[np.int32], portrait: U8) -> F32:
+    """Return (RASTER, RASTER, 2) float32: the position in the portrait of each pixel of the face.
 
-    Pixels beside the face look at a corner of the portrait; a patch is transparent there.
+    Pixels beside the face map to a corner of the portrait; a patch is transparent there.
 
     Args:
-        maps: of the triangles (:func:`triangle_maps`).
-        ids: of the triangles painted (:func:`paint_triangles`).
-        portrait: (h, w, 3); lookups end at its edges.
+        affines: affines of the triangles (:func:`triangle_affines`).
+        ids: rasterised triangles (:func:`rasterise_triangles`).
+        portrait: (h, w, 3) portrait; positions are clipped to it.
     """
     columns = np.arange(RASTER, dtype=np.float32)
     rows = columns[:, None]
-    found = np.take(maps, ids.astype(np.intp), axis=1, mode="clip")
+    found = np.take(affines, ids.astype(np.intp), axis=1, mode="clip")
     ends = []
     for first, side in ((0, portrait.shape[1]), (3, portrait.shape[0])):
         place = found[first] * columns
@@ -222,34 +225,35 @@ def lookup_map(maps: F32, ids: NDArray[np.int32], portrait: U8) -> F32:
     return np.asarray(cv2.merge(ends), np.float32)
 
 
-def lay_over(space: FaceSpace, condition: Condition) -> tuple[NDArray[np.int32], F32, F32]:
-    """Lay a portrait over a face.
+def warp_portrait(space: FaceSpace, condition: Condition) -> tuple[NDArray[np.int32], F32, F32]:
+    """Compute the warp of a portrait onto a face.
 
     Returns:
-        The triangles painted (:func:`paint_triangles`), their maps (:func:`triangle_maps`), and
-        where each pixel looks (:func:`lookup_map`), its eyes turned as the face's.
+        The rasterised triangles (:func:`rasterise_triangles`), their affines
+        (:func:`triangle_affines`), and the position in the portrait of each pixel
+        (:func:`lookup_map`), with the portrait's gaze turned to the source's.
     """
-    ids = paint_triangles(space)
-    maps = triangle_maps(space, condition)
-    lookup = lookup_map(maps, ids, condition.portrait)
+    ids = rasterise_triangles(space)
+    affines = triangle_affines(space, condition)
+    lookup = lookup_map(affines, ids, condition.portrait)
     follow_gaze(lookup, space, condition)
-    return ids, maps, lookup
+    return ids, affines, lookup
 
 
-def depth_inside(ids: NDArray[np.int32]) -> F32:
-    """Return (RASTER, RASTER) float32: how far inside the painted face a pixel lies, in px."""
+def edge_distance(ids: NDArray[np.int32]) -> F32:
+    """Return (RASTER, RASTER) float32: distance of each pixel of a face from its edge, in px."""
     inside = np.asarray(ids > 0, np.uint8)
     inside[[0, -1]] = inside[:, [0, -1]] = 0
     return np.asarray(cv2.distanceTransform(inside, cv2.DIST_L2, 3), np.float32)
 
 
-def soft_edge(depth: F32, space: FaceSpace, yaw_deg: float) -> F32:
-    """Return (RASTER, RASTER) float32 in 0..1: how much of the portrait to show.
+def feathered_alpha(depth: F32, space: FaceSpace, yaw_deg: float) -> F32:
+    """Return (RASTER, RASTER) float32 in 0..1: opacity of the portrait, feathered at the edge.
 
     Args:
-        depth: how far inside the face a pixel lies (:func:`depth_inside`).
-        space: the face.
-        yaw_deg: how far it is turned.
+        depth: distance of each pixel from the face's edge (:func:`edge_distance`).
+        space: face space of the source.
+        yaw_deg: yaw of the source's face.
     """
     start, full = (part * space.eye_distance for part in FEATHER)
     full *= 1 - min(abs(yaw_deg) / TURN_FEATHER_DEG, 0.7)
@@ -258,10 +262,9 @@ def soft_edge(depth: F32, space: FaceSpace, yaw_deg: float) -> F32:
 
 
 def follow_gaze(lookup: F32, space: FaceSpace, condition: Condition) -> None:
-    """Move the irises of the portrait to where the source looks, in place.
+    """Shift the lookup so that the portrait's irises lie on the source's, in place.
 
-    The map is shifted so that the source's iris centre finds the portrait's; the shift fades to
-    nothing at the lids, and is left out while an eye is closed.
+    The shift fades to nothing at the lids, and is left out while an eye is closed.
     """
     for lids, iris in ((lm.RIGHT_EYE, lm.RIGHT_IRIS_CENTRE), (lm.LEFT_EYE, lm.LEFT_IRIS_CENTRE)):
         outline = space.points[list(lids)]

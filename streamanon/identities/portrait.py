@@ -34,7 +34,7 @@ HEAD = 1.6
 RIVAL = 0.3
 """A second face this large beside the largest makes the portrait ambiguous."""
 
-LEAST_PRESENCE = 0.9
+MIN_PRESENCE = 0.9
 MOST_YAW_DEG = 15.0
 MOST_PITCH_DEG = 25.0
 MOST_ROLL_DEG = 20.0
@@ -94,10 +94,10 @@ class PortraitReader:
         assert face.points is not None
         mesh = self.mesher.fit(picture, lm.roi_from_points(face.points))
         mesh = self.mesher.fit(picture, lm.roi_from_mesh(mesh.points), blendshapes=True)
-        if mesh.presence < LEAST_PRESENCE or not np.isfinite(mesh.points).all():
+        if mesh.presence < MIN_PRESENCE or not np.isfinite(mesh.points).all():
             raise UsageError(
                 f"portrait {path} shows a face only with probability {mesh.presence:.2f}, wanted "
-                f"{LEAST_PRESENCE}: use a clear photograph from the front"
+                f"{MIN_PRESENCE}: use a clear photograph from the front"
             )
         return mesh
 

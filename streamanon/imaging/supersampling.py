@@ -1,4 +1,4 @@
-"""Small shapes drawn larger and averaged, so that they move by fractions of a pixel."""
+"""Small shapes drawn enlarged and downsampled, so that they move by fractions of a pixel."""
 
 from __future__ import annotations
 
@@ -13,32 +13,34 @@ if TYPE_CHECKING:
 
     from streamanon.types import F32, U8
 
-FINER = 4
-"""How much larger they are drawn."""
+SUPERSAMPLING = 4
+"""Factor by which shapes are drawn enlarged."""
 
 SHIFT = 4
-"""Fractional bits of the places to draw at."""
+"""Fractional bits of coordinates, as in OpenCV's drawing functions."""
 
 
 @dataclass(frozen=True)
-class CloseUp:
-    """A part of an image, to draw on.
+class SupersampledRegion:
+    """An enlarged region of an image, to draw on.
 
     Attributes:
         box: x0, y0, x1, y1 in px of the image; not empty.
-        canvas: ((y1 - y0) * FINER, (x1 - x0) * FINER) uint8, 0 at first.
+        canvas: ((y1 - y0) * SUPERSAMPLING, (x1 - x0) * SUPERSAMPLING) uint8, initially 0.
     """
 
     box: tuple[int, int, int, int]
     canvas: U8
 
     @classmethod
-    def around(cls, outline: F32, margin_px: float, size: tuple[int, int]) -> CloseUp | None:
-        """Return the part of an image around an outline; None where that lies outside.
+    def around(
+        cls, outline: F32, margin_px: float, size: tuple[int, int]
+    ) -> SupersampledRegion | None:
+        """Return the region of an image around an outline; None where that lies outside.
 
         Args:
-            outline: (n, 2 or 3) in px of the image.
-            margin_px: how far beyond the outline to reach.
+            outline: (n, 2 or 3) points in px of the image.
+            margin_px: width of the margin around the outline.
             size: (width, height) of the image in px.
         """
         low = np.clip(outline[:, :2].min(axis=0) - margin_px, 0, size).astype(int)
@@ -46,22 +48,22 @@ class CloseUp:
         columns, rows = (high - low).tolist()
         if min(columns, rows) < 1:
             return None
-        canvas = np.zeros((rows * FINER, columns * FINER), np.uint8)
+        canvas = np.zeros((rows * SUPERSAMPLING, columns * SUPERSAMPLING), np.uint8)
         return cls((*low.tolist(), *high.tolist()), canvas)
 
     @property
     def place(self) -> tuple[slice, slice]:
-        """Rows and columns of the part in the image."""
+        """Rows and columns of the region in the image."""
         x0, y0, x1, y1 = self.box
         return slice(y0, y1), slice(x0, x1)
 
-    def fixed(self, points: F32) -> NDArray[np.int32]:
+    def fixed_point(self, points: F32) -> NDArray[np.int32]:
         """Return (n, 2) points of the image as px of the canvas, with SHIFT fractional bits."""
-        finer = (points[:, :2] - self.box[:2] + 0.5) * FINER - 0.5
-        return np.asarray(np.rint(finer * (1 << SHIFT)), np.int32)
+        enlarged = (points[:, :2] - self.box[:2] + 0.5) * SUPERSAMPLING - 0.5
+        return np.asarray(np.rint(enlarged * (1 << SHIFT)), np.int32)
 
-    def averaged(self) -> U8:
-        """Return what was drawn, at the image's scale."""
+    def downsampled(self) -> U8:
+        """Return the drawing at the image's scale."""
         x0, y0, x1, y1 = self.box
         small = cv2.resize(self.canvas, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA)
         return np.asarray(small, np.uint8)

@@ -19,7 +19,7 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.errors import ModelError
 from streamanon.face import landmarks as lm
-from streamanon.face.network_input import AlignedFace, Placement, network_inputs
+from streamanon.face.network_input import AlignedFace, ConditionWarp, network_inputs
 from streamanon.face.warp import saturated
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture, whole_bgr
@@ -90,9 +90,9 @@ class Cast:
 
 def inputs(index: int, network: FaceNetwork) -> Arrays:
     """What the network is shown of a frame."""
-    known = network.know(ANN)
+    known = network.prepare(ANN)
     face = AlignedFace.of(as_picture(frame(index)), mesh_of(index).points)
-    return network_inputs(face, known.aligned, Placement.of(face, known.aligned)) | known.arrays
+    return network_inputs(face, known.aligned, ConditionWarp.of(face, known.aligned)) | known.arrays
 
 
 @pytest.mark.parametrize("index", [CALM, LAUGHING])
@@ -164,12 +164,12 @@ def test_eyes_and_mouth_are_the_portraits_however_they_are_painted() -> None:
     cast.live.change = black
     patch = cast.play(staged(LAUGHING))[0]
     assert patch is not None
-    look = cast.anonymiser._looks[staged(LAUGHING).subjects[0].track.id]
-    assert look.shown is not None
+    look = cast.anonymiser._states[staged(LAUGHING).subjects[0].track.id]
+    assert look.smoothed is not None
     organs = cv2.erode(np.maximum(maps[:, :, 1], maps[:, :, 2]), np.ones((5, 5), np.uint8)) > 0
     assert organs.sum() > 40
-    assert look.shown.attention[organs].min() > 0.85
-    assert look.shown.attention[40, 64] == pytest.approx(120 / 255, abs=0.01)
+    assert look.smoothed.attention[organs].min() > 0.85
+    assert look.smoothed.attention[40, 64] == pytest.approx(120 / 255, abs=0.01)
 
 
 def test_nothing_of_the_open_mouth_or_the_eyes_is_the_sources() -> None:
@@ -189,8 +189,8 @@ def test_nothing_of_the_open_mouth_or_the_eyes_is_the_sources() -> None:
 def test_a_batch_gives_what_each_face_gives_alone() -> None:
     network = Cast().network
     faces = [inputs(index, network) for index in (CALM, LAUGHING, CALM)]
-    for together, face in zip(network.paint(faces), faces, strict=True):
-        (alone,) = network.paint([face])
+    for together, face in zip(network.generate(faces), faces, strict=True):
+        (alone,) = network.generate([face])
         assert np.abs(together.face.astype(int) - alone.face).max() <= 1
         assert np.abs(together.attention - alone.attention).max() <= 1.01 / 255
         assert np.allclose(together.gain, alone.gain, atol=1e-4)

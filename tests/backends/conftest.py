@@ -14,7 +14,7 @@ from streamanon.backends.cuda import device
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.tensorrt_runtime import about
 from streamanon.errors import ModelError
-from streamanon.face.network_input import AlignedFace, Placement, network_inputs
+from streamanon.face.network_input import AlignedFace, ConditionWarp, network_inputs
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
 from testkit.staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter
@@ -34,8 +34,8 @@ def live_faces() -> dict[str, NDArray[Any]]:
     for image in clip_frames([CALM, LAUGHING]).values():
         face = AlignedFace.of(as_picture(image), fit(mesh_fitter(), image).points)
         for identity in load_builtin()[:2]:
-            known = network.know(identity)
-            arrays = network_inputs(face, known.aligned, Placement.of(face, known.aligned))
+            known = network.prepare(identity)
+            arrays = network_inputs(face, known.aligned, ConditionWarp.of(face, known.aligned))
             shown.append(arrays | known.arrays)
     return {name: np.stack([one[name] for one in shown]) for name in shown[0]}
 

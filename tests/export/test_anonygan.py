@@ -149,7 +149,7 @@ def test_half_the_bytes_give_the_same_answer_for_any_number_of_faces(out: Path) 
 
 def test_the_product_can_use_it(out: Path) -> None:
     condition = OnnxRuntimeBackend(out / CONDITION)
-    known = FaceNetwork(OnnxRuntimeBackend(out / LIVE), condition).know(load_builtin()[0])
+    known = FaceNetwork(OnnxRuntimeBackend(out / LIVE), condition).prepare(load_builtin()[0])
     assert known.arrays["nodes"].shape == (1, 70, 64)
 
 

@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from streamanon.face import landmarks as lm
-from streamanon.face.lids import MEET, PART, met, opening, portrait_triangles
+from streamanon.face.lids import (
+    MEET_BELOW,
+    PART_ABOVE,
+    opening,
+    portrait_triangles,
+    with_lids_closed,
+)
 from streamanon.identities.gallery import load_builtin
 from streamanon.types import F32
 
@@ -29,15 +35,15 @@ def test_opening_tells_open_from_shut_and_ignores_size(portrait: F32) -> None:
 
 def test_lids_that_all_but_meet_are_brought_together(portrait: F32) -> None:
     eye, open_mesh = list(lm.RIGHT_EYE), portrait.astype(np.float64)
-    assert np.array_equal(met(open_mesh), open_mesh)
+    assert np.array_equal(with_lids_closed(open_mesh), open_mesh)
     ajar = open_mesh + 0.75 * (shut(portrait) - open_mesh)
-    assert 0.01 < opening(ajar[eye]) < MEET
-    closed = met(ajar)
+    assert 0.01 < opening(ajar[eye]) < MEET_BELOW
+    closed = with_lids_closed(ajar)
     assert opening(closed[eye]) < 0.002
     assert np.array_equal(closed[lm.CHIN], ajar[lm.CHIN])
     between = open_mesh + 0.55 * (shut(portrait) - open_mesh)
-    assert MEET < opening(between[eye]) < PART
-    assert 0.002 < opening(met(between)[eye]) < opening(between[eye])
+    assert MEET_BELOW < opening(between[eye]) < PART_ABOVE
+    assert 0.002 < opening(with_lids_closed(between)[eye]) < opening(between[eye])
 
 
 def test_open_eyes_leave_the_portrait_alone(portrait: F32) -> None:

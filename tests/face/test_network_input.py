@@ -7,7 +7,7 @@ import pytest
 from streamanon.face import landmarks as lm
 from streamanon.face import mouth
 from streamanon.face.network_input import (
-    BESIDE,
+    BACKGROUND_GREY,
     CROP,
     EYE_DISTANCE,
     EYES_DOWN,
@@ -15,9 +15,9 @@ from streamanon.face.network_input import (
     NODES,
     AlignedCondition,
     AlignedFace,
-    Placement,
-    moved,
+    ConditionWarp,
     network_inputs,
+    transformed,
 )
 from streamanon.identities.gallery import load_builtin
 from streamanon.identities.portrait import as_picture
@@ -75,7 +75,7 @@ def test_a_crop_does_not_depend_on_size_and_lean_of_the_face() -> None:
     height, width = identity.portrait.shape[:2]
     place = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), 25, 0.7), np.float32)
     leaning = np.asarray(cv2.warpAffine(identity.portrait, place, (width, height)), np.uint8)
-    face = AlignedFace.of(as_picture(leaning), moved(identity.mesh.points, place))
+    face = AlignedFace.of(as_picture(leaning), transformed(identity.mesh.points, place))
     upright = aligned("hugo")
     assert np.abs(face.points - upright.points).max() < 0.1
     inside = network_inputs(upright, condition("hugo"))["maps"][:, :, 0] > 0
@@ -84,7 +84,7 @@ def test_a_crop_does_not_depend_on_size_and_lean_of_the_face() -> None:
 
 def test_crop_px_lead_back_to_the_frame() -> None:
     face = aligned("maya")
-    back = moved(face.points, face.to_frame)
+    back = transformed(face.points, face.to_frame)
     assert np.abs(back - GALLERY["maya"].mesh.points).max() < 0.01
 
 
@@ -136,7 +136,7 @@ def test_beside_the_face_the_warp_is_grey_and_not_trusted() -> None:
     beside = np.ones((CROP, CROP), np.uint8)
     cv2.fillPoly(beside, [outline], 0)
     beside = np.asarray(cv2.erode(beside, np.ones((5, 5), np.uint8)), np.uint8)
-    assert (inputs["warped"][beside > 0] == BESIDE).all()
+    assert (inputs["warped"][beside > 0] == BACKGROUND_GREY).all()
     assert (inputs["maps"][:, :, 3][beside > 0] == 0).all()
     assert np.isfinite(inputs["lookup"]).all()
 
@@ -144,9 +144,9 @@ def test_beside_the_face_the_warp_is_grey_and_not_trusted() -> None:
 @pytest.mark.parametrize("yaw_deg", [0, 40])
 def test_nothing_outside_the_hole_is_replaced(yaw_deg: float) -> None:
     face = turned(aligned("felix"), yaw_deg)
-    placement = Placement.of(face, condition("zoe"))
-    edge = placement.edge(yaw_deg)
-    hole = network_inputs(face, condition("zoe"), placement)["maps"][:, :, 0]
+    warp = ConditionWarp.of(face, condition("zoe"))
+    edge = warp.alpha(yaw_deg)
+    hole = network_inputs(face, condition("zoe"), warp)["maps"][:, :, 0]
     assert set(np.unique(hole)) == {0, 255}
     assert (hole[edge > 0] == 255).all()
     assert edge.max() == 1

@@ -11,11 +11,11 @@ import pytest
 from streamanon.face.shading import (
     MAX_BLUR_PX,
     MAX_GRAIN,
-    fine,
     fine_detail,
-    grain,
+    high_pass,
+    missing_grain,
+    next_blur_px,
     noise,
-    refocused,
     soften,
 )
 from streamanon.identities.gallery import load_builtin
@@ -34,37 +34,41 @@ def noisy(sigma: float) -> U8:
 
 @pytest.mark.parametrize("sigma", [2.0, 4.0, 8.0])
 def test_noise_is_measured(sigma: float) -> None:
-    assert noise(fine(noisy(sigma)), EVERYWHERE) == pytest.approx(sigma, rel=0.12)
+    assert noise(high_pass(noisy(sigma)), EVERYWHERE) == pytest.approx(sigma, rel=0.12)
 
 
 def test_lashes_and_strands_are_no_noise() -> None:
     hairy = noisy(2.0)
     hairy[::24] = 0
-    assert fine_detail(fine(hairy), EVERYWHERE) > 3 * fine_detail(fine(noisy(2.0)), EVERYWHERE)
-    assert noise(fine(hairy), EVERYWHERE) < 1.4 * noise(fine(noisy(2.0)), EVERYWHERE)
+    assert fine_detail(high_pass(hairy), EVERYWHERE) > 3 * fine_detail(
+        high_pass(noisy(2.0)), EVERYWHERE
+    )
+    assert noise(high_pass(hairy), EVERYWHERE) < 1.4 * noise(high_pass(noisy(2.0)), EVERYWHERE)
 
 
 def test_only_the_face_counts() -> None:
     image, face = noisy(8.0), EVERYWHERE.copy()
     image[:, 100:] = SMOOTH[:, 100:]
     face[:, :100] = 0
-    assert noise(fine(image), face) < 0.5
-    assert noise(fine(image), np.zeros_like(face)) == 0
+    assert noise(high_pass(image), face) < 0.5
+    assert noise(high_pass(image), np.zeros_like(face)) == 0
 
 
 def test_grain_is_what_the_portrait_lacks() -> None:
-    assert grain(5.0, 3.0) == pytest.approx(4.0)
-    assert grain(3.0, 5.0) == 0
-    assert grain(1.0, 0.95) == 0  # not seen
-    assert grain(50.0, 0.0) == MAX_GRAIN
+    assert missing_grain(5.0, 3.0) == pytest.approx(4.0)
+    assert missing_grain(3.0, 5.0) == 0
+    assert missing_grain(1.0, 0.95) == 0  # not seen
+    assert missing_grain(50.0, 0.0) == MAX_GRAIN
 
 
 def test_the_portrait_becomes_as_sharp_as_the_frame() -> None:
     portrait = load_builtin()[0].portrait
-    wanted, blur = fine_detail(fine(soften(portrait, 1.5)), EVERYWHERE), 0.0
+    wanted, blur = fine_detail(high_pass(soften(portrait, 1.5)), EVERYWHERE), 0.0
     for _ in range(12):
-        blur = refocused(blur, wanted, fine_detail(fine(soften(portrait, blur)), EVERYWHERE))
+        blur = next_blur_px(
+            blur, wanted, fine_detail(high_pass(soften(portrait, blur)), EVERYWHERE)
+        )
     assert 1.0 < blur < 1.6
     for _ in range(12):
-        blur = refocused(blur, 0.0, 10.0)
+        blur = next_blur_px(blur, 0.0, 10.0)
     assert blur == MAX_BLUR_PX

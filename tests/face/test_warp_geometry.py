@@ -9,8 +9,8 @@ from streamanon.face.warp import (
     Condition,
     FaceSpace,
     lookup_map,
-    paint_triangles,
-    triangle_maps,
+    rasterise_triangles,
+    triangle_affines,
 )
 
 
@@ -44,9 +44,9 @@ def test_face_space_is_upright_and_maps_back() -> None:
 def test_a_face_looks_itself_up_in_place() -> None:
     points = face(roll_deg=10)
     space = FaceSpace.around(points)
-    ids = paint_triangles(space)
+    ids = rasterise_triangles(space)
     portrait = condition(points)
-    lookup = lookup_map(triangle_maps(space, portrait), ids, portrait.portrait)
+    lookup = lookup_map(triangle_affines(space, portrait), ids, portrait.portrait)
     rows, columns = np.nonzero(ids)
     where = np.column_stack([columns, rows, np.ones(len(rows))]) @ space.to_frame.T
     assert np.abs(lookup[rows, columns] - where).max() < 0.6
@@ -61,7 +61,7 @@ def test_the_nearer_cheek_hides_the_farther_one() -> None:
     turned[:, [0, 2]] = (points - middle)[:, [0, 2]] @ np.array(
         [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32
     ) + middle[[0, 2]]
-    seen = np.unique(paint_triangles(FaceSpace.around(turned)))
+    seen = np.unique(rasterise_triangles(FaceSpace.around(turned)))
     seen = seen[seen > 0] - 1
     sides = VERTICES[lm.TRIANGLES].mean(axis=1)[:, 0]
     right, left = (sides[seen] < -3).sum(), (sides[seen] > 3).sum()

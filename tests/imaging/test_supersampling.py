@@ -6,18 +6,18 @@ import cv2
 import numpy as np
 import pytest
 
-from streamanon.imaging.supersampling import SHIFT, CloseUp
+from streamanon.imaging.supersampling import SHIFT, SupersampledRegion
 
 SQUARE = np.array([[20, 30], [26, 30], [26, 36], [20, 36]], np.float32)
 
 
 def _centre(moved: float) -> float:
     outline = (SQUARE + np.array([moved, 0])).astype(np.float32)
-    close = CloseUp.around(outline, 2.0, (64, 64))
+    close = SupersampledRegion.around(outline, 2.0, (64, 64))
     assert close is not None
-    cv2.fillPoly(close.canvas, [close.fixed(outline)], 255, cv2.LINE_8, SHIFT)
+    cv2.fillPoly(close.canvas, [close.fixed_point(outline)], 255, cv2.LINE_8, SHIFT)
     image = np.zeros((64, 64), np.float64)
-    image[close.place] = close.averaged()
+    image[close.place] = close.downsampled()
     return float((image.sum(axis=0) * np.arange(64)).sum() / image.sum())
 
 
@@ -28,11 +28,11 @@ def test_it_moves_by_fractions_of_a_pixel(moved: float) -> None:
 
 @pytest.mark.parametrize("beside", [(-80, 0), (80, 0), (0, -80), (0, 80)])
 def test_there_is_none_outside(beside: tuple[int, int]) -> None:
-    assert CloseUp.around((SQUARE + beside).astype(np.float32), 2.0, (64, 64)) is None
+    assert SupersampledRegion.around((SQUARE + beside).astype(np.float32), 2.0, (64, 64)) is None
 
 
 def test_it_ends_where_the_image_ends() -> None:
-    close = CloseUp.around((SQUARE - (22, 0)).astype(np.float32), 2.0, (64, 64))
+    close = SupersampledRegion.around((SQUARE - (22, 0)).astype(np.float32), 2.0, (64, 64))
     assert close is not None
     assert close.box == (0, 28, 7, 39)
-    assert close.averaged().shape == (11, 7)
+    assert close.downsampled().shape == (11, 7)

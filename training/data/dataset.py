@@ -14,7 +14,12 @@ import cv2
 import numpy as np
 
 from streamanon.face import mouth
-from streamanon.face.network_input import AlignedCondition, AlignedFace, Placement, network_inputs
+from streamanon.face.network_input import (
+    AlignedCondition,
+    AlignedFace,
+    ConditionWarp,
+    network_inputs,
+)
 from streamanon.identities.gallery import lender_of_teeth, load_builtin
 from training.data import variation
 from training.data.pairs import Kind, Pair, PairDrawer
@@ -144,12 +149,12 @@ def sample(
     source: AlignedFace, condition: AlignedCondition, yaw_deg: float
 ) -> dict[str, NDArray[Any]]:
     """Return the arrays of one source and one condition, with ``target`` and ``edge``."""
-    placement = Placement.of(source, condition)
+    warp = ConditionWarp.of(source, condition)
     return {
-        **network_inputs(source, condition, placement),
+        **network_inputs(source, condition, warp),
         **condition.arrays(),
         "target": source.image,
-        "edge": placement.edge(yaw_deg),
+        "edge": warp.alpha(yaw_deg),
     }
 
 
@@ -159,15 +164,15 @@ def collate(samples: Sequence[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any
 
 
 def _teeth(face: AlignedFace, random: np.random.Generator) -> U8:
-    """Return the mouth texture of a condition: its own teeth, lent ones, or none."""
+    """Return the mouth texture of a condition: its own teeth, default ones, or none."""
     points = face.points[:, :2]
     if mouth.opening(points) >= mouth.OPEN_FULLY:
         return mouth.texture(face.image, points)
-    return mouth.dark_texture() if random.random() < TOOTHLESS_SHARE else _lent_teeth()
+    return mouth.dark_texture() if random.random() < TOOTHLESS_SHARE else _default_teeth()
 
 
 @lru_cache(maxsize=1)
-def _lent_teeth() -> U8:
+def _default_teeth() -> U8:
     lender = lender_of_teeth(load_builtin())
     assert lender is not None
     return mouth.texture(lender.portrait, lender.mesh.points[:, :2])

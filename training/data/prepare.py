@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from streamanon.types import Picture
 
-LEAST_PRESENCE = 0.8
+MIN_PRESENCE = 0.8
 
 MOST_YAW_DEG = 60.0
 
@@ -204,7 +204,7 @@ def _central_face(picture: Picture, entry: Entry) -> Outcome:
     assert chosen.points is not None
     mesh = factory.mesher.fit(picture, lm.roi_from_points(chosen.points))
     mesh = factory.mesher.fit(picture, lm.roi_from_mesh(mesh.points))
-    if mesh.presence < LEAST_PRESENCE:
+    if mesh.presence < MIN_PRESENCE:
         return "mesh not believed"
     pose = lm.head_pose(mesh.points)
     if abs(pose[0]) > MOST_YAW_DEG:

@@ -8,8 +8,14 @@ import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
-from streamanon.face.network_input import CROP, AlignedFace, crop_to_frame, inverted, moved
-from streamanon.face.warp import look_up, saturated
+from streamanon.face.network_input import (
+    CROP,
+    AlignedFace,
+    crop_to_frame,
+    inverse_affine,
+    transformed,
+)
+from streamanon.face.warp import sample_at, saturated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,8 +68,10 @@ def bent(face: AlignedFace, random: np.random.Generator) -> AlignedFace:
     steps = np.arange(CROP, dtype=np.float32)
     grid = np.dstack(np.meshgrid(steps, steps)) @ back[:, :2].T + back[:, 2]
     lookup = np.asarray(grid, np.float32)
-    image = look_up(face.image, lookup + _look_up(shift, lookup))
-    return AlignedFace(image, moved(points, inverted(back)), np.eye(2, 3, dtype=np.float32))
+    image = sample_at(face.image, lookup + _look_up(shift, lookup))
+    return AlignedFace(
+        image, transformed(points, inverse_affine(back)), np.eye(2, 3, dtype=np.float32)
+    )
 
 
 def _look_up(field: F32, lookup: F32) -> F32:
