@@ -28,6 +28,9 @@ F32: TypeAlias = NDArray[np.float32]
 Plane: TypeAlias = NDArray[np.uint8] | NDArray[np.uint16]
 Matrix: TypeAlias = Literal["rgb", "bt601", "bt709", "bt2020"]
 
+FULL_QUALITY = "full"
+"""The quality level of a live stream at which nothing is stepped down."""
+
 MESH_POINTS = 478
 """Points of the MediaPipe face mesh: 468 on the skin, then 5 of each iris."""
 

@@ -21,7 +21,7 @@ from streamanon.config import Config
 from streamanon.factory import Factory
 from streamanon.live.stream import Stream
 from streamanon.media.address import Address
-from streamanon.pipeline.live_controls import BEST
+from streamanon.types import FULL_QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ class _Pinned(SteppedAnonymiser):
 
     @property
     def levels(self) -> tuple[str, ...]:
-        return (BEST,)
+        return (FULL_QUALITY,)
 
 
 class PinnedFactory(Factory):

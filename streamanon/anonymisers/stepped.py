@@ -6,6 +6,8 @@ from dataclasses import replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from streamanon.types import FULL_QUALITY
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -14,9 +16,6 @@ if TYPE_CHECKING:
 
 CHEAPER = {"anonygan": ("warp", "mosaic"), "warp": ("mosaic",)}
 """What each method makes do with when there is too much to do, best first."""
-
-_SAME_METHOD = ("full", "cadence")
-"""Levels at which a method itself works; at the second the detector looks less often."""
 
 
 class SteppedAnonymiser:
@@ -41,7 +40,7 @@ class SteppedAnonymiser:
         self._lock = Lock()
         self.method = method
         self._by_level = self._made(method)
-        self._level = _SAME_METHOD[0]
+        self._level = FULL_QUALITY
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -64,7 +63,7 @@ class SteppedAnonymiser:
         by_level = self._made(method)
         with self._lock:
             self.method, self._by_level = method, by_level
-            self._level = _SAME_METHOD[0]
+            self._level = FULL_QUALITY
         self._say(f"faces are hidden by {method} from now on")
 
     def step_to(self, level: str) -> None:
@@ -86,12 +85,11 @@ class SteppedAnonymiser:
     def _now(self) -> tuple[Anonymiser, str]:
         """Return the anonymiser in force, and why it is not the method asked for, or ""."""
         with self._lock:
-            stepped_down = self._level not in _SAME_METHOD
+            stepped_down = self._level != FULL_QUALITY
             reason = f"too much to do: {self._level} instead" if stepped_down else ""
             return self._by_level[self._level], reason
 
     def _made(self, method: str) -> dict[str, Anonymiser]:
         """Return new anonymisers by level."""
-        best = self._make(method)
         cheaper = {name: self._make(name) for name in CHEAPER.get(method, ())}
-        return {**dict.fromkeys(_SAME_METHOD, best), **cheaper}
+        return {FULL_QUALITY: self._make(method), **cheaper}

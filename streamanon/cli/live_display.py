@@ -10,6 +10,8 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from streamanon.types import FULL_QUALITY
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -39,7 +41,9 @@ def status_line(status: Status) -> str:
         f"{status.fps_in:.1f} fps in, {status.fps_out:.1f} out",
         f"latency {status.latency_p50_ms:.0f} ms (p99 {status.latency_p99_ms:.0f})",
         _count(status.faces, "face"),
-        status.method if status.level == "full" else f"{status.method} at level {status.level}",
+        status.method
+        if status.level == FULL_QUALITY
+        else f"{status.method} at level {status.level}",
     ]
     lost_frames = sum(status.dropped.values())
     if lost_frames:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from streamanon.types import FULL_QUALITY
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -27,8 +29,8 @@ class Status:
         size: width and height of the outputs in px; (0, 0) before the first frame.
         method: how faces are hidden, as asked for.
         identity: name of the identity everybody gets, or None for one a person.
-        level: how much of the method the machine can afford now: "full", "cadence", "warp" or
-            "mosaic" (:mod:`streamanon.pipeline.governor`).
+        level: how much of the method the machine can afford now: "full", "warp" or "mosaic"
+            (:mod:`streamanon.pipeline.governor`).
         fps_in: frames a second that came in, over the last seconds.
         fps_out: frames a second that went out, cards not counted.
         latency_p50_ms: median age of a frame when it was written, since it was received.
@@ -51,7 +53,7 @@ class Status:
     size: tuple[int, int] = (0, 0)
     method: str = ""
     identity: str | None = None
-    level: str = "full"
+    level: str = FULL_QUALITY
     fps_in: float = 0.0
     fps_out: float = 0.0
     latency_p50_ms: float = 0.0

@@ -82,8 +82,8 @@ class Ledger:
         Args:
             scene: as it was seen.
             safe: as it is to be shown.
-            looked_at: whether the detector looked at the frame or its neighbours vouch for it; a
-                frame that is trusted without is not hidden.
+            looked_at: whether the detector examined the frame; a frame that is trusted without is
+                not hidden.
         """
         index = safe.index
         done = {treated.track_id: treated for treated in safe.treated}

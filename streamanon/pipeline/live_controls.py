@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from streamanon.pipeline.governor import Governor
 from streamanon.pipeline.meter import Meter
+from streamanon.types import FULL_QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,12 +18,8 @@ if TYPE_CHECKING:
     from streamanon.protocols import Anonymiser
     from streamanon.tracking.observer import Observer
 
-BEST = "full"
-"""The level at which nothing is stepped down."""
-
 _MEANING = {
-    BEST: "nothing is stepped down any more",
-    "cadence": "the detector looks at every second frame",
+    FULL_QUALITY: "nothing is stepped down any more",
     "warp": "faces are replaced without the network",
     "mosaic": "faces are hidden by a mosaic",
 }
@@ -33,7 +30,7 @@ class Ladder(Protocol):
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """What there is, best first: "full", "cadence", then cheaper methods."""
+        """What there is, best first: "full", then cheaper methods."""
         ...
 
     def step_to(self, level: str) -> None:
@@ -75,7 +72,7 @@ class LiveControls:
         self.report: Report | None = None
         self._ladder = ladder
         self._say = say or logging.getLogger("streamanon").info
-        self._governor = Governor((BEST,))
+        self._governor = Governor((FULL_QUALITY,))
         self._dropped = 0
 
     def steer(self, ladder: Ladder) -> None:
@@ -96,7 +93,7 @@ class LiveControls:
                 self._governor = Governor(self._ladder.levels)
                 level = self._governor.level
             self._ladder.step_to(level)
-        observer.attend(every_second=level != BEST, meshes=anonymiser.needs_mesh)
+        observer.attend(meshes=anonymiser.needs_mesh)
         self.meter.stepped(level)
 
     def judge(self, stages: Sequence[Stage], dropped: int) -> None:

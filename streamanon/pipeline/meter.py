@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamanon.types import Treatment
+from streamanon.types import FULL_QUALITY, Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,7 +67,7 @@ class Meter:
         self._treatments: Counter[str] = Counter()
         self._frames = self._faces = self._people = 0
         self._newest_track = 0
-        self._level = "full"
+        self._level = FULL_QUALITY
 
     def start(self) -> None:
         """A line starts; it numbers its tracks anew."""

@@ -119,7 +119,6 @@ class Report:
                 "read": self.frames_read,
                 "dropped": self.frames_dropped,
                 "examined": self.seen.examined,
-                "vouched": self.seen.vouched,
                 "with_faces": ledger.with_faces,
                 "covered_whole": ledger.whole_frames,
                 "damaged": ledger.damaged,

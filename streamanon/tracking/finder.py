@@ -75,10 +75,10 @@ class Finder:
         """
         found = self._near_by_detector(picture, expected.box)
         if found is None:
-            return self.by_mesh(picture, expected)
+            return self._by_mesh(picture, expected)
         return replace(found, mesh=self.mesh(picture, found, expected.mesh))
 
-    def by_mesh(self, picture: Picture, expected: Face) -> Face | None:
+    def _by_mesh(self, picture: Picture, expected: Face) -> Face | None:
         """Return the face that the mesh of an expected one still fits, or None; no detector."""
         if expected.mesh is None:
             return None

@@ -40,35 +40,13 @@ class Held:
         frame: raw.
         distrust: why the whole frame must be covered, or "".
         cut: True when it starts a new shot.
-        examined: True when the detector looked at it, or when its neighbours vouch for it.
         tracks: everybody in it, by id.
-        kept: what stays hidden whatever is learnt of a track later, by id: where a face was found
-            when the frame was examined after all, and what was covered when its neighbours vouched
-            for it, for nobody looked there.
     """
 
     frame: Frame
     distrust: str = ""
     cut: bool = False
-    examined: bool = False
     tracks: dict[int, Track] = field(default_factory=dict)
-    kept: dict[int, F32] = field(default_factory=dict)
-
-    @property
-    def waits(self) -> bool:
-        """True while it was passed over and nobody vouches for it."""
-        return not self.examined and not self.distrust
-
-    def enter(self, track: Track) -> None:
-        """Enter a track in place of what was known of it."""
-        kept = self.kept.get(track.id)
-        cover = track.cover if kept is None else union(track.cover, kept)
-        self.tracks[track.id] = replace(track, cover=cover)
-
-    def keep_hidden(self, track_id: int, area: F32) -> None:
-        """Have the cover of a track hold an area for good."""
-        self.kept[track_id] = union(self.kept.get(track_id, area), area)
-        self.enter(self.tracks[track_id])
 
     def sees(self, track_id: int) -> bool:
         """Tell whether a track was observed, not only predicted, in this frame."""
@@ -127,18 +105,12 @@ def search_back(window: Sequence[Held], track_id: int, finder: Finder) -> int:
             misses += 1
         else:
             known[position], misses, finds = face, 0, finds + 1
-            held.enter(Track(track_id, face, held.seen_cover(face.box)))
+            held.tracks[track_id] = Track(track_id, face, held.seen_cover(face.box))
     places = sorted(known)
     for earlier, later in pairwise(places):
-        bridge(window[earlier : later + 1], track_id)
+        _bridge(window[earlier : later + 1], track_id)
     _reach_before(window[: places[0] + 1], track_id)
     return finds
-
-
-def cover_on(held: Held, track: Track, since_s: float) -> None:
-    """Cover a track of an earlier frame where it was, in a frame that does not see it."""
-    cover = union(held.seen_cover(track.face.box), unseen_cover(track.face.box, since_s))
-    _cover(held, track.id, track.face.box, cover, since_s)
 
 
 def _expected(known: dict[int, Face], position: int) -> Face:
@@ -152,7 +124,7 @@ def _expected(known: dict[int, Face], position: int) -> Face:
     return replace(face, box=np.asarray(face.box + np.tile(away, 2), np.float32))
 
 
-def bridge(window: Sequence[Held], track_id: int) -> None:
+def _bridge(window: Sequence[Held], track_id: int) -> None:
     """Interpolate a track between the first and the last frame of a window, which see it."""
     start, end = window[0], window[-1]
     before, after = start.tracks[track_id].face.box, end.tracks[track_id].face.box
@@ -183,4 +155,4 @@ def _reach_before(window: Sequence[Held], track_id: int) -> None:
 
 def _cover(held: Held, track_id: int, box: F32, cover: F32, unseen_s: float) -> None:
     """Enter a track that is only believed to be in a frame."""
-    held.enter(Track(track_id, Face(box, 0.0), held.at_edge(cover), unseen_s))
+    held.tracks[track_id] = Track(track_id, Face(box, 0.0), held.at_edge(cover), unseen_s)

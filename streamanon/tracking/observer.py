@@ -2,12 +2,7 @@
 
 Frames wait in a short window before they are released, so that a face found late can be covered
 in the frames before (:mod:`streamanon.tracking.look_back`). Every frame is given to the detector.
-What cannot be examined is not trusted: the whole frame is covered.
-
-Under load the detector may pass every second frame over. Such a frame waits for the next one: when
-that was examined, starts no new shot, and the frame between shows nothing that is in neither of its
-neighbours, they vouch for it; faces found in the next are searched for in it. Else the detector
-looks at it after all.
+A frame that cannot be examined is not trusted: it is covered whole.
 """
 
 from __future__ import annotations
@@ -18,14 +13,13 @@ from typing import TYPE_CHECKING
 
 from streamanon.errors import StageError
 from streamanon.face import landmarks as lm
-from streamanon.imaging.boxes import iou, union
+from streamanon.imaging.boxes import union
 from streamanon.tracking.embedding_sampler import Witness
 from streamanon.tracking.finder import Finder
-from streamanon.tracking.look_back import SAME_FACE, Held, bridge, cover_on, search_back
+from streamanon.tracking.look_back import Held, search_back
 from streamanon.tracking.scene_cuts import CutDetector
 from streamanon.tracking.smoothing import FaceSmoother
 from streamanon.tracking.tracker import SURE_SCORE, Tracker, with_margin
-from streamanon.tracking.transients import stands_out
 from streamanon.types import Mesh, Scene, Subject, Track
 
 if TYPE_CHECKING:
@@ -49,19 +43,16 @@ class Seen:
 
     Attributes:
         examined: frames the detector looked at.
-        vouched: frames it passed over and that their neighbours vouch for.
         births: tracks that started.
         backfilled: sights of a face entered into frames before it was detected.
         coasted: covers of a face that was not seen in its frame.
         cuts: scene cuts.
         detector_failures: frames the detector failed on.
         mesh_failures: times the mesh network failed.
-        looked_at: numbers of the frames that count under examined or vouched and that nobody has
-            asked :meth:`answers_for` yet.
+        looked_at: numbers of the examined frames that :meth:`answers_for` was not asked for yet.
     """
 
     examined: int = 0
-    vouched: int = 0
     births: int = 0
     backfilled: int = 0
     coasted: int = 0
@@ -75,13 +66,8 @@ class Seen:
         self.examined += 1
         self.looked_at.add(index)
 
-    def vouch(self, index: int) -> None:
-        """Note that its neighbours vouch for a frame."""
-        self.vouched += 1
-        self.looked_at.add(index)
-
     def answers_for(self, index: int) -> bool:
-        """Tell whether a frame was examined or vouched for, and forget it; from any thread."""
+        """Tell whether a frame was examined, and forget it; from any thread."""
         known = index in self.looked_at
         self.looked_at.discard(index)
         return known
@@ -115,21 +101,17 @@ class Observer:
         self._cuts = CutDetector()
         self._tracker: Tracker | None = None
         self._window: deque[Held] = deque()
-        self._recent: deque[Held] = deque(maxlen=3)
-        self._every_second = False
         self._around: set[int] = set()
         self._meshes: dict[int, Mesh] = {}
         self._smoothers: dict[int, FaceSmoother] = {}
         self._failures = 0
 
-    def attend(self, *, every_second: bool, meshes: bool) -> None:
-        """Choose how closely the next frames are looked at.
+    def attend(self, *, meshes: bool) -> None:
+        """Choose what the next frames are looked at for.
 
         Args:
-            every_second: the detector may pass every second frame over.
             meshes: faces get meshes and, where there is a book, identities.
         """
-        self._every_second = every_second
         if self._finder.meshes and not meshes:
             self._meshes.clear()
             self._smoothers.clear()
@@ -141,21 +123,14 @@ class Observer:
         Raises:
             StageError: the detector failed on too many frames in a row.
         """
-        picture = frame.picture
         held = Held(frame, distrust="damaged frame") if frame.damaged else self._examine(frame)
         self._window.append(held)
-        self._recent.append(held)
-        if not held.distrust:
-            self._look_back()
-        if len(self._recent) > 1 and self._recent[-2].waits:
-            self._settle(self._recent[-2], held)
-        size = sum(plane.nbytes for plane in picture.planes)
-        return self._release(max(min(self._look_ahead, WINDOW_BYTES // size), held.waits))
+        self._look_back()
+        size = sum(plane.nbytes for plane in frame.picture.planes)
+        return self._release(min(self._look_ahead, WINDOW_BYTES // size))
 
     def flush(self) -> list[Scene]:
         """Return the scenes still waiting, at the end of the stream or when it pauses."""
-        if self._window and self._window[-1].waits:
-            self._look_late(self._window[-1])
         return self._release(0)
 
     def _examine(self, frame: Frame) -> Held:
@@ -166,9 +141,8 @@ class Observer:
         except Exception as error:  # noqa: BLE001  whatever it was: not trusted
             self._distrust(held, error)
             return held
-        if held.examined:
-            self._failures = 0
-            self.seen.examine(frame.index)
+        self._failures = 0
+        self.seen.examine(frame.index)
         self.seen.mesh_failures = self._finder.mesh_failures
         if self._witness:
             for track in held.tracks.values():
@@ -186,11 +160,6 @@ class Observer:
         held.tracks.clear()
         held.distrust = f"detector failed: {error or type(error).__name__}"
 
-    def _may_pass_over(self) -> bool:
-        """Tell whether the next frame may go unexamined for now."""
-        last = self._recent[-1] if self._recent else None
-        return self._every_second and last is not None and last.examined and not last.distrust
-
     def _follow(self, held: Held) -> None:
         """Detect, match to the tracks, fit the meshes."""
         picture, time_s = held.frame.picture, held.frame.time_s
@@ -199,11 +168,8 @@ class Observer:
         if held.cut:
             tracker.reset()
             self.seen.cuts += 1
-        held.examined = held.cut or not self._may_pass_over()
-        look = self._finder.near if held.examined else self._finder.by_mesh
         old = tracker.ids
-        faces = self._finder.everywhere(picture) if held.examined else []
-        tracks = tracker.update(faces, time_s)
+        tracks = tracker.update(self._finder.everywhere(picture), time_s)
         for track in sorted(tracks, key=lambda track: track.unseen_s):
             before = self._meshes.get(track.id)
             now = track
@@ -211,7 +177,7 @@ class Observer:
                 mesh = self._finder.mesh(picture, track.face, before)
                 now = replace(track, face=replace(track.face, mesh=mesh))
             elif track.face.score >= SURE_SCORE:
-                found = look(picture, replace(track.face, mesh=before))
+                found = self._finder.near(picture, replace(track.face, mesh=before))
                 if found and not held.shows_another(track.id, found.box):
                     now = tracker.observe(track.id, found, time_s)
             held.tracks[track.id] = now
@@ -228,67 +194,7 @@ class Observer:
             return
         for track_id in list(window[-1].tracks):
             if window[-1].sees(track_id) and not window[-2].sees(track_id):
-                if self._was_passed_over(track_id):
-                    bridge(list(self._recent), track_id)
-                else:
-                    self.seen.backfilled += search_back(window, track_id, self._finder)
-
-    def _was_passed_over(self, track_id: int) -> bool:
-        """Tell whether a face without mesh was seen right before and after the frame that waits."""
-        if len(self._recent) < 3 or not self._recent[1].waits or not self._recent[0].sees(track_id):
-            return False
-        return self._recent[0].tracks[track_id].face.mesh is None
-
-    def _settle(self, held: Held, after: Held) -> None:
-        """Let the neighbours vouch for a frame that was passed over, or look at it after all."""
-        vouched = after.examined and not after.distrust and not after.cut
-        if vouched and not self._stands_out(held, after):
-            self._vouch(held, after)
-        else:
-            self._look_late(held, after)
-
-    def _vouch(self, held: Held, after: Held) -> None:
-        """Trust a frame that shows nothing its neighbours do not show, or that is not covered.
-
-        What a neighbour shows under a cover must be covered here, too.
-        """
-        held.examined = True
-        self.seen.vouch(held.frame.index)
-        for track in list(held.tracks.values()):
-            held.keep_hidden(track.id, track.cover)
-            for near in (self._recent[0], after):
-                if near.sees(track.id) and not held.sees(track.id):
-                    held.keep_hidden(track.id, held.seen_cover(near.tracks[track.id].face.box))
-
-    def _stands_out(self, held: Held, after: Held) -> bool:
-        before, now, later = (one.frame.picture for one in (self._recent[0], held, after))
-        return stands_out(before, now, later, [one.face.box for one in held.tracks.values()])
-
-    def _look_late(self, held: Held, after: Held | None = None) -> None:
-        """Examine a frame that was passed over; who is new in it may be in the next one, too."""
-        try:
-            faces = self._finder.everywhere(held.frame.picture)
-        except Exception as error:  # noqa: BLE001  whatever it was: not trusted
-            self._distrust(held, error)
-            return
-        held.examined = True
-        self.seen.examine(held.frame.index)
-        assert self._tracker is not None
-        for face in faces:
-            known = [one for one in held.tracks.values() if iou(one.face.box, face.box) > SAME_FACE]
-            for one in known:  # it was only expected there: hide it where it is
-                held.keep_hidden(one.id, held.seen_cover(face.box))
-            if known:
-                continue
-            self.seen.births += 1
-            track = self._tracker.start(face, held.frame.time_s)
-            held.tracks[track.id] = track
-            if after is None:
-                continue
-            if after.cut:
-                self._tracker.drop(track.id)
-            else:
-                cover_on(after, track, after.frame.time_s - held.frame.time_s)
+                self.seen.backfilled += search_back(window, track_id, self._finder)
 
     def _release(self, keep: int) -> list[Scene]:
         """Let go of all but the newest frames."""
@@ -301,8 +207,7 @@ class Observer:
         tracks = [self._steady(track, held.frame.time_s) for track in held.tracks.values()]
         self.seen.coasted += sum(track.unseen_s > 0 for track in tracks)
         subjects = tuple(Subject(track, self._identity(track, held)) for track in tracks)
-        unseen = "frame was not examined" if held.waits else ""
-        return Scene(held.frame, subjects, held.distrust or unseen)
+        return Scene(held.frame, subjects, held.distrust)
 
     def _identity(self, track: Track, held: Held) -> Identity | None:
         if self._witness is None or track.face.mesh is None:

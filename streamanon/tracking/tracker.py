@@ -97,10 +97,6 @@ class Tracker:
         """Forget everybody: what comes now has nothing to do with what came before."""
         self._states.clear()
 
-    def drop(self, track_id: int) -> None:
-        """Forget one of them."""
-        self._states.pop(track_id, None)
-
     def update(self, faces: list[Face], time_s: float) -> list[Track]:
         """Match the faces of one frame to the tracks and start tracks for the rest.
 
@@ -116,7 +112,7 @@ class Tracker:
         tracks = [self.observe(key, faces[index], time_s) for index, key in matches.items()]
         for index, face in enumerate(faces):
             if index not in matches:
-                tracks.append(self.start(face, time_s))
+                tracks.append(self._start(face, time_s))
         seen = {track.id for track in tracks}
         for key, state in list(self._states.items()):
             if key in seen:
@@ -144,7 +140,7 @@ class Tracker:
         )
         return Track(track_id, face, self._seen_cover(union(face.box, expected)))
 
-    def start(self, face: Face, time_s: float) -> Track:
+    def _start(self, face: Face, time_s: float) -> Track:
         """Start a track with a face that is nobody's; return it as it stands."""
         state = _State(next(self._ids), face, face.score, time_s, time_s, np.zeros(2, np.float32))
         self._states[state.id] = state

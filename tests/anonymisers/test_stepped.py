@@ -43,10 +43,10 @@ def stepped(method: str) -> tuple[SteppedAnonymiser, list[str]]:
 @pytest.mark.parametrize(
     ("method", "levels"),
     [
-        ("anonygan", ("full", "cadence", "warp", "mosaic")),
-        ("warp", ("full", "cadence", "mosaic")),
-        ("mosaic", ("full", "cadence")),
-        ("blur", ("full", "cadence")),
+        ("anonygan", ("full", "warp", "mosaic")),
+        ("warp", ("full", "mosaic")),
+        ("mosaic", ("full",)),
+        ("blur", ("full",)),
     ],
 )
 def test_each_method_has_its_ladder(method: str, levels: tuple[str, ...]) -> None:
@@ -56,9 +56,7 @@ def test_each_method_has_its_ladder(method: str, levels: tuple[str, ...]) -> Non
 def test_a_step_down_takes_effect_at_the_next_frame_and_is_owned_up_to(shot: Scene) -> None:
     anonymiser, _ = stepped("warp")
     best = compose(shot, anonymiser.replace(shot))
-    anonymiser.step_to("cadence")
     assert anonymiser.needs_mesh
-    assert compose(shot, anonymiser.replace(shot)).treated == best.treated
     anonymiser.step_to("mosaic")
     assert not anonymiser.needs_mesh
     (down,) = compose(shot, anonymiser.replace(shot)).treated

@@ -251,7 +251,7 @@ def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
 ) -> None:
     monkeypatch.setattr(governor, "START_S", 0.2)
     log, levels = Log(), []
-    stream = _stream(TEST_PICTURE, log=log)
+    stream = _stream(TEST_PICTURE, config=Config(method="warp"), log=log)
     fail_at: list[int] = []
 
     def fail(frame: Frame) -> None:
@@ -264,15 +264,15 @@ def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
     Failing(stream._factory, fail)
     stream.start()
     try:
-        wait_until(lambda: stream.status().level == "cadence")
+        wait_until(lambda: stream.status().level == "mosaic")
         fail_at.append(0)
         wait_until(lambda: stream.status().restarts == 1)
         levels.clear()
         wait_until(lambda: len(levels) > 5)
-        assert set(levels) == {"cadence"}
+        assert set(levels) == {"mosaic"}
     finally:
         stream.stop()
-    assert log.holds("quality steps down to 'cadence'")
+    assert log.holds("quality steps down to 'mosaic'")
 
 
 def test_what_a_failed_line_could_not_hide_is_reported_in_the_end() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from streamanon.pipeline.governor import START_S, TRIAL_S, Governor
 
-LEVELS = ("full", "cadence", "warp", "mosaic")
+LEVELS = ("full", "good", "fair", "poor")
 INTERVAL_S = 1 / 30
 
 
@@ -39,9 +39,9 @@ class Day:
         return self.governor.level
 
 
-def _day(full: float, cadence: float, warp: float, mosaic: float) -> Day:
+def _day(full: float, good: float, fair: float, poor: float) -> Day:
     """Create one by the milliseconds each level takes."""
-    times = zip(LEVELS, (full, cadence, warp, mosaic), strict=True)
+    times = zip(LEVELS, (full, good, fair, poor), strict=True)
     return Day({level: taken / 1000 for level, taken in times})
 
 
@@ -68,8 +68,8 @@ def test_frames_lost_in_a_burst_of_the_source_are_no_overload() -> None:
 
 def test_overload_steps_down_within_seconds_and_no_further_than_needed() -> None:
     day = _day(60, 50, 22, 5)
-    assert day.run(15) == "warp"
-    assert [level for _, level in day.changes] == ["cadence", "warp"]
+    assert day.run(15) == "fair"
+    assert [level for _, level in day.changes] == ["good", "fair"]
     assert START_S < day.changes[0][0] < START_S + 2
     assert day.changes[-1][0] < START_S + 4
     assert day.lost < 16 * (START_S + 4)
@@ -84,14 +84,14 @@ def test_a_cold_start_is_no_overload() -> None:
 
 def test_five_times_too_much_ends_at_the_cheapest_level_and_stays() -> None:
     day = _day(170, 160, 120, 60)
-    assert day.run(300) == "mosaic"
+    assert day.run(300) == "poor"
     assert len(day.changes) == 3
 
 
 def test_quality_comes_back_after_the_rush_but_not_at_once() -> None:
     day = _day(30, 24, 15, 5)
     day.run(20)
-    assert day.run(30, busy=3) == "mosaic"
+    assert day.run(30, busy=3) == "poor"
     calm_s = day.now_s
     assert day.run(120, busy=0.5) == "full"
     ups = [at for at, _ in day.changes if at > calm_s]
@@ -102,7 +102,7 @@ def test_quality_comes_back_after_the_rush_but_not_at_once() -> None:
 def test_a_level_that_is_just_too_dear_is_not_tried_again_and_again() -> None:
     day = _day(31, 20, 15, 5)
     day.run(3600)
-    assert day.changes[0][1] == "cadence"
+    assert day.changes[0][1] == "good"
     assert len(day.changes) < 20
 
 
@@ -112,7 +112,7 @@ def test_tries_that_fail_become_rarer() -> None:
     day.run(2)
     day.run(3, busy=1.7)
     costs = dict(day.work_s)
-    day.work_s |= {"full": 0.060, "cadence": 0.012, "warp": 0.010}
+    day.work_s |= {"full": 0.060, "good": 0.012, "fair": 0.010}
     day.run(1200)
     tries = [at for at, level in day.changes if level == "full"]
     assert 1 <= len(tries) < 40
@@ -135,8 +135,8 @@ def test_one_level_is_the_best_and_the_last() -> None:
 
 def test_a_new_line_goes_on_at_the_level_of_the_last_and_may_be_cold_again() -> None:
     day = _day(50, 45, 15, 5)
-    assert day.run(60) == "warp"
+    assert day.run(60) == "fair"
     day.governor.restart()
-    assert day.governor.level == "warp"
-    assert day.run(START_S - 0.5, busy=5) == "warp"
-    assert day.run(3, busy=5) == "mosaic"
+    assert day.governor.level == "fair"
+    assert day.run(START_S - 0.5, busy=5) == "fair"
+    assert day.run(3, busy=5) == "poor"

@@ -85,7 +85,7 @@ class Delayed:
         rest, self.waiting = self.waiting, []
         return rest
 
-    def attend(self, *, every_second: bool, meshes: bool) -> None:
+    def attend(self, *, meshes: bool) -> None:
         pass
 
 

@@ -341,7 +341,7 @@ def test_nothing_is_fitted_while_no_mesh_is_wanted(
     frames = [_frame(_placed(_photo("portrait_man"), 150 + 4 * i), i) for i in range(12)]
     fits = []
     for index, frame in enumerate(frames):
-        observer.attend(every_second=False, meshes=not 4 <= index < 8)
+        observer.attend(meshes=not 4 <= index < 8)
         (scene,) = observer.push(frame)
         (subject,) = scene.subjects
         assert subject.track.id == 1
@@ -349,22 +349,3 @@ def test_nothing_is_fitted_while_no_mesh_is_wanted(
         fits.append(counting.fits)
     assert fits[3] == fits[7]
     assert fits[11] > fits[7]
-
-
-def test_a_face_is_followed_by_its_mesh_in_frames_that_are_passed_over(
-    yunet: YuNetDetector, mesher: MeshFitter
-) -> None:
-    """It keeps its mesh there, as near to where it really is as in the frames examined."""
-    photo = _photo("portrait_man")
-    soft = np.asarray(cv2.GaussianBlur(photo, (0, 0), 1), np.uint8)
-    images = [_placed(soft, 120 + 4 * i) for i in range(20)]
-    observer = Observer(yunet, mesher, look_ahead=0)
-    observer.attend(every_second=True, meshes=True)
-    places = []
-    for scene in _observe(observer, images):
-        (subject,) = scene.subjects
-        assert subject.track.face.mesh is not None
-        assert subject.track.unseen_s == 0
-        places.append(float(subject.track.face.mesh.points[:468, 0].mean()))
-    assert observer.seen.vouched >= 8
-    assert np.abs(np.diff(places[4:]) - 4).max() < 1.5

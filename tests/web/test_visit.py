@@ -179,15 +179,15 @@ def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(governor, "START_S", 0.2)
-    with visiting(SlowFactory(factory.config), Wish("mosaic")) as (visit, watcher, _):
+    with visiting(SlowFactory(factory.config), Wish("warp")) as (visit, watcher, _):
         monkeypatch.setattr(SlowFactory, "level", lambda: visit.to_json()["level"], raising=False)
-        offer_until(visit, lambda: visit.to_json()["level"] == "cadence")
+        offer_until(visit, lambda: visit.to_json()["level"] == "mosaic")
         monkeypatch.setattr(SlowFactory, "fail_next", True)
         offer_until(visit, lambda: visit.to_json()["error"])
         SlowFactory.levels.clear()
         monkeypatch.setattr(SlowFactory, "fail_next", False)
         offer_until(visit, lambda: len(SlowFactory.levels) > 3)
-        assert set(SlowFactory.levels) == {"cadence"}
+        assert set(SlowFactory.levels) == {"mosaic"}
     assert watcher.loudest < SHOWS
 
 

@@ -9,7 +9,6 @@ const STATES = {
   starting: "Starting", live: "Live", lost: "Input lost", restarting: "Restarting", stopped: "Stopped",
 };
 const REDUCED = {
-  cadence: "Busy: the detector looks at every second frame.",
   warp: "Busy: faces are replaced without the network.",
   mosaic: "Busy: faces are hidden by a mosaic for now.",
 };
