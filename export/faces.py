@@ -20,7 +20,7 @@ from streamanon.face.network_input import (
     network_inputs,
 )
 from streamanon.factory import Factory
-from streamanon.identities.gallery import lender_of_teeth
+from streamanon.identities.gallery import showing_most_teeth
 from streamanon.identities.portrait import read_image
 from streamanon.imaging.boxes import side
 from streamanon.imaging.picture import as_picture
@@ -75,8 +75,8 @@ def samples(folder: Path | None, count: int) -> list[Sample]:
         if not more:
             raise UsageError(f"no face in the pictures of {folder}: give photographs of people")
         found += more
-    lender = lender_of_teeth(gallery)
-    teeth = texture_of(lender) if lender else None
+    donor = showing_most_teeth(gallery)
+    teeth = texture_of(donor) if donor else None
     conditions = [AlignedCondition.of(identity, teeth) for identity in gallery]
     chosen = np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int)
     return [

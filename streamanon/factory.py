@@ -179,10 +179,10 @@ class Factory:
     def _default_teeth(self) -> U8 | None:
         """Mouth texture for identities that show no teeth."""
         from streamanon.face.mouth import texture_of
-        from streamanon.identities.gallery import lender_of_teeth
+        from streamanon.identities.gallery import showing_most_teeth
 
-        lender = lender_of_teeth(self.gallery)
-        return texture_of(lender) if lender else None
+        donor = showing_most_teeth(self.gallery)
+        return texture_of(donor) if donor else None
 
     def anonymiser(self, method: str | None = None) -> Anonymiser:
         """Return a new anonymiser; it remembers the faces of one stream.

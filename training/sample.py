@@ -13,7 +13,7 @@ from streamanon.errors import UsageError
 from streamanon.face import mouth
 from streamanon.face.landmarks import head_pose
 from streamanon.face.network_input import AlignedCondition, AlignedFace
-from streamanon.identities.gallery import lender_of_teeth, load_builtin
+from streamanon.identities.gallery import load_builtin, showing_most_teeth
 from streamanon.identities.portrait import as_picture
 from training.data.dataset import collate, sample
 from training.data.entries import read_entries
@@ -61,7 +61,7 @@ class Samples:
         by_skin = sorted(identities, key=lambda identity: float(identity.skin_lab[0]))
         worn = by_skin[len(by_skin) // (2 * CONDITIONS) :: len(by_skin) // CONDITIONS]
         rest = [identity for identity in identities if identity not in worn]
-        teeth = lender_of_teeth(identities)
+        teeth = showing_most_teeth(identities)
         assert teeth is not None
         default = mouth.texture(teeth.portrait, teeth.mesh.points[:, :2])
         wearers = _faces_in(sources, SOURCES) if sources else _faces_of(rest[:SOURCES])

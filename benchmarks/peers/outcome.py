@@ -12,7 +12,7 @@ from benchmarks.video.integrity import kept
 from streamanon import weights
 from streamanon.audit.judge import Judge
 from streamanon.audit.pairs import pairs
-from streamanon.audit.tally import Tally
+from streamanon.audit.result import AuditResult
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.centerface import CenterFaceDetector
 from streamanon.detectors.dlib_hog import DlibHogDetector
@@ -104,22 +104,22 @@ def leaks(clip: Path, output: Path) -> dict[str, Any]:
     found = judges()
     original = VideoSource(clip)
     anonymised = Fitted(VideoSource(output), original)
-    tallies = {name: Tally(float(1 / original.info.rate)) for name in found}
+    results = {name: AuditResult(float(1 / original.info.rate)) for name in found}
     try:
         for before, after in pairs(original, anonymised):
             for name, judge in found.items():
-                tallies[name].add(before.time_s, judge.look(before.picture, after.picture))
+                results[name].add(before.time_s, judge.compare(before.picture, after.picture))
     except StreamanonError as error:
         return {name: {"alive": False, "reason": str(error)} for name in found}
     finally:
         original.close()
         anonymised.close()
-    return {name: _figures(tally) for name, tally in tallies.items()}
+    return {name: _figures(result) for name, result in results.items()}
 
 
-def _figures(tally: Tally) -> dict[str, Any]:
+def _figures(result: AuditResult) -> dict[str, Any]:
     try:
-        found = tally.to_json()
+        found = result.to_json()
     except StreamanonError as error:
         return {"alive": False, "reason": str(error)}
     return {"alive": True, **{name: found[name] for name in FIGURES}}

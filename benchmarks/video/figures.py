@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.video.source import Source
     from benchmarks.video.subject import Series
     from benchmarks.video.watch import Watched
-    from streamanon.audit.tally import Tally
+    from streamanon.audit.result import AuditResult
 
 LEAST_SEEN = 0.5
 """Share of the source's frames in which a face must be seen at its place in the output, for its
@@ -47,7 +47,7 @@ def parts(source: Source, watched: Watched, liveness: Mapping[str, Liveness]) ->
     hidden = "" if seen >= LEAST_SEEN else f"the output shows a face in {seen:.0%} of the frames"
     mesh = _dead(liveness[MESH]) or hidden
     return {
-        "leaks": _part(_dead(liveness[DETECTOR]), lambda: _leaks(watched.tally)),
+        "leaks": _part(_dead(liveness[DETECTOR]), lambda: _leaks(watched.result)),
         "face": {"alive": True, "seen": seen, "frames": int(before.seen.sum())},
         "to_source": _each(before, liveness, lambda name: _to_source(before, after, name)),
         "identity": _each(before, liveness, lambda name: _identity(before, after, name), hidden),
@@ -89,8 +89,8 @@ def _part(reason: str, compute: Callable[[], Part | None]) -> Part:
     return {"alive": True, **found}
 
 
-def _leaks(tally: Tally) -> Part:
-    found = tally.to_json()
+def _leaks(result: AuditResult) -> Part:
+    found = result.to_json()
     return {name: found[name] for name in LEAKS}
 
 

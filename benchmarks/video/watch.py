@@ -12,7 +12,7 @@ from benchmarks.judges.expression import observe_at
 from benchmarks.video.subject import Series, SeriesBuilder
 from benchmarks.video.warping import WarpingError
 from streamanon.audit.pairs import pairs
-from streamanon.audit.tally import Tally
+from streamanon.audit.result import AuditResult
 from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
 
@@ -29,12 +29,12 @@ class Watched:
     """What was seen of an anonymised clip.
 
     Attributes:
-        tally: of leaks.
+        result: of leaks.
         subject: the place of the followed face.
         warping: the flow-warped error there.
     """
 
-    tally: Tally
+    result: AuditResult
     subject: Series
     warping: WarpingError
 
@@ -51,17 +51,17 @@ def watch(
         panel: who judges.
         advance: is called after every frame.
     """
-    tally, warping = Tally(1 / source.rate), WarpingError()
+    result, warping = AuditResult(1 / source.rate), WarpingError()
     builder = SeriesBuilder(panel.recognisers)
     meshes = [mesh if np.isfinite(mesh[0, 0]) else None for mesh in source.subject.points]
     with closing(VideoSource(clip)) as first, closing(VideoSource(output)) as second:
         for (before, after), faces, mesh in zip(
             pairs(first, second), source.faces, meshes, strict=True
         ):
-            looks = panel.judge.look(before.picture, after.picture, faces)
-            tally.add(before.time_s, looks)
+            comparisons = panel.judge.compare(before.picture, after.picture, faces)
+            result.add(before.time_s, comparisons)
             warping.add(before.picture, after.picture, mesh)
             image = whole_bgr(after.picture)
             builder.add(image, None if mesh is None else observe_at(image, mesh), mesh)
             advance()
-    return Watched(tally, builder.build(), warping)
+    return Watched(result, builder.build(), warping)

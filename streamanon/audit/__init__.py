@@ -1,1 +1,1 @@
-"""Whether a file was really anonymised: an independent detector and a recogniser look at both."""
+"""Audit: an independent detector and a recogniser compare a file with its anonymised version."""

@@ -1,7 +1,7 @@
-"""What became of each face of one frame: left as it was, still recognised, or hidden.
+"""Compares each face of a frame before and after: unchanged, still recognised, or hidden.
 
-Both measures were set on clips and photographs that no network here was trained on; the figures
-stand beside the thresholds.
+Both thresholds were set on clips and photographs that no network here was trained on; the figures
+are given with them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from streamanon.types import F32, Face
 
 UNCHANGED = 0.92
-"""Kept structure (see :func:`kept_structure`) from which on a face counts as left as it was.
+"""Kept structure (see :func:`kept_structure`) from which a face counts as unchanged.
 
 Of ten clips, faces from 48 px on keep 0.95 to 1.00 when they are encoded once more (x264, crf 23).
 The closest of 1,300 LFW faces with another person's face warped over them keeps 0.89, the closest
@@ -33,10 +33,10 @@ mosaic of those clips 0.7. Small faces under heavy compression keep less and can
 
 SAME_PERSON = 0.333
 """Cosine above which two photographs show the same person at a false accept rate of 1e-3: 2.6
-million pairs of LFW (2,300 pictures, nobody of folds 7 and 8); 97 % of the genuine pairs pass."""
+million pairs of LFW (2,300 pictures, none of folds 7 and 8); 97 % of the genuine pairs pass."""
 
 RECOGNISED = 0.55
-"""Cosine from which on a face counts as recognised in the very picture it comes from.
+"""Cosine from which a face counts as recognised in the same picture.
 
 Light, pose and hair are the same there, which raises the cosine of any two faces: of 1,300 LFW
 faces with another person's face warped over them one in a hundred exceeds 0.43, one in a thousand
@@ -53,33 +53,35 @@ _HALVES = np.s_[14:30, 12:52], np.s_[34:54, 12:52]
 """Rows and columns of the eyes, and of nose and mouth: the inside of a box, without hair."""
 
 _PORTRAIT_PX = 128
-"""Side of the cut-out on which the recogniser's eyesight is tested; the face box is half of it."""
+"""Side of the blurred crop that tests whether the recogniser can tell a face apart; the face box is
+half of it."""
 
 _BLUR = 0.1
 """Standard deviation, in box sides, of the blur that hides a face: of 350 LFW faces none is
 recognised under it."""
 
 
-_SURE = 0.65
-"""Score from which on the detector's first look is enough. On a street scene with a false alarm of
-0.50 this keeps 133 of 135 faces; the other two are 24 px wide."""
+_CONFIDENT = 0.65
+"""Score from which a detection needs no confirmation. On a street scene with a false alarm of 0.50
+this keeps 133 of 135 faces; the other two are 24 px wide."""
 
-_NEAR_TIMES, _NEAR_PX = 4, 256
-"""The second look: at a square so many times as large as the box, a face of 64 px then."""
+_ZOOM_TIMES, _ZOOM_PX = 4, 256
+"""Confirmation runs on a square this many times as large as the box, scaled to this side, so that
+the face is 64 px wide."""
 
 _SAME_FACE = 0.3
-"""Intersection over union from which on both looks see the same face."""
+"""Intersection over union from which both detections are the same face."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One face of the original and what is at its place afterwards.
+class FaceComparison:
+    """One face of the original compared with the same place in the anonymised frame.
 
     Attributes:
-        box: (4,) float32 of the face in the original, px.
-        kept: the structure that is still there, -1..1; 1 is all of it.
-        cosine: between the recogniser's vectors of both, -1..1; None where it sees nobody in the
-            original either.
+        box: (4,) float32 box of the face in the original, px.
+        kept: structure kept (:func:`kept_structure`), -1..1.
+        cosine: cosine of the recogniser's embeddings of both, -1..1; None for a face that the
+            recogniser cannot tell apart even in the original.
     """
 
     box: F32
@@ -88,12 +90,12 @@ class Look:
 
     @property
     def unchanged(self) -> bool:
-        """True when the face was left as it was."""
+        """True when the face was not changed."""
         return self.kept >= UNCHANGED
 
     @property
     def recognised(self) -> bool:
-        """True when the recogniser still takes the face for the same person."""
+        """True when the recogniser still finds the same person."""
         return self.cosine is not None and self.cosine >= RECOGNISED
 
     @property
@@ -103,37 +105,37 @@ class Look:
 
 
 class Judge:
-    """Looks at a frame and its anonymised version."""
+    """Compares frames with their anonymised versions."""
 
     def __init__(self, detector: Detector, embedder: Embedder) -> None:
-        """Take a detector that had no part in the anonymisation, and a recogniser."""
+        """Create a judge from a detector that the anonymisation did not use, and a recogniser."""
         self._detector = detector
         self._embedder = embedder
 
     def find(self, before: Picture) -> list[Face]:
-        """Return the faces that the detector sees in the original.
+        """Return the faces that the detector finds in the original.
 
-        Of what it is not sure it must see a face from near by, too: a sign is none, and a false
-        alarm would look like a leak.
+        Detections of low score must be confirmed in an enlarged crop: a false alarm, such as a
+        sign, would count as a leak.
         """
         faces = self._detector.detect(before)
-        return [face for face in faces if face.score >= _SURE or self._confirms(before, face)]
+        return [face for face in faces if face.score >= _CONFIDENT or self._confirms(before, face)]
 
     def _confirms(self, picture: Picture, face: Face) -> bool:
-        image, corners = _cut_out(picture, face.box, _NEAR_TIMES, _NEAR_PX)
-        scale = _NEAR_PX / (corners[1, 0] - corners[0, 0])
+        image, corners = _crop(picture, face.box, _ZOOM_TIMES, _ZOOM_PX)
+        scale = _ZOOM_PX / (corners[1, 0] - corners[0, 0])
         box = np.asarray((face.box - 0.5 - np.tile(corners[0], 2)) * scale, np.float32)
         return any(iou(other.box, box) > _SAME_FACE for other in self._detector.detect(image))
 
-    def look(
+    def compare(
         self, before: Picture, after: Picture, faces: Sequence[Face] | None = None
-    ) -> list[Look]:
-        """Return what became of every face of the original.
+    ) -> list[FaceComparison]:
+        """Compare every face of the original.
 
         Args:
-            before: the original.
-            after: the same picture, anonymised.
-            faces: from :meth:`find`, when they are known.
+            before: original picture.
+            after: same picture, anonymised.
+            faces: result of :meth:`find`, if already computed.
         """
         found = []
         for face in self.find(before) if faces is None else faces:
@@ -141,14 +143,14 @@ class Judge:
             cosine = None
             if face.points is not None:
                 cosine = self._cosine(before, after, face.box, face.points)
-            found.append(Look(face.box, kept, cosine))
+            found.append(FaceComparison(face.box, kept, cosine))
         return found
 
     def _cosine(self, before: Picture, after: Picture, box: F32, points: F32) -> float | None:
-        """Return how alike the recogniser finds both, or None where it sees nobody.
+        """Return the cosine of the embeddings of both, or None if it says nothing.
 
-        It sees nobody when it takes the face for the same person even under a blur that hides
-        everybody: faces too small or turned away give vectors that say no more than that.
+        It says nothing if the recogniser finds the same person even under a blur that hides any
+        face: the embeddings of very small or averted faces do not depend on the person.
         """
         source = self._embedder.embed(before, points)
         if float(source @ self._embedder.embed(*_blurred(before, box, points))) >= SAME_PERSON:
@@ -157,19 +159,19 @@ class Judge:
 
 
 def kept_structure(before: Picture, after: Picture, box: F32) -> float:
-    """Return how much of a face's fine structure is still there, -1..1.
+    """Return the share of a face's fine structure that is kept, -1..1; 1 is all of it.
 
     The structure is a band of the luma inside the box. Its kept part is ``2 cov / (var + var')``,
     the contrast and structure terms of SSIM (Wang et al., 2004) without their constants: 1 for the
-    same pixels whatever their brightness, near 0 for others, for flat ones, and for a blur that
-    leaves its outlines. The better half counts, eyes or nose and mouth: half a face is a leak, too.
+    same pixels at any brightness, near 0 for other pixels, flat ones, and a blur that leaves only
+    outlines. The greater value of two halves counts, eyes or nose and mouth: half a face is a leak.
     """
     first, second = (_structure(picture, box) for picture in (before, after))
     return max(_agreement(first[half], second[half]) for half in _HALVES)
 
 
 def _structure(picture: Picture, box: F32) -> F32:
-    """Return (_RASTER_PX, _RASTER_PX) float32: the band of a box that tells faces apart."""
+    """Return (_RASTER_PX, _RASTER_PX) float32: the band of a box that distinguishes faces."""
     x0, y0, x1, y1 = box
     corners = np.array([[x0, y0], [x1, y0], [x0, y1]], np.float32) - 0.5
     luma = cv2.cvtColor(cut(picture, corners, _RASTER_PX), cv2.COLOR_BGR2GRAY).astype(np.float32)
@@ -184,8 +186,8 @@ def _agreement(a: F32, b: F32) -> float:
 
 
 def _blurred(picture: Picture, box: F32, points: F32) -> tuple[Picture, F32]:
-    """Return a cut-out of a face, hidden by a blur, and its five points there."""
-    image, corners = _cut_out(picture, box, 2, _PORTRAIT_PX)
+    """Return a crop of a face, hidden by a blur, and the face's five points in it."""
+    image, corners = _crop(picture, box, 2, _PORTRAIT_PX)
     sigma = _BLUR * _PORTRAIT_PX / 2
     planes = tuple(
         np.asarray(cv2.GaussianBlur(plane, (0, 0), sigma), np.uint8) for plane in image.planes
@@ -194,8 +196,8 @@ def _blurred(picture: Picture, box: F32, points: F32) -> tuple[Picture, F32]:
     return Picture(planes, image.colour), np.asarray((points - corners[0]) * scale, np.float32)
 
 
-def _cut_out(picture: Picture, box: F32, times: float, side_px: int) -> tuple[Picture, F32]:
-    """Return a square around a face as a picture of its own, and its (3, 2) corners."""
+def _crop(picture: Picture, box: F32, times: float, side_px: int) -> tuple[Picture, F32]:
+    """Return a square around a face as a picture, and its (3, 2) corners."""
     corners = square_around(box, times)
     image = cut(picture, corners, side_px)
     planes = tuple(np.ascontiguousarray(image[:, :, channel]) for channel in range(3))
@@ -203,7 +205,7 @@ def _cut_out(picture: Picture, box: F32, times: float, side_px: int) -> tuple[Pi
 
 
 def square_around(box: F32, times: float) -> F32:
-    """Return the (3, 2) corners, for :func:`cut`, of a square so many times as large as a box."""
+    """Return the (3, 2) corners, for :func:`cut`, of a square some times as large as a box."""
     half = times * side(box) / 2
     (x0, y0), (x1, y1) = centre(box) - 0.5 - half, centre(box) - 0.5 + half
     return np.array([[x0, y0], [x1, y0], [x0, y1]], np.float32)

@@ -1,4 +1,4 @@
-"""The frames of a file beside those of its anonymised version."""
+"""Pairs of frames of a file and its anonymised version."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def check_sizes(original: Source, anonymised: Source) -> None:
-    """Refuse two streams that cannot show the same pictures.
+    """Check that the frames of two streams have the same size.
 
     Raises:
-        UsageError: their frames differ in size.
+        UsageError: The sizes differ.
     """
     sizes = [f"{source.info.width}x{source.info.height}" for source in (original, anonymised)]
     if sizes[0] != sizes[1]:
@@ -29,11 +29,11 @@ def check_sizes(original: Source, anonymised: Source) -> None:
 
 
 def pairs(original: Source, anonymised: Source) -> Iterator[tuple[Frame, Frame]]:
-    """Yield frames that belong together, by their number.
+    """Yield pairs of frames with the same number.
 
     Raises:
-        UsageError: the streams differ in size or length.
-        MediaError: a frame of the anonymised stream is damaged, so that nothing can be said of it.
+        UsageError: The streams differ in size or length.
+        MediaError: A frame of the anonymised stream is damaged and cannot be compared.
     """
     check_sizes(original, anonymised)
     for before, after in zip_longest(original, anonymised):

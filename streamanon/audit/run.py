@@ -1,4 +1,4 @@
-"""What ``streamanon audit`` does: open two files, judge every frame, write what was found."""
+"""``streamanon audit``: opens two files, compares every frame, writes the findings."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import cv2
 from streamanon import weights
 from streamanon.audit.judge import Judge
 from streamanon.audit.pairs import check_sizes, pairs
+from streamanon.audit.result import AuditResult
 from streamanon.audit.sheet import ContactSheet
-from streamanon.audit.tally import Tally
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.centerface import CenterFaceDetector
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from streamanon.protocols import Source
 
 JUDGES = ("centerface.onnx", "mobilefacenet.onnx")
-"""The detector, which has no part in anonymising by default, and the recogniser."""
+"""The detector, which anonymising does not use by default, and the recogniser."""
 
-_MOST_THREADS = 4
+_MAX_THREADS = 4
 
 
 def load_judge() -> Judge:
-    """Return the judge with the networks that ship."""
-    threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    """Return a judge with the networks that ship."""
+    threads = min(_MAX_THREADS, os.cpu_count() or 1)
     detector, recogniser = (
         OnnxRuntimeBackend(weights.path(name), threads=threads) for name in JUDGES
     )
@@ -50,32 +50,32 @@ def audit(
     report: Path | None = None,
     sheet: Path | None = None,
     progress: Callable[[int, int | None], None] | None = None,
-) -> Tally:
+) -> AuditResult:
     """Compare a file with its anonymised version, face by face.
 
     Args:
-        original: a video or a picture.
-        anonymised: the same frames after anonymisation.
+        original: video or picture.
+        anonymised: same frames after anonymisation.
         report: JSON file to write the findings to.
-        sheet: picture to draw the worst faces of the anonymised file on.
-        progress: is told how many frames were judged, and how many there are if that is known.
+        sheet: picture file to draw the worst faces of the anonymised file on.
+        progress: called with the number of frames compared, and their total number if known.
 
     Raises:
-        UsageError: the files do not belong together, or an output cannot be written as asked.
-        MediaError: a file cannot be read.
-        StreamanonError: the original shows no face, so that nothing could be audited.
+        UsageError: The files do not match, or an output cannot be written.
+        MediaError: A file cannot be read.
+        StreamanonError: The original shows no face, so that nothing could be audited.
     """
     with closing(_source(original)) as first, closing(_source(anonymised)) as second:
         check_sizes(first, second)
         judge, worst = load_judge(), ContactSheet()
-        tally = Tally(float(1 / first.info.rate))
+        result = AuditResult(float(1 / first.info.rate))
         for before, after in pairs(first, second):
-            looks = judge.look(before.picture, after.picture)
-            worst.add(before.index, before.time_s, after.picture, looks)
-            tally.add(before.time_s, looks)
+            comparisons = judge.compare(before.picture, after.picture)
+            worst.add(before.index, before.time_s, after.picture, comparisons)
+            result.add(before.time_s, comparisons)
             if progress:
-                progress(tally.frames, first.info.frame_count)
-    tally.require_faces()
+                progress(result.frames, first.info.frame_count)
+    result.require_faces()
     if sheet:
         publish(sheet, cv2.imencode(sheet.suffix, worst.image())[1].tobytes())
     if report:
@@ -84,19 +84,19 @@ def audit(
             "original_sha256": sha256(original),
             "anonymised_sha256": sha256(anonymised),
             "judges_sha256": {name: weights.SHA256[name] for name in JUDGES},
-            **tally.to_json(),
+            **result.to_json(),
         }
         publish(report, as_json(document))
-    return tally
+    return result
 
 
 def check_outputs(
     inputs: Sequence[Path], report: Path | None, sheet: Path | None, *, overwrite: bool
 ) -> None:
-    """Refuse a report or sheet that would replace something it must not.
+    """Check that a report and a sheet can be written without replacing other files.
 
     Raises:
-        UsageError: with what is wrong.
+        UsageError: One of them cannot.
     """
     taken = {path.resolve() for path in inputs}
     for path in filter(None, (report, sheet)):

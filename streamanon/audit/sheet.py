@@ -1,4 +1,4 @@
-"""A picture of the worst faces of the anonymised file, for somebody to look at."""
+"""A contact sheet of the worst faces of the anonymised file, for people to check."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from streamanon.audit.judge import square_around
 from streamanon.imaging.crop import cut
 
 if TYPE_CHECKING:
-    from streamanon.audit.judge import Look
+    from streamanon.audit.judge import FaceComparison
     from streamanon.types import U8, Picture
 
 CELLS, COLUMNS = 12, 4
@@ -20,7 +20,7 @@ STRETCH_S = 0.5
 CELL_PX = 240
 CAPTION_PX = 40
 AROUND = 2.5
-"""Side of what a cell shows, in face boxes."""
+"""Side of the square shown in a cell, in face boxes."""
 
 _PAPER, _INK, _ALARM = (255, 255, 255), (40, 40, 40), (0, 0, 220)
 
@@ -35,16 +35,18 @@ class _Cell:
 
 
 class ContactSheet:
-    """Keeps the worst faces of a clip, one a stretch: leaks first, then the closest calls."""
+    """Keeps the worst faces of a clip, one per stretch: leaks first, then the closest calls."""
 
     def __init__(self) -> None:
         self._cells: list[_Cell] = []
 
-    def add(self, number: int, time_s: float, after: Picture, looks: list[Look]) -> None:
+    def add(
+        self, number: int, time_s: float, after: Picture, comparisons: list[FaceComparison]
+    ) -> None:
         """Consider the worst face of the next frame of the anonymised file."""
-        if not looks:
+        if not comparisons:
             return
-        worst = max(looks, key=_badness)
+        worst = max(comparisons, key=_badness)
         drawn = _draw(after, worst, f"frame {number}, {time_s:.2f} s")
         self._cells.append(_Cell(int(time_s / STRETCH_S), _badness(worst), drawn))
         self._cells.sort(key=lambda cell: -cell.badness)
@@ -61,21 +63,21 @@ class ContactSheet:
         return np.asarray(np.vstack(lines), np.uint8)
 
 
-def _badness(look: Look) -> float:
-    """Return how near a face is to a leak; leaks are above all others."""
-    return look.leaks + max(look.kept, look.cosine or -1.0)
+def _badness(comparison: FaceComparison) -> float:
+    """Return how near a face is to a leak; leaks rank above all others."""
+    return comparison.leaks + max(comparison.kept, comparison.cosine or -1.0)
 
 
-def _draw(after: Picture, look: Look, place: str) -> U8:
-    ink = _ALARM if look.leaks else _INK
-    corners = square_around(look.box, AROUND)
+def _draw(after: Picture, comparison: FaceComparison, place: str) -> U8:
+    ink = _ALARM if comparison.leaks else _INK
+    corners = square_around(comparison.box, AROUND)
     image = cut(after, corners, CELL_PX)
     scale = CELL_PX / (corners[1, 0] - corners[0, 0])
-    x0, y0, x1, y1 = (look.box.reshape(2, 2) - 0.5 - corners[0]).ravel() * scale
+    x0, y0, x1, y1 = (comparison.box.reshape(2, 2) - 0.5 - corners[0]).ravel() * scale
     cv2.rectangle(image, (round(x0), round(y0)), (round(x1), round(y1)), ink, 1)
     cell = cv2.copyMakeBorder(image, 0, CAPTION_PX, 0, 0, cv2.BORDER_CONSTANT, value=_PAPER)
-    cosine = "-" if look.cosine is None else f"{look.cosine:.2f}"
-    for line, text in enumerate((place, f"kept {look.kept:.2f}, cosine {cosine}")):
+    cosine = "-" if comparison.cosine is None else f"{comparison.cosine:.2f}"
+    for line, text in enumerate((place, f"kept {comparison.kept:.2f}, cosine {cosine}")):
         at = (4, CELL_PX + 15 + 17 * line)
         cv2.putText(cell, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, ink, 1, cv2.LINE_AA)
     return np.asarray(cell, np.uint8)

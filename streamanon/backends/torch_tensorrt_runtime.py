@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from streamanon.backends.torch_runtime import Layout, Precision
 
 
-MOST_FACES, USUAL_FACES = 8, 4
+MAX_FACES, USUAL_FACES = 8, 4
 """Faces an engine takes at once, and how many it is tuned for."""
 
 _TRIED = 2
@@ -65,7 +65,7 @@ class _Painter(nn.Module):
 
 
 def exported(path: Path, precision: Precision) -> ExportedProgram:
-    """Return the network as one graph of PyTorch, for 1 to MOST_FACES faces; needs no card.
+    """Return the network as one graph of PyTorch, for 1 to MAX_FACES faces; needs no card.
 
     Args:
         path: of ``anonygan.onnx``.
@@ -139,11 +139,11 @@ class TorchTensorRtBackend:
         """
         count = rows_of(inputs, self._inputs, self._name)
         with _told(f"{self._name} could not be run"), torch.inference_mode():
-            answers = [self._paint(inputs, at) for at in range(0, count, MOST_FACES)]
+            answers = [self._paint(inputs, at) for at in range(0, count, MAX_FACES)]
         return {name: np.concatenate([one[name] for one in answers]) for name in OUTPUTS}
 
     def _paint(self, inputs: Mapping[str, NDArray[np.generic]], first: int) -> Arrays:
-        rows = slice(first, first + MOST_FACES)
+        rows = slice(first, first + MAX_FACES)
         tensors = [torch.from_numpy(np.array(inputs[name][rows])).cuda() for name in self._inputs]
         return as_arrays(self._painter(*(one.float() for one in tensors)))
 
@@ -161,7 +161,7 @@ def _compiled(path: Path, precision: Precision, timings: bytes) -> tuple[bytes, 
     del timings
     compiler, rows = _compiler(), layout(read_card(path)["inputs"])
     program = exported(path, precision)
-    sizes = (1, USUAL_FACES, MOST_FACES)
+    sizes = (1, USUAL_FACES, MAX_FACES)
     inputs = []
     for shape, _ in rows.values():
         least, usual, most = ((size, *shape) for size in sizes)
@@ -187,7 +187,7 @@ def _example(rows: Layout, where: str) -> tuple[Tensor, ...]:
 
 def _shapes(rows: Layout) -> tuple[tuple[dict[int, Any], ...]]:
     """Return which lengths may change: the number of faces, which all inputs share."""
-    faces = torch.export.Dim("faces", min=1, max=MOST_FACES)
+    faces = torch.export.Dim("faces", min=1, max=MAX_FACES)
     return (tuple({0: faces} for _ in rows),)
 
 

@@ -1,1 +1,1 @@
-"""What sees faces: boxes, meshes, landmarks, recognition embeddings."""
+"""Face detectors, mesh fitting and recognition embeddings."""

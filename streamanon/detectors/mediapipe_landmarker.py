@@ -1,6 +1,6 @@
-"""MediaPipe's own FaceLandmarker, from the model that ships here; needs the extra ``mediapipe``.
+"""MediaPipe's own FaceLandmarker, with the model that ships here; needs the extra ``mediapipe``.
 
-Its detector is made for faces near the camera: it misses small ones that YuNet finds.
+Its detector is a short-range one: it misses small faces that YuNet finds.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from streamanon.types import Picture
 
-MOST_FACES = 16
-"""Faces looked for in one picture."""
+MAX_FACES = 16
+"""Maximum number of faces per picture."""
 
 
 class MediapipeDetector:
@@ -33,11 +33,11 @@ class MediapipeDetector:
 
         Args:
             model: path of the task file.
-            confidence: least confidence of detection and of the mesh, 0..1. MediaPipe tells only
-                that a face reached it, so it is also the score of every face.
+            confidence: minimum confidence of detection and of the mesh, 0..1. MediaPipe reports
+                only that a face reached it, so it is also the score of every face.
 
         Raises:
-            UsageError: the extra ``mediapipe`` is not installed.
+            UsageError: The extra ``mediapipe`` is not installed.
         """
         try:
             import mediapipe
@@ -53,7 +53,7 @@ class MediapipeDetector:
         self._landmarker = vision.FaceLandmarker.create_from_options(
             vision.FaceLandmarkerOptions(
                 base_options=BaseOptions(model_asset_path=str(model)),
-                num_faces=MOST_FACES,
+                num_faces=MAX_FACES,
                 min_face_detection_confidence=confidence,
                 min_face_presence_confidence=confidence,
                 output_face_blendshapes=True,

@@ -1,7 +1,7 @@
-"""The MediaPipe face mesh and blendshapes, run by hand on a region of a picture.
+"""The MediaPipe face mesh and blendshapes, run without MediaPipe on a region of a picture.
 
 Same networks and same geometry as MediaPipe's FaceLandmarker, from its face_landmarker.task; a test
-holds the two side by side.
+compares the two.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ _BLENDSHAPE_POINTS = (
     386, 387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466,
     468, 469, 470, 471, 472, 473, 474, 475, 476, 477,
 )  # fmt: skip
-"""The 146 points the blendshape network reads; source: MediaPipe's face_blendshapes_graph.cc."""
+"""Indices of the blendshape network's 146 input points; source: MediaPipe's
+face_blendshapes_graph.cc."""
 
 
 class MeshFitter:
     """Fits the 478-point mesh; implements :class:`streamanon.protocols.Mesher`."""
 
     def __init__(self, mesh: Backend, blendshapes: Backend) -> None:
-        """Take the loaded networks ``face_mesh.onnx`` and ``face_blendshapes.onnx``."""
+        """Wrap the loaded networks ``face_mesh.onnx`` and ``face_blendshapes.onnx``."""
         self._mesh = mesh
         self._blendshapes = blendshapes
 
@@ -54,10 +55,10 @@ class MeshFitter:
         depth = points[:, 2:] * np.linalg.norm(axes[0])
         placed = np.hstack([points[:, :2] @ axes + corner, depth]).astype(np.float32)
         logit = float(np.asarray(answer["presence"], np.float64).item())
-        believable = np.isfinite(placed).all() and np.isfinite(logit)
+        finite = np.isfinite(placed).all() and np.isfinite(logit)
         return Mesh(
             placed,
-            presence=float(1 / (1 + np.exp(-np.clip(logit, -50, 50)))) if believable else 0.0,
+            presence=float(1 / (1 + np.exp(-np.clip(logit, -50, 50)))) if finite else 0.0,
             blendshapes=self._expression(placed) if blendshapes else None,
         )
 

@@ -1,4 +1,4 @@
-"""MobileFaceNet: who a face is, as a unit vector."""
+"""MobileFaceNet: face recognition embeddings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEMPLATE = np.array(
      [70.7299, 92.2041]],
     np.float64,
 )  # fmt: skip
-"""Where the five points belong in the input, px; source: the ArcFace alignment (insightface)."""
+"""Positions of the five points in the input, px; source: the ArcFace alignment (insightface)."""
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)[:, None, None] * 255
 STD = np.array([0.229, 0.224, 0.225], np.float32)[:, None, None] * 255
@@ -30,7 +30,7 @@ class MobileFaceNetEmbedder:
     """Embeds faces; implements :class:`streamanon.protocols.Embedder`."""
 
     def __init__(self, backend: Backend) -> None:
-        """Take the loaded network ``mobilefacenet.onnx``."""
+        """Wrap the loaded network ``mobilefacenet.onnx``."""
         self._backend = backend
 
     def embed(self, picture: Picture, points: F32) -> F32:
@@ -42,15 +42,15 @@ class MobileFaceNetEmbedder:
 
 
 def align(picture: Picture, points: F32) -> U8:
-    """Return (112, 112, 3) BGR: the face moved so that its five points lie on the template."""
-    return cut(picture, _square_behind(points), INPUT_PX)
+    """Return (112, 112, 3) BGR: the face aligned so that its five points lie on the template."""
+    return cut(picture, _template_square(points), INPUT_PX)
 
 
-def _square_behind(points: F32) -> F32:
+def _template_square(points: F32) -> F32:
     """Return the (3, 2) corners, in frame px, of the square that becomes the input.
 
-    The similarity that takes the template to the points with least squared error, closed form with
-    points as complex numbers.
+    It is placed by the similarity that maps the template to the points with least squared error,
+    in closed form with points as complex numbers.
     """
     seen = points.astype(np.float64) @ (1, 1j)
     wanted = TEMPLATE @ (1, 1j)

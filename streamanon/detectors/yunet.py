@@ -1,4 +1,4 @@
-"""YuNet: boxes and five points, in one look at the whole frame or in several at its tiles.
+"""YuNet: boxes and five points, found in the whole frame and, for small faces, in tiles of it.
 
 Source: Wu et al., "YuNet: a tiny millisecond-level face detector", 2023; output layout as in
 libfacedetection.train.
@@ -27,30 +27,30 @@ if TYPE_CHECKING:
     from streamanon.protocols import Backend
     from streamanon.types import F32, U8, Picture
 
-SMALLEST_PX = 12
-"""Width at which the network is shown the smallest wanted face; on a street scene it found 95 % of
-the faces this small (87 % at 8 px, 98 % at 16 px) at threshold 0.3."""
+MIN_FACE_INPUT_PX = 12
+"""Width of the smallest wanted face in the network's input; on a street scene it found 95 % of the
+faces this small (87 % at 8 px, 98 % at 16 px) at threshold 0.3."""
 
-LARGEST_LOOK_PX = 768
-"""Longer side of a look, at most; larger frames are searched in tiles."""
+MAX_INPUT_PX = 768
+"""Maximum longer side of the network's input; larger frames are searched in tiles."""
 
-SHORTEST_LOOK_PX = 320
-"""Small pictures are not shrunk below this longer side."""
+MIN_INPUT_PX = 320
+"""Longer side below which small pictures are not scaled down."""
 
-GLANCE_PX = 160
-"""Longer side at which a face larger than the frame is looked for."""
+COARSE_INPUT_PX = 160
+"""Longer side of the input in which faces larger than the frame are searched for."""
 
 _STRIDES = (8, 16, 32)
-_SAME_FACE = 0.4
+_MAX_IOU = 0.4
 """Intersection over union above which two boxes are one face."""
 
-_INSIDE = 0.8
+_MAX_CONTAINED = 0.8
 """Share of the smaller box that lies in the other above which two boxes are one face."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """A rectangle of the frame and the size in px at which the network sees it."""
+class _Tile:
+    """A rectangle of the frame and the size in px to which it is scaled for the network."""
 
     box: tuple[int, int, int, int]
     size: tuple[int, int]
@@ -60,12 +60,12 @@ class YuNetDetector:
     """Finds faces; implements :class:`streamanon.protocols.Detector`."""
 
     def __init__(self, backend: Backend, *, min_face_px: float, threshold: float = 0.3) -> None:
-        """Take the loaded network ``yunet.onnx``.
+        """Wrap the loaded network ``yunet.onnx``.
 
         Args:
-            backend: the network.
+            backend: loaded network.
             min_face_px: smallest face to find, in frame px.
-            threshold: least score; low, since a missed face costs more than a false one. Over ten
+            threshold: minimum score; low, since a missed face costs more than a false one. Over ten
                 clips of one face or none, 0.25 still gave no false face.
         """
         self._backend = backend
@@ -76,24 +76,25 @@ class YuNetDetector:
         """Return every face of an upright picture, best score first.
 
         Raises:
-            ModelError: the network answered nonsense.
+            ModelError: An output of the network is not finite.
         """
         found = []
-        for number, look in enumerate(_plan(picture.width, picture.height, self._min_face_px)):
-            box = clip_box(picture, look.box)
-            image = shrink(picture, box, look.size)
+        for number, tile in enumerate(_plan(picture.width, picture.height, self._min_face_px)):
+            box = clip_box(picture, tile.box)
+            image = shrink(picture, box, tile.size)
             found.append(self._search(image, box))
             if number == 0:
-                found.append(self._glance(image, box))
+                found.append(self._search_coarse(image, box))
         rows = np.concatenate(found)
         return [
-            Face(row[:4], float(row[14]), row[4:14].reshape(5, 2)) for row in rows[_distinct(rows)]
+            Face(row[:4], float(row[14]), row[4:14].reshape(5, 2))
+            for row in rows[_suppress_overlaps(rows)]
         ]
 
-    def _glance(self, image: U8, box: tuple[int, int, int, int]) -> F32:
+    def _search_coarse(self, image: U8, box: tuple[int, int, int, int]) -> F32:
         """Return (n, 15) candidates, in an image of the whole frame, that fill much of it."""
         height, width = image.shape[:2]
-        size = _scaled(width, height, min(1.0, GLANCE_PX / max(width, height)))
+        size = _scaled(width, height, min(1.0, COARSE_INPUT_PX / max(width, height)))
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         rows = self._search(np.asarray(small, np.uint8), box)
         sides = (rows[:, 2:4] - rows[:, :2]).max(axis=1)
@@ -103,7 +104,7 @@ class YuNetDetector:
         """Return (n, 15) candidates in an image of a box: box, five points in frame px, score.
 
         Raises:
-            ModelError: one is not finite.
+            ModelError: A candidate is not finite.
         """
         x0, y0, x1, y1 = box
         height, width = image.shape[:2]
@@ -127,7 +128,7 @@ def _decode(outputs: Mapping[str, NDArray[np.generic]], image: U8, threshold: fl
             for kind in ("cls", "obj", "bbox", "kps")
         )
         score = np.sqrt(of_class[:, 0] * of_object[:, 0])
-        hits = np.flatnonzero(~(score < threshold))  # a score that is no number must not get lost
+        hits = np.flatnonzero(~(score < threshold))  # keeps NaN scores, which are refused later
         grid = _grid(image.shape[0] // stride, image.shape[1] // stride)[hits]
         centre, half = (grid + box[hits, :2]) * stride, np.exp(box[hits, 2:]) * (stride / 2)
         spots = points[hits] + np.tile(grid, 5)
@@ -135,11 +136,12 @@ def _decode(outputs: Mapping[str, NDArray[np.generic]], image: U8, threshold: fl
     return np.concatenate(parts).astype(np.float32)
 
 
-def _distinct(rows: F32) -> list[int]:
-    """Return which of (n, 15) candidates are faces of their own, best score first.
+def _suppress_overlaps(rows: F32) -> list[int]:
+    """Return the (n, 15) candidates left by non-maximum suppression, best score first.
 
-    A candidate goes when it overlaps a better one by more than _SAME_FACE, or when one of the two
-    holds most of the other: networks box a face cut by an edge both with and without what is cut.
+    A candidate is dropped when it overlaps a better one by more than _MAX_IOU, or when one of the
+    two contains most of the other: a face cut by an edge is found both with and without the part
+    that is cut off.
     """
     order = np.argsort(-rows[:, 14])
     low, high = rows[:, :2], rows[:, 2:4]
@@ -152,7 +154,7 @@ def _distinct(rows: F32) -> list[int]:
         shared = np.prod(np.clip(sides, 0, None), axis=1)
         union = area[order] + area[best] - shared
         smaller = np.minimum(area[order], area[best])
-        order = order[(shared <= _SAME_FACE * union) & (shared <= _INSIDE * smaller)]
+        order = order[(shared <= _MAX_IOU * union) & (shared <= _MAX_CONTAINED * smaller)]
     return kept
 
 
@@ -164,25 +166,25 @@ def _grid(rows: int, columns: int) -> F32:
 
 
 @lru_cache(maxsize=16)
-def _plan(width: int, height: int, min_face_px: float) -> tuple[_Look, ...]:
-    """Return the looks that together see every face of at least min_face_px.
+def _plan(width: int, height: int, min_face_px: float) -> tuple[_Tile, ...]:
+    """Return the tiles in which every face of at least min_face_px can be found.
 
-    The first is at the whole frame, and the only one where that is enough. Otherwise tiles see the
-    small faces, and it sees those too large to be whole in a tile: neighbouring tiles overlap by
-    more than the smallest face it can see.
+    The first is the whole frame, and the only one if its scale suffices. Otherwise small faces are
+    found in smaller tiles, and faces too large to be whole in one of them in the first:
+    neighbouring tiles overlap by more than the smallest face that can be found there.
     """
     longest = max(width, height)
-    scale = min(2.0, max(SMALLEST_PX / min_face_px, min(1.0, SHORTEST_LOOK_PX / longest)))
-    whole = min(scale, LARGEST_LOOK_PX / longest)
-    looks = [_Look((0, 0, width, height), _scaled(width, height, whole))]
+    scale = min(2.0, max(MIN_FACE_INPUT_PX / min_face_px, min(1.0, MIN_INPUT_PX / longest)))
+    whole = min(scale, MAX_INPUT_PX / longest)
+    tiles = [_Tile((0, 0, width, height), _scaled(width, height, whole))]
     if whole < scale:
-        side = LARGEST_LOOK_PX / scale
-        overlap = min(1.5 * SMALLEST_PX / whole, side / 2)
+        side = MAX_INPUT_PX / scale
+        overlap = min(1.5 * MIN_FACE_INPUT_PX / whole, side / 2)
         starts = (_starts(length, side, overlap) for length in (width, height))
         for x, y in product(*starts):
             box = (x, y, min(width, x + round(side)), min(height, y + round(side)))
-            looks.append(_Look(box, _scaled(box[2] - box[0], box[3] - box[1], scale)))
-    return tuple(looks)
+            tiles.append(_Tile(box, _scaled(box[2] - box[0], box[3] - box[1], scale)))
+    return tuple(tiles)
 
 
 def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:
@@ -190,7 +192,7 @@ def _scaled(width: int, height: int, scale: float) -> tuple[int, int]:
 
 
 def _starts(length: int, side: float, overlap: float) -> list[int]:
-    """Return where tiles of a side begin, so that they cover a length and overlap enough."""
+    """Return the starts of tiles that cover a length and overlap by at least so much."""
     if length <= side:
         return [0]
     count = int(np.ceil((length - overlap) / (side - overlap)))

@@ -1,7 +1,7 @@
 """Galleries of identities: the built-in one and folders of the user's own portraits.
 
-A prepared gallery holds a webp a portrait and ``gallery.npz`` with all that was measured on them:
-loading it needs no network. The index knows the hash of each portrait it was measured on.
+A prepared gallery holds one webp per portrait and ``gallery.npz``, the index, with everything that
+was measured on them: loading it needs no network. The index has the hash of each portrait.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _BUILTIN = Path(__file__).parent / "gallery"
 
 
 def load_builtin() -> tuple[Identity, ...]:
-    """Return the identities that ship with streamanon: nobody real."""
+    """Return the identities that ship with streamanon, none of a real person."""
     return _load_prepared(_BUILTIN)
 
 
@@ -48,13 +48,13 @@ def load_folder(
     """Return the identities of a folder of portraits, prepared or not.
 
     Args:
-        path: folder with one jpg, png or webp a person.
-        mesher: fits meshes; used, like the next two, only where the folder is not prepared.
+        path: folder with one jpg, png or webp per person.
+        mesher: fits meshes; used, like the next two, only if the folder is not prepared.
         detector: finds faces.
-        embedder: describes who a face is.
+        embedder: computes recognition embeddings.
 
     Raises:
-        UsageError: there is no such folder, or a portrait in it will not do.
+        UsageError: The folder does not exist, or a portrait in it is not usable.
     """
     if not path.is_dir():
         raise UsageError(f"identities {path} is not a folder: give one that holds portraits")
@@ -70,7 +70,7 @@ def read_portraits(portraits: Sequence[Path], reader: PortraitReader) -> tuple[I
     """Return an identity for each portrait.
 
     Raises:
-        UsageError: one will not do, two have one name, or two show one person.
+        UsageError: A portrait is not usable, two have the same name, or two show the same person.
     """
     paths: dict[str, Path] = {}
     for path in portraits:
@@ -88,8 +88,8 @@ def read_portraits(portraits: Sequence[Path], reader: PortraitReader) -> tuple[I
     return identities
 
 
-def lender_of_teeth(identities: Sequence[Identity]) -> Identity | None:
-    """Return the identity that shows most of its teeth, or None where all mouths are closed."""
+def showing_most_teeth(identities: Sequence[Identity]) -> Identity | None:
+    """Return the identity that shows most of its teeth, or None if all mouths are closed."""
     widest = max(identities, key=_opening, default=None)
     return widest if widest and _opening(widest) >= mouth.OPEN_FULLY else None
 
@@ -126,7 +126,7 @@ def _load_prepared(folder: Path) -> tuple[Identity, ...]:
     """Return the identities of a folder that has an index.
 
     Raises:
-        UsageError: index and portraits do not belong together.
+        UsageError: Index and portraits do not match.
     """
     remedy = f"delete {INDEX}, or prepare the portraits again"
     try:

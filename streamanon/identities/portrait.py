@@ -1,4 +1,4 @@
-"""From a photograph to an identity: find the one face, check that it will do, crop to the head."""
+"""From a photograph to an identity: find the only face, check that it is usable, crop the head."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ if TYPE_CHECKING:
     from streamanon.protocols import Detector, Embedder, Mesher
     from streamanon.types import U8, Face, Picture
 
-SMALLEST_FACE_PX = 160
-"""Least height of the face, chin to top of the forehead."""
+MIN_FACE_PX = 160
+"""Minimum height of the face, chin to top of the forehead."""
 
-LARGEST_FACE_PX = 320
+MAX_FACE_PX = 320
 """Height to which a larger face is scaled down."""
 
-HEAD = 1.6
+CROP_HEIGHTS = 1.6
 """Side of the crop in face heights."""
 
-RIVAL = 0.3
-"""A second face this large beside the largest makes the portrait ambiguous."""
+SECOND_FACE_RATIO = 0.3
+"""Size of a second face, relative to the largest, that makes the portrait ambiguous."""
 
 MIN_PRESENCE = 0.9
-MOST_YAW_DEG = 15.0
-MOST_PITCH_DEG = 25.0
-MOST_ROLL_DEG = 20.0
+MAX_YAW_DEG = 15.0
+MAX_PITCH_DEG = 25.0
+MAX_ROLL_DEG = 20.0
 
-MOST_BLINK = 0.5
+MAX_BLINK = 0.5
 """Largest eyeBlink blendshape; the built-in portraits reach 0.34."""
 
-MOST_OPEN = 0.25
+MAX_MOUTH_OPENING = 0.25
 """Widest gap between the lips in mouth widths; a smile that shows teeth has about 0.15."""
 
-MOST_FOREHEAD_CONTRAST = 45.0
+MAX_FOREHEAD_CONTRAST = 45.0
 """Largest CIELAB distance of a spot of the forehead from the face's usual colour."""
 
 _EYE_BLINKS = (9, 10)
@@ -55,12 +55,12 @@ _BARE_SKIN = (*_FOREHEAD, 50, 205, 280, 425)
 
 @dataclass(frozen=True)
 class PortraitReader:
-    """Reads portraits with the product's own eyes.
+    """Reads portraits with the networks of the product.
 
     Attributes:
         detector: finds the face.
-        mesher: fits its mesh.
-        embedder: describes who it is.
+        mesher: fits the mesh.
+        embedder: computes the recognition embedding.
     """
 
     detector: Detector
@@ -68,10 +68,10 @@ class PortraitReader:
     embedder: Embedder
 
     def read(self, path: Path) -> Identity:
-        """Return the identity a photograph shows, cropped to the head, named like the file.
+        """Return the identity of a photograph, cropped to the head and named like the file.
 
         Raises:
-            UsageError: the portrait will not do; the message says why.
+            UsageError: The portrait is not usable; the message gives the reason.
         """
         image = read_image(path)
         picture = as_picture(image)
@@ -82,7 +82,7 @@ class PortraitReader:
     def _only_face(self, picture: Picture, path: Path) -> Face:
         faces = [face for face in self.detector.detect(picture) if face.points is not None]
         largest = max((side(face.box) for face in faces), default=0.0)
-        faces = [face for face in faces if side(face.box) >= RIVAL * largest]
+        faces = [face for face in faces if side(face.box) >= SECOND_FACE_RATIO * largest]
         if len(faces) != 1:
             raise UsageError(
                 f"portrait {path} shows {len(faces) or 'no'} face{'s' * (len(faces) > 1)}, wanted "
@@ -106,7 +106,7 @@ def read_image(path: Path) -> U8:
     """Return (h, w, 3) uint8 BGR, turned upright by its EXIF orientation.
 
     Raises:
-        UsageError: it is no picture.
+        UsageError: The file is not a picture.
     """
     try:
         data = np.fromfile(path, np.uint8)
@@ -130,22 +130,27 @@ def _check(image: U8, mesh: Mesh, path: Path) -> None:
     blink = float(mesh.blendshapes[list(_EYE_BLINKS)].max())
     height = face_height_px(mesh)
     most = (
-        ("turns aside by", yaw, MOST_YAW_DEG, "degrees: look into the camera"),
-        ("looks up or down by", pitch, MOST_PITCH_DEG, "degrees: look into the camera"),
-        ("leans by", roll, MOST_ROLL_DEG, "degrees: hold the head upright"),
-        ("closes its eyes by", blink, MOST_BLINK, "(0..1): open both eyes"),
-        ("opens its mouth by", mouth.opening(mesh.points[:, :2]), MOST_OPEN, "widths: close it"),
+        ("turns aside by", yaw, MAX_YAW_DEG, "degrees: look into the camera"),
+        ("looks up or down by", pitch, MAX_PITCH_DEG, "degrees: look into the camera"),
+        ("leans by", roll, MAX_ROLL_DEG, "degrees: hold the head upright"),
+        ("closes its eyes by", blink, MAX_BLINK, "(0..1): open both eyes"),
+        (
+            "opens its mouth by",
+            mouth.opening(mesh.points[:, :2]),
+            MAX_MOUTH_OPENING,
+            "widths: close it",
+        ),
         (
             "changes colour on the forehead by",
             _forehead_contrast(image, mesh),
-            MOST_FOREHEAD_CONTRAST,
+            MAX_FOREHEAD_CONTRAST,
             "CIELAB units: free the forehead of hair, hats and hard shadows",
         ),
     )
-    if height < SMALLEST_FACE_PX:
+    if height < MIN_FACE_PX:
         raise UsageError(
             f"portrait {path} shows a face {height:.0f} px high, wanted at least "
-            f"{SMALLEST_FACE_PX} px: use a larger picture"
+            f"{MIN_FACE_PX} px: use a larger picture"
         )
     for what, got, wanted, advice in most:
         if got > wanted:
@@ -173,10 +178,10 @@ def _crop(name: str, image: U8, mesh: Mesh, embedder: Embedder) -> Identity:
     """Return an identity whose portrait is the square around the head, no larger than needed."""
     height = face_height_px(mesh)
     centre = (mesh.points[lm.CHIN, :2] + mesh.points[lm.FOREHEAD, :2]) / 2
-    low = np.maximum(np.floor(centre - HEAD / 2 * height), 0).astype(int)
-    high = np.minimum(np.ceil(centre + HEAD / 2 * height).astype(int), image.shape[1::-1])
+    low = np.maximum(np.floor(centre - CROP_HEIGHTS / 2 * height), 0).astype(int)
+    high = np.minimum(np.ceil(centre + CROP_HEIGHTS / 2 * height).astype(int), image.shape[1::-1])
     head = image[low[1] : high[1], low[0] : high[0]]
-    scale = min(1.0, LARGEST_FACE_PX / height)
+    scale = min(1.0, MAX_FACE_PX / height)
     width, rows = np.rint(scale * (high - low)).astype(int).tolist()
     portrait = np.asarray(cv2.resize(head, (width, rows), interpolation=cv2.INTER_AREA), np.uint8)
     points = mesh.points.copy()

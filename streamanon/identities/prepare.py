@@ -23,16 +23,17 @@ def prepare(
 
     Args:
         portraits: pictures of one person each; the file's name becomes the identity's.
-        out: folder to write; must be new or empty. Nothing is written unless all portraits do.
+        out: folder to write; must be new or empty. Nothing is written unless all portraits are
+            usable.
         mesher: fits meshes.
         detector: finds faces.
-        embedder: describes who a face is.
+        embedder: computes recognition embeddings.
 
     Returns:
-        What was written.
+        The identities that were written.
 
     Raises:
-        UsageError: a portrait will not do, or the folder cannot be written.
+        UsageError: A portrait is not usable, or the folder cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"output {out} exists and is not an empty folder: choose another name")

@@ -1,4 +1,4 @@
-"""A picture of a gallery: every identity with its name."""
+"""A contact sheet of a gallery: every identity with its name."""
 
 from __future__ import annotations
 

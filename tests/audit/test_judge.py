@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamanon.audit.judge import RECOGNISED, UNCHANGED, Look, kept_structure
+from streamanon.audit.judge import RECOGNISED, UNCHANGED, FaceComparison, kept_structure
 from streamanon.audit.run import load_judge
 from streamanon.imaging.picture import blend_bgr, copy_picture
 from streamanon.safety.cover import blur, mosaic, solid
@@ -62,28 +62,28 @@ def judge() -> Judge:
     return load_judge()
 
 
-def only(judge: Judge, before: Picture, after: Picture) -> Look:
-    (look,) = judge.look(before, after)
-    return look
+def only(judge: Judge, before: Picture, after: Picture) -> FaceComparison:
+    (comparison,) = judge.compare(before, after)
+    return comparison
 
 
 @pytest.mark.parametrize("side", [128, 512])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_face_left_alone_is_unchanged_and_recognised(judge: Judge, name: str, side: int) -> None:
     before = picture(name, side)
-    look = only(judge, before, before)
-    assert look.kept == pytest.approx(1.0)
-    assert look.cosine == pytest.approx(1.0, abs=1e-3)
-    assert look.unchanged
-    assert look.recognised
+    comparison = only(judge, before, before)
+    assert comparison.kept == pytest.approx(1.0)
+    assert comparison.cosine == pytest.approx(1.0, abs=1e-3)
+    assert comparison.unchanged
+    assert comparison.recognised
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_compression_does_not_hide_a_face(judge: Judge, name: str) -> None:
     before = picture(name, 256)
-    look = only(judge, before, compressed(before, 30))
-    assert look.unchanged
-    assert look.recognised
+    comparison = only(judge, before, compressed(before, 30))
+    assert comparison.unchanged
+    assert comparison.recognised
 
 
 def test_dimming_and_noise_do_not_hide_a_face(judge: Judge) -> None:
@@ -99,8 +99,8 @@ def test_a_cover_hides_a_face(
     judge: Judge, name: str, cover: Callable[[Picture, F32], Patch | None]
 ) -> None:
     before = picture(name)
-    look = only(judge, before, before)
-    grown = look.box + np.array([-20, -20, 20, 20], np.float32)
+    comparison = only(judge, before, before)
+    grown = comparison.box + np.array([-20, -20, 20, 20], np.float32)
     hidden = only(judge, before, compressed(covered(before, cover(before, grown)), 80))
     assert hidden.kept < UNCHANGED / 2
     assert hidden.cosine is not None
@@ -124,24 +124,24 @@ def test_half_a_face_left_is_a_leak(judge: Judge) -> None:
 
 def test_another_person_in_the_place_is_no_leak(judge: Judge) -> None:
     before, after = picture("london_001_neutral"), picture("london_002_neutral")
-    look = only(judge, before, after)
-    assert not look.leaks
-    assert look.cosine is not None
-    assert look.cosine < RECOGNISED
+    comparison = only(judge, before, after)
+    assert not comparison.leaks
+    assert comparison.cosine is not None
+    assert comparison.cosine < RECOGNISED
 
 
 def test_a_face_moved_a_little_is_recognised(judge: Judge) -> None:
     before = picture("london_001_neutral")
-    look = only(judge, before, as_picture(np.roll(pixels(before), (9, 7), axis=(0, 1))))
-    assert not look.unchanged
-    assert look.recognised
+    comparison = only(judge, before, as_picture(np.roll(pixels(before), (9, 7), axis=(0, 1))))
+    assert not comparison.unchanged
+    assert comparison.recognised
 
 
 def test_a_face_nobody_could_tell_is_not_asked_of_the_recogniser(judge: Judge) -> None:
     vague = cv2.GaussianBlur(pixels(picture("london_001_neutral", 256)), (0, 0), 6)
-    looks = judge.look(as_picture(vague), as_picture(vague))
-    assert looks
-    assert all(look.cosine is None and look.unchanged for look in looks)
+    comparisons = judge.compare(as_picture(vague), as_picture(vague))
+    assert comparisons
+    assert all(comparison.cosine is None and comparison.unchanged for comparison in comparisons)
 
 
 def test_what_is_no_face_from_near_by_is_none(

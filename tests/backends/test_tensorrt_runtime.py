@@ -105,7 +105,7 @@ def test_profiles_are_for_faces_for_one_picture_or_for_pictures_of_any_size() ->
     assert tensorrt_runtime._profiles({"input": (1, 3, 256, 256)}) == []
     (any_size,) = tensorrt_runtime._profiles({"input": (-1, 3, -1, -1)})
     assert any_size["input"] == tuple((1, 3, side, side) for side in tensorrt_runtime.SIDES)
-    assert max(tensorrt_runtime.SIDES) >= yunet.LARGEST_LOOK_PX
+    assert max(tensorrt_runtime.SIDES) >= yunet.MAX_INPUT_PX
 
 
 def test_a_network_of_unknown_steps_is_refused_in_one_line(tmp_path: Path) -> None:

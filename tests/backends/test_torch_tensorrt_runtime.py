@@ -21,7 +21,7 @@ from streamanon import weights
 from streamanon.backends import choice, torch_tensorrt_runtime
 from streamanon.backends.choice import candidates, fastest, noise
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.backends.torch_tensorrt_runtime import MOST_FACES, as_arrays, exported
+from streamanon.backends.torch_tensorrt_runtime import MAX_FACES, as_arrays, exported
 from streamanon.errors import ModelError, UsageError
 from streamanon.weights.card import read_card
 
@@ -58,7 +58,7 @@ def test_the_graph_paints_what_the_file_paints_for_any_number_it_takes(
 ) -> None:
     wanted = OnnxRuntimeBackend(NETWORK).run(live_faces)
     assert all(np.ptp(array) > 0 for array in wanted.values()), "the network is alive"
-    for count in (1, 2, 3, MOST_FACES):
+    for count in (1, 2, 3, MAX_FACES):
         made = painted(single, repeated(live_faces, count))
         assert max(worst(made, repeated(wanted, count)).values()) <= 1
 
@@ -141,6 +141,6 @@ def test_the_card_paints_what_the_processor_paints(
     for build in (True, False):
         backend = torch_tensorrt_runtime.load(NETWORK, precision, build=build)
         assert gpu.name in backend.runtime
-        for count in (1, 2, MOST_FACES, MOST_FACES + 3):
+        for count in (1, 2, MAX_FACES, MAX_FACES + 3):
             made = backend.run(repeated(live_faces, count))
             assert max(worst(made, repeated(wanted, count)).values()) <= levels, count

@@ -72,5 +72,5 @@ def test_alignment_undoes_turn_and_scale(photo: Photo, as_picture: AsPicture) ->
 
 
 def test_aligned_points_lie_on_the_template() -> None:
-    square = module._square_behind((module.TEMPLATE * 3 + (40, -7)).astype(np.float32))
+    square = module._template_square((module.TEMPLATE * 3 + (40, -7)).astype(np.float32))
     assert np.allclose(square, [[40, -7], [376, -7], [40, 329]], atol=1e-2)

@@ -154,7 +154,8 @@ def test_every_wanted_face_is_whole_and_large_enough_in_some_look(
                 and look.box[1] <= y
                 and look.box[2] >= x + side
                 and look.box[3] >= y + side
-                and side * look.size[0] / (look.box[2] - look.box[0]) > module.SMALLEST_PX * 0.98
+                and side * look.size[0] / (look.box[2] - look.box[0])
+                > module.MIN_FACE_INPUT_PX * 0.98
                 for look in plan
             ), (side, corner)
 
@@ -162,7 +163,7 @@ def test_every_wanted_face_is_whole_and_large_enough_in_some_look(
 def test_looks_stay_within_what_one_run_may_cost() -> None:
     for width, height in ((1280, 720), (1920, 1080), (3840, 2160), (7680, 4320), (720, 1280)):
         longest = max(max(look.size) for look in module._plan(width, height, 32))
-        assert longest <= module.LARGEST_LOOK_PX
+        assert longest <= module.MAX_INPUT_PX
 
 
 def test_a_face_looks_the_same_at_any_input_size(photo: Photo, as_picture: AsPicture) -> None:

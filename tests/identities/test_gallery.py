@@ -75,11 +75,11 @@ def test_measured_again_the_portraits_pass_and_agree_with_the_index(
 
 def test_an_identity_with_teeth_can_lend_them() -> None:
     identities = gallery.load_builtin()
-    lender = gallery.lender_of_teeth(identities)
-    assert lender is not None
-    assert lender.name == "zoe"
+    donor = gallery.showing_most_teeth(identities)
+    assert donor is not None
+    assert donor.name == "zoe"
     closed = [identity for identity in identities if identity.name in ("jin", "omar")]
-    assert gallery.lender_of_teeth(closed) is None
+    assert gallery.showing_most_teeth(closed) is None
 
 
 def test_a_prepared_folder_gives_what_the_plain_one_gives(

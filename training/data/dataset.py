@@ -20,7 +20,7 @@ from streamanon.face.network_input import (
     ConditionWarp,
     network_inputs,
 )
-from streamanon.identities.gallery import lender_of_teeth, load_builtin
+from streamanon.identities.gallery import load_builtin, showing_most_teeth
 from training.data import variation
 from training.data.pairs import Kind, Pair, PairDrawer
 
@@ -173,9 +173,9 @@ def _teeth(face: AlignedFace, random: np.random.Generator) -> U8:
 
 @lru_cache(maxsize=1)
 def _default_teeth() -> U8:
-    lender = lender_of_teeth(load_builtin())
-    assert lender is not None
-    return mouth.texture(lender.portrait, lender.mesh.points[:, :2])
+    donor = showing_most_teeth(load_builtin())
+    assert donor is not None
+    return mouth.texture(donor.portrait, donor.mesh.points[:, :2])
 
 
 def use_one_thread() -> None:

@@ -40,12 +40,12 @@ if TYPE_CHECKING:
 
 MIN_PRESENCE = 0.8
 
-MOST_YAW_DEG = 60.0
+MAX_YAW_DEG = 60.0
 
 LEAST_SCALE = 0.45
 """Picture px a crop px, at least: smaller faces would be blown up to a blur."""
 
-RIVAL = 0.5
+SECOND_FACE_RATIO = 0.5
 """Least size, over the largest face's, of a face that may be the one the picture is of."""
 
 CHUNK = 8
@@ -198,7 +198,7 @@ def _central_face(picture: Picture, entry: Entry) -> Outcome:
     largest = max(side(face.box) for face in faces)
     centre = np.array([picture.width, picture.height]) / 2
     chosen = min(
-        (face for face in faces if side(face.box) >= RIVAL * largest),
+        (face for face in faces if side(face.box) >= SECOND_FACE_RATIO * largest),
         key=lambda face: float(np.hypot(*((face.box[:2] + face.box[2:]) / 2 - centre))),
     )
     assert chosen.points is not None
@@ -207,7 +207,7 @@ def _central_face(picture: Picture, entry: Entry) -> Outcome:
     if mesh.presence < MIN_PRESENCE:
         return "mesh not believed"
     pose = lm.head_pose(mesh.points)
-    if abs(pose[0]) > MOST_YAW_DEG:
+    if abs(pose[0]) > MAX_YAW_DEG:
         return "turned too far"
     face = AlignedFace.of(picture, mesh.points)
     scale = float(np.hypot(face.to_frame[0, 0], face.to_frame[1, 0]))

@@ -54,9 +54,9 @@ def audit(
 
     signoff.check_outputs((original, anonymised), report, sheet, overwrite=overwrite)
     with frame_bar(Console(stderr=True), anonymised.name) as advance:
-        tally = signoff.audit(original, anonymised, report=report, sheet=sheet, progress=advance)
-    click.echo(f"{anonymised.name}: {tally.verdict()}")
-    return 0 if tally.passed else LEAKS
+        result = signoff.audit(original, anonymised, report=report, sheet=sheet, progress=advance)
+    click.echo(f"{anonymised.name}: {result.summary()}")
+    return 0 if result.passed else LEAKS
 
 
 @click.command(short_help="Say what this machine can do, and test it.")

@@ -184,10 +184,10 @@ def test_a_detector_that_finds_nothing_does_not_pass(
 def test_a_tally_of_nothing_is_no_leak_rate(measured: tuple[Source, Watched]) -> None:
     source, watched = measured
     empty = Source(source.rate, [[] for _ in source.faces], source.subject)
-    tally = type(watched.tally)(1 / source.rate)
-    tally.add(0.0, [])
+    result = type(watched.result)(1 / source.rate)
+    result.add(0.0, [])
     with pytest.raises(StreamanonError, match="nothing was audited"):
-        figures.parts(empty, Watched(tally, watched.subject, watched.warping), alive())
+        figures.parts(empty, Watched(result, watched.subject, watched.warping), alive())
 
 
 def test_a_constant_recogniser_is_found_dead(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:

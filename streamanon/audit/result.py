@@ -1,4 +1,4 @@
-"""What an audit found over a clip, as numbers and as JSON; no pixels, no vectors of faces."""
+"""Findings of an audit over a clip, as numbers and as JSON; no pixels, no embeddings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streamanon.errors import StreamanonError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streamanon.audit.judge import Look
+    from streamanon.audit.judge import FaceComparison
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,42 +21,42 @@ class Leak:
     """A face that is not hidden.
 
     Attributes:
-        frame: counted from 0.
+        frame: frame number, counted from 0.
         time_s: presentation time.
-        look: what was seen.
+        comparison: result for the face.
     """
 
     frame: int
     time_s: float
-    look: Look
+    comparison: FaceComparison
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
-        look = self.look
+        comparison = self.comparison
         return {
             "frame": self.frame,
             "time_s": round(self.time_s, 4),
-            "box": [round(float(edge), 1) for edge in look.box],
-            "unchanged": look.unchanged,
-            "recognised": look.recognised,
-            "kept": round(look.kept, 3),
-            "cosine": None if look.cosine is None else round(look.cosine, 3),
+            "box": [round(float(edge), 1) for edge in comparison.box],
+            "unchanged": comparison.unchanged,
+            "recognised": comparison.recognised,
+            "kept": round(comparison.kept, 3),
+            "cosine": None if comparison.cosine is None else round(comparison.cosine, 3),
         }
 
 
 @dataclass(slots=True)
-class Tally:
-    """Counts what a judge says, frame after frame.
+class AuditResult:
+    """Sums up the comparisons of all frames.
 
     Attributes:
-        frame_s: usual time a frame is shown, seconds.
-        frames: looked at.
-        frames_with_face: frames whose original shows a face.
-        faces: looks, one a face and frame.
+        frame_s: usual duration of a frame, seconds.
+        frames: number of frames compared.
+        frames_with_face: number of frames whose original shows a face.
+        faces: number of comparisons, one per face and frame.
         leaks: faces that are not hidden, in order.
         leaking_frames: (number, seconds) of frames with a leak, in order.
-        cosines: of all faces in which the recogniser sees somebody.
-        kept: the structure kept of every face.
+        cosines: cosines of all faces that the recogniser can tell apart.
+        kept: structure kept of every face.
     """
 
     frame_s: float
@@ -68,21 +68,25 @@ class Tally:
     cosines: list[float] = field(default_factory=list)
     kept: list[float] = field(default_factory=list)
 
-    def add(self, time_s: float, looks: Sequence[Look]) -> None:
+    def add(self, time_s: float, comparisons: Sequence[FaceComparison]) -> None:
         """Count the faces of the next frame."""
-        leaks = [Leak(self.frames, time_s, look) for look in looks if look.leaks]
+        leaks = [
+            Leak(self.frames, time_s, comparison) for comparison in comparisons if comparison.leaks
+        ]
         if leaks:
             self.leaks += leaks
             self.leaking_frames.append((self.frames, time_s))
         self.frames += 1
-        self.frames_with_face += bool(looks)
-        self.faces += len(looks)
-        self.cosines += [look.cosine for look in looks if look.cosine is not None]
-        self.kept += [look.kept for look in looks]
+        self.frames_with_face += bool(comparisons)
+        self.faces += len(comparisons)
+        self.cosines += [
+            comparison.cosine for comparison in comparisons if comparison.cosine is not None
+        ]
+        self.kept += [comparison.kept for comparison in comparisons]
 
     @property
     def passed(self) -> bool:
-        """True when faces were seen and every one is hidden."""
+        """True when faces were found and all of them are hidden."""
         return self.faces > 0 and not self.leaks
 
     @property
@@ -90,16 +94,16 @@ class Tally:
         """Frames with a leak over frames with a face, 0..1.
 
         Raises:
-            StreamanonError: no face was seen, so that nothing can be said.
+            StreamanonError: No face was found in the original.
         """
         self.require_faces()
         return len(self.leaking_frames) / self.frames_with_face
 
     def require_faces(self) -> None:
-        """Tell a clip that was never judged from one that is clean.
+        """Distinguish a clip without faces, where nothing was compared, from a clean one.
 
         Raises:
-            StreamanonError: no face was seen in the original.
+            StreamanonError: No face was found in the original.
         """
         if not self.faces:
             raise StreamanonError(
@@ -107,7 +111,7 @@ class Tally:
             )
 
     def longest_leak(self) -> tuple[int, float]:
-        """Return how many frames in a row leak at most, and for how many seconds."""
+        """Return the length of the longest run of leaking frames, in frames and in seconds."""
         longest, longest_s = 0, 0.0
         run, start_s, last = 0, 0.0, -2
         for frame, time_s in self.leaking_frames:
@@ -121,7 +125,7 @@ class Tally:
         """Return all figures as plain values.
 
         Raises:
-            StreamanonError: no face was seen in the original.
+            StreamanonError: No face was found in the original.
         """
         rate = self.leak_rate
         frames, seconds = self.longest_leak()
@@ -132,8 +136,8 @@ class Tally:
             "faces": self.faces,
             "leaking_frames": len(self.leaking_frames),
             "leak_rate": round(rate, 5),
-            "unchanged": sum(leak.look.unchanged for leak in self.leaks),
-            "recognised": sum(leak.look.recognised for leak in self.leaks),
+            "unchanged": sum(leak.comparison.unchanged for leak in self.leaks),
+            "recognised": sum(leak.comparison.recognised for leak in self.leaks),
             "longest_leak_frames": frames,
             "longest_leak_s": round(seconds, 3),
             "kept_mean": round(float(np.mean(self.kept)), 4),
@@ -149,11 +153,11 @@ class Tally:
             "leaks": [leak.to_json() for leak in self.leaks],
         }
 
-    def verdict(self) -> str:
+    def summary(self) -> str:
         """Return the outcome in one line.
 
         Raises:
-            StreamanonError: no face was seen in the original.
+            StreamanonError: No face was found in the original.
         """
         self.require_faces()
         seen = _count(self.faces, "face")
@@ -163,8 +167,8 @@ class Tally:
             return f"pass: {seen} in {where}, none unchanged, none recognised{closest}"
         number, time_s = self.leaking_frames[0]
         frames, seconds = self.longest_leak()
-        unchanged = sum(leak.look.unchanged for leak in self.leaks)
-        recognised = sum(leak.look.recognised for leak in self.leaks)
+        unchanged = sum(leak.comparison.unchanged for leak in self.leaks)
+        recognised = sum(leak.comparison.recognised for leak in self.leaks)
         return (
             f"FAIL: {len(self.leaking_frames)} of {_count(self.frames_with_face, 'frame')} with a "
             f"face ({100 * self.leak_rate:.1f} %) leak, first frame {number} at {time_s:.2f} s, "
