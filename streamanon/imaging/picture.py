@@ -147,6 +147,26 @@ def as_picture(image: U8) -> Picture:
     return Picture((blue, green, red), ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))
 
 
+def blank_picture(size: tuple[int, int], colour: ColourSpace, grey: int = 0) -> Picture:
+    """Return a picture of one grey, in planes of its own.
+
+    Args:
+        size: width and height in px.
+        colour: how the planes encode colour.
+        grey: 8 bit level of B, G and R; 0 is black.
+    """
+    width, height = size
+    shift_x, shift_y = colour.chroma_shift
+    chroma = (-(-height >> shift_y), -(-width >> shift_x))
+    levels = np.rint(_from_bgr(colour) @ np.array([grey, grey, grey, 1])).astype(int).tolist()
+    dtype = np.uint8 if colour.depth == 8 else np.uint16
+    planes = tuple(
+        np.full(shape, level << (colour.depth - 8), dtype)
+        for shape, level in zip(((height, width), chroma, chroma), levels, strict=True)
+    )
+    return Picture(planes, colour)
+
+
 def copy_picture(picture: Picture) -> Picture:
     """Return a picture with contiguous planes of its own."""
     return Picture(tuple(plane.copy(order="C") for plane in picture.planes), picture.colour)

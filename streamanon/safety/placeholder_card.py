@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.imaging.picture import blend_bgr
-from streamanon.types import ColourSpace, Picture
+from streamanon.imaging.picture import blank_picture, blend_bgr
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from streamanon.types import ColourSpace, Picture
 
 _BACKGROUND, _HEADLINE, _TEXT = (48, 40, 36), (235, 235, 235), (160, 160, 160)
 """BGR."""
@@ -43,15 +44,6 @@ def draw_card(size: tuple[int, int], colour: ColourSpace, lines: Sequence[str]) 
             (wide, high), _ = cv2.getTextSize(line, _FONT, scale, thickness)
         origin = (round((width - wide) / 2), round(top + index * pitch + high / 2))
         cv2.putText(image, line, origin, _FONT, scale, tint, thickness, cv2.LINE_AA)
-    picture = _empty(size, colour)
+    picture = blank_picture(size, colour)
     blend_bgr(picture, (0, 0, width, height), image, np.ones((height, width), np.float32))
     return picture
-
-
-def _empty(size: tuple[int, int], colour: ColourSpace) -> Picture:
-    width, height = size
-    shift_x, shift_y = colour.chroma_shift
-    dtype = np.uint8 if colour.depth == 8 else np.uint16
-    chroma = (-(-height >> shift_y), -(-width >> shift_x))
-    planes = (np.zeros((height, width), dtype), np.zeros(chroma, dtype), np.zeros(chroma, dtype))
-    return Picture(planes, colour)

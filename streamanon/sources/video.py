@@ -7,12 +7,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
-import numpy as np
 from av.error import ArgumentError, FFmpegError
 from av.stream import Disposition
 
 from streamanon.errors import MediaError, UsageError
 from streamanon.imaging.orientation import from_display_matrix
+from streamanon.imaging.picture import blank_picture
 from streamanon.media.file_types import ONE_FILE
 from streamanon.sources.decoder import Decoded, Decoder
 from streamanon.sources.planar import (
@@ -78,7 +78,7 @@ class VideoSource:
             path=path,
             container=self._tags,
         )
-        self._planes = _grey(width, height, self._info.colour)
+        self._planes = blank_picture((width, height), self._info.colour, grey=128).planes
 
     @property
     def info(self) -> MediaInfo:
@@ -193,12 +193,3 @@ def _frame_count(container: InputContainer, stream: VideoStream, rate: Fraction)
 def _turned(colour: ColourSpace) -> ColourSpace:
     """Return the colour space of a picture after a quarter turn."""
     return replace(colour, chroma_shift=colour.chroma_shift[::-1])
-
-
-def _grey(width: int, height: int, colour: ColourSpace) -> tuple[Plane, ...]:
-    """Return the planes to show before anything was decoded."""
-    dtype = np.uint8 if colour.depth == 8 else np.uint16
-    across, down = colour.chroma_shift
-    chroma = (-(-height >> down), -(-width >> across))
-    middle = 1 << (colour.depth - 1)
-    return tuple(np.full(shape, middle, dtype) for shape in ((height, width), chroma, chroma))

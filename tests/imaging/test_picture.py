@@ -85,3 +85,17 @@ def test_thumbnail_keeps_colour() -> None:
     small = pic.thumbnail(picture, (24, 16))
     assert small.shape == (16, 24, 3)
     assert np.abs(small.mean(axis=(0, 1)) - image.mean(axis=(0, 1))).max() < 3
+
+
+@pytest.mark.parametrize(("pix_fmt", "colour"), SPACES)
+@pytest.mark.parametrize("grey", [0, 128, 255])
+def test_a_blank_picture_is_of_one_grey(pix_fmt: str, colour: ColourSpace, grey: int) -> None:
+    blank = pic.blank_picture((95, 63), colour, grey)
+    assert np.abs(pic.whole_bgr(blank).astype(int) - grey).max() <= 1
+    assert len(set(map(id, blank.planes))) == 3
+    same = as_picture(np.full((64, 96, 3), grey, np.uint8), pix_fmt, colour)
+    assert [plane.dtype for plane in blank.planes] == [plane.dtype for plane in same.planes]
+    assert [plane.shape for plane in pic.blank_picture((96, 64), colour).planes] == [
+        plane.shape for plane in same.planes
+    ]
+    assert pic.blank_picture((96, 64), ColourSpace("bt709")).planes[0][0, 0] == 16

@@ -6,13 +6,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from streamanon.imaging.picture import blank_picture
 from streamanon.pipeline.ledger import Ledger
 from streamanon.pipeline.report import Times
 from streamanon.types import (
     ColourSpace,
     Face,
     Frame,
-    Picture,
     SafeFrame,
     Scene,
     Subject,
@@ -21,9 +21,7 @@ from streamanon.types import (
     Treatment,
 )
 
-PICTURE = Picture(
-    tuple(np.zeros(shape, np.uint8) for shape in ((4, 4), (2, 2), (2, 2))), ColourSpace("bt709")
-)
+PICTURE = blank_picture((4, 4), ColourSpace("bt709"))
 BOX = np.array([0, 0, 4, 4], np.float32)
 
 

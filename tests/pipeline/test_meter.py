@@ -6,15 +6,13 @@ import time
 from fractions import Fraction
 from threading import Thread
 
-import numpy as np
 import pytest
 
+from streamanon.imaging.picture import blank_picture
 from streamanon.pipeline.meter import MOST_ENTRIES, Meter
-from streamanon.types import ColourSpace, Picture, SafeFrame, Treated, Treatment
+from streamanon.types import ColourSpace, SafeFrame, Treated, Treatment
 
-PICTURE = Picture(
-    tuple(np.zeros(shape, np.uint8) for shape in ((4, 4), (2, 2), (2, 2))), ColourSpace("bt709")
-)
+PICTURE = blank_picture((4, 4), ColourSpace("bt709"))
 
 
 def _safe(*treated: Treated) -> SafeFrame:

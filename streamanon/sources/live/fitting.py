@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from streamanon.imaging.orientation import from_display_matrix
+from streamanon.imaging.picture import blank_picture
 from streamanon.sources.planar import (
     colour_space,
     display_matrix,
@@ -120,7 +121,7 @@ class Fitter:
         width = max(2, min(size[0], round(size[1] * shape)) & ~1)
         height = max(2, min(size[1], round(size[0] / shape)) & ~1)
         x, y = (size[0] - width) // 2 & ~1, (size[1] - height) // 2 & ~1
-        planes = _black(size, self.colour)
+        planes = blank_picture(size, self.colour).planes
         inner = self._converted(frame, (width, height))
         for shift, plane, part in zip(_SHIFTS, planes, inner, strict=True):
             rows, columns = part.shape
@@ -134,10 +135,3 @@ def _orientation(frame: VideoFrame) -> Orientation:
 
 def _colour(frame: VideoFrame) -> ColourSpace:
     return replace(colour_space(frame), depth=8, chroma_shift=(1, 1))
-
-
-def _black(size: tuple[int, int], colour: ColourSpace) -> tuple[Plane, ...]:
-    width, height = size
-    luma = np.full((height, width), 0 if colour.full_range else 16, np.uint8)
-    chroma = np.full((height // 2, width // 2), 128, np.uint8)
-    return luma, chroma, chroma.copy()
