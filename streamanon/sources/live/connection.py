@@ -20,6 +20,7 @@ from av.error import FFmpegError, InvalidDataError
 
 from streamanon.media.timeline import ticks
 from streamanon.sources.live.fitting import Fitter
+from streamanon.sources.live.http_fetch import Fetcher
 from streamanon.sources.live.reader import VideoReader, is_paced, rate_of, sound_format, video_track
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class Connection:
         self._items: Queue[Item] = Queue(_WAITING)
         self._over = Event()
         self._tool: subprocess.Popen[bytes] | None = None
+        self._fetcher: Fetcher | None = None
         self._thread = Thread(target=self._run, name="streamanon-input", daemon=True)
         self._thread.start()
 
@@ -129,6 +131,8 @@ class Connection:
         self._over.set()
         if self._tool:
             self._tool.kill()
+        if self._fetcher:
+            self._fetcher.stop()
 
     def join(self, timeout_s: float) -> None:
         """Wait for the thread to end, so that its device is free again."""
@@ -154,7 +158,7 @@ class Connection:
 
     def _open(self, stack: ExitStack) -> InputContainer:
         """Open the input in the first way that works."""
-        opening, file = self._opening, self._opening.file
+        opening, file, form = self._opening, self._opening.file, self._opening.format
         if opening.command:
             self._tool = stack.enter_context(_started(opening.command))
             assert self._tool.stdout is not None
@@ -162,14 +166,18 @@ class Connection:
         # Late: whoever waits for frames notices first. To go on after shorter time-outs would lose
         # the rest of a packet that is half read, and with it the place in the stream.
         read_s = opening.stall_s + 1
+        if opening.reach:
+            self._fetcher = Fetcher(file, opening.reach, read_s, self._over)
+            file, form = self._fetcher.start()
         for last, options in enumerate(opening.tries, start=1 - len(opening.tries)):
             try:
                 return av.open(
                     file,
-                    format=opening.format,
+                    format=form,
                     options=options,
                     timeout=(opening.open_s, read_s),
                     metadata_errors="replace",
+                    io_open=self._fetcher.open if self._fetcher else None,
                 )
             except FFmpegError:
                 if last == 0 or self._over.is_set():

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from av.error import (
+    ArgumentError,
     ExitError,
     FFmpegError,
     HTTPForbiddenError,
@@ -19,6 +20,8 @@ from av.error import (
 )
 
 from streamanon.errors import MediaError, StreamanonError, UsageError
+from streamanon.media.file_types import SELF_CONTAINED
+from streamanon.sources.live.http_fetch import Reach, names_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +57,7 @@ class Opening:
             instead of ``file``; empty for none.
         stall_s: without anything new for this long it counts as lost.
         open_s: how long opening may take.
+        reach: where an HTTP input may lead; None where FFmpeg may connect by itself.
     """
 
     file: str
@@ -62,6 +66,7 @@ class Opening:
     command: tuple[str, ...] = ()
     stall_s: float = _STALL_S
     open_s: float = _OPEN_S
+    reach: Reach | None = None
 
     def again(self, *, sound: bool) -> Opening:
         """Return how to open it another time, when it is known whether there is sound.
@@ -99,9 +104,16 @@ def _rtmp(url: str) -> Opening:
 
 def _http(url: str) -> Opening:
     # a playlist must not name files of this machine
-    allowed = {"protocol_whitelist": "http,https,tcp,tls,crypto,httpproxy,data"}
+    allowed = {
+        "protocol_whitelist": "http,https,tcp,tls,crypto,httpproxy,data",
+        "format_whitelist": f"{SELF_CONTAINED},hls",
+    }
     options = allowed | {"live_start_index": "-1"}
-    return Opening(url, tries=(options,), stall_s=_PLAYLIST_STALL_S, open_s=10.0)
+    how = Opening(url, tries=(options,), stall_s=_PLAYLIST_STALL_S, open_s=10.0)
+    if names_local(url):
+        return how
+    # FFmpeg would keep connections of its own
+    return replace(how, tries=(options | {"http_persistent": "0"},), reach=Reach())
 
 
 def _udp(url: str) -> Opening:
@@ -173,7 +185,7 @@ def explained(address: Address, error: Exception, *, late: bool) -> StreamanonEr
         return type(error)(f"{address}: {address.masked(str(error))}")
     if address.scheme in ("webcam", "screen", "lavfi"):
         return _device_error(address, error)
-    if isinstance(error, InvalidDataError) and not late:
+    if isinstance(error, (ArgumentError, InvalidDataError)) and not late:
         return MediaError(f"{address} is no video that can be read: check what it serves")
     return MediaError(f"{address}: {_network_reason(address, error)}")
 
