@@ -1,4 +1,4 @@
-"""From the address of a live output to what has to be written there, and by which program."""
+"""What the address of a live output stands for: a mux job, and the program that carries it out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from streamanon.errors import UsageError
 from streamanon.extras import install_hint
 from streamanon.sinks.live.encoder import KEYFRAME_S
-from streamanon.sinks.writers.messages import Order
+from streamanon.sinks.writers.messages import MuxJob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,59 +25,59 @@ _PUSH, _WINDOW = "streamanon.sinks.writers.push", "streamanon.sinks.writers.wind
 _VIRTUAL_CAMERA = "streamanon.sinks.writers.virtual_camera"
 _MPEGTS_SOUNDS = frozenset({"aac", "mp3", "ac3", "eac3", "opus"})
 _WHOLE_TS_PACKETS = 7 * 188
-"""Bytes a datagram: what fits into one of Ethernet."""
+"""Bytes per datagram: seven MPEG-TS packets fit into an Ethernet frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """What is written where.
+    """A live output and how it is written.
 
     Attributes:
-        address: of the output.
-        program: module that writes it, in a process of its own.
-        order: what that process is told.
-        kind: the encoder whose packets it takes.
-        sounds: codecs it can hold; :func:`holds` asks.
+        address: where the output is.
+        program: module of the writer process.
+        job: what the writer process writes.
+        kind: encoder whose packets it takes.
+        sounds: audio codecs that its container can hold; ask :func:`holds`.
     """
 
     address: Address
     program: str
-    order: Order
+    job: MuxJob
     kind: Kind = "libx264"
     sounds: frozenset[str] = frozenset()
 
     def holds(self, codec: str) -> bool:
-        """Tell whether sound of a codec can go along."""
+        """Return whether audio of a codec can be written with the pictures."""
         return codec.removesuffix("float") in self.sounds
 
 
 def _rtsp(address: Address) -> Destination:
     sounds = frozenset({"aac", "mp3", "opus", "pcm_alaw", "pcm_mulaw", "ac3"})
-    order = Order("rtsp", address.target, {"rtsp_transport": "tcp"})
-    return Destination(address, _PUSH, order, sounds=sounds)
+    job = MuxJob("rtsp", address.target, {"rtsp_transport": "tcp"})
+    return Destination(address, _PUSH, job, sounds=sounds)
 
 
 def _rtmp(address: Address) -> Destination:
     options = {"flvflags": "no_duration_filesize"}
-    order = Order("flv", address.target, options, from_zero=True)
-    return Destination(address, _PUSH, order, sounds=frozenset({"aac", "mp3"}))
+    job = MuxJob("flv", address.target, options, from_zero=True)
+    return Destination(address, _PUSH, job, sounds=frozenset({"aac", "mp3"}))
 
 
 def _udp(address: Address) -> Destination:
     url = address.target
     if "pkt_size=" not in url:
         url += f"{'&' if '?' in url else '?'}pkt_size={_WHOLE_TS_PACKETS}"
-    return Destination(address, _PUSH, Order("mpegts", url), sounds=_MPEGTS_SOUNDS)
+    return Destination(address, _PUSH, MuxJob("mpegts", url), sounds=_MPEGTS_SOUNDS)
 
 
 def _srt(address: Address) -> Destination:
-    """SRT goes through srt-live-transmit: the FFmpeg inside PyAV was built without it."""
+    """Return an output through srt-live-transmit: the FFmpeg inside PyAV is built without SRT."""
     if not shutil.which("srt-live-transmit"):
         raise UsageError(
             f"output {address} needs the program srt-live-transmit, which was not found: "
             "install it (srt-tools in Debian and Ubuntu, srt in Homebrew)"
         )
-    return Destination(address, _PUSH, Order("srt", address.target), sounds=_MPEGTS_SOUNDS)
+    return Destination(address, _PUSH, MuxJob("srt", address.target), sounds=_MPEGTS_SOUNDS)
 
 
 def _hls(address: Address) -> Destination:
@@ -85,21 +85,21 @@ def _hls(address: Address) -> Destination:
     options = {
         "hls_time": f"{KEYFRAME_S:g}",
         "hls_list_size": "6",
-        # append_list: a writer that is started anew goes on with the list and deletes in time
+        # append_list: a restarted writer continues the playlist and deletes old segments in time
         "hls_flags": "delete_segments+append_list+independent_segments",
         "hls_segment_filename": str(folder / "live-%06d.ts"),
     }
-    order = Order("hls", str(folder / "index.m3u8"), options)
-    return Destination(address, _PUSH, order, sounds=frozenset({"aac", "mp3", "ac3"}))
+    job = MuxJob("hls", str(folder / "index.m3u8"), options)
+    return Destination(address, _PUSH, job, sounds=frozenset({"aac", "mp3", "ac3"}))
 
 
 def _record(address: Address) -> Destination:
-    order = Order("recording", str(_folder(address)), from_zero=True)
-    return Destination(address, _PUSH, order, sounds=_MPEGTS_SOUNDS | {"vorbis", "flac"})
+    job = MuxJob("recording", str(_folder(address)), from_zero=True)
+    return Destination(address, _PUSH, job, sounds=_MPEGTS_SOUNDS | {"vorbis", "flac"})
 
 
 def _folder(address: Address) -> Path:
-    """Return the folder of an output; it exists and may be written to."""
+    """Return the folder of an output, created if missing and writable."""
     folder = Path(address.target).expanduser().absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ def _virtual_camera(address: Address) -> Destination:
             raise UsageError(
                 f"output {address} needs pyvirtualcam: {install_hint('virtual-camera')}"
             )
-        return Destination(address, _VIRTUAL_CAMERA, Order("pyvirtualcam", name), "rawvideo")
+        return Destination(address, _VIRTUAL_CAMERA, MuxJob("pyvirtualcam", name), "rawvideo")
     device = Path(name if name.startswith("/") else f"/dev/video{name or _first_loopback(address)}")
     if not device.exists():
         raise UsageError(
@@ -128,7 +128,7 @@ def _virtual_camera(address: Address) -> Destination:
         )
     if not os.access(device, os.W_OK):
         raise UsageError(f"output {address}: {device} may not be written to: join the group video")
-    return Destination(address, _PUSH, Order("v4l2", str(device)), "rawvideo")
+    return Destination(address, _PUSH, MuxJob("v4l2", str(device)), "rawvideo")
 
 
 def _first_loopback(address: Address) -> str:
@@ -149,8 +149,8 @@ def _window(address: Address) -> Destination:
         raise UsageError(
             f"output {address} needs a screen: DISPLAY is not set, leave the window out"
         )
-    order = Order("window", address.target or "streamanon")
-    return Destination(address, _WINDOW, order, "rawvideo")
+    job = MuxJob("window", address.target or "streamanon")
+    return Destination(address, _WINDOW, job, "rawvideo")
 
 
 _DESTINATIONS: dict[str, Callable[[Address], Destination]] = {
@@ -168,9 +168,9 @@ _DESTINATIONS: dict[str, Callable[[Address], Destination]] = {
 
 
 def destination(address: Address) -> Destination:
-    """Return what an output needs.
+    """Return how an output is written.
 
     Raises:
-        UsageError: it cannot be written on this machine, whatever is done later.
+        UsageError: this machine cannot write it.
     """
     return _DESTINATIONS[address.scheme](address)

@@ -19,7 +19,7 @@ from av.video.frame import PictureType
 
 from streamanon.errors import MediaError, UsageError
 from streamanon.sinks.encoding import fill
-from streamanon.sinks.writers.messages import TICK, VIDEO, Unit
+from streamanon.sinks.writers.messages import TICK, VIDEO, MediaPacket
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["libx264", "rawvideo"]
 
 KEYFRAME_S = 2.0
-"""Seconds between places where a player can begin."""
+"""Seconds between keyframes, where players can start."""
 
 _STUDIO, _FULL = 1, 2
 _GLOBAL_HEADER = 1 << 22
 _BITS_A_PIXEL = 0.2
-"""Ceiling of the rate: 5.5 Mbit/s for 720p at 30 frames a second."""
+"""Upper limit of the bit rate: 5.5 Mbit/s for 720p at 30 frames per second."""
 
 _PIXELS_A_PAIR = 2_500_000
-"""Two threads up to 1080p: that costs no more than one, and on a busy machine a picture is done in
-half the time; as many as there are cores would cut the picture into too many slices."""
+"""Pixels per two threads. Two threads up to 1080p cost no more than one, and on a busy machine a
+picture is done in half the time; one per core would cut the picture into too many slices."""
 
 _SOUND_ENCODERS = {
     "mp3": "libmp3lame",
@@ -49,18 +49,19 @@ _SOUND_ENCODERS = {
     "opus": "libopus",
     "vorbis": "libvorbis",
 }
-"""Those of codecs whose own name means something else to FFmpeg."""
+"""Encoders of codecs whose names FFmpeg uses for another encoder or for none."""
 
 
 def h264_options(info: MediaInfo, crf: int, preset: str) -> dict[str, str]:
-    """Return settings for a stream that is shown while it is made.
+    """Return encoder options for live streaming.
 
-    No picture waits for another (zerolatency), every keyframe carries what a player needs to begin
-    there (repeat-headers), and a sudden change cannot flood the line (maxrate).
+    No picture waits for another (zerolatency), every keyframe carries the parameter sets that a
+    player needs to start there (repeat-headers), and a sudden change cannot exceed the bandwidth
+    (maxrate).
     """
     kbits = max(500, round(info.width * info.height * info.rate * _BITS_A_PIXEL / 1000))
     threads = 2 * (1 + info.width * info.height // _PIXELS_A_PAIR)
-    longest = round(10 * KEYFRAME_S * info.rate)  # keyframes are asked for by time, not by number
+    longest = round(10 * KEYFRAME_S * info.rate)  # keyframes are forced by time, not by count
     return {
         "preset": preset,
         "tune": "zerolatency",
@@ -74,7 +75,7 @@ def h264_options(info: MediaInfo, crf: int, preset: str) -> dict[str, str]:
 
 
 class Encoder:
-    """Turns pictures into packets: 4:2:0 with 8 bits, what browsers and devices have in common."""
+    """Encodes pictures as 8 bit 4:2:0, which all browsers and devices can show."""
 
     def __init__(
         self,
@@ -85,27 +86,27 @@ class Encoder:
         """Open the encoder.
 
         Args:
-            kind: FFmpeg's name of it.
-            info: of the stream that will come.
-            options: of the encoder.
+            kind: FFmpeg's name of the encoder.
+            info: properties of the stream to encode.
+            options: encoder options for FFmpeg.
 
         Raises:
-            UsageError: the encoder refuses its settings.
+            UsageError: the encoder refuses its options.
         """
         self._kind, self._info, self._options = kind, info, dict(options or {})
         self._size = (info.width // 2 * 2, info.height // 2 * 2)  # chroma samples are whole
         self._context = self._open()
         self._next_keyframe: int | None = None
 
-    def encode(self, frame: av.VideoFrame, *, keyframe: bool = False) -> list[Unit]:
+    def encode(self, frame: av.VideoFrame, *, keyframe: bool = False) -> list[MediaPacket]:
         """Encode one picture.
 
         Args:
-            frame: 4:2:0 with 8 bits, pts in ticks.
-            keyframe: let players begin here, whether it is time or not.
+            frame: 8 bit 4:2:0 picture, pts in ticks.
+            keyframe: make it a keyframe even if none is due.
 
         Raises:
-            MediaError: it could not be encoded.
+            MediaError: the picture could not be encoded.
         """
         pts = cast("int", frame.pts)
         if keyframe or self._next_keyframe is None or pts >= self._next_keyframe:
@@ -113,7 +114,7 @@ class Encoder:
             frame.pict_type = PictureType.I
         else:
             frame.pict_type = PictureType.NONE
-        raw = self._kind == "rawvideo"  # says nothing of its range: everybody takes it for studio
+        raw = self._kind == "rawvideo"  # carries no range tag: readers assume studio range
         if (frame.width, frame.height) != self._size or (raw and frame.color_range == _FULL):
             frame = frame.reformat(*self._size, dst_color_range=_STUDIO if raw else None)
         try:
@@ -121,21 +122,21 @@ class Encoder:
         except FFmpegError as error:
             raise MediaError(f"the picture could not be encoded ({error.strerror})") from error
         return [
-            Unit(VIDEO, bytes(packet), cast("int", packet.pts), keyframe=packet.is_keyframe)
+            MediaPacket(VIDEO, bytes(packet), cast("int", packet.pts), keyframe=packet.is_keyframe)
             for packet in packets
         ]
 
-    def head(self, sound: SoundFormat | None = None) -> bytes:
-        """Return a NUT file that tells the parameters of the streams.
+    def header(self, sound: SoundFormat | None = None) -> bytes:
+        """Return a NUT file with the parameters of the streams.
 
-        It holds one grey picture, encoded as all that follow will be.
+        It holds one grey picture, encoded with the options of the stream.
 
         Args:
-            sound: of the packets that go along, or None.
+            sound: format of the audio that goes with the pictures, or None.
 
         Raises:
-            FFmpegError: there is no such sound.
-            ValueError: there is no such sound.
+            FFmpegError: FFmpeg cannot describe this audio.
+            ValueError: FFmpeg cannot describe this audio.
         """
         target = io.BytesIO()
         with av.open(target, "w", format="nut") as container:
@@ -182,7 +183,7 @@ class Encoder:
 
 
 def _add_sound(container: OutputContainer, sound: SoundFormat) -> None:
-    """Add a track of sound with given parameters; nothing is ever encoded for it."""
+    """Add an audio track with given parameters, and one packet of zeros."""
     stream = container.add_stream(_SOUND_ENCODERS.get(sound.codec, sound.codec), sound.rate)
     context = stream.codec_context
     assert isinstance(context, AudioCodecContext)
@@ -196,12 +197,12 @@ def _add_sound(container: OutputContainer, sound: SoundFormat) -> None:
 
 
 def as_frame(picture: Picture, info: MediaInfo, pts: int) -> av.VideoFrame:
-    """Copy a picture into a frame of 4:2:0 with 8 bits.
+    """Copy a picture into an 8 bit 4:2:0 frame.
 
     Args:
         picture: planes of Y, U and V.
-        info: of its stream; tells the colour tags.
-        pts: in ticks.
+        info: properties of its stream, which hold the colour tags.
+        pts: presentation time in ticks.
     """
     frame = av.VideoFrame(picture.width, picture.height, _layout(picture.colour))
     for index, plane in enumerate(picture.planes):

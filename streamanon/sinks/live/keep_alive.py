@@ -1,4 +1,4 @@
-"""A card while no frames come, so that players and recorders stay connected."""
+"""Shows a placeholder while no frames arrive, so that players and recorders stay connected."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 SILENCE_S = 0.5
 _SILENT_FRAMES = 3
-"""Sources slower than six frames a second are silent only when so many are missing."""
+"""Frame intervals without a frame after which a source slower than 6 frames/s counts as silent."""
 
 _CARD_EVERY_S = 0.2
 
 
 class KeepAlive:
-    """Passes frames on; when none came for half a second, shows a card with the time of day.
+    """Passes frames on; after half a second without one, writes placeholders with the time of day.
 
-    Frames and cards come from different threads and are passed on one after the other. The time
-    stamps of cards go on where those of the frames ended, at the pace of the clock.
+    Frames and placeholders come from different threads and are passed on one at a time. Timestamps
+    of placeholders continue those of the frames, at the pace of the clock.
     """
 
     def __init__(self, sink: Sink, info: MediaInfo) -> None:
-        """Stand before a sink.
+        """Start.
 
         Args:
-            sink: where frames and cards go.
-            info: of the stream; cards are of its size.
+            sink: receives frames and placeholders.
+            info: properties of the stream; placeholders have its size.
         """
         self._sink, self._info = sink, info
         self._silence_s = max(SILENCE_S, float(_SILENT_FRAMES / info.rate))
@@ -47,7 +47,7 @@ class KeepAlive:
         """Write one frame.
 
         Raises:
-            MediaError: the sink could not.
+            MediaError: the sink could not write it.
         """
         with self._lock:
             self._sink.write(frame)
@@ -55,7 +55,7 @@ class KeepAlive:
             self._frame_at = self._written
 
     def close(self, *, complete: bool) -> None:
-        """End the cards and close the sink; safe to call twice."""
+        """Stop the placeholders and close the sink; safe to call twice."""
         self._over.set()
         self._thread.join()
         self._sink.close(complete=complete)
@@ -65,7 +65,7 @@ class KeepAlive:
         self._written = time.monotonic()
 
     def _watch(self) -> None:
-        self._card()  # the first takes 90 ms and 11 MB, for OpenCV unpacks its font: not later
+        self._card()  # the first takes 90 ms and 11 MB, because OpenCV unpacks its font
         while not self._over.wait(_CARD_EVERY_S):
             with self._lock:
                 if time.monotonic() - self._frame_at >= self._silence_s:

@@ -1,7 +1,7 @@
-"""One live output: a queue, the process that writes it, and a thread that keeps that process alive.
+"""One live output: a queue, its writer process, and a thread that restarts the process.
 
-Whatever a server does, whoever hands packets over never waits. What a slow output cannot take is
-dropped up to the next place where a player can begin, so that it is never far behind either.
+Handing over a packet never blocks, whatever the server does. When a slow output cannot keep up,
+packets are dropped up to the next keyframe, so that the output is never far behind.
 """
 
 from __future__ import annotations
@@ -17,54 +17,54 @@ from typing import IO, TYPE_CHECKING
 from streamanon.child_process import module_command
 from streamanon.media.address import masked
 from streamanon.media.backoff import Backoff
-from streamanon.sinks.live.endpoint_probe import answers, door_of
-from streamanon.sinks.writers.messages import VIDEO, send, send_order
+from streamanon.sinks.live.endpoint_probe import endpoint_of, is_listening
+from streamanon.sinks.writers.messages import VIDEO, send, send_job
 from streamanon.sinks.writers.writer import CLOSED, FAILED, OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streamanon.sinks.live.destination import Destination
-    from streamanon.sinks.writers.messages import Unit
+    from streamanon.sinks.writers.messages import MediaPacket
 
 _DEPTH = {"libx264": 64, "rawvideo": 2}
-"""Packets that may wait: two seconds; of whole pictures, which are large, hardly any."""
+"""Packets in the queue: two seconds of H.264; few uncompressed pictures, which are large."""
 
-_OPENING_S = 10.0
-_PATIENCE_S = 5.0
+_OPEN_TIMEOUT_S = 10.0
+_WRITE_TIMEOUT_S = 5.0
 """Seconds a writer may take to open its output, and for one packet, before it is killed."""
 
-_STEADY_S = 10.0
-"""An output that lasted so long is tried again at once when it fails."""
+_STABLE_S = 10.0
+"""An output that worked for so long is retried immediately when it fails."""
 
-_SELDOM_S = 5.0
-"""An output that has refused for long is tried after a tenth of that time, but this often at least:
+_LONGEST_WAIT_S = 5.0
+"""The wait before a retry is a tenth of the time for which the output has refused, at most this:
 each try costs a tenth of a second of a core."""
 
-_KNOCK_EVERY_S = 0.2
-"""A server that is not there is called on this often, which costs next to nothing."""
+_PROBE_INTERVAL_S = 0.2
+"""Interval of probes for a server that does not listen; they cost next to nothing."""
 
-_WELCOME_S, _WELCOME_STEP_S = 5.0, 0.5
-"""For so long after an output was opened keyframes come this often: the players who return to it
-connect a moment later than we do, and miss the first."""
+_EXTRA_KEYFRAMES_S, _EXTRA_KEYFRAME_STEP_S = 5.0, 0.5
+"""For so long after an output was opened, keyframes come this often: players that reconnect do so a
+moment later than we do, and miss the first keyframe."""
 
-_PROVEN_S = 1.0
-"""An output works again when it took packets for so long."""
+_RECOVERED_S = 1.0
+"""An output counts as working again when it has taken packets for so long."""
 
-_FAREWELL_S = 2.0
+_CLOSE_TIMEOUT_S = 2.0
 """Seconds a writer has for finishing its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputState:
-    """One output as it stands.
+    """State of one output.
 
     Attributes:
-        name: its address, safe to show.
+        name: address without credentials.
         connected: True while it takes pictures.
-        restarts: times it had to be opened again.
-        dropped: pictures it did not get.
-        reason: why it is not connected; "" when it is, or was not tried yet.
+        restarts: how often it was opened again.
+        dropped: pictures that were not written to it.
+        reason: why it is not connected; "" while it is, and before the first try.
     """
 
     name: str
@@ -75,21 +75,21 @@ class OutputState:
 
 
 class Output:
-    """Hands packets to a writing process, and starts another one whenever that fails."""
+    """Sends packets to a writer process, and starts another one whenever that fails."""
 
-    def __init__(self, destination: Destination, head: bytes, say: Callable[[str], None]) -> None:
+    def __init__(self, destination: Destination, header: bytes, say: Callable[[str], None]) -> None:
         """Start writing.
 
         Args:
-            destination: what is written where.
-            head: tells the parameters of the streams.
+            destination: what to write, and where.
+            header: NUT file with the parameters of the streams.
             say: takes a line for the log, credentials hidden.
         """
         self.destination = destination
-        self._head, self._say = head, say
+        self._header, self._say = header, say
         self._name = str(destination.address)
         self._depth = _DEPTH[destination.kind]
-        self._queue: deque[Unit] = deque()
+        self._queue: deque[MediaPacket] = deque()
         self._change = Condition()
         self._writer: subprocess.Popen[bytes] | None = None
         self._deadline: float | None = None
@@ -99,13 +99,13 @@ class Output:
         self._lost_at: float | None = None
         self._refused_at = 0.0
         self._opened_at = self._keyframe_at = 0.0
-        self._door = door_of(destination.order)
+        self._endpoint = endpoint_of(destination.job)
         self._thread = Thread(target=self._run, name=f"streamanon-{self._name}", daemon=True)
         self._thread.start()
 
     @property
     def state(self) -> OutputState:
-        """How it stands; from any thread."""
+        """Present state; for any thread."""
         with self._change:
             return OutputState(
                 self._name, self._connected, self._restarts, self._dropped, self._reason
@@ -113,13 +113,14 @@ class Output:
 
     @property
     def wants_keyframe(self) -> bool:
-        """True from when it was opened until a player could begin, and now and then after that."""
+        """True until the first keyframe after opening, and at intervals for a while after that."""
         now = time.monotonic()
-        welcome = now - self._opened_at < _WELCOME_S and now - self._keyframe_at >= _WELCOME_STEP_S
-        return self._connected and (self._awaits_keyframe or welcome)
+        extra = now - self._opened_at < _EXTRA_KEYFRAMES_S
+        extra = extra and now - self._keyframe_at >= _EXTRA_KEYFRAME_STEP_S
+        return self._connected and (self._awaits_keyframe or extra)
 
-    def put(self, unit: Unit) -> None:
-        """Hand over a packet, or drop it; returns at once. A writer that hangs is killed."""
+    def put(self, packet: MediaPacket) -> None:
+        """Queue a packet, or drop it, without blocking. A writer that hangs is killed."""
         with self._change:
             if self._deadline is not None and time.monotonic() > self._deadline:
                 self._hung = True
@@ -128,93 +129,93 @@ class Output:
                 self._dropped += sum(waiting.kind == VIDEO for waiting in self._queue)
                 self._queue.clear()
                 self._awaits_keyframe = True
-            begins = unit.keyframe and unit.kind == VIDEO
+            begins = packet.keyframe and packet.kind == VIDEO
             if not self._connected or (self._awaits_keyframe and not begins):
-                self._dropped += unit.kind == VIDEO
+                self._dropped += packet.kind == VIDEO
                 return
             self._awaits_keyframe = False
             if begins:
                 self._keyframe_at = time.monotonic()
-            self._queue.append(unit)
+            self._queue.append(packet)
             self._change.notify_all()
 
     def stop(self) -> None:
-        """Ask for what waits to be written and for the output to be finished; returns at once."""
+        """Have the queue written and the output finished; does not block."""
         with self._change:
             self._over = True
             self._change.notify_all()
 
     def join(self, deadline: float) -> None:
-        """Wait for the end; from the deadline (of time.monotonic) on it is not finished nicely."""
+        """Wait for the end; at the deadline (time.monotonic) the writer is killed."""
         self._thread.join(max(0.0, deadline - time.monotonic()))
         with self._change:
             self._kill()
         self._thread.join(1.0)
 
     def _run(self) -> None:
-        backoff, warm = Backoff(), None
+        backoff, spare = Backoff(), None
         while True:
             began = time.monotonic()
-            ended = self._serve(warm)
-            warm = None
+            ended = self._serve(spare)
+            spare = None
             if self._over:
                 return
-            if time.monotonic() - began > _STEADY_S:
+            if time.monotonic() - began > _STABLE_S:
                 backoff.reset()
                 self._refused_at = 0.0
             self._report(ended)
             if ended.startswith(CLOSED):
                 return
-            # it takes a quarter of a second until it can be told what to do
+            # it takes a quarter of a second until it can receive its job
             with suppress(OSError):
-                warm = _started(self.destination.program)
+                spare = _started(self.destination.program)
             self._wait(backoff)
             if self._over:
-                _discard(warm)
+                _discard(spare)
                 return
             self._restarts += 1
 
     def _wait(self, backoff: Backoff) -> None:
-        """Wait until another try makes sense, or for the end."""
+        """Wait until the next try is due, or until the end."""
         now = time.monotonic()
-        if self._door and not answers(self._door):
-            while not self._sleep(_KNOCK_EVERY_S) and not answers(self._door):
+        if self._endpoint and not is_listening(self._endpoint):
+            while not self._sleep(_PROBE_INTERVAL_S) and not is_listening(self._endpoint):
                 pass
             backoff.reset()
             self._refused_at = 0.0
             return
         self._refused_at = self._refused_at or now
-        self._sleep(max(backoff.next_s(), min(_SELDOM_S, (now - self._refused_at) / 10)))
+        self._sleep(max(backoff.next_s(), min(_LONGEST_WAIT_S, (now - self._refused_at) / 10)))
 
     def _sleep(self, seconds: float) -> bool:
-        """Return after a while or at the end; tell whether it is the end."""
+        """Sleep until a time or the end; return whether it is the end."""
         with self._change:
             return self._change.wait_for(lambda: self._over, seconds)
 
-    def _serve(self, warm: subprocess.Popen[bytes] | None) -> str:
+    def _serve(self, spare: subprocess.Popen[bytes] | None) -> str:
         """Run one writer until it ends; return why it did.
 
         Args:
-            warm: the writer, if it was started already.
+            spare: writer process that was started already, or None.
         """
         try:
-            writer = warm or _started(self.destination.program)
+            writer = spare or _started(self.destination.program)
         except OSError as error:
             return f"{FAILED}no process can be started: {error.strerror}"
         assert writer.stdin
         assert writer.stdout
         with self._change:
             self._writer, self._hung = writer, False
-            self._deadline = time.monotonic() + _OPENING_S
+            self._deadline = time.monotonic() + _OPEN_TIMEOUT_S
         words = ""
         try:
-            send_order(writer.stdin, self.destination.order, self._head)
+            send_job(writer.stdin, self.destination.job, self._header)
             words = writer.stdout.readline().decode(errors="replace").strip()
             if words == OPEN:
                 self._opened()
                 self._hand_over(writer.stdin)
         except OSError:
-            pass  # the writer is gone, and says why below
+            pass  # the writer has ended; its output says why
         return self._ended(writer, words)
 
     def _opened(self) -> None:
@@ -225,10 +226,10 @@ class Output:
             self._reason = ""
 
     def _hand_over(self, pipe: IO[bytes]) -> None:
-        """Send what is put, until there is no more.
+        """Send what is queued until the end.
 
         Raises:
-            OSError: the writer is gone.
+            OSError: the writer has ended.
         """
         opened = time.monotonic()
         while True:
@@ -237,16 +238,16 @@ class Output:
                 self._change.wait_for(lambda: self._queue or self._over)
                 if not self._queue:
                     return
-                unit = self._queue.popleft()
+                packet = self._queue.popleft()
                 now = time.monotonic()
-                self._deadline = now + _PATIENCE_S
-            if self._lost_at is not None and now - opened > _PROVEN_S:
+                self._deadline = now + _WRITE_TIMEOUT_S
+            if self._lost_at is not None and now - opened > _RECOVERED_S:
                 self._say(f"output {self._name} works again after {opened - self._lost_at:.1f} s")
                 self._lost_at = None
-            send(pipe, unit)
+            send(pipe, packet)
 
     def _ended(self, writer: subprocess.Popen[bytes], words: str) -> str:
-        """Wait until a writer is gone; return its last words or the next best."""
+        """Wait until a writer has ended; return its last line, or another reason."""
         assert writer.stdin
         assert writer.stdout
         with self._change:
@@ -256,7 +257,7 @@ class Output:
         with suppress(OSError):
             writer.stdin.close()
         try:
-            writer.wait(_FAREWELL_S)
+            writer.wait(_CLOSE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             writer.kill()
         rest = writer.stdout.read().decode(errors="replace").strip()
@@ -268,7 +269,7 @@ class Output:
         if last.startswith((FAILED, CLOSED)):
             return last
         if self._hung:
-            return f"no answer for {_PATIENCE_S if words == OPEN else _OPENING_S:g} s"
+            return f"no answer for {_WRITE_TIMEOUT_S if words == OPEN else _OPEN_TIMEOUT_S:g} s"
         return f"its writer died, exit code {code}{': ' + last if rest else ''}"
 
     def _report(self, ended: str) -> None:
@@ -287,12 +288,12 @@ class Output:
 
 
 def _started(program: str) -> subprocess.Popen[bytes]:
-    """Start a writer.
+    """Start a writer process.
 
-    In a session of its own: Ctrl-C is meant for this process, which then has the end written.
+    It gets its own session: Ctrl-C is for this process, which then has the output finished.
 
     Raises:
-        OSError: there is no room for another process.
+        OSError: the system cannot start another process.
     """
     return subprocess.Popen(
         module_command(program),
@@ -304,7 +305,7 @@ def _started(program: str) -> subprocess.Popen[bytes]:
 
 
 def _discard(writer: subprocess.Popen[bytes] | None) -> None:
-    """End a writer that was told nothing yet."""
+    """End a writer that has received no job."""
     if writer:
         writer.kill()
         writer.communicate()

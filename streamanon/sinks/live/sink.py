@@ -1,4 +1,4 @@
-"""All outputs of a live stream: one encode, a process each, none waits for another."""
+"""All outputs of a live stream: one encoder for all, one process for each."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from av.error import FFmpegError
 from streamanon.sinks.live.destination import destination
 from streamanon.sinks.live.encoder import Encoder, as_frame, h264_options
 from streamanon.sinks.live.output import Output, OutputState
-from streamanon.sinks.writers.messages import SOUND, TICK, Unit
+from streamanon.sinks.writers.messages import SOUND, TICK, MediaPacket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,25 +25,25 @@ __all__ = ["LiveSink", "OutputState", "open_outputs"]
 
 _CLOSING_S = 2.5
 _SMALLEST_STEP = 90
-"""Ticks between pictures, a millisecond: containers that count in those keep them apart."""
+"""Ticks between pictures, a millisecond: some containers count time in milliseconds."""
 
 _USUAL_STEP = 3000
 _BACK, _AHEAD = 90_000, 900_000
-"""Time stamps that jump further than this belong to another timeline."""
+"""Timestamps that jump further than this, in ticks, belong to another timeline."""
 
 
 class Clock:
-    """Time stamps of the outputs, in ticks: they begin at 0 and rise whatever comes in."""
+    """Timestamps of the outputs, in ticks: they begin at 0 and always rise."""
 
     def __init__(self) -> None:
         self._shift: int | None = None
         self._last = -_SMALLEST_STEP
 
     def at(self, ticks: int) -> int:
-        """Return the time stamp of the next picture.
+        """Return the timestamp of the next picture.
 
         Args:
-            ticks: its time on the timeline of the stream.
+            ticks: time of the picture on the timeline of the stream.
         """
         if self._shift is None:
             self._shift = -ticks
@@ -53,12 +53,12 @@ class Clock:
         return self._last
 
     def same(self, ticks: int) -> int:
-        """Move a time of the timeline of the last picture onto that of the outputs."""
+        """Convert a time of the last picture's timeline to that of the outputs."""
         return ticks + (self._shift or 0)
 
 
 class LiveSink:
-    """Writes every frame to all outputs. Outputs that fail are started again and end nothing."""
+    """Writes every frame to all outputs; one that fails is restarted and does not stop the rest."""
 
     def __init__(
         self,
@@ -66,12 +66,12 @@ class LiveSink:
         info: MediaInfo,
         sound: SoundTrack | None = None,
     ) -> None:
-        """Take outputs, each with the encoder it shares with others of its kind.
+        """Take encoders and outputs.
 
         Args:
-            encoders: and the outputs that take their packets.
-            info: of the stream.
-            sound: to go along, no earlier than the pictures of its time.
+            encoders: each encoder with the outputs that take its packets.
+            info: properties of the stream.
+            sound: audio to write, never before the pictures of its time; or None.
         """
         self._encoders, self._info, self._sound = encoders, info, sound
         self._clock = Clock()
@@ -79,14 +79,14 @@ class LiveSink:
 
     @property
     def state(self) -> tuple[OutputState, ...]:
-        """Every output as it stands; from any thread."""
+        """State of every output; for any thread."""
         return tuple(output.state for _, outputs in self._encoders for output in outputs)
 
     def write(self, frame: SafeFrame) -> None:
-        """Encode one frame and hand it over; no output makes it wait.
+        """Encode one frame and queue it at every output, without blocking.
 
         Raises:
-            MediaError: it could not be encoded.
+            MediaError: the frame could not be encoded.
         """
         if not self._encoders:
             return
@@ -94,15 +94,15 @@ class LiveSink:
         picture = as_frame(frame.picture, self._info, self._clock.at(ticks))
         for encoder, outputs in self._encoders:
             wanted = any(output.wants_keyframe for output in outputs)
-            for unit in encoder.encode(picture, keyframe=wanted):
+            for packet in encoder.encode(picture, keyframe=wanted):
                 for output in outputs:
-                    output.put(unit)
+                    output.put(packet)
         self._pass_sound(ticks)
 
     def close(self, *, complete: bool) -> None:
-        """Finish all outputs, which takes three seconds at most; safe to call twice.
+        """Finish all outputs within three seconds; safe to call twice.
 
-        What was written stays in any case, as it was seen by others already.
+        What was written stays in any case: viewers have seen it.
         """
         del complete
         deadline = time.monotonic() + _CLOSING_S
@@ -120,10 +120,10 @@ class LiveSink:
             if pts <= self._last_sound:
                 continue
             self._last_sound = pts
-            unit = Unit(SOUND, packet.data, pts, packet.duration)
+            audio = MediaPacket(SOUND, packet.data, pts, packet.duration)
             for _, outputs in self._encoders:
                 for output in outputs:
-                    output.put(unit)
+                    output.put(audio)
 
 
 def open_outputs(
@@ -137,18 +137,18 @@ def open_outputs(
 ) -> LiveSink:
     """Open the outputs of a live stream.
 
-    Servers that are not there do not matter yet: they are tried until they are.
+    Servers need not be reachable yet: they are retried until they are.
 
     Args:
-        addresses: where frames go.
-        info: of the stream; its size stays.
-        crf: quality of the encoder.
-        preset: speed of the encoder.
-        sound: to go along where the output can hold it, or None.
+        addresses: where the outputs are.
+        info: properties of the stream; its size does not change.
+        crf: constant rate factor of the encoder.
+        preset: speed preset of the encoder.
+        sound: audio for the outputs that can hold it, or None.
         say: takes lines for the log, credentials hidden; from any thread.
 
     Raises:
-        UsageError: an output cannot be written on this machine, or the encoder refuses.
+        UsageError: this machine cannot write an output, or the encoder refuses its options.
     """
     destinations = [destination(address) for address in addresses]
     settings: dict[Kind, dict[str, str]] = {
@@ -170,18 +170,18 @@ def _started(
     sound: SoundTrack | None,
     say: Callable[[str], None],
 ) -> tuple[Output, ...]:
-    """Start the outputs that share an encoder."""
-    silent = with_sound = encoder.head()
+    """Start the outputs of one encoder."""
+    silent = with_sound = encoder.header()
     if sound:
         try:
-            with_sound = encoder.head(sound.format)
+            with_sound = encoder.header(sound.format)
         except (FFmpegError, ValueError) as error:
             say(f"the sound ({sound.format.codec}) is left out, FFmpeg cannot pass it on: {error}")
             sound = None
-    heads = []
+    headers = []
     for one in destinations:
         holds = sound is not None and one.holds(sound.format.codec)
         if sound and one.kind == "libx264" and not holds:
             say(f"output {one.address} goes without sound: it cannot hold {sound.format.codec}")
-        heads.append(with_sound if holds else silent)
-    return tuple(Output(*pair, say) for pair in zip(destinations, heads, strict=True))
+        headers.append(with_sound if holds else silent)
+    return tuple(Output(*pair, say) for pair in zip(destinations, headers, strict=True))

@@ -1,1 +1,1 @@
-"""The processes that write live outputs, and what goes through the pipe to them."""
+"""The processes that write live outputs, and the messages they receive."""

@@ -1,9 +1,9 @@
-"""What the process that anonymises hands to one that writes: an order, a head, then packets.
+"""The pipe from the process that anonymises to a writer process: a mux job, a header, then packets.
 
-The order says where to write. It goes through the pipe because arguments and environment can be
-read by others of the machine, and addresses hold credentials. The head is a tiny NUT file, a grey
-picture and no more, out of which FFmpeg reads the parameters of the streams. Packets follow at
-once, one by one: a demuxer in between would hold some of them back.
+The job says where to write. It goes through the pipe because other users of the machine can read
+arguments and environment, and addresses hold credentials. The header is a small NUT file with one
+grey picture, from which FFmpeg reads the parameters of the streams. Packets follow immediately and
+one by one: a demuxer in between would hold some of them back.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TICK = Fraction(1, 90_000)
-"""Seconds a tick of every time stamp on its way to an output."""
+"""Seconds per tick of every timestamp sent to an output."""
 
 VIDEO, SOUND = b"V", b"S"
-_ORDER, _HEAD = b"O", b"H"
-_HEADER = struct.Struct("<c?qqI")
+_JOB, _STREAM_HEADER = b"O", b"H"
+_FRAMING = struct.Struct("<c?qqI")
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """One packet.
+class MediaPacket:
+    """One encoded packet.
 
     Attributes:
         kind: VIDEO or SOUND.
-        data: as the codec has it.
-        pts: when it is shown or heard, in ticks; also when it is decoded.
-        duration: in ticks; 0 when not known.
-        keyframe: True when a player can begin here.
+        data: payload, as the encoder returned it.
+        pts: presentation time in ticks; the decoding time is the same.
+        duration: ticks, 0 if unknown.
+        keyframe: True if a player can start here.
     """
 
     kind: bytes
@@ -46,15 +46,15 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """What a writing process is to do.
+class MuxJob:
+    """What a writer process has to write, and where.
 
     Attributes:
-        format: FFmpeg's name of the container, or what else the writer knows.
-        url: where to, credentials included.
-        options: of the container.
-        from_zero: True when every connection counts its time anew.
-        parent: the process that must be alive for the writer to live.
+        format: FFmpeg's name of the container, or another format that the writer knows.
+        url: target, credentials included.
+        options: container options for FFmpeg.
+        from_zero: True if timestamps begin at 0 on every connection.
+        parent: id of the process with which the writer ends.
     """
 
     format: str
@@ -64,35 +64,37 @@ class Order:
     parent: int = field(default_factory=os.getpid)
 
 
-def send_order(pipe: IO[bytes], order: Order, head: bytes) -> None:
-    """Tell a writer what to do."""
-    send(pipe, Unit(_ORDER, json.dumps(asdict(order)).encode(), 0))
-    send(pipe, Unit(_HEAD, head, 0))
+def send_job(pipe: IO[bytes], job: MuxJob, header: bytes) -> None:
+    """Send a job and the header of its streams to a writer."""
+    send(pipe, MediaPacket(_JOB, json.dumps(asdict(job)).encode(), 0))
+    send(pipe, MediaPacket(_STREAM_HEADER, header, 0))
 
 
-def send(pipe: IO[bytes], unit: Unit) -> None:
-    """Hand over one packet; waits as long as the writer does.
+def send(pipe: IO[bytes], packet: MediaPacket) -> None:
+    """Send one packet; blocks while the pipe is full.
 
     Raises:
-        OSError: the writer is gone.
+        OSError: the writer has ended.
     """
-    pipe.write(_HEADER.pack(unit.kind, unit.keyframe, unit.pts, unit.duration, len(unit.data)))
-    pipe.write(unit.data)
+    pipe.write(
+        _FRAMING.pack(packet.kind, packet.keyframe, packet.pts, packet.duration, len(packet.data))
+    )
+    pipe.write(packet.data)
     pipe.flush()
 
 
-def receive_order(pipe: IO[bytes]) -> tuple[Order, bytes]:
-    """Return what to do, and the head."""
-    order, head = next(units(pipe)), next(units(pipe))
-    assert (order.kind, head.kind) == (_ORDER, _HEAD)
-    return Order(**json.loads(order.data)), head.data
+def receive_job(pipe: IO[bytes]) -> tuple[MuxJob, bytes]:
+    """Return the job, and the header of its streams."""
+    job, header = next(packets(pipe)), next(packets(pipe))
+    assert (job.kind, header.kind) == (_JOB, _STREAM_HEADER)
+    return MuxJob(**json.loads(job.data)), header.data
 
 
-def units(pipe: IO[bytes]) -> Iterator[Unit]:
-    """Yield packets until the other side closes its end or dies."""
-    while len(header := pipe.read(_HEADER.size)) == _HEADER.size:
-        kind, keyframe, pts, duration, size = _HEADER.unpack(header)
+def packets(pipe: IO[bytes]) -> Iterator[MediaPacket]:
+    """Yield packets until the sender closes its end or dies."""
+    while len(framing := pipe.read(_FRAMING.size)) == _FRAMING.size:
+        kind, keyframe, pts, duration, size = _FRAMING.unpack(framing)
         data = pipe.read(size)
         if len(data) < size:
             return
-        yield Unit(kind, data, pts, duration, keyframe)
+        yield MediaPacket(kind, data, pts, duration, keyframe)

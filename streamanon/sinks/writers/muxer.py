@@ -1,4 +1,4 @@
-"""From packets to containers, inside a process that writes."""
+"""Muxes packets into containers, inside a writer process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import av
 from av.packet import Packet
 
-from streamanon.sinks.writers.messages import SOUND, TICK, VIDEO, Order, Unit
+from streamanon.sinks.writers.messages import SOUND, TICK, VIDEO, MediaPacket, MuxJob
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -17,61 +17,61 @@ if TYPE_CHECKING:
 
 
 class Muxer:
-    """Writes packets into one container, as they are."""
+    """Writes packets into one container, unchanged."""
 
-    def __init__(self, order: Order, head: bytes) -> None:
+    def __init__(self, job: MuxJob, header: bytes) -> None:
         """Open the output and write its header.
 
         Args:
-            order: where to and how.
-            head: tells the parameters of the streams (handover.py).
+            job: format, target and options.
+            header: NUT file with the parameters of the streams (messages.py).
 
         Raises:
-            OSError: nobody takes it.
+            OSError: the output cannot be opened.
         """
-        # flushed a packet at a time; a track that is silent holds nobody back
-        options = {"flush_packets": "1", "max_interleave_delta": "1", **order.options}
-        self._output = av.open(order.url, "w", format=order.format, container_options=options)
-        self._streams = _add_streams(self._output, head)
+        # flush after every packet; a track without packets does not hold back the other
+        options = {"flush_packets": "1", "max_interleave_delta": "1", **job.options}
+        self._output = av.open(job.url, "w", format=job.format, container_options=options)
+        self._streams = _add_streams(self._output, header)
         self._output.start_encoding()
-        self._zero: int | None = None if order.from_zero else 0
+        self._zero: int | None = None if job.from_zero else 0
 
-    def write(self, unit: Unit) -> None:
+    def write(self, packet: MediaPacket) -> None:
         """Write one packet.
 
         Raises:
-            OSError: it could not be written.
+            OSError: the packet could not be written.
         """
         if self._zero is None:
-            self._zero = unit.pts
-        if unit.pts < self._zero or unit.kind not in self._streams:
+            self._zero = packet.pts
+        if packet.pts < self._zero or packet.kind not in self._streams:
             return
-        packet = Packet(unit.data)
-        packet.stream = self._streams[unit.kind]
-        packet.pts = packet.dts = unit.pts - self._zero
-        packet.duration, packet.time_base = unit.duration, TICK
-        packet.is_keyframe = unit.keyframe
-        self._output.mux(packet)
+        muxed = Packet(packet.data)
+        muxed.stream = self._streams[packet.kind]
+        muxed.pts = muxed.dts = packet.pts - self._zero
+        muxed.duration, muxed.time_base = packet.duration, TICK
+        muxed.is_keyframe = packet.keyframe
+        self._output.mux(muxed)
 
     def close(self) -> None:
-        """Write the end."""
+        """Write the trailer."""
         self._output.close()
 
 
-def _add_streams(output: OutputContainer, head: bytes) -> dict[bytes, Stream]:
-    """Add the streams of a head to an output; return them by the kind of their packets."""
+def _add_streams(output: OutputContainer, header: bytes) -> dict[bytes, Stream]:
+    """Add the streams of a header to an output; return them by packet kind."""
     kinds = {"video": VIDEO, "audio": SOUND}
-    with av.open(io.BytesIO(head), format="nut") as template:
+    with av.open(io.BytesIO(header), format="nut") as template:
         return {
             kinds[stream.type]: output.add_stream_from_template(stream, opaque=True)
             for stream in template.streams
         }
 
 
-def read_head(head: bytes) -> VideoCodecContext:
-    """Return a decoder of the pictures that follow a head, for a writer that shows them."""
-    with av.open(io.BytesIO(head), format="nut") as template:
-        told = template.streams.video[0].codec_context
-        decoder = cast("VideoCodecContext", av.CodecContext.create(told.name, "r"))
-        decoder.width, decoder.height, decoder.pix_fmt = told.width, told.height, told.pix_fmt
+def video_decoder(header: bytes) -> VideoCodecContext:
+    """Return a decoder for the pictures that follow a header, for writers that display them."""
+    with av.open(io.BytesIO(header), format="nut") as template:
+        video = template.streams.video[0].codec_context
+        decoder = cast("VideoCodecContext", av.CodecContext.create(video.name, "r"))
+        decoder.width, decoder.height, decoder.pix_fmt = video.width, video.height, video.pix_fmt
     return decoder

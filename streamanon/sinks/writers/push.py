@@ -1,7 +1,7 @@
 """The process that writes a network output, HLS, a recording or a V4L2 device.
 
-Opening a network output freezes every thread that needs the interpreter, for as long as the
-server likes; in a process of its own that harms nobody.
+PyAV holds the interpreter lock while FFmpeg opens an output, which may take as long as the server
+likes. In a separate process this blocks no other thread.
 """
 
 from __future__ import annotations
@@ -15,56 +15,56 @@ from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
 
-from streamanon.sinks.writers.messages import Order, Unit
+from streamanon.sinks.writers.messages import MediaPacket, MuxJob
 from streamanon.sinks.writers.muxer import Muxer
 from streamanon.sinks.writers.recording import Recording
-from streamanon.sinks.writers.writer import die_with_parent, obey
+from streamanon.sinks.writers.writer import request_parent_death_signal, serve
 
 if TYPE_CHECKING:
     from streamanon.sinks.writers.writer import Writer
 
-_LAST_WORDS_S = 1.0
+_DRAIN_TIMEOUT_S = 1.0
 
 
 class SrtWriter:
-    """Writes MPEG-TS through srt-live-transmit, which ends when the other side goes."""
+    """Writes MPEG-TS through srt-live-transmit, which ends when the receiver disconnects."""
 
-    def __init__(self, order: Order, head: bytes) -> None:
+    def __init__(self, job: MuxJob, header: bytes) -> None:
         """Start the program and write the header."""
         program = shutil.which("srt-live-transmit") or "srt-live-transmit"
         self._program = subprocess.Popen(
-            [program, "-q", "-a:no", "file://con", order.url],
+            [program, "-q", "-a:no", "file://con", job.url],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=die_with_parent,  # noqa: PLW1509  this process has one thread
+            preexec_fn=request_parent_death_signal,  # noqa: PLW1509  this process has one thread
         )
         assert self._program.stdin
         self._pipe = self._program.stdin
-        self._muxer = Muxer(Order("mpegts", f"pipe:{self._pipe.fileno()}"), head)
+        self._muxer = Muxer(MuxJob("mpegts", f"pipe:{self._pipe.fileno()}"), header)
 
-    def write(self, unit: Unit) -> None:
+    def write(self, packet: MediaPacket) -> None:
         """Write one packet.
 
         Raises:
-            OSError: the other side is not there.
+            OSError: the receiver is not connected.
         """
         if self._program.poll() is not None:
             raise ConnectionError("the SRT connection ended or could not be made")
-        self._muxer.write(unit)
+        self._muxer.write(packet)
 
     def close(self) -> None:
-        """Give the program a moment to send what it has."""
+        """Give the program a moment to send what it has buffered."""
         with suppress(FFmpegError):
             self._muxer.close()
         self._pipe.close()
         with suppress(subprocess.TimeoutExpired):
-            self._program.wait(_LAST_WORDS_S)
+            self._program.wait(_DRAIN_TIMEOUT_S)
         self._program.kill()
 
 
 def _delete_unlisted(playlist: Path) -> None:
-    """Delete the segments that a writer before this one had yet to delete.
+    """Delete the segments that the previous writer had not deleted yet.
 
     Raises:
         OSError: the folder cannot be read or written.
@@ -75,16 +75,16 @@ def _delete_unlisted(playlist: Path) -> None:
             segment.unlink(missing_ok=True)
 
 
-def _writer(order: Order, head: bytes) -> Writer:
-    match order.format:
+def _writer(job: MuxJob, header: bytes) -> Writer:
+    match job.format:
         case "hls":
-            _delete_unlisted(Path(order.url))
+            _delete_unlisted(Path(job.url))
         case "recording":
-            return Recording(order, head)
+            return Recording(job, header)
         case "srt":
-            return SrtWriter(order, head)
-    return Muxer(order, head)
+            return SrtWriter(job, header)
+    return Muxer(job, header)
 
 
 if __name__ == "__main__":
-    sys.exit(obey(_writer))
+    sys.exit(serve(_writer))

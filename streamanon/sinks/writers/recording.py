@@ -1,4 +1,4 @@
-"""A recording in pieces, so that a crash, a power cut or a full disk costs seconds."""
+"""A segmented recording: a crash, a power cut or a full disk costs seconds, not the whole."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
 
-from streamanon.sinks.writers.messages import TICK, VIDEO, Order, Unit
+from streamanon.sinks.writers.messages import TICK, VIDEO, MediaPacket, MuxJob
 from streamanon.sinks.writers.muxer import Muxer
 
 if TYPE_CHECKING:
@@ -20,42 +20,42 @@ if TYPE_CHECKING:
 SEGMENT_S = 60
 _FLUSH_EVERY_MS = 1000
 _LEAST_FREE_BYTES = 16 << 20
-"""No piece is begun with less: a disk must not fill with pieces of nothing."""
+"""No segment is begun with less: otherwise the disk would fill with empty files."""
 
 
 class Recording:
-    """Writes a Matroska file a minute, named by when it began.
+    """Writes one Matroska file per minute, named by its start time.
 
-    Each is whole up to its last second at any time: it can be played, copied and uploaded while the
-    recording goes on.
+    Each file is complete up to its last second at any time: it can be played, copied and uploaded
+    while the recording continues.
     """
 
-    def __init__(self, order: Order, head: bytes) -> None:
-        """Begin the first piece.
+    def __init__(self, job: MuxJob, header: bytes) -> None:
+        """Begin the first segment.
 
         Raises:
-            OSError: the disk is full, or the folder gone.
+            OSError: the disk is full, or the folder was deleted.
         """
-        self._folder, self._head = Path(order.url), head
+        self._folder, self._header = Path(job.url), header
         self._muxer, self._path = self._begin()
         self._end: int | None = None
 
-    def write(self, unit: Unit) -> None:
-        """Write one packet, into a new piece when it is time.
+    def write(self, packet: MediaPacket) -> None:
+        """Write one packet, into a new segment when the present one is long enough.
 
         Raises:
             OSError: the disk is full.
         """
         if self._end is None:
-            self._end = unit.pts + round(SEGMENT_S / TICK)
-        if unit.kind == VIDEO and unit.keyframe and unit.pts >= self._end:
+            self._end = packet.pts + round(SEGMENT_S / TICK)
+        if packet.kind == VIDEO and packet.keyframe and packet.pts >= self._end:
             self._muxer.close()
             self._muxer, self._path = self._begin()
-            self._end = unit.pts + round(SEGMENT_S / TICK)
-        self._muxer.write(unit)
+            self._end = packet.pts + round(SEGMENT_S / TICK)
+        self._muxer.write(packet)
 
     def close(self) -> None:
-        """Finish the last piece; leave none behind that holds nothing.
+        """Finish the last segment; delete it if it is empty.
 
         Raises:
             OSError: the disk is full.
@@ -73,8 +73,8 @@ class Recording:
         path = next(path for path in _names(self._folder) if not path.exists())
         options = {"cluster_time_limit": str(_FLUSH_EVERY_MS)}
         try:
-            order = Order("matroska", str(path), options, from_zero=True)
-            return Muxer(order, self._head), path
+            job = MuxJob("matroska", str(path), options, from_zero=True)
+            return Muxer(job, self._header), path
         except FFmpegError:
             path.unlink(missing_ok=True)
             raise

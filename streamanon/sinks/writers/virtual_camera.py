@@ -1,7 +1,6 @@
-"""The process that feeds a virtual camera where there is no V4L2, by pyvirtualcam.
+"""The process that feeds a virtual camera through pyvirtualcam, on systems without V4L2.
 
-pyvirtualcam is under GPL-2 and comes as an extra;
-Linux needs none of it, see push.py.
+pyvirtualcam is under GPL-2 and an optional extra. On Linux push.py writes to V4L2 directly.
 """
 
 from __future__ import annotations
@@ -12,43 +11,43 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyvirtualcam
 
-from streamanon.sinks.writers.muxer import read_head
-from streamanon.sinks.writers.writer import obey
+from streamanon.sinks.writers.muxer import video_decoder
+from streamanon.sinks.writers.writer import serve
 
 if TYPE_CHECKING:
-    from streamanon.sinks.writers.messages import Order, Unit
+    from streamanon.sinks.writers.messages import MediaPacket, MuxJob
 
 
 _USUAL_RATE = 30
-"""What the camera claims; pictures are shown when they come."""
+"""Frames per second that the camera reports; pictures are shown when they arrive."""
 
 
 class VirtualCamera:
-    """Shows pictures to whoever opens the camera."""
+    """Shows pictures to programs that open the camera."""
 
-    def __init__(self, order: Order, head: bytes) -> None:
+    def __init__(self, job: MuxJob, header: bytes) -> None:
         """Open the camera.
 
         Raises:
-            OSError: there is none, or somebody else feeds it.
+            OSError: no camera was found, or another program feeds it.
         """
-        told = read_head(head)
+        video = video_decoder(header)
         layout = pyvirtualcam.PixelFormat.I420
         try:
             self._camera = pyvirtualcam.Camera(
-                told.width, told.height, _USUAL_RATE, device=order.url or None, fmt=layout
+                video.width, video.height, _USUAL_RATE, device=job.url or None, fmt=layout
             )
         except RuntimeError as error:
             raise OSError(str(error)) from error
 
-    def write(self, unit: Unit) -> None:
+    def write(self, packet: MediaPacket) -> None:
         """Show one picture."""
-        self._camera.send(np.frombuffer(unit.data, np.uint8))
+        self._camera.send(np.frombuffer(packet.data, np.uint8))
 
     def close(self) -> None:
-        """Let the camera go."""
+        """Release the camera."""
         self._camera.close()
 
 
 if __name__ == "__main__":
-    sys.exit(obey(VirtualCamera))
+    sys.exit(serve(VirtualCamera))

@@ -9,48 +9,48 @@ from typing import TYPE_CHECKING
 
 from av.packet import Packet
 
-from streamanon.sinks.writers.muxer import read_head
-from streamanon.sinks.writers.writer import ClosedError, obey
+from streamanon.sinks.writers.muxer import video_decoder
+from streamanon.sinks.writers.writer import ClosedError, serve
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-    from streamanon.sinks.writers.messages import Order, Unit
+    from streamanon.sinks.writers.messages import MediaPacket, MuxJob
 
 _WIDEST_PX = 1280
 _BT709, _BT601 = 1, 5
 _HD_LINES = 720
-"""Pictures of so many lines are of BT.709, as everybody guesses where it is not said."""
+"""From this height on, untagged pictures are taken for BT.709, as players do."""
 
 
 class Window:
-    """Shows every picture it is given."""
+    """Shows every picture."""
 
-    def __init__(self, order: Order, head: bytes) -> None:
+    def __init__(self, job: MuxJob, header: bytes) -> None:
         """Open the window.
 
         Raises:
-            OSError: there is no screen.
+            OSError: the display cannot be opened.
         """
         try:
             self._root = tk.Tk()
         except tk.TclError as error:
             raise OSError(str(error)) from error
-        self._root.title(order.url)
+        self._root.title(job.url)
         self._open = True
         self._root.protocol("WM_DELETE_WINDOW", self._closed)
         self._picture = tk.PhotoImage()
         tk.Label(self._root, image=self._picture, borderwidth=0).pack()
-        self._decoder = read_head(head)
+        self._decoder = video_decoder(header)
         self._root.update()
 
-    def write(self, unit: Unit) -> None:
+    def write(self, packet: MediaPacket) -> None:
         """Show one picture.
 
         Raises:
-            ClosedError: somebody closed the window.
+            ClosedError: the user closed the window.
         """
-        for frame in self._decoder.decode(Packet(unit.data)):
+        for frame in self._decoder.decode(Packet(packet.data)):
             self._show(frame)
         self._root.update()
         if not self._open:
@@ -73,4 +73,4 @@ class Window:
 
 
 if __name__ == "__main__":
-    sys.exit(obey(Window))
+    sys.exit(serve(Window))

@@ -1,8 +1,8 @@
-"""What all processes that write a live output have in common.
+"""What all writer processes have in common.
 
-Such a process is told what to do through its standard input (handover.py) and says "open" once it
-is ready, or why it failed. It ends when its input does, and dies with its parent; SIGTERM is for
-the parent, which has the end written.
+A writer process reads its job and packets from its standard input (messages.py) and prints "open"
+once the output is open, or why it failed. It ends when its input ends, and is killed when its
+parent dies. It ignores SIGTERM: the parent receives it too and has the output finished.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
-from streamanon.sinks.writers.messages import receive_order, units
+from streamanon.sinks.writers.messages import packets, receive_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streamanon.sinks.writers.messages import Order, Unit
+    from streamanon.sinks.writers.messages import MediaPacket, MuxJob
 
 OPEN, FAILED, CLOSED = "open", "failed: ", "closed: "
-"""How the lines begin that a writer says: ready; failed, try again; ended on purpose, do not."""
+"""First words of the lines a writer prints: ready; failed, try again; ended on purpose, do not."""
 
 _PR_SET_PDEATHSIG = 1
 
 
 class Writer(Protocol):
-    """Puts packets where they belong."""
+    """Writes packets to one output."""
 
-    def write(self, unit: Unit) -> None:
+    def write(self, packet: MediaPacket) -> None:
         """Write one packet.
 
         Raises:
-            OSError: it could not be written.
-            ClosedError: nobody wants any more.
+            OSError: the packet could not be written.
+            ClosedError: the output was closed on purpose.
         """
         ...
 
@@ -45,51 +45,51 @@ class Writer(Protocol):
 
 
 class ClosedError(Exception):
-    """The output was closed by whoever watches it."""
+    """The viewer closed the output."""
 
 
-def obey(writer: Callable[[Order, bytes], Writer]) -> int:
-    """Do what the standard input says until it ends.
+def serve(writer: Callable[[MuxJob, bytes], Writer]) -> int:
+    """Write the packets of the standard input until it ends.
 
     Args:
-        writer: opens what the order names; given the head too.
+        writer: opens the output; takes the job and the header of its streams.
 
     Returns:
         The exit code.
     """
-    die_with_parent()
+    request_parent_death_signal()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd sends it to all processes of a service
     pipe = sys.stdin.buffer
     try:
-        order, head = receive_order(pipe)
+        job, header = receive_job(pipe)
     except StopIteration:
-        return 0  # it was kept ready and is not needed
-    if os.getppid() != order.parent:
+        return 0  # a spare process that was not needed
+    if os.getppid() != job.parent:
         return 1
     try:
-        with closing(writer(order, head)) as output:
-            _say(OPEN)
-            for unit in units(pipe):
-                output.write(unit)
+        with closing(writer(job, header)) as output:
+            _print(OPEN)
+            for packet in packets(pipe):
+                output.write(packet)
     except ClosedError as error:
-        _say(f"{CLOSED}{error}")
-    except Exception as error:  # noqa: BLE001  it is told, and the parent starts anew
-        _say(f"{FAILED}{_reason(error)}")
+        _print(f"{CLOSED}{error}")
+    except Exception as error:  # noqa: BLE001  reported to the parent, which starts another writer
+        _print(f"{FAILED}{_reason(error)}")
         return 1
     return 0
 
 
-def die_with_parent() -> None:
-    """Ask Linux to kill this process as soon as its parent dies; others see their input end."""
+def request_parent_death_signal() -> None:
+    """Have Linux kill this process when its parent dies; elsewhere the end of input ends it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _reason(error: Exception) -> str:
-    """Return why something failed, in FFmpeg's or the system's words, which hold no address."""
+    """Return the message of FFmpeg or the system, which holds no address."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()

@@ -16,7 +16,7 @@ from streamanon.types import ColourSpace, ContainerTags, MediaInfo, Picture
 from testkit.numbered_frames import counted, number, stream_info
 
 if TYPE_CHECKING:
-    from streamanon.sinks.writers.messages import Unit
+    from streamanon.sinks.writers.messages import MediaPacket
 
 INFO = stream_info()
 
@@ -25,7 +25,7 @@ def h264(info: MediaInfo = INFO) -> Encoder:
     return Encoder("libx264", info, h264_options(info, 20, "ultrafast"))
 
 
-def encode(encoder: Encoder, stamps: list[int], forced: tuple[int, ...] = ()) -> list[Unit]:
+def encode(encoder: Encoder, stamps: list[int], forced: tuple[int, ...] = ()) -> list[MediaPacket]:
     found = []
     for index, pts in enumerate(stamps):
         frame = as_frame(counted(index).picture, INFO, pts)
@@ -33,33 +33,33 @@ def encode(encoder: Encoder, stamps: list[int], forced: tuple[int, ...] = ()) ->
     return found
 
 
-def decode(units: list[Unit]) -> list[av.VideoFrame]:
+def decode(packets: list[MediaPacket]) -> list[av.VideoFrame]:
     decoder = av.CodecContext.create("h264", "r")
     decoded: list[Any] = []
-    for unit in units:
-        decoded += decoder.decode(av.Packet(unit.data))
+    for packet in packets:
+        decoded += decoder.decode(av.Packet(packet.data))
     return decoded + decoder.decode(None)
 
 
 def test_every_picture_comes_out_at_once() -> None:
     encoder = h264()
     for index in range(5):
-        units = encoder.encode(as_frame(counted(index).picture, INFO, 3000 * index))
-        assert [unit.pts for unit in units] == [3000 * index]
+        packets = encoder.encode(as_frame(counted(index).picture, INFO, 3000 * index))
+        assert [packet.pts for packet in packets] == [3000 * index]
 
 
 @pytest.mark.parametrize("rate", [5, 30])
 def test_a_player_can_begin_every_two_seconds_whatever_the_rate(rate: int) -> None:
     step = 90_000 // rate
-    units = encode(h264(), [step * index for index in range(5 * rate)])
-    keys = [unit.pts / 90_000 for unit in units if unit.keyframe]
+    packets = encode(h264(), [step * index for index in range(5 * rate)])
+    keys = [packet.pts / 90_000 for packet in packets if packet.keyframe]
     assert keys == [0.0, 2.0, 4.0]
 
 
 def test_a_player_can_begin_when_asked_for() -> None:
-    units = encode(h264(), [3000 * index for index in range(20)], forced=(7,))
-    assert [index for index, unit in enumerate(units) if unit.keyframe] == [0, 7]
-    frames = decode(units[7:])
+    packets = encode(h264(), [3000 * index for index in range(20)], forced=(7,))
+    assert [index for index, packet in enumerate(packets) if packet.keyframe] == [0, 7]
+    frames = decode(packets[7:])
     assert [number(frame) for frame in frames] == list(range(7, 20))
     first = frames[0]
     assert (first.colorspace, first.color_range) == (1, 1)
@@ -67,7 +67,7 @@ def test_a_player_can_begin_when_asked_for() -> None:
 
 
 def test_browsers_can_play_it() -> None:
-    with av.open(io.BytesIO(h264().head()), format="nut") as container:
+    with av.open(io.BytesIO(h264().header()), format="nut") as container:
         context = container.streams.video[0].codec_context
         assert context.profile in ("Constrained Baseline", "Baseline")
         assert context.pix_fmt == "yuv420p"
@@ -77,10 +77,10 @@ def test_odd_sizes_lose_a_line() -> None:
     info = stream_info((321, 243))
     encoder = h264(info)
     planes = tuple(np.full(shape, 100, np.uint8) for shape in ((243, 321), (122, 161), (122, 161)))
-    units = encoder.encode(as_frame(Picture(planes, info.colour), info, 0))
-    frame = decode(units)[0]
+    packets = encoder.encode(as_frame(Picture(planes, info.colour), info, 0))
+    frame = decode(packets)[0]
     assert (frame.width, frame.height) == (320, 242)
-    with av.open(io.BytesIO(encoder.head()), format="nut") as container:
+    with av.open(io.BytesIO(encoder.header()), format="nut") as container:
         assert container.streams.video[0].width == 320
 
 
@@ -116,9 +116,9 @@ def test_other_layouts_keep_their_colours(
 def test_whole_pictures_stay_exact() -> None:
     encoder = Encoder("rawvideo", INFO)
     frame = counted(5)
-    [unit] = encoder.encode(as_frame(frame.picture, INFO, 0))
-    assert unit.keyframe
-    assert unit.data == b"".join(plane.tobytes() for plane in frame.picture.planes)
+    [packet] = encoder.encode(as_frame(frame.picture, INFO, 0))
+    assert packet.keyframe
+    assert packet.data == b"".join(plane.tobytes() for plane in frame.picture.planes)
 
 
 @pytest.mark.parametrize(
@@ -132,8 +132,8 @@ def test_whole_pictures_stay_exact() -> None:
     ],
     ids=lambda sound: sound.codec,
 )
-def test_the_head_tells_of_the_sound(sound: SoundFormat) -> None:
-    with av.open(io.BytesIO(h264().head(sound)), format="nut") as container:
+def test_the_header_describes_the_sound(sound: SoundFormat) -> None:
+    with av.open(io.BytesIO(h264().header(sound)), format="nut") as container:
         context = container.streams.audio[0].codec_context
         assert context.codec.canonical_name == sound.codec.removesuffix("float")
         assert context.sample_rate == sound.rate
@@ -144,7 +144,7 @@ def test_the_head_tells_of_the_sound(sound: SoundFormat) -> None:
 
 def test_unknown_sound_is_refused() -> None:
     with pytest.raises(ValueError, match="nonsense"):
-        h264().head(SoundFormat("nonsense", 8000, "mono"))
+        h264().header(SoundFormat("nonsense", 8000, "mono"))
 
 
 def test_settings_that_make_no_sense() -> None:
@@ -161,15 +161,15 @@ def test_a_sudden_change_does_not_flood_the_line() -> None:
         noise = rng.integers(16, 236, (480, 640), np.uint8)
         flat = np.full((240, 320), 128, np.uint8)
         frame = as_frame(Picture((noise, flat, flat), info.colour), info, 3000 * index)
-        size += sum(len(unit.data) for unit in encoder.encode(frame))
+        size += sum(len(packet.data) for packet in encoder.encode(frame))
     ceiling = 640 * 480 * 30 * 0.2 / 8  # bytes a second
     assert size < 2 * ceiling * 1.7
 
 
 def test_time_stamps_of_ninety_days() -> None:
     late = 90 * 24 * 3600 * 90_000
-    units = encode(h264(), [late, late + 3000])
-    assert [unit.pts for unit in units] == [late, late + 3000]
+    packets = encode(h264(), [late, late + 3000])
+    assert [packet.pts for packet in packets] == [late, late + 3000]
     assert Fraction(1, 90_000) * late == 90 * 24 * 3600
 
 
@@ -178,11 +178,11 @@ def test_devices_are_given_studio_range() -> None:
     colour = ColourSpace("bt601", full_range=True)
     info = replace(INFO, colour=colour, container=tags, width=64, height=48)
     planes = tuple(np.full(shape, 255, np.uint8) for shape in ((48, 64), (24, 32), (24, 32)))
-    [unit] = Encoder("rawvideo", info).encode(as_frame(Picture(planes, colour), info, 0))
-    assert (unit.data[0], unit.data[-1]) == (235, 240)
-    [unit] = Encoder("libx264", info, h264_options(info, 1, "ultrafast")).encode(
+    [packet] = Encoder("rawvideo", info).encode(as_frame(Picture(planes, colour), info, 0))
+    assert (packet.data[0], packet.data[-1]) == (235, 240)
+    [packet] = Encoder("libx264", info, h264_options(info, 1, "ultrafast")).encode(
         as_frame(Picture(planes, colour), info, 0)
     )
-    shown = decode([unit])[0]
+    shown = decode([packet])[0]
     assert shown.color_range == 2
     assert np.frombuffer(memoryview(shown.planes[0]), np.uint8)[0] > 252

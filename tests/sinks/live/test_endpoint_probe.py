@@ -1,4 +1,4 @@
-"""Where to knock, and what it tells."""
+"""Where an endpoint is, and whether something listens there."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import socket
 
 import pytest
 
-from streamanon.sinks.live import endpoint_probe as knock
-from streamanon.sinks.writers.messages import Order
+from streamanon.sinks.live import endpoint_probe
+from streamanon.sinks.writers.messages import MuxJob
 from testkit.numbered_frames import free_port
 
 
 @pytest.mark.parametrize(
-    ("url", "door"),
+    ("url", "endpoint"),
     [
         ("rtsp://joe:s3:cr%40t@media/hall", ("media", 554)),
         ("rtsps://media:9322/hall", ("media", 9322)),
@@ -26,12 +26,12 @@ from testkit.numbered_frames import free_port
         ("pipe:7", None),
     ],
 )
-def test_doors(url: str, door: knock.Door | None) -> None:
-    assert knock.door_of(Order("any", url)) == door
+def test_endpoints(url: str, endpoint: endpoint_probe.Endpoint | None) -> None:
+    assert endpoint_probe.endpoint_of(MuxJob("any", url)) == endpoint
 
 
-def test_answers() -> None:
+def test_whether_something_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert knock.answers(("127.0.0.1", server.getsockname()[1]))
-    assert not knock.answers(("127.0.0.1", free_port()))
-    assert not knock.answers(("no.such.host.invalid", 554))
+        assert endpoint_probe.is_listening(("127.0.0.1", server.getsockname()[1]))
+    assert not endpoint_probe.is_listening(("127.0.0.1", free_port()))
+    assert not endpoint_probe.is_listening(("no.such.host.invalid", 554))

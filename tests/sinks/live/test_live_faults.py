@@ -131,7 +131,7 @@ def test_a_server_that_is_there_and_refuses_is_asked_now_and_then(opened: Any) -
 def test_players_that_come_back_a_moment_later_find_a_keyframe(
     opened: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output, "_WELCOME_S", 1.2)
+    monkeypatch.setattr(output, "_EXTRA_KEYFRAMES_S", 1.2)
     sink = opened(f"record:{tmp_path}")
     after, _ = feed(sink, 0, until=lambda: sink.state[0].connected)
     feed(sink, after, until=some(105))
@@ -150,7 +150,7 @@ def test_players_that_come_back_a_moment_later_find_a_keyframe(
 def test_a_server_that_never_answers(
     opened: Any, said: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(output, "_OPENING_S", 1.0)
+    monkeypatch.setattr(output, "_OPEN_TIMEOUT_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         sink = opened(
@@ -167,7 +167,7 @@ def test_a_server_that_never_answers(
 def test_a_writer_that_freezes_is_replaced(
     opened: Any, readers: Any, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(output, "_PATIENCE_S", 0.7)
+    monkeypatch.setattr(output, "_WRITE_TIMEOUT_S", 0.7)
     with RtspRelay() as relay:
         sink = opened(relay.url("out"))
         reader = readers(relay.url("out"))

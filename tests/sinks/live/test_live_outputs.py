@@ -22,7 +22,7 @@ from streamanon.media.audio import SoundFormat, SoundPacket, SoundTrack
 from streamanon.sinks.live.destination import destination
 from streamanon.sinks.live.encoder import Encoder, as_frame
 from streamanon.sinks.live.sink import Clock
-from streamanon.sinks.writers.messages import Order
+from streamanon.sinks.writers.messages import MuxJob
 from streamanon.sinks.writers.writer import ClosedError
 from testkit.numbered_frames import SIZE, counted, feed, free_port, grab, number, some, stream_info
 from testkit.servers.rtsp_relay import RtspRelay
@@ -357,7 +357,7 @@ def test_a_window_shows_what_is_written(opened: Any, screen: Path) -> None:
 def test_a_window_that_somebody_closes_says_so(screen: Path) -> None:
     window = pytest.importorskip("streamanon.sinks.writers.window", reason="Tk is not installed")
     encoder = Encoder("rawvideo", stream_info())
-    shown = window.Window(Order("window", "streamanon"), encoder.head())
+    shown = window.Window(MuxJob("window", "streamanon"), encoder.header())
     [unit] = encoder.encode(as_frame(counted(1).picture, stream_info(), 0))
     shown.write(unit)
     close = shown._root.protocol("WM_DELETE_WINDOW")

@@ -30,8 +30,8 @@ pytestmark = pytest.mark.skipif(not LOOPBACKS, reason="there is no v4l2loopback"
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """An emulated machine takes half a minute to start a process."""
-    monkeypatch.setattr(output, "_OPENING_S", 200.0)
-    monkeypatch.setattr(output, "_FAREWELL_S", 20.0)
+    monkeypatch.setattr(output, "_OPEN_TIMEOUT_S", 200.0)
+    monkeypatch.setattr(output, "_CLOSE_TIMEOUT_S", 20.0)
 
 
 @pytest.fixture
@@ -78,4 +78,4 @@ def test_the_camera_comes_back_after_its_writer_died(
 
 
 def test_the_first_loopback_is_taken(camera: str) -> None:
-    assert destination(Address("virtual-camera", "")).order.url == camera
+    assert destination(Address("virtual-camera", "")).job.url == camera
