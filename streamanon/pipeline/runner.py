@@ -23,19 +23,19 @@ from typing import TYPE_CHECKING
 
 from streamanon.errors import LeakError, StageError, StallError
 from streamanon.pipeline.channel import Channel, Passage, StoppedError
+from streamanon.pipeline.hiding import hide
 from streamanon.pipeline.ledger import Ledger
 from streamanon.pipeline.live_controls import LiveControls, Stoppable
 from streamanon.pipeline.report import Report, Times
-from streamanon.pipeline.stage import Stage, explained, first_line
+from streamanon.pipeline.stage import Stage, explained
 from streamanon.pipeline.threads import one_each
-from streamanon.safety.compose import compose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streamanon.protocols import Anonymiser, Sink, Source
     from streamanon.tracking.observer import Observer
-    from streamanon.types import Frame, Patch, SafeFrame, Scene
+    from streamanon.types import Frame, SafeFrame, Scene
 
 _WAITING_FRAMES = 4
 _POLL_S = 0.1
@@ -226,23 +226,11 @@ class _Line:
     def _replace(self, stage: Stage) -> None:
         for scene in self._seen:
             with stage.busy():
-                patches, reason = self._patches(scene)
-                safe = compose(scene, patches, reason)
-                looked_at = self._observer.seen.answers_for(safe.index)
-                self.ledger.record(scene, safe, looked_at=looked_at)
+                safe = hide(scene, self._anonymiser, self._observer.seen, self.ledger)
             if self._live and self.ledger.uncovered:
                 raise LeakError(f"frame {safe.index} was not hidden completely: it is not shown")
             self._safe.put(safe)
         self._safe.finish()
-
-    def _patches(self, scene: Scene) -> tuple[list[Patch | None], str]:
-        """Ask the anonymiser; whatever goes wrong there, every subject gets the cover instead."""
-        if scene.distrust or not scene.subjects:
-            return [None] * len(scene.subjects), ""
-        try:
-            return self._anonymiser.replace(scene), ""
-        except Exception as error:  # noqa: BLE001  covered, counted and reported, never raw
-            return [None] * len(scene.subjects), f"the anonymiser failed: {first_line(error)}"
 
     def _write(self, stage: Stage) -> None:
         try:

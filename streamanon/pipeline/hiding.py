@@ -1,0 +1,39 @@
+"""From a scene to a safe frame, and what was done into the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from streamanon.pipeline.stage import first_line
+from streamanon.safety.compose import compose
+
+if TYPE_CHECKING:
+    from streamanon.pipeline.ledger import Ledger
+    from streamanon.protocols import Anonymiser
+    from streamanon.tracking.observer import Seen
+    from streamanon.types import Patch, SafeFrame, Scene
+
+
+def hide(scene: Scene, anonymiser: Anonymiser, seen: Seen, ledger: Ledger) -> SafeFrame:
+    """Hide everyone in a scene.
+
+    Args:
+        scene: from an observer.
+        anonymiser: makes the patches; where it fails, the cover takes their place.
+        seen: that observer's figures; they say whether the frame was examined.
+        ledger: counts the frame, and what was left uncovered.
+    """
+    patches, reason = _patches(scene, anonymiser)
+    safe = compose(scene, patches, reason)
+    ledger.record(scene, safe, looked_at=seen.answers_for(safe.index))
+    return safe
+
+
+def _patches(scene: Scene, anonymiser: Anonymiser) -> tuple[list[Patch | None], str]:
+    """Return a patch for each subject, or no patch and the reason."""
+    if scene.distrust or not scene.subjects:
+        return [None] * len(scene.subjects), ""
+    try:
+        return anonymiser.replace(scene), ""
+    except Exception as error:  # noqa: BLE001  covered, counted and reported, never raw
+        return [None] * len(scene.subjects), f"the anonymiser failed: {first_line(error)}"
