@@ -1,8 +1,10 @@
-"""How this package starts its own modules as processes."""
+"""How this package starts processes: its own modules, and other programs."""
 
 from __future__ import annotations
 
+import shutil
 import sys
+from pathlib import Path
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
@@ -12,3 +14,13 @@ def module_command(module: str, *arguments: str) -> list[str]:
     ``av.py`` that lies beside somebody's videos would run with their rights.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def installed_program(name: str) -> str | None:
+    """Return where a program lies, or None when it is not installed.
+
+    Windows, and a PATH that holds ".", look into the current directory first: what is found there
+    does not count.
+    """
+    found = shutil.which(name)
+    return found if found and Path(found).is_absolute() else None

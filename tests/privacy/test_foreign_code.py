@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streamanon.child_process import module_command
+from streamanon.child_process import installed_program, module_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,3 +71,22 @@ def test_the_trap_works(tmp_path: Path) -> None:
         [sys.executable, "-m", _ENGINE], cwd=tmp_path, capture_output=True, timeout=60, check=False
     )
     assert mark.exists()
+
+
+@pytest.mark.parametrize("path", [".", "", ".:/usr/bin:/bin", ":/usr/bin"])
+def test_no_program_of_the_current_directory_is_found(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("srt-live-transmit", "sh"):
+        (tmp_path / name).write_text("#!/bin/sh\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", path)
+    assert installed_program("srt-live-transmit") in (None, "/usr/bin/srt-live-transmit")
+    assert installed_program("sh") in (None, "/usr/bin/sh", "/bin/sh")
+
+
+def test_an_installed_program_is_found() -> None:
+    found = installed_program("sh")
+    assert found is not None
+    assert Path(found).is_absolute()

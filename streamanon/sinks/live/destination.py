@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streamanon.child_process import installed_program
 from streamanon.errors import UsageError
 from streamanon.extras import install_hint
 from streamanon.sinks.live.encoder import KEYFRAME_S
@@ -72,7 +72,7 @@ def _udp(address: Address) -> Destination:
 
 def _srt(address: Address) -> Destination:
     """Return an output through srt-live-transmit: the FFmpeg inside PyAV is built without SRT."""
-    if not shutil.which("srt-live-transmit"):
+    if not installed_program("srt-live-transmit"):
         raise UsageError(
             f"output {address} needs the program srt-live-transmit, which was not found: "
             "install it (srt-tools in Debian and Ubuntu, srt in Homebrew)"

@@ -6,7 +6,6 @@ likes. In a separate process this blocks no other thread.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
 
+from streamanon.child_process import installed_program
 from streamanon.sinks.writers.messages import MediaPacket, MuxJob
 from streamanon.sinks.writers.muxer import Muxer
 from streamanon.sinks.writers.recording import Recording
@@ -31,7 +31,9 @@ class SrtWriter:
 
     def __init__(self, job: MuxJob, header: bytes) -> None:
         """Start the program and write the header."""
-        program = shutil.which("srt-live-transmit") or "srt-live-transmit"
+        program = installed_program("srt-live-transmit")
+        if program is None:
+            raise FileNotFoundError("srt-live-transmit is no longer installed")
         self._program = subprocess.Popen(
             [program, "-q", "-a:no", "file://con", job.url],
             stdin=subprocess.PIPE,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from av.error import (
     InvalidDataError,
 )
 
+from streamanon.child_process import installed_program
 from streamanon.errors import MediaError, StreamanonError, UsageError
 from streamanon.media.file_types import SELF_CONTAINED
 from streamanon.sources.live.http_fetch import Reach, names_local
@@ -123,7 +123,7 @@ def _udp(url: str) -> Opening:
 
 def _srt(url: str) -> Opening:
     """Have SRT received by its own tool: FFmpeg as it comes with PyAV has none."""
-    tool = shutil.which(SRT_TOOL)
+    tool = installed_program(SRT_TOOL)
     if tool is None:
         raise UsageError(
             f"srt:// needs {SRT_TOOL}, which is not installed: install it (Debian and Ubuntu: "
