@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from streamanon.anonymisers.network import FaceNetwork
     from streamanon.anonymisers.stepped import SteppedAnonymiser
-    from streamanon.backends.choice import Choice
     from streamanon.backends.shared import SharedBackend
+    from streamanon.backends.trial import Choice
     from streamanon.media.address import Address
     from streamanon.protocols import Anonymiser, Backend, Detector, Embedder, Mesher, Sink, Source
     from streamanon.sinks.live.sink import LiveSink
@@ -153,7 +153,8 @@ class Factory:
     def _fastest(self) -> Choice:
         """Return the generator on the fastest runtime."""
         from streamanon.anonymisers.network import check_cards
-        from streamanon.backends.choice import candidates, fastest, has_card, noise
+        from streamanon.backends.choice import candidates, fastest, has_gpu
+        from streamanon.backends.trial import noise
 
         exact, condition = weights.path("anonygan.onnx"), weights.path("anonygan_condition.onnx")
         int8 = "anonygan_int8.onnx"
@@ -168,7 +169,7 @@ class Factory:
             fp16=fp16,
         )
         choice = fastest(ways, inputs, exact)
-        if self.config.runtime != "auto" or not has_card():
+        if self.config.runtime != "auto" or not has_gpu():
             return choice
         from streamanon.backends.engine_build import upgraded
 
@@ -313,12 +314,13 @@ class Factory:
             name: file name.
             runtime: runtime that may run it; a CPU serves many lines at once, a GPU one by one.
         """
-        from streamanon.backends.choice import fastest, noise, seeing
+        from streamanon.backends.choice import detection_candidates, fastest
+        from streamanon.backends.trial import noise
 
         def choose() -> Choice:
             exact, shape = weights.path(name), _PICTURES.get(name)
             usual = noise({"input": {"shape": shape, "dtype": "float32"}}) if shape else {}
-            return fastest(seeing(runtime, exact), usual, exact)
+            return fastest(detection_candidates(runtime, exact), usual, exact)
 
         return self._shared(name, runtime, choose, batches=False)
 
@@ -339,7 +341,7 @@ class Factory:
         with self._models.lock:
             if key not in self._models.networks:
                 choice = choose()
-                lanes = 1 if batches or choice.on_card else MOST_LINES
+                lanes = 1 if batches or choice.on_gpu else MOST_LINES
                 shared = SharedBackend(choice.backend, batches=batches, lanes=lanes)
                 self._models.networks[key] = (shared, choice.runtime)
             shared, self.runtimes[name] = self._models.networks[key]

@@ -1,6 +1,6 @@
-"""From an ONNX file to an engine, by way of the cache.
+"""From an ONNX file to an engine, through the cache.
 
-Also a program of its own, for a process that must not wait:
+Also a program, to build in a process of its own:
 ``python -m streamanon.backends.engine_build NETWORK.onnx fp32|fp16``.
 """
 
@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, cast
 from streamanon.backends import tensorrt_runtime
 from streamanon.backends.cuda import device
 from streamanon.backends.engines import EngineCache, Plan
-from streamanon.backends.fallback import SwappedBackend, Upgrade
+from streamanon.backends.fallback import FallbackBackend, Upgrade
+from streamanon.backends.trial import load_checked
 from streamanon.child_process import module_command
 from streamanon.errors import ModelError, StreamanonError
 from streamanon.extras import install_hint
@@ -27,18 +28,18 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from streamanon.backends.choice import Choice, Runtime
     from streamanon.backends.tensorrt_graph import Precision
+    from streamanon.backends.trial import Choice, Runtime
 
-POLITE = 10
-"""How far a build that nobody waits for stands back behind other processes."""
+NICENESS = 10
+"""Niceness of a build in the background."""
 
 
 def planned(path: Path, precision: Precision) -> Plan:
-    """Return the plan of a network for the card there is.
+    """Return the plan of a network for this machine's GPU.
 
     Raises:
-        ModelError: there is no card, or no TensorRT.
+        ModelError: The machine has no GPU, or TensorRT is not installed.
     """
     runtime = tensorrt_runtime.about()
     return Plan.of(path, precision, runtime, device())
@@ -50,16 +51,16 @@ def compiled(
     timings: bytes = b"",
     progress: Callable[[str, int, int], None] | None = None,
 ) -> tuple[bytes, bytes]:
-    """Return the engine of a network, and what building it measured.
+    """Return the engine of a network, and the timing cache of the build.
 
     Args:
-        path: of the ONNX file.
-        precision: to calculate in.
-        timings: what earlier builds measured.
+        path: ONNX file.
+        precision: number format of the computation.
+        timings: timing cache of earlier builds.
         progress: see :func:`streamanon.backends.tensorrt_runtime.build`.
 
     Raises:
-        ModelError: it cannot be compiled.
+        ModelError: The network cannot be compiled.
     """
     tensorrt_runtime.about()
     try:
@@ -78,25 +79,25 @@ def compiled(
 def make(
     path: Path, precision: Precision, progress: Callable[[str, int, int], None] | None = None
 ) -> bytes:
-    """Return the engine of a network for the card there is, built if there is none yet.
+    """Return the engine of a network for this machine's GPU, built if the cache has none.
 
     Raises:
-        ModelError: it cannot be built or kept.
+        ModelError: The engine cannot be built or stored.
     """
     build = partial(compiled, path, precision, progress=progress)
-    return EngineCache().made(planned(path, precision), build)
+    return EngineCache().get_or_build(planned(path, precision), build)
 
 
 def load(path: Path, precision: Precision, *, build: bool) -> tensorrt_runtime.TensorRtBackend:
-    """Return a network that runs on the card.
+    """Return a network loaded onto the GPU.
 
     Args:
-        path: of the ONNX file.
-        precision: to calculate in.
-        build: compile it if there is no engine yet, which takes a while.
+        path: ONNX file.
+        precision: number format of the computation.
+        build: build the engine if the cache has none, which takes seconds to minutes.
 
     Raises:
-        ModelError: there is no engine, or it cannot be built or loaded.
+        ModelError: There is no engine, or it cannot be built or loaded.
     """
     plan = planned(path, precision)
     engine = make(path, precision) if build else EngineCache().read(plan)
@@ -106,34 +107,32 @@ def load(path: Path, precision: Precision, *, build: bool) -> tensorrt_runtime.T
 def upgraded(
     choice: Choice, path: Path, precision: Precision, inputs: Mapping[str, NDArray[np.generic]]
 ) -> Runtime:
-    """Return what runs a network now, and an engine of it as soon as that is built and trusted.
+    """Return a backend that switches to an engine once that is built and checked.
 
     Args:
-        choice: what there is.
-        path: of the ONNX file.
-        precision: for the engine to calculate in.
-        inputs: of the network, to try and to time the engine with.
+        choice: runtime to use until then.
+        path: ONNX file.
+        precision: number format of the engine's computation.
+        inputs: inputs to check and to time the engine with.
     """
-    from streamanon.backends.choice import trusted
-
     try:
         plan = planned(path, precision)
-    except ModelError:  # there can be no engine here
+    except ModelError:  # no GPU, or no TensorRT
         return choice.backend
     with suppress(ModelError):
         EngineCache().read(plan)
         return choice.backend
     command = module_command(__name__, str(path), precision)
-    backend = SwappedBackend(choice.backend)
-    ready = partial(trusted, partial(load, path, precision, build=False), inputs, path)
-    Upgrade(backend, command, ready, inputs, choice.took_s).start()
+    backend = FallbackBackend(choice.backend)
+    ready = partial(load_checked, partial(load, path, precision, build=False), inputs, path)
+    Upgrade(backend, command, ready, inputs, choice.best_s).start()
     return backend
 
 
 def main() -> int:
-    """Build one engine, at leisure."""
+    """Build one engine at low priority."""
     if hasattr(os, "nice"):
-        os.nice(POLITE)
+        os.nice(NICENESS)
     try:
         make(Path(sys.argv[1]), cast("Precision", sys.argv[2]))
     except StreamanonError as error:

@@ -43,7 +43,7 @@ _PREFIX = "generator."
 """Of the names of weights in the file."""
 
 
-def has_card() -> bool:
+def has_gpu() -> bool:
     """Return whether PyTorch can use a card here."""
     return torch.cuda.is_available()
 
@@ -125,7 +125,7 @@ class TorchBackend:
         self._name, self._inputs = path.name, layout(card["inputs"])
         self._module = module
         self._prepared: dict[int, _Recorded] = {}
-        if not has_card():
+        if not has_gpu():
             torch.set_num_threads(threads)
             self.runtime = f"PyTorch {torch.__version__} CPU fp32, {_threads(threads)}"
             return

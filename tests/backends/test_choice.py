@@ -12,8 +12,9 @@ import pytest
 
 from streamanon import weights
 from streamanon.backends import choice, tensorrt_runtime
-from streamanon.backends.choice import Candidate, candidates, fastest, noise, seeing
+from streamanon.backends.choice import Candidate, candidates, detection_candidates, fastest
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.backends.trial import noise
 from streamanon.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -71,12 +72,12 @@ def test_a_runtime_asked_for_by_name_has_no_rivals_but_its_own_forms(
     if not find_spec("openvino"):
         pytest.skip("the extra openvino is not installed")
     assert names("openvino") == ["openvino f32", "openvino int8"]
-    monkeypatch.setattr(choice, "has_card", lambda: False)
+    monkeypatch.setattr(choice, "has_gpu", lambda: False)
     assert names("auto") == [*names("onnxruntime"), *names("openvino")]
 
 
 def test_a_machine_with_a_card_has_more_to_choose_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "has_card", lambda: True)
+    monkeypatch.setattr(choice, "has_gpu", lambda: True)
     both = [*names("onnxruntime"), *names("openvino")]
     found = {name.split()[0] for name in names("auto") if name not in both}
     assert found == {"cuda", "tensorrt", "torch-tensorrt", "torch"}
@@ -88,11 +89,11 @@ def test_half_precision_is_for_networks_that_lose_little_by_it() -> None:
     exact = weights.path("anonygan.onnx")
     for fp16, name in ((True, "tensorrt fp16"), (False, "tensorrt fp32")):
         (only,) = candidates("tensorrt", exact, None, bf16=True, fp16=fp16)
-        assert (only.name, only.on_card) == (name, True)
+        assert (only.name, only.on_gpu) == (name, True)
 
 
 def test_what_a_card_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choice, "has_card", lambda: True)
+    monkeypatch.setattr(choice, "has_gpu", lambda: True)
     monkeypatch.setattr(choice, "has_cuda", lambda: False)
     monkeypatch.setattr(tensorrt_runtime, "trt", None)
     exact = EXACT
@@ -100,7 +101,7 @@ def test_what_a_card_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "cuda: this onnxruntime has no CUDA: pip uninstall onnxruntime, pip ins" in found.why
     assert "tensorrt: not installed: pip install 'cuda-bindings<14,>=13' 'onnx>=" in found.why
     for name in ("cuda", "tensorrt"):
-        with pytest.raises(UsageError, match=f"runtime {name} is not to be had: .+ install"):
+        with pytest.raises(UsageError, match=f"runtime {name} is not available: .+ install"):
             names(name)
 
 
@@ -121,7 +122,7 @@ def test_a_form_that_loses_too_much_is_left_out() -> None:
 
 def test_a_runtime_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "find_spec", lambda _: None)
-    monkeypatch.setattr(choice, "has_card", lambda: False)
+    monkeypatch.setattr(choice, "has_gpu", lambda: False)
     with pytest.raises(UsageError, match=r"pip install 'openvino>=2025\.0'"):
         names("openvino")
     exact = EXACT
@@ -136,14 +137,14 @@ def test_a_card_that_answers_otherwise_than_the_processor_is_passed_over(off: fl
             answers = super().run(inputs)
             return {name: np.asarray(one, np.float32) * off for name, one in answers.items()}
 
-    card = Candidate("card", lambda: Broken(EXACT), on_card=True)
+    card = Candidate("card", lambda: Broken(EXACT), on_gpu=True)
     found = fastest([SLOW, card], INPUTS, EXACT)
     assert found.name == "slow"
     assert "card: answers otherwise than the processor: blendshapes is " in found.why
     with pytest.raises(ModelError, match="answers otherwise"):
         fastest([card], INPUTS, EXACT)
-    half = Candidate("card", lambda: Rounded(EXACT), on_card=True)
-    assert fastest([half], INPUTS, EXACT).on_card
+    half = Candidate("card", lambda: Rounded(EXACT), on_gpu=True)
+    assert fastest([half], INPUTS, EXACT).on_gpu
 
 
 class Rounded(OnnxRuntimeBackend):
@@ -158,16 +159,16 @@ def test_what_finds_faces_runs_on_one_core_or_on_a_card(monkeypatch: pytest.Monk
     exact = weights.path("face_mesh.onnx")
 
     def found(runtime: str) -> list[str]:
-        return [one.name.split()[0] for one in seeing(runtime, exact)]
+        return [one.name.split()[0] for one in detection_candidates(runtime, exact)]
 
-    monkeypatch.setattr(choice, "has_card", lambda: False)
+    monkeypatch.setattr(choice, "has_gpu", lambda: False)
     for runtime in ("auto", "onnxruntime", "openvino", "torch"):
         assert found(runtime) == ["onnxruntime"]
-    monkeypatch.setattr(choice, "has_card", lambda: True)
+    monkeypatch.setattr(choice, "has_gpu", lambda: True)
     assert found("auto") == ["onnxruntime", "cuda", "tensorrt"]
     assert found("torch") == ["onnxruntime"]
     monkeypatch.setattr(choice, "has_cuda", lambda: False)
-    with pytest.raises(UsageError, match="runtime cuda is not to be had"):
+    with pytest.raises(UsageError, match="runtime cuda is not available"):
         found("cuda")
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from streamanon import weights
 from streamanon.backends.choice import Candidate, fastest
-from streamanon.backends.fallback import SwappedBackend, Upgrade, least_time
+from streamanon.backends.fallback import FallbackBackend, Upgrade
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.backends.trial import best_times
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def plain() -> OnnxRuntimeBackend:
 
 def test_a_better_runtime_takes_over_at_the_next_run(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "streamanon")
-    backend, card = SwappedBackend(plain()), Card()
+    backend, card = FallbackBackend(plain()), Card()
     backend.run(INPUTS)
     backend.offer(card)
     assert backend.runtime.startswith("ONNX Runtime")
@@ -58,7 +59,7 @@ def test_a_better_runtime_takes_over_at_the_next_run(caplog: pytest.LogCaptureFi
 
 def test_the_first_takes_over_when_the_card_is_lost(caplog: pytest.LogCaptureFixture) -> None:
     card = Card()
-    backend = SwappedBackend(plain(), card)
+    backend = FallbackBackend(plain(), card)
     wanted = backend.run(INPUTS)
     card.lost = True
     for _ in range(3):
@@ -70,7 +71,7 @@ def test_the_first_takes_over_when_the_card_is_lost(caplog: pytest.LogCaptureFix
 
 def test_input_that_nobody_can_run_is_an_error() -> None:
     with pytest.raises(ModelError, match="could not be run"):
-        SwappedBackend(plain(), Card()).run({})
+        FallbackBackend(plain(), Card()).run({})
 
 
 def test_the_fastest_on_a_card_has_somebody_behind_it() -> None:
@@ -81,14 +82,14 @@ def test_the_fastest_on_a_card_has_somebody_behind_it() -> None:
 
     slow = Candidate("slow", lambda: Slow(EXACT))
     card = Card()
-    found = fastest([slow, Candidate("card", lambda: card, on_card=True)], INPUTS, EXACT)
+    found = fastest([slow, Candidate("card", lambda: card, on_gpu=True)], INPUTS, EXACT)
     assert found.name == "card"
     assert found.backend.runtime == "a card"
-    assert found.took_s < 0.02
+    assert found.best_s < 0.02
     card.lost = True
     assert found.backend.run(INPUTS)["blendshapes"].shape == (52,)
     card.lost = False
-    alone = fastest([Candidate("card", lambda: card, on_card=True)], INPUTS, EXACT)
+    alone = fastest([Candidate("card", lambda: card, on_gpu=True)], INPUTS, EXACT)
     card.lost = True
     with pytest.raises(ModelError, match="the card failed"):
         alone.backend.run(INPUTS)
@@ -99,7 +100,7 @@ def test_a_stream_goes_on_while_a_better_runtime_is_built(tmp_path: Path) -> Non
     waits = (
         f"import pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists(): time.sleep(0.01)"
     )
-    backend = SwappedBackend(plain())
+    backend = FallbackBackend(plain())
     upgrade = Upgrade(backend, [sys.executable, "-c", waits], Card, INPUTS, FOREVER)
     upgrade.start()
     try:
@@ -123,7 +124,7 @@ def test_a_stream_goes_on_while_a_better_runtime_is_built(tmp_path: Path) -> Non
 def test_a_build_that_fails_is_told_and_changes_nothing(
     caplog: pytest.LogCaptureFixture, script: str, told: str
 ) -> None:
-    backend = SwappedBackend(plain())
+    backend = FallbackBackend(plain())
     upgrade = Upgrade(backend, [sys.executable, "-c", script], Card, INPUTS, FOREVER)
     upgrade.start()
     upgrade.join(20)
@@ -134,7 +135,7 @@ def test_a_build_that_fails_is_told_and_changes_nothing(
 
 def test_a_runtime_that_is_no_better_is_not_taken(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "streamanon")
-    backend = SwappedBackend(plain())
+    backend = FallbackBackend(plain())
     upgrade = Upgrade(backend, [sys.executable, "-c", ""], Card, INPUTS, 1e-9)
     upgrade.start()
     upgrade.join(20)
@@ -150,4 +151,4 @@ def test_the_first_run_does_not_count() -> None:
                 time.sleep(0.2)
             return super().run(inputs)
 
-    assert least_time(Cold(), INPUTS) < 0.2
+    assert best_times([Cold()], INPUTS)[0] < 0.2

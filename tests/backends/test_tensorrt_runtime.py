@@ -16,11 +16,11 @@ import pytest
 from streamanon import weights
 from streamanon.backends import cuda, engine_build, tensorrt_runtime
 from streamanon.backends.batching import BATCHES
-from streamanon.backends.choice import Choice, noise
 from streamanon.backends.cuda import Device
 from streamanon.backends.engines import EngineCache, Plan
 from streamanon.backends.fallback import Upgrade
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.backends.trial import Choice, noise
 from streamanon.detectors import yunet
 from streamanon.errors import ModelError
 from streamanon.weights.card import read_card
@@ -78,10 +78,10 @@ def test_a_second_build_takes_what_the_first_one_made(tmp_path: Path, tensorrt: 
         builds.append(timings)
         return engine_build.compiled(SMALL, "fp32", timings)
 
-    first = cache.made(plan, build)
-    assert cache.made(plan, build) == first
+    first = cache.get_or_build(plan, build)
+    assert cache.get_or_build(plan, build) == first
     assert len(builds) == 1
-    assert cache.entries()[0].told == f"{SMALL.stem} fp32 for no card, {tensorrt}"
+    assert cache.entries()[0].text == f"{SMALL.stem} fp32 for no card, {tensorrt}"
 
 
 @pytest.mark.parametrize("content", [b"", b"junk" * 9])
@@ -163,7 +163,7 @@ def test_a_stream_starts_on_what_there_is_and_stays_there_when_nothing_can_be_bu
     backend.run(inputs)
     (told,) = caplog.messages
     assert told.startswith("no engine: no CUDA device: this machine has no NVIDIA card")
-    EngineCache().made(engine_build.planned(SMALL, "fp32"), lambda _: (b"an engine", b""))
+    EngineCache().get_or_build(engine_build.planned(SMALL, "fp32"), lambda _: (b"an engine", b""))
     assert engine_build.upgraded(choice, SMALL, "fp32", inputs) is processor, "it was a candidate"
 
 
@@ -197,7 +197,7 @@ def test_an_engine_of_another_version_never_reaches_tensorrt(tmp_path: Path, ten
     cache = EngineCache(tmp_path)
     ours = Plan.of(SMALL, "fp32", tensorrt, NO_CARD)
     older = Plan.of(SMALL, "fp32", "TensorRT 10.0.1", NO_CARD)
-    cache.made(older, lambda _: (b"an older engine", b""))
+    cache.get_or_build(older, lambda _: (b"an older engine", b""))
     with pytest.raises(ModelError, match="no engine of"):
         cache.read(ours)
     for file in tmp_path.glob(f"{older.name}.*"):

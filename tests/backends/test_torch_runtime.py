@@ -21,9 +21,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from streamanon import weights
 from streamanon.backends import choice, torch_runtime
 from streamanon.backends.batching import BATCHES
-from streamanon.backends.choice import candidates, fastest, noise
+from streamanon.backends.choice import candidates, fastest
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.torch_runtime import TorchBackend, restored
+from streamanon.backends.trial import noise
 from streamanon.errors import ModelError, UsageError
 from streamanon.weights.card import read_card
 
@@ -38,7 +39,7 @@ NETWORK = weights.path("anonygan.onnx")
 
 @pytest.fixture
 def _no_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch_runtime, "has_card", lambda: False)
+    monkeypatch.setattr(torch_runtime, "has_gpu", lambda: False)
 
 
 @pytest.mark.usefixtures("_no_card")
@@ -115,14 +116,14 @@ def test_a_run_makes_nothing_that_a_recording_could_not_repeat() -> None:
 
 
 def test_it_joins_the_race_on_a_card_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch_runtime, "has_card", lambda: False)
-    monkeypatch.setattr(choice, "has_card", lambda: True)
+    monkeypatch.setattr(torch_runtime, "has_gpu", lambda: False)
+    monkeypatch.setattr(choice, "has_gpu", lambda: True)
     (named,) = candidates("torch", NETWORK, None, bf16=False)
     assert "CPU fp32" in named.load().runtime
     inputs = noise(read_card(NETWORK)["inputs"])
     found = fastest(candidates("auto", NETWORK, None, bf16=False), inputs, NETWORK)
-    assert "torch: PyTorch finds no card it can use" in found.why
-    monkeypatch.setattr(choice, "has_card", lambda: False)
+    assert "torch: PyTorch finds no GPU it can use" in found.why
+    monkeypatch.setattr(choice, "has_gpu", lambda: False)
     assert not any("torch" in one.name for one in candidates("auto", NETWORK, None, bf16=False))
     monkeypatch.setattr(choice, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"pip install .*'torch>=2\.6'"):
@@ -134,7 +135,7 @@ def test_it_joins_the_race_on_a_card_only(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_card_paints_what_the_processor_paints(
     precision: Precision, levels: int, live_faces: Arrays, gpu: Device
 ) -> None:
-    if not torch_runtime.has_card():
+    if not torch_runtime.has_gpu():
         pytest.skip("this PyTorch is for the processor")
     wanted = OnnxRuntimeBackend(NETWORK).run(live_faces)
     assert all(np.ptp(array) > 0 for array in wanted.values()), "the network is alive"
@@ -150,7 +151,7 @@ def test_the_card_paints_what_the_processor_paints(
 def test_too_little_memory_is_an_error_that_can_be_answered(
     monkeypatch: pytest.MonkeyPatch, live_faces: Arrays
 ) -> None:
-    if not torch_runtime.has_card():
+    if not torch_runtime.has_gpu():
         pytest.skip("this PyTorch is for the processor")
     backend = TorchBackend(NETWORK)
     torch.cuda.empty_cache()

@@ -19,9 +19,10 @@ from torch.fx import Node
 
 from streamanon import weights
 from streamanon.backends import choice, torch_tensorrt_runtime
-from streamanon.backends.choice import candidates, fastest, noise
+from streamanon.backends.choice import candidates, fastest
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.torch_tensorrt_runtime import MAX_FACES, as_arrays, exported
+from streamanon.backends.trial import noise
 from streamanon.errors import ModelError, UsageError
 from streamanon.weights.card import read_card
 
@@ -111,7 +112,7 @@ def _cardless(
 def test_where_it_finds_no_card_it_says_so_and_is_passed_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(choice, "has_card", lambda: True)
+    monkeypatch.setattr(choice, "has_gpu", lambda: True)
     monkeypatch.setattr(choice, "find_spec", lambda _: True)
     ways = {one.name: one for one in candidates("auto", NETWORK, None, bf16=False)}
     with pytest.raises(ModelError, match=r"Torch-TensorRT finds no card it can use \(no "):

@@ -24,10 +24,10 @@ from streamanon.anonygan.checkpoint import packed
 from streamanon.anonygan.config import GeneratorConfig
 from streamanon.anonygan.network import AnonyGan
 from streamanon.anonymisers.network import FaceNetwork, check_cards
-from streamanon.backends.choice import noise
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.tensorrt_runtime import about
 from streamanon.backends.torch_runtime import TorchBackend
+from streamanon.backends.trial import noise
 from streamanon.errors import ModelError, UsageError
 from streamanon.face.network_input import CONVENTION
 from streamanon.identities.gallery import load_builtin

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from av.audio.stream import AudioStream
 
-from streamanon.backends.choice import has_card
+from streamanon.backends.choice import has_gpu
 from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.imaging.picture import whole_bgr
@@ -349,7 +349,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_cannot_be_written_is_refused_before_it_begins(tmp_path: Path, what: str) -> None:
-    if what == "card" and has_card():
+    if what == "card" and has_gpu():
         pytest.skip("there is a card, which may be able to encode")
     path = write_clip(tmp_path / "in.mp4", Clip(sound="aac"))
     suffix, config, message = REFUSED[what]
