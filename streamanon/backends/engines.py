@@ -1,7 +1,7 @@
-"""Engines on disk: compiled once for a network and a card, and never used for another.
+"""The cache of engines on disk, each compiled for one network and one GPU.
 
-An engine lies beside a card, as JSON, that says what it was compiled from and for, and what it must
-hash to. Both are checked before TensorRT sees a byte of it.
+Beside each engine lies its metadata, as JSON: what it was compiled from and for, and its hash. Both
+are checked before TensorRT reads the engine.
 """
 
 from __future__ import annotations
@@ -9,49 +9,47 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from filelock import FileLock
+from platformdirs import user_cache_path
 
 from streamanon.errors import ModelError
 
-if sys.platform != "win32":
-    import fcntl
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from streamanon.backends.cuda import Device
     from streamanon.backends.tensorrt_graph import Precision
 
-ENGINE, CARD, LOCK, TIMINGS = ".engine", ".json", ".lock", ".timings"
-"""Endings of the files."""
+ENGINE, METADATA, LOCK, TIMINGS = ".engine", ".json", ".lock", ".timings"
+"""Suffixes of the files."""
 
-_RECIPE = (
-    *("batching.py", "tensorrt_graph.py", "tensorrt_runtime.py"),
-    *("torch_runtime.py", "torch_tensorrt_runtime.py"),
-)
+RECIPE_VERSION = 1
+"""Version of the way from an ONNX file to an engine. To be raised whenever a change makes engines
+built before it wrong or slower than new ones: in the preparation of the graph, the options of a
+compiler, or the names, types and numbers of rows an engine takes. Engines of other versions are
+never used."""
 
 MAKE = "run `streamanon engine build`"
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an engine is compiled from and for. Engines of different plans are different engines.
+    """What an engine is compiled from and for; part of its key in the cache.
 
     Attributes:
-        network: name of the ONNX file, without ending.
-        sha256: of that file.
+        network: name of the ONNX file, without suffix.
+        sha256: hash of the ONNX file.
         precision: "fp32" or "fp16".
-        runtime: which TensorRT, with its version.
-        device: name of the card.
-        capability: compute capability of the card.
-        driver: newest CUDA its driver knows.
-        recipe: hash of the code that prepares the graph, sets the compiler, and decides what the
-            engine takes.
+        runtime: kind and version of TensorRT.
+        device: name of the GPU.
+        capability: compute capability of the GPU.
+        driver: newest CUDA version that the driver supports.
+        recipe: :data:`RECIPE_VERSION` that the engine was built by.
     """
 
     network: str
@@ -61,18 +59,18 @@ class Plan:
     device: str
     capability: str
     driver: str
-    recipe: str
+    recipe: int
 
     @classmethod
     def of(cls, path: Path, precision: Precision, runtime: str, device: Device) -> Plan:
-        """Return the plan for a network on a card."""
+        """Return the plan for a network on a GPU."""
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         where = (device.name, device.capability, device.driver)
-        return cls(path.stem, digest, precision, runtime, *where, recipe())
+        return cls(path.stem, digest, precision, runtime, *where, RECIPE_VERSION)
 
     @property
     def name(self) -> str:
-        """What its files are called, without ending."""
+        """Name of the engine's files, without suffix."""
         key = hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()
         return f"{self.network}-{self.precision}-{key[:16]}"
 
@@ -82,43 +80,28 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An engine that lies in the cache.
+    """An engine in the cache.
 
     Attributes:
-        name: of its files.
-        size: in bytes.
-        told: what its card says it is, or what is wrong with it.
-        usable: whether it is what its name and its card say.
+        name: name of its files, without suffix.
+        size: size in bytes.
+        text: its plan, or why it is never used.
+        usable: whether engine, metadata and name agree.
     """
 
     name: str
     size: int
-    told: str
+    text: str
     usable: bool
 
 
-@cache
-def recipe() -> str:
-    """Return a hash of the code that an engine depends on."""
-    digest = hashlib.sha256()
-    for name in _RECIPE:
-        digest.update(Path(__file__).with_name(name).read_bytes())
-    return digest.hexdigest()[:16]
-
-
 def default_folder() -> Path:
-    """Return where this machine keeps what can be made again."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "streamanon" / "engines"
+    """Return the folder of engines in the user's cache."""
+    return user_cache_path("streamanon", appauthor=False, opinion=False) / "engines"
 
 
 class EngineCache:
-    """The engines of a user; several processes may use it at once."""
+    """The engines of a user; safe for several processes at once."""
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_folder()
@@ -127,106 +110,95 @@ class EngineCache:
         """Return the engine of a plan.
 
         Raises:
-            ModelError: there is none, or one that is damaged or was made for something else.
+            ModelError: The engine is missing, damaged, or was made for something else.
         """
         file = self.folder / f"{plan.name}{ENGINE}"
         try:
-            card = json.loads(file.with_suffix(CARD).read_text(encoding="utf-8"))
+            metadata = json.loads(file.with_suffix(METADATA).read_text(encoding="utf-8"))
             engine = file.read_bytes()
         except FileNotFoundError:
             raise ModelError(f"no engine of {plan} yet: {MAKE}") from None
         except (OSError, ValueError) as error:
             raise ModelError(f"engine {file.name} cannot be read ({error}): {MAKE}") from error
-        if not isinstance(card, dict) or card.get("plan") != asdict(plan):
+        if not isinstance(metadata, dict) or metadata.get("plan") != asdict(plan):
             raise ModelError(f"engine {file.name} was made for something else: {MAKE}")
-        if card.get("engine_sha256") != hashlib.sha256(engine).hexdigest():
+        if metadata.get("engine_sha256") != hashlib.sha256(engine).hexdigest():
             raise ModelError(f"engine {file.name} is damaged: {MAKE}")
         return engine
 
-    def made(self, plan: Plan, build: Callable[[bytes], tuple[bytes, bytes]]) -> bytes:
-        """Return the engine of a plan, which is built if there is none that can be used.
+    def get_or_build(self, plan: Plan, build: Callable[[bytes], tuple[bytes, bytes]]) -> bytes:
+        """Return the engine of a plan, building it if the cache has none that is usable.
 
-        Whoever comes second waits for the first and takes what that one built.
+        A second process waits while the first one builds, and uses the same engine.
 
         Args:
-            plan: of the engine.
-            build: makes it, given the timings of earlier builds; returns it and better timings.
+            plan: plan of the engine.
+            build: builds the engine, given the timings of earlier builds; returns the engine and
+                new timings.
 
         Raises:
-            ModelError: it cannot be built or kept.
+            ModelError: The engine cannot be built or stored.
         """
         with suppress(ModelError):
             return self.read(plan)
-        with _kept(self.folder), self._locked(plan):
+        with _writing(self.folder), FileLock(self.folder / f"{plan.name}{LOCK}"):
             with suppress(ModelError):
                 return self.read(plan)
             timings = self.folder / _timings(plan)
             engine, better = build(timings.read_bytes() if timings.is_file() else b"")
-            card = {"plan": asdict(plan), "engine_sha256": hashlib.sha256(engine).hexdigest()}
+            metadata = {"plan": asdict(plan), "engine_sha256": hashlib.sha256(engine).hexdigest()}
             file = self.folder / f"{plan.name}{ENGINE}"
             _write(file, engine)
-            _write(file.with_suffix(CARD), json.dumps(card, indent=1).encode())
+            _write(file.with_suffix(METADATA), json.dumps(metadata, indent=1).encode())
             if better:
                 _write(timings, better)
             return engine
 
     def entries(self) -> list[Entry]:
-        """Return all engines that lie here."""
+        """Return all engines of the cache."""
         return [_entry(file) for file in sorted(self.folder.glob(f"*{ENGINE}"))]
 
     def clear(self) -> int:
-        """Remove all engines, and all that builds measured.
+        """Remove all engines and timings.
 
         Returns:
-            How many bytes that freed.
+            The number of bytes freed.
         """
         freed = 0
-        for ending in (ENGINE, CARD, TIMINGS, LOCK):
+        for ending in (ENGINE, METADATA, TIMINGS, LOCK):
             for file in self.folder.glob(f"*{ending}"):
                 freed += file.stat().st_size
                 file.unlink(missing_ok=True)
         return freed
 
-    @contextmanager
-    def _locked(self, plan: Plan) -> Iterator[None]:
-        """Keep other processes from building the same engine.
-
-        Windows has no such lock: there, two may build at once, and the last one's engine stays.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.folder / f"{plan.name}{LOCK}").open("wb") as lock:
-            if sys.platform != "win32":
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
 
 def _timings(plan: Plan) -> str:
-    """Return the file of what builds measured on a card."""
+    """Return the name of the file of timings measured on a GPU."""
     about = f"{plan.runtime} {plan.device} {plan.driver}"
     return f"{hashlib.sha256(about.encode()).hexdigest()[:16]}{TIMINGS}"
 
 
 def _entry(file: Path) -> Entry:
-    """Return what an engine is, as its card has it."""
+    """Return the entry of an engine, checked against its metadata."""
     wrong = ""
     size = file.stat().st_size
     try:
-        card = json.loads(file.with_suffix(CARD).read_text(encoding="utf-8"))
-        plan = Plan(**card["plan"])
+        metadata = json.loads(file.with_suffix(METADATA).read_text(encoding="utf-8"))
+        plan = Plan(**metadata["plan"])
         if plan.name != file.stem:
             wrong = "not what its name says"
-        elif card["engine_sha256"] != hashlib.sha256(file.read_bytes()).hexdigest():
+        elif metadata["engine_sha256"] != hashlib.sha256(file.read_bytes()).hexdigest():
             wrong = "damaged"
     except (OSError, ValueError, KeyError, TypeError):
-        wrong = "without a card that can be read"
+        wrong = "without metadata that can be read"
     if wrong:
         return Entry(file.stem, size, f"{wrong}: never used", usable=False)
-    other = "" if plan.recipe == recipe() else ", of another version of streamanon"
+    other = "" if plan.recipe == RECIPE_VERSION else ", of another version of streamanon"
     return Entry(file.stem, size, f"{plan}{other}", usable=True)
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Put a file in its place in one step, or leave nothing behind."""
+    """Write a file atomically, or leave nothing behind."""
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         part.write_bytes(content)
@@ -236,13 +208,14 @@ def _write(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def _kept(folder: Path) -> Iterator[None]:
-    """Say in one line that something cannot be kept.
+def _writing(folder: Path) -> Iterator[None]:
+    """Create a folder, and turn errors of writing there into one line.
 
     Raises:
-        ModelError: the folder cannot be written to.
+        ModelError: The folder cannot be written to.
     """
     try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         yield
     except OSError as error:
         raise ModelError(

@@ -104,7 +104,7 @@ def load(path: Path, precision: Precision, *, build: bool) -> TorchTensorRtBacke
     """
     plan, cache = Plan.of(path, precision, about(), device()), EngineCache()
     make = partial(_compiled, path, precision)
-    engine = cache.made(plan, make) if build else cache.read(plan)
+    engine = cache.get_or_build(plan, make) if build else cache.read(plan)
     return TorchTensorRtBackend(path, engine)
 
 

@@ -53,7 +53,7 @@ def listed() -> list[str]:
     """Return a line for each engine, and one for the folder."""
     cache = EngineCache()
     entries = cache.entries()
-    lines = [f"{one.name}  {one.size / 1e6:6.1f} MB  {one.told}" for one in entries]
+    lines = [f"{one.name}  {one.size / 1e6:6.1f} MB  {one.text}" for one in entries]
     return [*lines, f"{len(entries)} engines in {cache.folder}"]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from streamanon.backends.cuda import Device
-from streamanon.backends.engines import EngineCache, Plan, default_folder, recipe
+from streamanon.backends.engines import RECIPE_VERSION, EngineCache, Plan, default_folder
 from streamanon.errors import ModelError
 
 PLAN = Plan(
@@ -22,7 +22,7 @@ PLAN = Plan(
     "NVIDIA H200",
     "9.0",
     "13.0",
-    recipe(),
+    RECIPE_VERSION,
 )
 
 RACE = """
@@ -38,7 +38,7 @@ def build(timings):
     time.sleep(0.5)
     return b"engine", b""
 
-assert EngineCache(Path({folder!r})).made(PLAN, build) == b"engine"
+assert EngineCache(Path({folder!r})).get_or_build(PLAN, build) == b"engine"
 """
 
 
@@ -66,10 +66,10 @@ def test_nothing_is_built_twice(cache: EngineCache) -> None:
     build = Builder()
     with pytest.raises(ModelError, match="no engine of anonygan fp16 for NVIDIA H200, TensorRT 10"):
         cache.read(PLAN)
-    assert [cache.made(PLAN, build) for _ in range(2)] == [build.engine] * 2
+    assert [cache.get_or_build(PLAN, build) for _ in range(2)] == [build.engine] * 2
     assert cache.read(PLAN) == build.engine
     assert build.told == [b""]
-    cache.made(replace(PLAN, precision="fp32"), build)
+    cache.get_or_build(replace(PLAN, precision="fp32"), build)
     assert build.told == [b"", b"timings"], "what was found out about the card is of use again"
 
 
@@ -82,51 +82,51 @@ def test_nothing_is_built_twice(cache: EngineCache) -> None:
         {"device": "NVIDIA H100"},
         {"capability": "8.9"},
         {"driver": "13.1"},
-        {"recipe": "0"},
+        {"recipe": 0},
     ],
 )
 def test_every_difference_makes_another_engine(
     cache: EngineCache, other: dict[str, object]
 ) -> None:
-    cache.made(PLAN, Builder())
+    cache.get_or_build(PLAN, Builder())
     with pytest.raises(ModelError, match="no engine of"):
         cache.read(replace(PLAN, **other))  # type: ignore[arg-type]
 
 
 def test_a_damaged_engine_is_not_used_but_built_again(cache: EngineCache) -> None:
-    cache.made(PLAN, Builder())
+    cache.get_or_build(PLAN, Builder())
     engine, _ = files(cache)
     content = bytearray(engine.read_bytes())
     content[5] ^= 1
     engine.write_bytes(content)
     with pytest.raises(ModelError, match=r"is damaged: run `streamanon engine build`"):
         cache.read(PLAN)
-    assert [entry.told for entry in cache.entries()] == ["damaged: never used"]
+    assert [entry.text for entry in cache.entries()] == ["damaged: never used"]
     build = Builder()
-    assert cache.made(PLAN, build) == build.engine == cache.read(PLAN)
+    assert cache.get_or_build(PLAN, build) == build.engine == cache.read(PLAN)
     assert len(build.told) == 1
 
 
 def test_a_foreign_engine_under_our_name_is_not_used(cache: EngineCache) -> None:
-    cache.made(PLAN, Builder())
-    _, card = files(cache)
-    told = json.loads(card.read_text())
+    cache.get_or_build(PLAN, Builder())
+    _, metadata = files(cache)
+    told = json.loads(metadata.read_text())
     told["plan"]["device"] = "NVIDIA L4"
-    card.write_text(json.dumps(told))
+    metadata.write_text(json.dumps(told))
     with pytest.raises(ModelError, match="was made for something else"):
         cache.read(PLAN)
-    assert [entry.told for entry in cache.entries()] == ["not what its name says: never used"]
+    assert [entry.text for entry in cache.entries()] == ["not what its name says: never used"]
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff"])
-def test_an_engine_without_a_card_is_not_used(cache: EngineCache, content: bytes) -> None:
-    cache.made(PLAN, Builder())
-    _, card = files(cache)
-    card.write_bytes(content)
+def test_an_engine_without_metadata_is_not_used(cache: EngineCache, content: bytes) -> None:
+    cache.get_or_build(PLAN, Builder())
+    _, metadata = files(cache)
+    metadata.write_bytes(content)
     with pytest.raises(ModelError):
         cache.read(PLAN)
-    assert "without a card" in cache.entries()[0].told
-    assert cache.made(PLAN, Builder()) == cache.read(PLAN)
+    assert "without metadata" in cache.entries()[0].text
+    assert cache.get_or_build(PLAN, Builder()) == cache.read(PLAN)
 
 
 def test_two_processes_at_once_build_once(cache: EngineCache) -> None:
@@ -148,7 +148,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing(cache: EngineCache) 
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))\n"
         "try:\n"
-        f"    EngineCache(Path({str(cache.folder)!r})).made(PLAN, Builder())\n"
+        f"    EngineCache(Path({str(cache.folder)!r})).get_or_build(PLAN, Builder())\n"
         "except ModelError as error:\n"
         "    print(error)\n"
     )
@@ -163,13 +163,13 @@ def test_engines_are_listed_and_removed(cache: EngineCache) -> None:
     assert cache.entries() == []
     assert cache.clear() == 0
     build = Builder()
-    cache.made(PLAN, build)
+    cache.get_or_build(PLAN, build)
     (entry,) = cache.entries()
     assert entry.name == PLAN.name
     assert entry.size == len(build.engine)
-    assert entry.told == "anonygan fp16 for NVIDIA H200, TensorRT 10.15.1"
-    cache.made(replace(PLAN, recipe="0"), build)
-    assert any(entry.told.endswith("of another version of streamanon") for entry in cache.entries())
+    assert entry.text == "anonygan fp16 for NVIDIA H200, TensorRT 10.15.1"
+    cache.get_or_build(replace(PLAN, recipe=0), build)
+    assert any(entry.text.endswith("of another version of streamanon") for entry in cache.entries())
     assert cache.clear() > 2 * len(build.engine)
     assert list(cache.folder.iterdir()) == []
 

@@ -33,7 +33,7 @@ def test_engines_are_listed_and_removed(
     assert execute(["engine", "list"]) == 0
     assert capsys.readouterr().out == f"0 engines in {cache.folder}\n"
     plan = Plan.of(weights.path("anonygan.onnx"), "fp16", "TensorRT 11.0", CARD)
-    cache.made(plan, lambda _: (bytes(2_000_000), b""))
+    cache.get_or_build(plan, lambda _: (bytes(2_000_000), b""))
     assert execute(["engine", "list"]) == 0
     line, last = capsys.readouterr().out.splitlines()
     assert line == f"{plan.name}     2.0 MB  anonygan fp16 for no card, TensorRT 11.0"
