@@ -28,7 +28,7 @@ from streamanon.backends.tensorrt_graph import prepared
 from streamanon.errors import ModelError, UsageError
 from streamanon.face.network_input import CONVENTION
 from streamanon.weights import SUMS
-from streamanon.weights.card import GRAPH_HASH, KEY, graph_sha256, read_card
+from streamanon.weights.card import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -176,7 +176,7 @@ def write_card(path: Path, about: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         path: of the file.
-        about: what the card says beside names, shapes and the hash of the graph.
+        about: what the card says beside names and shapes.
     """
     model = onnx.load(path)
     ends = {"inputs": model.graph.input, "outputs": model.graph.output}
@@ -184,12 +184,11 @@ def write_card(path: Path, about: dict[str, Any]) -> dict[str, Any]:
         "name": path.stem,
         **{end: {one.name: _described(one) for one in values} for end, values in ends.items()},
         **about,
-        GRAPH_HASH: graph_sha256(model.SerializeToString()),
     }
     helper.set_model_props(model, {KEY: json.dumps(card)})
     model.producer_name = "streamanon"
     onnx.save(model, path)
-    return read_card(path)
+    return card
 
 
 def _described(value: onnx.ValueInfoProto) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A network says what it is, and one that is not what it says is refused."""
+"""A network says what it is, and one that does not is refused."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from onnx import helper, numpy_helper
 
 from streamanon import weights
 from streamanon.errors import ModelError
-from streamanon.weights.card import GRAPH_HASH, KEY, graph_sha256, read_card
+from streamanon.weights.card import KEY, read_card
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def network(scale: float = 2.0) -> onnx.ModelProto:
+def network() -> onnx.ModelProto:
     """A network that scales 300 numbers."""
     source, sink = (
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [300]) for name in "xy"
     )
-    weight = numpy_helper.from_array(np.full(300, scale, np.float32), "w")
+    weight = numpy_helper.from_array(np.full(300, 2, np.float32), "w")
     node = helper.make_node("Mul", ["x", "w"], ["y"])
     return helper.make_model(helper.make_graph([node], "scale", [source], [sink], [weight]))
 
 
 def carded(model: onnx.ModelProto, **about: Any) -> onnx.ModelProto:
-    card = {GRAPH_HASH: graph_sha256(model.SerializeToString()), **about}
-    helper.set_model_props(model, {"other": "x" * 200, KEY: json.dumps(card)})
+    helper.set_model_props(model, {"other": "x" * 200, KEY: json.dumps(about)})
     return model
 
 
@@ -39,15 +38,6 @@ def test_a_card_is_read_back(tmp_path: Path) -> None:
     onnx.save(carded(network(), name="scale", licence="CC0"), path)
     card = read_card(path)
     assert (card["name"], card["licence"]) == ("scale", "CC0")
-
-
-def test_other_weights_than_the_card_says_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "scale.onnx"
-    model = carded(network())
-    model.graph.CopyFrom(network(3.0).graph)
-    onnx.save(model, path)
-    with pytest.raises(ModelError, match=r"scale\.onnx holds other weights than its card says"):
-        read_card(path)
 
 
 def test_a_network_without_a_card_is_refused() -> None:
@@ -75,5 +65,5 @@ def test_a_card_that_is_no_card_is_refused(tmp_path: Path) -> None:
     model = network()
     helper.set_model_props(model, {KEY: "[1, 2]"})
     onnx.save(model, path)
-    with pytest.raises(ModelError, match="other weights"):
+    with pytest.raises(ModelError, match=r"list\.onnx has no card of streamanon"):
         read_card(path)
