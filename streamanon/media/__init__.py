@@ -1,1 +1,1 @@
-"""Compressed media and its clocks, without I/O: addresses, audio, time stamps, lost frames."""
+"""Compressed media without I/O: addresses, audio, timestamps, lost frames."""

@@ -1,8 +1,8 @@
-"""Where live video comes from and goes to: addresses, and how to print them without secrets.
+"""Addresses of live inputs and outputs, and how to print them without credentials.
 
-An address carries credentials: user and password, a key in the query, the stream key that ends an
-RTMP path. They are handed to whoever connects and are never shown; whatever is printed went through
-:func:`masked`, which would rather hide too much.
+An address may carry credentials: user and password, a key in the query, the stream key that ends an
+RTMP path. They are used to connect and are never shown; everything that is printed goes through
+:func:`masked`, which hides too much rather than too little.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from streamanon.errors import UsageError
 _WITHOUT_USUAL_PORT = ("srt", "udp")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//)?")
-"""Two characters and more: one is a drive of Windows."""
+"""At least two characters: one would be a drive letter of Windows."""
 _DEVICE = re.compile(r"/dev/video\d+")
 _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://\S+?)(?=[\"'),.:;]*(?:\s|$))")
-"""Without the punctuation of the sentence it stands in."""
+"""Without punctuation of the surrounding sentence."""
 _CREDENTIALS = re.compile(r"(?<=://).*@", re.DOTALL)
 _QUERY_VALUE = re.compile(r"([?&][^=&#]*=)(?!\d{1,2}(?:[&#\W]|$))[^&#]*")
-"""Small numbers stay: they tell the channels of a camera apart and are nobody's secret."""
+"""Small numbers are kept: they select the channel of a camera and are not secret."""
 _STREAM_KEY = re.compile(r"(rtmp[a-z]*://[^/]+/[^/]+/)[^?]+", re.IGNORECASE)
 _NAMED_SECRET = re.compile(
     r"((?:pass(?:word|wd|phrase)?|pwd|token|secret|auth|key|user(?:name)?)=)[^&_/?;,\s\"']+",
     re.IGNORECASE,
 )
-"""Wherever it stands: some cameras take user and password as a part of the path."""
+"""Anywhere in a URL: some cameras take user and password as part of the path."""
 _HIDDEN = "***"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Address:
-    """One live input or output; printing it shows no credentials.
+    """Address of one live input or output; printing it shows no credentials.
 
     Attributes:
-        scheme: what kind it is, "rtsp", "webcam" or "hls" for example.
-        target: what FFmpeg or a device is given, credentials included; never printed. The whole URL
-            for schemes with "//", what follows the colon for the others, a path for /dev/videoN.
+        scheme: kind of input or output, for example "rtsp", "webcam" or "hls".
+        target: URL, device or folder to open, credentials included; never printed. The whole URL
+            for schemes with "//", the text behind the colon for others, a path for /dev/videoN.
     """
 
     scheme: str
@@ -54,20 +54,20 @@ class Address:
         return f"Address({str(self)!r})"
 
     def masked(self, text: str) -> str:
-        """Hide the credentials of this address, and of any other, anywhere in a text."""
+        """Hide the credentials of this address and of any other in a text."""
         return masked(text.replace(self.target, str(self)) if "://" in self.target else text)
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
-    """One of the two ends of a stream, and the addresses there are for it.
+class _Direction:
+    """Input or output, and the addresses it takes.
 
     Attributes:
-        name: of the end.
+        name: "input" or "output".
         device: scheme that /dev/videoN stands for.
         words: schemes without "//".
         urls: schemes with "//".
-        forms: what there is, for messages.
+        forms: list of possible addresses for messages.
     """
 
     name: str
@@ -77,7 +77,7 @@ class _End:
     forms: str
 
 
-_INPUT = _End(
+_INPUT = _Direction(
     "input",
     "webcam",
     ("webcam", "screen", "lavfi"),
@@ -85,7 +85,7 @@ _INPUT = _End(
     "rtsp://, rtsps://, rtmp://, rtmps://, http://, https://, srt://, udp://, webcam:0, "
     "/dev/video0, screen:, lavfi:GRAPH or a file",
 )
-_OUTPUT = _End(
+_OUTPUT = _Direction(
     "output",
     "virtual-camera",
     ("virtual-camera", "window", "hls", "record"),
@@ -102,7 +102,7 @@ def input_address(text: str) -> Address | None:
         The address, or None when the text names a file.
 
     Raises:
-        UsageError: it is an address, but none that can be read.
+        UsageError: the address cannot be read.
     """
     address = _address(text, _INPUT, _OUTPUT)
     if address and not address.target and address.scheme == "webcam":
@@ -119,7 +119,7 @@ def output_address(text: str) -> Address | None:
         The address, or None when the text names a file.
 
     Raises:
-        UsageError: it is an address, but none that can be written to.
+        UsageError: the address cannot be written to.
     """
     address = _address(text, _OUTPUT, _INPUT)
     if address and not address.target and address.scheme in ("hls", "record"):
@@ -127,36 +127,38 @@ def output_address(text: str) -> Address | None:
     return address
 
 
-def _address(text: str, end: _End, other: _End) -> Address | None:
+def _address(text: str, direction: _Direction, other: _Direction) -> Address | None:
     """Return the address in a text, or None for a file.
 
     Args:
-        text: what was asked for.
-        end: where it was asked for.
-        other: the other end, whose addresses are recognised and refused.
+        text: address as the user wrote it.
+        direction: direction it was given for.
+        other: other direction, whose addresses are recognised and refused.
     """
     if _DEVICE.fullmatch(text):
-        return Address(end.device, text)
+        return Address(direction.device, text)
     found = _SCHEME.match(text)
     if not found:
         return None
     scheme, is_url = found[1].lower(), bool(found[2])
     if is_url:
-        return _url(text, scheme, text[found.end() :], end)
+        return _url(text, scheme, text[found.end() :], direction)
     address = Address(scheme, text[found.end() :])
-    if scheme in end.words:
+    if scheme in direction.words:
         return address
     if scheme in other.words:
-        raise UsageError(f"{address} is an {other.name}: as {end.name} use one of {end.forms}")
-    if scheme in end.urls:
+        raise UsageError(
+            f"{address} is an {other.name}: as {direction.name} use one of {direction.forms}"
+        )
+    if scheme in direction.urls:
         raise UsageError(f"the {scheme}: address lacks its //: write {scheme}://HOST/PATH")
     return None
 
 
-def _url(text: str, scheme: str, rest: str, end: _End) -> Address:
-    """Return the address in a text that has "//", and a rest behind that."""
-    if scheme not in end.urls:
-        raise UsageError(f"{_masked_url(text)} cannot be used here: wanted {end.forms}")
+def _url(text: str, scheme: str, rest: str, direction: _Direction) -> Address:
+    """Return the address in a text with "//", and the given rest behind it."""
+    if scheme not in direction.urls:
+        raise UsageError(f"{_masked_url(text)} cannot be used here: wanted {direction.forms}")
     if re.search(r"\s", text):
         raise UsageError(f"{_masked_url(text)} holds a space: write %20 in its place")
     if not re.match(r"[^/?#]", rest):
@@ -171,14 +173,14 @@ def _url(text: str, scheme: str, rest: str, end: _End) -> Address:
 
 
 def masked(text: str) -> str:
-    """Hide the credentials of every URL in a text, and what else says it is a secret."""
+    """Hide the credentials of every URL in a text, and values named as secrets."""
     return _NAMED_SECRET.sub(rf"\1{_HIDDEN}", _URL.sub(lambda url: _masked_url(url[1]), text))
 
 
 def _masked_url(url: str) -> str:
     """Hide user, password, query values and stream key of one URL.
 
-    All up to the last @ goes: a password may hold anything, an @ or a slash included.
+    Everything up to the last @ is hidden, because a password may contain an @ or a slash.
     """
     shown = _CREDENTIALS.sub(f"{_HIDDEN}@", url, count=1)
     shown = _STREAM_KEY.sub(rf"\1{_HIDDEN}", shown)

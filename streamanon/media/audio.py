@@ -1,7 +1,8 @@
-"""Compressed sound on its way past the picture: a bounded queue between input and outputs.
+"""Compressed audio: a bounded queue from input to outputs, and codec headers without metadata.
 
-What Vorbis and FLAC tell a decoder before the first packet holds title, place and cover picture,
-too. Sources: Vorbis I specification, 4.2 and 5; Xiph lacing as in Matroska; RFC 9639, 8.
+The headers of Vorbis and FLAC hold what a decoder needs before the first packet, and also title,
+place and cover picture. Sources: Vorbis I specification, 4.2 and 5; Matroska codec mappings
+(A_VORBIS, Xiph lacing); RFC 9639 (FLAC), 8.
 """
 
 from __future__ import annotations
@@ -10,26 +11,31 @@ from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 
-SOUND_TICK = Fraction(1, 90_000)
-"""Seconds a tick of a packet's pts and duration; the same as of live frames."""
+AUDIO_TICK = Fraction(1, 90_000)
+"""Seconds per tick of a packet's pts and duration, the same as of live frames."""
 
 _KEPT_PACKETS = 1024
-"""About 20 s of AAC: more than any picture is ever held back."""
+"""Packets in the queue, about 20 s of AAC: longer than a picture is ever delayed."""
 
 
-_NO_COMMENTS = b"\3vorbis" + bytes(8) + b"\1"
-"""A comment header: no vendor, no comments."""
+_IDENTIFICATION, _COMMENT, _SETUP = b"\1vorbis", b"\3vorbis", b"\5vorbis"
+"""Packet type and signature of the three Vorbis headers (Vorbis I, 4.2.1)."""
+
+_NO_COMMENTS = _COMMENT + bytes(8) + b"\1"
+"""Comment header (Vorbis I, 5.2.1) without content: vendor_length 0 and
+user_comment_list_length 0, 32 bits each, then framing_bit 1."""
 
 _STREAMINFO = slice(8, 42)
-"""Of a FLAC header, the only block a decoder needs."""
+"""Content of the STREAMINFO block of a FLAC file, the only one a decoder needs (RFC 9639, 8.2): it
+follows the signature fLaC and its block header of four bytes each, and has 34 bytes."""
 
 
 def without_comments(codec: str, extradata: bytes) -> bytes:
-    """Return what a decoder is told, without what it says of the recording; b"" where unreadable.
+    """Return the headers of a codec without metadata; b"" if they cannot be read.
 
     Args:
-        codec: FFmpeg's name.
-        extradata: as the container has it.
+        codec: FFmpeg's name of the codec.
+        extradata: headers as stored in the container.
     """
     if codec in ("vorbis", "libvorbis"):
         return _vorbis(extradata)
@@ -37,32 +43,38 @@ def without_comments(codec: str, extradata: bytes) -> bytes:
 
 
 def _vorbis(extradata: bytes) -> bytes:
-    """Return the three headers of Vorbis with an empty one in the middle, laced."""
+    """Return the three Vorbis headers with an empty comment header, in Xiph lacing.
+
+    Xiph lacing: number of packets minus one; the size of each packet but the last, as bytes of 255
+    and one below 255 that add up to it; then the packets.
+    """
     if not extradata:
         return b""
-    at, lengths = 1, []
-    for _ in range(2):
+    at, sizes = 1, []
+    for _ in range(2):  # identification and comment header; the setup header is the rest
         end = next((n for n in range(at, len(extradata)) if extradata[n] < 255), len(extradata))
-        lengths.append(sum(extradata[at : end + 1]))
+        sizes.append(sum(extradata[at : end + 1]))
         at = end + 1
-    first, third = extradata[at : at + lengths[0]], extradata[at + sum(lengths) :]
-    if extradata[0] != 2 or first[:7] != b"\1vorbis" or third[:7] != b"\5vorbis":
+    identification, setup = extradata[at : at + sizes[0]], extradata[at + sum(sizes) :]
+    known = identification.startswith(_IDENTIFICATION) and setup.startswith(_SETUP)
+    if extradata[0] != 2 or not known:
         return b""
-    laced = [
-        b"\xff" * (size // 255) + bytes([size % 255]) for size in (len(first), len(_NO_COMMENTS))
+    lacing = [
+        b"\xff" * (size // 255) + bytes([size % 255])
+        for size in (len(identification), len(_NO_COMMENTS))
     ]
-    return b"".join([b"\2", *laced, first, _NO_COMMENTS, third])
+    return b"".join([b"\2", *lacing, identification, _NO_COMMENTS, setup])
 
 
 @dataclass(frozen=True, slots=True)
-class SoundFormat:
-    """How packets of sound are to be read.
+class AudioFormat:
+    """Format of compressed audio.
 
     Attributes:
-        codec: FFmpeg's name, "aac" for example.
-        rate: samples a second.
-        layout: FFmpeg's name of the channels, "stereo" for example.
-        extradata: what the decoder is told before the first packet; may be empty.
+        codec: FFmpeg's name of the codec, for example "aac".
+        rate: samples per second.
+        layout: FFmpeg's name of the channel layout, for example "stereo".
+        extradata: headers that the decoder needs before the first packet; may be empty.
     """
 
     codec: str
@@ -72,13 +84,13 @@ class SoundFormat:
 
 
 @dataclass(frozen=True, slots=True)
-class SoundPacket:
-    """One packet of compressed sound.
+class AudioPacket:
+    """One packet of compressed audio.
 
     Attributes:
-        data: as the codec has it.
-        pts: when it is heard, in ticks of SOUND_TICK, on the timeline of the frames.
-        duration: in the same ticks.
+        data: payload.
+        pts: presentation time in ticks of AUDIO_TICK.
+        duration: ticks of AUDIO_TICK.
     """
 
     data: bytes
@@ -86,27 +98,27 @@ class SoundPacket:
     duration: int
 
 
-class SoundTrack:
-    """Packets one thread puts and another takes; the oldest are lost when nobody takes them.
+class AudioQueue:
+    """Passes packets from one thread to another; when it is full the oldest are dropped.
 
     Attributes:
-        format: of every packet.
+        format: format of every packet.
     """
 
-    def __init__(self, format: SoundFormat) -> None:  # noqa: A002
+    def __init__(self, format: AudioFormat) -> None:  # noqa: A002
         self.format = format
         # append and popleft of a bounded deque are safe between threads
-        self._packets: deque[SoundPacket] = deque(maxlen=_KEPT_PACKETS)
+        self._packets: deque[AudioPacket] = deque(maxlen=_KEPT_PACKETS)
 
-    def put(self, packet: SoundPacket) -> None:
-        """Add a packet; later ones have a larger pts."""
+    def put(self, packet: AudioPacket) -> None:
+        """Add a packet whose pts is larger than that of the one before."""
         self._packets.append(packet)
 
-    def take_until(self, pts: int) -> list[SoundPacket]:
-        """Return the packets that are heard before a time, in order; each is returned once.
+    def take_until(self, pts: int) -> list[AudioPacket]:
+        """Remove and return the packets before a time, in order.
 
         Args:
-            pts: of the picture about to be shown, in ticks of SOUND_TICK.
+            pts: time of the picture about to be shown, in ticks of AUDIO_TICK.
         """
         taken = []
         while self._packets and self._packets[0].pts < pts:

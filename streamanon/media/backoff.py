@@ -1,4 +1,4 @@
-"""How long to wait before the next try."""
+"""Exponential back-off with jitter for reconnections."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from random import Random
 
 _FIRST_S = 0.1
 _MOST_S = 1.0
-"""A server that returns is found again within a second, and one that is gone for days is asked
-once a second: neither it nor the log minds."""
+"""A server that returns is found within a second; one that is down for days gets one try per
+second, which costs little."""
 
 
 class Backoff:
-    """Waits that double up to a limit, each shortened at random so that many do not try at once."""
+    """Waits that double up to a limit, each shortened at random so that clients spread out."""
 
     def __init__(self, seed: int | None = None, *, most_s: float = _MOST_S) -> None:
         """Begin.
 
         Args:
-            seed: of the chance.
-            most_s: the longest wait.
+            seed: seed of the random numbers.
+            most_s: longest wait in seconds.
         """
         self._random, self._most_s = Random(seed), most_s
         self._next_s = _FIRST_S
@@ -30,5 +30,5 @@ class Backoff:
         return wait_s * self._random.uniform(0.5, 1.0)
 
     def reset(self) -> None:
-        """Begin with short waits again, after a try that succeeded."""
+        """Start over with short waits, after a successful try."""
         self._next_s = _FIRST_S

@@ -27,7 +27,7 @@ class _Held(Generic[_T]):
     damaged: bool
 
 
-class Reorder(Generic[_T]):
+class ReorderBuffer(Generic[_T]):
     """Holds pictures until all that were decoded before them were shown, and gives them steadily.
 
     Without B pictures none is held. With them, all are held for as many pictures as the longest

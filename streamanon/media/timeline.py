@@ -1,12 +1,11 @@
-"""The time of a live stream: steady and strictly increasing, whatever the source's timestamps do.
+"""Timestamps of a live stream: steady and strictly increasing, whatever those of the source do.
 
-Sources restart their timestamps, loop, wrap around, leave them out and count by clocks that are a
-little fast or slow. A stream's time is the clock of this machine (monotonic, in ticks of
-LIVE_TICK); within it, frames keep the distances the source gave them.
+Sources restart their timestamps, loop, wrap around, omit them and count by clocks that are a little
+fast or slow. A stream's time is the monotonic clock of this machine, in ticks of LIVE_TICK; frames
+keep the intervals that the source gave them.
 
-The distance between the two clocks is the smallest delay any frame has arrived with: nothing
-arrives before it was taken. So that a slow source clock is followed too, it may grow a little
-between frames.
+The offset between the two clocks is the smallest delay of any frame so far, because no frame
+arrives before it was taken. To follow a slow source clock, it may grow a little between frames.
 """
 
 from __future__ import annotations
@@ -14,24 +13,24 @@ from __future__ import annotations
 from fractions import Fraction
 
 LIVE_TICK = Fraction(1, 90_000)
-"""Seconds a tick."""
+"""Seconds per tick."""
 
 _SECOND = 90_000
 _LATE = _SECOND
-"""Later than this behind the fastest frame is no jitter: the source's time has jumped back."""
+"""Ticks. A frame later than this behind the fastest is no jitter: the source's time jumped back."""
 
 _LATE_PACED = _SECOND // 10
 _EARLY_PACED = 10 * _SECOND
-"""What is decoded ahead: some frames wait, and there may be one a second."""
+"""How far frames may be decoded ahead: some wait, and there may be only one per second."""
 
 _GAP_PACED = _SECOND
-"""Longer than this from frame to frame the source's time has jumped, and nobody waits for it."""
+"""After a longer step the source's time has jumped, and it is not waited for."""
 
 _DRIFT = 500
-"""One tick in this many: ten times what the clocks of cameras are off by."""
+"""The offset may grow by one tick in this many: ten times the usual error of camera clocks."""
 
-_SOUND_SLACK = _SECOND // 20
-"""Sound is joined seamlessly unless it is further off than this, which nobody notices."""
+_AUDIO_TOLERANCE = _SECOND // 20
+"""Audio packets are joined seamlessly if they are off by no more than this, which is inaudible."""
 
 
 def ticks(pts: int, time_base: Fraction) -> int:
@@ -40,19 +39,19 @@ def ticks(pts: int, time_base: Fraction) -> int:
 
 
 class Timeline:
-    """Gives frames and sound of one stream their place in its time.
+    """Gives the frames and audio packets of one stream their times.
 
     Attributes:
-        paced: whether the reader waits until the time a frame was given.
-        jump: by how many ticks the source's time has jumped at the last frame; 0 when it has not.
+        paced: whether the reader waits for the time of each frame.
+        jump: ticks by which the source's time jumped at the last frame; 0 if it did not.
     """
 
     def __init__(self, *, paced: bool = False) -> None:
         """Begin.
 
         Args:
-            paced: the source delivers faster than real time (a playlist, a synthetic picture) and
-                whoever reads it waits until the time a frame was given.
+            paced: the source delivers faster than real time (a playlist, a synthetic picture), and
+                its reader waits for the time of each frame.
         """
         self.paced = paced
         self.jump = 0
@@ -63,16 +62,16 @@ class Timeline:
         self._heard: int | None = None
 
     def restart(self, *, paced: bool) -> None:
-        """Forget the source's clock: another connection has another one."""
+        """Forget the source's clock: a new connection may have another one."""
         self.paced = paced
         self._offset = self._pts = None
 
     def place(self, pts: int | None, arrival: int) -> int:
-        """Return when a frame is shown; later than every frame before.
+        """Return the time of a frame, in ticks; later than that of every frame before.
 
         Args:
-            pts: by the source's clock, in ticks; None where it gives no time.
-            arrival: by this machine's clock, in ticks.
+            pts: time on the source's clock in ticks; None if the source gives none.
+            arrival: time on this machine's clock in ticks.
         """
         wanted, before = arrival, self._offset
         self.jump = 0
@@ -87,7 +86,7 @@ class Timeline:
         return self._last
 
     def _followed(self, pts: int, arrival: int) -> int:
-        """Return the distance from the source's clock to ours, with what this frame tells of it."""
+        """Return the offset from the source's clock to ours, updated by one frame."""
         anchored = arrival - pts
         if self._offset is None:
             return anchored
@@ -100,17 +99,17 @@ class Timeline:
             return anchored
         return self._offset + min(late, max(0, arrival - self._arrival) // _DRIFT)
 
-    def place_sound(self, pts: int, duration: int) -> int | None:
-        """Return when a packet of sound is heard, or None to leave it out.
+    def place_audio(self, pts: int, duration: int) -> int | None:
+        """Return the time of an audio packet in ticks, or None to leave it out.
 
         Args:
-            pts: by the source's clock, in ticks.
-            duration: in ticks.
+            pts: time on the source's clock in ticks.
+            duration: ticks.
         """
         if self._offset is None:
             return None
         wanted = pts + self._offset
-        if self._heard is not None and abs(wanted - self._heard) <= _SOUND_SLACK:
+        if self._heard is not None and abs(wanted - self._heard) <= _AUDIO_TOLERANCE:
             wanted = self._heard
         if self._heard is not None and wanted < self._heard:
             return None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from av.error import FFmpegError, InvalidDataError
 
-from streamanon.media.reorder import Reorder
+from streamanon.media.reorder import ReorderBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -77,7 +77,7 @@ class Decoder:
         self._given_up: set[int] = set()
         self._errors = 0
         self._last: int | None = None
-        self._reorder: Reorder[_Shown] = Reorder()
+        self._reorder: ReorderBuffer[_Shown] = ReorderBuffer()
         self._sent = 0
         self._orders: dict[int, int] = {}
         self._doubted: int | None = None

@@ -20,7 +20,7 @@ from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.meter import Meter
 from streamanon.pipeline.runner import run
 from streamanon.sinks.live.keep_alive import KeepAlive
-from streamanon.sources.live.fitting import Fitter
+from streamanon.sources.live.frame_converter import FrameConverter
 from streamanon.types import Frame, MediaInfo, Picture
 
 if TYPE_CHECKING:
@@ -63,18 +63,18 @@ class CameraSource:
     """The pictures of one camera, all in the size of the first."""
 
     def __init__(
-        self, info: MediaInfo, fitter: Fitter, feed: Channel[Received], start_s: float
+        self, info: MediaInfo, converter: FrameConverter, feed: Channel[Received], start_s: float
     ) -> None:
         """Prepare to read.
 
         Args:
             info: of the camera.
-            fitter: brings every picture to that size.
+            converter: brings every picture to that size.
             feed: where pictures come from.
             start_s: when their time is 0.
         """
         self.info = info
-        self._fitter, self._feed, self._start_s = fitter, feed, start_s
+        self._converter, self._feed, self._start_s = converter, feed, start_s
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield pictures as they come; their pts is the time of arrival."""
@@ -82,7 +82,7 @@ class CameraSource:
         with suppress(StoppedError):
             for index, received in enumerate(self._feed):
                 pts = max(pts + 1, int((received.at_s - self._start_s) / TIME_BASE))
-                planes = self._fitter.planes(received.picture, None)
+                planes = self._converter.planes(received.picture, None)
                 yield Frame(index, Picture(planes, self.info.colour), pts, TIME_BASE)
 
     def stop(self) -> None:
@@ -188,20 +188,22 @@ class Visit:
             first = next(iter(self._feed))
         except StoppedError:
             return
-        fitter = Fitter(first.picture, None)
-        size = fitter.width, fitter.height
+        converter = FrameConverter(first.picture, None)
+        size = converter.width, converter.height
         info = MediaInfo(
-            "camera", *size, fitter.colour, TIME_BASE, _RATE, live=True, container=fitter.tags
+            "camera", *size, converter.colour, TIME_BASE, _RATE, live=True, container=converter.tags
         )
         # While there is nothing else to show, or the line is built again, it shows the card.
         keep = KeepAlive(VisitorSink(info, self._show), info)
         try:
             while not self._left.is_set():
-                self._run(info, fitter, keep, first.at_s)
+                self._run(info, converter, keep, first.at_s)
         finally:
             keep.close(complete=True)
 
-    def _run(self, info: MediaInfo, fitter: Fitter, keep: KeepAlive, start_s: float) -> None:
+    def _run(
+        self, info: MediaInfo, converter: FrameConverter, keep: KeepAlive, start_s: float
+    ) -> None:
         """Send pictures down a line until the visitor leaves or it fails."""
         factory = self._factory.for_stream(method=self._wish.method, identity=self._wish.identity)
         try:
@@ -215,7 +217,7 @@ class Visit:
             self._error = ""
             self._controls.steer(ladder)
             run(
-                CameraSource(info, fitter, feed, start_s),
+                CameraSource(info, converter, feed, start_s),
                 observer,
                 ladder,
                 Lasting(keep),

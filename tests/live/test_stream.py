@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from streamanon.sources.live.connection import Shot
+    from streamanon.sources.live.connection import DecodedFrame
     from streamanon.types import Frame, Patch
     from testkit.servers.rtsp_relay import RtspRelay
 
@@ -340,7 +340,7 @@ def test_reading_that_fails_goes_on_with_the_next_line(monkeypatch: pytest.Monke
     read = LiveSource._frame
     broken: list[int] = []
 
-    def breaks(self: LiveSource, shot: Shot) -> Frame:
+    def breaks(self: LiveSource, shot: DecodedFrame) -> Frame:
         frame = read(self, shot)
         if frame.index == 5 and not broken:
             broken.append(frame.index)

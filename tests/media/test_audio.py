@@ -6,17 +6,17 @@ from threading import Thread
 
 import pytest
 
-from streamanon.media.audio import SoundFormat, SoundPacket, SoundTrack, without_comments
+from streamanon.media.audio import AudioFormat, AudioPacket, AudioQueue, without_comments
 
-AAC = SoundFormat("aac", 48000, "stereo", b"\x11\x90")
+AAC = AudioFormat("aac", 48000, "stereo", b"\x11\x90")
 
 
-def _packet(number: int) -> SoundPacket:
-    return SoundPacket(number.to_bytes(4, "big"), number * 1920, 1920)
+def _packet(number: int) -> AudioPacket:
+    return AudioPacket(number.to_bytes(4, "big"), number * 1920, 1920)
 
 
 def test_packets_leave_in_order_and_not_before_their_time() -> None:
-    track = SoundTrack(AAC)
+    track = AudioQueue(AAC)
     for number in range(5):
         track.put(_packet(number))
     assert track.take_until(0) == []
@@ -26,7 +26,7 @@ def test_packets_leave_in_order_and_not_before_their_time() -> None:
 
 
 def test_what_nobody_takes_is_lost_from_its_old_end() -> None:
-    track = SoundTrack(AAC)
+    track = AudioQueue(AAC)
     for number in range(5000):
         track.put(_packet(number))
     kept = track.take_until(10**12)
@@ -35,8 +35,8 @@ def test_what_nobody_takes_is_lost_from_its_old_end() -> None:
 
 
 def test_two_threads_may_use_it_at_once() -> None:
-    track = SoundTrack(AAC)
-    taken: list[SoundPacket] = []
+    track = AudioQueue(AAC)
+    taken: list[AudioPacket] = []
 
     def write() -> None:
         for number in range(20_000):

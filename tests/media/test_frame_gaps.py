@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamanon.media.frame_gaps import Rhythm
+from streamanon.media.frame_gaps import GapDetector
 
 STEP = 3000
 
 
 def _gaps(steps: list[int]) -> list[int]:
     """Return at which steps something is missing."""
-    rhythm = Rhythm()
+    rhythm = GapDetector()
     times = np.cumsum([0, *steps]).tolist()
     return [number - 1 for number, pts in enumerate(times) if rhythm.gap(pts)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamanon.media.reorder import Reorder
+from streamanon.media.reorder import ReorderBuffer
 
 
 def _run(
@@ -15,7 +15,7 @@ def _run(
         damaged: of these, not to be believed.
         lost: of these, never shown.
     """
-    line, shown, given = Reorder[int](), 0, []
+    line, shown, given = ReorderBuffer[int](), 0, []
     for count, pts in enumerate(decoded, start=1):
         line.send(pts)
         out = []
@@ -49,7 +49,7 @@ def test_they_do_not_wait_for_what_is_lost() -> None:
 
 
 def test_a_time_that_jumps_back_holds_nothing_for_long() -> None:
-    line = Reorder[int]()
+    line = ReorderBuffer[int]()
     seen = []
     for pts in [*range(1000, 1040), *range(100)]:
         line.send(pts)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from streamanon.media.audio import SoundTrack
+    from streamanon.media.audio import AudioQueue
     from streamanon.types import U8
 
 
@@ -125,7 +125,7 @@ def opened(said: list[str], readers: object) -> Iterator[Callable[..., LiveSink]
     del readers
     sinks: list[LiveSink] = []
 
-    def start(*texts: str, sound: SoundTrack | None = None) -> LiveSink:
+    def start(*texts: str, sound: AudioQueue | None = None) -> LiveSink:
         addresses = [address for address in map(output_address, texts) if address]
         assert len(addresses) == len(texts)
         sink = open_outputs(

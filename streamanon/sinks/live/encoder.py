@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from av.container import OutputContainer
 
-    from streamanon.media.audio import SoundFormat
+    from streamanon.media.audio import AudioFormat
     from streamanon.types import ColourSpace, MediaInfo, Picture
 
 Kind: TypeAlias = Literal["libx264", "rawvideo"]
@@ -126,7 +126,7 @@ class Encoder:
             for packet in packets
         ]
 
-    def header(self, sound: SoundFormat | None = None) -> bytes:
+    def header(self, sound: AudioFormat | None = None) -> bytes:
         """Return a NUT file with the parameters of the streams.
 
         It holds one grey picture, encoded with the options of the stream.
@@ -182,7 +182,7 @@ class Encoder:
                 context.sample_aspect_ratio = tags.sample_aspect
 
 
-def _add_sound(container: OutputContainer, sound: SoundFormat) -> None:
+def _add_sound(container: OutputContainer, sound: AudioFormat) -> None:
     """Add an audio track with given parameters, and one packet of zeros."""
     stream = container.add_stream(_SOUND_ENCODERS.get(sound.codec, sound.codec), sound.rate)
     context = stream.codec_context

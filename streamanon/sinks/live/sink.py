@@ -10,13 +10,13 @@ from av.error import FFmpegError
 from streamanon.sinks.live.destination import destination
 from streamanon.sinks.live.encoder import Encoder, as_frame, h264_options
 from streamanon.sinks.live.output import Output, OutputState
-from streamanon.sinks.writers.messages import SOUND, TICK, MediaPacket
+from streamanon.sinks.writers.messages import AUDIO, TICK, MediaPacket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from streamanon.media.address import Address
-    from streamanon.media.audio import SoundTrack
+    from streamanon.media.audio import AudioQueue
     from streamanon.sinks.live.destination import Destination
     from streamanon.sinks.live.encoder import Kind
     from streamanon.types import MediaInfo, SafeFrame
@@ -64,7 +64,7 @@ class LiveSink:
         self,
         encoders: Sequence[tuple[Encoder, tuple[Output, ...]]],
         info: MediaInfo,
-        sound: SoundTrack | None = None,
+        sound: AudioQueue | None = None,
     ) -> None:
         """Take encoders and outputs.
 
@@ -120,7 +120,7 @@ class LiveSink:
             if pts <= self._last_sound:
                 continue
             self._last_sound = pts
-            audio = MediaPacket(SOUND, packet.data, pts, packet.duration)
+            audio = MediaPacket(AUDIO, packet.data, pts, packet.duration)
             for _, outputs in self._encoders:
                 for output in outputs:
                     output.put(audio)
@@ -132,7 +132,7 @@ def open_outputs(
     *,
     crf: int,
     preset: str,
-    sound: SoundTrack | None,
+    sound: AudioQueue | None,
     say: Callable[[str], None],
 ) -> LiveSink:
     """Open the outputs of a live stream.
@@ -167,7 +167,7 @@ def open_outputs(
 def _started(
     destinations: Sequence[Destination],
     encoder: Encoder,
-    sound: SoundTrack | None,
+    sound: AudioQueue | None,
     say: Callable[[str], None],
 ) -> tuple[Output, ...]:
     """Start the outputs of one encoder."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TICK = Fraction(1, 90_000)
 """Seconds per tick of every timestamp sent to an output."""
 
-VIDEO, SOUND = b"V", b"S"
+VIDEO, AUDIO = b"V", b"S"
 _JOB, _STREAM_HEADER = b"O", b"H"
 _FRAMING = struct.Struct("<c?qqI")
 
@@ -31,7 +31,7 @@ class MediaPacket:
     """One encoded packet.
 
     Attributes:
-        kind: VIDEO or SOUND.
+        kind: VIDEO or AUDIO.
         data: payload, as the encoder returned it.
         pts: presentation time in ticks; the decoding time is the same.
         duration: ticks, 0 if unknown.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import av
 from av.packet import Packet
 
-from streamanon.sinks.writers.messages import SOUND, TICK, VIDEO, MediaPacket, MuxJob
+from streamanon.sinks.writers.messages import AUDIO, TICK, VIDEO, MediaPacket, MuxJob
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -60,7 +60,7 @@ class Muxer:
 
 def _add_streams(output: OutputContainer, header: bytes) -> dict[bytes, Stream]:
     """Add the streams of a header to an output; return them by packet kind."""
-    kinds = {"video": VIDEO, "audio": SOUND}
+    kinds = {"video": VIDEO, "audio": AUDIO}
     with av.open(io.BytesIO(header), format="nut") as template:
         return {
             kinds[stream.type]: output.add_stream_from_template(stream, opaque=True)

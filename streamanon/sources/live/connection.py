@@ -1,8 +1,8 @@
-"""One connection to a live input, in a thread of its own, until it is lost or abandoned.
+"""One connection to a live input, in its own thread, until it is lost or abandoned.
 
-FFmpeg can be interrupted by its own clock only, and some devices not at all. So the thread that
-reads is not the one that waits for frames: whoever waits can always turn away, and the thread ends
-when the call that holds it returns.
+FFmpeg can be interrupted only by its own time-outs, and some devices not at all. So the thread that
+reads is not the one that waits for frames: the waiting thread can give up at any time, and the
+reading thread ends when the call that blocks it returns.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import av
 from av.error import FFmpegError, InvalidDataError
 
+from streamanon.media.audio import AudioFormat, AudioPacket
 from streamanon.media.timeline import ticks
-from streamanon.sources.live.fitting import Fitter
+from streamanon.sources.live.frame_converter import FrameConverter
 from streamanon.sources.live.http_fetch import Fetcher
-from streamanon.sources.live.reader import VideoReader, is_paced, rate_of, sound_format, video_track
+from streamanon.sources.live.reader import VideoReader, audio_format, is_paced, rate_of, video_track
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,45 +35,44 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from streamanon.media.audio import SoundFormat
-    from streamanon.sources.live.input_options import Opening
+    from streamanon.sources.live.input_options import InputOptions
     from streamanon.types import Plane
 
 _WAITING = 8
 _POLL_S = 0.1
 _GIVE_UP_AFTER = 50
-"""Reads in a row that fail after which a connection counts as lost."""
+"""Failed reads in a row after which a connection counts as lost."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
-    """The first picture was decoded.
+class StreamProperties:
+    """Properties of a stream, known when its first picture was decoded.
 
     Attributes:
-        fitter: knows size and colours.
-        rate: frames a second, or None when the source does not say.
-        codec: FFmpeg's name of it.
-        sound: how its sound is to be read, or None when there is none.
-        paced: frames come faster than they are to be shown.
+        converter: converts its pictures to the announced size and colours.
+        rate: frames per second, or None if unknown.
+        codec: FFmpeg's name of the video codec.
+        sound: format of its audio, or None without audio.
+        paced: True if frames arrive faster than real time, so that the reader has to wait.
     """
 
-    fitter: Fitter
+    converter: FrameConverter
     rate: Fraction | None
     codec: str
-    sound: SoundFormat | None
+    sound: AudioFormat | None
     paced: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class DecodedFrame:
     """One decoded picture.
 
     Attributes:
-        planes: Y, U, V in announced size and colours.
-        pts: by the source's clock, in ticks of LIVE_TICK; None where it gives no time.
-        arrival_s: when it was decoded, by the monotonic clock.
-        damaged: its pixels are not to be believed.
-        size: stored width and height, in pixels.
+        planes: Y, U, V in the announced size and colours.
+        pts: time on the source's clock, in ticks of LIVE_TICK; None if the source gives none.
+        arrival_s: time of decoding on the monotonic clock.
+        damaged: True if the pixels may be wrong.
+        size: stored width and height in pixels.
     """
 
     planes: tuple[Plane, ...]
@@ -83,35 +83,27 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """One packet of sound; times in ticks of LIVE_TICK, by the source's clock."""
-
-    data: bytes
-    pts: int
-    duration: int
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The connection is over; ``error`` is None when the source just ended."""
+class ConnectionLost:
+    """The connection has ended; ``error`` is None if the source ended the stream."""
 
     error: Exception | None
 
 
-Item: TypeAlias = Opened | Shot | Heard | Lost
+Item: TypeAlias = StreamProperties | DecodedFrame | AudioPacket | ConnectionLost
+"""What a connection hands over. Times of audio packets are on the source's clock."""
 
 
 class Connection:
-    """Opens an input and hands over what it gives; ends with one :class:`Lost`."""
+    """Opens an input and decodes it; the last item is a :class:`ConnectionLost`."""
 
-    def __init__(self, opening: Opening, fitter: Fitter | None) -> None:
+    def __init__(self, options: InputOptions, converter: FrameConverter | None) -> None:
         """Start.
 
         Args:
-            opening: how to open the input.
-            fitter: of an earlier connection, whose size and colours are kept.
+            options: how to open the input.
+            converter: converter of an earlier connection, whose size and colours are kept.
         """
-        self._opening, self._fitter = opening, fitter
+        self._options, self._converter = options, converter
         self._items: Queue[Item] = Queue(_WAITING)
         self._over = Event()
         self._tool: subprocess.Popen[bytes] | None = None
@@ -120,7 +112,7 @@ class Connection:
         self._thread.start()
 
     def next(self, timeout_s: float) -> Item | None:
-        """Return what comes next, or None when nothing does in time."""
+        """Return the next item, or None if none arrives in time."""
         try:
             return self._items.get(timeout=timeout_s)
         except Empty:
@@ -135,7 +127,7 @@ class Connection:
             self._fetcher.stop()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for the thread to end, so that its device is free again."""
+        """Wait for the thread to end, which releases its device."""
         self._thread.join(timeout_s)
 
     def _put(self, item: Item) -> None:
@@ -154,28 +146,28 @@ class Connection:
                 # survive
                 error = found.with_traceback(None)
                 error.__context__ = None
-        self._put(Lost(error))
+        self._put(ConnectionLost(error))
 
     def _open(self, stack: ExitStack) -> InputContainer:
         """Open the input in the first way that works."""
-        opening, file, form = self._opening, self._opening.file, self._opening.format
-        if opening.command:
-            self._tool = stack.enter_context(_started(opening.command))
+        options, file, form = self._options, self._options.file, self._options.format
+        if options.command:
+            self._tool = stack.enter_context(_started(options.command))
             assert self._tool.stdout is not None
             file = f"pipe:{self._tool.stdout.fileno()}"
-        # Late: whoever waits for frames notices first. To go on after shorter time-outs would lose
-        # the rest of a packet that is half read, and with it the place in the stream.
-        read_s = opening.stall_s + 1
-        if opening.reach:
-            self._fetcher = Fetcher(file, opening.reach, read_s, self._over)
+        # Longer than the waiting thread allows, which gives up first. Continuing after a shorter
+        # time-out would lose the rest of a half-read packet and the position in the stream.
+        read_s = options.stall_s + 1
+        if options.reach:
+            self._fetcher = Fetcher(file, options.reach, read_s, self._over)
             file, form = self._fetcher.start()
-        for last, options in enumerate(opening.tries, start=1 - len(opening.tries)):
+        for last, tried in enumerate(options.tries, start=1 - len(options.tries)):
             try:
                 return av.open(
                     file,
                     format=form,
-                    options=options,
-                    timeout=(opening.open_s, read_s),
+                    options=tried,
+                    timeout=(options.open_s, read_s),
                     metadata_errors="replace",
                     io_open=self._fetcher.open if self._fetcher else None,
                 )
@@ -194,14 +186,14 @@ class Connection:
         for packet in self._packets(container, streams, reader):
             if packet.stream_index != video.index:
                 if opened:
-                    self._hear(packet)
+                    self._put_audio(packet)
                 continue
             for frame, damaged in reader.pictures(packet):
-                shot = self._shot(reader, frame, damaged=damaged)
+                decoded = self._decoded(reader, frame, damaged=damaged)
                 if not opened:
-                    self._put(self._facts(container, video, sound))
+                    self._put(self._properties(container, video, sound))
                     opened = True
-                self._put(shot)
+                self._put(decoded)
 
     def _packets(
         self, container: InputContainer, streams: list[Any], reader: VideoReader
@@ -223,31 +215,31 @@ class Connection:
             else:
                 return
 
-    def _shot(self, reader: VideoReader, frame: VideoFrame, *, damaged: bool) -> Shot:
+    def _decoded(self, reader: VideoReader, frame: VideoFrame, *, damaged: bool) -> DecodedFrame:
         aspect = reader.aspect
-        if self._fitter is None:
-            self._fitter = Fitter(frame, aspect)
-        planes = self._fitter.planes(frame, aspect)
+        if self._converter is None:
+            self._converter = FrameConverter(frame, aspect)
+        planes = self._converter.planes(frame, aspect)
         size = (frame.width, frame.height)
-        return Shot(planes, reader.pts(frame), time.monotonic(), damaged, size)
+        return DecodedFrame(planes, reader.pts(frame), time.monotonic(), damaged, size)
 
-    def _facts(
+    def _properties(
         self, container: InputContainer, video: VideoStream, sound: AudioStream | None
-    ) -> Opened:
-        assert self._fitter is not None
-        return Opened(
-            fitter=self._fitter,
+    ) -> StreamProperties:
+        assert self._converter is not None
+        return StreamProperties(
+            converter=self._converter,
             rate=rate_of(video),
             codec=video.codec_context.name,
-            sound=sound_format(sound) if sound else None,
+            sound=audio_format(sound) if sound else None,
             paced=is_paced(container),
         )
 
-    def _hear(self, packet: Packet[Any]) -> None:
+    def _put_audio(self, packet: Packet[Any]) -> None:
         if packet.pts is None:
             return
         pts = ticks(packet.pts, packet.time_base)
-        self._put(Heard(bytes(packet), pts, ticks(packet.duration or 0, packet.time_base)))
+        self._put(AudioPacket(bytes(packet), pts, ticks(packet.duration or 0, packet.time_base)))
 
 
 def _started(command: tuple[str, ...]) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""How each kind of live input is opened, and what its errors mean."""
+"""FFmpeg options of each kind of live input, and explanations of its errors."""
 
 from __future__ import annotations
 
@@ -31,32 +31,33 @@ if TYPE_CHECKING:
 _OPEN_S = 5.0
 _STALL_S = 5.0
 _PLAYLIST_STALL_S = 15.0
-"""Segments of a playlist come every few seconds."""
+"""Segments of a playlist arrive every few seconds."""
 
 _PROBE = {"probesize": "500000", "analyzeduration": "500000", "fpsprobesize": "0"}
-"""What FFmpeg reads before it says what there is (bytes, microseconds). Its own five seconds are
-five seconds without a picture after every reconnect. ``fflags=nobuffer`` is no help: it throws away
-what was read, and often the first keyframe with it (measured: 1 s to a picture instead of 0.9)."""
+"""How much FFmpeg reads to detect the streams (bytes, microseconds). With its default of five
+seconds there would be no picture for five seconds after every reconnect. ``fflags=nobuffer`` does
+not help: it discards what was read, and often the first keyframe with it (measured: 1 s to a
+picture instead of 0.9)."""
 
 _WEBCAM = {"video_size": "1280x720", "framerate": "30"}
 _WEBCAM_TRIES: tuple[dict[str, str], ...] = (_WEBCAM | {"input_format": "mjpeg"}, _WEBCAM, {})
-"""Over USB 2 only MJPEG reaches 720p at 30 frames a second; then whatever the camera can do."""
+"""Over USB 2 only MJPEG reaches 720p at 30 frames/s; the last try takes the camera's default."""
 
 SRT_TOOL = "srt-live-transmit"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Opening:
-    """What FFmpeg is told to open an input.
+class InputOptions:
+    """How FFmpeg opens an input.
 
     Attributes:
         file: URL or device, credentials included.
-        format: FFmpeg's name of the input format, or None to find out.
-        tries: options, in the order to try them.
-        command: of a program that writes the stream to its standard output, which is then read
-            instead of ``file``; empty for none.
-        stall_s: without anything new for this long it counts as lost.
-        open_s: how long opening may take.
+        format: FFmpeg's name of the input format, or None to detect it.
+        tries: sets of FFmpeg options, in the order to try them.
+        command: command line of a program that writes the stream to its standard output, which is
+            then read instead of ``file``; empty for none.
+        stall_s: seconds without a picture after which the connection counts as lost.
+        open_s: seconds that opening may take.
         reach: where an HTTP input may lead; None where FFmpeg may connect by itself.
     """
 
@@ -68,61 +69,62 @@ class Opening:
     open_s: float = _OPEN_S
     reach: Reach | None = None
 
-    def again(self, *, sound: bool) -> Opening:
-        """Return how to open it another time, when it is known whether there is sound.
+    def for_reconnect(self, *, sound: bool) -> InputOptions:
+        """Return the options for opening the input again.
 
-        FLV does not say so; FFmpeg would look for it for as long as it is allowed to.
+        The header of FLV does not say reliably whether there is audio, and FFmpeg looks for it for
+        as long as it may. When the first connection had none, detection can be short.
         """
         if sound or self.format != "flv":
             return self
         return replace(self, tries=tuple(options | _PROBE for options in self.tries))
 
 
-def opening(address: Address, transport: str) -> Opening:
+def input_options(address: Address, transport: str) -> InputOptions:
     """Return how to open an input.
 
     Args:
-        address: of the input.
-        transport: "tcp" or "udp", of RTSP.
+        address: where the input is.
+        transport: "tcp" or "udp", for RTSP.
 
     Raises:
-        UsageError: this machine or this address cannot do it.
+        UsageError: this machine cannot open it, or the address is incomplete.
     """
     if address.scheme in ("rtsp", "rtsps"):
-        # a description comes before the packets: there is little left to find out
+        # the session description names the streams, so little is left to detect
         options = _PROBE | {"analyzeduration": "200000", "max_delay": "100000"}
         tries = (options | {"rtsp_transport": transport},)
-        return Opening(address.target, "rtsp", tries)
-    return _OPENINGS[address.scheme](address.target)
+        return InputOptions(address.target, "rtsp", tries)
+    return _INPUT_OPTIONS[address.scheme](address.target)
 
 
-def _rtmp(url: str) -> Opening:
-    # video may come seconds after sound; as soon as both are there FFmpeg looks no further
+def _rtmp(url: str) -> InputOptions:
+    # video may arrive seconds after audio; as soon as it has both FFmpeg stops the detection
     options = _PROBE | {"rtmp_live": "live", "analyzeduration": "3000000"}
-    return Opening(url, "flv", (options,))
+    return InputOptions(url, "flv", (options,))
 
 
-def _http(url: str) -> Opening:
+def _http(url: str) -> InputOptions:
     # a playlist must not name files of this machine
     allowed = {
         "protocol_whitelist": "http,https,tcp,tls,crypto,httpproxy,data",
         "format_whitelist": f"{SELF_CONTAINED},hls",
     }
     options = allowed | {"live_start_index": "-1"}
-    how = Opening(url, tries=(options,), stall_s=_PLAYLIST_STALL_S, open_s=10.0)
+    how = InputOptions(url, tries=(options,), stall_s=_PLAYLIST_STALL_S, open_s=10.0)
     if names_local(url):
         return how
     # FFmpeg would keep connections of its own
     return replace(how, tries=(options | {"http_persistent": "0"},), reach=Reach())
 
 
-def _udp(url: str) -> Opening:
+def _udp(url: str) -> InputOptions:
     options = _PROBE | {"overrun_nonfatal": "1", "fifo_size": "50000"}
-    return Opening(url, "mpegts", (options,), stall_s=2.0)
+    return InputOptions(url, "mpegts", (options,), stall_s=2.0)
 
 
-def _srt(url: str) -> Opening:
-    """Have SRT received by its own tool: FFmpeg as it comes with PyAV has none."""
+def _srt(url: str) -> InputOptions:
+    """Receive SRT through srt-live-transmit: the FFmpeg inside PyAV is built without SRT."""
     tool = installed_program(SRT_TOOL)
     if tool is None:
         raise UsageError(
@@ -130,37 +132,37 @@ def _srt(url: str) -> Opening:
             "srt-tools, macOS: brew install srt)"
         )
     command = (tool, "-q", "-loglevel:fatal", "-a:no", url, "file://con")
-    return Opening(url, "mpegts", (_PROBE,), command)
+    return InputOptions(url, "mpegts", (_PROBE,), command)
 
 
-def _webcam(name: str) -> Opening:
+def _webcam(name: str) -> InputOptions:
     if sys.platform == "darwin":
-        return Opening(f"{name}:none", "avfoundation", (_WEBCAM, {"framerate": "30"}, {}))
+        return InputOptions(f"{name}:none", "avfoundation", (_WEBCAM, {"framerate": "30"}, {}))
     if sys.platform == "win32":
         if name.isdecimal():
             raise UsageError(f"webcam:{name} is a number: on Windows write the camera's name")
-        return Opening(f"video={name}", "dshow", _WEBCAM_TRIES[1:])
+        return InputOptions(f"video={name}", "dshow", _WEBCAM_TRIES[1:])
     device = f"/dev/video{name}" if name.isdecimal() else name
-    return Opening(device, "v4l2", _WEBCAM_TRIES)
+    return InputOptions(device, "v4l2", _WEBCAM_TRIES)
 
 
-def _screen(name: str) -> Opening:
+def _screen(name: str) -> InputOptions:
     rate = {"framerate": "30"}
     if sys.platform == "darwin":
-        return Opening(f"Capture screen {name or 0}:none", "avfoundation", (rate,))
+        return InputOptions(f"Capture screen {name or 0}:none", "avfoundation", (rate,))
     if sys.platform == "win32":
-        return Opening("desktop", "gdigrab", (rate,))
+        return InputOptions("desktop", "gdigrab", (rate,))
     display = name or os.environ.get("DISPLAY", "")
     if not display:
         raise UsageError("screen: finds no X display: set DISPLAY or write screen::0")
-    return Opening(display, "x11grab", (rate,))
+    return InputOptions(display, "x11grab", (rate,))
 
 
-def _lavfi(graph: str) -> Opening:
-    return Opening(graph, "lavfi")
+def _lavfi(graph: str) -> InputOptions:
+    return InputOptions(graph, "lavfi")
 
 
-_OPENINGS: dict[str, Callable[[str], Opening]] = {
+_INPUT_OPTIONS: dict[str, Callable[[str], InputOptions]] = {
     "rtmp": _rtmp,
     "rtmps": _rtmp,
     "http": _http,
@@ -173,13 +175,13 @@ _OPENINGS: dict[str, Callable[[str], Opening]] = {
 }
 
 
-def explained(address: Address, error: Exception, *, late: bool) -> StreamanonError:
-    """Say in one line what an error means and what to do; no credentials in it.
+def open_error(address: Address, error: Exception, *, late: bool) -> StreamanonError:
+    """Return an error that says in one line what is wrong and what to do, without credentials.
 
     Args:
-        address: of the input.
-        error: what FFmpeg or the system said.
-        late: it came after the time there was.
+        address: where the input is.
+        error: error of FFmpeg or the system.
+        late: whether it was raised after the time-out.
     """
     if isinstance(error, StreamanonError):
         return type(error)(f"{address}: {address.masked(str(error))}")

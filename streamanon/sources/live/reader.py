@@ -10,10 +10,10 @@ from av.error import FFmpegError
 from av.stream import Disposition
 
 from streamanon.errors import MediaError
-from streamanon.media.audio import SoundFormat, without_comments
-from streamanon.media.frame_gaps import Rhythm
+from streamanon.media.audio import AudioFormat, without_comments
+from streamanon.media.frame_gaps import GapDetector
 from streamanon.media.h264 import FrameNumbers
-from streamanon.media.reorder import Reorder
+from streamanon.media.reorder import ReorderBuffer
 from streamanon.media.timeline import ticks
 from streamanon.sources.live.trust import Trust
 
@@ -70,9 +70,9 @@ class VideoReader:
         # not all of these have their packets marked as keyframes
         self._whole = self._codec in _WHOLE or video.codec.intra_only
         lossy = container.format.name in _LOSSY and not self._whole and self._codec not in _TOLD
-        self._rhythm = Rhythm() if lossy else None
+        self._rhythm = GapDetector() if lossy else None
         torn = container.format.name in _LOSSY and self._codec in _TOLD_WHEN_SHOWN
-        self._reorder: Reorder[VideoFrame] | None = Reorder() if torn else None
+        self._reorder: ReorderBuffer[VideoFrame] | None = ReorderBuffer() if torn else None
 
     @property
     def aspect(self) -> Fraction | None:
@@ -181,12 +181,12 @@ def rate_of(video: VideoStream) -> Fraction | None:
     return None
 
 
-def sound_format(sound: AudioStream) -> SoundFormat | None:
+def audio_format(sound: AudioStream) -> AudioFormat | None:
     """Return how packets of a track of sound are to be read; None where that is not known."""
     context = sound.codec_context
     if context is None or not context.sample_rate:
         return None
-    return SoundFormat(
+    return AudioFormat(
         codec=context.name,
         rate=context.sample_rate,
         layout=context.layout.name,

@@ -1,55 +1,60 @@
-"""Cameras, streams and screens: live inputs that come back by themselves."""
+"""Cameras, streams and screens: live inputs that reconnect by themselves."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from threading import Event
 from typing import TYPE_CHECKING
 
 from streamanon.errors import MediaError, StreamanonError, UsageError
-from streamanon.media.audio import SoundPacket, SoundTrack
+from streamanon.media.audio import AudioPacket, AudioQueue
 from streamanon.media.backoff import Backoff
 from streamanon.media.timeline import LIVE_TICK, Timeline
-from streamanon.sources.live.connection import Connection, Heard, Lost, Opened, Shot
-from streamanon.sources.live.input_options import explained, opening
+from streamanon.sources.live.connection import (
+    Connection,
+    ConnectionLost,
+    DecodedFrame,
+    StreamProperties,
+)
+from streamanon.sources.live.input_options import input_options, open_error
 from streamanon.types import Frame, MediaInfo, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from streamanon.media.address import Address
-    from streamanon.media.audio import SoundFormat
-    from streamanon.sources.live.fitting import Fitter
+    from streamanon.media.audio import AudioFormat
+    from streamanon.sources.live.frame_converter import FrameConverter
     from streamanon.types import Plane
 
 TRANSPORTS = ("tcp", "udp")
 _POLL_S = 0.1
 _PATIENCE_S = 11.0
-"""For a keyframe after connecting; a little more than :mod:`streamanon.sources.live.trust` has."""
+"""Longest wait for a keyframe after connecting; a little more than the decoder waits for one."""
 _GRACE_S = 0.6
-"""For a device to be free again."""
+"""Longest wait for a device to be released."""
 _REFUSED_S = 0.2
-"""Between tries while nothing listens: such a try costs next to nothing."""
+"""Wait between tries while the server refuses connections: such a try costs next to nothing."""
 _MOST_S = 0.4
-"""Between tries otherwise: a server is often back a moment before its camera is."""
+"""Longest wait between other tries: a server is often back a moment before its camera is."""
 _NO_PICTURE = MediaError("the source ended before there was a picture: check what it serves")
 _USUAL_RATE = Fraction(30)
 
 _QUIET_S = 60.0
-"""Between two lines on time stamps that jump."""
+"""Shortest time between two log messages on timestamps that jump."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How a live input is.
+    """State of a live input.
 
     Attributes:
-        connected: False while it is lost.
-        since_s: for how long it has been so, in seconds.
-        reconnects: how often it came back.
-        reason: why it was lost last, masked; "" when it never was.
+        connected: False while the connection is lost.
+        since_s: seconds in this state.
+        reconnects: how often the connection was made again.
+        reason: why it was lost last, without credentials; "" if it never was.
     """
 
     connected: bool
@@ -59,15 +64,15 @@ class SourceState:
 
 
 class LiveSource:
-    """Yields the frames of a live input until it is told to stop.
+    """Yields the frames of a live input until it is stopped.
 
-    The time of a frame is this machine's monotonic clock when it arrived, smoothed (see
-    :mod:`streamanon.media.timeline`), in ticks of 1/90000 s. Pictures are 8 bit 4:2:0 of the size
-    and colours of the first; what comes in another size later is shown with black around it. A
-    damaged frame holds the pixels of the last that was not: its own are worth nothing.
+    The time of a frame is its arrival on this machine's monotonic clock, smoothed (see
+    :mod:`streamanon.media.timeline`), in ticks of 1/90000 s. Pictures are 8 bit 4:2:0 in the size
+    and colours of the first; later pictures of another size are letterboxed. A damaged frame holds
+    the pixels of the last undamaged one, because its own may be anything.
 
     Attributes:
-        sound: the compressed sound that goes with the frames, or None.
+        sound: compressed audio of the stream, or None.
     """
 
     def __init__(
@@ -82,57 +87,57 @@ class LiveSource:
         """Connect and wait for the first picture.
 
         Args:
-            address: of the input.
+            address: where the input is.
             transport: "tcp" or "udp", for RTSP.
-            wait: go on trying until it can be reached.
+            wait: retry until it can be reached.
             say: takes lines for the operator; nothing in them is secret.
-            stopping: ends everything when it is set, the waiting here included.
+            stopping: ends the source when set, including the wait for the first picture.
 
         Raises:
             UsageError: the input cannot be opened as asked.
-            MediaError: it cannot be reached, gives no video, or stopping was set before it did.
+            MediaError: it cannot be reached or has no video, or stopping was set first.
         """
         if transport not in TRANSPORTS:
             raise UsageError(f"unknown transport {transport!r}: choose one of tcp, udp")
         self._address, self._say = address, say
-        self._opening = opening(address, transport)
+        self._options = input_options(address, transport)
         self._stopping = stopping or Event()
         self._timeline = Timeline()
-        self._state = _State()
+        self._state = _ConnectionState()
         self._index = 0
         self._quiet_until_s = 0.0
         self._believed: tuple[Plane, ...] = ()
-        self.sound: SoundTrack | None = None
+        self.sound: AudioQueue | None = None
         self._sounds = True
-        self._connection, facts = self._first(wait=wait)
-        self._fitter, self._size = facts.fitter, (0, 0)
+        self._connection, properties = self._first(wait=wait)
+        self._converter, self._size = properties.converter, (0, 0)
         self._info = MediaInfo(
             name=str(address),
-            width=facts.fitter.width,
-            height=facts.fitter.height,
-            colour=facts.fitter.colour,
+            width=properties.converter.width,
+            height=properties.converter.height,
+            colour=properties.converter.colour,
             time_base=LIVE_TICK,
-            rate=facts.rate or _USUAL_RATE,
+            rate=properties.rate or _USUAL_RATE,
             live=True,
-            container=facts.fitter.tags,
+            container=properties.converter.tags,
         )
-        self._opening = self._opening.again(sound=facts.sound is not None)
-        if facts.sound:
-            self.sound = SoundTrack(facts.sound)
-        self._say(f"{address}: connected, {_described(facts)}")
+        self._options = self._options.for_reconnect(sound=properties.sound is not None)
+        if properties.sound:
+            self.sound = AudioQueue(properties.sound)
+        self._say(f"{address}: connected, {_described(properties)}")
 
     @property
     def info(self) -> MediaInfo:
-        """What is known before the first frame; it stays so."""
+        """Properties of the stream; they do not change."""
         return self._info
 
     @property
     def state(self) -> SourceState:
-        """How the input is now; for any thread."""
-        return self._state.shown()
+        """Present state of the input; for any thread."""
+        return self._state.snapshot()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield frames until :meth:`stop`; lost connections are made again."""
+        """Yield frames until :meth:`stop`; reconnect when the connection is lost."""
         while not self._stopping.is_set():
             yield from self._frames()
             if not self._stopping.is_set():
@@ -143,7 +148,7 @@ class LiveSource:
         self._stopping.set()
 
     def close(self) -> None:
-        """Let the input go; safe to call twice."""
+        """Release the input; safe to call twice."""
         self._stopping.set()
         self._let_go()
 
@@ -151,7 +156,7 @@ class LiveSource:
         self._connection.abandon()
         self._connection.join(_GRACE_S)
 
-    def _first(self, *, wait: bool) -> tuple[Connection, Opened]:
+    def _first(self, *, wait: bool) -> tuple[Connection, StreamProperties]:
         """Connect for the first time."""
         backoff, said = Backoff(most_s=_MOST_S), ""
         while True:
@@ -166,94 +171,94 @@ class LiveSource:
                 wait_s = _until_next(backoff, error)
             self._stopping.wait(wait_s)
 
-    def _connect(self, fitter: Fitter | None) -> tuple[Connection, Opened]:
-        """Try once to get a first picture.
+    def _connect(self, converter: FrameConverter | None) -> tuple[Connection, StreamProperties]:
+        """Connect once and wait for the first picture.
 
         Raises:
-            StreamanonError: it failed, and why.
+            StreamanonError: the try failed.
         """
         start = time.monotonic()
-        connection = Connection(self._opening, fitter)
+        connection = Connection(self._options, converter)
         try:
-            while time.monotonic() - start < self._opening.open_s + _PATIENCE_S:
+            while time.monotonic() - start < self._options.open_s + _PATIENCE_S:
                 if self._stopping.is_set():
                     raise MediaError(f"{self._address}: stopped before there was a picture")
                 item = connection.next(_POLL_S)
-                if isinstance(item, Opened):
+                if isinstance(item, StreamProperties):
                     self._timeline.restart(paced=item.paced)
                     self._state.connected()
                     return connection, item
-                if isinstance(item, Lost):
-                    late = time.monotonic() - start > 0.9 * self._opening.open_s
-                    why = explained(self._address, item.error or _NO_PICTURE, late=late)
+                if isinstance(item, ConnectionLost):
+                    late = time.monotonic() - start > 0.9 * self._options.open_s
+                    why = open_error(self._address, item.error or _NO_PICTURE, late=late)
                     raise why from item.error
-            raise explained(self._address, TimeoutError(), late=True)
+            raise open_error(self._address, TimeoutError(), late=True)
         except BaseException:
             connection.abandon()
             raise
 
     def _frames(self) -> Iterator[Frame]:
-        """Yield the frames of the present connection until it is lost."""
+        """Yield the frames of the present connection until the connection is lost."""
         seen_s, reason = time.monotonic(), ""
         while not reason and not self._stopping.is_set():
             item = self._connection.next(_POLL_S)
-            if isinstance(item, Shot):
+            if isinstance(item, DecodedFrame):
                 yield self._frame(item)
                 seen_s = time.monotonic()
-            elif isinstance(item, Heard):
-                self._hear(item)
-            elif isinstance(item, Lost):
+            elif isinstance(item, AudioPacket):
+                self._queue_audio(item)
+            elif isinstance(item, ConnectionLost):
                 reason = self._ended(item)
-            elif time.monotonic() - seen_s > self._opening.stall_s:
-                reason = f"no picture for {self._opening.stall_s:g} s"
+            elif time.monotonic() - seen_s > self._options.stall_s:
+                reason = f"no picture for {self._options.stall_s:g} s"
         self._let_go()
         if reason:
             self._say(f"{self._address}: lost: {reason}; reconnecting")
             self._state.lost(reason)
 
-    def _ended(self, lost: Lost) -> str:
+    def _ended(self, lost: ConnectionLost) -> str:
         if lost.error is None:
             return "the source ended"
         text = getattr(lost.error, "strerror", None) or str(lost.error)
         return f"the connection broke ({self._address.masked(text)})"
 
     def _reconnect(self) -> None:
-        """Try until there is a picture again or the end has come."""
+        """Retry until there is a picture again or the source is stopped."""
         backoff, said, tries = Backoff(most_s=_MOST_S), "", 0
         wait_s = backoff.next_s()
         while not self._stopping.wait(wait_s):
             tries += 1
             try:
-                self._connection, facts = self._connect(self._fitter)
+                self._connection, properties = self._connect(self._converter)
             except StreamanonError as error:
                 if str(error) != said and not self._stopping.is_set():
                     said = str(error)
                     self._say(f"{said}; trying again")
                 wait_s = _until_next(backoff, error)
                 continue
-            self._compare_sound(facts.sound)
-            self._say(f"{self._address}: back, {_described(facts)} (try {tries})")
+            self._compare_sound(properties.sound)
+            self._say(f"{self._address}: back, {_described(properties)} (try {tries})")
             return
 
-    def _frame(self, shot: Shot) -> Frame:
-        """Give a picture its place in the stream, and wait for it where the source does not."""
-        if shot.size != self._size:
-            self._note_size(shot.size)
-        pts = self._timeline.place(shot.pts, int(shot.arrival_s / LIVE_TICK))
+    def _frame(self, decoded: DecodedFrame) -> Frame:
+        """Give a picture its time in the stream; wait for that time if the source is paced."""
+        if decoded.size != self._size:
+            self._note_size(decoded.size)
+        pts = self._timeline.place(decoded.pts, int(decoded.arrival_s / LIVE_TICK))
         if self._timeline.jump:
             self._note_jump(float(self._timeline.jump * LIVE_TICK))
         if self._timeline.paced:
             self._stopping.wait(max(0.0, pts * LIVE_TICK - time.monotonic()))
-        if not shot.damaged:
-            self._believed = shot.planes
-        # covered whole it looks like what was there before; of garbage it might be all pink
-        picture = Picture(self._believed or shot.planes, self._info.colour)
-        frame = Frame(self._index, picture, pts, LIVE_TICK, shot.damaged)
+        if not decoded.damaged:
+            self._believed = decoded.planes
+        # the cover of a whole frame is made from its pixels; garbage could make it bright pink
+        picture = Picture(self._believed or decoded.planes, self._info.colour)
+        frame = Frame(self._index, picture, pts, LIVE_TICK, decoded.damaged)
         self._index += 1
         return frame
 
     def _note_jump(self, by_s: float) -> None:
-        """Say that the source's time jumped; one that loops does so again and again."""
+        """Log that the source's time jumped, at most once a minute: sources that loop repeat it."""
         if time.monotonic() >= self._quiet_until_s:
             self._quiet_until_s = time.monotonic() + _QUIET_S
             self._say(f"{self._address}: its time stamps jumped by {by_s:+.1f} s, ours go on")
@@ -265,15 +270,15 @@ class LiveSource:
             self._say(f"{self._address}: the picture is {now} from here, shown within {shown}")
         self._size = size
 
-    def _hear(self, heard: Heard) -> None:
+    def _queue_audio(self, packet: AudioPacket) -> None:
         if self.sound is None or not self._sounds:
             return
-        pts = self._timeline.place_sound(heard.pts, heard.duration)
+        pts = self._timeline.place_audio(packet.pts, packet.duration)
         if pts is not None:
-            self.sound.put(SoundPacket(heard.data, pts, heard.duration))
+            self.sound.put(replace(packet, pts=pts))
 
-    def _compare_sound(self, found: SoundFormat | None) -> None:
-        """Leave the sound out from here when it is no longer what outputs were told."""
+    def _compare_sound(self, found: AudioFormat | None) -> None:
+        """Drop the audio from here on if its format changed: outputs were opened for the first."""
         if self.sound and self._sounds and found and found != self.sound.format:
             self._sounds = False
             was = self.sound.format
@@ -283,8 +288,8 @@ class LiveSource:
             )
 
 
-class _State:
-    """What :class:`SourceState` shows; written by one thread, read by any."""
+class _ConnectionState:
+    """Keeps a :class:`SourceState`; written by one thread, read by any."""
 
     def __init__(self) -> None:
         self._now = (False, time.monotonic(), 0, "")
@@ -296,21 +301,22 @@ class _State:
     def lost(self, reason: str) -> None:
         self._now = (False, time.monotonic(), self._now[2], reason)
 
-    def shown(self) -> SourceState:
+    def snapshot(self) -> SourceState:
         connected, since, times, reason = self._now
         return SourceState(connected, time.monotonic() - since, max(0, times - 1), reason)
 
 
 def _until_next(backoff: Backoff, error: StreamanonError) -> float:
-    """Return how long to wait after a try that failed, in seconds."""
+    """Return how long to wait after a failed try, in seconds."""
     if isinstance(error.__cause__, ConnectionRefusedError):
         backoff.reset()
         return _REFUSED_S
     return backoff.next_s()
 
 
-def _described(facts: Opened) -> str:
-    """Return what came in, for the log."""
-    rate = f", {float(facts.rate):.4g} fps" if facts.rate else ""
-    sound = f", sound {facts.sound.codec}" if facts.sound else ""
-    return f"{facts.fitter.width}x{facts.fitter.height}{rate}, {facts.codec}{sound}"
+def _described(properties: StreamProperties) -> str:
+    """Return a description of a stream for the log."""
+    width, height = properties.converter.width, properties.converter.height
+    rate = f", {float(properties.rate):.4g} fps" if properties.rate else ""
+    sound = f", sound {properties.sound.codec}" if properties.sound else ""
+    return f"{width}x{height}{rate}, {properties.codec}{sound}"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from streamanon.errors import UsageError
-from streamanon.media.audio import SoundFormat
+from streamanon.media.audio import AudioFormat
 from streamanon.sinks.live.encoder import Encoder, as_frame, h264_options
 from streamanon.types import ColourSpace, ContainerTags, MediaInfo, Picture
 from testkit.numbered_frames import counted, number, stream_info
@@ -124,15 +124,15 @@ def test_whole_pictures_stay_exact() -> None:
 @pytest.mark.parametrize(
     "sound",
     [
-        SoundFormat("aac", 48000, "stereo", bytes.fromhex("1190")),
-        SoundFormat("aac", 44100, "mono"),
-        SoundFormat("opus", 48000, "stereo"),
-        SoundFormat("pcm_alaw", 8000, "mono"),
-        SoundFormat("mp3float", 44100, "stereo"),
+        AudioFormat("aac", 48000, "stereo", bytes.fromhex("1190")),
+        AudioFormat("aac", 44100, "mono"),
+        AudioFormat("opus", 48000, "stereo"),
+        AudioFormat("pcm_alaw", 8000, "mono"),
+        AudioFormat("mp3float", 44100, "stereo"),
     ],
     ids=lambda sound: sound.codec,
 )
-def test_the_header_describes_the_sound(sound: SoundFormat) -> None:
+def test_the_header_describes_the_sound(sound: AudioFormat) -> None:
     with av.open(io.BytesIO(h264().header(sound)), format="nut") as container:
         context = container.streams.audio[0].codec_context
         assert context.codec.canonical_name == sound.codec.removesuffix("float")
@@ -144,7 +144,7 @@ def test_the_header_describes_the_sound(sound: SoundFormat) -> None:
 
 def test_unknown_sound_is_refused() -> None:
     with pytest.raises(ValueError, match="nonsense"):
-        h264().header(SoundFormat("nonsense", 8000, "mono"))
+        h264().header(AudioFormat("nonsense", 8000, "mono"))
 
 
 def test_settings_that_make_no_sense() -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from streamanon.errors import UsageError
 from streamanon.media.address import Address
-from streamanon.media.audio import SoundFormat, SoundPacket, SoundTrack
+from streamanon.media.audio import AudioFormat, AudioPacket, AudioQueue
 from streamanon.sinks.live.destination import destination
 from streamanon.sinks.live.encoder import Encoder, as_frame
 from streamanon.sinks.live.sink import Clock
@@ -187,7 +187,7 @@ def _packets(path: Path) -> Iterator[Any]:
         yield from container.demux(video=0)
 
 
-def aac(seconds: float) -> tuple[SoundFormat, list[SoundPacket]]:
+def aac(seconds: float) -> tuple[AudioFormat, list[AudioPacket]]:
     """Return a real track of sound, on a timeline that begins at 0."""
     context = av.CodecContext.create("aac", "w")
     assert isinstance(context, av.AudioCodecContext)
@@ -199,9 +199,9 @@ def aac(seconds: float) -> tuple[SoundFormat, list[SoundPacket]]:
         frame = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
         frame.sample_rate, frame.pts, frame.time_base = 48000, start, Fraction(1, 48000)
         packets += context.encode(frame)
-    form = SoundFormat("aac", 48000, "mono", bytes(context.extradata or b""))
+    form = AudioFormat("aac", 48000, "mono", bytes(context.extradata or b""))
     return form, [
-        SoundPacket(bytes(packet), round(packet.pts * 90_000 / 48_000), 1920)
+        AudioPacket(bytes(packet), round(packet.pts * 90_000 / 48_000), 1920)
         for packet in packets
         if packet.pts is not None and packet.pts >= 0
     ]
@@ -209,7 +209,7 @@ def aac(seconds: float) -> tuple[SoundFormat, list[SoundPacket]]:
 
 def test_sound_keeps_time_with_the_picture(opened: Any, tmp_path: Path) -> None:
     form, packets = aac(8)
-    track = SoundTrack(form)
+    track = AudioQueue(form)
     sink = opened(f"record:{tmp_path}", sound=track)
     begin, _ = feed(sink, 0, until=lambda: sink.state[0].connected)
     heard_from, heard_to = begin * 3000 + 45_000, begin * 3000 + 150_000
@@ -242,7 +242,7 @@ def test_sound_keeps_time_with_the_picture(opened: Any, tmp_path: Path) -> None:
 
 def test_sound_reaches_a_server_and_its_end_stops_no_picture(opened: Any, readers: Any) -> None:
     form, packets = aac(20)
-    track = SoundTrack(form)
+    track = AudioQueue(form)
     with RtspRelay() as relay:
         sink = opened(relay.url("out"), sound=track)
         begin, _ = feed(sink, 0, until=lambda: sink.state[0].connected)
@@ -271,10 +271,10 @@ def test_an_output_that_cannot_hold_the_sound_goes_without(
 ) -> None:
     url = f"rtmp://127.0.0.1:{free_port()}/live/key"
     reader = readers(url, options={"listen": "1"})
-    track = SoundTrack(SoundFormat("pcm_alaw", 8000, "mono"))
+    track = AudioQueue(AudioFormat("pcm_alaw", 8000, "mono"))
     sink = opened(url, sound=track)
     for index in range(200):
-        track.put(SoundPacket(bytes(160), 1800 * index, 1800))
+        track.put(AudioPacket(bytes(160), 1800 * index, 1800))
     feed(sink, 0, until=lambda: len(reader.numbers) > 20)
     assert reader.tracks == {"h264"}
     assert [line for line in said if "pcm_alaw" in line] == [

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from streamanon.sinks.writers.messages import (
-    SOUND,
+    AUDIO,
     VIDEO,
     MediaPacket,
     MuxJob,
@@ -17,7 +17,7 @@ from streamanon.sinks.writers.messages import (
 
 PACKETS = [
     MediaPacket(VIDEO, b"picture" * 100, 2**40, 3000, keyframe=True),
-    MediaPacket(SOUND, b"", -5, 1920),
+    MediaPacket(AUDIO, b"", -5, 1920),
     MediaPacket(VIDEO, b"\n\x00", 0),
 ]
 

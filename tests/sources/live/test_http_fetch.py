@@ -26,8 +26,8 @@ import pytest
 from streamanon.errors import MediaError, StreamanonError
 from streamanon.media.address import input_address
 from streamanon.sources.live import http_fetch
-from streamanon.sources.live.connection import Connection, Lost, Opened
-from streamanon.sources.live.input_options import opening
+from streamanon.sources.live.connection import Connection, ConnectionLost, StreamProperties
+from streamanon.sources.live.input_options import input_options
 from streamanon.sources.live.source import LiveSource
 from testkit.clips import Clip, write_clip
 from testkit.servers import nginx
@@ -176,9 +176,9 @@ def _items(url: str) -> list[Item]:
     """Read an input to its end."""
     address = input_address(url)
     assert address is not None
-    connection = Connection(opening(address, "tcp"), None)
+    connection = Connection(input_options(address, "tcp"), None)
     items: list[Item] = []
-    while not items or not isinstance(items[-1], Lost):
+    while not items or not isinstance(items[-1], ConnectionLost):
         item = connection.next(10)
         assert item is not None
         items.append(item)
@@ -188,7 +188,7 @@ def _items(url: str) -> list[Item]:
 
 def _error(items: list[Item]) -> str:
     last = items[-1]
-    assert isinstance(last, Lost)
+    assert isinstance(last, ConnectionLost)
     return str(last.error)
 
 
@@ -219,7 +219,7 @@ def test_every_kind_is_read_whole_through_it(site: Path, name: str) -> None:
     with _served(site) as server:
         items = _items(f"{server.url}/{name}")
     wanted = 10 if name == "plain0.ts" else _FRAMES
-    assert isinstance(items[0], Opened), _error(items)
+    assert isinstance(items[0], StreamProperties), _error(items)
     assert len(items) == wanted + 2
     assert _error(items) == "None"
 
@@ -294,7 +294,7 @@ def test_http_leads_to_nothing_but_http(site: Path, target: str, redirected: boo
         server.redirects = {"/jump.ts": target}
         _playlist(site, "list.m3u8", "jump.ts" if redirected else target)
         items = _items(f"{server.url}/list.m3u8")
-    assert not any(isinstance(item, Opened) for item in items)
+    assert not any(isinstance(item, StreamProperties) for item in items)
 
 
 @pytest.mark.parametrize("host", [_INTERNET, "localhost"])
@@ -349,7 +349,7 @@ def test_https_is_read_whatever_its_certificate_says(site: Path) -> None:
 def test_a_connection_that_is_abandoned_waits_for_no_server(start: bytes) -> None:
     with socket.create_server((_INTERNET, 0)) as server:
         url = f"http://{_INTERNET}:{server.getsockname()[1]}/x"
-        connection = Connection(opening(_address(url), "tcp"), None)
+        connection = Connection(input_options(_address(url), "tcp"), None)
         peer, _ = server.accept()
         with peer:
             peer.recv(4096)

@@ -15,8 +15,8 @@ import pytest
 
 from streamanon.errors import MediaError, StreamanonError, UsageError
 from streamanon.media.address import input_address
-from streamanon.sources.live.connection import Connection, Opened
-from streamanon.sources.live.input_options import Opening, opening
+from streamanon.sources.live.connection import Connection, StreamProperties
+from streamanon.sources.live.input_options import InputOptions, input_options
 from streamanon.sources.live.source import LiveSource
 from testkit.clips import Clip, write_clip
 from testkit.servers import gstreamer, nginx
@@ -101,16 +101,16 @@ def test_rtmp_that_is_known_to_have_no_sound_is_opened_sooner(tmp_path: Path) ->
     ):
         address = input_address(server.url("cam"))
         assert address is not None
-        first = opening(address, "tcp")
+        first = input_options(address, "tcp")
         took_s = []
-        for how in (first, first.again(sound=False)):
+        for how in (first, first.for_reconnect(sound=False)):
             start = time.monotonic()
             connection = Connection(how, None)
-            assert isinstance(connection.next(10), Opened)
+            assert isinstance(connection.next(10), StreamProperties)
             took_s.append(time.monotonic() - start)
             connection.abandon()
     assert took_s[1] < took_s[0] - 1
-    assert first.again(sound=True) == first
+    assert first.for_reconnect(sound=True) == first
 
 
 def test_udp_with_a_change_of_size_in_mid_stream(clip: Path, tmp_path: Path) -> None:
@@ -220,10 +220,10 @@ def test_what_cannot_be_read_is_said_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
 
-    def hasty(address: Address, transport: str) -> Opening:
-        return replace(opening(address, transport), open_s=0.5)
+    def hasty(address: Address, transport: str) -> InputOptions:
+        return replace(input_options(address, transport), open_s=0.5)
 
-    monkeypatch.setattr("streamanon.sources.live.source.opening", hasty)
+    monkeypatch.setattr("streamanon.sources.live.source.input_options", hasty)
     with mjpeg_camera() as page, socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

@@ -173,7 +173,7 @@ def test_and_given_up_when_it_takes_too_long(clip: Path, relay: RtspRelay) -> No
     log = Log()
     with relay.serve_file(clip, "cam", loop="steady") as url:
         source = _open(url, log)
-        source._opening = replace(source._opening, stall_s=0.5)
+        source._options = replace(source._options, stall_s=0.5)
         _take(source, 5)
         relay.stall()
         Timer(2.0, relay.resume).start()

@@ -1,4 +1,4 @@
-"""Pictures of a live stream in the size and colours that were announced, whatever comes later."""
+"""Converts the pictures of a live stream to the size and colours of its first one."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from streamanon.types import Matrix, Plane
 
 _LAYOUT = "yuv420p"
-"""Of all live pictures: the one layout every encoder, browser and virtual camera takes."""
+"""Pixel format of all live pictures, which every encoder, browser and virtual camera takes."""
 
 _AS_THEY_ARE = ("yuv420p", "yuvj420p", "gray")
 _SHIFTS = (0, 1, 1)
-"""log2 of the subsampling of each plane, in both directions."""
+"""log2 of the subsampling of each plane, horizontally and vertically."""
 
 _CODES: dict[Matrix, int] = {"bt709": 1, "bt601": 5, "bt2020": 9}
 """ITU-T H.273 table 4."""
@@ -38,24 +38,24 @@ _RANGES = {False: 1, True: 2}
 """Studio and full, as FFmpeg counts."""
 
 
-class Fitter:
-    """Makes upright 8 bit 4:2:0 planes of one size and one colour space out of any pictures.
+class FrameConverter:
+    """Converts any pictures to upright 8 bit 4:2:0 planes of one size and one colour space.
 
-    The first picture decides. Later ones of another size are scaled to fit, with black around them.
+    The first picture decides. Later ones of another size are letterboxed.
 
     Attributes:
-        width: upright, in pixels; even.
-        height: upright, in pixels; even.
-        colour: of the planes.
-        tags: for outputs.
+        width: upright width in pixels, even.
+        height: upright height in pixels, even.
+        colour: colour space of the planes.
+        tags: container tags for outputs.
     """
 
     def __init__(self, first: VideoFrame, aspect: Fraction | None) -> None:
-        """Announce what the first picture is like.
+        """Take size and colours of the first picture.
 
         Args:
-            first: of the stream.
-            aspect: width over height of its stored pixels, or None when unknown.
+            first: first picture of the stream.
+            aspect: width over height of its stored pixels, or None if unknown.
         """
         sideways = _orientation(first).sideways
         self._aspect = aspect or Fraction(1)
@@ -77,7 +77,7 @@ class Fitter:
 
         Args:
             frame: any picture.
-            aspect: width over height of its stored pixels, or None when unknown.
+            aspect: width over height of its stored pixels, or None if unknown.
         """
         orientation = _orientation(frame)
         width, height = self.width, self.height
@@ -87,7 +87,7 @@ class Fitter:
         else:
             planes = self._letterboxed(frame, aspect or Fraction(1), stored)
         luma, *chroma = (orientation.upright(plane) for plane in planes)
-        # an odd last row or column is left out
+        # an odd last row or column is cut off
         return (
             np.ascontiguousarray(luma[:height, :width], np.uint8),
             *(
@@ -97,12 +97,12 @@ class Fitter:
         )
 
     def _converted(self, frame: VideoFrame, size: tuple[int, int]) -> tuple[Plane, ...]:
-        """Return the planes of a picture at a size, in the announced colour space."""
+        """Return the planes of a picture at a size, in the colour space of the first."""
         found = _colour(frame)
         as_it_is = frame.format.name in _AS_THEY_ARE and found == self.colour
         if as_it_is and (frame.width, frame.height) == size:
             return planes_of(frame, _LAYOUT)
-        # the ranges are named: left to itself, swscale turns yuvj422p into studio range
+        # ranges are explicit: by default swscale converts yuvj422p to studio range
         scaled = frame.reformat(
             *size,
             format=_LAYOUT,
@@ -116,7 +116,7 @@ class Fitter:
     def _letterboxed(
         self, frame: VideoFrame, aspect: Fraction, size: tuple[int, int]
     ) -> tuple[Plane, ...]:
-        """Scale a picture into the middle of a black one of another size."""
+        """Scale a picture into the middle of a black picture of another size."""
         shape = Fraction(frame.width, frame.height) * aspect / self._aspect
         width = max(2, min(size[0], round(size[1] * shape)) & ~1)
         height = max(2, min(size[1], round(size[0] / shape)) & ~1)
