@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _PUSH, _WINDOW = "streamanon.sinks.writers.push", "streamanon.sinks.writers.window"
 _VIRTUAL_CAMERA = "streamanon.sinks.writers.virtual_camera"
 _MPEGTS_SOUNDS = frozenset({"aac", "mp3", "ac3", "eac3", "opus"})
+_SEGMENT = re.compile(r"live-\d{6,}\.ts")
 _WHOLE_TS_PACKETS = 7 * 188
 """Bytes per datagram: seven MPEG-TS packets fit into an Ethernet frame."""
 
@@ -82,6 +84,8 @@ def _srt(address: Address) -> Destination:
 
 def _hls(address: Address) -> Destination:
     folder = _folder(address)
+    playlist = folder / "index.m3u8"
+    _check_playlist(playlist, address)
     options = {
         "hls_time": f"{KEYFRAME_S:g}",
         "hls_list_size": "6",
@@ -89,8 +93,24 @@ def _hls(address: Address) -> Destination:
         "hls_flags": "delete_segments+append_list+independent_segments",
         "hls_segment_filename": str(folder / "live-%06d.ts"),
     }
-    job = MuxJob("hls", str(folder / "index.m3u8"), options)
+    job = MuxJob("hls", str(playlist), options)
     return Destination(address, _PUSH, job, sounds=frozenset({"aac", "mp3", "ac3"}))
+
+
+def _check_playlist(path: Path, address: Address) -> None:
+    """Refuse to continue a playlist that lists other files than our segments.
+
+    FFmpeg deletes what an old playlist lists, whatever it is.
+    """
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    for line in lines:
+        if line.strip() and not line.startswith("#") and not _SEGMENT.fullmatch(line):
+            raise UsageError(
+                f"output {address}: its index.m3u8 lists {line[:80]!r}, wanted segments of an "
+                "earlier run only: choose another folder, or remove index.m3u8"
+            )
 
 
 def _record(address: Address) -> Destination:

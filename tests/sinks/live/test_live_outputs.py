@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 import socket
 import subprocess
@@ -17,7 +18,7 @@ import numpy as np
 import pytest
 
 from streamanon.errors import UsageError
-from streamanon.media.address import Address
+from streamanon.media.address import Address, output_address
 from streamanon.media.audio import AudioFormat, AudioPacket, AudioQueue
 from streamanon.sinks.live.destination import destination
 from streamanon.sinks.live.encoder import Encoder, as_frame
@@ -116,6 +117,15 @@ def test_hls_goes_on_where_it_was_left(opened: Any, tmp_path: Path) -> None:
     assert playlist.count("#EXTINF") == 2
     assert "#EXT-X-DISCONTINUITY" in playlist
     assert playlist.count("#EXT-X-ENDLIST") == 1
+
+
+@pytest.mark.parametrize("listed", ["notes.txt", "../notes.txt", "live-000001.ts/../notes.txt"])
+def test_hls_deletes_nothing_that_a_foreign_playlist_lists(listed: str, tmp_path: Path) -> None:
+    (tmp_path / "index.m3u8").write_text(f"#EXTM3U\n#EXTINF:2,\n{listed}\n" * 20)
+    address = output_address(f"hls:{tmp_path}")
+    assert address is not None
+    with pytest.raises(UsageError, match=re.escape(f"its index.m3u8 lists {listed!r}, wanted")):
+        destination(address)
 
 
 def test_hls_leaves_nothing_behind_when_it_is_written_again(opened: Any, tmp_path: Path) -> None:
