@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
+import sys
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -110,10 +112,12 @@ class EngineCache:
         """Return the engine of a plan.
 
         Raises:
-            ModelError: The engine is missing, damaged, or was made for something else.
+            ModelError: The engine is missing, damaged, was made for something else, or may be of
+                another user.
         """
         file = self.folder / f"{plan.name}{ENGINE}"
         try:
+            _check_owner(self.folder)
             metadata = json.loads(file.with_suffix(METADATA).read_text(encoding="utf-8"))
             engine = file.read_bytes()
         except FileNotFoundError:
@@ -172,6 +176,22 @@ class EngineCache:
         return freed
 
 
+def _check_owner(folder: Path) -> None:
+    """Refuse engines that another user may have put there: to load one is to run its code.
+
+    Raises:
+        ModelError: others may write to the folder.
+    """
+    if sys.platform == "win32":
+        return
+    status = folder.stat()
+    if status.st_uid not in (0, os.getuid()) or status.st_mode & stat.S_IWOTH:
+        raise ModelError(
+            f"engines in {folder} may be of another user: wanted a folder of your own that others "
+            "cannot write to, name one with XDG_CACHE_HOME"
+        )
+
+
 def _timings(plan: Plan) -> str:
     """Return the name of the file of timings measured on a GPU."""
     about = f"{plan.runtime} {plan.device} {plan.driver}"
@@ -212,10 +232,11 @@ def _writing(folder: Path) -> Iterator[None]:
     """Create a folder, and turn errors of writing there into one line.
 
     Raises:
-        ModelError: The folder cannot be written to.
+        ModelError: The folder cannot be written to, or others may write to it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _check_owner(folder)
         yield
     except OSError as error:
         raise ModelError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -116,6 +117,26 @@ def test_a_foreign_engine_under_our_name_is_not_used(cache: EngineCache) -> None
     with pytest.raises(ModelError, match="was made for something else"):
         cache.read(PLAN)
     assert [entry.text for entry in cache.entries()] == ["not what its name says: never used"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders have other rights there")
+@pytest.mark.parametrize("whose", ["everybody's", "somebody's"])
+def test_an_engine_that_others_may_have_put_there_is_not_used(
+    cache: EngineCache, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    cache.get_or_build(PLAN, Builder())
+    if whose == "everybody's":
+        cache.folder.chmod(0o777)
+    elif os.getuid():
+        monkeypatch.setattr(os, "getuid", lambda: 12345)
+    else:
+        os.chown(cache.folder, 12345, -1)
+    build = Builder()
+    with pytest.raises(ModelError, match="may be of another user"):
+        cache.read(PLAN)
+    with pytest.raises(ModelError, match="may be of another user"):
+        cache.get_or_build(PLAN, build)
+    assert build.told == []
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff"])
