@@ -54,6 +54,22 @@ class LeakError(StreamanonError):
     """The run finished, but at least one face was left uncovered."""
 
 
-def told_by(error: Exception) -> str:
-    """Return the first line of what an error of somebody else says, or its class."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
+def error_line(error: BaseException, at: int = 0) -> str:
+    """Return one line of an error's message, or its class when it has none.
+
+    Args:
+        error: any error.
+        at: index of the line; some libraries put the cause last (-1).
+    """
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[at] if lines else type(error).__name__
+
+
+def named_error_line(error: BaseException) -> str:
+    """Return an error's class and the first line of its message."""
+    return ": ".join(dict.fromkeys((type(error).__name__, error_line(error))))
+
+
+def system_reason(error: BaseException) -> str:
+    """Return the system's or FFmpeg's words for an error, which hold no path and no address."""
+    return getattr(error, "strerror", None) or error_line(error)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import torch
 
-from streamanon.errors import StreamanonError, UsageError
+from streamanon.errors import StreamanonError, UsageError, error_line
 from training import options as options_file
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ class RunFolder:
         except FileNotFoundError:
             raise UsageError(f"{self.path} holds no run to resume (no state.pt)") from None
         except Exception as error:
-            problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UsageError(f"{self._state_file} is damaged: {problem}") from error
+            raise UsageError(f"{self._state_file} is damaged: {error_line(error)}") from error
         if not isinstance(state, dict) or state.get("format") != FORMAT:
             raise UsageError(f"{self._state_file} is no state of this version of the trainer")
         return state

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import onnxruntime
 
-from streamanon.errors import ModelError, told_by
+from streamanon.errors import ModelError, error_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ class OnnxRuntimeBackend:
             )
         except Exception as error:
             raise ModelError(
-                f"{path.name} is not a network ONNX Runtime can load ({told_by(error)}): "
+                f"{path.name} is not a network ONNX Runtime can load ({error_line(error)}): "
                 "install streamanon again"
             ) from error
         found = self._session.get_providers()[0]
@@ -98,5 +98,5 @@ class OnnxRuntimeBackend:
         try:
             outputs = self._session.run(self._outputs, dict(inputs))
         except Exception as error:
-            raise ModelError(f"{self._name} could not be run: {told_by(error)}") from error
+            raise ModelError(f"{self._name} could not be run: {error_line(error)}") from error
         return dict(zip(self._outputs, outputs, strict=True))

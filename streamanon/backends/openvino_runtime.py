@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from streamanon.errors import ModelError
+from streamanon.errors import ModelError, error_line
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # forbids the import
 
@@ -71,7 +71,7 @@ class OpenVinoBackend:
             self._request = core().compile_model(model, "CPU", settings).create_infer_request()
         except Exception as error:
             raise ModelError(
-                f"{path.name} is not a network OpenVINO can load ({_last_line(error)}): "
+                f"{path.name} is not a network OpenVINO can load ({error_line(error, -1)}): "
                 "install streamanon again"
             ) from error
         self._inputs = {
@@ -93,7 +93,7 @@ class OpenVinoBackend:
         try:
             answer = self._request.infer({k: np.ascontiguousarray(v) for k, v in inputs.items()})
         except Exception as error:
-            raise ModelError(f"{self._name} could not be run: {_last_line(error)}") from error
+            raise ModelError(f"{self._name} could not be run: {error_line(error, -1)}") from error
         return {name: np.array(answer[name]) for name in self._outputs}
 
     def _check(self, inputs: Mapping[str, NDArray[np.generic]]) -> None:
@@ -108,8 +108,3 @@ class OpenVinoBackend:
             if array.dtype != dtype or not shape.compatible(openvino.PartialShape(array.shape)):
                 got = f"{array.shape} {array.dtype}"
                 raise ModelError(f"{failed}: {name} is {got}, wanted {shape} {dtype}")
-
-
-def _last_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

@@ -19,7 +19,7 @@ from streamanon.anonygan.config import GeneratorConfig
 from streamanon.anonygan.deployed import OUTPUTS, DeployedGenerator
 from streamanon.anonygan.network import AnonyGan
 from streamanon.backends.batching import BATCHES, Arrays, in_parts, rows_of
-from streamanon.errors import ModelError, told_by
+from streamanon.errors import ModelError, error_line
 from streamanon.weights.card import read_card
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def restored(path: Path, card: Mapping[str, Any]) -> DeployedGenerator:
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"{failed} ({told_by(error)}): install streamanon again") from error
+        raise ModelError(f"{failed} ({error_line(error)}): install streamanon again") from error
     return DeployedGenerator(generator, tuple(card["inputs"])).eval()
 
 
@@ -164,7 +164,7 @@ class TorchBackend:
         try:
             yield
         except RuntimeError as error:  # out of memory among them
-            raise ModelError(f"{self._name} {failed}: {told_by(error)}") from error
+            raise ModelError(f"{self._name} {failed}: {error_line(error)}") from error
 
 
 def layout(about: Mapping[str, Mapping[str, Any]]) -> Layout:

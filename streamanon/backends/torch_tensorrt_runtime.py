@@ -25,7 +25,7 @@ from streamanon.backends.batching import rows_of
 from streamanon.backends.cuda import device
 from streamanon.backends.engines import EngineCache, Plan
 from streamanon.backends.torch_runtime import layout, restored
-from streamanon.errors import ModelError, told_by
+from streamanon.errors import ModelError, error_line
 from streamanon.extras import install_hint
 from streamanon.weights.card import read_card
 
@@ -203,7 +203,9 @@ def _compiler() -> ModuleType:
         hint = install_hint("torch-tensorrt")
         raise ModelError(f"Torch-TensorRT is not installed ({error}): {hint}") from error
     except Exception as error:
-        raise ModelError(f"Torch-TensorRT finds no card it can use ({told_by(error)})") from error
+        raise ModelError(
+            f"Torch-TensorRT finds no card it can use ({error_line(error)})"
+        ) from error
 
 
 @contextmanager
@@ -214,4 +216,4 @@ def _told(failed: str) -> Iterator[None]:
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"{failed}: {told_by(error)}") from error
+        raise ModelError(f"{failed}: {error_line(error)}") from error

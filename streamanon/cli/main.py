@@ -16,7 +16,7 @@ from streamanon.cli.commands.engine import engine
 from streamanon.cli.commands.identities import identities
 from streamanon.cli.commands.options import verbose
 from streamanon.cli.commands.run import live, run
-from streamanon.errors import StreamanonError
+from streamanon.errors import StreamanonError, named_error_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,7 @@ def execute(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  the last line of defence is one line, too
         if state["verbose"]:
             traceback.print_exc()
-        return _fail(f"{type(error).__name__}: {error} (-v shows where)", 1)
+        return _fail(f"{named_error_line(error)} (-v shows where)", 1)
     return result if isinstance(result, int) else 0
 
 

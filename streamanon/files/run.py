@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from streamanon.config import Config
-from streamanon.errors import LeakError, StreamanonError, UsageError
+from streamanon.errors import LeakError, StreamanonError, UsageError, named_error_line
 from streamanon.factory import Factory
 from streamanon.files.jobs import Job, plan
 from streamanon.pipeline.document import sha256, write_document
@@ -134,7 +134,7 @@ def _carry_out(
     except StreamanonError as error:
         return Outcome(job, error=error)
     except Exception as error:  # noqa: BLE001  one file must not stop the rest
-        failure = StreamanonError(f"{job.input}: {type(error).__name__}: {error}")
+        failure = StreamanonError(f"{job.input}: {named_error_line(error)}")
         failure.__cause__ = error
         return Outcome(job, error=failure)
     if report.uncovered:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 
-from streamanon.errors import LeakError, StallError, StreamanonError
+from streamanon.errors import LeakError, StallError, StreamanonError, named_error_line
 from streamanon.live.joints import Lasting, Shown, Tributary
 from streamanon.live.status import Status
 from streamanon.media.backoff import Backoff
@@ -187,9 +187,7 @@ class Stream:
         except StreamanonError as error:
             self.error = self.error or error
         except Exception as error:  # noqa: BLE001  one stream must not take others with it
-            self.error = StreamanonError(
-                f"{type(error).__name__}: {self._input.masked(str(error))}"
-            )
+            self.error = StreamanonError(self._input.masked(named_error_line(error)))
             self.error.__cause__ = error
         finally:
             self._enter("stopped")

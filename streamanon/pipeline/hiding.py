@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streamanon.pipeline.stage import first_line
+from streamanon.errors import named_error_line
 from streamanon.safety.compose import compose
 
 if TYPE_CHECKING:
@@ -36,4 +36,4 @@ def _patches(scene: Scene, anonymiser: Anonymiser) -> tuple[list[Patch | None], 
     try:
         return anonymiser.replace(scene), ""
     except Exception as error:  # noqa: BLE001  covered, counted and reported, never raw
-        return [None] * len(scene.subjects), f"the anonymiser failed: {first_line(error)}"
+        return [None] * len(scene.subjects), f"the anonymiser failed: {named_error_line(error)}"

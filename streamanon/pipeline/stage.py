@@ -6,7 +6,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from streamanon.errors import StageError, StreamanonError
+from streamanon.errors import StageError, StreamanonError, named_error_line
 from streamanon.pipeline.report import StageTimes
 
 if TYPE_CHECKING:
@@ -54,17 +54,11 @@ class Stage:
         return 0.0 if since is None else time.monotonic() - since
 
 
-def first_line(error: BaseException) -> str:
-    """Return the class and the first line of an error."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
 def explained(stage: Stage, error: BaseException) -> BaseException:
     """Name the stage, unless the error explains itself."""
     if isinstance(error, StreamanonError):
         error.add_note(f"raised by the stage {stage.name!r}")
         return error
-    named = StageError(stage.name, first_line(error))
+    named = StageError(stage.name, named_error_line(error))
     named.__cause__ = error
     return named

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from streamanon.errors import error_line
 from streamanon.imaging.boxes import centre, iou, union
 from streamanon.tracking.tracker import reach_edge, seen_cover, unseen_cover
 from streamanon.types import Face, Track
@@ -99,7 +100,7 @@ def search_back(window: Sequence[Held], track_id: int, finder: Finder) -> int:
         try:
             face = finder.near(held.frame.picture, _expected(known, position))
         except Exception as error:  # noqa: BLE001  whatever it was: not trusted
-            held.distrust = f"detector failed: {error or type(error).__name__}"
+            held.distrust = f"detector failed: {error_line(error)}"
             continue
         if face is None or held.shows_another(track_id, face.box):
             misses += 1

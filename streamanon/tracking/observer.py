@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from streamanon.errors import StageError
+from streamanon.errors import StageError, error_line
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import union
 from streamanon.tracking.embedding_sampler import Witness
@@ -154,11 +154,10 @@ class Observer:
         self._failures += 1
         self.seen.detector_failures += 1
         if self._failures >= MOST_FAILURES:
-            raise StageError(
-                "see", f"the detector failed on {self._failures} frames in a row: {error}"
-            ) from error
+            failed = f"the detector failed on {self._failures} frames in a row"
+            raise StageError("see", f"{failed}: {error_line(error)}") from error
         held.tracks.clear()
-        held.distrust = f"detector failed: {error or type(error).__name__}"
+        held.distrust = f"detector failed: {error_line(error)}"
 
     def _follow(self, held: Held) -> None:
         """Detect, match to the tracks, fit the meshes."""

@@ -13,7 +13,7 @@ from fractions import Fraction
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from streamanon.errors import StreamanonError
+from streamanon.errors import StreamanonError, error_line
 from streamanon.live.joints import Lasting
 from streamanon.pipeline.channel import Channel, StoppedError
 from streamanon.pipeline.live_controls import LiveControls
@@ -225,7 +225,11 @@ class Visit:
                 live=self._controls,
             )
         except Exception as error:  # noqa: BLE001  whatever it is, the visitor sees the card
-            self._error = _one_line(error)
+            # messages of libraries may quote data: only their class is shown
+            ours = isinstance(error, StreamanonError)
+            self._error = (
+                error_line(error) if ours else f"anonymising failed ({type(error).__name__})"
+            )
             self._tell(f"a line failed and is built again: {self._error}")
             self._left.wait(_AGAIN_AFTER_S)
         finally:
@@ -233,10 +237,3 @@ class Visit:
 
     def _tell(self, line: str) -> None:
         self._say(f"camera page: {line}")
-
-
-def _one_line(error: Exception) -> str:
-    """Return what went wrong; errors of libraries may quote data, and are only named."""
-    if isinstance(error, StreamanonError):
-        return next(iter(str(error).splitlines()), type(error).__name__)
-    return f"anonymising failed ({type(error).__name__})"

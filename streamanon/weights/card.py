@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import onnxruntime
 
-from streamanon.errors import ModelError, told_by
+from streamanon.errors import ModelError, error_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ def read_card(path: Path) -> dict[str, Any]:
             str(path), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:
-        raise ModelError(f"network {path} cannot be read: {told_by(error)}") from error
+        raise ModelError(f"network {path} cannot be read: {error_line(error)}") from error
     try:
         card = json.loads(session.get_modelmeta().custom_metadata_map[KEY])
     except (KeyError, ValueError) as error:

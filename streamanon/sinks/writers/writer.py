@@ -14,6 +14,7 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
+from streamanon.errors import system_reason
 from streamanon.sinks.writers.messages import packets, receive_job
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def serve(writer: Callable[[MuxJob, bytes], Writer]) -> int:
     except ClosedError as error:
         _print(f"{CLOSED}{error}")
     except Exception as error:  # noqa: BLE001  reported to the parent, which starts another writer
-        _print(f"{FAILED}{_reason(error)}")
+        _print(f"{FAILED}{system_reason(error)}")
         return 1
     return 0
 
@@ -83,11 +84,6 @@ def request_parent_death_signal() -> None:
     """Have Linux kill this process when its parent dies; elsewhere the end of input ends it."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _reason(error: Exception) -> str:
-    """Return the message of FFmpeg or the system, which holds no address."""
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def _print(line: str) -> None:

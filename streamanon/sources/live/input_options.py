@@ -19,7 +19,7 @@ from av.error import (
 )
 
 from streamanon.child_process import installed_program
-from streamanon.errors import MediaError, StreamanonError, UsageError
+from streamanon.errors import MediaError, StreamanonError, UsageError, system_reason
 from streamanon.media.file_types import SELF_CONTAINED
 from streamanon.sources.live.http_fetch import Reach, names_local
 
@@ -216,7 +216,7 @@ def _network_reason(address: Address, error: Exception) -> str:
     for kinds, text in _REASONS:
         if isinstance(error, kinds):
             return text.format(scheme=address.scheme)
-    text = address.masked(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    text = address.masked(system_reason(error))
     return f"cannot be read ({text}): check the name, the network and what is served"
 
 
