@@ -16,6 +16,7 @@ from streamanon.weights.card import accepted, read_card
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from logging import Logger
     from pathlib import Path
     from threading import Event
 
@@ -205,16 +206,16 @@ class Factory:
 
         return PlainAnonymiser(method)
 
-    def ladder(self, method: str, say: Callable[[str], None]) -> SteppedAnonymiser:
+    def ladder(self, method: str, log: Logger) -> SteppedAnonymiser:
         """Return a new anonymiser that can change its method while it runs.
 
         Args:
             method: first method.
-            say: called with a message when the level changes.
+            log: logger for changes of the method.
         """
         from streamanon.anonymisers.stepped import SteppedAnonymiser
 
-        return SteppedAnonymiser(self.anonymiser, method, say)
+        return SteppedAnonymiser(self.anonymiser, method, log)
 
     def book(self) -> IdentityBook:
         """Return a new book of who is who; it remembers the people of one stream."""
@@ -271,30 +272,26 @@ class Factory:
 
         return VideoSink(path, info, self.config)
 
-    def live_source(
-        self, address: Address, say: Callable[[str], None], stopping: Event
-    ) -> LiveSource:
+    def live_source(self, address: Address, log: Logger, stopping: Event) -> LiveSource:
         """Open a live input.
 
         Args:
             address: where the input is.
-            say: called with messages on its state.
+            log: logger for changes of its state.
             stopping: ends the input, or the wait for it, when set.
         """
         from streamanon.sources.live.source import LiveSource
 
         transport, wait = self.config.transport, self.config.wait
-        return LiveSource(address, transport=transport, wait=wait, say=say, stopping=stopping)
+        return LiveSource(address, transport=transport, wait=wait, log=log, stopping=stopping)
 
-    def live_sink(
-        self, addresses: Sequence[Address], source: LiveSource, say: Callable[[str], None]
-    ) -> LiveSink:
+    def live_sink(self, addresses: Sequence[Address], source: LiveSource, log: Logger) -> LiveSink:
         """Open the outputs of a live stream.
 
         Args:
             addresses: where the outputs are.
             source: input that is shown on them.
-            say: called with messages on their state.
+            log: logger for changes of their state.
         """
         from streamanon.sinks.live.sink import open_outputs
 
@@ -304,7 +301,7 @@ class Factory:
             crf=self.config.crf,
             preset=self.config.live_preset,
             sound=source.sound,
-            say=say,
+            log=log,
         )
 
     def _network(self, name: str, runtime: str = "onnxruntime") -> Backend:

@@ -19,8 +19,9 @@ from benchmarks.live.processes import camera, player
 from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.factory import Factory
-from streamanon.live.stream import Stream
+from streamanon.live.stream import STREAM_LOG, Stream
 from streamanon.media.address import Address
+from testkit.logs import logged
 from testkit.servers.rtsp_relay import RtspRelay
 
 if TYPE_CHECKING:
@@ -99,11 +100,11 @@ class Stage:
         self, clips: Sequence[Path], tape: Path | None = None, *, raw: Path | None = None
     ) -> None:
         self.clips, self.tape, self.raw = clips, tape, raw
-        self.log: list[str] = []
         self._stack, self._camera = ExitStack(), ExitStack()
 
     def __enter__(self) -> Stage:
         with ExitStack() as stack:
+            self.log = stack.enter_context(logged(STREAM_LOG))
             self.inlet = stack.enter_context(RtspRelay())
             self.outlet = stack.enter_context(RtspRelay())
             stack.callback(self._remove_camera)
@@ -189,7 +190,7 @@ def _stream(stage: Stage) -> Stream:
     if stage.tape:
         outputs.append(Address("record", str(stage.tape)))
     source = Address("rtsp", stage.inlet.url("in"))
-    return Stream("faults", source, outputs, Factory(Config(method="warp")), stage.log.append)
+    return Stream("faults", source, outputs, Factory(Config(method="warp")))
 
 
 def _wait(look: Callable[[], _T | None]) -> _T:

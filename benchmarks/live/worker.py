@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.config import Config
 from streamanon.factory import Factory
-from streamanon.live.stream import Stream
+from streamanon.live.stream import STREAM_LOG, Stream
 from streamanon.media.address import Address
 from streamanon.types import FULL_QUALITY
+from testkit.logs import logged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from logging import Logger
 
 _SAMPLE_S = 1.0
 
@@ -40,18 +41,22 @@ class _Pinned(SteppedAnonymiser):
 class PinnedFactory(Factory):
     """Builds lines that stay at full quality."""
 
-    def ladder(self, method: str, say: Callable[[str], None]) -> SteppedAnonymiser:
+    def ladder(self, method: str, log: Logger) -> SteppedAnonymiser:
         """Return one that has full quality alone."""
-        return _Pinned(self.anonymiser, method, say)
+        return _Pinned(self.anonymiser, method, log)
 
 
 def run(asked: dict[str, Any]) -> dict[str, Any]:
     """Run streams side by side and return what was measured."""
-    told: list[str] = []
+    with logged(STREAM_LOG) as lines:
+        return {**_run(asked), "told": lines}
+
+
+def _run(asked: dict[str, Any]) -> dict[str, Any]:
     factory = (PinnedFactory if asked["pinned"] else Factory)(Config(method=asked["method"]))
     each = [factory.for_stream() for _ in asked["streams"]]
     streams = [
-        Stream("load", Address("rtsp", inlet), [Address("rtsp", outlet)], own, told.append)
+        Stream("load", Address("rtsp", inlet), [Address("rtsp", outlet)], own)
         for (inlet, outlet), own in zip(asked["streams"], each, strict=True)
     ]
     for stream in streams:
@@ -78,7 +83,6 @@ def run(asked: dict[str, Any]) -> dict[str, Any]:
         "levels": dict(levels),
         "streams": [_outcome(stream) for stream in streams],
         "runtimes": {name: one for own in each for name, one in own.runtimes.items()},
-        "told": told,
     }
 
 

@@ -10,6 +10,7 @@ from streamanon.types import FULL_QUALITY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from logging import Logger
 
     from streamanon.protocols import Anonymiser
     from streamanon.types import Patch, Scene
@@ -25,18 +26,16 @@ class SteppedAnonymiser:
         method: the name of the method that was asked for.
     """
 
-    def __init__(
-        self, make: Callable[[str], Anonymiser], method: str, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, make: Callable[[str], Anonymiser], method: str, log: Logger) -> None:
         """Create one.
 
         Args:
             make: returns a new anonymiser for the name of a method; it raises UsageError when there
                 is none of that name.
             method: to begin with.
-            say: told in one line when the method is changed.
+            log: logger for changes of the method.
         """
-        self._make, self._say = make, say
+        self._make, self._log = make, log
         self._lock = Lock()
         self.method = method
         self._by_level = self._made(method)
@@ -64,7 +63,7 @@ class SteppedAnonymiser:
         with self._lock:
             self.method, self._by_level = method, by_level
             self._level = FULL_QUALITY
-        self._say(f"faces are hidden by {method} from now on")
+        self._log.info(f"faces are hidden by {method} from now on")
 
     def step_to(self, level: str) -> None:
         """Work at one of the levels from the next frame on; one there is not is passed over."""

@@ -10,7 +10,9 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
+from streamanon.live.stream import STREAM_LOG
 from streamanon.types import FULL_QUALITY
+from streamanon.web.visit import LOG as CAMERA_LOG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,10 +87,16 @@ def _count(number: int, noun: str) -> str:
 class LiveDisplay:
     """Shows live streams on a console while it is entered; the log goes there, too."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, alone: bool = False) -> None:
+        """Prepare to show streams.
+
+        Args:
+            console: terminal or log.
+            alone: there is only one stream; its log is shown without its name.
+        """
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
-        self._handler = _ConsoleHandler(console)
+        self._handler = _ConsoleHandler(console, alone=alone)
         self._said_s = time.monotonic()
 
     def __enter__(self) -> LiveDisplay:
@@ -124,12 +132,19 @@ def _coloured(status: Status) -> Text:
 class _ConsoleHandler(logging.Handler):
     """Prints the log above the status lines, with the time of day."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, alone: bool) -> None:
         super().__init__()
-        self._console = console
+        self._console, self._alone = console, alone
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line."""
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-        line = " ".join(record.getMessage().split())
+        line = " ".join((self._label(record.name) + record.getMessage()).split())
         self._console.print(f"{at} {line}", markup=False, highlight=False, soft_wrap=True)
+
+    def _label(self, logger: str) -> str:
+        """Return what stands before the lines of a logger."""
+        if logger == CAMERA_LOG.name:
+            return "camera page: "
+        _, found, name = logger.partition(f"{STREAM_LOG}.")
+        return f"{name}: " if found and not self._alone else ""

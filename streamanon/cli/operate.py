@@ -8,7 +8,6 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +60,9 @@ def operate(streams: Streams, console: Console) -> None:
         factory = Factory(config)
         stack.callback(factory.close)
         cv2.setNumThreads(1)  # as lines do, which would set it back under one another
-        display = stack.enter_context(LiveDisplay(console))
+        display = stack.enter_context(LiveDisplay(console, alone=len(wanted) == 1))
         stopped = stack.enter_context(_signals())
-        running = [_stream(one, factory, alone=len(wanted) == 1) for one in wanted]
+        running = [_stream(one, factory) for one in wanted]
         stack.callback(_stop, running)
         if host_port:
             stack.callback(_page(running, factory, host_port, streams.token).close)
@@ -94,10 +93,9 @@ def parse_host_port(text: str) -> tuple[str, int]:
     return found[1] or found[2], int(found[3])
 
 
-def _stream(wanted: Wanted, factory: Factory, *, alone: bool) -> Stream:
+def _stream(wanted: Wanted, factory: Factory) -> Stream:
     job, own = wanted.job, factory.for_stream(**asdict(wanted.config))
-    say = partial(_say, "" if alone else wanted.name)
-    return Stream(wanted.name, job.input, job.outputs, own, say)
+    return Stream(wanted.name, job.input, job.outputs, own)
 
 
 def _ended(streams: Collection[Stream], of: int) -> set[Stream]:
@@ -105,7 +103,7 @@ def _ended(streams: Collection[Stream], of: int) -> set[Stream]:
     over = {stream for stream in streams if not stream.running}
     for stream in over:
         if of > 1:
-            LOG.error(f"{stream.name}: stopped: {stream.error}")
+            stream.log.error(f"stopped: {stream.error}")
     return over
 
 
@@ -114,10 +112,6 @@ def _stop(streams: Sequence[Stream]) -> None:
     with ThreadPoolExecutor(len(streams)) as pool:
         for _ in pool.map(Stream.stop, streams):
             pass
-
-
-def _say(name: str, line: str) -> None:
-    LOG.info(f"{name}: {line}" if name else line)
 
 
 def _page(
@@ -130,7 +124,7 @@ def _page(
         raise UsageError(
             f"the page needs a package that is missing ({error.name}): {install_hint('web')}"
         ) from error
-    server = Server(streams, factory, *host_port, token, partial(_say, ""))
+    server = Server(streams, factory, *host_port, token)
     server.start()
     return server
 

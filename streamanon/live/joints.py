@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from streamanon.types import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from logging import Logger
 
     from streamanon.protocols import Sink, Source
     from streamanon.types import Frame, MediaInfo, SafeFrame
@@ -81,14 +82,14 @@ class Shown:
         latest: the newest frame, or None before the first.
     """
 
-    def __init__(self, sink: Sink, say: Callable[[str], None]) -> None:
+    def __init__(self, sink: Sink, log: Logger) -> None:
         """Stand before a sink.
 
         Args:
             sink: where frames go.
-            say: told when frames begin to be covered whole, and when that is over.
+            log: logger for when frames begin to be covered whole, and when that is over.
         """
-        self._sink, self._say = sink, say
+        self._sink, self._log = sink, log
         self._covered, self._covered_s = 0, 0.0
         self.latest: SafeFrame | None = None
 
@@ -111,8 +112,8 @@ class Shown:
         whole = [done for done in frame.treated if done.treatment is Treatment.WHOLE_FRAME]
         if whole:
             if not self._covered:
-                self._say(f"frames are covered whole: {whole[0].reason}")
+                self._log.warning(f"frames are covered whole: {whole[0].reason}")
             self._covered, self._covered_s = self._covered + 1, time_s
         elif self._covered and time_s - self._covered_s > CALM_S:
-            self._say(f"frames are shown again, {self._covered} were covered whole")
+            self._log.info(f"frames are shown again, {self._covered} were covered whole")
             self._covered = 0

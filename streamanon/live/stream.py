@@ -7,6 +7,7 @@ their identities. What ends a stream is :meth:`Stream.stop`, or a request that c
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -23,7 +24,7 @@ from streamanon.pipeline.runner import run
 from streamanon.sinks.live.keep_alive import KeepAlive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from streamanon.anonymisers.stepped import SteppedAnonymiser
     from streamanon.factory import Factory
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from streamanon.sources.live.source import LiveSource
     from streamanon.tracking.identity_assigner import IdentityBook
     from streamanon.types import SafeFrame
+
+STREAM_LOG = "streamanon.stream"
+"""The loggers of streams are below this one, by their names."""
 
 STALL_S = 5.0
 """Longest a stage of a live line may work on one frame."""
@@ -53,6 +57,7 @@ class Stream:
 
     Attributes:
         name: what to call it.
+        log: logger that tells what happens to it; nothing in it is secret.
         error: what ended it, or that something could not be hidden; None when all is well.
         reports: of the newest lines, those that failed included.
     """
@@ -63,7 +68,6 @@ class Stream:
         input: Address,  # noqa: A002
         outputs: Sequence[Address],
         factory: Factory,
-        say: Callable[[str], None],
     ) -> None:
         """Prepare a stream; nothing is opened before :meth:`start`.
 
@@ -72,14 +76,14 @@ class Stream:
             input: where frames come from.
             outputs: where anonymised frames go; may be empty, when somebody asks for the latest.
             factory: builds what the settings ask for, for this stream alone.
-            say: takes lines for the operator, finished and without credentials.
         """
         self.name = name
         self.error: StreamanonError | None = None
-        self._input, self._outputs, self._factory, self._say = input, tuple(outputs), factory, say
+        self.log = logging.getLogger(f"{STREAM_LOG}.{name}")
+        self._input, self._outputs, self._factory = input, tuple(outputs), factory
         self._method, self._identity = factory.config.method, factory.config.identity
         self._meter = Meter()
-        self._controls = LiveControls(self._meter, say=say)
+        self._controls = LiveControls(self._meter, log=self.log)
         self._stopping = Event()
         self._lock = Lock()
         self._source: LiveSource | None = None
@@ -197,18 +201,18 @@ class Stream:
         """Open everything and run lines until the stream is stopped or the input gives up."""
         self._book = self._book or self._factory.book()
         # All is loaded, and what is wrong with the settings shows, before anything is opened.
-        ladder = self._factory.ladder(self._method, self._say)
+        ladder = self._factory.ladder(self._method, self.log)
         self._factory.observer(ladder, live=True, book=self._book)
         try:
-            source = self._factory.live_source(self._input, self._say, self._stopping)
+            source = self._factory.live_source(self._input, self.log, self._stopping)
         except StreamanonError:
             if self._stopping.is_set():
                 return  # who is told to stop while waiting for the input did nothing wrong
             raise
         with ExitStack() as stack:
             self._source = stack.enter_context(closing(source))
-            sink = self._sink = self._factory.live_sink(self._outputs, source, self._say)
-            self._shown = Shown(sink, self._say)
+            sink = self._sink = self._factory.live_sink(self._outputs, source, self.log)
+            self._shown = Shown(sink, self.log)
             keep = KeepAlive(self._shown, source.info)
             stack.callback(lambda: keep.close(complete=True))
             self._run_lines(source, keep)
@@ -231,7 +235,7 @@ class Stream:
         assert self._book is not None
         self._book.forget_tracks()
         with self._lock:
-            self._ladder = self._factory.ladder(self._method, self._say)
+            self._ladder = self._factory.ladder(self._method, self.log)
         observer = self._factory.observer(self._ladder, live=True, book=self._book)
         self._controls.steer(self._ladder)
         try:
@@ -276,7 +280,9 @@ class Stream:
         self._enter("restarting")
         self._restarts += 1
         if said != self._said:
-            self._say(f"the line failed and is built again, the card is shown meanwhile: {error}")
+            self.log.warning(
+                f"the line failed and is built again, the card is shown meanwhile: {error}"
+            )
         if isinstance(error, StallError):
             # Its thread may still be using this factory's networks and would block other users. If
             # that goes on, the threads left behind add up: take more time.

@@ -11,12 +11,14 @@ from streamanon.pipeline.meter import Meter
 from streamanon.types import FULL_QUALITY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from streamanon.pipeline.report import Report
     from streamanon.pipeline.stage import Stage
     from streamanon.protocols import Anonymiser
     from streamanon.tracking.observer import Observer
+
+LOG = logging.getLogger("streamanon")
 
 _MEANING = {
     FULL_QUALITY: "nothing is stepped down any more",
@@ -59,19 +61,19 @@ class LiveControls:
         self,
         meter: Meter | None = None,
         ladder: Ladder | None = None,
-        say: Callable[[str], None] | None = None,
+        log: logging.Logger = LOG,
     ) -> None:
         """Create one.
 
         Args:
             meter: what to enter the figures into.
             ladder: the anonymiser of the lines, when quality may be stepped down.
-            say: told in one line when it is; the log by default.
+            log: logger for changes of the quality.
         """
         self.meter = meter or Meter()
         self.report: Report | None = None
         self._ladder = ladder
-        self._say = say or logging.getLogger("streamanon").info
+        self._log = log
         self._governor = Governor((FULL_QUALITY,))
         self._dropped = 0
 
@@ -121,4 +123,4 @@ class LiveControls:
                 if down
                 else "time to spare: quality steps up"
             )
-            self._say(f"{why} to {level!r}: {_MEANING[level]}")
+            self._log.info(f"{why} to {level!r}: {_MEANING[level]}")

@@ -27,11 +27,9 @@ from aiortc.mediastreams import MediaStreamError
 
 from streamanon.errors import UsageError
 from streamanon.sinks.live.encoder import as_frame
-from streamanon.web.visit import Visit
+from streamanon.web.visit import LOG, Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from av.video.frame import VideoFrame
 
     from streamanon.factory import Factory
@@ -115,15 +113,14 @@ class _Visitor:
 class Camera:
     """All visitors of the camera page."""
 
-    def __init__(self, factory: Factory, say: Callable[[str], None]) -> None:
+    def __init__(self, factory: Factory) -> None:
         """Prepare to take visitors.
 
         Args:
             factory: builds a line for each.
-            say: is told who comes and goes; nobody is named.
         """
         set_bit_rates()
-        self._factory, self._say = factory, say
+        self._factory = factory
         self._visitors: dict[str, _Visitor] = {}
 
     @property
@@ -153,7 +150,7 @@ class Camera:
         track = SafeTrack()
         # Without servers of others: both ends are in one network, and nobody else is told.
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        visitor = _Visitor(connection, Visit(self._factory, wish, track.show, self._say), track)
+        visitor = _Visitor(connection, Visit(self._factory, wish, track.show), track)
         self._visitors[name] = visitor
         visitor.visit.start()
         try:
@@ -161,7 +158,7 @@ class Camera:
         except BaseException:
             await self.leave(name)
             raise
-        self._say(f"camera page: a visitor came, {self.visitors} of {MOST_VISITORS} places taken")
+        LOG.info(f"a visitor came, {self.visitors} of {MOST_VISITORS} places taken")
         return {"id": name, "type": "answer", "sdp": answer}
 
     def visit(self, name: str) -> Visit | None:
@@ -178,7 +175,7 @@ class Camera:
             task.cancel()
         visitor.track.stop()
         await asyncio.gather(asyncio.to_thread(visitor.visit.leave), visitor.connection.close())
-        self._say(f"camera page: a visitor left, {self.visitors} of {MOST_VISITORS} places taken")
+        LOG.info(f"a visitor left, {self.visitors} of {MOST_VISITORS} places taken")
 
     async def close(self) -> None:
         """End all visits."""

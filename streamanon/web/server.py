@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import ipaddress
+import logging
 import secrets
 import socket
 from contextlib import suppress
@@ -20,10 +21,12 @@ from streamanon.web.camera import Camera
 from streamanon.web.history import SAMPLE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from streamanon.factory import Factory
     from streamanon.live.stream import Stream
+
+LOG = logging.getLogger("streamanon.web")
 
 _MOST_BYTES = 256 * 1024
 _GOODBYE_S = 0.5
@@ -45,7 +48,6 @@ class Server:
         host: str,
         port: int,
         token: str | None,
-        say: Callable[[str], None],
     ) -> None:
         """Prepare a server.
 
@@ -56,13 +58,11 @@ class Server:
             port: to listen on; 0 takes a free one.
             token: to ask visitors for. Made up when it is None and not only this machine can
                 connect.
-            say: is told the address, once, and who comes and goes.
         """
-        self._say = say
         self._host, self._port, self._given = host, port, token
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.camera = Camera(factory, say)
+        self.camera = Camera(factory)
         self.api = Api(streams, factory, self.camera)
         self._end = asyncio.Event()
         self.url = ""
@@ -87,7 +87,7 @@ class Server:
         )
         self._thread.start()
         ready.wait()
-        self._say(f"page: {self.url}{secret}")
+        LOG.info(f"page: {self.url}{secret}")
 
     def close(self) -> None:
         """Stop listening and end all visits; safe to call twice."""

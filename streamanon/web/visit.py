@@ -6,6 +6,7 @@ visit.
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from streamanon.factory import Factory
     from streamanon.tracking.identity_assigner import IdentityBook
     from streamanon.types import SafeFrame
+
+LOG = logging.getLogger("streamanon.camera")
 
 TIME_BASE = Fraction(1, 90_000)
 
@@ -111,20 +114,17 @@ class VisitorSink:
 class Visit:
     """One visitor's line, from their first picture on; built again when it fails."""
 
-    def __init__(
-        self, factory: Factory, wish: Wish, show: Show, say: Callable[[str], None]
-    ) -> None:
+    def __init__(self, factory: Factory, wish: Wish, show: Show) -> None:
         """Prepare a visit.
 
         Args:
             factory: builds the line.
             wish: how the visitor is hidden at first.
             show: takes every safe frame, in a thread of the line.
-            say: takes lines for the operator.
         """
-        self._factory, self._wish, self._show, self._say = factory, wish, show, say
+        self._factory, self._wish, self._show = factory, wish, show
         self._meter = Meter()
-        self._controls = LiveControls(self._meter, say=self._tell)
+        self._controls = LiveControls(self._meter, log=LOG)
         self._lock = Lock()
         self._left = Event()
         self._feed: Channel[Received] = Channel(1, newest=True)
@@ -207,7 +207,7 @@ class Visit:
         """Send pictures down a line until the visitor leaves or it fails."""
         factory = self._factory.for_stream(method=self._wish.method, identity=self._wish.identity)
         try:
-            ladder, book = factory.ladder(self._wish.method, self._tell), factory.book()
+            ladder, book = factory.ladder(self._wish.method, LOG), factory.book()
             observer = factory.observer(ladder, live=True, book=book)
             with self._lock:
                 if self._left.is_set():
@@ -230,10 +230,7 @@ class Visit:
             self._error = (
                 error_line(error) if ours else f"anonymising failed ({type(error).__name__})"
             )
-            self._tell(f"a line failed and is built again: {self._error}")
+            LOG.warning(f"a line failed and is built again: {self._error}")
             self._left.wait(_AGAIN_AFTER_S)
         finally:
             factory.close()
-
-    def _tell(self, line: str) -> None:
-        self._say(f"camera page: {line}")

@@ -14,6 +14,7 @@ from streamanon.errors import UsageError
 from streamanon.identities.gallery import load_builtin
 from streamanon.safety.compose import compose
 from streamanon.types import Treatment
+from testkit.logs import log_into
 from testkit.staged import CALM, clip_frames, fit, mesh_fitter, scene
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def shot() -> Scene:
 
 def stepped(method: str) -> tuple[SteppedAnonymiser, list[str]]:
     said: list[str] = []
-    return SteppedAnonymiser(make, method, said.append), said
+    return SteppedAnonymiser(make, method, log_into(said)), said
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ from rich.console import Console
 from streamanon.cli import live_display as module
 from streamanon.cli.live_display import LiveDisplay, duration, status_line, summary
 from streamanon.live.status import Status
+from streamanon.live.stream import STREAM_LOG
 from streamanon.sinks.live.output import OutputState
+from streamanon.web.visit import LOG as CAMERA_LOG
 
 LIVE = Status(
     name="door",
@@ -78,6 +80,16 @@ def test_a_log_gets_events_at_once_and_figures_now_and_then(
     event, figures = file.getvalue().splitlines()
     assert event.endswith(" door: lost: no picture")
     assert figures.endswith(f" door: {status_line(LIVE)}")
+
+
+@pytest.mark.parametrize(("alone", "label"), [(True, ""), (False, "door: ")])
+def test_lines_begin_with_what_they_are_about(*, alone: bool, label: str) -> None:
+    file = io.StringIO()
+    with LiveDisplay(Console(file=file, width=200), alone=alone):
+        logging.getLogger(f"{STREAM_LOG}.door").warning("lost")
+        CAMERA_LOG.info("a visitor came")
+    lost, came = (line.split(" ", 2)[2] for line in file.getvalue().splitlines())
+    assert (lost, came) == (f"{label}lost", "camera page: a visitor came")
 
 
 def test_a_terminal_gets_a_line_a_stream_and_events_above() -> None:

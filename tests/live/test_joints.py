@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -89,17 +90,19 @@ def test_closing_a_line_leaves_the_outputs_open() -> None:
     assert (len(sink.frames), sink.closed) == (1, False)
 
 
-def test_frames_that_are_covered_whole_are_told_once_with_their_end() -> None:
-    told: list[str] = []
+def test_frames_that_are_covered_whole_are_told_once_with_their_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
     sink = Kept()
-    shown = Shown(sink, told.append)
+    shown = Shown(sink, logging.getLogger())
     for index in range(40):
         distrust = "damaged frame" if index in (3, 4, 8) else ""
         shown.write(compose(Scene(_frame(index), distrust=distrust), []))
     assert shown.latest is sink.frames[-1]
-    assert told == [
-        "frames are covered whole: damaged frame",
-        "frames are shown again, 3 were covered whole",
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "frames are covered whole: damaged frame"),
+        ("INFO", "frames are shown again, 3 were covered whole"),
     ]
     shown.close(complete=True)
     assert sink.closed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,15 +16,16 @@ from streamanon.errors import LeakError, MediaError, UsageError
 from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
 from streamanon.live import stream as module
-from streamanon.live.stream import Stream
+from streamanon.live.stream import STREAM_LOG, Stream
 from streamanon.media.address import input_address, output_address
 from streamanon.pipeline import governor
 from streamanon.sources.live.source import LiveSource
 from streamanon.types import Scene
+from testkit.logs import logged
 from testkit.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from streamanon.sources.live.connection import DecodedFrame
@@ -38,27 +39,25 @@ TEST_PICTURE = "lavfi:testsrc2=size=320x240:rate=30"
 class Log:
     """What an operator is told."""
 
-    lines: list[str] = field(default_factory=list)
-
-    def __call__(self, line: str) -> None:
-        self.lines.append(line)
+    lines: list[str]
 
     def holds(self, text: str) -> bool:
         return any(text in line for line in self.lines)
 
 
-def _stream(
-    address: str,
-    outputs: Sequence[str] = (),
-    config: Config | None = None,
-    log: Log | None = None,
-) -> Stream:
+@pytest.fixture
+def log() -> Iterator[Log]:
+    with logged(STREAM_LOG) as lines:
+        yield Log(lines)
+
+
+def _stream(address: str, outputs: Sequence[str] = (), config: Config | None = None) -> Stream:
     source = input_address(address)
     sinks = [found for text in outputs if (found := output_address(text))]
     assert source is not None
     assert len(sinks) == len(outputs)
     factory = Factory(config or Config(method="mosaic"))
-    return Stream("test", source, sinks, factory, log or Log())
+    return Stream("test", source, sinks, factory)
 
 
 def _run_until_built_again(stream: Stream) -> None:
@@ -73,10 +72,9 @@ def _run_until_built_again(stream: Stream) -> None:
         stream.stop()
 
 
-def test_it_starts_shows_switches_and_stops(relay: RtspRelay, painted_clip: Path) -> None:
-    log = Log()
+def test_it_starts_shows_switches_and_stops(log: Log, relay: RtspRelay, painted_clip: Path) -> None:
     with relay.serve_file(painted_clip, "in", loop="steady") as url:
-        stream = _stream(url, config=Config(method="warp"), log=log)
+        stream = _stream(url, config=Config(method="warp"))
         assert (stream.status().state, stream.latest()) == ("starting", None)
         stream.start()
         try:
@@ -144,9 +142,8 @@ def test_what_there_is_not_is_refused_and_changes_nothing() -> None:
         stream.stop()
 
 
-def test_an_input_that_is_not_there_ends_the_stream(relay: RtspRelay) -> None:
-    log = Log()
-    stream = _stream(relay.url("nothing", "ann:secret"), log=log)
+def test_an_input_that_is_not_there_ends_the_stream(log: Log, relay: RtspRelay) -> None:
+    stream = _stream(relay.url("nothing", "ann:secret"))
     stream.start()
     wait_until(lambda: not stream.running)
     assert isinstance(stream.error, MediaError)
@@ -156,9 +153,10 @@ def test_an_input_that_is_not_there_ends_the_stream(relay: RtspRelay) -> None:
     stream.stop()
 
 
-def test_waiting_for_an_input_ends_when_told(relay: RtspRelay, painted_clip: Path) -> None:
-    log = Log()
-    waiting = _stream(relay.url("later"), config=Config(method="mosaic", wait=True), log=log)
+def test_waiting_for_an_input_ends_when_told(
+    log: Log, relay: RtspRelay, painted_clip: Path
+) -> None:
+    waiting = _stream(relay.url("later"), config=Config(method="mosaic", wait=True))
     waiting.start()
     wait_until(lambda: log.holds("waiting for it"))
     assert waiting.status().state == "starting"
@@ -168,10 +166,11 @@ def test_waiting_for_an_input_ends_when_told(relay: RtspRelay, painted_clip: Pat
     assert waiting.error is None
 
 
-def test_a_lost_input_is_told_and_found_again(relay: RtspRelay, painted_clip: Path) -> None:
-    log = Log()
+def test_a_lost_input_is_told_and_found_again(
+    log: Log, relay: RtspRelay, painted_clip: Path
+) -> None:
     with relay.serve_file(painted_clip, "in", loop="again") as url:
-        stream = _stream(url, log=log)
+        stream = _stream(url)
         stream.start()
         try:
             wait_until(lambda: stream.status().frames > 5)
@@ -211,11 +210,11 @@ class Failing:
 
 
 def test_a_line_that_fails_is_built_again_and_people_keep_their_identity(
-    relay: RtspRelay, painted_clip: Path
+    log: Log, relay: RtspRelay, painted_clip: Path
 ) -> None:
-    log, worn = Log(), []
+    worn: list[str] = []
     with relay.serve_file(painted_clip, "in", loop="steady") as url:
-        stream = _stream(url, config=Config(method="warp"), log=log)
+        stream = _stream(url, config=Config(method="warp"))
         fail_at: list[int] = []
 
         def fail(frame: Frame) -> None:
@@ -247,11 +246,11 @@ def test_a_line_that_fails_is_built_again_and_people_keep_their_identity(
 
 
 def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
-    monkeypatch: pytest.MonkeyPatch,
+    log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(governor, "START_S", 0.2)
-    log, levels = Log(), []
-    stream = _stream(TEST_PICTURE, config=Config(method="warp"), log=log)
+    levels: list[str] = []
+    stream = _stream(TEST_PICTURE, config=Config(method="warp"))
     fail_at: list[int] = []
 
     def fail(frame: Frame) -> None:
@@ -315,9 +314,8 @@ def test_what_a_failed_line_could_not_hide_is_reported_in_the_end() -> None:
     assert leaks[0] not in shown
 
 
-def test_a_line_that_fails_again_and_again_is_told_once() -> None:
-    log = Log()
-    stream = _stream(TEST_PICTURE, log=log)
+def test_a_line_that_fails_again_and_again_is_told_once(log: Log) -> None:
+    stream = _stream(TEST_PICTURE)
 
     def fail(frame: Frame) -> None:
         raise RuntimeError("always")
@@ -336,7 +334,9 @@ def test_a_line_that_fails_again_and_again_is_told_once() -> None:
     assert stream.error is None
 
 
-def test_reading_that_fails_goes_on_with_the_next_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_that_fails_goes_on_with_the_next_line(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
     read = LiveSource._frame
     broken: list[int] = []
 
@@ -348,17 +348,15 @@ def test_reading_that_fails_goes_on_with_the_next_line(monkeypatch: pytest.Monke
         return frame
 
     monkeypatch.setattr(LiveSource, "_frame", breaks)
-    log = Log()
-    stream = _stream(TEST_PICTURE, log=log)
+    stream = _stream(TEST_PICTURE)
     _run_until_built_again(stream)
     assert stream.error is None
     assert log.holds("read: ")
 
 
-def test_a_stage_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_that_hangs_is_left_behind(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "STALL_S", 0.5)
-    log = Log()
-    stream = _stream(TEST_PICTURE, log=log)
+    stream = _stream(TEST_PICTURE)
     hung: list[int] = []
 
     def hang(frame: Frame) -> None:
@@ -390,14 +388,13 @@ def test_a_broken_anonymiser_leaves_everybody_covered(
     assert stream.error is None
 
 
-def test_one_stream_that_fails_leaves_the_other_alone(relay: RtspRelay) -> None:
+def test_one_stream_that_fails_leaves_the_other_alone(log: Log, relay: RtspRelay) -> None:
     factory = Factory(Config(method="mosaic"))
-    log = Log()
     streams = []
     for name, address in (("good", TEST_PICTURE), ("bad", relay.url("nothing"))):
         source = input_address(address)
         assert source is not None
-        streams.append(Stream(name, source, [], factory.for_stream(), log))
+        streams.append(Stream(name, source, [], factory.for_stream()))
     for stream in streams:
         stream.start()
     good, bad = streams

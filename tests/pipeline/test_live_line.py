@@ -23,6 +23,7 @@ from streamanon.pipeline.runner import run
 from streamanon.sources.video import VideoSource
 from streamanon.tracking.observer import Observer
 from streamanon.types import Frame, SafeFrame, Treatment
+from testkit.logs import log_into
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -267,14 +268,14 @@ def _ladder(factory: Factory, costs_s: dict[str, float], said: list[str]) -> Ste
         inside = factory.anonymiser() if method == "warp" else PlainAnonymiser(method)
         return Slow(inside, costs_s[method])
 
-    return SteppedAnonymiser(make, "warp", said.append)
+    return SteppedAnonymiser(make, "warp", log_into(said))
 
 
 def test_overload_steps_down_to_the_mosaic_and_says_so(factory: Factory, clip: Clip) -> None:
     said: list[str] = []
     ladder = _ladder(factory, {"warp": 0.12, "mosaic": 0.0}, said)
     rig = Rig(Camera(clip, fps=20, most=170), factory.observer(ladder, live=True), ladder)
-    rig.controls = LiveControls(ladder=ladder, say=said.append)
+    rig.controls = LiveControls(ladder=ladder, log=log_into(said))
     report = rig.run()
     assert [line.rsplit("quality steps down to ")[-1] for line in said[:1]] == [
         "'mosaic': faces are hidden by a mosaic",

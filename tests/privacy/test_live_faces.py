@@ -6,6 +6,7 @@ any. Whatever hides a face mixes the checks to grey.
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -123,7 +124,7 @@ def factory() -> Factory:
 
 
 def _shown(factory: Factory, camera: Camera, level: str, delay: int = 0) -> tuple[Report, Shelf]:
-    anonymiser = Held(factory.anonymiser, "warp", lambda _: None)
+    anonymiser = Held(factory.anonymiser, "warp", logging.getLogger("test"))
     anonymiser.held = level
     sink, observer = Shelf(), factory.observer(anonymiser, live=True)
     observer._look_ahead = delay

@@ -16,6 +16,7 @@ from av.error import FFmpegError
 
 from streamanon.media.address import output_address
 from streamanon.sinks.live.sink import LiveSink, open_outputs
+from testkit.logs import log_into
 from testkit.numbered_frames import number, stream_info
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def opened(said: list[str], readers: object) -> Iterator[Callable[..., LiveSink]
         addresses = [address for address in map(output_address, texts) if address]
         assert len(addresses) == len(texts)
         sink = open_outputs(
-            addresses, stream_info(), crf=20, preset="ultrafast", sound=sound, say=said.append
+            addresses, stream_info(), crf=20, preset="ultrafast", sound=sound, log=log_into(said)
         )
         sinks.append(sink)
         return sink

@@ -45,7 +45,7 @@ def stream(factory: Factory, painted_clip: Path) -> Iterator[Stream]:
     """A live stream that shows the painted clip again and again."""
     address = input_address(f"lavfi:movie={painted_clip}:loop=0,setpts=N/25/TB,realtime")
     assert address is not None
-    stream = Stream("hall 1", address, (), factory.for_stream(), lambda _: None)
+    stream = Stream("hall 1", address, (), factory.for_stream())
     stream.start()
     try:
         wait_until(lambda: stream.status().state == "live" and stream.status().frames > 5)
@@ -57,7 +57,7 @@ def stream(factory: Factory, painted_clip: Path) -> Iterator[Stream]:
 @pytest.fixture
 def site(stream: Stream, factory: Factory) -> Iterator[Site]:
     """A server on the loopback interface."""
-    server = Server([stream], factory, "127.0.0.1", 0, None, lambda _: None)
+    server = Server([stream], factory, "127.0.0.1", 0, None)
     server.start()
     with closing(server):
         yield Site(server)

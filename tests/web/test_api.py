@@ -200,8 +200,8 @@ def test_health_fails_when_a_stream_has_ended_and_not_when_its_input_is_away(
     address = input_address("rtsp://operator:secret-word@127.0.0.1:9/cam")
     assert address is not None
     waiting = factory.for_stream(wait=True)
-    stream = Stream("yard", address, (), waiting, lambda _: None)
-    server = Server([stream], factory, "127.0.0.1", 0, None, lambda _: None)
+    stream = Stream("yard", address, (), waiting)
+    server = Server([stream], factory, "127.0.0.1", 0, None)
     server.start()
     try:
         site = Site(server)

@@ -13,6 +13,7 @@ import pytest
 from streamanon.errors import UsageError
 from streamanon.web.preview import Preview
 from streamanon.web.server import Server
+from testkit.logs import logged
 from testkit.requests import Site
 
 if TYPE_CHECKING:
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
+def said() -> Iterator[list[str]]:
+    with logged("streamanon.web") as lines:
+        yield lines
 
 
 @pytest.fixture
 def open_site(stream: Stream, factory: Factory, said: list[str]) -> Iterator[Site]:
     """A server on all interfaces that made a token of its own."""
-    server = Server([stream], factory, "0.0.0.0", 0, None, said.append)
+    server = Server([stream], factory, "0.0.0.0", 0, None)
     server.start()
     with closing(server):
         yield Site(server)
@@ -74,9 +76,10 @@ def test_health_says_nothing_about_streams_without_the_token(open_site: Site) ->
     assert answer.json.keys() == {"status", "version"}
 
 
-def test_a_given_token_is_asked_for_but_not_said(stream: Stream, factory: Factory) -> None:
-    said: list[str] = []
-    server = Server([stream], factory, "127.0.0.1", 0, "my secret", said.append)
+def test_a_given_token_is_asked_for_but_not_said(
+    stream: Stream, factory: Factory, said: list[str]
+) -> None:
+    server = Server([stream], factory, "127.0.0.1", 0, "my secret")
     server.start()
     with closing(server):
         site = Site(server)
@@ -117,7 +120,7 @@ def test_answers_forbid_framing_and_foreign_scripts(site: Site) -> None:
 def test_a_taken_port_is_said_in_one_line(stream: Stream, factory: Factory) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        server = Server([stream], factory, "127.0.0.1", port, None, print)
+        server = Server([stream], factory, "127.0.0.1", port, None)
         with pytest.raises(UsageError, match=rf"127.0.0.1:{port} \(in use\): .*another port"):
             server.start()
         server.close()
@@ -125,7 +128,7 @@ def test_a_taken_port_is_said_in_one_line(stream: Stream, factory: Factory) -> N
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "a..b"])
 def test_a_foreign_address_is_said_in_one_line(stream: Stream, factory: Factory, host: str) -> None:
-    server = Server([stream], factory, host, 0, None, print)
+    server = Server([stream], factory, host, 0, None)
     with pytest.raises(UsageError, match=f"cannot serve on {host}"):
         server.start()
 

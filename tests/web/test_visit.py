@@ -18,7 +18,8 @@ import pytest
 from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
 from streamanon.pipeline import governor
-from streamanon.web.visit import Visit, Wish
+from streamanon.web.visit import LOG, Visit, Wish
+from testkit.logs import logged
 from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
 from testkit.requests import wait_until
 
@@ -75,13 +76,13 @@ def offer_until(
 @contextmanager
 def visiting(factory: Factory, wish: Wish) -> Iterator[tuple[Visit, Watcher, list[str]]]:
     watcher = Watcher()
-    said: list[str] = []
-    visit = Visit(factory, wish, watcher.show, said.append)
+    visit = Visit(factory, wish, watcher.show)
     visit.start()
-    try:
-        yield visit, watcher, said
-    finally:
-        visit.leave()
+    with logged(LOG.name) as said:
+        try:
+            yield visit, watcher, said
+        finally:
+            visit.leave()
 
 
 @pytest.mark.parametrize("method", ["warp", "mosaic"])

@@ -22,7 +22,7 @@ from streamanon.sinks.writers.messages import VIDEO, send, send_job
 from streamanon.sinks.writers.writer import CLOSED, FAILED, OPEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from logging import Logger
 
     from streamanon.sinks.live.destination import Destination
     from streamanon.sinks.writers.messages import MediaPacket
@@ -77,16 +77,16 @@ class OutputState:
 class Output:
     """Sends packets to a writer process, and starts another one whenever that fails."""
 
-    def __init__(self, destination: Destination, header: bytes, say: Callable[[str], None]) -> None:
+    def __init__(self, destination: Destination, header: bytes, log: Logger) -> None:
         """Start writing.
 
         Args:
             destination: what to write, and where.
             header: NUT file with the parameters of the streams.
-            say: takes a line for the log, credentials hidden.
+            log: logger for its failures and recoveries; addresses are masked.
         """
         self.destination = destination
-        self._header, self._say = header, say
+        self._header, self._log = header, log
         self._name = str(destination.address)
         self._depth = _DEPTH[destination.kind]
         self._queue: deque[MediaPacket] = deque()
@@ -242,7 +242,8 @@ class Output:
                 now = time.monotonic()
                 self._deadline = now + _WRITE_TIMEOUT_S
             if self._lost_at is not None and now - opened > _RECOVERED_S:
-                self._say(f"output {self._name} works again after {opened - self._lost_at:.1f} s")
+                away_s = opened - self._lost_at
+                self._log.info(f"output {self._name} works again after {away_s:.1f} s")
                 self._lost_at = None
             send(pipe, packet)
 
@@ -277,10 +278,10 @@ class Output:
         with self._change:
             self._reason = reason
         if ended.startswith(CLOSED):
-            self._say(f"output {self._name} ended: {reason}")
+            self._log.info(f"output {self._name} ended: {reason}")
         elif self._lost_at is None:
             self._lost_at = time.monotonic()
-            self._say(f"output {self._name} failed ({reason}): trying again until it works")
+            self._log.warning(f"output {self._name} failed ({reason}): trying again until it works")
 
     def _kill(self) -> None:
         if self._writer is not None:

@@ -13,7 +13,8 @@ from streamanon.sinks.live.output import Output, OutputState
 from streamanon.sinks.writers.messages import AUDIO, TICK, MediaPacket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+    from logging import Logger
 
     from streamanon.media.address import Address
     from streamanon.media.audio import AudioQueue
@@ -133,7 +134,7 @@ def open_outputs(
     crf: int,
     preset: str,
     sound: AudioQueue | None,
-    say: Callable[[str], None],
+    log: Logger,
 ) -> LiveSink:
     """Open the outputs of a live stream.
 
@@ -145,7 +146,7 @@ def open_outputs(
         crf: constant rate factor of the encoder.
         preset: speed preset of the encoder.
         sound: audio for the outputs that can hold it, or None.
-        say: takes lines for the log, credentials hidden; from any thread.
+        log: logger for changes of their state; addresses are masked.
 
     Raises:
         UsageError: this machine cannot write an output, or the encoder refuses its options.
@@ -160,7 +161,7 @@ def open_outputs(
         wanted = [one for one in destinations if one.kind == kind]
         if wanted:
             encoder = Encoder(kind, info, options)
-            encoders.append((encoder, _started(wanted, encoder, sound, say)))
+            encoders.append((encoder, _started(wanted, encoder, sound, log)))
     return LiveSink(encoders, info, sound)
 
 
@@ -168,7 +169,7 @@ def _started(
     destinations: Sequence[Destination],
     encoder: Encoder,
     sound: AudioQueue | None,
-    say: Callable[[str], None],
+    log: Logger,
 ) -> tuple[Output, ...]:
     """Start the outputs of one encoder."""
     silent = with_sound = encoder.header()
@@ -176,12 +177,14 @@ def _started(
         try:
             with_sound = encoder.header(sound.format)
         except (FFmpegError, ValueError) as error:
-            say(f"the sound ({sound.format.codec}) is left out, FFmpeg cannot pass it on: {error}")
+            codec = sound.format.codec
+            log.warning(f"the sound ({codec}) is left out, FFmpeg cannot pass it on: {error}")
             sound = None
     headers = []
     for one in destinations:
         holds = sound is not None and one.holds(sound.format.codec)
         if sound and one.kind == "libx264" and not holds:
-            say(f"output {one.address} goes without sound: it cannot hold {sound.format.codec}")
+            codec = sound.format.codec
+            log.warning(f"output {one.address} goes without sound: it cannot hold {codec}")
         headers.append(with_sound if holds else silent)
-    return tuple(Output(*pair, say) for pair in zip(destinations, headers, strict=True))
+    return tuple(Output(*pair, log) for pair in zip(destinations, headers, strict=True))

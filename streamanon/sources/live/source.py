@@ -22,7 +22,8 @@ from streamanon.sources.live.input_options import input_options, open_error
 from streamanon.types import Frame, MediaInfo, Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from logging import Logger
 
     from streamanon.media.address import Address
     from streamanon.media.audio import AudioFormat
@@ -81,7 +82,7 @@ class LiveSource:
         *,
         transport: str = "tcp",
         wait: bool = False,
-        say: Callable[[str], None],
+        log: Logger,
         stopping: Event | None = None,
     ) -> None:
         """Connect and wait for the first picture.
@@ -90,7 +91,7 @@ class LiveSource:
             address: where the input is.
             transport: "tcp" or "udp", for RTSP.
             wait: retry until it can be reached.
-            say: takes lines for the operator; nothing in them is secret.
+            log: logger for changes of its state; addresses are masked.
             stopping: ends the source when set, including the wait for the first picture.
 
         Raises:
@@ -99,7 +100,7 @@ class LiveSource:
         """
         if transport not in TRANSPORTS:
             raise UsageError(f"unknown transport {transport!r}: choose one of tcp, udp")
-        self._address, self._say = address, say
+        self._address, self._log = address, log
         self._options = input_options(address, transport)
         self._stopping = stopping or Event()
         self._timeline = Timeline()
@@ -124,7 +125,7 @@ class LiveSource:
         self._options = self._options.for_reconnect(sound=properties.sound is not None)
         if properties.sound:
             self.sound = AudioQueue(properties.sound)
-        self._say(f"{address}: connected, {_described(properties)}")
+        self._log.info(f"{address}: connected, {_described(properties)}")
 
     @property
     def info(self) -> MediaInfo:
@@ -167,7 +168,7 @@ class LiveSource:
                     raise
                 if str(error) != said:
                     said = str(error)
-                    self._say(f"{said}; waiting for it")
+                    self._log.warning(f"{said}; waiting for it")
                 wait_s = _until_next(backoff, error)
             self._stopping.wait(wait_s)
 
@@ -213,7 +214,7 @@ class LiveSource:
                 reason = f"no picture for {self._options.stall_s:g} s"
         self._let_go()
         if reason:
-            self._say(f"{self._address}: lost: {reason}; reconnecting")
+            self._log.warning(f"{self._address}: lost: {reason}; reconnecting")
             self._state.lost(reason)
 
     def _ended(self, lost: ConnectionLost) -> str:
@@ -233,11 +234,11 @@ class LiveSource:
             except StreamanonError as error:
                 if str(error) != said and not self._stopping.is_set():
                     said = str(error)
-                    self._say(f"{said}; trying again")
+                    self._log.warning(f"{said}; trying again")
                 wait_s = _until_next(backoff, error)
                 continue
             self._compare_sound(properties.sound)
-            self._say(f"{self._address}: back, {_described(properties)} (try {tries})")
+            self._log.info(f"{self._address}: back, {_described(properties)} (try {tries})")
             return
 
     def _frame(self, decoded: DecodedFrame) -> Frame:
@@ -261,13 +262,13 @@ class LiveSource:
         """Log that the source's time jumped, at most once a minute: sources that loop repeat it."""
         if time.monotonic() >= self._quiet_until_s:
             self._quiet_until_s = time.monotonic() + _QUIET_S
-            self._say(f"{self._address}: its time stamps jumped by {by_s:+.1f} s, ours go on")
+            self._log.info(f"{self._address}: its time stamps jumped by {by_s:+.1f} s, ours go on")
 
     def _note_size(self, size: tuple[int, int]) -> None:
         if self._size != (0, 0):
             shown = f"{self._info.width}x{self._info.height}"
             now = f"{size[0]}x{size[1]}"
-            self._say(f"{self._address}: the picture is {now} from here, shown within {shown}")
+            self._log.info(f"{self._address}: the picture is {now} from here, shown within {shown}")
         self._size = size
 
     def _queue_audio(self, packet: AudioPacket) -> None:
@@ -282,7 +283,7 @@ class LiveSource:
         if self.sound and self._sounds and found and found != self.sound.format:
             self._sounds = False
             was = self.sound.format
-            self._say(
+            self._log.warning(
                 f"{self._address}: the sound was {was.codec} at {was.rate} Hz and is {found.codec} "
                 f"at {found.rate} Hz: it is left out from here, start again to have it"
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from benchmarks.live.load import glass_to_glass_ms, growth, percentiles
@@ -46,4 +48,4 @@ def test_lines_of_a_player_are_read_back() -> None:
 
 def test_pinned_streams_have_nothing_to_step_down_to() -> None:
     factory = PinnedFactory(Config(method="warp"))
-    assert factory.for_stream().ladder("warp", print).levels == ("full",)
+    assert factory.for_stream().ladder("warp", logging.getLogger("test")).levels == ("full",)

@@ -278,12 +278,12 @@ def test_a_full_disk_stops_the_recording_and_nothing_else(
 
 
 _VICTIM = """
-import sys, time
+import logging, sys, time
 from testkit.numbered_frames import counted, stream_info
 from streamanon.media.address import output_address
 from streamanon.sinks.live.sink import open_outputs
 sink = open_outputs([output_address(text) for text in sys.argv[1:]], stream_info(), crf=20,
-                    preset="ultrafast", sound=None, say=print)
+                    preset="ultrafast", sound=None, log=logging.getLogger())
 for index in range(10_000):
     sink.write(counted(index))
     if index == 60:

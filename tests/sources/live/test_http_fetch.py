@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import shutil
 import socket
 import ssl
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from streamanon.media.address import Address
     from streamanon.sources.live.connection import Item
 
+LOG = logging.getLogger("test")
 _INTERNET, _PRIVATE = "127.0.0.1", "127.0.0.2"
 """Two addresses of this machine; tests have the first pass for one on the internet."""
 _FRAMES = 50
@@ -302,9 +304,7 @@ def test_a_list_of_files_is_no_input(site: Path, host: str) -> None:
     with _served(site) as server:
         (site / "list.mp4").write_text(f"ffconcat version 1.0\nfile {server.url}/plain0.ts\n")
         with pytest.raises(MediaError, match="is no video that can be read"):
-            LiveSource(
-                _address(f"{server.url}/list.mp4".replace(_INTERNET, host)), say=lambda _: None
-            )
+            LiveSource(_address(f"{server.url}/list.mp4".replace(_INTERNET, host)), log=LOG)
     assert "/plain0.ts" not in server.asked
 
 
@@ -369,13 +369,13 @@ def test_user_and_password_are_sent_where_they_belong(site: Path, scheme: str) -
         items = _items(f"{url.format('me:p%40ss')}/plain.m3u8")
         assert len(items) == _FRAMES + 2
         with pytest.raises(StreamanonError, match="user or password is missing or wrong"):
-            LiveSource(_address(f"{url.format('me:wrong')}/plain.m3u8"), say=lambda _: None)
+            LiveSource(_address(f"{url.format('me:wrong')}/plain.m3u8"), log=LOG)
 
 
 @pytest.mark.usefixtures("_internet")
 def test_pictures_one_after_the_other_come_as_they_are_sent() -> None:
     with mjpeg_camera() as url:
-        source = LiveSource(_address(f"{url}/camera"), say=lambda _: None)
+        source = LiveSource(_address(f"{url}/camera"), log=LOG)
         frames = list(islice(source, 30))
         assert abs(time.monotonic() - frames[-1].time_s) < 0.5
         start = time.monotonic()
@@ -388,7 +388,7 @@ def test_a_playlist_that_grows_keeps_its_pace(clip: Path, tmp_path: Path) -> Non
     with nginx.nginx(tmp_path) as server, publish(clip, server.url("cam"), loop="steady"):
         server.wait_for("cam")
         url = server.playlist("cam").replace(_INTERNET, "localhost")
-        source = LiveSource(_address(url), say=lambda _: None)
+        source = LiveSource(_address(url), log=LOG)
         start = time.monotonic()
         frames = list(islice(source, 100))
         source.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from streamanon.sources.live.connection import Connection, StreamProperties
 from streamanon.sources.live.input_options import InputOptions, input_options
 from streamanon.sources.live.source import LiveSource
 from testkit.clips import Clip, write_clip
+from testkit.logs import log_into
 from testkit.servers import gstreamer, nginx
 from testkit.servers.mjpeg import mjpeg_camera
 from testkit.servers.rtsp_relay import RtspRelay, free_port, publish
@@ -42,7 +44,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _open(url: str, transport: str = "tcp") -> LiveSource:
     address = input_address(url)
     assert address is not None
-    return LiveSource(address, transport=transport, say=lambda _: None)
+    return LiveSource(address, transport=transport, log=logging.getLogger("test"))
 
 
 def _watch(url: str, count: int = 40, transport: str = "tcp", *, sound: str = "aac") -> list[Frame]:
@@ -122,7 +124,7 @@ def test_udp_with_a_change_of_size_in_mid_stream(clip: Path, tmp_path: Path) -> 
     address = input_address(url)
     assert address is not None
     with publish(clip, url, loop="steady"):
-        source = LiveSource(address, say=said.append)
+        source = LiveSource(address, log=log_into(said))
         frames = list(islice(source, 20))
     with publish(wide, url, loop="steady"):
         frames += islice(source, 60)

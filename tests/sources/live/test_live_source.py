@@ -17,10 +17,11 @@ from streamanon.errors import MediaError, UsageError
 from streamanon.media.address import input_address
 from streamanon.sources.live.source import LiveSource
 from testkit.clips import Clip, write_clip
+from testkit.logs import log_into
 from testkit.servers.rtsp_relay import RtspRelay, publish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from streamanon.types import Frame
@@ -55,8 +56,7 @@ class Log(list[str]):
 def _open(url: str, log: Log | None = None, **how: object) -> LiveSource:
     address = input_address(url)
     assert address is not None
-    say: Callable[[str], None] = log.append if log is not None else print
-    return LiveSource(address, say=say, **how)  # type: ignore[arg-type]
+    return LiveSource(address, log=log_into(log if log is not None else []), **how)  # type: ignore[arg-type]
 
 
 def _take(source: LiveSource, count: int) -> list[Frame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,7 @@ def test_what_is_believed_was_sent(tmp_path: Path, kind: str) -> None:
     with RtspRelay() as relay, relay.serve_file(path, "cam", loop="steady") as url:
         address = input_address(url)
         assert address is not None
-        source = LiveSource(address, say=lambda _: None)
+        source = LiveSource(address, log=logging.getLogger("test"))
         believed: list[bool] = []
         last, lost_at = b"", 0
         for frame in islice(source, 400):

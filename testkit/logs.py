@@ -1,0 +1,48 @@
+"""What is logged, as lists of messages."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class _Lines(logging.Handler):
+    """Appends every message to a list."""
+
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append one message."""
+        self._lines.append(record.getMessage())
+
+
+def log_into(lines: list[str]) -> logging.Logger:
+    """Return a logger outside the hierarchy that appends its messages to a list."""
+    log = logging.Logger("lines", logging.INFO)
+    log.addHandler(_Lines(lines))
+    return log
+
+
+@contextmanager
+def logged(name: str) -> Iterator[list[str]]:
+    """Yield a list that gets the messages of one logger and those below it.
+
+    Args:
+        name: logger.
+    """
+    lines: list[str] = []
+    log, handler = logging.getLogger(name), _Lines(lines)
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield lines
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
