@@ -72,19 +72,19 @@ def measure(
         with torch.no_grad():
             answers = [network(batch) for network in networks]
             views = [View.of(batch, parts) for parts in answers]
-            witness = _Witness(recogniser, node_finder, views[0])
+            reference = _Reference(recogniser, node_finder, views[0])
             again = stability.noisy(batch)
-            for network, view, looks in zip(networks, views, found, strict=True):
+            for network, view, figures in zip(networks, views, found, strict=True):
                 changed = (compose(network(again)).float() - view.image).abs() * 255
-                looks.append(witness.look(view, view.result, changed))
+                figures.append(reference.figures(view, view.result, changed))
             beneath = answers[0]["beneath"].float()
             pasted = paste(beneath, views[0].source, views[0].edge)
             alone = replace(views[0], attention=torch.ones_like(views[0].attention))
-            warp.append(witness.look(alone, pasted, torch.zeros_like(pasted)))
-    return _mean(warp), [_mean(looks) for looks in found]
+            warp.append(reference.figures(alone, pasted, torch.zeros_like(pasted)))
+    return _mean(warp), [_mean(figures) for figures in found]
 
 
-class _Witness:
+class _Reference:
     """What the product's networks say of a batch."""
 
     def __init__(self, recogniser: Recogniser, node_finder: NodeFinder, view: View) -> None:
@@ -94,7 +94,7 @@ class _Witness:
         self._condition = recogniser(view.condition, view.condition_points)
         self._nodes = node_finder(view.source, view.points)
 
-    def look(self, view: View, result: Tensor, changed: Tensor) -> dict[str, Tensor]:
+    def figures(self, view: View, result: Tensor, changed: Tensor) -> dict[str, Tensor]:
         """Return figures of each result, NaN where one does not apply.
 
         Args:
@@ -131,6 +131,6 @@ def _over_faces(values: Tensor, view: View) -> Tensor:
     return torch.stack([weighted_mean(each[None], edge[None]) for each, edge in pairs])
 
 
-def _mean(looks: Sequence[dict[str, Tensor]]) -> Figures:
-    joined = {name: torch.cat([look[name] for look in looks]).numpy() for name in looks[0]}
+def _mean(figures: Sequence[dict[str, Tensor]]) -> Figures:
+    joined = {name: torch.cat([one[name] for one in figures]).numpy() for name in figures[0]}
     return {name: float(np.nanmean(values)) for name, values in joined.items()}

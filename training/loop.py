@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
     from training.run_folder import RunFolder
 
-NOTED_EVERY = 25
+LOG_EVERY = 25
 """Steps over which stats are averaged."""
 
-KEPT_EVERY = 10
+KEEP_EVERY = 10
 """Of so many states written, one's network is kept for good."""
 
 SHOWN = ("loss", "reconstruction", "appearance", "landmark", "pull", "attention")
@@ -134,10 +134,10 @@ class _Run:
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
             self._counts[name] = self._counts.get(name, 0) + 1
         step, options = self._trainer.step, self._trainer.options
-        if step % NOTED_EVERY == 0:
-            self._note()
+        if step % LOG_EVERY == 0:
+            self._log()
         if step % options.sample_every == 0:
-            self._folder.show(self._samples.grid(self._trainer.average), step)
+            self._folder.save_samples(self._samples.grid(self._trainer.ema), step)
         if step % options.save_every == 0:
             self._save()
 
@@ -146,25 +146,25 @@ class _Run:
         if self._samples is None:
             return
         self._save()
-        self._folder.show(self._samples.grid(self._trainer.average), self._trainer.step)
+        self._folder.save_samples(self._samples.grid(self._trainer.ema), self._trainer.step)
         click.echo(f"stopped at step {self._trainer.step}: {why}")
 
     def _save(self) -> None:
         trainer = self._trainer
-        network = {**packed(trainer.average), "step": trainer.step, "samples": trainer.samples}
+        network = {**packed(trainer.ema), "step": trainer.step, "samples": trainer.samples}
         self._folder.save(trainer.state())
-        self._folder.publish(network, trainer.step)
-        if trainer.step % (KEPT_EVERY * trainer.options.save_every) == 0:
-            self._folder.keep(network, trainer.step)
+        self._folder.save_network(network, trainer.step)
+        if trainer.step % (KEEP_EVERY * trainer.options.save_every) == 0:
+            self._folder.keep_network(network, trainer.step)
 
-    def _note(self) -> None:
+    def _log(self) -> None:
         trainer, now = self._trainer, time.monotonic()
         steps = trainer.step - self._first
         pace = steps / max(now - self._since, 1e-9)
         means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
         samples = pace * trainer.options.batch
         row = {"step": trainer.step, "samples": trainer.samples}
-        self._folder.note({**row, "samples_per_s": samples, **means})
+        self._folder.log({**row, "samples_per_s": samples, **means})
         left = time.strftime("%H:%M:%S", time.gmtime((trainer.options.steps - trainer.step) / pace))
         shown = "  ".join(f"{name} {means[name]:.3f}" for name in SHOWN if name in means)
         click.echo(

@@ -27,7 +27,7 @@ POOLED_PX = (4, 8)
 """Cells over which colour is compared on top of each pixel's."""
 
 
-def made_real(logits: Tensor, kind: str) -> Tensor:
+def generator_loss(logits: Tensor, kind: str) -> Tensor:
     """Adversarial term of the generator (equations 2 and 3).
 
     Args:
@@ -40,7 +40,7 @@ def made_real(logits: Tensor, kind: str) -> Tensor:
     return functional.softplus(-logits.float()).mean()
 
 
-def told_apart(real: Tensor, made: Tensor, kind: str) -> Tensor:
+def discriminator_loss(real: Tensor, made: Tensor, kind: str) -> Tensor:
     """Adversarial term of a discriminator (equations 2 and 3), half for each side."""
     real, made = real.float(), made.float()
     if kind == "hinge":
@@ -48,15 +48,15 @@ def told_apart(real: Tensor, made: Tensor, kind: str) -> Tensor:
     return 0.5 * (functional.softplus(-real).mean() + functional.softplus(made).mean())
 
 
-def gradient_penalty(logits: Tensor, image: Tensor) -> Tensor:
+def r1_penalty(logits: Tensor, image: Tensor) -> Tensor:
     """R1 (Mescheder et al., ICML 2018): squared gradient of the mean logit of real images.
 
     Args:
         logits: (N, 1, h, w) of the patches of the images.
         image: (N, 3, h, w) the images, which the logits were computed from.
     """
-    verdict = logits.float().mean((1, 2, 3)).sum()
-    (gradient,) = torch.autograd.grad(verdict, image, create_graph=True)
+    score = logits.float().mean((1, 2, 3)).sum()
+    (gradient,) = torch.autograd.grad(score, image, create_graph=True)
     return gradient.float().square().sum((1, 2, 3)).mean()
 
 
@@ -159,7 +159,7 @@ def roughness(attention: Tensor) -> Tensor:
     return across + down
 
 
-def steadiness(again: Tensor, before: Tensor, where: Tensor) -> Tensor:
+def consistency(again: Tensor, before: Tensor, where: Tensor) -> Tensor:
     """L1 between two answers to what is the same face: equivariance and noise invariance.
 
     Args:

@@ -12,7 +12,7 @@ from training import losses, stability
 from training.recogniser import NodeFinder, Recogniser
 
 if TYPE_CHECKING:
-    from training.judges import Judges
+    from training.discriminators import Discriminators
     from training.options import Options
     from training.view import View
 
@@ -30,7 +30,7 @@ class Objective(nn.Module):
         self.recogniser = Recogniser() if identity else None
         self.node_finder = NodeFinder() if options.weights.pose else None
 
-    def terms(self, view: View, judges: Judges, step: int) -> Terms:
+    def terms(self, view: View, discriminators: Discriminators, step: int) -> Terms:
         """Return the terms of an answer to a batch, unweighted.
 
         Costly ones look at the batch's first samples only, pairs of different people before others.
@@ -38,7 +38,7 @@ class Objective(nn.Module):
         rows = self.options.rows
         terms = self._against_truth(view)
         if step >= self.options.adversarial_from:
-            terms |= judges.verdict(view.rows(slice(rows.judged)))
+            terms |= discriminators.generator_terms(view.rows(slice(rows.discriminator)))
         if self.node_finder is not None:
             some = view.rows(slice(rows.pose))
             found = self.node_finder(some.result, some.points)
@@ -50,12 +50,12 @@ class Objective(nn.Module):
     def _against_truth(self, view: View) -> Terms:
         """Compare with what is known of the result."""
         same = view.rows(view.truth)
-        if self.options.whole:
+        if self.options.paper_losses:
             return {"reconstruction": losses.plain_l1(same.result, same.source)}
         beside = losses.context_ring(view.image, view.source, view.ring)
         return {
             "reconstruction": losses.reconstruction(
-                same.result, same.source, same.edge, same.organs
+                same.result, same.source, same.edge, same.openings
             ),
             "ring": beside + losses.seam(view.image, view.source, view.edge),
             "trust": losses.trust(view.attention, view.trusted * view.edge),
@@ -78,21 +78,21 @@ class Objective(nn.Module):
             "push": losses.identity_push(made, source),
         }
 
-    def steadiness(
+    def consistency(
         self, network: nn.Module, batch: dict[str, Tensor], view: View, step: int
     ) -> Terms:
         """Show a few samples again, moved or with noise in turn, and compare the answers."""
-        count = min(self.options.rows.steady, len(view.truth))
-        if step < self.options.steady_from or not count:
+        count = min(self.options.rows.consistency, len(view.truth))
+        if step < self.options.consistency_from or not count:
             return {}
         chosen = (torch.arange(count, device=view.edge.device) + step * count) % len(view.truth)
         some, before = {name: array[chosen] for name, array in batch.items()}, view.rows(chosen)
         if step % 2:
             image = compose(network(stability.noisy(some)))
-            return {"noise": losses.steadiness(image, before.image, before.edge)}
+            return {"noise": losses.consistency(image, before.image, before.edge)}
         moves = stability.random_moves(count).to(view.edge.device)
         image = compose(network(stability.moved(some, moves)))
         expected, where = (
             stability.move_image(part, moves) for part in (before.image, before.edge)
         )
-        return {"equivariance": losses.steadiness(image, expected, where)}
+        return {"equivariance": losses.consistency(image, expected, where)}

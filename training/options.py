@@ -1,4 +1,4 @@
-"""Every setting of a training run, its default, and the presets."""
+"""Options of a training run, their defaults, and the presets."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Weights:
-    """What each term of the objective counts; 0 leaves it out.
+    """Weight of each term of the objective; a term of weight 0 is not computed where it is costly.
 
     Attributes:
-        appearance: adversarial, image beside condition (equation 2).
-        landmark: adversarial, image beside landmarks (equation 3).
+        appearance: adversarial loss on image and condition (equation 2).
+        landmark: adversarial loss on image and landmarks (equation 3).
         matching: weak feature matching (equation 4).
-        reconstruction: L1 where the truth is known (equation 5).
-        pull: identity towards the condition's.
-        push: identity away from the source's.
-        pose: landmarks found in the result.
-        ring: the frame around the face, and the colour step to it.
-        trust: painting over a warp that can be trusted.
+        reconstruction: L1 where the target is known (equation 5).
+        pull: cosine distance of the identity from the condition's.
+        push: cosine similarity of the identity to the source's.
+        pose: distance of the landmarks found in the result.
+        ring: L1 on the frame around the face, and colour step to it.
+        trust: generated pixels where the warp can be trusted.
         roughness: total variation of the attention.
-        equivariance: a moved input gives the moved answer.
-        noise: noise of landmarks and sensor changes nothing.
+        equivariance: difference of the outputs for a moved and the original input.
+        noise: difference of the outputs for a noisy and the original input.
     """
 
     appearance: float = 0.5
@@ -51,51 +51,51 @@ class Weights:
 
 @dataclass(frozen=True)
 class Rows:
-    """On how many samples of a batch the costly terms are computed.
+    """Number of samples of a batch on which the costly terms are computed.
 
     Attributes:
-        judged: by the discriminators.
-        identity: by the recogniser.
-        pose: by the landmark network.
-        steady: shown again, moved or with noise in turn.
+        discriminator: samples for the discriminators.
+        identity: samples for the recogniser.
+        pose: samples for the landmark network.
+        consistency: samples that are run again, moved and with noise in turn.
     """
 
-    judged: int = 8
+    discriminator: int = 8
     identity: int = 3
     pose: int = 4
-    steady: int = 2
+    consistency: int = 2
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a run is made of; ``options.json`` in its folder.
+    """Options of a run; ``options.json`` in its folder.
 
     Attributes:
-        network: what the generator is made of; cannot change within a run.
+        network: configuration of the generator; cannot change within a run.
         objective: "hinge" or the paper's "bce".
-        weights: of the terms.
-        rows: on how many samples the costly ones are computed.
-        penalty_every: steps between two R1 penalties.
-        lowest_layer: first layer of feature matching.
-        whole: whether losses and discriminators are the paper's: plain L1, wide discriminators
-            that see whole images and no mismatched pairs.
-        augment: whether discriminators see augmented images, which keeps them from learning faces
-            by heart in long runs, and makes them learn slowly in short ones.
-        penalty: gamma of R1.
+        weights: weights of the terms.
+        rows: numbers of samples on which costly terms are computed.
+        r1_every: steps between two R1 penalties.
+        matching_from_layer: first layer of feature matching.
+        paper_losses: whether losses and discriminators are the paper's: plain L1, wide
+            discriminators on whole images, no mismatched pairs.
+        augment: whether discriminators see augmented images, which keeps them from overfitting in
+            long runs, and makes them learn slowly in short ones.
+        r1_gamma: gamma of R1.
         adversarial_from: step at which the discriminators enter.
-        steady_from: step at which the stability terms enter.
-        batch: samples a step, on all processes together.
-        rate: learning rate of the generator.
-        judge_rate: learning rate of the discriminators.
-        betas: of Adam.
-        clip: largest norm of a gradient; 0 does not clip.
-        average: decay a step of the averaged weights.
-        steps: of the whole run; learning rates fall to 0 over the last fifth.
+        consistency_from: step at which the stability terms enter.
+        batch: samples per step, over all processes.
+        lr: learning rate of the generator.
+        discriminator_lr: learning rate of the discriminators.
+        betas: betas of Adam.
+        clip_norm: maximum norm of a gradient; 0 does not clip.
+        ema_decay: decay per step of the moving average of the weights.
+        steps: number of steps of the run; learning rates fall to 0 over the last fifth.
         mix: shares of samples whose condition is the same photo, another photo of the person, and
             another person.
-        precision: "bf16", where the device calculates in it, or "fp32".
+        precision: "bf16", where the device supports it, or "fp32".
         workers: processes that prepare samples.
-        seed: of everything random.
+        seed: seed of everything random.
         save_every: steps between checkpoints; each tenth is kept for good.
         sample_every: steps between sample grids.
     """
@@ -104,19 +104,19 @@ class Options:
     objective: Literal["hinge", "bce"] = "hinge"
     weights: Weights = field(default_factory=Weights)
     rows: Rows = field(default_factory=Rows)
-    penalty_every: int = 16
-    lowest_layer: int = 2
-    whole: bool = False
+    r1_every: int = 16
+    matching_from_layer: int = 2
+    paper_losses: bool = False
     augment: bool = False
-    penalty: float = 2.0
+    r1_gamma: float = 2.0
     adversarial_from: int = 300
-    steady_from: int = 10_000
+    consistency_from: int = 10_000
     batch: int = 16
-    rate: float = 2e-4
-    judge_rate: float = 2e-4
+    lr: float = 2e-4
+    discriminator_lr: float = 2e-4
     betas: tuple[float, float] = (0.5, 0.99)
-    clip: float = 5.0
-    average: float = 0.999
+    clip_norm: float = 5.0
+    ema_decay: float = 0.999
     steps: int = 30_000
     mix: tuple[float, float, float] = (0.35, 0.3, 0.35)
     precision: Literal["bf16", "fp32"] = "bf16"
@@ -136,7 +136,7 @@ PRESETS = {
         rows=Rows(32, 32, 32, 8),
         batch=32,
         steps=60_000,
-        steady_from=20_000,
+        consistency_from=20_000,
         workers=8,
     ),
     "paper": Options(
@@ -145,16 +145,16 @@ PRESETS = {
         weights=dataclasses.replace(
             _NOTHING, appearance=1.0, landmark=1.0, matching=1.0, reconstruction=5.0
         ),
-        lowest_layer=0,
+        matching_from_layer=0,
         rows=Rows(64, 0, 0, 0),
-        whole=True,
-        penalty=0.0,
+        paper_losses=True,
+        r1_gamma=0.0,
         adversarial_from=0,
         batch=64,
-        judge_rate=2e-6,
+        discriminator_lr=2e-6,
         betas=(0.5, 0.999),
-        clip=0.0,
-        average=0.0,
+        clip_norm=0.0,
+        ema_decay=0.0,
         steps=44_800,
         mix=(0.75, 0.25, 0.0),
         precision="fp32",
@@ -169,7 +169,7 @@ def changed(options: Options, settings: Iterable[str]) -> Options:
     """Return options with settings like ``batch=8`` or ``weights.pull=2`` applied.
 
     Raises:
-        UsageError: a setting does not exist or its value does not fit.
+        UsageError: A setting does not exist or its value does not fit.
     """
     for setting in settings:
         name, equals, text = setting.partition("=")
@@ -209,7 +209,7 @@ def _built(kind: Any, values: dict[str, Any], where: str) -> Any:
 
 
 def _fitted(hint: Any, value: Any, where: str) -> Any:
-    """Return a value as its annotation wants it, or refuse it."""
+    """Return a value converted to its annotated type, or refuse it."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return value if isinstance(value, hint) else _built(hint, value, where)
@@ -235,10 +235,10 @@ def write(options: Options, path: Path) -> None:
 
 
 def read(path: Path) -> Options:
-    """Read what :func:`write` wrote; what is missing has its default.
+    """Read options; missing ones have their defaults.
 
     Raises:
-        UsageError: the file is not what it should be.
+        UsageError: The file is not a valid options file.
     """
     try:
         held = json.loads(path.read_text(encoding="utf-8"))

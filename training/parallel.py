@@ -1,4 +1,4 @@
-"""Several processes training one network (``torchrun``); with one process, nothing happens here."""
+"""Training on several GPUs, one process each (``torchrun``); a no-op in a single process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import distributed
+from torch.nn.parallel import DistributedDataParallel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def process_group() -> Iterator[torch.device]:
-    """Join the processes that ``torchrun`` started, if it did; yield the device to train on."""
+    """Join the process group of ``torchrun``, if any; yield the device to train on."""
     cuda = torch.cuda.is_available()
     local = int(os.environ.get("LOCAL_RANK", "0"))
     device = torch.device("cuda", local) if cuda else torch.device("cpu")
@@ -35,44 +36,33 @@ def process_group() -> Iterator[torch.device]:
 
 
 def first() -> bool:
-    """Return whether this process is the one that writes; also before the group is joined."""
+    """Return whether this process writes the files; also valid before the group is joined."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def rank() -> int:
-    """Return which of the processes this is."""
+    """Return the number of this process, from 0."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
 def size() -> int:
-    """Return how many processes there are."""
+    """Return the number of processes."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
-def share(*modules: nn.Module) -> None:
-    """Give every process the first one's weights."""
-    if size() > 1:
-        for module in modules:
-            for tensor in (*module.parameters(), *module.buffers()):
-                distributed.broadcast(tensor.data, 0)
+def synchronised(module: nn.Module) -> nn.Module:
+    """Return a module whose weights and gradients are the same in all processes.
+
+    The first process' weights are copied to the others; gradients of what is computed by calling
+    the module are averaged.
+    """
+    return DistributedDataParallel(module, broadcast_buffers=False) if size() > 1 else module
 
 
-def average_gradients(module: nn.Module) -> None:
-    """Replace the gradients of each process by their mean."""
-    if size() == 1:
-        return
-    held = [weight.grad for weight in module.parameters() if weight.grad is not None]
-    joined = torch.cat([gradient.flatten() for gradient in held])
-    distributed.all_reduce(joined)
-    joined /= size()
-    for gradient, part in zip(held, torch.split(joined, [g.numel() for g in held]), strict=True):
-        gradient.copy_(part.view_as(gradient))
-
-
-def any_of(flag: bool, device: torch.device) -> bool:  # noqa: FBT001  a question, not a switch
-    """Return whether it holds in any process; all must ask."""
+def any_of(flag: bool, device: torch.device) -> bool:  # noqa: FBT001  not a mode
+    """Return whether a flag is set in any process; called by all of them."""
     if size() == 1:
         return flag
-    asked: Tensor = torch.tensor([float(flag)], device=device)
-    distributed.all_reduce(asked, distributed.ReduceOp.MAX)
-    return bool(asked.item())
+    found: Tensor = torch.tensor([float(flag)], device=device)
+    distributed.all_reduce(found, distributed.ReduceOp.MAX)
+    return bool(found.item())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streamanon.types import U8
     from training.options import Options
 
-FORMAT = 2
+FORMAT = 3
 """Of the state; a change that older code cannot read counts it up."""
 
 
@@ -72,15 +72,15 @@ class RunFolder:
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the state of the run; on failure the one before is still there."""
-        _write_whole(self._state_file, _packed({**state, "format": FORMAT}), state["step"])
+        _write_atomically(self._state_file, _packed({**state, "format": FORMAT}), state["step"])
 
-    def publish(self, network: dict[str, Any], step: int) -> None:
+    def save_network(self, network: dict[str, Any], step: int) -> None:
         """Replace the network that the run has come to."""
-        _write_whole(self.path / "network.pt", _packed(network), step)
+        _write_atomically(self.path / "network.pt", _packed(network), step)
 
-    def keep(self, network: dict[str, Any], step: int) -> None:
+    def keep_network(self, network: dict[str, Any], step: int) -> None:
         """Write a network that later ones will not replace."""
-        _write_whole(self.path / "networks" / f"{step:08d}.pt", _packed(network), step)
+        _write_atomically(self.path / "networks" / f"{step:08d}.pt", _packed(network), step)
 
     def state(self) -> dict[str, Any]:
         """Return the last state written.
@@ -98,7 +98,7 @@ class RunFolder:
             raise UsageError(f"{self._state_file} is no state of this version of the trainer")
         return state
 
-    def note(self, row: dict[str, float]) -> None:
+    def log(self, row: dict[str, float]) -> None:
         """Add a line to ``stats.jsonl``, and to TensorBoard where it is installed."""
         with (self.path / "stats.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
@@ -107,7 +107,7 @@ class RunFolder:
             for name, value in row.items():
                 board.add_scalar(name, value, int(row["step"]))
 
-    def show(self, grid: U8, step: int) -> None:
+    def save_samples(self, grid: U8, step: int) -> None:
         """Write a grid of samples."""
         cv2.imwrite(str(self.path / "samples" / f"{step:08d}.png"), grid)
 
@@ -128,7 +128,7 @@ def _packed(state: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _write_whole(path: Path, content: bytes, step: int) -> None:
+def _write_atomically(path: Path, content: bytes, step: int) -> None:
     """Write a file beside its place and move it there."""
     unfinished = path.with_suffix(".unfinished")
     try:

@@ -1,18 +1,19 @@
-"""One training step: the network, its running average, two discriminators, their optimisers."""
+"""One training step: generator, its moving average, two discriminators, their optimisers."""
 
 from __future__ import annotations
 
-import copy
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import Tensor
+from torch.optim import Adam
+from torch.optim.swa_utils import AveragedModel
 
 from streamanon.anonygan.checkpoint import packed, unpacked
 from streamanon.anonygan.network import AnonyGan
 from streamanon.errors import StreamanonError
 from training import parallel
-from training.judges import Judges
+from training.discriminators import Discriminators
 from training.objective import Objective
 from training.view import View
 
@@ -27,21 +28,24 @@ WARM_UP = 200
 """Steps over which the learning rates rise."""
 
 FADE = 0.2
-"""Last share of a run over which they fall to 0."""
+"""Last share of a run, over which the learning rates fall to 0."""
 
-RAMP = 10
-"""The average forgets its first steps as if each were a tenth of all."""
+EMA_WARM_UP = 10
+"""The EMA's decay is at most (1 + step) / (EMA_WARM_UP + step), to forget the first steps."""
+
+DISCRIMINATORS = "judges"
+"""Key of the discriminators' weights in files, as in ``training/live.pt``."""
 
 
 class Trainer:
-    """Everything that changes while training.
+    """Networks, optimisers and counters of a run.
 
     Attributes:
-        step: steps done so far.
-        samples: seen by the network, in runs before this one too.
-        network: what is trained.
-        average: its exponential moving average: what is sampled, measured and shipped.
-        judges: the discriminators.
+        step: number of steps done.
+        samples: number of samples that the network was trained on, including earlier runs.
+        network: network in training.
+        ema: exponential moving average of the network: what is sampled, measured and shipped.
+        discriminators: both discriminators.
     """
 
     def __init__(self, options: Options, device: torch.device) -> None:
@@ -50,62 +54,65 @@ class Trainer:
         self.options, self.device = options, device
         self.step = self.samples = 0
         self.network = _placed(AnonyGan(options.network), device)
-        self.average = copy.deepcopy(self.network).eval().requires_grad_(requires_grad=False)
-        self.judges = _placed(Judges(options), device)
+        self.discriminators = _placed(Discriminators(options), device)
+        self._network = parallel.synchronised(self.network)
+        self._discriminators = parallel.synchronised(self.discriminators)
+        self._average = AveragedModel(self.network, avg_fn=self._averaged)
+        self._average.eval().requires_grad_(requires_grad=False)
+        self._average.n_averaged += 1  # else the first update copies
+        self.ema = cast("AnonyGan", self._average.module)
         self.objective = Objective(options).to(device)
-        parallel.share(self.network, self.average, self.judges)
-        self._optimiser = torch.optim.Adam(self.network.parameters(), betas=options.betas)
-        self._judge_optimiser = torch.optim.Adam(self.judges.parameters(), betas=options.betas)
+        self._optimiser = Adam(self.network.parameters(), betas=options.betas)
+        self._discriminator_optimiser = Adam(self.discriminators.parameters(), betas=options.betas)
 
     def train(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Do one step and return what each term came to, as () tensors.
+        """Do one step and return losses, gradient norms and mean attention as () tensors.
 
         Raises:
-            StreamanonError: a loss or gradient is not finite; the step has changed no weights.
+            StreamanonError: A loss or gradient is not finite; the step has changed no weights.
         """
-        # What is random depends on the step alone: a resumed run repeats an uninterrupted one.
+        # The seed depends on the step alone, so that a resumed run repeats an uninterrupted one.
         torch.manual_seed((self.options.seed * 1_000_003 + self.step) * 1009 + parallel.rank())
-        self._set_rates()
-        batch = self._arranged(batch)
+        self._set_learning_rates()
+        batch = self._sorted(batch)
         self.network.train()
         with self._autocast():
-            view = View.of(batch, self.network(batch))
-            terms = self.objective.terms(view, self.judges, self.step)
-            terms |= self.objective.steadiness(self.network, batch, view, self.step)
+            view = View.of(batch, self._network(batch))
+            terms = self.objective.terms(view, self.discriminators, self.step)
+            terms |= self.objective.consistency(self._network, batch, view, self.step)
         weights = self.options.weights
         loss = torch.stack([getattr(weights, name) * terms[name] for name in terms]).sum()
-        norms = {"gradient": self._descend(loss, self.network, self._optimiser)}
-        lessons: dict[str, Tensor] = {}
+        stats = {"loss": loss, **terms}
+        stats["gradient_norm"] = self._optimise(loss, self.network, self._optimiser)
         if self.step >= self.options.adversarial_from:
-            lessons = self._teach(view)
-            norms["judge_gradient"] = lessons.pop("gradient")
-        self._average()
+            stats |= self._train_discriminators(view)
+        self._average.update_parameters(self.network)
         self.step += 1
         self.samples += self.options.batch
-        attention = (view.attention * view.edge).sum() / view.edge.sum()
-        answers: dict[str, Tensor] = {"loss": loss, **terms, **norms, "attention": attention}
-        answers |= {f"judge_{name}": term for name, term in lessons.items()}
-        return {name: value.detach() for name, value in answers.items()}
+        stats["attention"] = (view.attention * view.edge).sum() / view.edge.sum()
+        return {name: value.detach() for name, value in stats.items()}
 
-    def _teach(self, view: View) -> dict[str, Tensor]:
-        """Do the discriminators' half of a step."""
-        options, count = self.options, self.options.rows.judged
-        judged, known = view.rows(slice(count)), view.rows(slice(-count, None))
+    def _train_discriminators(self, view: View) -> dict[str, Tensor]:
+        """Do the discriminators' half of a step and return its losses and gradient norm."""
+        options, count = self.options, self.options.rows.discriminator
+        generated, real = view.rows(slice(count)), view.rows(slice(-count, None))
+        regularised = options.r1_gamma > 0 and self.step % options.r1_every == 0
         with self._autocast():
-            terms = self.judges.lessons(judged, known)
-        loss = torch.stack(list(terms.values())).sum()
-        if options.penalty and self.step % options.penalty_every == 0:
-            with self._autocast(enabled=False):
-                terms["penalty"] = self.judges.penalty(known)
-            loss = loss + options.penalty / 2 * options.penalty_every * terms["penalty"]
-        return terms | {"gradient": self._descend(loss, self.judges, self._judge_optimiser)}
+            terms = self._discriminators(generated, real, regularised=regularised)
+        loss = torch.stack([term for name, term in terms.items() if name != "r1"]).sum()
+        if regularised:
+            loss = loss + options.r1_gamma / 2 * options.r1_every * terms["r1"]
+        norm = self._optimise(loss, self.discriminators, self._discriminator_optimiser)
+        return {f"discriminator_{name}": term for name, term in terms.items()} | {
+            "discriminator_gradient_norm": norm
+        }
 
-    def _descend(self, loss: Tensor, module: nn.Module, optimiser: torch.optim.Optimizer) -> Tensor:
+    def _optimise(self, loss: Tensor, module: nn.Module, optimiser: Adam) -> Tensor:
         """Take one optimiser step; return the gradient's norm."""
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        parallel.average_gradients(module)
-        norm = torch.nn.utils.clip_grad_norm_(module.parameters(), self.options.clip or torch.inf)
+        limit = self.options.clip_norm or torch.inf
+        norm = torch.nn.utils.clip_grad_norm_(module.parameters(), limit)
         if not torch.isfinite(loss + norm):
             raise StreamanonError(
                 f"step {self.step}: the loss is {loss.item():.3g}, its gradient {norm.item():.3g}; "
@@ -114,99 +121,93 @@ class Trainer:
         optimiser.step()
         return norm
 
-    def _set_rates(self) -> None:
-        """Let the learning rates rise, stay, and fall at the end."""
+    def _set_learning_rates(self) -> None:
+        """Set the learning rates: linear warm-up, constant, linear decay to 0."""
         options = self.options
         warm = min(1.0, (self.step + 1) / WARM_UP)
         left = max(0.0, 1 - self.step / max(options.steps, 1)) / FADE
-        for optimiser, rate in (
-            (self._optimiser, options.rate),
-            (self._judge_optimiser, options.judge_rate),
+        for optimiser, lr in (
+            (self._optimiser, options.lr),
+            (self._discriminator_optimiser, options.discriminator_lr),
         ):
             for group in optimiser.param_groups:
-                group["lr"] = rate * min(warm, left, 1.0)
+                group["lr"] = lr * min(warm, left, 1.0)
 
-    @torch.no_grad()
-    def _average(self) -> None:
-        decay = min(self.options.average, (1 + self.step) / (RAMP + self.step))
-        for mean, now in zip(self.average.parameters(), self.network.parameters(), strict=True):
-            mean.lerp_(now, 1 - decay)
-        for held, newest in zip(self.average.buffers(), self.network.buffers(), strict=True):
-            held.copy_(newest)
+    def _averaged(self, mean: Tensor, now: Tensor, _: Tensor | int) -> Tensor:
+        decay = min(self.options.ema_decay, (1 + self.step) / (EMA_WARM_UP + self.step))
+        return mean.lerp(now, 1 - decay)
 
-    def _arranged(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _sorted(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return a batch on the device, pairs of different people first."""
         order = torch.argsort(batch["same_person"].long(), stable=True)
         return {
             name: array[order].to(self.device, non_blocking=True) for name, array in batch.items()
         }
 
-    def _autocast(self, *, enabled: bool = True) -> torch.autocast:
-        wanted = enabled and self.options.precision == "bf16" and has_bf16(self.device)
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=wanted)
+    def _autocast(self) -> torch.autocast:
+        enabled = self.options.precision == "bf16" and has_bf16(self.device)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def start_from(self, content: dict[str, Any], origin: str) -> None:
-        """Take over a network, and discriminators where there are any, and begin at step 0.
+        """Load a network, and discriminators if present, to begin at step 0.
 
         Args:
-            content: of a file that training wrote.
-            origin: its name, for messages.
+            content: content of a file that training wrote.
+            origin: name of the file, for messages.
 
         Raises:
-            UsageError: it is no network, or one of another architecture.
+            UsageError: The file holds no network, or one of another architecture.
         """
-        known = content.get("average", content)
-        held = unpacked(known, origin, self.network.config).state_dict()
-        self.network.load_state_dict(held)
-        self.average.load_state_dict(held)
-        if "judges" in content:
-            self.judges.load_state_dict(content["judges"])
+        network = unpacked(content.get("ema", content), origin, self.network.config)
+        self.network.load_state_dict(network.state_dict())
+        self.ema.load_state_dict(network.state_dict())
+        if DISCRIMINATORS in content:
+            self.discriminators.load_state_dict(content[DISCRIMINATORS])
         self.samples = content.get("samples", 0)
 
     def state(self) -> dict[str, Any]:
-        """Return everything a later run needs to go on exactly here."""
+        """Return everything that is needed to resume exactly here."""
         return {
             "step": self.step,
             "samples": self.samples,
             "network": packed(self.network),
-            "average": packed(self.average),
-            "judges": self.judges.state_dict(),
+            "ema": packed(self.ema),
+            DISCRIMINATORS: self.discriminators.state_dict(),
             "optimiser": self._optimiser.state_dict(),
-            "judge_optimiser": self._judge_optimiser.state_dict(),
+            "discriminator_optimiser": self._discriminator_optimiser.state_dict(),
         }
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Go on from a state.
+        """Continue from a state.
 
         Raises:
-            UsageError: it is of another architecture.
+            UsageError: The state is of another architecture.
         """
-        for name, network in (("network", self.network), ("average", self.average)):
+        for name, network in (("network", self.network), ("ema", self.ema)):
             held = unpacked(state[name], f"the run's {name}", self.network.config)
             network.load_state_dict(held.state_dict())
-        self.judges.load_state_dict(state["judges"])
+        self.discriminators.load_state_dict(state[DISCRIMINATORS])
         self._optimiser.load_state_dict(state["optimiser"])
-        self._judge_optimiser.load_state_dict(state["judge_optimiser"])
+        self._discriminator_optimiser.load_state_dict(state["discriminator_optimiser"])
         self.step, self.samples = state["step"], state["samples"]
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Return whether calculating in bfloat16 saves time; where it is imitated it costs tenfold."""
+    """Return whether bfloat16 is fast on a device; where it is emulated it costs tenfold."""
     capability = torch.backends.cpu.get_cpu_capability()
     return device.type != "cpu" or capability.startswith(("AVX512", "AMX", "SVE"))
 
 
 def condensed(state: dict[str, Any]) -> dict[str, Any]:
-    """Return what another run can start from: the averaged network and the discriminators, halved.
+    """Return what another run can start from: the EMA and the discriminators, in half precision.
 
     Args:
-        state: of a trainer.
+        state: state of a trainer.
     """
-    average = state["average"]
     return {
-        **average,
-        "weights": _halved(average["weights"]),
-        "judges": _halved(state["judges"]),
+        **state["ema"],
+        "weights": _halved(state["ema"]["weights"]),
+        DISCRIMINATORS: _halved(state[DISCRIMINATORS]),
         "samples": state["samples"],
     }
 
@@ -219,7 +220,7 @@ def _halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _placed(module: Module, device: torch.device) -> Module:
-    """Return a module on a device, in the layout convolutions are fastest in."""
+    """Return a module on a device, in the memory layout that is fastest for convolutions."""
     module.to(device)
     for weight in module.parameters():
         if weight.dim() == 4:

@@ -35,7 +35,7 @@ class View:
         attention: share of the warped condition in ``image``.
         edge: share of ``image`` in ``result``.
         hole: 1 where the network is blind.
-        organs: 1 in the eyes and the inside of the mouth.
+        openings: 1 in the eyes and the inside of the mouth.
         trusted: 1 where the warped condition needs no paint.
         truth: (N,) bool, whether source and condition show one person.
     """
@@ -50,7 +50,7 @@ class View:
     attention: Tensor
     edge: Tensor
     hole: Tensor
-    organs: Tensor
+    openings: Tensor
     trusted: Tensor
     truth: Tensor
 
@@ -61,7 +61,7 @@ class View:
         maps = _image(batch["maps"])
         edge = batch["edge"].float()[:, None]
         image = compose(parts).float()
-        organs = (maps[:, 1:3].amax(1, keepdim=True) > 0.1).float()
+        openings = (maps[:, 1:3].amax(1, keepdim=True) > 0.1).float()
         return cls(
             source=source,
             condition=condition,
@@ -73,8 +73,8 @@ class View:
             attention=parts["attention"].float(),
             edge=edge,
             hole=(maps[:, :1] > 0).float(),
-            organs=organs,
-            trusted=(maps[:, 3:] > TRUSTED).float() * (1 - grown(organs, 2)),
+            openings=openings,
+            trusted=(maps[:, 3:] > TRUSTED).float() * (1 - grown(openings, 2)),
             truth=batch["same_person"].bool(),
         )
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 SHORT = (
     "batch=8",
-    "rate=0.0003",
-    "rows.judged=4",
+    "lr=0.0003",
+    "rows.discriminator=4",
     "rows.identity=2",
     "rows.pose=2",
-    "rows.steady=2",
+    "rows.consistency=2",
     "adversarial_from=100",
-    "steady_from=100",
-    "average=0.99",
+    "consistency_from=100",
+    "ema_decay=0.99",
     "sample_every=1000000",
 )
 """Settings of all short runs: as in a long one, but every term enters early."""

@@ -87,8 +87,8 @@ def matched(outputs: dict[str, Tensor], maps: Tensor, complexion: Tensor) -> dic
         complexion: (n, 3) BGR in 0..1, mean of the source's skin.
     """
     gain, bias = outputs["gain"].exp(), outputs["bias"]
-    organs, stretch = maps[:, 1:3].amax(dim=1, keepdim=True), maps[:, 3:]
-    skin = ((stretch > (VISIBLE_STRETCH + 0.5) / 255) & (organs == 0)).to(gain.dtype)
+    openings, stretch = maps[:, 1:3].amax(dim=1, keepdim=True), maps[:, 3:]
+    skin = ((stretch > (VISIBLE_STRETCH + 0.5) / 255) & (openings == 0)).to(gain.dtype)
     weighed = torch.cat([outputs["beneath"] * skin, skin], dim=1)
     cells = nn.functional.avg_pool2d(weighed, maps.shape[3] // gain.shape[3])
     share = cells[:, 3:]

@@ -166,9 +166,9 @@ def test_eyes_and_mouth_are_the_portraits_however_they_are_painted() -> None:
     assert patch is not None
     look = cast.anonymiser._states[staged(LAUGHING).subjects[0].track.id]
     assert look.smoothed is not None
-    organs = cv2.erode(np.maximum(maps[:, :, 1], maps[:, :, 2]), np.ones((5, 5), np.uint8)) > 0
-    assert organs.sum() > 40
-    assert look.smoothed.attention[organs].min() > 0.85
+    openings = cv2.erode(np.maximum(maps[:, :, 1], maps[:, :, 2]), np.ones((5, 5), np.uint8)) > 0
+    assert openings.sum() > 40
+    assert look.smoothed.attention[openings].min() > 0.85
     assert look.smoothed.attention[40, 64] == pytest.approx(120 / 255, abs=0.01)
 
 

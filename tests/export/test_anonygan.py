@@ -68,7 +68,7 @@ def _few_faces() -> Iterator[None]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a run of training leaves behind."""
     folder: Path = tmp_path_factory.mktemp("run")
-    state = {"step": 50, "samples": 800, "network": {}, "average": packed(network())}
+    state = {"step": 50, "samples": 800, "network": {}, "ema": packed(network())}
     torch.save(state, folder / "state.pt")
     one = {"faces": 3, "people": 2, "licence": "CC0", "pictures": 4}
     (folder / "index.json").write_text(json.dumps({"sets": {"own": one}}))

@@ -23,21 +23,21 @@ def test_equations_2_and_3_are_cross_entropies() -> None:
     known = functional.binary_cross_entropy_with_logits(real, torch.ones(2))
     false = functional.binary_cross_entropy_with_logits(made, torch.zeros(2))
     wanted = functional.binary_cross_entropy_with_logits(made, torch.ones(2))
-    assert torch.allclose(losses.told_apart(real, made, "bce"), (known + false) / 2)
-    assert torch.allclose(losses.made_real(made, "bce"), wanted)
+    assert torch.allclose(losses.discriminator_loss(real, made, "bce"), (known + false) / 2)
+    assert torch.allclose(losses.generator_loss(made, "bce"), wanted)
 
 
 def test_a_hinge_asks_for_no_more_than_one() -> None:
     far = torch.tensor([3.0])
-    assert float(losses.told_apart(far, -far, "hinge")) == 0
-    assert float(losses.told_apart(-far, far, "hinge")) == 4
-    assert float(losses.made_real(far, "hinge")) == -3
+    assert float(losses.discriminator_loss(far, -far, "hinge")) == 0
+    assert float(losses.discriminator_loss(-far, far, "hinge")) == 4
+    assert float(losses.generator_loss(far, "hinge")) == -3
 
 
 def test_the_penalty_is_the_squared_gradient() -> None:
     image = torch.rand(3, 3, 4, 4, requires_grad=True)
     logits = (2 * image).sum(1, keepdim=True)
-    assert float(losses.gradient_penalty(logits, image)) == pytest.approx(48 * (2 / 16) ** 2)
+    assert float(losses.r1_penalty(logits, image)) == pytest.approx(48 * (2 / 16) ** 2)
 
 
 def test_reconstruction_looks_at_the_face_and_harder_at_its_organs(face: torch.Tensor) -> None:

@@ -21,7 +21,7 @@ def test_the_paper_is_the_paper() -> None:
     used = {name: value for name, value in vars(paper.weights).items() if value}
     assert used == {"appearance": 1, "landmark": 1, "matching": 1, "reconstruction": 5}
     assert paper.network == GeneratorConfig.paper()
-    assert (paper.rate, paper.judge_rate, paper.betas) == (2e-4, 2e-6, (0.5, 0.999))
+    assert (paper.lr, paper.discriminator_lr, paper.betas) == (2e-4, 2e-6, (0.5, 0.999))
     assert paper.steps * paper.batch == 44_800 * 64
     assert paper.mix[2] == 0
 

@@ -18,9 +18,8 @@ with parallel.process_group() as device:
     rank = parallel.rank()
     torch.manual_seed(rank)
     module = nn.Linear(3, 2)
-    parallel.share(module)
-    module(torch.full((1, 3), 1.0 + 2 * rank)).sum().backward()
-    parallel.average_gradients(module)
+    together = parallel.synchronised(module)
+    together(torch.full((1, 3), 1.0 + 2 * rank)).sum().backward()
     found = (
         parallel.size(),
         parallel.first() == (rank == 0),

@@ -64,7 +64,10 @@ def test_a_run_starts_from_what_another_came_to(
     first.train(some[0])
     second.start_from(condensed(first.state()), "start.pt")
     assert second.step == 0
-    for ours, theirs in ((first.average, second.network), (first.judges, second.judges)):
+    for ours, theirs in (
+        (first.ema, second.network),
+        (first.discriminators, second.discriminators),
+    ):
         for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
             torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
     second.train(some[1])
@@ -78,7 +81,7 @@ def test_one_batch_is_learnt_by_heart(
     small: Options, some: list[dict[str, Tensor]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("training.trainer.WARM_UP", 10)
-    alone = ("adversarial_from=9999", "steady_from=9999", "rate=4e-3", "network.blocks=1")
+    alone = ("adversarial_from=9999", "consistency_from=9999", "lr=4e-3", "network.blocks=1")
     off = ("pull", "push", "pose", "trust", "ring")
     weights = tuple(f"weights.{name}=0" for name in off)
     trainer = Trainer(changed(small, (*alone, *weights)), CPU)
