@@ -268,9 +268,13 @@ class Factory:
             from streamanon.sinks.image import ImageSink
 
             return ImageSink(path, original, overwrite=self.config.overwrite)
+        from streamanon.sinks.encoding import EncoderSettings
         from streamanon.sinks.video import VideoSink
 
-        return VideoSink(path, info, self.config)
+        config = self.config
+        settings = EncoderSettings(config.codec, config.crf, config.file_preset)
+        keep, overwrite = config.keep_subtitles, config.overwrite
+        return VideoSink(path, info, settings, keep_subtitles=keep, overwrite=overwrite)
 
     def live_source(self, address: Address, log: Logger, stopping: Event) -> LiveSource:
         """Open a live input.

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from streamanon.anonymisers.plain import PlainAnonymiser
 from streamanon.config import Config
 from streamanon.errors import UsageError
+from streamanon.factory import Factory
 from streamanon.files.run import anonymise
 from streamanon.media.file_types import VIDEO_OUTPUTS
 from streamanon.pipeline.runner import run
-from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
 from streamanon.tracking.observer import Observer
 
@@ -90,7 +90,7 @@ def _make(method: str, source: Path, target: Path, seed: int) -> Report:
     if method != NONE:
         return anonymise(source, target, Config(method=method, seed=seed))
     frames = VideoSource(source)
-    sink = VideoSink(target, frames.info, Config())
+    sink = Factory(Config()).sink(target, source, frames.info)
     return run(frames, Observer(_NoFaces()), PlainAnonymiser("solid"), sink)
 
 

@@ -1,1 +1,1 @@
-"""Where safe frames go."""
+"""Outputs, which take safe frames only."""

@@ -1,4 +1,4 @@
-"""What is copied from the original file: its sound, and its subtitles when asked."""
+"""Stream copy from the original file: its audio, and its subtitles on request."""
 
 from __future__ import annotations
 
@@ -29,11 +29,16 @@ _GIVE_UP_AFTER = 8
 """Failed reads in a row after which a file counts as cut off there."""
 
 
-class Original:
-    """Copies packets of the original file untouched, at the pace of the new video."""
+class StreamCopier:
+    """Copies packets of the original file unchanged, interleaved with the new video."""
 
     def __init__(self, path: Path, track: int) -> None:
-        """Open the original and find its video track; :meth:`add_tracks` comes next."""
+        """Open the original; call :meth:`add_tracks` next.
+
+        Args:
+            path: original file.
+            track: index of its video track.
+        """
         self._container = av.open(str(path.absolute()), options=ONE_FILE, metadata_errors="replace")
         self._video = self._container.streams[track]
         self._copies: dict[int, Stream] = {}
@@ -42,10 +47,10 @@ class Original:
         self._packets = self._read()
 
     def add_tracks(self, output: OutputContainer, *, keep_subtitles: bool) -> None:
-        """Add the tracks that are copied to an output, after those it has.
+        """Add the tracks that are copied to an output.
 
         Raises:
-            UsageError: the output's container cannot hold the sound.
+            UsageError: the output's container cannot hold the audio.
         """
         for stream in self._container.streams:
             if _wanted(stream, output.format.name, keep_subtitles=keep_subtitles):
@@ -53,11 +58,11 @@ class Original:
 
     @property
     def sample_rates(self) -> list[int]:
-        """Ticks a second of the sound."""
+        """Sample rates of the audio tracks, in Hz."""
         return [stream.rate for stream in self._container.streams.audio if stream.rate]
 
     def copy_until(self, time_s: Fraction) -> None:
-        """Copy what the original holds up to a time of its video."""
+        """Copy packets up to a time of the original's video, in seconds."""
         while self._reached is None or self._reached <= time_s:
             packet = next(self._packets, None)
             if packet is None:
@@ -65,23 +70,24 @@ class Original:
             self._take(packet)
 
     def copy_rest(self) -> None:
-        """Copy everything that is left."""
+        """Copy the remaining packets."""
         for packet in self._packets:
             self._take(packet)
 
     def duration(self, pts: int, default: int) -> int:
-        """Return how long the original shows a frame, in ticks; may be asked once a frame."""
+        """Return how long the original shows a frame, in ticks; call it once per frame."""
         return self._durations.pop(pts, 0) or default
 
     def end(self, last_pts: int, expected: int, tolerance: int) -> int:
-        """Return when the video track ends, in ticks.
+        """Return the end of the video track, in ticks.
 
-        The file's own word counts, unless it is before the last frame or well after the expected.
+        This is the end the file states, unless it is before the last frame or more than the
+        tolerance after the expected end.
         """
         if self._video.duration is None:
             return expected
-        said = (self._video.start_time or 0) + self._video.duration
-        return said if last_pts < said <= expected + tolerance else expected
+        stated = (self._video.start_time or 0) + self._video.duration
+        return stated if last_pts < stated <= expected + tolerance else expected
 
     def close(self) -> None:
         """Close the original; safe to call twice."""
@@ -104,9 +110,9 @@ class Original:
                 return
 
     def _take(self, packet: Packet[Stream]) -> None:
-        """Copy a packet, or learn from one of the video.
+        """Copy a packet; of a video packet only note the duration and time.
 
-        A packet so damaged that the container refuses it is left out; nothing could play it.
+        A packet that the container refuses as damaged is left out; no player could play it.
         """
         if packet.stream_index != self._video.index:
             packet.stream = copy = self._copies[packet.stream_index]
@@ -123,9 +129,9 @@ class Original:
 
 
 def _wanted(stream: Stream, container: str, *, keep_subtitles: bool) -> bool:
-    """Decide whether a track is copied: sound must be, the rest where asked and possible.
+    """Return whether a track is copied: audio always, others if requested and possible.
 
-    A track that FFmpeg has no name for is left behind: nothing could play it.
+    Tracks of codecs unknown to FFmpeg are left out; no player could play them.
     """
     if stream.type == "audio" and stream.codec_context is not None:
         if not _fits(stream, container):
@@ -139,7 +145,7 @@ def _wanted(stream: Stream, container: str, *, keep_subtitles: bool) -> bool:
 
 
 def _fits(stream: Stream, container: str) -> bool:
-    """Find out by trying whether a container can hold a track."""
+    """Return whether a container can hold a track, by trying it."""
     trial = av.open(io.BytesIO(), "w", format=container)
     try:
         _add(stream, trial)
@@ -153,7 +159,7 @@ def _fits(stream: Stream, container: str) -> bool:
 
 
 def _add(stream: Stream, output: OutputContainer) -> Stream:
-    """Add a track like another; of its tags only the language stays."""
+    """Add a track with the parameters of another; of its tags only the language is kept."""
     copy = output.add_stream_from_template(stream)
     context = copy.codec_context
     if isinstance(context, AudioCodecContext) and context.extradata:

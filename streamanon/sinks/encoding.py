@@ -1,7 +1,8 @@
-"""Which encoder writes a picture, in which pixel format, with which settings; and filling one."""
+"""Choice of encoder, pixel format and encoder options for video files."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import av
@@ -13,22 +14,21 @@ from streamanon.errors import UsageError
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-    from streamanon.config import Config
     from streamanon.types import Plane
 
 FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
-"""FFmpeg's name of the container for every suffix we write."""
+"""FFmpeg's name of the container for each suffix of an output."""
 
 NVENC = "_nvenc"
-"""How FFmpeg's names of the encoders of NVIDIA cards end."""
+"""Suffix of FFmpeg's names of the encoders of NVIDIA GPUs."""
 
 _DEFAULTS = {"webm": ("libvpx-vp9",)}
 _H264_OR_HEVC = ("libx264", "libx265")
-"""HEVC where H.264 cannot hold the depth."""
+"""HEVC is used where H.264 cannot hold the bit depth."""
 
 _ANY_SIZE = ("libvpx", "libvpx-vp9")
-"""Encoders that subsample odd sizes. For the others an odd picture is written as 4:4:4, which keeps
-its size for every player, where a padded one would rely on cropping that most ignore."""
+"""Encoders that subsample odd sizes. Others get a picture of odd size as 4:4:4, which
+keeps its size in every player; padding would need cropping, which most players ignore."""
 
 _DEPTHS = {"": ("", "10le", "12le"), "10le": ("10le", "12le", ""), "12le": ("12le", "10le", "")}
 _CHROMAS = {
@@ -36,22 +36,39 @@ _CHROMAS = {
     "422": ("422", "444", "420"),
     "444": ("444", "422", "420"),
 }
-"""What to try for each, best first."""
+"""Alternatives for each bit depth and chroma subsampling, best first."""
 
 
-def choose(config: Config, container: str, wanted: str, size: tuple[int, int]) -> tuple[str, str]:
-    """Return the encoder and the pixel format.
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """How the video of a file is encoded.
+
+    Attributes:
+        codec: name of an encoder or codec; None chooses one for the container.
+        crf: constant rate factor; smaller is better and larger.
+        preset: speed preset of x264 and x265.
+    """
+
+    codec: str | None
+    crf: int
+    preset: str
+
+
+def choose_encoder(
+    codec: str | None, container: str, wanted: str, size: tuple[int, int]
+) -> tuple[str, str]:
+    """Return the encoder and its pixel format.
 
     Args:
-        config: names the encoder, or leaves it to the container.
-        container: FFmpeg's name of it.
+        codec: name of an encoder or codec; None chooses one for the container.
+        container: FFmpeg's name of the container.
         wanted: planar YUV format of the pictures.
         size: stored width and height.
 
     Raises:
-        UsageError: there is no such encoder, or none of its formats can hold the pictures.
+        UsageError: the encoder is unknown, or none of its formats can hold the pictures.
     """
-    names = (_named(config.codec),) if config.codec else _DEFAULTS.get(container, _H264_OR_HEVC)
+    names = (_named(codec),) if codec else _DEFAULTS.get(container, _H264_OR_HEVC)
     offers = [(name, format_) for name in names for format_ in _formats(name, wanted, size)]
     if not offers:
         raise UsageError(f"encoder {names[0]} cannot hold {wanted} at {size}: choose another codec")
@@ -59,22 +76,22 @@ def choose(config: Config, container: str, wanted: str, size: tuple[int, int]) -
     return (kept or offers)[0]
 
 
-def settings(codec: str, config: Config) -> dict[str, str]:
-    """Return the options of an encoder."""
-    crf = {"crf": str(config.crf)}
-    if codec == "libx264":
-        return {**crf, "preset": config.file_preset}
-    if codec == "libx265":
-        return {**crf, "preset": config.file_preset, "x265-params": "log-level=error"}
-    if codec == "libvpx-vp9":
+def encoder_options(encoder: str, settings: EncoderSettings) -> dict[str, str]:
+    """Return FFmpeg's options for an encoder."""
+    crf = {"crf": str(settings.crf)}
+    if encoder == "libx264":
+        return {**crf, "preset": settings.preset}
+    if encoder == "libx265":
+        return {**crf, "preset": settings.preset, "x265-params": "log-level=error"}
+    if encoder == "libvpx-vp9":
         return {**crf, "deadline": "realtime", "cpu-used": "8", "row-mt": "1"}
-    if codec.endswith(NVENC):  # left to itself it takes 2 Mbit/s, whatever the size
-        return {"rc": "vbr", "cq": str(config.crf), "b": "0"}
-    return crf if codec in ("libsvtav1", "libaom-av1", "libvpx") else {}
+    if encoder.endswith(NVENC):  # its default is 2 Mbit/s, whatever the size
+        return {"rc": "vbr", "cq": str(settings.crf), "b": "0"}
+    return crf if encoder in ("libsvtav1", "libaom-av1", "libvpx") else {}
 
 
 def fill(picture: VideoFrame, index: int, plane: Plane) -> None:
-    """Copy a plane into a picture, whose lines may be padded."""
+    """Copy a plane into a picture whose lines may be padded."""
     target = picture.planes[index]
     view: Plane = np.ndarray(
         plane.shape,
@@ -86,7 +103,7 @@ def fill(picture: VideoFrame, index: int, plane: Plane) -> None:
 
 
 def _named(name: str) -> str:
-    """Return the encoder that stands behind a name such as h264."""
+    """Return the encoder for a name such as h264."""
     try:
         codec = av.Codec(name, "w")
     except UnknownCodecError:
@@ -97,7 +114,7 @@ def _named(name: str) -> str:
 
 
 def _formats(name: str, wanted: str, size: tuple[int, int]) -> list[str]:
-    """Return the formats an encoder could use in place of the wanted one, best first."""
+    """Return the formats of an encoder that can replace the wanted one, best first."""
     known = {one.name for one in av.Codec(name, "w").video_formats or ()}
     tried = (
         (chroma, f"yuv{chroma}p{depth}")
@@ -116,6 +133,6 @@ def _depth(format_: str) -> str:
 
 
 def _divides(chroma: str, size: tuple[int, int]) -> bool:
-    """Tell whether a size consists of whole chroma samples."""
+    """Return whether a size consists of whole chroma samples."""
     width, height = size
     return (chroma == "444" or width % 2 == 0) and (chroma != "420" or height % 2 == 0)

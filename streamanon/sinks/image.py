@@ -33,9 +33,9 @@ class ImageSink:
         """Prepare the output.
 
         Args:
-            path: what the output is to be called when it is complete.
-            original: the picture it is made of.
-            overwrite: replace an output that exists.
+            path: name of the output once it is complete.
+            original: picture it is made from.
+            overwrite: replace an existing output.
 
         Raises:
             UsageError: the output cannot be written as asked.
@@ -49,7 +49,7 @@ class ImageSink:
         """Encode and write the picture.
 
         Raises:
-            MediaError: it could not be written.
+            MediaError: the picture could not be written.
         """
         array = cv2.merge(frame.picture.planes)
         if frame.picture.colour.depth > 8 and self._suffix not in _HOLDS_16_BITS:
@@ -61,7 +61,7 @@ class ImageSink:
             raise self._part.failure(error) from error
 
     def close(self, *, complete: bool) -> None:
-        """Publish the picture when complete, else delete it."""
+        """Publish the picture if complete, else delete it."""
         if complete:
             self._part.publish()
         else:

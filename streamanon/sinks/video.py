@@ -12,8 +12,8 @@ from av.video.stream import VideoStream
 
 from streamanon.errors import UsageError
 from streamanon.imaging.orientation import from_display_matrix
-from streamanon.sinks.copied_tracks import Original
-from streamanon.sinks.encoding import FORMATS, NVENC, choose, fill, settings
+from streamanon.sinks.copied_tracks import StreamCopier
+from streamanon.sinks.encoding import FORMATS, NVENC, choose_encoder, encoder_options, fill
 from streamanon.sinks.part_file import PartFile
 
 if TYPE_CHECKING:
@@ -23,26 +23,36 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.frame import VideoFrame
 
-    from streamanon.config import Config
+    from streamanon.sinks.encoding import EncoderSettings
     from streamanon.types import MediaInfo, SafeFrame
 
 _LONGEST_TIMESCALE = 2**31 - 1
 
 
 class VideoSink:
-    """Writes a video like the original in everything but its pictures and its metadata.
+    """Writes a video that differs from the original only in its pictures and its metadata.
 
-    Timestamps, duration, rotation, pixel aspect, colour tags, range, depth and sound stay. Tags,
-    chapters, cover pictures, other video tracks and, unless asked for, subtitles do not.
+    Timestamps, duration, rotation, pixel aspect, colour tags, range, depth and audio are kept.
+    Tags, chapters, cover pictures, other video tracks and, by default, subtitles are not.
     """
 
-    def __init__(self, path: Path, info: MediaInfo, config: Config) -> None:
-        """Open the output and the sound of the original.
+    def __init__(
+        self,
+        path: Path,
+        info: MediaInfo,
+        settings: EncoderSettings,
+        *,
+        keep_subtitles: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        """Open the output and the original, whose audio is copied.
 
         Args:
-            path: what the output is to be called when it is complete.
-            info: of the source, which must be a video file.
-            config: codec, crf, preset, keep_subtitles and overwrite count.
+            path: name of the output once it is complete.
+            info: properties of the source, which must be a video file.
+            settings: encoder and its quality.
+            keep_subtitles: copy subtitle and data tracks as well.
+            overwrite: replace an existing output.
 
         Raises:
             UsageError: the output cannot be written as asked.
@@ -59,17 +69,19 @@ class VideoSink:
         self._step = max(1, round(1 / (info.rate * info.time_base)))
         self._held: Packet[VideoStream] | None = None
         self._lag, self._last = 0, (0, 0)
-        encoder, layout = choose(config, container, self._tags.pixel_format, self._size)
-        self._part = PartFile(path, info.path, overwrite=config.overwrite)
-        self._open: list[Original | OutputContainer] = []
+        wanted = self._tags.pixel_format
+        encoder, layout = choose_encoder(settings.codec, container, wanted, self._size)
+        self._part = PartFile(path, info.path, overwrite=overwrite)
+        self._open: list[StreamCopier | OutputContainer] = []
         try:
-            self._original = Original(info.path, self._tags.track)
+            self._original = StreamCopier(info.path, self._tags.track)
             self._open.append(self._original)
             self._output = self._create(container)
             self._open.append(self._output)
-            self._video = self._add_video(encoder, layout, info, config)
-            self._original.add_tracks(self._output, keep_subtitles=config.keep_subtitles)
-            self._start(f"{encoder}, {layout}, crf {config.crf}, preset {config.file_preset}")
+            options = encoder_options(encoder, settings)
+            self._video = self._add_video(encoder, layout, info, options)
+            self._original.add_tracks(self._output, keep_subtitles=keep_subtitles)
+            self._start(f"{encoder}, {layout}, crf {settings.crf}, preset {settings.preset}")
         except BaseException:
             self._abandon()
             raise
@@ -78,7 +90,7 @@ class VideoSink:
         """Encode one frame.
 
         Raises:
-            MediaError: it could not be written.
+            MediaError: the frame could not be written.
         """
         picture = av.VideoFrame(*self._size, self._tags.pixel_format)
         for index, plane in enumerate(frame.picture.planes):
@@ -114,9 +126,9 @@ class VideoSink:
             self._abandon()
 
     def _create(self, container: str) -> OutputContainer:
-        """Open the output so that it names no encoder and, for mp4 and mov, plays at once.
+        """Open the output; it names no encoder (bitexact), and mp4 and mov begin with their index.
 
-        The time scale of mp4 and mov is made fine enough to place every track exactly.
+        The time scale of mp4 and mov is fine enough for the exact times of every track.
         """
         ticks = self._time_base.denominator
         finest = math.lcm(ticks, *self._original.sample_rates)
@@ -125,10 +137,12 @@ class VideoSink:
         name = str(self._part.path.absolute())
         return av.open(name, "w", format=container, container_options=options)
 
-    def _add_video(self, encoder: str, layout: str, info: MediaInfo, config: Config) -> VideoStream:
+    def _add_video(
+        self, encoder: str, layout: str, info: MediaInfo, options: dict[str, str]
+    ) -> VideoStream:
         tags = self._tags
         try:
-            stream = self._output.add_stream(encoder, info.rate, settings(encoder, config))
+            stream = self._output.add_stream(encoder, info.rate, options)
         except ValueError as error:
             raise UsageError(
                 f"{self._output.format.name} cannot hold what {encoder} makes: "
@@ -151,11 +165,11 @@ class VideoSink:
         """Open the encoder and write the header.
 
         Raises:
-            UsageError: the encoder refuses its settings, or the container the encoder.
+            UsageError: the encoder refuses its options, or the container the encoder.
         """
         try:
             self._video.codec_context.open()
-        except FFmpegError as error:  # of a card that is not there, a matter of permission
+        except FFmpegError as error:  # a missing GPU raises PermissionError, which is an OSError
             raise self._refused(asked, error) from error
         try:
             self._output.start_encoding()
@@ -173,7 +187,7 @@ class VideoSink:
         )
 
     def _encode(self, picture: VideoFrame | None) -> None:
-        """Encode a picture, or flush; write what comes out and the sound up to there."""
+        """Encode a picture, or flush; write the packets and the copied tracks up to their time."""
         for packet in self._video.encode(picture):
             assert packet.pts is not None
             assert packet.dts is not None
@@ -187,10 +201,10 @@ class VideoSink:
             self._held = packet
 
     def _mux_last(self) -> None:
-        """Write the last packet so that the track ends when its last frame does.
+        """Write the last packet with the duration that ends the track with its last frame.
 
-        The length of an mp4 track counts from decoding to decoding time, of which only the last
-        step is free.
+        The duration of an mp4 track is the sum of steps between decoding times, of which only the
+        last one can be chosen.
         """
         if self._held is not None and self._held.dts is not None:
             end = self._original.end(*self._last, tolerance=self._step)
@@ -198,7 +212,7 @@ class VideoSink:
             self._output.mux(self._held)
 
     def _abandon(self) -> None:
-        """Let everything go; what was not published is deleted."""
+        """Close everything and delete the output unless it was published."""
         self._part.discard()
         for container in self._open:
             with suppress(FFmpegError):

@@ -19,6 +19,7 @@ from streamanon.errors import StageError, StallError
 from streamanon.factory import Factory
 from streamanon.pipeline.document import sha256
 from streamanon.pipeline.runner import run
+from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
 from streamanon.tracking.observer import Observer
@@ -115,7 +116,7 @@ class Rig:
 
     def run(self, fault: Fault) -> Report:
         source = VideoSource(self.clip)
-        sink = VideoSink(self.output, source.info, Config())
+        sink = VideoSink(self.output, source.info, EncoderSettings(None, 20, "veryfast"))
         return run(
             FaultySource(source, fault),
             FaultyObserver(self.detector, fault),

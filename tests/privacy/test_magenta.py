@@ -16,10 +16,10 @@ import pytest
 
 from streamanon.anonymisers.plain import PlainAnonymiser
 from streamanon.anonymisers.warp import WarpAnonymiser
-from streamanon.config import Config
 from streamanon.errors import StageError
 from streamanon.imaging.picture import whole_bgr
 from streamanon.pipeline.runner import run
+from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
 from streamanon.tracking.observer import Observer
@@ -183,7 +183,8 @@ class Line:
 
     def run(self) -> Report:
         source = Damaging(VideoSource(self.clip), self.damaged_at)
-        sink = Recorder(VideoSink(self.output, source.info, Config(crf=8)), self.sink_fails_at)
+        settings = EncoderSettings(None, 8, "veryfast")
+        sink = Recorder(VideoSink(self.output, source.info, settings), self.sink_fails_at)
         self.frames = sink.frames
         return run(source, Observer(self.detector, self.mesher), self.anonymiser, sink)
 

@@ -16,7 +16,7 @@ from av.error import FFmpegError
 
 from streamanon.cli.main import execute
 from streamanon.errors import MediaError, UsageError
-from streamanon.sinks.copied_tracks import Original
+from streamanon.sinks.copied_tracks import StreamCopier
 from streamanon.sources.video import VideoSource
 from testkit.clips import Clip, write_clip
 
@@ -88,7 +88,7 @@ def test_a_file_that_names_a_neighbour_is_refused(
         VideoSource(trap)
     assert "\n" not in str(found.value)
     with pytest.raises(FFmpegError):
-        Original(trap, 0)
+        StreamCopier(trap, 0)
 
 
 @pytest.mark.parametrize("name", sorted(_TRAPS))

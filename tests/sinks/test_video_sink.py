@@ -18,9 +18,9 @@ import pytest
 from av.audio.stream import AudioStream
 
 from streamanon.backends.choice import has_gpu
-from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.imaging.picture import whole_bgr
+from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
 from streamanon.types import SafeFrame
@@ -29,17 +29,21 @@ from testkit.clips import VFR, Clip, write_clip, write_silence
 if TYPE_CHECKING:
     from streamanon.types import Frame
 
-FAST = Config(preset="superfast", crf=12)
+FAST = EncoderSettings(None, 12, "superfast")
+LOSSLESS = EncoderSettings(None, 0, "ultrafast")
+STANDARD = EncoderSettings(None, 20, "veryfast")
 
 
 def safe(frame: Frame) -> SafeFrame:
     return SafeFrame(frame.index, frame.picture, frame.pts, frame.time_base)
 
 
-def pass_through(path: Path, output: Path, config: Config = FAST) -> None:
+def pass_through(
+    path: Path, output: Path, settings: EncoderSettings = FAST, **options: bool
+) -> None:
     """Send every frame of a file, as it is, into a sink."""
     source = VideoSource(path)
-    sink = VideoSink(output, source.info, config)
+    sink = VideoSink(output, source.info, settings, **options)
     for frame in source:
         sink.write(safe(frame))
     sink.close(complete=True)
@@ -268,11 +272,11 @@ def test_subtitles_are_dropped_unless_asked_for(tmp_path: Path) -> None:
     path = with_subtitles(tmp_path / "in.mkv")
     pass_through(path, tmp_path / "without.mkv")
     assert SECRET.encode() not in (tmp_path / "without.mkv").read_bytes()
-    pass_through(path, tmp_path / "with.mkv", replace(FAST, keep_subtitles=True))
+    pass_through(path, tmp_path / "with.mkv", keep_subtitles=True)
     content = (tmp_path / "with.mkv").read_bytes()
     assert SECRET.encode() in content
     assert b"names" not in content
-    pass_through(path, tmp_path / "with.mp4", replace(FAST, keep_subtitles=True))
+    pass_through(path, tmp_path / "with.mp4", keep_subtitles=True)
     with av.open(str(tmp_path / "with.mp4")) as container:
         assert [stream.type for stream in container.streams] == ["video", "audio"]
 
@@ -333,17 +337,17 @@ def test_the_comments_of_vorbis_stay_behind(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "sound": (".webm", Config(), r"aac.*\.mp4 or \.mkv or \.mov"),
-    "codec": (".mp4", Config(codec="nonsense"), "nonsense"),
-    "audio codec": (".mp4", Config(codec="aac"), "aac"),
-    "container": (".webm", Config(codec="h264"), "libx264"),
-    "preset": (".mp4", Config(preset="warp9"), "warp9"),
+    "sound": (".webm", STANDARD, r"aac.*\.mp4 or \.mkv or \.mov"),
+    "codec": (".mp4", replace(STANDARD, codec="nonsense"), "nonsense"),
+    "audio codec": (".mp4", replace(STANDARD, codec="aac"), "aac"),
+    "container": (".webm", replace(STANDARD, codec="h264"), "libx264"),
+    "preset": (".mp4", replace(STANDARD, preset="warp9"), "warp9"),
     "card": (
         ".mp4",
-        Config(codec="h264_nvenc"),
+        replace(STANDARD, codec="h264_nvenc"),
         "h264_nvenc.* needs an NVIDIA card that can encode",
     ),
-    "suffix": (".avi", Config(), r"\.mp4"),
+    "suffix": (".avi", STANDARD, r"\.mp4"),
 }
 
 
@@ -352,10 +356,10 @@ def test_what_cannot_be_written_is_refused_before_it_begins(tmp_path: Path, what
     if what == "card" and has_gpu():
         pytest.skip("there is a card, which may be able to encode")
     path = write_clip(tmp_path / "in.mp4", Clip(sound="aac"))
-    suffix, config, message = REFUSED[what]
+    suffix, settings, message = REFUSED[what]
     source = VideoSource(path)
     with pytest.raises(UsageError, match=message) as caught:
-        VideoSink(tmp_path / f"out{suffix}", source.info, config)
+        VideoSink(tmp_path / f"out{suffix}", source.info, settings)
     source.close()
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == [path]
@@ -386,7 +390,7 @@ def test_the_input_is_never_written_over(tmp_path: Path, alias: str) -> None:
     before = path.read_bytes()
     source = VideoSource(path)
     with pytest.raises(UsageError, match="input itself"):
-        VideoSink(output, source.info, replace(FAST, overwrite=True))
+        VideoSink(output, source.info, FAST, overwrite=True)
     source.close()
     assert path.read_bytes() == before
 
@@ -397,7 +401,7 @@ def test_an_existing_output_is_replaced_only_when_asked(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="--overwrite"):
         pass_through(path, output)
     assert output.read_text() == "mine"
-    pass_through(path, output, replace(FAST, overwrite=True))
+    pass_through(path, output, overwrite=True)
     assert facts(output)["times"] == facts(path)["times"]
 
 
@@ -435,7 +439,7 @@ from tests.sinks.test_video_sink import *
 from streamanon.errors import MediaError
 print("go", flush=True)
 try:
-    pass_through(Path({path!r}), Path({output!r}), Config(preset="ultrafast", crf=0))
+    pass_through(Path({path!r}), Path({output!r}), LOSSLESS)
 except MediaError as error:
     print(error)
 """
@@ -453,7 +457,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, limit: int | Non
     path = write_clip(tmp_path / "in.mp4", LONG)
     (tmp_path / "out").mkdir()
     if limit is None:  # just too small, which only shows when the index moves to the front
-        pass_through(path, tmp_path / "whole.mp4", Config(preset="ultrafast", crf=0))
+        pass_through(path, tmp_path / "whole.mp4", LOSSLESS)
         limit = (tmp_path / "whole.mp4").stat().st_size - 100
 
     def restrict() -> None:
