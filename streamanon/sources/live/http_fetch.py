@@ -16,7 +16,6 @@ from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -32,7 +31,6 @@ from urllib.request import (
     OpenerDirector,
     ProxyHandler,
     Request,
-    getproxies,
 )
 from weakref import WeakSet
 
@@ -43,8 +41,9 @@ from streamanon.errors import MediaError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from ipaddress import IPv4Address
     from threading import Event
+
+    from streamanon.sources.live.reach import Reach
 
 _AGENT = f"Lavf/{'.'.join(map(str, av.library_versions['libavformat']))}"
 """What FFmpeg calls itself; some servers refuse what they do not know."""
@@ -63,77 +62,8 @@ _LARGEST = 64 << 20
 """Of what is read whole, in bytes: an encrypted segment, a playlist."""
 _ADDRESS = re.compile(rb'^(?!#)\S[^\r\n]*|(?<=URI=")[^"]+', re.MULTILINE)
 """In a playlist: a line of its own, or a value."""
-_NAT64 = IPv6Network("64:ff9b::/96")
 _FAILURES = (OSError, HTTPException, ValueError, AttributeError)
 """What reading from a socket raises, the last two where another thread has shut it down."""
-
-
-def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Return whether an address is on the internet: not here, and not in a local network."""
-    if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64:
-            inner = ip_address(int(address) & 0xFFFFFFFF)  # type: ignore[assignment]
-        address = inner or address
-    return address.is_global and not address.is_multicast
-
-
-def names_local(url: str) -> bool:
-    """Return whether the host of an address is a number that is not on the internet."""
-    try:
-        return not _is_public(urlsplit(url).hostname or "")
-    except ValueError:
-        return False
-
-
-def _is_public(number: str) -> bool:
-    return is_public(ip_address(number.partition("%")[0]))
-
-
-class Reach:
-    """Which addresses the connections of one input may lead to, reconnects included.
-
-    The first connection, to the host that was named, may lead anywhere. When that host is on the
-    internet, no later one may lead to a private address.
-    """
-
-    def __init__(self) -> None:
-        """Start before the first connection."""
-        urls = [urlsplit(url) for kind, url in getproxies().items() if kind in ("http", "https")]
-        self._proxies = {(url.hostname, url.port) for url in urls}
-        self._public: bool | None = None
-
-    def connect(
-        self, address: tuple[str, int], timeout: float, source: tuple[str, int] | None = None
-    ) -> socket.socket:
-        """Connect to the first address of a host that is allowed and answers.
-
-        Args:
-            address: host and port.
-            timeout: limit in seconds, of this and of every later call of the socket.
-            source: own host and port, or None.
-
-        Raises:
-            MediaError: no address of the host is allowed.
-            OSError: none answers.
-        """
-        host, port = address
-        error: Exception = MediaError(
-            f"it leads to {host}, an address of the local network: wanted one on the internet "
-            "like the input's, check what it serves"
-        )
-        for *_, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
-            public = address in self._proxies or _is_public(str(place[0]))
-            if self._public and not public:
-                continue
-            try:
-                connected = socket.create_connection((str(place[0]), port), timeout, source)
-            except OSError as found:
-                error = found
-                continue
-            self._public = public if self._public is None else self._public
-            return connected
-        raise error
 
 
 class Fetcher:

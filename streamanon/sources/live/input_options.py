@@ -21,7 +21,7 @@ from av.error import (
 from streamanon.child_process import installed_program
 from streamanon.errors import MediaError, StreamanonError, UsageError, system_reason
 from streamanon.media.file_types import SELF_CONTAINED
-from streamanon.sources.live.http_fetch import Reach, names_local
+from streamanon.sources.live.reach import Reach, names_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -26,7 +26,7 @@ import pytest
 
 from streamanon.errors import MediaError, StreamanonError
 from streamanon.media.address import input_address
-from streamanon.sources.live import http_fetch
+from streamanon.sources.live import reach
 from streamanon.sources.live.connection import Connection, ConnectionLost, StreamProperties
 from streamanon.sources.live.input_options import input_options
 from streamanon.sources.live.source import LiveSource
@@ -164,7 +164,7 @@ def _served(folder: Path, host: str = _INTERNET) -> Iterator[Server]:
 
 @pytest.fixture
 def _internet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_fetch, "is_public", lambda address: str(address) == _INTERNET)
+    monkeypatch.setattr(reach, "is_public", lambda address: str(address) == _INTERNET)
 
 
 def _playlist(folder: Path, name: str, *segments: str) -> None:
@@ -196,9 +196,9 @@ def _error(items: list[Item]) -> str:
 
 @pytest.mark.parametrize("local", ["127.0.0.1", "127.0.0.2", "10.1.2.3", "172.16.0.1", "0.0.0.0"])
 def test_local_addresses_are_told_from_public_ones(local: str) -> None:
-    assert not http_fetch.is_public(ip_address(local))
+    assert not reach.is_public(ip_address(local))
     for form in (f"::ffff:{local}", f"64:ff9b::{local}"):
-        assert not http_fetch.is_public(ip_address(form))
+        assert not reach.is_public(ip_address(form))
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_local_addresses_are_told_from_public_ones(local: str) -> None:
     ],
 )
 def test_what_is_on_the_internet(address: str, public: bool) -> None:  # noqa: FBT001
-    assert http_fetch.is_public(ip_address(address)) == public
+    assert reach.is_public(ip_address(address)) == public
 
 
 @pytest.mark.usefixtures("_internet")
