@@ -15,7 +15,8 @@ import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
-from testkit.staged import CLIP, mesh_fitter
+from testkit.paths import DEMO
+from testkit.staged import mesh_fitter
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ def painted_frames() -> tuple[NDArray[np.uint8], ...]:
     """Return frames of the clip, each (720, 640) uint8: the planes of 4:2:0, as PyAV has them."""
     fitter, frames = mesh_fitter(), []
     roi = np.array([(60, 10), (520, 10), (60, 470)], np.float32)
-    with av.open(str(CLIP)) as container:
+    with av.open(str(DEMO)) as container:
         for frame in container.decode(video=0):
             image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)[:, 120:600]
             image = np.asarray(cv2.resize(image, SIZE), np.uint8)

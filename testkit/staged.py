@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -16,11 +15,11 @@ from streamanon.detectors.mesh import MeshFitter
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
 from streamanon.types import U8, Face, Frame, Identity, Mesh, Scene, Subject, Track
+from testkit.paths import DEMO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-CLIP = Path(__file__).parents[1] / "examples" / "demo.mp4"
 CALM, LAUGHING = 0, 270
 """Frames of the clip."""
 
@@ -28,7 +27,7 @@ CALM, LAUGHING = 0, 270
 def clip_frames(wanted: Iterable[int] = (CALM, LAUGHING)) -> dict[int, U8]:
     """Return frames of the clip by number, (h, w, 3) uint8 BGR."""
     found: dict[int, U8] = {}
-    with av.open(str(CLIP)) as container:
+    with av.open(str(DEMO)) as container:
         for index, frame in enumerate(container.decode(video=0)):
             if index in wanted:
                 found[index] = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)

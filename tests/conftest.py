@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks.live.clips import write_painted_pair
 from streamanon.identities.gallery import load_builtin
+from testkit.paths import DEMO
 from testkit.servers.rtsp_relay import RtspRelay
-from testkit.staged import CLIP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ def write_face_clip(path: Path, frames: int, noise: int = 0) -> None:
 @pytest.fixture(scope="session")
 def painted_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The painted clip, and the same in another size."""
-    return write_painted_pair(tmp_path_factory.mktemp("live"), CLIP, 48)
+    return write_painted_pair(tmp_path_factory.mktemp("live"), DEMO, 48)
 
 
 @pytest.fixture(scope="session")

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 from streamanon.extras import install_hint
+from testkit.paths import ROOT
 
-_ROOT = Path(__file__).parents[1]
-_EXTRAS: dict[str, list[str]] = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"][
+_EXTRAS: dict[str, list[str]] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
     "optional-dependencies"
 ]
 _REGISTRY_NAME = re.compile(r"streamanon\[|(pip|uv|pipx|uvx) (install |tool )*['\"]?streamanon\b")
 _TEXTS = [
     path
     for folder in ("streamanon", "docs", "examples", "scripts", "benchmarks", "export", "training")
-    for path in (_ROOT / folder).rglob("*")
+    for path in (ROOT / folder).rglob("*")
     if path.suffix in (".py", ".md", ".toml", ".html", ".js", ".json", ".service", "")
     and path.is_file()
 ]
@@ -42,7 +41,7 @@ def test_a_hint_can_be_pasted_into_a_shell() -> None:
 
 def test_no_text_installs_this_package_by_its_name() -> None:
     """The registry does not hold it: the name is free for anybody to register."""
-    files = [*_TEXTS, *_ROOT.glob("*.md"), _ROOT / "Dockerfile", _ROOT / "Makefile"]
+    files = [*_TEXTS, *ROOT.glob("*.md"), ROOT / "Dockerfile", ROOT / "Makefile"]
     assert len(files) > 200
     found = [path for path in files if _REGISTRY_NAME.search(path.read_text(errors="replace"))]
     assert found == []

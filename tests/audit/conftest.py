@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -10,13 +9,14 @@ import numpy as np
 import pytest
 
 from streamanon import Config, anonymise
+from testkit.paths import DEMO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from streamanon.types import U8
 
-DEMO = Path(__file__).parent.parent.parent / "examples" / "demo.mp4"
 FRAMES = 12
 RAW = 7
 """The frame that a tampered clip shows as it was."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,6 +13,7 @@ from streamanon.audit.run import load_judge
 from streamanon.imaging.picture import blend_bgr, copy_picture
 from streamanon.safety.cover import blur, mosaic, solid
 from streamanon.types import ColourSpace, Face, Picture
+from testkit.paths import PHOTOS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from streamanon.audit.judge import Judge
     from streamanon.types import F32, U8, Patch
 
-PHOTOS = Path(__file__).parent.parent / "fixtures"
 NAMES = ["london_001_neutral", "london_002_smiling", "portrait_man"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -15,13 +14,13 @@ from streamanon.audit import run as signoff
 from streamanon.audit.sheet import CELL_PX
 from streamanon.cli.main import execute
 from streamanon.errors import StreamanonError
+from testkit.paths import PHOTOS
 
 from .conftest import FRAMES, RAW, decode, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-PHOTOS = Path(__file__).parent.parent / "fixtures"
+    from pathlib import Path
 
 
 def audited(original: Path, result: Path, folder: Path) -> tuple[int, dict[str, Any]]:

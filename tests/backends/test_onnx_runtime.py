@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,6 +14,10 @@ import pytest
 from streamanon import weights
 from streamanon.backends.onnx_runtime import CUDA, OnnxRuntimeBackend, has_cuda
 from streamanon.errors import ModelError
+from testkit.paths import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +37,6 @@ def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*")) == []
 
 
-ROOT = Path(__file__).parents[2]
 IMPORTS = re.compile(r"^\s*(?:import|from) onnxruntime\b", re.MULTILINE)
 PACKAGES = {
     file.relative_to(ROOT).parts[0]

@@ -6,7 +6,6 @@ import importlib.util
 import subprocess
 import sys
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -16,11 +15,11 @@ from streamanon import __version__
 from streamanon.cli.main import cli, execute
 from streamanon.config import Config
 from streamanon.factory import Factory
+from testkit.paths import ROOT
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
-
-ROOT = Path(__file__).parents[2]
 
 
 def _reference() -> ModuleType:

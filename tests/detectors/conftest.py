@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -15,13 +14,12 @@ from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.types import ColourSpace, Picture
+from testkit.paths import PHOTOS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from streamanon.types import U8
-
-PHOTOS = Path(__file__).parent.parent / "fixtures"
 
 
 def picture_of(image: U8) -> Picture:

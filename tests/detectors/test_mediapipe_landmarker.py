@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -14,6 +13,7 @@ from streamanon import weights
 from streamanon.detectors.mediapipe_landmarker import MediapipeDetector
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
+from testkit.paths import DEMO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,12 +25,11 @@ if TYPE_CHECKING:
     Photo = Callable[[str], U8]
     AsPicture = Callable[[U8], Picture]
 
-CLIP = Path(__file__).parents[2] / "examples" / "demo.mp4"
-PHOTOS = ["london_001_neutral", "london_001_smiling", "london_002_neutral", "portrait_man"]
+NAMES = ["london_001_neutral", "london_001_smiling", "london_002_neutral", "portrait_man"]
 
 
 def frames_of_the_clip() -> Iterator[U8]:
-    with av.open(str(CLIP)) as container:
+    with av.open(str(DEMO)) as container:
         for index, frame in enumerate(container.decode(video=0)):
             if index in (0, 150, 300):
                 yield np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
@@ -48,7 +47,7 @@ def test_the_built_in_run_agrees_with_mediapipe(
     pytest.importorskip("mediapipe", reason="the extra mediapipe is not installed")
     theirs = MediapipeDetector(weights.path("face_landmarker.task"))
     gaps = []
-    for image in (*map(photo, PHOTOS), *frames_of_the_clip()):
+    for image in (*map(photo, NAMES), *frames_of_the_clip()):
         picture = as_picture(image)
         (face,) = theirs.detect(picture)
         (seen,) = yunet.detect(picture)

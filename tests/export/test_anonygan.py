@@ -32,13 +32,13 @@ from streamanon.errors import ModelError, UsageError
 from streamanon.face.network_input import CONVENTION
 from streamanon.identities.gallery import load_builtin
 from streamanon.weights.card import read_card
+from testkit.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-ROOT = Path(__file__).parents[2]
 SMALL = GeneratorConfig("live", width=32, blocks=1)
 
 

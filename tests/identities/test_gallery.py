@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -16,13 +15,13 @@ from streamanon.identities import gallery
 from streamanon.identities.portrait import as_picture, face_height_px
 from streamanon.identities.prepare import prepare
 from streamanon.tracking.identity_assigner import SAME_PERSON
+from testkit.paths import PHOTOS, PORTRAITS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from streamanon.identities.portrait import PortraitReader
     from streamanon.types import U8, Identity
-
-PHOTOS = Path(__file__).parent.parent / "fixtures"
-SHIPPED = Path(gallery.__file__).parent / "gallery"
 
 
 def photo(name: str) -> U8:
@@ -40,7 +39,7 @@ def test_the_built_in_gallery_is_large_small_enough_and_named() -> None:
     names = [identity.name for identity in identities]
     assert len(set(names)) == len(names) >= 24
     assert all(name.isalpha() and name.islower() for name in names)
-    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 3e6
+    assert sum(path.stat().st_size for path in PORTRAITS.iterdir()) < 3e6
     assert all(face_height_px(identity.mesh) >= 220 for identity in identities)
 
 
@@ -62,7 +61,7 @@ def test_measured_again_the_portraits_pass_and_agree_with_the_index(
     reader: PortraitReader,
 ) -> None:
     for identity in gallery.load_builtin():
-        again = reader.read(SHIPPED / f"{identity.name}.webp")
+        again = reader.read(PORTRAITS / f"{identity.name}.webp")
         assert again.portrait.shape == pytest.approx(identity.portrait.shape, abs=2)
         apart = np.linalg.norm(again.mesh.points - identity.mesh.points, axis=1)[:468]
         assert float(np.median(apart)) < 0.015 * face_height_px(identity.mesh), identity.name
@@ -120,7 +119,7 @@ def test_a_prepared_folder_notices_foreign_and_changed_portraits(
     tmp_path: Path, reader: PortraitReader
 ) -> None:
     folder = tmp_path / "own"
-    shutil.copytree(SHIPPED, folder)
+    shutil.copytree(PORTRAITS, folder)
     cv2.imwrite(str(folder / "new.png"), photo("london_001_neutral"))
     with pytest.raises(UsageError, match="holds new, which its index does not know"):
         load(folder, reader)

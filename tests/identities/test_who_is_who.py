@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +12,7 @@ from streamanon.factory import Factory
 from streamanon.identities.gallery import load_builtin
 from streamanon.identities.portrait import as_picture, read_image
 from streamanon.tracking.identity_assigner import IdentityBook, skin_lab
+from testkit.paths import PHOTOS
 
 if TYPE_CHECKING:
     from streamanon.identities.portrait import PortraitReader
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 YOUNG_WOMEN = frozenset(("amara", "clara", "ida", "lena", "maya", "nia", "nora", "zoe"))
 MATURE_MEN = frozenset(("amos", "felix", "hiro", "hugo", "luis", "marco", "otto"))
 """Of the built-in gallery, by looking."""
-
-PHOTOS = Path(__file__).parent.parent / "fixtures"
 
 
 def show(book: IdentityBook, track_id: int, name: str, reader: PortraitReader) -> None:

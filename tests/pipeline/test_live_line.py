@@ -6,7 +6,6 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from streamanon.sources.video import VideoSource
 from streamanon.tracking.observer import Observer
 from streamanon.types import Frame, SafeFrame, Treatment
 from testkit.logs import log_into
+from testkit.paths import DEMO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from streamanon.protocols import Anonymiser
     from streamanon.types import MediaInfo, Patch, Scene
 
-CLIP = Path(__file__).parents[2] / "examples" / "demo.mp4"
 BASE = Fraction(1, 90000)
 
 
@@ -46,7 +45,7 @@ class Clip:
 
 @pytest.fixture(scope="module")
 def clip() -> Clip:
-    source = VideoSource(CLIP)
+    source = VideoSource(DEMO)
     frames = [frame for frame, _ in zip(source, range(60), strict=False)]
     source.close()
     return Clip(replace(source.info, live=True, time_base=BASE, path=None), frames)

@@ -25,6 +25,7 @@ from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
 from streamanon.types import SafeFrame
 from testkit.clips import VFR, Clip, write_clip, write_silence
+from testkit.paths import ROOT
 
 if TYPE_CHECKING:
     from streamanon.types import Frame
@@ -446,7 +447,7 @@ except MediaError as error:
 
 
 def start(path: Path, output: Path, **options: Any) -> subprocess.Popen[str]:
-    tests = str(Path(__file__).parents[2])
+    tests = str(ROOT)
     script = SCRIPT.format(tests=tests, path=str(path), output=str(output))
     command = [sys.executable, "-c", script]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,9 +18,9 @@ from streamanon.tracking.embedding_sampler import EARLY, EVERY
 from streamanon.tracking.identity_assigner import IdentityBook
 from streamanon.tracking.observer import Observer
 from streamanon.types import F32, ColourSpace, Frame, Picture, Scene
+from testkit.paths import PHOTOS
 
 RGB = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
-PHOTOS = Path(__file__).parent.parent / "fixtures"
 
 
 def _network(name: str) -> OnnxRuntimeBackend:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,6 +17,7 @@ from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import StageError
 from streamanon.tracking.observer import MOST_FAILURES, Observer
 from streamanon.types import ColourSpace, Face, Frame, Mesh, Picture, Scene
+from testkit.paths import PHOTOS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 RGB = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
 SIZE = (640, 360)
 RATE = 30
-PHOTOS = Path(__file__).parent.parent / "fixtures"
 
 
 @pytest.fixture(scope="module")

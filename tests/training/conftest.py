@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import torch
 
+from testkit.paths import PHOTOS
 from training.data.dataset import PairDataset
 from training.data.loader import batches
 from training.data.prepare import prepare
@@ -17,12 +17,11 @@ from training.options import PRESETS, changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from torch import Tensor
 
     from training.options import Options
-
-FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +38,7 @@ def _threads() -> Iterator[None]:
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two people with two photographs each, and one with one, a folder a person."""
     folder = tmp_path_factory.mktemp("photos")
-    for file in FIXTURES.glob("*.webp"):
+    for file in PHOTOS.glob("*.webp"):
         person = folder / file.stem.rpartition("_")[0]
         person.mkdir(exist_ok=True)
         shutil.copy(file, person)

@@ -15,9 +15,8 @@ import torch
 from click.testing import CliRunner
 
 from streamanon.errors import StreamanonError, UsageError
+from testkit.paths import ROOT
 from training.__main__ import main
-
-ROOT = Path(__file__).parents[2]
 
 SMALL = [
     f"--set={setting}"

@@ -23,8 +23,7 @@ from benchmarks.gpu.command import SHIPPED, Request, _kept, _shares, _told
 from benchmarks.gpu.line_worker import together
 from benchmarks.gpu.subject import Subject
 from benchmarks.gpu.ways import ways
-
-ROOT = Path(__file__).parents[3]
+from testkit.paths import ROOT
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -13,12 +12,11 @@ import pytest
 from benchmarks.judges import expression
 from benchmarks.judges.alive import check_observer
 from benchmarks.judges.expression import Observation, observe, observe_at
+from testkit.paths import PHOTOS
 
 if TYPE_CHECKING:
     from benchmarks.judges.alive import KnownFace
     from streamanon.types import U8
-
-PHOTOS = Path(__file__).parents[2] / "fixtures"
 
 
 def photo(name: str) -> U8:

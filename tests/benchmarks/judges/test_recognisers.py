@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import combinations
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -17,11 +16,13 @@ from benchmarks.judges.expression import observe
 from benchmarks.judges.recognisers import RECOGNISERS, Recogniser, recogniser
 from streamanon import weights
 from streamanon.errors import UsageError
+from testkit.paths import PHOTOS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from streamanon.types import F32, U8
 
-PHOTOS = Path(__file__).parents[2] / "fixtures"
 NAMES = [
     "london_001_neutral", "london_001_smiling", "london_002_neutral", "london_002_smiling",
     "portrait_man",

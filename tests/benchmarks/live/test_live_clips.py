@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -10,8 +10,10 @@ import pytest
 
 from benchmarks.live.clips import STRIP_PX, magenta, number_of, painted, write_numbered
 from streamanon import Config, anonymise
+from testkit.paths import DEMO
 
-DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _read(path: Path) -> list[tuple[int | None, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import pytest
@@ -13,8 +13,11 @@ from benchmarks.speed.clips import write_start
 from benchmarks.speed.floors import copy, decode_encode
 from streamanon.config import Config
 from streamanon.files.run import anonymise
+from testkit.paths import DEMO
 
-DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FRAMES = 6
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -10,11 +9,12 @@ import numpy as np
 import pytest
 
 from benchmarks.report import page, pictures
+from testkit.paths import PHOTOS
 
 if TYPE_CHECKING:
-    from benchmarks.report.records import Record
+    from pathlib import Path
 
-PORTRAIT = Path(__file__).parents[2] / "fixtures" / "london_001_neutral.webp"
+    from benchmarks.report.records import Record
 
 
 def test_every_plot_is_drawn_on_white(records: dict[str, Record | None], tmp_path: Path) -> None:
@@ -39,7 +39,9 @@ def test_a_plot_of_nothing_is_not_planned(records: dict[str, Record | None]) -> 
 
 @pytest.mark.parametrize("name", ["none", "pixelation10", "mosaic"])
 def test_strips_show_what_a_method_does(name: str, face_clip: Path, tmp_path: Path) -> None:
-    shown = pictures.Sources([PORTRAIT], face_clip, clip_view=(0.0, 0.0, 1.0))
+    shown = pictures.Sources(
+        [PHOTOS / "london_001_neutral.webp"], face_clip, clip_view=(0.0, 0.0, 1.0)
+    )
     for method in ("none", name):
         pictures.write(method, tmp_path, shown)
     for ours, source in zip(pictures.files(name), pictures.files("none"), strict=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import av
@@ -12,11 +11,13 @@ import pytest
 
 from benchmarks.speed.clips import count_faces, cut, paint, width_of, write_scene, write_start
 from streamanon.errors import UsageError
+from testkit.paths import DEMO
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benchmarks.speed.clips import Footage
 
-DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
 FRAMES = 40
 
 

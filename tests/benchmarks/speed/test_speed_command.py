@@ -17,11 +17,10 @@ from benchmarks.speed.command import Request
 from benchmarks.speed.worker import Camera
 from streamanon.errors import UsageError
 from streamanon.sources.video import VideoSource
+from testkit.paths import DEMO
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
 
 
 def _call(*arguments: str | Path) -> str:

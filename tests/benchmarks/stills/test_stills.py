@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,9 +20,11 @@ from benchmarks.stills.panel import LANDMARKS, Panel
 from benchmarks.stills.predictor import Predictor
 from benchmarks.stills.suite import Protocol, Suite
 from streamanon.errors import UsageError
+from testkit.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from streamanon.types import F32, U8
 
@@ -273,7 +274,7 @@ def test_pictures_without_faces_are_refused(small_lfw: Path, panel: Panel) -> No
 def test_an_error_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "stills", "none", "--data", str(tmp_path)],
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parents[3],
+        capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.startswith("error: no LFW data at")

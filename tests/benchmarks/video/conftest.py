@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from streamanon.sources.video import VideoSource
+from testkit.paths import DEMO
 
 if TYPE_CHECKING:
     from streamanon.types import Picture
-
-DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
 
 
 @pytest.fixture(scope="session")

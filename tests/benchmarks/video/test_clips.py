@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,8 +11,10 @@ from benchmarks.video.clips import find, first_frames
 from benchmarks.video.integrity import kept, read
 from streamanon.errors import UsageError
 from testkit.clips import Clip, write_clip
+from testkit.paths import DEMO
 
-DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_first_frames_keep_their_times_and_sound(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +12,12 @@ from benchmarks.video.clips import NOISE, Clip, digest_of, still_with_noise
 from benchmarks.video.flicker import flicker
 from benchmarks.video.warping import LEAST_FRAMES, WarpingError
 from streamanon.imaging.picture import blend_bgr, copy_picture, whole_bgr
+from testkit.paths import DEMO
 
 if TYPE_CHECKING:
-    from streamanon.types import F32, Picture
+    from pathlib import Path
 
-DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
+    from streamanon.types import F32, Picture
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,11 +19,13 @@ from benchmarks.video.subject import Series
 from benchmarks.video.watch import Watched, watch
 from streamanon.errors import StreamanonError, UsageError
 from testkit.clips import write_clip
+from testkit.paths import DEMO
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from streamanon.types import F32, U8
 
-DEMO = Path(__file__).parents[3] / "examples" / "demo.mp4"
 FRAMES = 18
 
 

@@ -15,6 +15,7 @@ from streamanon.errors import MediaError
 from streamanon.safety.placeholder_card import draw_card
 from streamanon.sinks.live.keep_alive import KeepAlive
 from streamanon.types import ColourSpace, MediaInfo, Picture, SafeFrame
+from testkit.paths import ROOT
 
 INFO = MediaInfo(
     "camera", 64, 48, ColourSpace("bt709"), Fraction(1, 90_000), Fraction(30), live=True
@@ -191,6 +192,6 @@ keeper.close(complete=True)
 )
 def test_a_lost_source_takes_no_more_memory() -> None:
     """OpenCV's font, 11 MB, is there before the first card is needed."""
-    code = FIRST_CARD.format(tests=str(Path(__file__).parents[3]))
+    code = FIRST_CARD.format(tests=str(ROOT))
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(run.stdout) < 4

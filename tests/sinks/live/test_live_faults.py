@@ -19,6 +19,7 @@ import pytest
 
 from streamanon.sinks.live import output
 from testkit.numbered_frames import counted, feed, number, some
+from testkit.paths import ROOT
 from testkit.servers.rtsp_relay import RtspRelay
 
 if TYPE_CHECKING:
@@ -300,7 +301,7 @@ def test_writers_die_with_us_and_leave_what_was_recorded(tmp_path: Path) -> None
             relay.url("out"),
             f"rtsp://127.0.0.1:{hole.getsockname()[1]}/x",
         ]
-        tests = str(Path(__file__).parents[3])
+        tests = str(ROOT)
         victim = subprocess.Popen(
             [sys.executable, "-c", _VICTIM, *outputs],
             stdout=subprocess.PIPE,

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import tarfile
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from streamanon.identities import gallery
+from testkit.paths import PHOTOS, PORTRAITS
 from training.data.prepare import prepare
 from training.data.shards import Faces, load
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
-PORTRAITS = Path(gallery.__file__).parent / "gallery"
-FIXTURES = Path(__file__).parents[2] / "fixtures"
 
 INDEX = """file,person,lfw_folds,frame,fps
 london/1n.webp,anna,1,,
@@ -48,7 +46,7 @@ def faces_tar(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tar file of seven good faces, two of somebody kept for testing, and two bad pictures."""
     maya, nia = ((PORTRAITS / f"{name}.webp").read_bytes() for name in ("maya", "nia"))
     london = {
-        f"london/{person}{mood[0]}.webp": (FIXTURES / f"london_00{person}_{mood}.webp").read_bytes()
+        f"london/{person}{mood[0]}.webp": (PHOTOS / f"london_00{person}_{mood}.webp").read_bytes()
         for person in (1, 2)
         for mood in ("neutral", "smiling")
     }

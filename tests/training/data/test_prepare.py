@@ -14,11 +14,12 @@ from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.face.network_input import EYE_DISTANCE, EYES_DOWN
 from streamanon.identities.portrait import read_image
+from testkit.paths import PHOTOS, PORTRAITS
 from training.data.entries import Entry, read_entries
 from training.data.prepare import command, look_at, prepare
 from training.data.shards import INDEX, ShardWriter, load
 
-from .conftest import FIXTURES, PORTRAITS, write_tar
+from .conftest import write_tar
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +79,7 @@ def test_a_folder_of_ones_own_photographs(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     for name in ("anna/1.webp", "anna/2.webp", "bert.webp"):
         (photos / name).parent.mkdir(parents=True, exist_ok=True)
-        (photos / name).write_bytes((FIXTURES / "london_001_neutral.webp").read_bytes())
+        (photos / name).write_bytes((PHOTOS / "london_001_neutral.webp").read_bytes())
     (photos / "notes.txt").write_text("not a picture")
     assert [entry.person for entry in read_entries(photos)] == [
         "photos/anna",
@@ -91,11 +92,11 @@ def test_a_picture_without_a_face_and_a_tiny_one_are_left_out(tmp_path: Path) ->
     photos = tmp_path / "photos"
     photos.mkdir()
     cv2.imwrite(str(photos / "grey.png"), np.full((200, 200, 3), 127, np.uint8))
-    portrait = read_image(FIXTURES / "london_001_neutral.webp")
+    portrait = read_image(PHOTOS / "london_001_neutral.webp")
     small = cv2.resize(portrait, (70, 70), interpolation=cv2.INTER_AREA)
     padded = cv2.copyMakeBorder(small, 80, 80, 80, 80, cv2.BORDER_REPLICATE)
     cv2.imwrite(str(photos / "small.png"), padded)
-    (photos / "whole.webp").write_bytes((FIXTURES / "london_001_neutral.webp").read_bytes())
+    (photos / "whole.webp").write_bytes((PHOTOS / "london_001_neutral.webp").read_bytes())
     index = prepare([photos], tmp_path / "out", licences={}, processes=1)
     reasons = {each["file"]: each["why"] for each in index["skipped"]}
     assert reasons == {"grey.png": "no face", "small.png": "too small"}
@@ -103,7 +104,7 @@ def test_a_picture_without_a_face_and_a_tiny_one_are_left_out(tmp_path: Path) ->
 
 def test_of_several_faces_the_central_one_is_taken(tmp_path: Path) -> None:
     first, second = (
-        cv2.resize(read_image(FIXTURES / f"london_00{number}_neutral.webp"), (300, 300))
+        cv2.resize(read_image(PHOTOS / f"london_00{number}_neutral.webp"), (300, 300))
         for number in (1, 2)
     )
     photos = tmp_path / "photos"
