@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -84,13 +83,6 @@ def some(frames: int) -> Callable[[], bool]:
     """Return a condition that is met after so many frames."""
     left = iter(range(frames))
     return lambda: next(left, None) is None
-
-
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """Return a port nobody listens on."""
-    with socket.socket(socket.AF_INET, kind) as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 def grab(screen: Path) -> U8:

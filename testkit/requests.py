@@ -1,9 +1,8 @@
-"""Requests to a running server, and patience."""
+"""Requests to a running server."""
 
 from __future__ import annotations
 
 import json
-import time
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
@@ -11,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from streamanon.web.server import Server
 
 
@@ -53,10 +50,3 @@ class Site:
         connection, response = self.connect(method, path, body, headers)
         with closing(connection):
             return Answer(response.status, dict(response.getheaders()), response.read())
-
-
-def wait_until(true: Callable[[], object], limit_s: float = 20.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""What tests of live streams need."""
+"""Waits of tests: until something is so, within a generous time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def wait_until(happened: Callable[[], bool], within_s: float = 15.0) -> None:
+def wait_until(happened: Callable[[], object], within_s: float = 20.0) -> None:
     """Wait for something to happen; fail when it does not."""
     deadline = time.monotonic() + within_s
     while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
+        assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from testkit.servers.rtsp_relay import free_port
+from testkit.servers.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -158,13 +158,6 @@ def publish(clip: Path, url: str, *, loop: str = "") -> Iterator[subprocess.Pope
         process.wait()
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """Return a port nobody listens on."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
 class _Path:
     """What is known of one path."""

@@ -14,7 +14,8 @@ from streamanon.live.stream import Stream
 from streamanon.media.address import input_address
 from streamanon.web.server import Server
 from testkit.painted import SIZE, painted_frames
-from testkit.requests import Site, wait_until
+from testkit.requests import Site
+from testkit.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,8 @@ from streamanon.media.address import input_address
 from streamanon.web.api import METHODS
 from streamanon.web.server import Server
 from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
-from testkit.requests import Site, wait_until
+from testkit.requests import Site
+from testkit.waiting import wait_until
 
 if TYPE_CHECKING:
     from streamanon.factory import Factory

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from testkit.painted import SHOWS, SIZE, loud_pixels, write_y4m
-from testkit.requests import Site, wait_until
+from testkit.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from streamanon.live.stream import Stream
     from streamanon.types import U8
+    from testkit.requests import Site
 
 CHROMIUM = shutil.which("chromium")
 REQUIRED = os.environ.get("STREAMANON_REQUIRE_BROWSER") == "1"

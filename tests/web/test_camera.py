@@ -14,10 +14,11 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 
 from streamanon.web.camera import MOST_VISITORS
 from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
-from testkit.requests import Site, wait_until
+from testkit.waiting import wait_until
 
 if TYPE_CHECKING:
     from streamanon.types import U8
+    from testkit.requests import Site
 
 HERE_ONLY = RTCConfiguration(iceServers=[])
 

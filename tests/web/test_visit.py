@@ -21,7 +21,7 @@ from streamanon.pipeline import governor
 from streamanon.web.visit import LOG, Visit, Wish
 from testkit.logs import logged
 from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
-from testkit.requests import wait_until
+from testkit.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

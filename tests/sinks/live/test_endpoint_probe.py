@@ -8,7 +8,7 @@ import pytest
 
 from streamanon.sinks.live import endpoint_probe
 from streamanon.sinks.writers.messages import MuxJob
-from testkit.numbered_frames import free_port
+from testkit.servers.ports import free_port
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ import pytest
 from streamanon.sinks.live import output
 from testkit.numbered_frames import counted, feed, number, some
 from testkit.paths import ROOT
+from testkit.servers.ports import free_port
 from testkit.servers.rtsp_relay import RtspRelay
 
 if TYPE_CHECKING:
@@ -53,11 +54,6 @@ def alive(process: int) -> bool:
 def assert_quick(took: list[float]) -> None:
     assert statistics.median(took) < QUICK_S / 5
     assert max(took) < 2.0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as trial:
-        return int(trial.getsockname()[1])
 
 
 def test_a_server_that_comes_later_and_dies_and_returns(

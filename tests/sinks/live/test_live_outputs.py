@@ -25,7 +25,8 @@ from streamanon.sinks.live.encoder import Encoder, as_frame
 from streamanon.sinks.live.sink import Clock
 from streamanon.sinks.writers.messages import MuxJob
 from streamanon.sinks.writers.writer import ClosedError
-from testkit.numbered_frames import SIZE, counted, feed, free_port, grab, number, some, stream_info
+from testkit.numbered_frames import SIZE, counted, feed, grab, number, some, stream_info
+from testkit.servers.ports import free_port
 from testkit.servers.rtsp_relay import RtspRelay
 
 if TYPE_CHECKING:

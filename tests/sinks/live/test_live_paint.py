@@ -12,7 +12,8 @@ import numpy as np
 from streamanon.imaging.picture import blend_bgr
 from streamanon.safety.compose import compose
 from streamanon.types import Face, Frame, Scene, Subject, Track
-from testkit.numbered_frames import counted, free_port, grab
+from testkit.numbered_frames import counted, grab
+from testkit.servers.ports import free_port
 from testkit.servers.rtsp_relay import RtspRelay
 
 if TYPE_CHECKING:

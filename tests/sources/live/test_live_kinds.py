@@ -23,7 +23,8 @@ from testkit.clips import Clip, write_clip
 from testkit.logs import log_into
 from testkit.servers import gstreamer, nginx
 from testkit.servers.mjpeg import mjpeg_camera
-from testkit.servers.rtsp_relay import RtspRelay, free_port, publish
+from testkit.servers.ports import free_port
+from testkit.servers.rtsp_relay import RtspRelay, publish
 
 if TYPE_CHECKING:
     from pathlib import Path
