@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from streamanon.types import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from logging import Logger
 
     from streamanon.protocols import Sink, Source
@@ -60,8 +60,14 @@ class Tributary:
 class Lasting:
     """A sink that outlives lines: closing it leaves what is behind it open."""
 
-    def __init__(self, sink: Sink) -> None:
-        self._sink = sink
+    def __init__(self, sink: Sink, written: Callable[[], None]) -> None:
+        """Stand before a sink.
+
+        Args:
+            sink: where frames go.
+            written: called after each frame that was written.
+        """
+        self._sink, self._written = sink, written
 
     def write(self, frame: SafeFrame) -> None:
         """Pass one frame on.
@@ -70,6 +76,7 @@ class Lasting:
             MediaError: the sink could not write it.
         """
         self._sink.write(frame)
+        self._written()
 
     def close(self, *, complete: bool) -> None:
         """Leave the sink open for the next line."""

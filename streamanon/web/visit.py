@@ -11,16 +11,11 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from streamanon.errors import StreamanonError, error_line
-from streamanon.live.joints import Lasting
+from streamanon.live.supervisor import LineSupervisor
 from streamanon.pipeline.channel import Channel, StoppedError
-from streamanon.pipeline.live_controls import LiveControls
-from streamanon.pipeline.meter import Meter
-from streamanon.pipeline.runner import run
-from streamanon.sinks.live.keep_alive import KeepAlive
 from streamanon.sources.live.frame_converter import FrameConverter
 from streamanon.types import Frame, MediaInfo, Picture
 
@@ -29,9 +24,7 @@ if TYPE_CHECKING:
 
     from av.video.frame import VideoFrame
 
-    from streamanon.anonymisers.stepped import SteppedAnonymiser
     from streamanon.factory import Factory
-    from streamanon.tracking.identity_assigner import IdentityBook
     from streamanon.types import SafeFrame
 
 LOG = logging.getLogger("streamanon.camera")
@@ -88,10 +81,6 @@ class CameraSource:
                 planes = self._converter.planes(received.picture, None)
                 yield Frame(index, Picture(planes, self.info.colour), pts, TIME_BASE)
 
-    def stop(self) -> None:
-        """Take no further picture."""
-        self._feed.stop()
-
     def close(self) -> None:
         """Take no further picture."""
         self._feed.stop()
@@ -122,21 +111,17 @@ class Visit:
             wish: how the visitor is hidden at first.
             show: takes every safe frame, in a thread of the line.
         """
-        self._factory, self._wish, self._show = factory, wish, show
-        self._meter = Meter()
-        self._controls = LiveControls(self._meter, log=LOG)
-        self._lock = Lock()
+        self._show = show
         self._left = Event()
         self._feed: Channel[Received] = Channel(1, newest=True)
-        self._ladder: SteppedAnonymiser | None = None
-        self._book: IdentityBook | None = None
-        self._error = ""
+        own = factory.for_stream(method=wish.method, identity=wish.identity)
+        self._lines = LineSupervisor(own, LOG, self._left)
         self._thread = Thread(target=self._stay, name="streamanon-visit", daemon=True)
 
     @property
     def wish(self) -> Wish:
         """How the visitor is hidden."""
-        return self._wish
+        return Wish(self._lines.method, self._lines.identity)
 
     def start(self) -> None:
         """Wait for pictures, in a thread of its own."""
@@ -153,84 +138,45 @@ class Visit:
         Raises:
             UsageError: it cannot be done here.
         """
-        with self._lock:
-            if self._ladder and self._book:
-                if wish.method != self._wish.method:
-                    self._ladder.set_method(wish.method)
-                self._book.give_everyone(wish.identity)
-            self._wish = wish
+        if wish.method != self._lines.method:
+            self._lines.set_method(wish.method)
+        self._lines.set_identity(wish.identity)
 
     def leave(self) -> None:
         """End the line and wait for it."""
-        with self._lock:
-            self._left.set()
-            self._feed.stop()
+        self._left.set()
+        self._feed.stop()
         self._thread.join()
 
     def to_json(self) -> dict[str, Any]:
         """Return how the visit goes, as plain JSON values."""
-        reading, wish = self._meter.read(), self._wish
+        lines = self._lines
+        reading = lines.meter.read()
         return {
-            "method": wish.method,
-            "identity": wish.identity,
+            "method": lines.method,
+            "identity": lines.identity,
             "level": reading.level,
             "fps": round(reading.fps_out, 1),
             "latency_p50_ms": round(reading.latency_p50_ms, 1),
             "latency_p99_ms": round(reading.latency_p99_ms, 1),
             "faces": reading.faces,
             "treatments": dict(reading.treatments),
-            "error": self._error,
+            "error": lines.error,
         }
 
     def _stay(self) -> None:
         """See the visitor through, from the first picture to the last."""
         try:
-            first = next(iter(self._feed))
-        except StoppedError:
-            return
+            with suppress(StoppedError):
+                self._run(next(iter(self._feed)))
+        finally:
+            self._lines.close()
+
+    def _run(self, first: Received) -> None:
         converter = FrameConverter(first.picture, None)
         size = converter.width, converter.height
         info = MediaInfo(
             "camera", *size, converter.colour, TIME_BASE, _RATE, live=True, container=converter.tags
         )
-        # While there is nothing else to show, or the line is built again, it shows the card.
-        keep = KeepAlive(VisitorSink(info, self._show), info)
-        try:
-            while not self._left.is_set():
-                self._run(info, converter, keep, first.at_s)
-        finally:
-            keep.close(complete=True)
-
-    def _run(
-        self, info: MediaInfo, converter: FrameConverter, keep: KeepAlive, start_s: float
-    ) -> None:
-        """Send pictures down a line until the visitor leaves or it fails."""
-        factory = self._factory.for_stream(method=self._wish.method, identity=self._wish.identity)
-        try:
-            ladder, book = factory.ladder(self._wish.method, LOG), factory.book()
-            observer = factory.observer(ladder, live=True, book=book)
-            with self._lock:
-                if self._left.is_set():
-                    return
-                self._ladder, self._book = ladder, book
-                feed = self._feed = Channel(1, newest=True)
-            self._error = ""
-            self._controls.steer(ladder)
-            run(
-                CameraSource(info, converter, feed, start_s),
-                observer,
-                ladder,
-                Lasting(keep),
-                stall_s=_STALL_S,
-                live=self._controls,
-            )
-        except Exception as error:  # noqa: BLE001  whatever it is, the visitor sees the card
-            # messages of libraries may quote data: only their class is shown
-            ours = isinstance(error, StreamanonError)
-            self._error = (
-                error_line(error) if ours else f"anonymising failed ({type(error).__name__})"
-            )
-            LOG.warning(f"a line failed and is built again: {self._error}")
-            self._left.wait(_AGAIN_AFTER_S)
-        finally:
-            factory.close()
+        source = CameraSource(info, converter, self._feed, first.at_s)
+        self._lines.run(source, VisitorSink(info, self._show))

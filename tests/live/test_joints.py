@@ -83,11 +83,11 @@ def test_a_source_that_breaks_is_read_anew_by_the_next_line() -> None:
 
 
 def test_closing_a_line_leaves_the_outputs_open() -> None:
-    sink = Kept()
-    lasting = Lasting(sink)
+    sink, written = Kept(), list[int]()
+    lasting = Lasting(sink, lambda: written.append(len(sink.frames)))
     lasting.write(compose(Scene(_frame(0)), []))
     lasting.close(complete=True)
-    assert (len(sink.frames), sink.closed) == (1, False)
+    assert (len(sink.frames), sink.closed, written) == (1, False, [1])
 
 
 def test_frames_that_are_covered_whole_are_told_once_with_their_end(

@@ -15,7 +15,7 @@ from streamanon.config import Config
 from streamanon.errors import LeakError, MediaError, UsageError
 from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
-from streamanon.live import stream as module
+from streamanon.live import supervisor
 from streamanon.live.stream import STREAM_LOG, Stream
 from streamanon.media.address import input_address, output_address
 from streamanon.pipeline import governor
@@ -355,7 +355,7 @@ def test_reading_that_fails_goes_on_with_the_next_line(
 
 
 def test_a_stage_that_hangs_is_left_behind(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "STALL_S", 0.5)
+    monkeypatch.setattr(supervisor, "STALL_S", 0.5)
     stream = _stream(TEST_PICTURE)
     hung: list[int] = []
 

@@ -7,7 +7,7 @@ import time
 import weakref
 from contextlib import contextmanager
 from itertools import count
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import av
@@ -15,8 +15,10 @@ import cv2
 import numpy as np
 import pytest
 
+from streamanon.config import Config
 from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
+from streamanon.live import supervisor
 from streamanon.pipeline import governor
 from streamanon.web.visit import LOG, Visit, Wish
 from testkit.logs import logged
@@ -148,9 +150,26 @@ def test_a_failing_line_shows_covers_and_the_card_and_is_built_again(
         assert watcher.treatments == {"whole-frame"}
         monkeypatch.setattr(BlindFactory, "failing", False)
         offer_until(visit, lambda: "replaced" in watcher.treatments)
-        assert visit.to_json()["error"] == ""
+        offer_until(visit, lambda: visit.to_json()["error"] == "")
     assert watcher.loudest < SHOWS
     assert any("built again" in line for line in said)
+
+
+def test_after_a_stall_a_line_shares_no_network_with_the_stuck_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "STALL_S", 0.5)
+    factory, freed = Factory(Config(method="mosaic")), Event()
+    assert factory.detector
+    network, _ = factory._models.networks["yunet.onnx", "auto"]
+    monkeypatch.setattr(network, "run", lambda _: freed.wait())
+    try:
+        with visiting(factory, Wish("mosaic")) as (visit, watcher, said):
+            offer_until(visit, lambda: "replaced" in watcher.treatments)
+    finally:
+        freed.set()
+    assert watcher.loudest < SHOWS
+    assert any("no progress for 0.5 s" in line for line in said)
 
 
 class SlowFactory(Factory):
@@ -203,11 +222,12 @@ def test_a_silent_camera_is_replaced_by_the_card(factory: Factory) -> None:
 def test_nothing_is_kept_after_a_visit(factory: Factory) -> None:
     with visiting(factory, Wish("warp")) as (visit, watcher, _):
         offer_until(visit, lambda: watcher.frames > 4)
-        kept = [weakref.ref(one) for one in (visit, visit._book, visit._ladder)]
+        lines = visit._lines
+        kept = [weakref.ref(one) for one in (visit, lines, lines._book, lines._ladder)]
     visit.offer(picture(0))
-    del visit
+    del visit, lines
     gc.collect()
-    assert [ref() for ref in kept] == [None] * 3
+    assert [ref() for ref in kept] == [None] * 4
 
 
 def test_who_leaves_without_a_picture_leaves_nothing(factory: Factory) -> None:

@@ -1,0 +1,189 @@
+"""The line of one live stream: built, run, and built again whenever it fails.
+
+Source and sink stay open meanwhile, and the placeholder is shown. People keep their identities, and
+the quality stays at the level of the line that failed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from streamanon.errors import StallError, StreamanonError, error_line
+from streamanon.live.joints import Lasting, Tributary
+from streamanon.media.backoff import Backoff
+from streamanon.pipeline.live_controls import LiveControls
+from streamanon.pipeline.meter import Meter
+from streamanon.pipeline.runner import run
+from streamanon.sinks.live.keep_alive import KeepAlive
+
+if TYPE_CHECKING:
+    from logging import Logger
+    from threading import Event
+
+    from streamanon.anonymisers.stepped import SteppedAnonymiser
+    from streamanon.factory import Factory
+    from streamanon.live.status import State
+    from streamanon.pipeline.report import Report
+    from streamanon.protocols import Sink, Source
+    from streamanon.tracking.identity_assigner import IdentityBook
+    from streamanon.tracking.observer import Observer
+
+STALL_S = 5.0
+"""Longest a stage of a live line may work on one frame."""
+
+_STABLE_S = 10.0
+"""A line that ran this long failed for a new reason: it is built again without delay."""
+
+_STALL_BACKOFF = 10
+"""Factor on the wait after a stall: if stalls go on, the threads left behind add up."""
+
+_REPORTS = 5
+
+
+class LineSupervisor:
+    """Runs the lines of one live stream, one after the other.
+
+    Attributes:
+        meter: figures of all lines.
+        method: how faces are hidden.
+        identity: name of the identity everybody gets, or None for one a person.
+        error: why the newest line failed, in one line; "" once the next one has written a frame.
+        restarts: times the line was built again.
+        reports: of the newest lines, those that failed included.
+        uncovered: faces and frames that lines could not hide, and did not show.
+    """
+
+    def __init__(self, factory: Factory, log: Logger, stopping: Event) -> None:
+        """Prepare to run lines; nothing is loaded yet.
+
+        Args:
+            factory: builds the lines; used by this supervisor alone, which closes it.
+            log: logger for failures and changes.
+            stopping: ends the wait for the next line when set; the source ends the line itself.
+        """
+        self.meter = Meter()
+        self.method, self.identity = factory.config.method, factory.config.identity
+        self.error = ""
+        self.restarts = self.uncovered = 0
+        self.reports: list[Report] = []
+        self._factory, self._log, self._stopping = factory, log, stopping
+        self._controls = LiveControls(self.meter, log=log)
+        self._lock = Lock()
+        self._book: IdentityBook | None = None
+        self._ladder: SteppedAnonymiser | None = None
+        self._phase: tuple[State, float] = ("starting", time.monotonic())
+        self._logged = ""
+
+    @property
+    def state(self) -> tuple[State, float]:
+        """What the lines are doing, and for how many seconds; they do not know of a lost input."""
+        state, since = self._phase
+        return state, time.monotonic() - since
+
+    def set_method(self, method: str) -> None:
+        """Hide faces in another way from the next frames on; what it needs is loaded meanwhile.
+
+        Raises:
+            UsageError: there is no such method.
+        """
+        replace(self._factory.config, method=method)  # refuses unknown methods
+        with self._lock:
+            if self._ladder:
+                self._ladder.set_method(method)
+            self.method = method
+
+    def set_identity(self, identity: str | None) -> None:
+        """Give everybody one identity from the next frames on; None for one a person.
+
+        Raises:
+            UsageError: there is no such identity.
+        """
+        with self._lock:
+            self._book = self._book or self._factory.book()
+            self._book.give_everyone(identity)
+            self.identity = identity
+
+    def prepare(self) -> None:
+        """Load everything a line needs, so that wrong settings show before anything is opened.
+
+        Raises:
+            StreamanonError: no line can be built with these settings.
+        """
+        self._build()
+
+    def run(self, source: Source, sink: Sink) -> None:
+        """Run lines until the source ends or the supervisor is to stop; closes the sink.
+
+        Args:
+            source: raw frames; stays open.
+            sink: where safe frames and placeholders go.
+        """
+        backoff, persistent = Backoff(), Tributary(source)
+        keep = KeepAlive(sink, source.info)
+        try:
+            while not self._stopping.is_set() and not persistent.over:
+                began = time.monotonic()
+                try:
+                    self._run_line(persistent, Lasting(keep, self._note_frame))
+                except Exception as error:  # noqa: BLE001  the placeholder is shown, whatever it is
+                    if time.monotonic() - began > _STABLE_S:
+                        backoff.reset()
+                        self._logged = ""
+                    self._recover(error, backoff.next_s())
+        finally:
+            keep.close(complete=True)
+
+    def close(self) -> None:
+        """Release the networks; no line is run afterwards."""
+        self._enter("stopped")
+        self._factory.close()
+
+    def _build(self) -> tuple[Observer, SteppedAnonymiser]:
+        with self._lock:
+            self._book = self._book or self._factory.book()
+            self._book.forget_tracks()
+            self._ladder = self._factory.ladder(self.method, self._log)
+        return self._factory.observer(self._ladder, live=True, book=self._book), self._ladder
+
+    def _run_line(self, source: Tributary, sink: Lasting) -> None:
+        observer, anonymiser = self._build()
+        self._controls.steer(anonymiser)
+        stall_s = min(self._factory.config.stall_s, STALL_S)
+        try:
+            run(source, observer, anonymiser, sink, stall_s=stall_s, live=self._controls)
+        finally:
+            if self._controls.report:
+                self.reports = [*self.reports, self._controls.report][-_REPORTS:]
+                self.uncovered += self._controls.report.uncovered
+
+    def _note_frame(self) -> None:
+        """A line that wrote a frame works."""
+        self.error = ""
+        self._enter("live")
+
+    def _enter(self, state: State) -> None:
+        if self._phase[0] != state:
+            self._phase = (state, time.monotonic())
+
+    def _recover(self, error: Exception, wait_s: float) -> None:
+        """Log a failure, once while it stays the same, and wait until the next line is built."""
+        if self._stopping.is_set():
+            return
+        # messages of libraries may quote data: only their class is shown
+        ours = isinstance(error, StreamanonError)
+        self.error = error_line(error) if ours else f"anonymising failed ({type(error).__name__})"
+        self._enter("restarting")
+        self.restarts += 1
+        if self.error != self._logged:
+            self._logged = self.error
+            self._log.warning(
+                f"the line failed and is built again, the card is shown meanwhile: {self.error}"
+            )
+        if isinstance(error, StallError):
+            # its thread may still be using the networks, and would block whoever shares them
+            self._factory = type(self._factory)(self._factory.config)
+            wait_s *= _STALL_BACKOFF
+        self._stopping.wait(wait_s)
