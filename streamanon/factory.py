@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from streamanon.protocols import Anonymiser, Backend, Detector, Embedder, Mesher, Sink, Source
     from streamanon.sinks.live.sink import LiveSink
     from streamanon.sources.live.source import LiveSource
-    from streamanon.tracking.identity_assigner import IdentityBook
+    from streamanon.tracking.identity_assigner import IdentityAssigner
     from streamanon.tracking.observer import Observer
     from streamanon.types import F32, U8, Identity, MediaInfo
 
@@ -139,7 +139,7 @@ class Factory:
 
     @cached_property
     def appearance(self) -> F32:
-        """Probes that read apparent sex and age from an embedding, for :class:`IdentityBook`."""
+        """Probes of an embedding for apparent sex and age, for :class:`IdentityAssigner`."""
         with np.load(weights.path("appearance.npz")) as probes:
             return np.stack([probes["femininity"], probes["age"]])
 
@@ -217,11 +217,11 @@ class Factory:
 
         return SteppedAnonymiser(self.anonymiser, method, log)
 
-    def book(self) -> IdentityBook:
-        """Return a new book of who is who; it remembers the people of one stream."""
-        from streamanon.tracking.identity_assigner import IdentityBook
+    def identity_assigner(self) -> IdentityAssigner:
+        """Return a new identity assigner; it remembers the people of one stream."""
+        from streamanon.tracking.identity_assigner import IdentityAssigner
 
-        return IdentityBook(
+        return IdentityAssigner(
             self.gallery,
             seed=self.config.seed,
             only=self.config.identity,
@@ -229,22 +229,26 @@ class Factory:
         )
 
     def observer(
-        self, anonymiser: Anonymiser, *, live: bool = False, book: IdentityBook | None = None
+        self,
+        anonymiser: Anonymiser,
+        *,
+        live: bool = False,
+        assigner: IdentityAssigner | None = None,
     ) -> Observer:
         """Return a new observer; it remembers where faces are in one stream.
 
         Args:
             anonymiser: gets the observer's scenes.
             live: hold back no more frames than the setting ``delay`` asks for.
-            book: who is who, if that outlives the observer or may be needed later.
+            assigner: identity assigner, if it outlives the observer or may be needed later.
         """
         from streamanon.tracking.observer import LOOK_AHEAD, Observer
 
         look_ahead = self.config.delay if live else LOOK_AHEAD
-        if not anonymiser.needs_mesh and book is None:
+        if not anonymiser.needs_mesh and assigner is None:
             return Observer(self.detector, look_ahead=look_ahead)
-        book = book or self.book()
-        return Observer(self.detector, self.mesher, self.embedder, book, look_ahead=look_ahead)
+        assigner = assigner or self.identity_assigner()
+        return Observer(self.detector, self.mesher, self.embedder, assigner, look_ahead=look_ahead)
 
     def source(self, path: Path) -> Source:
         """Open a file to read frames from."""

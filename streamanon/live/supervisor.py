@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from streamanon.live.status import State
     from streamanon.pipeline.report import Report
     from streamanon.protocols import Sink, Source
-    from streamanon.tracking.identity_assigner import IdentityBook
+    from streamanon.tracking.identity_assigner import IdentityAssigner
     from streamanon.tracking.observer import Observer
 
 STALL_S = 5.0
@@ -72,7 +72,7 @@ class LineSupervisor:
         self._factory, self._log, self._stopping = factory, log, stopping
         self._controls = LiveControls(self.meter, log=log)
         self._lock = Lock()
-        self._book: IdentityBook | None = None
+        self._assigner: IdentityAssigner | None = None
         self._ladder: SteppedAnonymiser | None = None
         self._phase: tuple[State, float] = ("starting", time.monotonic())
         self._logged = ""
@@ -102,8 +102,8 @@ class LineSupervisor:
             UsageError: there is no such identity.
         """
         with self._lock:
-            self._book = self._book or self._factory.book()
-            self._book.give_everyone(identity)
+            self._assigner = self._assigner or self._factory.identity_assigner()
+            self._assigner.give_everyone(identity)
             self.identity = identity
 
     def prepare(self) -> None:
@@ -143,10 +143,12 @@ class LineSupervisor:
 
     def _build(self) -> tuple[Observer, SteppedAnonymiser]:
         with self._lock:
-            self._book = self._book or self._factory.book()
-            self._book.forget_tracks()
+            self._assigner = self._assigner or self._factory.identity_assigner()
+            self._assigner.forget_tracks()
             self._ladder = self._factory.ladder(self.method, self._log)
-        return self._factory.observer(self._ladder, live=True, book=self._book), self._ladder
+        return self._factory.observer(
+            self._ladder, live=True, assigner=self._assigner
+        ), self._ladder
 
     def _run_line(self, source: Tributary, sink: Lasting) -> None:
         observer, anonymiser = self._build()

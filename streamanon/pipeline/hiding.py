@@ -10,22 +10,22 @@ from streamanon.safety.compose import compose
 if TYPE_CHECKING:
     from streamanon.pipeline.ledger import Ledger
     from streamanon.protocols import Anonymiser
-    from streamanon.tracking.observer import Seen
+    from streamanon.tracking.observer import ObserverStats
     from streamanon.types import Patch, SafeFrame, Scene
 
 
-def hide(scene: Scene, anonymiser: Anonymiser, seen: Seen, ledger: Ledger) -> SafeFrame:
+def hide(scene: Scene, anonymiser: Anonymiser, stats: ObserverStats, ledger: Ledger) -> SafeFrame:
     """Hide everyone in a scene.
 
     Args:
         scene: from an observer.
         anonymiser: makes the patches; where it fails, the cover takes their place.
-        seen: that observer's figures; they say whether the frame was examined.
+        stats: counts of that observer; they tell whether the frame was examined.
         ledger: counts the frame, and what was left uncovered.
     """
     patches, reason = _patches(scene, anonymiser)
     safe = compose(scene, patches, reason)
-    ledger.record(scene, safe, looked_at=seen.answers_for(safe.index))
+    ledger.record(scene, safe, examined=stats.was_examined(safe.index))
     return safe
 
 

@@ -76,13 +76,13 @@ class Ledger:
         self.uncovered = 0
         self._open: dict[tuple[int | None, str, str], Step] = {}
 
-    def record(self, scene: Scene, safe: SafeFrame, *, looked_at: bool) -> None:
+    def record(self, scene: Scene, safe: SafeFrame, *, examined: bool) -> None:
         """Enter one frame: who was in it, against what was done to it.
 
         Args:
             scene: as it was seen.
             safe: as it is to be shown.
-            looked_at: whether the detector examined the frame; a frame that is trusted without is
+            examined: whether the detector examined the frame; a frame that is trusted without is
                 not hidden.
         """
         index = safe.index
@@ -92,7 +92,7 @@ class Ledger:
         self.whole_frames += whole
         self.damaged += scene.frame.damaged
         self.with_faces += bool(scene.subjects)
-        trusted = looked_at and not scene.distrust and not scene.frame.damaged
+        trusted = examined and not scene.distrust and not scene.frame.damaged
         self.uncovered += not trusted and not whole
         for subject in scene.subjects:
             track = self._span(subject.track.id, index)

@@ -95,7 +95,7 @@ class LiveControls:
                 self._governor = Governor(self._ladder.levels)
                 level = self._governor.level
             self._ladder.step_to(level)
-        observer.attend(meshes=anonymiser.needs_mesh)
+        observer.fit_meshes(enabled=anonymiser.needs_mesh)
         self.meter.stepped(level)
 
     def judge(self, stages: Sequence[Stage], dropped: int) -> None:

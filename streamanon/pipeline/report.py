@@ -11,7 +11,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from streamanon.pipeline.ledger import Ledger
-    from streamanon.tracking.observer import Seen
+    from streamanon.tracking.observer import ObserverStats
 
 
 class Times(Sequence[float]):
@@ -80,7 +80,7 @@ class Report:
 
     Attributes:
         ledger: every track, every step down, what was done.
-        seen: what the observer did.
+        observer: counts of what the observer did.
         frames_read: frames that came out of the source.
         frames_dropped: of these, thrown away to keep up with a live source.
         elapsed_s: from start to the closed output.
@@ -92,7 +92,7 @@ class Report:
     """
 
     ledger: Ledger
-    seen: Seen
+    observer: ObserverStats
     frames_read: int
     frames_dropped: int
     elapsed_s: float
@@ -118,7 +118,7 @@ class Report:
             "frames": {
                 "read": self.frames_read,
                 "dropped": self.frames_dropped,
-                "examined": self.seen.examined,
+                "examined": self.observer.examined,
                 "with_faces": ledger.with_faces,
                 "covered_whole": ledger.whole_frames,
                 "damaged": ledger.damaged,
@@ -128,13 +128,13 @@ class Report:
                 "tracks": ledger.people,
                 "replaced": ledger.replaced,
                 "covered": ledger.covered,
-                "backfilled": self.seen.backfilled,
-                "coasted": self.seen.coasted,
+                "backfilled": self.observer.backfilled,
+                "coasted": self.observer.coasted,
             },
-            "cuts": self.seen.cuts,
+            "cuts": self.observer.cuts,
             "failures": {
-                "detector": self.seen.detector_failures,
-                "mesh": self.seen.mesh_failures,
+                "detector": self.observer.detector_failures,
+                "mesh": self.observer.mesh_failures,
             },
             "tracks": [asdict(track) for track in tracks],
             "steps_down": [asdict(step) for step in ledger.steps],

@@ -125,7 +125,7 @@ class _Line:
         """Return what was done, in so long a time."""
         return Report(
             ledger=self.ledger,
-            seen=self._observer.seen,
+            observer=self._observer.stats,
             frames_read=self.frames_read,
             frames_dropped=self._raw.dropped,
             elapsed_s=elapsed_s,
@@ -226,7 +226,7 @@ class _Line:
     def _replace(self, stage: Stage) -> None:
         for scene in self._seen:
             with stage.busy():
-                safe = hide(scene, self._anonymiser, self._observer.seen, self.ledger)
+                safe = hide(scene, self._anonymiser, self._observer.stats, self.ledger)
             if self._live and self.ledger.uncovered:
                 raise LeakError(f"frame {safe.index} was not hidden completely: it is not shown")
             self._safe.put(safe)

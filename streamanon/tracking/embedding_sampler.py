@@ -1,4 +1,4 @@
-"""Collects evidence of who is who and asks the book for identities. In memory only."""
+"""Computes the embedding of each face from time to time and gives it to the identity assigner."""
 
 from __future__ import annotations
 
@@ -12,73 +12,72 @@ from streamanon.imaging.boxes import side
 from streamanon.tracking.identity_assigner import skin_lab
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from streamanon.protocols import Embedder
-    from streamanon.tracking.identity_assigner import IdentityBook
-    from streamanon.types import Identity, Mesh, Picture, Track
+    from streamanon.tracking.identity_assigner import IdentityAssigner
+    from streamanon.types import Mesh, Picture, Track
 
 EARLY = 4
-"""Looks taken as soon as possible, so that the first decision is good."""
+"""Samples of a new track taken without waiting, so that the first decision is a good one."""
 
 EVERY = 10
-"""Good views of a known face between two looks."""
+"""Later, one of so many good views is sampled."""
 
 BETTER = 1.3
-"""A view this many times better than the best so far is looked at whenever it comes."""
+"""A view whose quality exceeds the best so far by this factor is always sampled."""
 
 LEAST_FACE_PX = 40.0
-"""Smaller faces say too little about who it is."""
+"""Side of the smallest face whose embedding is reliable enough."""
 
 MOST_YAW_DEG = 35.0
 MOST_PITCH_DEG = 30.0
 
 
 @dataclass(slots=True)
-class _Views:
-    """What was made of one track so far: good views, looks taken at them, quality of the best."""
+class _TrackSamples:
+    """Good views of one track so far, samples taken of them, and the best quality."""
 
-    good: int = 0
-    looks: int = 0
+    views: int = 0
+    samples: int = 0
     best: float = 0.0
 
 
-class Witness:
-    """Looks closely at each face now and then; the look is what costs."""
+class EmbeddingSampler:
+    """Embeds each face in some of its frames only, because embedding is what costs."""
 
-    def __init__(self, embedder: Embedder, book: IdentityBook) -> None:
-        """Create one for a stream, or for what comes of it after its line was started anew."""
-        self._embedder, self._book = embedder, book
-        book.forget_tracks()
-        self._views: dict[int, _Views] = {}
+    def __init__(self, embedder: Embedder, assigner: IdentityAssigner) -> None:
+        """Create one for a new line of a stream, whose tracks are numbered from the start.
 
-    def consider(self, picture: Picture, track: Track) -> None:
-        """Take a look at a face if it is a good view and worth the time."""
+        Args:
+            embedder: computes embeddings.
+            assigner: gets them; it drops the tracks of the line before.
+        """
+        self._embedder, self._assigner = embedder, assigner
+        assigner.forget_tracks()
+        self._tracks: dict[int, _TrackSamples] = {}
+
+    def sample(self, picture: Picture, track: Track) -> None:
+        """Embed a face if the view is good and a sample is due."""
         mesh = track.face.mesh
         quality = _quality(mesh) if mesh is not None else 0.0
         if mesh is None or quality <= 0:
             return
-        views = self._views.setdefault(track.id, _Views())
-        views.good += 1
-        due = views.looks < EARLY or views.good % EVERY == 0 or quality > BETTER * views.best
-        if not due:
+        so_far = self._tracks.setdefault(track.id, _TrackSamples())
+        so_far.views += 1
+        better = quality > BETTER * so_far.best
+        if so_far.samples >= EARLY and so_far.views % EVERY != 0 and not better:
             return
-        views.looks, views.best = views.looks + 1, max(views.best, quality)
+        so_far.samples, so_far.best = so_far.samples + 1, max(so_far.best, quality)
         embedding = self._embedder.embed(picture, lm.five_points(mesh.points))
-        self._book.evidence(track.id, embedding, quality, skin_lab(picture, mesh))
-
-    def identity_of(self, track_id: int, visible: Collection[int]) -> Identity | None:
-        """Return whom a track is to be replaced by, given everybody in the same frame."""
-        return self._book.identity_of(track_id, visible)
+        self._assigner.add_evidence(track.id, embedding, quality, skin_lab(picture, mesh))
 
     def forget(self, track_id: int) -> None:
-        """Drop what was kept about a track that has ended; the book still knows the person."""
-        self._views.pop(track_id, None)
-        self._book.forget(track_id)
+        """Drop a track that has ended; the assigner still knows the person."""
+        self._tracks.pop(track_id, None)
+        self._assigner.forget(track_id)
 
 
 def _quality(mesh: Mesh) -> float:
-    """Return how much a view says about who it is, 0..1; 0 when it is turned away or small."""
+    """Return how well a view identifies a person, 0..1; 0 for a face turned away or too small."""
     size = side(lm.face_box_from_mesh(mesh.points))
     yaw, pitch, _ = lm.head_pose(mesh.points)
     if size < LEAST_FACE_PX or abs(yaw) > MOST_YAW_DEG or abs(pitch) > MOST_PITCH_DEG:

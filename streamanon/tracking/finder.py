@@ -1,4 +1,4 @@
-"""Finds faces in one picture: anywhere, or near where one is expected."""
+"""Finds faces in one picture: all of them, or the one near an expected position."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamanon.errors import ModelError
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import centre, iou, is_sane, side, touches
 from streamanon.imaging.picture import clip_box, shrink
-from streamanon.tracking.tracker import likeness
+from streamanon.tracking.tracker import match_score
 from streamanon.types import ColourSpace, Face, Mesh, Picture
 
 if TYPE_CHECKING:
@@ -19,45 +19,50 @@ if TYPE_CHECKING:
     from streamanon.types import F32
 
 PRESENCE = 0.5
-"""Least presence at which a mesh is believed (MediaPipe's own default)."""
+"""Least presence of a mesh that is accepted (MediaPipe's own default)."""
 
 FOLLOW_PRESENCE = 0.7
-"""The same for a mesh that alone says a face is there, without the detector."""
+"""The same where only the mesh indicates a face and the detector does not."""
 
 LEAST_MESH_PX = 28.0
-"""Side of the smallest face a mesh is fitted to; smaller ones are only covered."""
+"""Side of the smallest face that gets a mesh; smaller ones are only covered."""
 
 SEARCH_SIDES = 3.0
-"""Side of the region searched around an expected face, in face sides."""
+"""Side of the region searched around an expected face, in sides of the face."""
 
 SEARCH_FACE_PX = 80
 """Side to which an expected face is scaled for the search."""
 
 AGREEMENT = 0.25
-"""Least overlap (IoU) of a mesh with the box it was fitted for."""
+"""Least overlap (IoU) of a mesh with the box of the face it was fitted to."""
 
 _BGR = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
 
 
 class Finder:
-    """The detector and the mesh network, with their answers checked."""
+    """The detector and the mesh network, with their results checked.
+
+    Attributes:
+        meshes: whether meshes are fitted.
+        mesh_failures: times the mesh network failed.
+    """
 
     def __init__(self, detector: Detector, mesher: Mesher | None) -> None:
-        """Create one; without a mesher faces have no mesh.
+        """Create one.
 
-        Attributes:
-            meshes: whether faces get a mesh at present; costs nothing while they do not.
-            mesh_failures: times the mesh network failed.
+        Args:
+            detector: finds faces.
+            mesher: fits meshes; None to find boxes only.
         """
         self._detector, self._mesher = detector, mesher
         self.meshes = True
         self.mesh_failures = 0
 
-    def everywhere(self, picture: Picture) -> list[Face]:
-        """Return every face of a picture.
+    def find_all(self, picture: Picture) -> list[Face]:
+        """Return all faces of a picture.
 
         Raises:
-            ModelError: the detector answered nonsense.
+            ModelError: the detector returned an impossible box.
         """
         faces = self._detector.detect(picture)
         limit_px = 3 * max(picture.width, picture.height)
@@ -66,23 +71,23 @@ class Finder:
                 raise ModelError(f"the detector answered a face at {face.box.tolist()} px")
         return [face for face in faces if touches(face.box, picture.width, picture.height)]
 
-    def near(self, picture: Picture, expected: Face) -> Face | None:
-        """Return the face at or close to an expected one, or None; a closer look than everywhere.
+    def find_near(self, picture: Picture, expected: Face) -> Face | None:
+        """Return the face at or close to an expected one, or None; more sensitive than find_all.
 
         Args:
-            picture: a whole frame.
-            expected: where it should be; its mesh, if it has one, tells where to fit the next.
+            picture: whole frame.
+            expected: face where it should be, with the mesh last fitted if there is one.
         """
-        found = self._near_by_detector(picture, expected.box)
+        found = self._detect_near(picture, expected.box)
         if found is None:
-            return self._by_mesh(picture, expected)
-        return replace(found, mesh=self.mesh(picture, found, expected.mesh))
+            return self._follow_mesh(picture, expected)
+        return replace(found, mesh=self.fit_mesh(picture, found, expected.mesh))
 
-    def _by_mesh(self, picture: Picture, expected: Face) -> Face | None:
-        """Return the face that the mesh of an expected one still fits, or None; no detector."""
+    def _follow_mesh(self, picture: Picture, expected: Face) -> Face | None:
+        """Return the face to which the mesh of an expected one can be fitted, or None."""
         if expected.mesh is None:
             return None
-        mesh = self._fit(picture, _moved(expected.mesh, expected.box), FOLLOW_PRESENCE)
+        mesh = self._fit(picture, _moved_roi(expected.mesh, expected.box), FOLLOW_PRESENCE)
         if mesh is None:
             return None
         box = lm.face_box_from_mesh(mesh.points)
@@ -90,21 +95,18 @@ class Finder:
             return None
         return Face(box, mesh.presence, lm.five_points(mesh.points), mesh)
 
-    def mesh(self, picture: Picture, face: Face, before: Mesh | None) -> Mesh | None:
-        """Fit the mesh to a face.
+    def fit_mesh(self, picture: Picture, face: Face, before: Mesh | None) -> Mesh | None:
+        """Return the mesh of a face, or None when none fits well enough.
 
         Args:
-            picture: a whole frame.
-            face: as the detector sees it.
-            before: the same face's mesh in the frame before, if there is one.
-
-        Returns:
-            The mesh, or None when it is not to be believed.
+            picture: whole frame.
+            face: face from the detector.
+            before: mesh of the same face in the frame before, if there is one.
         """
         if not self.meshes or side(face.box) < LEAST_MESH_PX:
             return None
         if before is not None:
-            mesh = self._fit(picture, _moved(before, face.box), PRESENCE)
+            mesh = self._fit(picture, _moved_roi(before, face.box), PRESENCE)
             if mesh is not None and iou(lm.face_box_from_mesh(mesh.points), face.box) > AGREEMENT:
                 return mesh
         if face.points is None:
@@ -115,17 +117,17 @@ class Finder:
         return mesh
 
     def _fit(self, picture: Picture, roi: F32, presence: float) -> Mesh | None:
-        """Return a finite mesh that the network itself believes, or None."""
+        """Return a finite mesh with at least this presence, or None."""
         if self._mesher is None or not self.meshes or not np.isfinite(roi).all():
             return None
         try:
             mesh = self._mesher.fit(picture, roi)
-        except Exception:  # noqa: BLE001  whatever it was: this face is covered instead
+        except Exception:  # noqa: BLE001  any failure: the face is covered
             self.mesh_failures += 1
             return None
         return mesh if mesh.presence >= presence and np.isfinite(mesh.points).all() else None
 
-    def _near_by_detector(self, picture: Picture, expected: F32) -> Face | None:
+    def _detect_near(self, picture: Picture, expected: F32) -> Face | None:
         """Return the best face in an enlarged region around a box."""
         half = np.float32(SEARCH_SIDES / 2 * side(expected))
         middle = centre(expected)
@@ -146,20 +148,20 @@ class Finder:
         found = [
             face
             for face in found
-            if np.isfinite(face.box).all() and likeness(expected, face.box) > 0
+            if np.isfinite(face.box).all() and match_score(expected, face.box) > 0
         ]
         return max(found, key=lambda face: face.score, default=None)
 
 
-def _moved(mesh: Mesh, box: F32) -> F32:
-    """Return the region of a mesh of another frame, moved to a box that is clearly elsewhere."""
+def _moved_roi(mesh: Mesh, box: F32) -> F32:
+    """Return the region of interest of an older mesh, moved if the face has clearly moved."""
     roi = lm.roi_from_mesh(mesh.points)
     away = centre(box) - centre(lm.face_box_from_mesh(mesh.points))
     return roi + away if float(np.hypot(*away)) > 0.15 * side(box) else roi
 
 
 def _mapped(face: Face, scale: F32, origin: F32) -> Face:
-    """Return a face seen in an enlarged region, in frame px; pixel centres stay pixel centres."""
+    """Return a face of a scaled region in frame px; pixel centres map to pixel centres."""
     points = face.points
     if points is not None:
         points = ((points + 0.5) * scale - 0.5 + origin).astype(np.float32)

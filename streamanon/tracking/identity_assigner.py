@@ -1,12 +1,12 @@
-"""Who wears whom: one identity a person for the whole stream, two visible people never the same.
+"""Assigns identities: one a person for the whole stream, never the same to two visible people.
 
-All of it lives in memory and ends with the run.
+Everything is kept in memory only and dropped when the run ends.
 
-People are told apart by the weighted mean of their embeddings. Measured with MobileFaceNet on LFW
-(turned by less than 35 degrees): at :data:`SAME_PERSON` 96.8 % of pairs of pictures of one person
-match and 0.012 % of pairs of two; with means of three pictures, as after a few frames of a track,
-100 % and 0.06 %. Several templates a person, for several poses, were tried: hardly more recall at
-twice the false matches.
+People are distinguished by the weighted mean of their embeddings. Measured with MobileFaceNet on
+LFW (turned by less than 35 degrees): at :data:`SAME_PERSON` 96.8 % of pairs of pictures of one
+person match and 0.012 % of pairs of two; with means of three pictures, as after a few frames of a
+track, 100 % and 0.06 %. Several templates a person, for several poses, were tried: hardly more
+recall at twice the false matches.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ if TYPE_CHECKING:
     from streamanon.types import F32, Identity, Mesh, Picture
 
 SAME_PERSON = 0.40
-"""Cosine above which a track is taken for a known person."""
+"""Cosine similarity above which a track is a known person."""
 
 LOOK_ALIKE = 0.30
-"""Cosine above which a portrait is too like a person to hide who it is."""
+"""Cosine similarity above which a portrait resembles a person too much to hide them."""
 
 NEAREST = 3
-"""Portraits that fit best, among which the seed picks one."""
+"""Number of best-fitting portraits from which the seed picks one."""
 
 _LAB_WEIGHTS = np.array([1.0, 0.7, 0.7], np.float32)
-"""Weights of L, a and b when skins are compared: the tone shows more than its tint."""
+"""Weights of L, a and b when skin colours are compared: lightness is more visible than tint."""
 
 _FEMININITY_WEIGHT, _AGE_WEIGHT = 16.0, 0.4
-"""What femininity (1 to -1) and a year of age count beside the distance of skins.
+"""Weights of femininity (1 to -1) and of a year of age relative to the distance of skin colours.
 
 With 200 synthetic portraits as people, the three nearest of the built-in gallery are of their sex
 in 86 % (52 % by skin alone) and 17 years off (25), at a distance of skins of 8.6 (5.6).
 """
 
 _SURE = 0.5
-"""Femininity beyond which more of it means no more."""
+"""Femininity is clipped to this magnitude."""
 
 _CHEEKS = ((50, 205, 187), (280, 425, 411))
 """Mesh points around the middle of either cheek."""
@@ -61,39 +61,39 @@ DULLEST = 0.25
 
 
 @dataclass(slots=True)
-class _Looks:
-    """What was seen of somebody, as weighted sums."""
+class _Evidence:
+    """What is known of a track or person: weighted sums of embeddings and skin colours."""
 
-    face: F32 = field(default_factory=lambda: np.zeros(128, np.float32))
-    skin: F32 = field(default_factory=lambda: np.zeros(4, np.float32))
+    embeddings: F32 = field(default_factory=lambda: np.zeros(128, np.float32))
+    skins: F32 = field(default_factory=lambda: np.zeros(4, np.float32))
 
-    def add(self, other: _Looks) -> None:
-        self.face += other.face
-        self.skin += other.skin
+    def add(self, other: _Evidence) -> None:
+        self.embeddings += other.embeddings
+        self.skins += other.skins
 
     @property
     def embedding(self) -> F32 | None:
-        """The mean embedding as a unit vector, or None before the first look."""
-        length = float(np.linalg.norm(self.face))
-        return self.face / length if length > 0 else None
+        """The mean embedding as a unit vector, or None before the first sample."""
+        length = float(np.linalg.norm(self.embeddings))
+        return self.embeddings / length if length > 0 else None
 
     @property
     def skin_lab(self) -> F32 | None:
         """The mean CIELAB of the cheeks, or None before it was measured."""
-        return self.skin[:3] / self.skin[3] if self.skin[3] > 0 else None
+        return self.skins[:3] / self.skins[3] if self.skins[3] > 0 else None
 
 
 @dataclass(slots=True, eq=False)
 class _Person:
-    """Somebody who got an identity; last_asked orders people by when they were last around."""
+    """A person with an identity; ``last_used`` orders people by when they were last visible."""
 
     identity: Identity
-    looks: _Looks
-    last_asked: int
+    evidence: _Evidence
+    last_used: int
 
 
-class IdentityBook:
-    """Gives every person of a stream an identity and keeps to it."""
+class IdentityAssigner:
+    """Assigns an identity to each person of a stream and keeps it."""
 
     def __init__(
         self,
@@ -106,45 +106,45 @@ class IdentityBook:
         """Create one for one stream.
 
         Args:
-            gallery: identities to give.
-            seed: another number gives people other identities.
-            only: name of the one identity everybody gets; sharing it is then allowed.
-            appearance: (2, 129) float32, 128 weights and a bias that tell femininity (1 to -1), and
-                such that tell age in years, from an embedding; None to choose by skin alone.
+            gallery: identities to assign.
+            seed: selects among the identities that fit.
+            only: name of one identity that everyone gets; None to give each person their own.
+            appearance: (2, 129) float32, 128 weights and a bias each that predict femininity
+                (1 to -1) and age in years from an embedding; None to choose by skin colour alone.
 
         Raises:
-            UsageError: there is no identity, or none of that name.
+            UsageError: the gallery is empty, or holds no identity of that name.
         """
         if not gallery:
             raise UsageError("the gallery holds no identity: add portraits to it")
         self._gallery, self._seed = tuple(gallery), seed
         self._only = None if only is None else _by_name(self._gallery, only)
         self._appearance = appearance
-        self._looks: dict[int, _Looks] = {}
-        self._wearers: dict[int, _Person] = {}
+        self._evidence: dict[int, _Evidence] = {}
+        self._by_track: dict[int, _Person] = {}
         self._people: list[_Person] = []
-        self._met = 0
-        self._asked = 0
+        self._people_so_far = 0
+        self._calls = 0
 
     def give_everyone(self, name: str | None) -> None:
-        """Change who gets whom while the stream goes on; called from any thread.
+        """Change the assignment while the stream runs; called from any thread.
 
         Args:
-            name: of the one identity everybody gets from now on; None to give everyone their own,
-                those known before the one they had.
+            name: identity that everyone gets from now on; None to give each person their own,
+                and known people the one they had.
 
         Raises:
-            UsageError: there is no identity of that name; then nothing changes.
+            UsageError: the gallery holds no identity of that name; nothing changes.
         """
         self._only = None if name is None else _by_name(self._gallery, name)
 
-    def evidence(
+    def add_evidence(
         self, track_id: int, embedding: F32, weight: float, skin_lab: F32 | None = None
     ) -> None:
-        """Take note of what a track looks like in one frame.
+        """Add the embedding and skin colour of a track in one frame.
 
         Args:
-            track_id: of the track.
+            track_id: track seen.
             embedding: (128,) float32 unit vector; ignored unless finite.
             weight: quality of the view, above 0.
             skin_lab: (3,) float32 CIELAB of the cheeks (:func:`skin_lab`), or None.
@@ -152,90 +152,92 @@ class IdentityBook:
         if not np.isfinite(embedding).all():
             return
         skin = np.zeros(4) if skin_lab is None else np.append(skin_lab, 1) * weight
-        seen = _Looks((weight * embedding).astype(np.float32), skin.astype(np.float32))
-        wearer = self._wearers.get(track_id)
-        looks = wearer.looks if wearer else self._looks.setdefault(track_id, _Looks())
-        looks.add(seen)
+        added = _Evidence((weight * embedding).astype(np.float32), skin.astype(np.float32))
+        person = self._by_track.get(track_id)
+        known = person.evidence if person else self._evidence.setdefault(track_id, _Evidence())
+        known.add(added)
 
     def identity_of(self, track_id: int, visible: Collection[int]) -> Identity | None:
-        """Return whom a track wears; decided at the first call and kept for the track's life.
+        """Return a track's identity; decided at the first call and kept for the track's life.
 
         Args:
-            track_id: of the track.
-            visible: ids of every track in the same frame; its own may be among them.
+            track_id: track to replace.
+            visible: ids of all tracks in the same frame; may include its own.
 
         Returns:
-            The identity, or None when all are worn by others in this frame: cover the face.
+            The identity, or None when others in this frame have them all: the face gets a cover.
         """
         only = self._only
         if only:
             return only
-        self._asked += 1
-        wearer = self._wearers.get(track_id)
-        if wearer is None:
-            worn = {p.identity.name for t, p in self._wearers.items() if t in visible}
-            wearer = self._decide(self._looks.get(track_id) or _Looks(), worn)
-            if wearer is None:
+        self._calls += 1
+        person = self._by_track.get(track_id)
+        if person is None:
+            in_use = {p.identity.name for t, p in self._by_track.items() if t in visible}
+            person = self._decide(self._evidence.get(track_id) or _Evidence(), in_use)
+            if person is None:
                 return None
-            self._looks.pop(track_id, None)
-            self._wearers[track_id] = wearer
-        elif self._was_given_to_another_first(track_id, visible):
+            self._evidence.pop(track_id, None)
+            self._by_track[track_id] = person
+        elif self._is_used_earlier(track_id, visible):
             return None
-        wearer.last_asked = self._asked
-        return wearer.identity
+        person.last_used = self._calls
+        return person.identity
 
     def forget(self, track_id: int) -> None:
-        """Drop a track that has ended; the person stays known."""
-        self._looks.pop(track_id, None)
-        person = self._wearers.pop(track_id, None)
-        if person in self._people and person.looks.embedding is None:  # could never be known again
+        """Drop a track that has ended, but keep its person."""
+        self._evidence.pop(track_id, None)
+        person = self._by_track.pop(track_id, None)
+        if person in self._people and person.evidence.embedding is None:  # cannot be recognised
             self._people.remove(person)
 
     def forget_tracks(self) -> None:
-        """Drop every track: those to come are numbered anew; the people stay known."""
-        for track_id in [*self._wearers, *self._looks]:
+        """Drop all tracks, whose ids are about to be used again, but keep the people."""
+        for track_id in [*self._by_track, *self._evidence]:
             self.forget(track_id)
 
-    def _was_given_to_another_first(self, track_id: int, visible: Collection[int]) -> bool:
-        """Tell whether a track in the same frame wears the same and got it earlier."""
-        mine = self._wearers[track_id].identity
-        for other, person in self._wearers.items():
+    def _is_used_earlier(self, track_id: int, visible: Collection[int]) -> bool:
+        """Tell whether a track in the same frame got the same identity before this one."""
+        identity = self._by_track[track_id].identity
+        for other, person in self._by_track.items():
             if other == track_id:
                 return False
-            if other in visible and person.identity is mine:
+            if other in visible and person.identity is identity:
                 return True
         return False
 
-    def _decide(self, looks: _Looks, worn: set[str]) -> _Person | None:
-        """Return the known or new person somebody is; None when no identity is left for them.
+    def _decide(self, evidence: _Evidence, in_use: set[str]) -> _Person | None:
+        """Return the known or new person of a track; None when no identity is left.
 
         Args:
-            looks: what was seen of them.
-            worn: names of identities that others wear in the same frame.
+            evidence: what is known of the track.
+            in_use: names of the identities of others in the same frame.
         """
-        absent = [person for person in self._people if person.identity.name not in worn]
-        known = _most_alike(looks, absent)
+        absent = [person for person in self._people if person.identity.name not in in_use]
+        known = _recognised(evidence, absent)
         if known:
-            known.looks.add(looks)
+            known.evidence.add(evidence)
             return known
-        taken = worn | {person.identity.name for person in self._people}
+        taken = in_use | {person.identity.name for person in self._people}
         free = [identity for identity in self._gallery if identity.name not in taken]
         if free:
-            identity = self._pick(_fitting(free, looks, self._appearance))
+            identity = self._pick(_fitting(free, evidence, self._appearance))
         elif absent:
-            gone = min(absent, key=lambda person: person.last_asked)
+            gone = min(absent, key=lambda person: person.last_used)
             self._people.remove(gone)
             identity = gone.identity
         else:
             return None
-        self._met += 1
-        person = _Person(identity, looks, self._asked)
+        self._people_so_far += 1
+        person = _Person(identity, evidence, self._calls)
         self._people.append(person)
         return person
 
     def _pick(self, identities: list[Identity]) -> Identity:
-        """Return one by seed and order of appearance."""
-        digest = hashlib.blake2b(f"{self._seed}:{self._met}".encode(), digest_size=8).digest()
+        """Return one of several, by the seed and the number of people so far."""
+        digest = hashlib.blake2b(
+            f"{self._seed}:{self._people_so_far}".encode(), digest_size=8
+        ).digest()
         return identities[int.from_bytes(digest) % len(identities)]
 
 
@@ -250,24 +252,26 @@ def _by_name(gallery: tuple[Identity, ...], name: str) -> Identity:
     )
 
 
-def _most_alike(looks: _Looks, people: list[_Person]) -> _Person | None:
-    """Return the person somebody is, or None when they are new."""
-    seen = looks.embedding
-    best, likeness = None, SAME_PERSON
+def _recognised(evidence: _Evidence, people: list[_Person]) -> _Person | None:
+    """Return the person most similar to a track, or None when all differ too much."""
+    embedding = evidence.embedding
+    best, similarity = None, SAME_PERSON
     for person in people:
-        known = person.looks.embedding
-        if seen is not None and known is not None and float(seen @ known) > likeness:
-            best, likeness = person, float(seen @ known)
+        known = person.evidence.embedding
+        if embedding is not None and known is not None and float(embedding @ known) > similarity:
+            best, similarity = person, float(embedding @ known)
     return best
 
 
-def _fitting(identities: list[Identity], looks: _Looks, appearance: F32 | None) -> list[Identity]:
-    """Return the identities nearest to somebody in skin and appearance, none of which is them."""
-    face, skin = looks.embedding, looks.skin_lab
+def _fitting(
+    identities: list[Identity], evidence: _Evidence, appearance: F32 | None
+) -> list[Identity]:
+    """Return the identities nearest in skin and appearance, without those that look too alike."""
+    face, skin = evidence.embedding, evidence.skin_lab
     if face is not None:
-        likeness = [float(identity.embedding @ face) for identity in identities]
-        limit = max(LOOK_ALIKE, min(likeness))
-        pairs = zip(identities, likeness, strict=True)
+        similarity = [float(identity.embedding @ face) for identity in identities]
+        limit = max(LOOK_ALIKE, min(similarity))
+        pairs = zip(identities, similarity, strict=True)
         identities = [identity for identity, alike in pairs if alike <= limit]
     distance = np.zeros(len(identities), np.float32)
     if skin is not None:
@@ -277,13 +281,13 @@ def _fitting(identities: list[Identity], looks: _Looks, appearance: F32 | None) 
         faces = np.stack([identity.embedding for identity in identities])
         unlike = _appearance(appearance, faces) - _appearance(appearance, face[None])
         distance += np.abs(unlike).sum(axis=1)
-    if not distance.any():  # nothing is known of them
+    if not distance.any():  # no evidence yet
         return identities
     return [identities[index] for index in np.argsort(distance, kind="stable")[:NEAREST]]
 
 
 def _appearance(probes: F32, embeddings: F32) -> F32:
-    """Return (n, 2) float32, femininity and age of (n, 128) embeddings, as they count."""
+    """Return (n, 2) float32 weighted femininity and age of (n, 128) embeddings."""
     femininity, age = probes[:, :-1] @ embeddings.T + probes[:, -1:]
     femininity = np.clip(femininity, -_SURE, _SURE)
     return np.stack([_FEMININITY_WEIGHT * femininity, _AGE_WEIGHT * age], axis=1)
@@ -308,7 +312,7 @@ def skin_lab(picture: Picture, mesh: Mesh) -> F32 | None:
 
 
 def colourfulness(picture: Picture, mesh: Mesh, identity: Identity) -> float:
-    """Return the share of its colourfulness a portrait keeps on a face: no more than the skin's."""
+    """Return the factor by which a portrait's colourfulness is reduced to that of a face, 0..1."""
     wanted, given = skin_lab(picture, mesh), identity.skin_lab
     if wanted is None:
         return 1.0

@@ -1,8 +1,8 @@
-"""The see stage: from a raw frame to everybody in it, without threads.
+"""The see stage: from a raw frame to a scene with every face in it, without threads.
 
-Frames wait in a short window before they are released, so that a face found late can be covered
-in the frames before (:mod:`streamanon.tracking.look_back`). Every frame is given to the detector.
-A frame that cannot be examined is not trusted: it is covered whole.
+Every frame is examined by the detector. Frames wait in a short window before they are released, so
+that a face found late can be covered in the frames before (:mod:`streamanon.tracking.look_back`). A
+frame that cannot be examined is not trusted and is covered whole.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from streamanon.errors import StageError, error_line
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import union
-from streamanon.tracking.embedding_sampler import Witness
+from streamanon.tracking.embedding_sampler import EmbeddingSampler
 from streamanon.tracking.finder import Finder
-from streamanon.tracking.look_back import Held, search_back
+from streamanon.tracking.look_back import PendingFrame, search_back
 from streamanon.tracking.scene_cuts import CutDetector
 from streamanon.tracking.smoothing import FaceSmoother
 from streamanon.tracking.tracker import SURE_SCORE, Tracker, with_margin
@@ -24,32 +24,32 @@ from streamanon.types import Mesh, Scene, Subject, Track
 
 if TYPE_CHECKING:
     from streamanon.protocols import Detector, Embedder, Mesher
-    from streamanon.tracking.identity_assigner import IdentityBook
+    from streamanon.tracking.identity_assigner import IdentityAssigner
     from streamanon.types import Frame, Identity
 
 LOOK_AHEAD = 12
-"""Frames a file's frame waits for what the next ones show."""
+"""Frames by which a file's frame is held back for faces that are found late."""
 
 WINDOW_BYTES = 96 * 2**20
-"""Most bytes of pictures that wait; large pictures wait for fewer frames."""
+"""Most bytes of pictures held back; of large pictures, fewer frames."""
 
 MOST_FAILURES = 25
-"""Frames in a row the detector may fail on before the run is given up."""
+"""Consecutive frames on which the detector may fail before the run ends."""
 
 
 @dataclass(slots=True)
-class Seen:
-    """What the observer did, in frames unless said otherwise.
+class ObserverStats:
+    """Counts of what the observer did, of frames unless stated otherwise.
 
     Attributes:
-        examined: frames the detector looked at.
-        births: tracks that started.
-        backfilled: sights of a face entered into frames before it was detected.
-        coasted: covers of a face that was not seen in its frame.
+        examined: frames examined by the detector.
+        births: tracks started.
+        backfilled: faces found in frames before the one they were detected in.
+        coasted: covers of faces not seen in their frame.
         cuts: scene cuts.
         detector_failures: frames the detector failed on.
-        mesh_failures: times the mesh network failed.
-        looked_at: numbers of the examined frames that :meth:`answers_for` was not asked for yet.
+        mesh_failures: meshes that could not be fitted because the network failed.
+        unconfirmed: indices of examined frames not yet asked for by :meth:`was_examined`.
     """
 
     examined: int = 0
@@ -59,180 +59,179 @@ class Seen:
     cuts: int = 0
     detector_failures: int = 0
     mesh_failures: int = 0
-    looked_at: set[int] = field(default_factory=set)
+    unconfirmed: set[int] = field(default_factory=set)
 
-    def examine(self, index: int) -> None:
-        """Note that the detector looked at a frame."""
+    def add_examined(self, index: int) -> None:
+        """Count a frame that the detector examined."""
         self.examined += 1
-        self.looked_at.add(index)
+        self.unconfirmed.add(index)
 
-    def answers_for(self, index: int) -> bool:
-        """Tell whether a frame was examined, and forget it; from any thread."""
-        known = index in self.looked_at
-        self.looked_at.discard(index)
-        return known
+    def was_examined(self, index: int) -> bool:
+        """Tell once whether a frame was examined; called from any thread."""
+        examined = index in self.unconfirmed
+        self.unconfirmed.discard(index)
+        return examined
 
 
 class Observer:
-    """Turns frames into scenes, in order, delayed by the look-ahead window."""
+    """Turns frames into scenes, in order, delayed by the look-ahead window.
+
+    Attributes:
+        stats: what it did so far.
+    """
 
     def __init__(
         self,
         detector: Detector,
         mesher: Mesher | None = None,
         embedder: Embedder | None = None,
-        book: IdentityBook | None = None,
+        assigner: IdentityAssigner | None = None,
         *,
         look_ahead: int = LOOK_AHEAD,
     ) -> None:
-        """Create one for one stream.
+        """Create one for one line of one stream.
 
         Args:
             detector: finds faces.
             mesher: fits meshes; None where boxes are enough.
-            embedder: describes who a face is; None where nobody gets an identity.
-            book: decides who gets which identity; None where nobody gets one.
-            look_ahead: frames a frame waits before it is released; 0 for live.
+            embedder: computes embeddings; None where identities are not needed.
+            assigner: assigns identities; None where they are not needed.
+            look_ahead: frames by which a frame is held back.
         """
-        self.seen = Seen()
+        self.stats = ObserverStats()
         self._finder = Finder(detector, mesher)
-        self._witness = Witness(embedder, book) if embedder and book else None
+        self._assigner = assigner
+        self._sampler = EmbeddingSampler(embedder, assigner) if embedder and assigner else None
         self._look_ahead = look_ahead
         self._cuts = CutDetector()
         self._tracker: Tracker | None = None
-        self._window: deque[Held] = deque()
-        self._around: set[int] = set()
+        self._window: deque[PendingFrame] = deque()
+        self._present: set[int] = set()
         self._meshes: dict[int, Mesh] = {}
         self._smoothers: dict[int, FaceSmoother] = {}
         self._failures = 0
 
-    def attend(self, *, meshes: bool) -> None:
-        """Choose what the next frames are looked at for.
-
-        Args:
-            meshes: faces get meshes and, where there is a book, identities.
-        """
-        if self._finder.meshes and not meshes:
+    def fit_meshes(self, *, enabled: bool) -> None:
+        """Choose whether faces get meshes and identities from the next frame on."""
+        if self._finder.meshes and not enabled:
             self._meshes.clear()
             self._smoothers.clear()
-        self._finder.meshes = meshes
+        self._finder.meshes = enabled
 
     def push(self, frame: Frame) -> list[Scene]:
-        """Look at the next frame and return the scenes that are ready.
+        """Examine the next frame and return the scenes that are ready.
 
         Raises:
             StageError: the detector failed on too many frames in a row.
         """
-        held = Held(frame, distrust="damaged frame") if frame.damaged else self._examine(frame)
-        self._window.append(held)
+        self._window.append(self._examine(frame))
         self._look_back()
         size = sum(plane.nbytes for plane in frame.picture.planes)
         return self._release(min(self._look_ahead, WINDOW_BYTES // size))
 
     def flush(self) -> list[Scene]:
-        """Return the scenes still waiting, at the end of the stream or when it pauses."""
+        """Return the scenes held back, at the end of the stream or when it pauses."""
         return self._release(0)
 
-    def _examine(self, frame: Frame) -> Held:
-        """Find everybody in a frame."""
-        held = Held(frame)
+    def _examine(self, frame: Frame) -> PendingFrame:
+        """Find and follow every face of a frame."""
+        pending = PendingFrame(frame)
+        if frame.damaged:
+            pending.distrust = "damaged frame"
+            return pending
         try:
-            self._follow(held)
-        except Exception as error:  # noqa: BLE001  whatever it was: not trusted
-            self._distrust(held, error)
-            return held
+            self._track(pending)
+        except Exception as error:
+            self._failures += 1
+            self.stats.detector_failures += 1
+            if self._failures >= MOST_FAILURES:
+                failed = f"the detector failed on {self._failures} frames in a row"
+                raise StageError("see", f"{failed}: {error_line(error)}") from error
+            pending.tracks.clear()
+            pending.distrust_detector(error)
+            return pending
         self._failures = 0
-        self.seen.examine(frame.index)
-        self.seen.mesh_failures = self._finder.mesh_failures
-        if self._witness:
-            for track in held.tracks.values():
-                self._witness.consider(frame.picture, track)
-        return held
+        self.stats.add_examined(frame.index)
+        self.stats.mesh_failures = self._finder.mesh_failures
+        if self._sampler:
+            for track in pending.tracks.values():
+                self._sampler.sample(frame.picture, track)
+        return pending
 
-    def _distrust(self, held: Held, error: Exception) -> None:
-        """Have a frame covered that could not be examined; not again and again."""
-        self._failures += 1
-        self.seen.detector_failures += 1
-        if self._failures >= MOST_FAILURES:
-            failed = f"the detector failed on {self._failures} frames in a row"
-            raise StageError("see", f"{failed}: {error_line(error)}") from error
-        held.tracks.clear()
-        held.distrust = f"detector failed: {error_line(error)}"
-
-    def _follow(self, held: Held) -> None:
-        """Detect, match to the tracks, fit the meshes."""
-        picture, time_s = held.frame.picture, held.frame.time_s
+    def _track(self, pending: PendingFrame) -> None:
+        """Detect faces, match them to the tracks and fit their meshes."""
+        picture, time_s = pending.frame.picture, pending.frame.time_s
         tracker = self._tracker = self._tracker or Tracker(picture.width, picture.height)
-        held.cut = self._cuts.is_cut(picture)
-        if held.cut:
+        pending.cut = self._cuts.is_cut(picture)
+        if pending.cut:
             tracker.reset()
-            self.seen.cuts += 1
+            self.stats.cuts += 1
         old = tracker.ids
-        tracks = tracker.update(self._finder.everywhere(picture), time_s)
+        tracks = tracker.update(self._finder.find_all(picture), time_s)
         for track in sorted(tracks, key=lambda track: track.unseen_s):
             before = self._meshes.get(track.id)
             now = track
             if track.unseen_s == 0:
-                mesh = self._finder.mesh(picture, track.face, before)
+                mesh = self._finder.fit_mesh(picture, track.face, before)
                 now = replace(track, face=replace(track.face, mesh=mesh))
             elif track.face.score >= SURE_SCORE:
-                found = self._finder.near(picture, replace(track.face, mesh=before))
-                if found and not held.shows_another(track.id, found.box):
-                    now = tracker.observe(track.id, found, time_s)
-            held.tracks[track.id] = now
+                expected = replace(track.face, mesh=before)
+                found = pending.search(self._finder, track.id, expected)
+                now = tracker.observe(track.id, found, time_s) if found else track
+            pending.tracks[track.id] = now
             if now.face.mesh:
                 self._meshes[track.id] = now.face.mesh
             elif now.unseen_s == 0:
                 self._meshes.pop(track.id, None)
-        self.seen.births += len(tracker.ids - old)
+        self.stats.births += len(tracker.ids - old)
 
     def _look_back(self) -> None:
-        """Search the waiting frames for those who are new, or back, in the last one."""
+        """Search the frames held back for faces that appeared or reappeared in the newest one."""
         window = list(self._window)
         if len(window) < 2 or window[-1].cut:
             return
-        for track_id in list(window[-1].tracks):
+        for track_id in window[-1].tracks:
             if window[-1].sees(track_id) and not window[-2].sees(track_id):
-                self.seen.backfilled += search_back(window, track_id, self._finder)
+                self.stats.backfilled += search_back(window, track_id, self._finder)
 
     def _release(self, keep: int) -> list[Scene]:
-        """Let go of all but the newest frames."""
+        """Return the scenes of all but the newest frames."""
         ready = [self._window.popleft() for _ in range(len(self._window) - keep)]
-        scenes = [self._scene(held) for held in ready]
-        self._forget_the_gone()
+        scenes = [self._scene(pending) for pending in ready]
+        self._forget_ended_tracks()
         return scenes
 
-    def _scene(self, held: Held) -> Scene:
-        tracks = [self._steady(track, held.frame.time_s) for track in held.tracks.values()]
-        self.seen.coasted += sum(track.unseen_s > 0 for track in tracks)
-        subjects = tuple(Subject(track, self._identity(track, held)) for track in tracks)
-        return Scene(held.frame, subjects, held.distrust)
+    def _scene(self, pending: PendingFrame) -> Scene:
+        tracks = [self._smoothed(track, pending.frame.time_s) for track in pending.tracks.values()]
+        self.stats.coasted += sum(track.unseen_s > 0 for track in tracks)
+        subjects = tuple(Subject(track, self._identity(track, pending)) for track in tracks)
+        return Scene(pending.frame, subjects, pending.distrust)
 
-    def _identity(self, track: Track, held: Held) -> Identity | None:
-        if self._witness is None or track.face.mesh is None:
+    def _identity(self, track: Track, pending: PendingFrame) -> Identity | None:
+        if self._assigner is None or track.face.mesh is None:
             return None
-        return self._witness.identity_of(track.id, held.tracks)
+        return self._assigner.identity_of(track.id, pending.tracks)
 
-    def _steady(self, track: Track, time_s: float) -> Track:
-        """Return a track with its mesh smoothed and inside its cover."""
+    def _smoothed(self, track: Track, time_s: float) -> Track:
+        """Return a track with a smoothed mesh, which its cover contains."""
         mesh = track.face.mesh
         if mesh is None:
             return track
         smoother = self._smoothers.setdefault(track.id, FaceSmoother())
         try:
-            steady = replace(mesh, points=smoother(mesh.points, time_s))
-        except ValueError:  # not a face's shape: covered
+            smooth = replace(mesh, points=smoother(mesh.points, time_s))
+        except ValueError:  # not the shape of a face: covered
             return replace(track, face=replace(track.face, mesh=None))
-        cover = union(track.cover, with_margin(lm.face_box_from_mesh(steady.points)))
-        return replace(track, face=replace(track.face, mesh=steady), cover=cover)
+        cover = union(track.cover, with_margin(lm.face_box_from_mesh(smooth.points)))
+        return replace(track, face=replace(track.face, mesh=smooth), cover=cover)
 
-    def _forget_the_gone(self) -> None:
-        """Drop what was kept about tracks that can no longer come up."""
+    def _forget_ended_tracks(self) -> None:
+        """Drop the state of tracks that are neither followed nor in a frame held back."""
         present = self._tracker.ids if self._tracker else set()
-        present.update(*(held.tracks for held in self._window))
-        for track_id in self._around - present:
+        present.update(*(pending.tracks for pending in self._window))
+        for track_id in self._present - present:
             self._smoothers.pop(track_id, None)
             self._meshes.pop(track_id, None)
-            if self._witness:
-                self._witness.forget(track_id)
-        self._around = present
+            if self._sampler:
+                self._sampler.forget(track_id)
+        self._present = present

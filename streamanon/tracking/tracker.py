@@ -1,8 +1,8 @@
-"""Follows faces from frame to frame and says which box hides each for certain.
+"""Follows faces from frame to frame and returns a box that certainly hides each.
 
-A face is followed from its first sight on: an unproven track costs a mosaic over nothing, a gate
-of "n hits first" costs n raw frames. A face that is missed goes on at its last velocity under a
-cover that grows with time and speed.
+A track starts with the first detection: a false track costs a mosaic over background, whereas
+waiting for n detections would cost n raw frames. A face that is not detected is extrapolated at its
+last velocity, under a cover that grows with time and speed.
 """
 
 from __future__ import annotations
@@ -20,43 +20,43 @@ if TYPE_CHECKING:
     from streamanon.types import F32
 
 MARGIN = np.array([-0.18, -0.28, 0.18, 0.14], np.float32)
-"""What a cover adds to a face box on each edge, in box widths and heights; most at the forehead."""
+"""Margins of a cover around a face box, in box widths and heights; largest at the forehead."""
 
 COAST_S = 1.0
 """How long a face is covered after it was last seen."""
 
 SHORT_COAST_S = 0.5
-"""The same for one whose prediction has left the frame or that was seen for less than this."""
+"""The same for a face predicted outside the frame, or seen for less than this time."""
 
 DOUBTED_COAST_S = 0.2
-"""The same for one the detector never was sure of."""
+"""The same for a face that never reached :data:`SURE_SCORE`."""
 
 SURE_SCORE = 0.6
-"""Detector confidence that leaves no doubt."""
+"""Detector score from which on a face counts as certain."""
 
 GROWTH_PER_S = 0.5
-"""How fast the cover of an unseen face grows on each edge, in box sides; speed comes on top."""
+"""Growth of an unseen face's cover at each edge, in box sides; speed adds to it."""
 
 GATE = 0.8
-"""Farthest a face may be from where it is expected, in box sides; grows while it is unseen."""
+"""Largest distance from the expected position, in box sides; grows while a face is unseen."""
 
 SIZE_RATIO = 2.2
-"""Largest change of size between two sights."""
+"""Largest ratio of sizes between two detections."""
 
 EDGE = 0.4
-"""A cover of an unseen face this near the frame edge, in box sides, reaches to the edge."""
+"""A cover this close to the frame edge, in box sides, is stretched to the edge."""
 
 CUT_OFF = 0.15
-"""A face this near the frame edge, in box sides, may go on beyond it."""
+"""A face this close to the frame edge, in box sides, may extend beyond it."""
 
 WHOLE_ASPECT = (0.62, 0.95)
-"""Width over height of the boxes of whole faces; the box of one that is cut off is a guess."""
+"""Range of width over height of whole faces; boxes outside it are of faces cut off."""
 
 CUT_OFF_GROWTH = 0.35
-"""What the cover of such a face gets on top, in longer box sides."""
+"""Additional margin of the cover of a face that is cut off, in longer box sides."""
 
 TOP_SPEED = 6.0
-"""Fastest a face is predicted to move, in box sides a second; more is a detector's jump."""
+"""Highest predicted speed of a face, in box sides a second; more is detector noise."""
 
 _VELOCITY_WEIGHT = 0.5
 _DAMPING_S = 0.4
@@ -64,7 +64,7 @@ _DAMPING_S = 0.4
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """A track as last seen."""
+    """A track at its last observation."""
 
     id: int
     face: Face
@@ -74,13 +74,13 @@ class _State:
     velocity: F32
 
     def predict(self, time_s: float) -> F32:
-        """Return the box expected at a time: constant velocity that tires within a second."""
+        """Return the box expected at a time: constant velocity, damped within a second."""
         span_s = _DAMPING_S * (1.0 - np.exp(-(time_s - self.seen_s) / _DAMPING_S))
         return np.asarray(self.face.box + np.tile(self.velocity, 2) * np.float32(span_s))
 
 
 class Tracker:
-    """Gives each face an id that lasts; ids are never used again, not even after a cut."""
+    """Gives each face a lasting id; ids are never reused, not even after a cut."""
 
     def __init__(self, width: int, height: int) -> None:
         """Create one without tracks, for frames of a size in px."""
@@ -90,22 +90,22 @@ class Tracker:
 
     @property
     def ids(self) -> set[int]:
-        """Everybody who is followed at the moment."""
+        """Ids of the tracks followed at the moment."""
         return set(self._states)
 
     def reset(self) -> None:
-        """Forget everybody: what comes now has nothing to do with what came before."""
+        """Forget all tracks, at a scene cut."""
         self._states.clear()
 
     def update(self, faces: list[Face], time_s: float) -> list[Track]:
         """Match the faces of one frame to the tracks and start tracks for the rest.
 
         Args:
-            faces: of one frame, best first, with finite boxes.
-            time_s: of the frame, later than of the one before.
+            faces: faces of one frame, best first, with finite boxes.
+            time_s: time of the frame, later than that of the frame before.
 
         Returns:
-            Everybody in the frame; those not seen in it have ``unseen_s`` above 0, the box where
+            All tracks in the frame; those not seen in it have ``unseen_s`` above 0, the box where
             they are expected and the best score they ever had.
         """
         matches = self._match(faces, time_s)
@@ -124,7 +124,7 @@ class Tracker:
         return sorted(tracks, key=lambda track: track.id)
 
     def observe(self, track_id: int, face: Face, time_s: float) -> Track:
-        """Enter a sight of a track, by the detector or by other means; return it as it stands."""
+        """Update a track with a face found by the detector or otherwise; return it."""
         before = self._states[track_id]
         expected = before.predict(time_s)
         dt_s = time_s - before.seen_s
@@ -141,7 +141,7 @@ class Tracker:
         return Track(track_id, face, self._seen_cover(union(face.box, expected)))
 
     def _start(self, face: Face, time_s: float) -> Track:
-        """Start a track with a face that is nobody's; return it as it stands."""
+        """Start a track with a face that matches no other; return it."""
         state = _State(next(self._ids), face, face.score, time_s, time_s, np.zeros(2, np.float32))
         self._states[state.id] = state
         return Track(state.id, face, self._seen_cover(face.box))
@@ -172,7 +172,7 @@ class Tracker:
         for key, state in self._states.items():
             expected, unseen_s = state.predict(time_s), time_s - state.seen_s
             for index, face in enumerate(faces):
-                score = likeness(expected, face.box, unseen_s)
+                score = match_score(expected, face.box, unseen_s)
                 if score > 0:
                     pairs.append((score, index, key))
         matches: dict[int, int] = {}
@@ -182,8 +182,8 @@ class Tracker:
         return matches
 
 
-def likeness(expected: F32, box: F32, unseen_s: float = 0.0) -> float:
-    """Return how well a face fits an expectation; 0 or less when it cannot be the same."""
+def match_score(expected: F32, box: F32, unseen_s: float = 0.0) -> float:
+    """Return how well a face matches an expected box; 0 or less when it cannot be the same."""
     patience = 1.0 + 2.0 * unseen_s
     size, other = side(expected), side(box)
     if not 1 / (SIZE_RATIO * patience) < other / max(size, 1e-6) < SIZE_RATIO * patience:
@@ -199,7 +199,7 @@ def with_margin(box: F32) -> F32:
 
 
 def seen_cover(box: F32, width: int, height: int) -> F32:
-    """Return the cover of a face seen in its frame; a generous one where the edge cuts it off."""
+    """Return the cover of a face seen in a frame; larger where the frame edge cuts the face off."""
     near = CUT_OFF * side(box)
     inside = box[0] > near and box[1] > near and box[2] < width - near and box[3] < height - near
     aspect = float((box[2] - box[0]) / (box[3] - box[1]))
@@ -211,13 +211,13 @@ def seen_cover(box: F32, width: int, height: int) -> F32:
 
 
 def unseen_cover(box: F32, unseen_s: float, speed_px_s: float = 0.0) -> F32:
-    """Return the cover of a face box not confirmed for a while."""
+    """Return the cover of a face box that was last confirmed some time ago."""
     grown = (GROWTH_PER_S * side(box) + 0.25 * speed_px_s) * min(unseen_s, SHORT_COAST_S)
     return np.asarray(with_margin(box) + np.array([-grown, -grown, grown, grown]), np.float32)
 
 
 def reach_edge(cover: F32, width: int, height: int) -> F32:
-    """Stretch a cover near the frame edge over the strip in between: faces come and go there."""
+    """Stretch a cover close to the frame edge to the edge, where faces come and go."""
     near = EDGE * side(cover)
     x0, y0, x1, y1 = cover
     return np.array([

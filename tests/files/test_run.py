@@ -203,7 +203,7 @@ def test_a_leak_is_an_error_and_is_not_published(
     class Inattentive(Observer):
         def push(self, frame: Frame) -> list[Scene]:
             scenes = super().push(frame)
-            self.seen.looked_at.discard(3)
+            self.stats.unconfirmed.discard(3)
             return scenes
 
     monkeypatch.setattr(observer, "Observer", Inattentive)

@@ -1,4 +1,4 @@
-"""The book with real photographs of real people."""
+"""The identity assigner with real photographs of real people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streamanon.face import landmarks as lm
 from streamanon.factory import Factory
 from streamanon.identities.gallery import load_builtin
 from streamanon.identities.portrait import as_picture, read_image
-from streamanon.tracking.identity_assigner import IdentityBook, skin_lab
+from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
 from testkit.paths import PHOTOS
 
 if TYPE_CHECKING:
@@ -22,27 +22,27 @@ MATURE_MEN = frozenset(("amos", "felix", "hiro", "hugo", "luis", "marco", "otto"
 """Of the built-in gallery, by looking."""
 
 
-def show(book: IdentityBook, track_id: int, name: str, reader: PortraitReader) -> None:
+def show(assigner: IdentityAssigner, track_id: int, name: str, reader: PortraitReader) -> None:
     """Let a track look like a photograph."""
     picture = as_picture(read_image(PHOTOS / f"{name}.webp"))
     (face,) = reader.detector.detect(picture)
     assert face.points is not None
     mesh = reader.mesher.fit(picture, lm.roi_from_points(face.points))
     embedding = reader.embedder.embed(picture, lm.five_points(mesh.points))
-    book.evidence(track_id, embedding, 1.0, skin_lab(picture, mesh))
+    assigner.add_evidence(track_id, embedding, 1.0, skin_lab(picture, mesh))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_who_comes_back_smiling_keeps_the_identity_and_another_gets_another(
     seed: int, reader: PortraitReader
 ) -> None:
-    book = IdentityBook(load_builtin(), seed=seed)
+    assigner = IdentityAssigner(load_builtin(), seed=seed)
     given = []
     names = ("001_neutral", "002_neutral", "001_smiling", "002_smiling")
     for track_id, name in enumerate(names):
-        show(book, track_id, f"london_{name}", reader)
-        given.append(book.identity_of(track_id, [track_id]))
-        book.forget(track_id)
+        show(assigner, track_id, f"london_{name}", reader)
+        given.append(assigner.identity_of(track_id, [track_id]))
+        assigner.forget(track_id)
     assert given[0] is given[2] is not None
     assert given[1] is given[3] is not None
     assert given[0] is not given[1]
@@ -56,9 +56,11 @@ def test_the_identity_mostly_fits_apparent_sex_and_age(
 ) -> None:
     fits = 0
     for seed in range(8):
-        book = IdentityBook(load_builtin(), seed=seed, appearance=Factory(Config()).appearance)
-        show(book, 0, photo, reader)
-        worn = book.identity_of(0, [0])
+        assigner = IdentityAssigner(
+            load_builtin(), seed=seed, appearance=Factory(Config()).appearance
+        )
+        show(assigner, 0, photo, reader)
+        worn = assigner.identity_of(0, [0])
         assert worn is not None
         fits += worn.name in fitting
     assert fits >= 7

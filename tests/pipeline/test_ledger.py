@@ -41,9 +41,9 @@ COVERED = Treated(1, Treatment.COVERED, "no mesh")
 
 def test_a_track_knows_its_span_and_identities() -> None:
     ledger = Ledger()
-    ledger.record(_scene(3, 1), _safe(3, REPLACED), looked_at=True)
-    ledger.record(_scene(4, 1), _safe(4, COVERED), looked_at=True)
-    ledger.record(_scene(5), _safe(5), looked_at=True)
+    ledger.record(_scene(3, 1), _safe(3, REPLACED), examined=True)
+    ledger.record(_scene(4, 1), _safe(4, COVERED), examined=True)
+    ledger.record(_scene(5), _safe(5), examined=True)
     track = ledger.tracks[1]
     assert (track.first, track.last, track.replaced, track.covered) == (3, 4, 1, 1)
     assert track.identities == ["ann"]
@@ -53,37 +53,37 @@ def test_a_track_knows_its_span_and_identities() -> None:
 def test_steps_down_are_run_length_encoded() -> None:
     ledger = Ledger()
     for index, treated in enumerate([COVERED, COVERED, REPLACED, COVERED]):
-        ledger.record(_scene(index, 1), _safe(index, treated), looked_at=True)
+        ledger.record(_scene(index, 1), _safe(index, treated), examined=True)
     spans = [(step.first, step.last, step.track_id, step.reason) for step in ledger.steps]
     assert spans == [(0, 1, 1, "no mesh"), (3, 3, 1, "no mesh")]
 
 
 def test_a_subject_without_treatment_is_uncovered() -> None:
     ledger = Ledger()
-    ledger.record(_scene(0, 1, 2), _safe(0, REPLACED), looked_at=True)
+    ledger.record(_scene(0, 1, 2), _safe(0, REPLACED), examined=True)
     assert ledger.uncovered == 1
 
 
 def test_an_untrusted_or_damaged_frame_that_is_not_covered_whole_is_uncovered() -> None:
     ledger = Ledger()
-    ledger.record(_scene(0, distrust="scene cut"), _safe(0), looked_at=True)
-    ledger.record(_scene(1, damaged=True), _safe(1), looked_at=True)
+    ledger.record(_scene(0, distrust="scene cut"), _safe(0), examined=True)
+    ledger.record(_scene(1, damaged=True), _safe(1), examined=True)
     assert (ledger.uncovered, ledger.damaged) == (2, 1)
 
 
 def test_a_frame_trusted_without_a_look_is_uncovered_unless_it_is_covered_whole() -> None:
     ledger = Ledger()
-    ledger.record(_scene(0, 1), _safe(0, REPLACED), looked_at=False)
+    ledger.record(_scene(0, 1), _safe(0, REPLACED), examined=False)
     assert ledger.uncovered == 1
     whole = Treated(None, Treatment.WHOLE_FRAME, "a cover that is not finite")
-    ledger.record(_scene(1), _safe(1, whole), looked_at=False)
+    ledger.record(_scene(1), _safe(1, whole), examined=False)
     assert ledger.uncovered == 1
 
 
 def test_a_frame_covered_whole_hides_everybody() -> None:
     ledger = Ledger()
     whole = Treated(None, Treatment.WHOLE_FRAME, "scene cut")
-    ledger.record(_scene(0, 1, distrust="scene cut"), _safe(0, whole), looked_at=True)
+    ledger.record(_scene(0, 1, distrust="scene cut"), _safe(0, whole), examined=True)
     assert (ledger.uncovered, ledger.whole_frames) == (0, 1)
 
 
@@ -91,7 +91,7 @@ def test_a_replacement_that_is_not_the_best_is_a_step_down_and_a_replacement() -
     ledger = Ledger()
     second = Treated(1, Treatment.REPLACED, "portrait alone", "ann")
     for index, treated in enumerate([REPLACED, second, second, REPLACED]):
-        ledger.record(_scene(index, 1), _safe(index, treated), looked_at=True)
+        ledger.record(_scene(index, 1), _safe(index, treated), examined=True)
     (step,) = ledger.steps
     assert (step.first, step.last, step.treatment) == (1, 2, "replaced")
     assert (ledger.tracks[1].replaced, ledger.tracks[1].covered) == (4, 0)
@@ -102,11 +102,11 @@ def test_books_of_a_stream_without_end_keep_the_newest_and_count_all() -> None:
     visitor = Treated(1, Treatment.COVERED, "no mesh")
     for index in range(500):
         stranger = Treated(index + 2, Treatment.REPLACED, identity="ann")
-        ledger.record(_scene(index, 1, index + 2), _safe(index, visitor, stranger), looked_at=True)
+        ledger.record(_scene(index, 1, index + 2), _safe(index, visitor, stranger), examined=True)
         ledger.record(
             _scene(index, 1),
             _safe(index, Treated(1, Treatment.COVERED, f"{index}")),
-            looked_at=True,
+            examined=True,
         )
     assert 10 <= len(ledger.tracks) <= 20
     assert 10 <= len(ledger.steps) <= 20

@@ -310,16 +310,20 @@ def test_identities_survive_a_mosaic_and_a_new_line(factory: Factory, clip: Clip
     assert "" in worn[13:25]
     (name,) = {name for name in worn if name}
     assert worn[-1] == name
-    assert rig.observer._witness is not None
-    book = rig.observer._witness._book
-    book.evidence(2, np.full(128, 128**-0.5, np.float32), 1.0)  # of a face the first line left
+    assert rig.observer._sampler is not None
+    assigner = rig.observer._sampler._assigner
+    assigner.add_evidence(
+        2, np.full(128, 128**-0.5, np.float32), 1.0
+    )  # of a face the first line left
     worn.clear()
     rig.camera, rig.sink = Camera(clip, fps=15, most=10), Wardrobe()
-    rig.observer = Observer(factory.detector, factory.mesher, factory.embedder, book, look_ahead=0)
+    rig.observer = Observer(
+        factory.detector, factory.mesher, factory.embedder, assigner, look_ahead=0
+    )
     rig.run()
     assert set(worn) == {name}
     assert rig.controls.meter.read().people == 2  # followed twice
-    assert book._looks == {}
+    assert assigner._evidence == {}
 
 
 def test_books_of_a_long_stream_stay_small(
@@ -340,17 +344,17 @@ def test_books_of_a_long_stream_stay_small(
         frames.append(replace(clip.frames[index], picture=picture))
     rig = _rig(factory, Camera(replace(clip, frames=frames), fps=30, most=200))
     report = rig.run()
-    seen, observer = report.seen, rig.observer
+    seen, observer = report.observer, rig.observer
     assert seen.births > 20
     assert report.ledger.people == seen.births
     assert len(report.ledger.tracks) <= 20
     assert len(report.latency_s) < 20
     assert len(report.stages["see"].worked_s) < 20
     assert report.to_json()["frames"]["released"] == len(rig.sink.written)
-    witness = observer._witness
-    assert witness is not None
+    sampler = observer._sampler
+    assert sampler is not None
     assert len(observer._smoothers) <= 2
     assert len(observer._meshes) <= 2
-    assert len(witness._views) <= 2
-    assert len(witness._book._wearers) <= 2
-    assert len(witness._book._looks) <= 2
+    assert len(sampler._tracks) <= 2
+    assert len(sampler._assigner._by_track) <= 2
+    assert len(sampler._assigner._evidence) <= 2

@@ -15,7 +15,7 @@ import pytest
 from streamanon.errors import LeakError, MediaError, StageError, StallError
 from streamanon.pipeline.runner import Progress, run
 from streamanon.pipeline.threads import one_each
-from streamanon.tracking.observer import Seen
+from streamanon.tracking.observer import ObserverStats
 from streamanon.types import (
     ColourSpace,
     Face,
@@ -73,10 +73,10 @@ class Delayed:
     """An observer with one subject a frame and a delay line of three frames."""
 
     waiting: list[Scene] = field(default_factory=list)
-    seen: Seen = field(default_factory=Seen)
+    stats: ObserverStats = field(default_factory=ObserverStats)
 
     def push(self, frame: Frame) -> list[Scene]:
-        self.seen.examine(frame.index)
+        self.stats.add_examined(frame.index)
         track = Track(1, Face(BOX, 1.0), BOX)
         self.waiting.append(Scene(frame, (Subject(track),)))
         return [self.waiting.pop(0)] if len(self.waiting) > 3 else []
@@ -85,7 +85,7 @@ class Delayed:
         rest, self.waiting = self.waiting, []
         return rest
 
-    def attend(self, *, meshes: bool) -> None:
+    def fit_meshes(self, *, enabled: bool) -> None:
         pass
 
 
@@ -222,7 +222,7 @@ def test_a_frame_that_nobody_examined_is_not_published() -> None:
     class Idle(Delayed):
         def push(self, frame: Frame) -> list[Scene]:
             scenes = super().push(frame)
-            self.seen.looked_at.discard(4)
+            self.stats.unconfirmed.discard(4)
             return scenes
 
     sink = Shelf()
@@ -294,7 +294,7 @@ def test_a_live_frame_that_nobody_examined_does_not_come_out() -> None:
     class Idle(Delayed):
         def push(self, frame: Frame) -> list[Scene]:
             scenes = super().push(frame)
-            self.seen.looked_at.discard(3)
+            self.stats.unconfirmed.discard(3)
             return scenes
 
     @dataclass

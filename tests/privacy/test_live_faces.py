@@ -146,7 +146,7 @@ def test_the_paint_is_there_and_faces_are_found_under_it(factory: Factory) -> No
 def test_a_face_that_talks_never_shows(factory: Factory, level: str) -> None:
     report, sink = _shown(factory, Camera(talking(), 24), level)
     assert all(frame.treated for frame in sink.frames)
-    assert report.seen.examined == report.ledger.frames
+    assert report.observer.examined == report.ledger.frames
     assert bool(sink.frames[-1].treated[0].identity) == (level != "mosaic")
 
 
@@ -159,7 +159,7 @@ def test_a_face_that_is_there_for_one_frame_never_shows(
     there = [frame for frame in sink.frames if frame.index % 5 == 3]
     assert len(there) > 2
     assert all(frame.treated for frame in there)
-    assert report.seen.examined == report.ledger.frames
+    assert report.observer.examined == report.ledger.frames
 
 
 def test_overload_shows_nothing(factory: Factory) -> None:

@@ -15,7 +15,7 @@ from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.identities.gallery import load_builtin
 from streamanon.tracking.embedding_sampler import EARLY, EVERY
-from streamanon.tracking.identity_assigner import IdentityBook
+from streamanon.tracking.identity_assigner import IdentityAssigner
 from streamanon.tracking.observer import Observer
 from streamanon.types import F32, ColourSpace, Frame, Picture, Scene
 from testkit.paths import PHOTOS
@@ -46,7 +46,7 @@ def embedder() -> Counting:
 def observer(embedder: Counting) -> Observer:
     mesher = MeshFitter(_network("face_mesh.onnx"), _network("face_blendshapes.onnx"))
     detector = YuNetDetector(_network("yunet.onnx"), min_face_px=32)
-    return Observer(detector, mesher, embedder, IdentityBook(load_builtin(), seed=0))
+    return Observer(detector, mesher, embedder, IdentityAssigner(load_builtin(), seed=0))
 
 
 def _frame(index: int, names: tuple[str, ...], level: int = 100) -> Frame:

@@ -11,7 +11,7 @@ from streamanon import weights
 from streamanon.errors import UsageError
 from streamanon.identities.gallery import load_builtin
 from streamanon.tracking import identity_assigner as module
-from streamanon.tracking.identity_assigner import IdentityBook, skin_lab
+from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
 from streamanon.types import ColourSpace, Identity, Picture
 
 if TYPE_CHECKING:
@@ -37,14 +37,16 @@ def appearance() -> F32:
         return np.stack([probes["femininity"], probes["age"]])
 
 
-def meet(book: IdentityBook, track_id: int, who: Identity, visible: list[int]) -> Identity | None:
-    book.evidence(track_id, who.embedding, 1.0, who.skin_lab)
-    return book.identity_of(track_id, visible)
+def meet(
+    assigner: IdentityAssigner, track_id: int, who: Identity, visible: list[int]
+) -> Identity | None:
+    assigner.add_evidence(track_id, who.embedding, 1.0, who.skin_lab)
+    return assigner.identity_of(track_id, visible)
 
 
 def given(seed: int, gallery: tuple[Identity, ...] = EVERYBODY) -> list[str]:
-    book = IdentityBook(gallery, seed=seed)
-    worn = [meet(book, track_id, who, [track_id]) for track_id, who in enumerate(PEOPLE[:8])]
+    assigner = IdentityAssigner(gallery, seed=seed)
+    worn = [meet(assigner, track_id, who, [track_id]) for track_id, who in enumerate(PEOPLE[:8])]
     return [identity.name for identity in worn if identity]
 
 
@@ -59,7 +61,7 @@ def test_people_who_differ_get_identities_that_differ() -> None:
 
 def test_nobody_wears_a_face_like_their_own_and_skins_fit() -> None:
     for seed, who in enumerate(EVERYBODY):
-        worn = meet(IdentityBook(EVERYBODY, seed=seed), 0, who, [0])
+        worn = meet(IdentityAssigner(EVERYBODY, seed=seed), 0, who, [0])
         assert worn is not None
         assert float(worn.embedding @ who.embedding) <= module.LOOK_ALIKE
         assert abs(worn.skin_lab[0] - who.skin_lab[0]) < 25
@@ -72,7 +74,7 @@ def test_apparent_sex_and_age_fit_better_with_their_probes_than_by_skin_alone() 
         for who in EVERYBODY:
             others = [identity for identity in EVERYBODY if identity is not who]
             for seed in range(3):
-                worn = meet(IdentityBook(others, seed=seed, appearance=chosen), 0, who, [0])
+                worn = meet(IdentityAssigner(others, seed=seed, appearance=chosen), 0, who, [0])
                 assert worn is not None
                 pairs.append((who, worn))
         same_sex.append(np.mean([(a.name in WOMEN) == (b.name in WOMEN) for a, b in pairs]))
@@ -85,84 +87,84 @@ def test_without_skin_appearance_alone_chooses() -> None:
     for name in ("edith", "jin"):
         (who,) = (identity for identity in EVERYBODY if identity.name == name)
         for seed in range(4):
-            book = IdentityBook(EVERYBODY, seed=seed, appearance=appearance())
-            book.evidence(0, who.embedding, 1.0)
-            worn = book.identity_of(0, [0])
+            assigner = IdentityAssigner(EVERYBODY, seed=seed, appearance=appearance())
+            assigner.add_evidence(0, who.embedding, 1.0)
+            worn = assigner.identity_of(0, [0])
             assert worn is not None
             assert (worn.name in WOMEN) == (name in WOMEN)
 
 
 def test_an_identity_stays_for_the_life_of_a_track_whatever_it_looks_like_later() -> None:
-    book = IdentityBook(EVERYBODY)
-    first = meet(book, 7, PEOPLE[0], [7])
-    assert all(meet(book, 7, who, [7]) is first for who in PEOPLE[1:5])
+    assigner = IdentityAssigner(EVERYBODY)
+    first = meet(assigner, 7, PEOPLE[0], [7])
+    assert all(meet(assigner, 7, who, [7]) is first for who in PEOPLE[1:5])
 
 
 def test_the_decision_needs_no_evidence_and_unknown_people_leave_no_trace() -> None:
-    book = IdentityBook(GALLERY)
+    assigner = IdentityAssigner(GALLERY)
     for track_id in range(3 * len(GALLERY)):
-        assert book.identity_of(track_id, [track_id]) is not None
-        book.forget(track_id)
-    assert not book._people
-    book.evidence(99, np.full(128, np.nan, np.float32), 1.0)
-    assert book.identity_of(99, [99]) is not None
-    assert not book._people[0].looks.face.any()
+        assert assigner.identity_of(track_id, [track_id]) is not None
+        assigner.forget(track_id)
+    assert not assigner._people
+    assigner.add_evidence(99, np.full(128, np.nan, np.float32), 1.0)
+    assert assigner.identity_of(99, [99]) is not None
+    assert not assigner._people[0].evidence.embeddings.any()
 
 
 def test_who_comes_back_gets_the_old_identity_unless_somebody_visible_wears_it() -> None:
-    book = IdentityBook(GALLERY)
+    assigner = IdentityAssigner(GALLERY)
     ann, twin = PEOPLE[0], PEOPLE[0]
-    first = meet(book, 0, ann, [0])
-    assert meet(book, 1, twin, [0, 1]) is not first
-    book.forget(0)
-    assert meet(book, 2, ann, [2]) is first
+    first = meet(assigner, 0, ann, [0])
+    assert meet(assigner, 1, twin, [0, 1]) is not first
+    assigner.forget(0)
+    assert meet(assigner, 2, ann, [2]) is first
 
 
 def test_a_sleeping_track_that_wakes_up_beside_its_double_is_covered() -> None:
-    book = IdentityBook(GALLERY)
-    first = meet(book, 0, PEOPLE[0], [0])
-    assert meet(book, 1, PEOPLE[0], [1]) is first
-    assert book.identity_of(0, [0, 1]) is first
-    assert book.identity_of(1, [0, 1]) is None
-    assert book.identity_of(1, [1]) is first
+    assigner = IdentityAssigner(GALLERY)
+    first = meet(assigner, 0, PEOPLE[0], [0])
+    assert meet(assigner, 1, PEOPLE[0], [1]) is first
+    assert assigner.identity_of(0, [0, 1]) is first
+    assert assigner.identity_of(1, [0, 1]) is None
+    assert assigner.identity_of(1, [1]) is first
 
 
 def test_visible_people_never_share_and_are_covered_when_the_gallery_runs_out() -> None:
-    book = IdentityBook(GALLERY)
+    assigner = IdentityAssigner(GALLERY)
     visible = list(range(len(GALLERY) + 2))
     for track_id, who in enumerate(PEOPLE[: len(visible)]):
-        book.evidence(track_id, who.embedding, 1.0, who.skin_lab)
+        assigner.add_evidence(track_id, who.embedding, 1.0, who.skin_lab)
     for _ in range(3):
-        worn = [book.identity_of(track_id, visible) for track_id in visible]
+        worn = [assigner.identity_of(track_id, visible) for track_id in visible]
         assert {i.name for i in worn if i} == {i.name for i in GALLERY}
         assert worn[len(GALLERY) :] == [None, None]
 
 
 def test_when_all_are_used_the_one_longest_gone_is_used_again() -> None:
-    book = IdentityBook(GALLERY)
+    assigner = IdentityAssigner(GALLERY)
     worn = []
     for track_id, who in enumerate(PEOPLE[: len(GALLERY)]):
-        worn.append(meet(book, track_id, who, [track_id]))
-        book.forget(track_id)
+        worn.append(meet(assigner, track_id, who, [track_id]))
+        assigner.forget(track_id)
     assert {i.name for i in worn if i} == {i.name for i in GALLERY}
-    assert meet(book, 50, PEOPLE[0], [50]) is worn[0]
-    book.forget(50)
+    assert meet(assigner, 50, PEOPLE[0], [50]) is worn[0]
+    assigner.forget(50)
     newcomer, returned = PEOPLE[len(GALLERY)], PEOPLE[1]
-    assert meet(book, 51, newcomer, [51]) is worn[1]
-    assert meet(book, 52, returned, [51, 52]) is worn[2]
+    assert meet(assigner, 51, newcomer, [51]) is worn[1]
+    assert meet(assigner, 52, returned, [51, 52]) is worn[2]
 
 
 def test_one_identity_for_all() -> None:
-    book = IdentityBook(EVERYBODY, only="zoe")
-    worn = [book.identity_of(track_id, [0, 1, 2]) for track_id in range(3)]
+    assigner = IdentityAssigner(EVERYBODY, only="zoe")
+    worn = [assigner.identity_of(track_id, [0, 1, 2]) for track_id in range(3)]
     assert [identity.name for identity in worn if identity] == ["zoe"] * 3
 
 
 def test_wrong_requests_say_what_is_meant() -> None:
     with pytest.raises(UsageError, match="no identity called 'felx': did you mean felix"):
-        IdentityBook(EVERYBODY, only="felx")
+        IdentityAssigner(EVERYBODY, only="felx")
     with pytest.raises(UsageError, match="holds no identity"):
-        IdentityBook([])
+        IdentityAssigner([])
 
 
 def test_skin_is_measured_beside_highlights_and_only_inside_the_picture() -> None:
@@ -181,42 +183,42 @@ def test_skin_is_measured_beside_highlights_and_only_inside_the_picture() -> Non
 
 
 def test_the_identity_of_all_can_be_changed_and_taken_back_while_the_stream_goes_on() -> None:
-    book = IdentityBook(GALLERY)
-    own = [meet(book, track_id, PEOPLE[track_id], [0, 1]) for track_id in (0, 1)]
+    assigner = IdentityAssigner(GALLERY)
+    own = [meet(assigner, track_id, PEOPLE[track_id], [0, 1]) for track_id in (0, 1)]
     shared = GALLERY[3]
-    book.give_everyone(shared.name)
-    assert [book.identity_of(track_id, [0, 1, 2]) for track_id in (0, 1, 2)] == [shared] * 3
+    assigner.give_everyone(shared.name)
+    assert [assigner.identity_of(track_id, [0, 1, 2]) for track_id in (0, 1, 2)] == [shared] * 3
     with pytest.raises(UsageError, match="no identity called 'nobody'"):
-        book.give_everyone("nobody")
-    assert book.identity_of(0, [0, 1]) is shared
-    book.evidence(2, PEOPLE[2].embedding, 1.0)
-    book.give_everyone(None)
-    assert [book.identity_of(track_id, [0, 1, 2]) for track_id in (0, 1)] == own
-    newcomer = book.identity_of(2, [0, 1, 2])
+        assigner.give_everyone("nobody")
+    assert assigner.identity_of(0, [0, 1]) is shared
+    assigner.add_evidence(2, PEOPLE[2].embedding, 1.0)
+    assigner.give_everyone(None)
+    assert [assigner.identity_of(track_id, [0, 1, 2]) for track_id in (0, 1)] == own
+    newcomer = assigner.identity_of(2, [0, 1, 2])
     assert newcomer not in (None, *own)
 
 
 def test_people_stay_known_when_tracks_are_numbered_anew() -> None:
-    book = IdentityBook(GALLERY)
-    first, second = (meet(book, track_id, PEOPLE[track_id], [0, 1]) for track_id in (0, 1))
-    book.evidence(2, PEOPLE[2].embedding, 1.0)  # seen, not yet asked about
-    book.forget_tracks()
-    assert meet(book, 0, PEOPLE[1], [0, 1]) is second
-    assert meet(book, 1, PEOPLE[0], [0, 1]) is first
-    assert meet(book, 2, PEOPLE[3], [0, 1, 2]) not in (None, first, second)
+    assigner = IdentityAssigner(GALLERY)
+    first, second = (meet(assigner, track_id, PEOPLE[track_id], [0, 1]) for track_id in (0, 1))
+    assigner.add_evidence(2, PEOPLE[2].embedding, 1.0)  # seen, not yet asked about
+    assigner.forget_tracks()
+    assert meet(assigner, 0, PEOPLE[1], [0, 1]) is second
+    assert meet(assigner, 1, PEOPLE[0], [0, 1]) is first
+    assert meet(assigner, 2, PEOPLE[3], [0, 1, 2]) not in (None, first, second)
 
 
 def test_a_book_does_not_grow_with_strangers() -> None:
     """Two thousand strangers at an entrance, and one who stands there all the time."""
     random = np.random.default_rng(0)
-    book = IdentityBook(GALLERY)
-    porter = meet(book, 0, PEOPLE[0], [0])
+    assigner = IdentityAssigner(GALLERY)
+    porter = meet(assigner, 0, PEOPLE[0], [0])
     for track_id in range(1, 2000):
         stranger = random.normal(size=128).astype(np.float32)
-        book.evidence(track_id, stranger / np.linalg.norm(stranger), 1.0)
-        worn = book.identity_of(track_id, [0, track_id])
+        assigner.add_evidence(track_id, stranger / np.linalg.norm(stranger), 1.0)
+        worn = assigner.identity_of(track_id, [0, track_id])
         assert worn not in (None, porter)
-        assert meet(book, 0, PEOPLE[0], [0, track_id]) is porter
-        book.forget(track_id)
-    assert len(book._people) <= len(GALLERY)
-    assert (len(book._wearers), len(book._looks)) == (1, 0)
+        assert meet(assigner, 0, PEOPLE[0], [0, track_id]) is porter
+        assigner.forget(track_id)
+    assert len(assigner._people) <= len(GALLERY)
+    assert (len(assigner._by_track), len(assigner._evidence)) == (1, 0)

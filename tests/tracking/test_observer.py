@@ -138,8 +138,8 @@ def test_a_face_sliding_in_and_out_is_covered_all_the_way(
         visible, covered = _share_covered(scene, box)
         if visible > 0.25:
             assert covered > 0.9, f"frame {scene.frame.index}: {visible:.2f} visible"
-    assert observer.seen.backfilled + observer.seen.coasted > 0
-    assert observer.seen.examined == len(places)
+    assert observer.stats.backfilled + observer.stats.coasted > 0
+    assert observer.stats.examined == len(places)
 
 
 def test_a_believed_mesh_lies_on_the_face_and_inside_its_cover(
@@ -170,7 +170,7 @@ def test_two_people_have_two_ids_and_a_cut_gives_new_ones(yunet: YuNetDetector) 
     second[:, 460:] = 20
     observer = Observer(yunet)
     scenes = _observe(observer, [first] * 8 + [second] * 8)
-    assert observer.seen.cuts == 1
+    assert observer.stats.cuts == 1
     assert [len(_ids(scene)) for scene in scenes] == [2] * 8 + [1] * 8
     assert len(_ids(scenes[7]) | _ids(scenes[8])) == 3
 
@@ -179,7 +179,7 @@ def test_nothing_is_found_where_nobody_is(yunet: YuNetDetector, mesher: MeshFitt
     observer = Observer(yunet, mesher)
     scenes = _observe(observer, [_background()] * 5)
     assert not any(scene.subjects or scene.distrust for scene in scenes)
-    assert (observer.seen.examined, observer.seen.births) == (5, 0)
+    assert (observer.stats.examined, observer.stats.births) == (5, 0)
 
 
 def test_a_lost_face_is_covered_on_its_way_to_where_it_is_found() -> None:
@@ -193,7 +193,7 @@ def test_a_lost_face_is_covered_on_its_way_to_where_it_is_found() -> None:
         assert _share_covered(scene, _box(100 + 8 * scene.frame.index)) == (1.0, 1.0)
         sides = subject.track.cover[2:] - subject.track.cover[:2]
         assert float(sides.max()) < 2.2 * 80
-    assert observer.seen.coasted == len(missed)
+    assert observer.stats.coasted == len(missed)
 
 
 def test_a_new_face_is_covered_in_the_frames_before_but_not_beyond_a_cut() -> None:
@@ -245,7 +245,7 @@ def test_a_frame_the_detector_fails_on_is_not_trusted(error: Exception) -> None:
     assert [bool(scene.distrust) for scene in scenes] == [i == 6 for i in range(12)]
     assert scenes[6].distrust.startswith("detector failed: ")
     assert all(_ids(scene) == {1} for scene in scenes if scene.frame.index != 6)
-    assert (observer.seen.examined, observer.seen.detector_failures) == (11, 1)
+    assert (observer.stats.examined, observer.stats.detector_failures) == (11, 1)
 
 
 def test_a_frame_that_could_not_be_searched_again_is_not_trusted() -> None:
@@ -321,7 +321,7 @@ def test_a_face_whose_mesh_cannot_be_believed_is_covered_without(
         assert subject.track.face.mesh is None
         assert _share_covered(scene, subject.track.face.box) == (1.0, 1.0)
         assert not scene.distrust
-    assert (observer.seen.mesh_failures > 0) == (fault == "raises")
+    assert (observer.stats.mesh_failures > 0) == (fault == "raises")
 
 
 def test_nothing_is_fitted_while_no_mesh_is_wanted(
@@ -340,7 +340,7 @@ def test_nothing_is_fitted_while_no_mesh_is_wanted(
     frames = [_frame(_placed(_photo("portrait_man"), 150 + 4 * i), i) for i in range(12)]
     fits = []
     for index, frame in enumerate(frames):
-        observer.attend(meshes=not 4 <= index < 8)
+        observer.fit_meshes(enabled=not 4 <= index < 8)
         (scene,) = observer.push(frame)
         (subject,) = scene.subjects
         assert subject.track.id == 1

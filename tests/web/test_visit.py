@@ -223,7 +223,7 @@ def test_nothing_is_kept_after_a_visit(factory: Factory) -> None:
     with visiting(factory, Wish("warp")) as (visit, watcher, _):
         offer_until(visit, lambda: watcher.frames > 4)
         lines = visit._lines
-        kept = [weakref.ref(one) for one in (visit, lines, lines._book, lines._ladder)]
+        kept = [weakref.ref(one) for one in (visit, lines, lines._assigner, lines._ladder)]
     visit.offer(picture(0))
     del visit, lines
     gc.collect()
