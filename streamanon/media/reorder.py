@@ -1,7 +1,8 @@
-"""Pictures that were told by ones shown later: whether those are whole is known only then.
+"""Holds B pictures until it is known whether the pictures they depend on are damaged.
 
-B pictures are decoded after the picture behind them, which they are told by, and shown before it. A
-decoder says that a picture is damaged when it shows it, which is too late for them. So they wait.
+A B picture depends on a picture that is decoded before it and shown after it. A decoder marks a
+picture as damaged when it returns it, in presentation order, which is too late for such B pictures.
+So they wait for it.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _FORGOTTEN = 32
-"""Packets after which one without a picture is waited for no more."""
+"""Packets after which the picture of an earlier one is no longer awaited."""
 _DEEPEST = 8
-"""Pictures that are held for the sake of steadiness alone."""
+"""Most pictures that are held only to return them at a steady pace."""
 
 
 @dataclass(slots=True)
@@ -28,10 +29,10 @@ class _Held(Generic[_T]):
 
 
 class ReorderBuffer(Generic[_T]):
-    """Holds pictures until all that were decoded before them were shown, and gives them steadily.
+    """Holds pictures until all that were decoded before them are shown, at a steady delay.
 
-    Without B pictures none is held. With them, all are held for as many pictures as the longest
-    wait takes, so that they come one by one.
+    Without B pictures none is held. With them, every picture is held for as many pictures as the
+    longest wait takes, so that they are returned one by one.
     """
 
     def __init__(self) -> None:
@@ -41,10 +42,10 @@ class ReorderBuffer(Generic[_T]):
         self._depth = 0
 
     def send(self, pts: int | None) -> None:
-        """Note that a packet is decoded.
+        """Note that a packet is sent to the decoder.
 
         Args:
-            pts: of its picture, in any unit.
+            pts: time of its picture in any unit, or None if unknown.
         """
         self._sent += 1
         if pts is not None:
@@ -54,18 +55,18 @@ class ReorderBuffer(Generic[_T]):
             del self._orders[one]
 
     def show(self, picture: _T, pts: int | None, *, damaged: bool) -> Iterator[tuple[_T, bool]]:
-        """Take a picture that the decoder shows; yield those whose turn it is.
+        """Take a picture from the decoder; yield those that need not wait any longer.
 
         Args:
-            picture: anything.
-            pts: of it; None is given on in its turn.
-            damaged: it is not to be believed, nor is what was decoded after it.
+            picture: any object.
+            pts: time of the picture, or None if unknown.
+            damaged: whether it may be wrong, and with it all pictures decoded after it.
 
         Yields:
-            Pictures in the order in which they came, and whether they are damaged.
+            Pictures in their order, and whether they may be damaged.
         """
         order = self._sent if pts is None else self._orders.get(pts, self._sent)
-        if pts is not None:  # what was to be shown before it never will
+        if pts is not None:  # pictures due before it will not come any more
             self._orders = {at: one for at, one in self._orders.items() if at > pts}
         for held in self._held:
             held.damaged |= damaged and held.order > order
@@ -82,7 +83,7 @@ class ReorderBuffer(Generic[_T]):
             yield out.picture, out.damaged
 
     def rest(self) -> Iterator[tuple[_T, bool]]:
-        """Yield what is held, at the end of the stream."""
+        """Yield the held pictures, at the end of the stream."""
         while self._held:
             out = self._held.popleft()
             yield out.picture, out.damaged

@@ -14,7 +14,7 @@ from streamanon.errors import MediaError, UsageError
 from streamanon.imaging.orientation import from_display_matrix
 from streamanon.imaging.picture import blank_picture
 from streamanon.media.file_types import ONE_FILE
-from streamanon.sources.decoder import Decoded, Decoder
+from streamanon.sources.decoder import Decoder, Slot
 from streamanon.sources.planar import (
     colour_space,
     display_matrix,
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 class VideoSource:
     """Yields the frames of the first video track of a file, upright.
 
-    What the decoder could not show becomes a frame marked ``damaged`` in its place in time, with
-    the picture before it. A change of size or pixel format on the way is undone.
+    A picture that could not be decoded becomes a frame marked ``damaged`` with its own time and the
+    pixels of the picture before it. Later changes of size or pixel format are converted back.
     """
 
     def __init__(self, path: Path) -> None:
         """Open a file and decode up to its first picture.
 
         Raises:
-            UsageError: there is no such file.
-            MediaError: it is no video, or nothing in it can be decoded.
+            UsageError: the file does not exist or may not be read.
+            MediaError: it is not a video, or no frame of it can be decoded.
         """
         self._path = path
         self._container = _open(path)
@@ -57,7 +57,7 @@ class VideoSource:
             rate = stream.average_rate or stream.guessed_rate or Fraction(30)
             time_base = stream.time_base or 1 / rate
             step = max(1, round(1 / (rate * time_base)))
-            self._decoded = Decoder(self._container, stream, step).decode()
+            self._slots = Decoder(self._container, stream, step).decode()
             first = self._first_picture()
         except BaseException:
             self._container.close()
@@ -82,7 +82,7 @@ class VideoSource:
 
     @property
     def info(self) -> MediaInfo:
-        """What is known before the first frame."""
+        """Properties of the video."""
         return self._info
 
     def __iter__(self) -> Iterator[Frame]:
@@ -91,7 +91,7 @@ class VideoSource:
         Raises:
             MediaError: the file cannot be read any further.
         """
-        for index, (shown, pts, damaged) in enumerate(self._places()):
+        for index, (shown, pts, damaged) in enumerate(self._all_slots()):
             if shown is not None:
                 self._planes = self._upright_planes(shown)
             picture = Picture(self._planes, self._info.colour)
@@ -99,17 +99,17 @@ class VideoSource:
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
-        self._decoded.close()
+        self._slots.close()
         self._container.close()
 
     def _first_picture(self) -> VideoFrame:
-        """Decode up to the first picture and keep the places before it."""
-        self._held: list[Decoded] = []
+        """Decode up to the first picture and keep the slots up to it."""
+        self._held: list[Slot] = []
         try:
-            for place in self._decoded:
-                self._held.append(place)
-                if place.frame is not None:
-                    return place.frame
+            for slot in self._slots:
+                self._held.append(slot)
+                if slot.frame is not None:
+                    return slot.frame
         except FFmpegError as error:
             raise MediaError(f"{self._path} cannot be decoded: {error.strerror}") from error
         raise MediaError(
@@ -117,11 +117,11 @@ class VideoSource:
             "wanted a playable video, check the file"
         )
 
-    def _places(self) -> Iterator[Decoded]:
+    def _all_slots(self) -> Iterator[Slot]:
         yield from self._held
         self._held = []
         try:
-            yield from self._decoded
+            yield from self._slots
         except FFmpegError as error:
             raise MediaError(
                 f"{self._path} cannot be read any further: {error.strerror}; check the disk"
@@ -182,7 +182,7 @@ def _tags(stream: VideoStream, first: VideoFrame) -> ContainerTags:
 
 
 def _frame_count(container: InputContainer, stream: VideoStream, rate: Fraction) -> int | None:
-    """Return what the file says, or else its duration tells."""
+    """Return the number of frames that the file states, or that its duration suggests."""
     if stream.frames:
         return stream.frames
     if stream.duration and stream.time_base:

@@ -71,7 +71,7 @@ def test_a_renewal_without_keyframes_counts_when_nothing_was_lost_in_it(
     whole, keyframes = [], []
     for number, (data, _) in enumerate(packets):
         watch.gap(data)
-        whole += [number] * watch.renewed
+        whole += [number] * watch.refreshed
         keyframes += [number] * watch.keyframe
     assert keyframes == [0]
     assert len(whole) >= 2
@@ -80,14 +80,14 @@ def test_a_renewal_without_keyframes_counts_when_nothing_was_lost_in_it(
     for number, (data, _) in enumerate(packets):
         if number != first - 3:
             watch.gap(data)
-            renewed += [number] * watch.renewed
+            renewed += [number] * watch.refreshed
     assert renewed == whole[1:]
     watch, renewed = FrameNumbers(extradata), []
     for number, (data, _) in enumerate(packets):
         if number == second - 3:
-            watch.spoil()
+            watch.cancel_refresh()
         watch.gap(data)
-        renewed += [number] * watch.renewed
+        renewed += [number] * watch.refreshed
     assert renewed == [first, *whole[2:]]
 
 

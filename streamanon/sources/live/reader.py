@@ -1,4 +1,4 @@
-"""The video track of one connection, packet by packet, and what there is to know of it."""
+"""Decodes the video track of one connection and notices damage in it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from av.stream import Disposition
 
 from streamanon.errors import MediaError
 from streamanon.media.audio import AudioFormat, without_comments
+from streamanon.media.damage import DamageTracker
 from streamanon.media.frame_gaps import GapDetector
 from streamanon.media.h264 import FrameNumbers
 from streamanon.media.reorder import ReorderBuffer
 from streamanon.media.timeline import ticks
-from streamanon.sources.live.trust import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,52 +27,54 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _OUTPUT_CORRUPT = 1 << 3
-"""AV_CODEC_FLAG_OUTPUT_CORRUPT: show broken pictures too, so that we can cover and count them."""
+"""AV_CODEC_FLAG_OUTPUT_CORRUPT: return broken pictures too, which are covered and counted."""
 _LOW_DELAY = 1 << 19
 """AV_CODEC_FLAG_LOW_DELAY."""
 
 _STRICT = {"err_detect": "aggressive"}
-"""For H.264 without arithmetic coding (CAVLC): bytes left over at the end of a slice are an error.
-Else a picture with a hole near its end, a packet lost by UDP, is shown as if it were whole."""
+"""For H.264 with CAVLC: bytes left over at the end of a slice are an error. Otherwise a picture
+with a gap near its end, a packet lost by UDP, is returned as if it were whole."""
 
-_OWN_CLOCK = ("mpjpeg", "mjpeg")
-"""Formats without timestamps: FFmpeg makes some up, at a rate it makes up as well."""
-_WHOLE = ("wrapped_avframe", "rawvideo")
-"""Codecs whose pictures all stand for themselves, beside those that FFmpeg says are such."""
+_UNTIMED = ("mpjpeg", "mjpeg")
+"""Formats without timestamps: FFmpeg invents them, at a rate it invents as well."""
+_INTRA_ONLY = ("wrapped_avframe", "rawvideo")
+"""Codecs of keyframes only, beside those that FFmpeg marks as such."""
 _LOSSY = ("rtsp",)
-"""Formats that do not say when something was lost on the way."""
-_TOLD = ("h264", "hevc", "vp8")
-"""Codecs in which that is noticed all the same: by :mod:`streamanon.media.h264`, by the decoder,
-and by FFmpeg's receiver, which gives nothing more until the next keyframe."""
-_TOLD_WHEN_SHOWN = ("h264", "hevc")
-"""Codecs with B pictures in which a part of a picture can be lost, and that is told with it."""
+"""Formats that do not report packets lost in transmission."""
+_LOSS_DETECTED = ("h264", "hevc", "vp8")
+"""Codecs in which loss is detected in another way: by :mod:`streamanon.media.h264`, by the decoder,
+and by FFmpeg's RTP depacketiser, which drops everything until the next keyframe."""
+_DAMAGE_REPORTED_LATE = ("h264", "hevc")
+"""Codecs with B pictures in which a part of a picture can be lost. The decoder reports it with the
+picture, in presentation order, when B pictures that depend on it have been returned already."""
 _PACED = ("hls", "lavfi")
 """Formats that deliver as fast as they are read."""
 
 
 class VideoReader:
-    """Turns the packets of one video track into pictures."""
+    """Decodes the packets of one video track."""
 
     def __init__(self, container: InputContainer, video: VideoStream) -> None:
         self._video = video
-        self._timeless = container.format.name in _OWN_CLOCK
-        # on several threads FFmpeg's H.264 decoder no longer tells which pictures are damaged, or
-        # gives them a frame later
+        self._untimed = container.format.name in _UNTIMED
+        # with several threads FFmpeg's H.264 decoder does not mark damaged pictures, or returns
+        # them a frame later
         video.thread_type = "NONE"
         video.codec_context.thread_count = 1
         video.codec_context.flags |= _OUTPUT_CORRUPT | _LOW_DELAY
-        self._trust = Trust()
+        self._damage = DamageTracker()
         self._codec = video.codec.canonical_name
         extradata = bytes(video.codec_context.extradata or b"")
         self._numbers = FrameNumbers(extradata) if self._codec == "h264" else None
         if self._numbers:
             video.codec_context.options = {**video.codec_context.options, **_STRICT}
         # not all of these have their packets marked as keyframes
-        self._whole = self._codec in _WHOLE or video.codec.intra_only
-        lossy = container.format.name in _LOSSY and not self._whole and self._codec not in _TOLD
-        self._rhythm = GapDetector() if lossy else None
-        torn = container.format.name in _LOSSY and self._codec in _TOLD_WHEN_SHOWN
-        self._reorder: ReorderBuffer[VideoFrame] | None = ReorderBuffer() if torn else None
+        self._intra_only = self._codec in _INTRA_ONLY or video.codec.intra_only
+        lossy = container.format.name in _LOSSY
+        unnoticed = not self._intra_only and self._codec not in _LOSS_DETECTED
+        self._gaps = GapDetector() if lossy and unnoticed else None
+        late = lossy and self._codec in _DAMAGE_REPORTED_LATE
+        self._reorder: ReorderBuffer[VideoFrame] | None = ReorderBuffer() if late else None
 
     @property
     def aspect(self) -> Fraction | None:
@@ -80,21 +82,22 @@ class VideoReader:
         return self._video.sample_aspect_ratio or None
 
     def pts(self, frame: VideoFrame) -> int | None:
-        """Return the time of a picture by the source's clock, in ticks."""
+        """Return the time of a picture on the source's clock, in ticks."""
         pts = frame.pts if frame.pts is not None else frame.dts
-        if pts is None or self._timeless or frame.time_base is None:
+        if pts is None or self._untimed or frame.time_base is None:
             return None
         return ticks(pts, frame.time_base)
 
     def pictures(self, packet: Packet[VideoStream]) -> Iterator[tuple[VideoFrame, bool]]:
-        """Yield the pictures that a packet completes, and whether they are damaged."""
+        """Decode a packet; yield pictures, and whether they may be damaged."""
         arrival = _now()
         dts = packet.dts if packet.dts is not None else packet.pts
         due = None if dts is None else ticks(dts, packet.time_base)
-        keyframe = self._begins(packet)
-        missing = self._rhythm is not None and due is not None and self._rhythm.gap(due)
-        if not self._trust.admits(keyframe=keyframe, dts=due, arrival=arrival):
+        keyframe = self._is_keyframe(packet)
+        missing = self._gaps is not None and due is not None and self._gaps.gap(due)
+        if not self._damage.admits(keyframe=keyframe, dts=due, arrival=arrival):
             return
+        self._damage.send(packet.pts)
         self._examine(packet, arrival, keyframe=keyframe, missing=missing)
         if self._reorder:
             self._reorder.send(packet.pts)
@@ -106,41 +109,41 @@ class VideoReader:
         for frame in frames:
             if frame.is_corrupt:
                 self._doubt(arrival)
-            shown = self._whole or bool(frame.key_frame)
-            believed = self._trust.believes(keyframe=shown, pts=frame.pts, arrival=arrival)
+            shown = self._intra_only or bool(frame.key_frame)
+            believed = self._damage.believes(frame.pts, keyframe=shown, arrival=arrival)
             if self._reorder:
                 yield from self._reorder.show(frame, frame.pts, damaged=not believed)
             else:
                 yield frame, not believed
 
     def doubt(self) -> None:
-        """Believe nothing until all is new: something could not be read."""
+        """Note that something could not be read."""
         self._doubt(_now())
 
-    def _begins(self, packet: Packet[VideoStream]) -> bool:
-        """Tell whether decoding can begin with a packet."""
-        marked = self._whole or packet.is_keyframe
-        return marked or (self._codec == "vp9" and _begins_vp9(bytes(packet)))
+    def _is_keyframe(self, packet: Packet[VideoStream]) -> bool:
+        """Return whether decoding can begin with a packet."""
+        marked = self._intra_only or packet.is_keyframe
+        return marked or (self._codec == "vp9" and _is_vp9_keyframe(bytes(packet)))
 
     def _examine(
         self, packet: Packet[VideoStream], arrival: int, *, keyframe: bool, missing: bool
     ) -> None:
-        """Look for signs of loss in a packet, and for the end of their effects."""
+        """Look for signs of damage in a packet, and for the end of its effects."""
         numbers = self._numbers
         lost = numbers is not None and numbers.gap(bytes(packet))
         if packet.is_corrupt or lost:
             self._doubt(arrival)
         elif missing and not keyframe:
-            self._trust.doubt(arrival, guessed=True)
-        elif numbers and numbers.renewed:
-            self._trust.expect(packet.pts, keyframe=False)
+            self._damage.doubt(arrival=arrival, guessed=True)
+        elif numbers and numbers.refreshed:
+            self._damage.expect(packet.pts, keyframe=False)
         elif numbers.keyframe if numbers else keyframe:
-            self._trust.expect(packet.pts)
+            self._damage.expect(packet.pts)
 
     def _doubt(self, arrival: int) -> None:
-        self._trust.doubt(arrival)
+        self._damage.doubt(arrival=arrival)
         if self._numbers:
-            self._numbers.spoil()
+            self._numbers.cancel_refresh()
 
 
 def _now() -> int:
@@ -148,23 +151,24 @@ def _now() -> int:
     return ticks(round(time.monotonic() * 1e6), Fraction(1, 1_000_000))
 
 
-def _begins_vp9(packet: bytes) -> bool:
-    """Tell whether a packet of VP9 is a keyframe, which FFmpeg's RTP receiver does not say.
+def _is_vp9_keyframe(packet: bytes) -> bool:
+    """Return whether a VP9 packet is a keyframe; FFmpeg's RTP depacketiser does not mark it.
 
-    Source: VP9 bitstream specification (v0.6), 6.2 (uncompressed header).
+    Source: VP9 bitstream specification (v0.6), 6.2 (uncompressed_header).
     """
     bits = f"{packet[0]:08b}" if packet else ""
-    if bits[:2] != "10":
+    if bits[:2] != "10":  # frame_marker, f(2), is 2
         return False
-    reserved = bits[2:4] == "11"  # a bit more in profile 3
-    return bits[4 + reserved : 6 + reserved] == "00"  # not one shown again, and not an inter frame
+    reserved = bits[2:4] == "11"  # profile_low_bit, profile_high_bit: 3 has reserved_zero, f(1)
+    show_existing_frame_and_frame_type = bits[4 + reserved : 6 + reserved]  # f(1) each
+    return show_existing_frame_and_frame_type == "00"  # not shown again; KEY_FRAME is 0
 
 
 def video_track(container: InputContainer) -> VideoStream:
     """Return the first video track that is not a cover picture.
 
     Raises:
-        MediaError: there is none, or none that can be decoded.
+        MediaError: no video track can be decoded.
     """
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
@@ -174,7 +178,7 @@ def video_track(container: InputContainer) -> VideoStream:
 
 
 def rate_of(video: VideoStream) -> Fraction | None:
-    """Return frames a second; None where what the source says cannot be."""
+    """Return frames per second, or None if the source states no plausible rate."""
     for rate in (video.average_rate, video.guessed_rate):
         if rate and 1 <= rate <= 240:
             return rate
@@ -182,7 +186,7 @@ def rate_of(video: VideoStream) -> Fraction | None:
 
 
 def audio_format(sound: AudioStream) -> AudioFormat | None:
-    """Return how packets of a track of sound are to be read; None where that is not known."""
+    """Return the format of an audio track, or None if it is not known."""
     context = sound.codec_context
     if context is None or not context.sample_rate:
         return None
@@ -195,5 +199,5 @@ def audio_format(sound: AudioStream) -> AudioFormat | None:
 
 
 def is_paced(container: InputContainer) -> bool:
-    """Tell whether frames come as fast as they are read, instead of when they are taken."""
+    """Return whether frames arrive as fast as they are read, not in real time."""
     return container.format.name in _PACED or bool(container.duration)

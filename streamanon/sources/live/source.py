@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 TRANSPORTS = ("tcp", "udp")
 _POLL_S = 0.1
 _PATIENCE_S = 11.0
-"""Longest wait for a keyframe after connecting; a little more than the decoder waits for one."""
+"""Longest wait for a keyframe after connecting; a little more than the damage tracker waits."""
 _GRACE_S = 0.6
 """Longest wait for a device to be released."""
 _REFUSED_S = 0.2
