@@ -2,10 +2,13 @@
 
 >>> import streamanon
 >>> streamanon.anonymise("in.mp4", "out.mp4", streamanon.Config(method="mosaic"))  # doctest: +SKIP
+>>> with streamanon.Anonymiser() as anonymiser:  # doctest: +SKIP
+...     safe = anonymiser.image(bgr)
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +18,60 @@ from typing import TYPE_CHECKING, Any
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
+    from streamanon.api import Anonymiser, HiddenFace, LiveStream, SafeImage
     from streamanon.config import Config
+    from streamanon.errors import (
+        LeakError,
+        MediaError,
+        ModelError,
+        StageError,
+        StallError,
+        StreamanonError,
+        UsageError,
+    )
     from streamanon.files.run import anonymise
+    from streamanon.live.status import Status
+    from streamanon.pipeline.report import Report
+    from streamanon.types import Treatment
 
 __version__ = "0.1.0"
-__all__ = ["Config", "anonymise"]
+__all__ = [
+    "Anonymiser",
+    "Config",
+    "HiddenFace",
+    "LeakError",
+    "LiveStream",
+    "MediaError",
+    "ModelError",
+    "Report",
+    "SafeImage",
+    "StageError",
+    "StallError",
+    "Status",
+    "StreamanonError",
+    "Treatment",
+    "UsageError",
+    "anonymise",
+]
+
+_HOMES = {
+    "Anonymiser": "api",
+    "Config": "config",
+    "HiddenFace": "api",
+    "LiveStream": "api",
+    "Report": "pipeline.report",
+    "SafeImage": "api",
+    "Status": "live.status",
+    "Treatment": "types",
+    "anonymise": "files.run",
+}
+"""Modules of the public names; those that are not here are errors."""
 
 
-def __getattr__(name: str) -> Any:
-    """Load the public names when they are first used, so that importing the package is light."""
-    if name == "anonymise":
-        from streamanon.files.run import anonymise
+if not TYPE_CHECKING:  # a type checker is to find misspelt names
 
-        return anonymise
-    if name == "Config":
-        from streamanon.config import Config
-
-        return Config
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        """Load public names when they are first used: importing the package stays light."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)

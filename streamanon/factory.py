@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from functools import cached_property
 from threading import RLock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -49,6 +50,11 @@ class _SharedModels:
         self.networks: dict[tuple[str, str], tuple[SharedBackend, str]] = {}
 
 
+_of_process: WeakValueDictionary[str, _SharedModels] = WeakValueDictionary()
+"""What factories made by :meth:`Factory.of_process` share, as long as one of them is in use."""
+_of_process_lock = RLock()
+
+
 class Factory:
     """Builds what the settings ask for; loads each model once, when it is first needed.
 
@@ -64,6 +70,18 @@ class Factory:
         self.config = config
         self.runtimes: dict[str, str] = {}
         self._models = shared or _SharedModels()
+
+    @classmethod
+    def of_process(cls, config: Config) -> Factory:
+        """Return a factory that shares its models with every other one made by this method.
+
+        Galleries and networks are freed with the last of these factories.
+
+        Args:
+            config: settings.
+        """
+        with _of_process_lock:
+            return cls(config, _of_process.setdefault("models", _SharedModels()))
 
     def for_stream(self, **changes: Any) -> Factory:
         """Return a factory for one more line that runs at the same time.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streamanon.pipeline.report import Report
     from streamanon.pipeline.runner import Progress
 
-__all__ = ["Outcome", "Watcher", "anonymise", "anonymise_all", "check_report"]
+__all__ = ["Outcome", "Watcher", "anonymise", "anonymise_all", "anonymise_with", "check_report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,22 @@ def anonymise(input: str | Path, output: str | Path, config: Config | None = Non
         UsageError: the request cannot be carried out as made.
         StreamanonError: the run failed; there is no output.
     """
-    config = config or Config()
+    with closing(Factory(config or Config())) as factory:
+        return anonymise_with(factory, input, output)
+
+
+def anonymise_with(factory: Factory, input: str | Path, output: str | Path) -> Report:  # noqa: A002
+    """Anonymise one file with the models of a factory; see :func:`anonymise`.
+
+    Args:
+        factory: used by nothing else at the same time; stays open.
+        input: a file.
+        output: a file.
+    """
     if Path(input).is_dir():
         raise UsageError(f"input {input} is a folder: use plan() and anonymise_all()")
-    jobs = plan([Path(input)], Path(output), overwrite=config.overwrite)
-    (outcome,) = anonymise_all(jobs, config)
+    jobs = plan([Path(input)], Path(output), overwrite=factory.config.overwrite)
+    (outcome,) = _anonymise_all(factory, jobs)
     if outcome.error or not outcome.report:
         raise outcome.error or StreamanonError(f"{input}: the run ended without a report")
     return outcome.report
@@ -87,17 +98,24 @@ def anonymise_all(
         UsageError: the report would replace something it must not, or a setting is for live
             streams.
     """
+    with closing(Factory(config)) as factory:
+        return _anonymise_all(factory, jobs, watcher)
+
+
+def _anonymise_all(
+    factory: Factory, jobs: Sequence[Job], watcher: Watcher | None = None
+) -> list[Outcome]:
+    config = factory.config
     check_report(config, [path for job in jobs for path in (job.input, job.output)])
     config.check("files")
     outcomes = []
-    with closing(Factory(config)) as factory:
-        factory.observer(factory.anonymiser())  # wrong settings show before the first job
-        for job in jobs:
-            if watcher:
-                watcher.begin(job)
-            outcomes.append(_carry_out(job, config, factory, watcher.advance if watcher else None))
-            if watcher:
-                watcher.end(outcomes[-1])
+    factory.observer(factory.anonymiser())  # wrong settings show before the first job
+    for job in jobs:
+        if watcher:
+            watcher.begin(job)
+        outcomes.append(_carry_out(job, config, factory, watcher.advance if watcher else None))
+        if watcher:
+            watcher.end(outcomes[-1])
     if config.report:
         entries = [_entry(outcome) for outcome in outcomes]
         write_document(config.report, config, entries, factory.runtimes)

@@ -1,0 +1,390 @@
+"""Anonymising from Python: pictures and frames in memory, files, live streams.
+
+An array goes in and an array comes out, because that is what OpenCV, PyAV and supervision pass
+around: ``cv2.imshow("safe", anonymiser.image(image))`` needs nothing else. Who also wants to know
+what was hidden asks for ``faces=True`` and is given a :class:`SafeImage`, an object with names
+instead of a tuple with positions, so that more can be added to it without breaking a caller.
+
+Frames in memory take the way of a file's: observer, anonymiser, policy, compose, ledger. They take
+it when the caller asks for the next one, and not before: a loop that ends early leaves nothing
+behind, and several loops may run side by side, in one thread or in several. What overlaps the
+stages, and is about 1.5 times as fast on two cores, is :meth:`Anonymiser.file`.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, overload
+from weakref import finalize
+
+from streamanon.config import Config
+from streamanon.errors import LeakError, StageError, StreamanonError, UsageError, named_error_line
+from streamanon.factory import Factory
+from streamanon.files.run import anonymise_with
+from streamanon.imaging.picture import whole_bgr
+from streamanon.live.jobs import plan_live
+from streamanon.live.stream import Stream
+from streamanon.media.address import masked
+from streamanon.pipeline.hiding import hide
+from streamanon.pipeline.ledger import Ledger
+from streamanon.sources.arrays import array_frames, image_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from fractions import Fraction
+    from pathlib import Path
+    from types import TracebackType
+
+    import cv2
+    from numpy.typing import NDArray
+
+    from streamanon.pipeline.report import Report
+    from streamanon.sources.arrays import Arrays
+    from streamanon.types import F32, U8, Frame, SafeFrame, Scene, Treatment
+
+_KEEP = 1_000
+"""People and steps down that an endless iteration remembers at least."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HiddenFace:
+    """A face of the original picture, and how it was hidden.
+
+    Box and landmarks describe a real person. They are made for the caller alone; treat them as
+    personal data.
+
+    Attributes:
+        box: (4,) float32, x0 y0 x1 y1 in px; may reach beyond the picture.
+        landmarks: (478, 3) float32 MediaPipe face mesh, x and y in px, z in px towards the camera
+            negative; None where the method needs no mesh, or the face was too small or not seen.
+        track_id: number of the person within the iteration, never reused.
+        treatment: what was done.
+        reason: why it is not the best the method has to offer; "" when it is.
+        identity: name of the identity shown instead, or "".
+    """
+
+    box: F32
+    landmarks: F32 | None
+    track_id: int
+    treatment: Treatment
+    reason: str = ""
+    identity: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SafeImage:
+    """A picture in which every face is hidden.
+
+    Attributes:
+        image: (h, w, 3) uint8 BGR, a new array.
+        faces: everyone in it.
+        time_s: of the frame, as given, or by the frames a second.
+        distrust: why the whole picture was covered; "" when it was not.
+    """
+
+    image: U8
+    faces: tuple[HiddenFace, ...] = ()
+    time_s: float = 0.0
+    distrust: str = ""
+
+
+class LiveStream(Stream):
+    """A live stream that is anonymised in the background.
+
+    ``status()`` says how it is, ``stop()`` finishes its outputs and ends it, ``error`` is what
+    ended it otherwise. A ``with`` block over it stops it at its end, and raises its error.
+    """
+
+    def image(self) -> U8 | None:
+        """Return the newest frame that went out, (h, w, 3) uint8 BGR; None before the first."""
+        latest = self.latest()
+        return whole_bgr(latest.picture) if latest else None
+
+    def __enter__(self) -> LiveStream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+        if self.error and not error:
+            raise self.error
+
+
+class Anonymiser:
+    """Hides faces, with the settings of one :class:`~streamanon.Config`.
+
+    Networks are loaded when they are first needed, and shared with all other anonymisers of the
+    process. Any thread may call any method at any time. Used with ``with``, or closed by hand, it
+    frees what it holds at once; left to the garbage collector, later.
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        """Settle the settings; nothing is loaded yet.
+
+        Args:
+            config: settings; the defaults when left out.
+
+        Raises:
+            UsageError: it is something else than a Config.
+        """
+        if not isinstance(config, Config | None):
+            raise UsageError(f"config is {config!r}: wanted a streamanon.Config")
+        self._models = Factory.of_process(config or Config())
+        self._lock = Lock()
+        self._closed = False
+        self._idle: list[Factory] = []
+        self._streams: list[LiveStream] = []
+        self._finalizer = finalize(self, _close, self._idle)
+
+    @property
+    def config(self) -> Config:
+        """Settings."""
+        return self._models.config
+
+    @overload
+    def image(self, image: NDArray[Any], *, faces: Literal[False] = False) -> U8: ...
+    @overload
+    def image(self, image: NDArray[Any], *, faces: Literal[True]) -> SafeImage: ...
+    def image(self, image: NDArray[Any], *, faces: bool = False) -> U8 | SafeImage:
+        """Hide every face of one picture.
+
+        Each picture is looked at by itself: pictures that follow each other belong to
+        :meth:`frames`, where a person keeps the same new face.
+
+        Args:
+            image: (h, w, 3) uint8 in BGR, as cv2.imread has it. It is not changed. RGB cannot be
+                told from it, and gives skin of the wrong colour.
+            faces: also return what was hidden.
+
+        Returns:
+            A new (h, w, 3) uint8 BGR array, or with ``faces`` a :class:`SafeImage`.
+
+        Raises:
+            UsageError: the array is no such picture, or the anonymiser is closed.
+            StreamanonError: a face could not be hidden.
+        """
+        (safe,) = self._safe_images(iter([image_frame(image)]), live=False)
+        return safe if faces else safe.image
+
+    @overload
+    def frames(
+        self,
+        source: Arrays | cv2.VideoCapture,
+        *,
+        fps: float | Fraction | None = None,
+        live: bool = False,
+        faces: Literal[False] = False,
+    ) -> Generator[U8, None, None]: ...
+    @overload
+    def frames(
+        self,
+        source: Arrays | cv2.VideoCapture,
+        *,
+        fps: float | Fraction | None = None,
+        live: bool = False,
+        faces: Literal[True],
+    ) -> Generator[SafeImage, None, None]: ...
+    def frames(
+        self,
+        source: Arrays | cv2.VideoCapture,
+        *,
+        fps: float | Fraction | None = None,
+        live: bool = False,
+        faces: bool = False,
+    ) -> Generator[U8, None, None] | Generator[SafeImage, None, None]:
+        """Hide every face of frames that follow each other; as many come out, in order.
+
+        Frames are taken from the source one by one, when the next safe one is asked for. The first
+        comes out after about half a second of frames went in, so that a face found late is hidden
+        in the frames before, too. When the source fails, or gives something that is no frame like
+        the first, the frames before it still come out, and then the error is raised.
+
+        Args:
+            source: (h, w, 3) uint8 BGR arrays of one size, or pairs of a time in seconds and such
+                an array, or an open cv2.VideoCapture, which stays open. RGB cannot be told from
+                BGR, and gives skin of the wrong colour.
+            fps: frames a second, where there are no times; left out, what the capture says, or 30.
+            live: hold back only as many frames as the setting ``delay`` says, by default none: each
+                frame comes out before the next one goes in.
+            faces: also return what was hidden.
+
+        Returns:
+            A generator of new (h, w, 3) uint8 BGR arrays, or with ``faces`` of
+            :class:`SafeImage`.
+
+        Raises:
+            UsageError: the source cannot be used, or the anonymiser is closed.
+            MediaError: the source failed (its error is the cause), or had no frame.
+            StreamanonError: a face could not be hidden; the frame is not given out.
+        """
+        self._refuse_when_closed()
+        images = self._safe_images(array_frames(source, fps), live=live)
+        return images if faces else (safe.image for safe in images)
+
+    def file(self, input: str | Path, output: str | Path) -> Report:  # noqa: A002
+        """Anonymise one video or picture, as :func:`streamanon.anonymise` does.
+
+        Args:
+            input: a file.
+            output: a file, which appears when it is complete and everyone in it is hidden.
+
+        Raises:
+            UsageError: the request cannot be carried out as made, or the anonymiser is closed.
+            StreamanonError: the run failed; there is no output.
+        """
+        with self._factory() as factory:
+            return anonymise_with(factory, input, output)
+
+    def stream(
+        self,
+        input: str,  # noqa: A002
+        outputs: str | Sequence[str] = (),
+        *,
+        name: str = "stream",
+    ) -> LiveStream:
+        """Start to anonymise a live stream in the background.
+
+        It runs until it is stopped, or the anonymiser is closed; input and outputs may go away and
+        come back meanwhile.
+
+        Args:
+            input: address, "rtsp://camera/1" or "webcam:0" for example.
+            outputs: addresses; none, to look at ``image()`` only.
+            name: of its logger, "streamanon.stream.NAME".
+
+        Raises:
+            UsageError: an address is none of a live stream, or a setting is for files.
+        """
+        self._refuse_when_closed()
+        self.config.check("live")
+        if self.config.report:
+            raise UsageError(
+                "a live stream has its report in LiveStream.report(): leave report out"
+            )
+        job = plan_live([input], [outputs] if isinstance(outputs, str) else outputs)
+        if job is None:
+            raise UsageError(f"input {masked(input)} is a file: file() takes those")
+        stream = LiveStream(name, job.input, job.outputs, self._models.for_stream())
+        with self._lock:
+            self._refuse_when_closed()
+            self._streams = [one for one in self._streams if one.running] + [stream]
+            stream.start()
+        return stream
+
+    def close(self) -> None:
+        """Stop the streams and free the networks no other anonymiser uses. Safe to call twice.
+
+        An iteration over :meth:`frames` that goes on in spite of it raises a UsageError.
+        """
+        with self._lock:
+            self._closed = True
+            streams, self._streams = self._streams, []
+            self._finalizer()
+        for stream in streams:
+            stream.stop()
+
+    def __enter__(self) -> Anonymiser:
+        self._refuse_when_closed()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _refuse_when_closed(self) -> None:
+        if self._closed:
+            raise UsageError("the anonymiser is closed: make another one")
+
+    @contextmanager
+    def _factory(self) -> Iterator[Factory]:
+        """Lend a factory that nothing else uses meanwhile; after an error it is not lent again."""
+        with self._lock:
+            self._refuse_when_closed()
+            factory = self._idle.pop() if self._idle else self._models.for_stream()
+        try:
+            yield factory
+        except BaseException:
+            factory.close()
+            raise
+        with self._lock:
+            self._idle.append(factory)
+            if self._closed:
+                _close(self._idle)
+
+    def _safe_images(
+        self, frames: Iterator[Frame], *, live: bool
+    ) -> Generator[SafeImage, None, None]:
+        """Yield frames with everyone hidden; nothing but these leaves.
+
+        Faces are drawn in a thread of their own, as in files: OpenCV's random numbers, of which
+        grain is made, belong to a thread. So the same frames give the same pixels, whatever the
+        calling thread did before, and its own random numbers stay as they are.
+        """
+        with self._factory() as factory, ThreadPoolExecutor(1, "streamanon-hide") as thread:
+            anonymiser = factory.anonymiser()
+            observer = factory.observer(anonymiser, live=live)
+            ledger, taken, failure, more = Ledger(_KEEP), 0, None, True
+            while more:
+                frame = None
+                try:
+                    frame = next(frames, None)
+                except StreamanonError as error:  # those that wait come first
+                    failure = error
+                more = frame is not None
+                taken += more
+                with _named("see"):
+                    scenes = observer.push(frame) if frame else observer.flush()
+                for scene in scenes:
+                    self._refuse_when_closed()
+                    with _named("replace"):
+                        hidden = thread.submit(hide, scene, anonymiser, observer.stats, ledger)
+                        safe = hidden.result()
+                    if ledger.uncovered:
+                        raise LeakError(f"frame {safe.index} could not be hidden: file a bug")
+                    yield _safe_image(scene, safe)
+            if ledger.frames != taken:
+                raise StageError("see", f"{ledger.frames} frames came out of {taken}: file a bug")
+            if failure:
+                raise failure
+
+
+@contextmanager
+def _named(stage: str) -> Iterator[None]:
+    """Name the stage in an error, unless the error explains itself."""
+    try:
+        yield
+    except StreamanonError:
+        raise
+    except Exception as error:
+        raise StageError(stage, named_error_line(error)) from error
+
+
+def _close(factories: list[Factory]) -> None:
+    while factories:
+        factories.pop().close()
+
+
+def _safe_image(scene: Scene, safe: SafeFrame) -> SafeImage:
+    """Return what a caller may see of a frame: its safe pixels, and where faces were."""
+    done = {one.track_id: one for one in safe.treated}
+    faces = []
+    for track in (subject.track for subject in scene.subjects):
+        one, mesh = done[track.id], track.face.mesh
+        landmarks = mesh.points.copy() if mesh else None
+        box = track.face.box.copy()
+        faces.append(HiddenFace(box, landmarks, track.id, one.treatment, one.reason, one.identity))
+    whole = done.get(None)
+    return SafeImage(
+        whole_bgr(safe.picture), tuple(faces), scene.frame.time_s, whole.reason if whole else ""
+    )
