@@ -83,7 +83,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "replaced": sum(track.replaced for track in tracks),
         "second_best": sum(
             step.last - step.first + 1
-            for step in report.ledger.steps
+            for step in report.ledger.steps_down
             if step.treatment == Treatment.REPLACED.value
         ),
         "covered": sum(track.covered for track in tracks),

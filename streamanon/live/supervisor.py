@@ -152,7 +152,7 @@ class LineSupervisor:
 
     def _run_line(self, source: Tributary, sink: Lasting) -> None:
         observer, anonymiser = self._build()
-        self._controls.steer(anonymiser)
+        self._controls.use(anonymiser)
         stall_s = min(self._factory.config.stall_s, STALL_S)
         try:
             run(source, observer, anonymiser, sink, stall_s=stall_s, live=self._controls)

@@ -105,7 +105,7 @@ class Channel(Generic[T]):
             self._changed.notify_all()
 
 
-class Passage:
+class InFlightLimit:
     """Counts the items between two points of a line, so that no more go in than keep it busy."""
 
     def __init__(self, most: int) -> None:

@@ -113,7 +113,7 @@ class Governor:
         """Go on at the present level with all that was learnt, when what works is cold again."""
         self._watch, self._started = None, False
 
-    def judge(self, time_s: float, work_s: float, interval_s: float, *, lost: bool) -> str:
+    def update(self, time_s: float, work_s: float, interval_s: float, *, lost: bool) -> str:
         """Take note of one frame and return the level for the next.
 
         Args:

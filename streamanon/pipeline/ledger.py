@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Step:
+class StepDown:
     """A step down the ladder: the same reason for the same subject in consecutive frames.
 
     A replacement that is not the best its method has to offer is one, too.
@@ -65,7 +65,7 @@ class Ledger:
         """
         self._keep = keep
         self.tracks: dict[int, TrackSpan] = {}
-        self.steps: list[Step] = []
+        self.steps_down: list[StepDown] = []
         self.people = 0
         self.replaced = 0
         self.covered = 0
@@ -74,7 +74,7 @@ class Ledger:
         self.damaged = 0
         self.whole_frames = 0
         self.uncovered = 0
-        self._open: dict[tuple[int | None, str, str], Step] = {}
+        self._open: dict[tuple[int | None, str, str], StepDown] = {}
 
     def record(self, scene: Scene, safe: SafeFrame, *, examined: bool) -> None:
         """Enter one frame: who was in it, against what was done to it.
@@ -125,20 +125,20 @@ class Ledger:
         if len(self.tracks) > 2 * self._keep:
             newest = sorted(self.tracks.values(), key=lambda track: track.last)[-self._keep :]
             self.tracks = {track.id: track for track in newest}
-        if len(self.steps) > 2 * self._keep:
-            del self.steps[: -self._keep]
+        if len(self.steps_down) > 2 * self._keep:
+            del self.steps_down[: -self._keep]
 
     def _enter_steps(self, index: int, treated: tuple[Treated, ...]) -> None:
         """Lengthen the steps that go on, start the new ones, forget those that ended."""
-        still: dict[tuple[int | None, str, str], Step] = {}
+        still: dict[tuple[int | None, str, str], StepDown] = {}
         for one in treated:
             if not one.reason and one.treatment is Treatment.REPLACED:
                 continue
             key = (one.track_id, one.treatment.value, one.reason)
             step = self._open.get(key)
             if step is None:
-                step = Step(index, index, *key)
-                self.steps.append(step)
+                step = StepDown(index, index, *key)
+                self.steps_down.append(step)
             step.last = index
             still[key] = step
         self._open = still

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from streamanon.pipeline.report import Report
-    from streamanon.pipeline.stage import Stage
+    from streamanon.pipeline.stage_clock import StageClock
     from streamanon.protocols import Anonymiser
     from streamanon.tracking.observer import Observer
 
@@ -77,7 +77,7 @@ class LiveControls:
         self._governor = Governor((FULL_QUALITY,))
         self._dropped = 0
 
-    def steer(self, ladder: Ladder) -> None:
+    def use(self, ladder: Ladder) -> None:
         """Have the next line work with another anonymiser, at the level of the line before."""
         self._ladder, self.report = ladder, None
 
@@ -96,9 +96,9 @@ class LiveControls:
                 level = self._governor.level
             self._ladder.step_to(level)
         observer.fit_meshes(enabled=anonymiser.needs_mesh)
-        self.meter.stepped(level)
+        self.meter.set_level(level)
 
-    def judge(self, stages: Sequence[Stage], dropped: int) -> None:
+    def update(self, stages: Sequence[StageClock], dropped: int) -> None:
         """Choose the level for the next frame.
 
         Args:
@@ -113,7 +113,7 @@ class LiveControls:
         work = [stage.recent_s for stage in stages]
         busiest_s = max(*work, sum(work) / 2)
         before = self._governor.level
-        level = self._governor.judge(time.monotonic(), busiest_s, interval_s, lost=lost)
+        level = self._governor.update(time.monotonic(), busiest_s, interval_s, lost=lost)
         if level != before:
             levels = self._governor.levels
             down = levels.index(level) > levels.index(before)

@@ -74,17 +74,17 @@ class Meter:
         with self._lock:
             self._newest_track = 0
 
-    def came(self) -> None:
+    def count_received(self) -> None:
         """A frame came from the source."""
         with self._lock:
             self._came_s.append(time.monotonic())
 
-    def dropped(self, cause: str) -> None:
+    def count_dropped(self, cause: str) -> None:
         """A frame was thrown away."""
         with self._lock:
             self._dropped[cause] += 1
 
-    def wrote(self, frame: SafeFrame, latency_s: float) -> None:
+    def count_written(self, frame: SafeFrame, latency_s: float) -> None:
         """A frame was written, so long after it came."""
         with self._lock:
             self._written.append((time.monotonic(), latency_s))
@@ -100,7 +100,7 @@ class Meter:
                 else [done.treatment.value for done in frame.treated]
             )
 
-    def stepped(self, level: str) -> None:
+    def set_level(self, level: str) -> None:
         """The line works at another level of quality."""
         with self._lock:
             self._level = level

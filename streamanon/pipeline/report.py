@@ -137,7 +137,7 @@ class Report:
                 "mesh": self.observer.mesh_failures,
             },
             "tracks": [asdict(track) for track in tracks],
-            "steps_down": [asdict(step) for step in ledger.steps],
+            "steps_down": [asdict(step) for step in ledger.steps_down],
             "speed": {
                 "elapsed_s": round(self.elapsed_s, 3),
                 "frames_per_s": round(self.frames_per_s, 2),

@@ -22,13 +22,13 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from streamanon.errors import LeakError, StageError, StallError
-from streamanon.pipeline.channel import Channel, Passage, StoppedError
+from streamanon.pipeline.channel import Channel, InFlightLimit, StoppedError
 from streamanon.pipeline.hiding import hide
 from streamanon.pipeline.ledger import Ledger
 from streamanon.pipeline.live_controls import LiveControls, Stoppable
 from streamanon.pipeline.report import Report, Times
-from streamanon.pipeline.stage import Stage, explained
-from streamanon.pipeline.threads import one_each
+from streamanon.pipeline.stage_clock import StageClock, with_stage_name
+from streamanon.pipeline.threads import opencv_single_threaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,15 +83,17 @@ class _Line:
         keep, keep_times = (_LIVE_KEEP, _LIVE_KEEP_TIMES) if self._live else (None, None)
         self._source, self._observer = source, observer
         self._anonymiser, self._sink = anonymiser, sink
-        self._raw: Channel[Frame] = Channel(room, newest=self._live is not None)
-        self._seen: Channel[Scene] = Channel(room)
-        self._safe: Channel[SafeFrame] = Channel(room)
-        self._passage = Passage(_LIVE_ON_THEIR_WAY)
-        self.stages = [Stage(name, keep=keep_times) for name in ("read", "see", "replace", "write")]
+        self._frames: Channel[Frame] = Channel(room, newest=self._live is not None)
+        self._scenes: Channel[Scene] = Channel(room)
+        self._safe_frames: Channel[SafeFrame] = Channel(room)
+        self._in_flight = InFlightLimit(_LIVE_ON_THEIR_WAY)
+        self.stages = [
+            StageClock(name, keep=keep_times) for name in ("read", "see", "replace", "write")
+        ]
         self._over = Event()
         self._lock = Lock()
-        self._failed: tuple[Stage, BaseException] | None = None
-        self._stalled: Stage | None = None
+        self._failed: tuple[StageClock, BaseException] | None = None
+        self._stalled: StageClock | None = None
         self.ledger = Ledger(keep)
         self.frames_read = 0
         self.frames_written = 0
@@ -117,7 +119,7 @@ class _Line:
         finally:
             self._stop()
         if self._failed:
-            raise explained(*self._failed)
+            raise with_stage_name(*self._failed)
         if progress:
             progress(self._progress())
 
@@ -127,7 +129,7 @@ class _Line:
             ledger=self.ledger,
             observer=self._observer.stats,
             frames_read=self.frames_read,
-            frames_dropped=self._raw.dropped,
+            frames_dropped=self._frames.dropped,
             elapsed_s=elapsed_s,
             stages={stage.name: stage.times for stage in self.stages},
             latency_s=self.latency_s,
@@ -147,8 +149,8 @@ class _Line:
     def _stop(self) -> None:
         """Wake everybody who waits and give those at work a moment to put their things away."""
         if self._failed or not self._over.is_set():
-            for passage in (self._raw, self._seen, self._safe, self._passage):
-                passage.stop()
+            for channel in (self._frames, self._scenes, self._safe_frames, self._in_flight):
+                channel.stop()
             if isinstance(self._source, Stoppable):
                 self._source.stop()
         deadline = time.monotonic() + _GRACE_S
@@ -160,7 +162,7 @@ class _Line:
         if self._threads[-1].ident is None:
             self._sink.close(complete=False)
 
-    def _work(self, stage: Stage, body: Callable[[Stage], None]) -> None:
+    def _work(self, stage: StageClock, body: Callable[[StageClock], None]) -> None:
         try:
             body(stage)
         except StoppedError:
@@ -172,7 +174,7 @@ class _Line:
         if stage is self.stages[-1]:
             self._over.set()
 
-    def _read(self, stage: Stage) -> None:
+    def _read(self, stage: StageClock) -> None:
         try:
             frames = iter(self._source)
             while True:
@@ -181,25 +183,25 @@ class _Line:
                 if frame is None:
                     break
                 self._captured.append((frame.index, time.monotonic()))
-                drops = self._raw.put(frame)
+                drops = self._frames.put(frame)
                 self.frames_read += 1
                 if self._live:
-                    self._live.meter.came()
+                    self._live.meter.count_received()
                     if drops:
-                        self._live.meter.dropped(self._slowest().name)
+                        self._live.meter.count_dropped(self._slowest().name)
         finally:
             with stage.busy():
                 self._source.close()
-        self._raw.finish()
+        self._frames.finish()
 
-    def _slowest(self) -> Stage:
+    def _slowest(self) -> StageClock:
         """Return the stage behind the first channel that the others wait for."""
         return max(self.stages[1:], key=lambda stage: (stage.stuck_s(), stage.recent_s))
 
-    def _see(self, stage: Stage) -> None:
+    def _see(self, stage: StageClock) -> None:
         taken = released = 0
         usual_s = float(_LIVE_IDLE_FRAMES / self._source.info.rate)
-        for frame in self._raw.or_idle(max(_LIVE_IDLE_S, usual_s) if self._live else None):
+        for frame in self._frames.or_idle(max(_LIVE_IDLE_S, usual_s) if self._live else None):
             if frame is not None and self._live:
                 self._live.prepare(self._observer, self._anonymiser)
             with stage.busy():
@@ -207,42 +209,42 @@ class _Line:
             taken += frame is not None
             released += self._hand_on(scenes)
             if self._live:
-                self._passage.wait()
+                self._in_flight.wait()
                 if frame is not None:
-                    self._live.judge(self.stages[1:], self._raw.dropped)
+                    self._live.update(self.stages[1:], self._frames.dropped)
         with stage.busy():
             scenes = self._observer.flush()
         released += self._hand_on(scenes)
         if taken != released:
             raise StageError(stage.name, f"{released} frames came out of {taken}: file a bug")
-        self._seen.finish()
+        self._scenes.finish()
 
     def _hand_on(self, scenes: list[Scene]) -> int:
         for scene in scenes:
-            self._passage.enter()
-            self._seen.put(scene)
+            self._in_flight.enter()
+            self._scenes.put(scene)
         return len(scenes)
 
-    def _replace(self, stage: Stage) -> None:
-        for scene in self._seen:
+    def _replace(self, stage: StageClock) -> None:
+        for scene in self._scenes:
             with stage.busy():
                 safe = hide(scene, self._anonymiser, self._observer.stats, self.ledger)
             if self._live and self.ledger.uncovered:
                 raise LeakError(f"frame {safe.index} was not hidden completely: it is not shown")
-            self._safe.put(safe)
-        self._safe.finish()
+            self._safe_frames.put(safe)
+        self._safe_frames.finish()
 
-    def _write(self, stage: Stage) -> None:
+    def _write(self, stage: StageClock) -> None:
         try:
-            for safe in self._safe:
+            for safe in self._safe_frames:
                 with stage.busy():
                     self._sink.write(safe)
                 latency_s = self._age_s(safe.index)
                 self.latency_s.append(latency_s)
                 self.frames_written += 1
-                self._passage.leave()
+                self._in_flight.leave()
                 if self._live:
-                    self._live.meter.wrote(safe, latency_s)
+                    self._live.meter.count_written(safe, latency_s)
         except BaseException:
             with suppress(Exception), stage.busy():
                 self._sink.close(complete=False)
@@ -288,7 +290,7 @@ def run(  # noqa: PLR0913  the four parts of a line, and how to run it
     line = _Line(source, observer, anonymiser, sink, live)
     start = time.monotonic()
     try:
-        with one_each():
+        with opencv_single_threaded():
             line.run(progress, stall_s)
     finally:
         report = line.report(time.monotonic() - start)

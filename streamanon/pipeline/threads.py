@@ -17,7 +17,7 @@ _before: list[int] = []
 
 
 @contextmanager
-def one_each() -> Iterator[None]:
+def opencv_single_threaded() -> Iterator[None]:
     """Keep OpenCV on the thread that calls it, until the last line has ended.
 
     The stages are threads already, and what OpenCV is set to holds for the whole process.

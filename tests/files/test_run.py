@@ -54,7 +54,7 @@ def test_every_method_changes_the_face_in_every_frame(
     assert report.ledger.tracks[1].replaced == 16
     assert min(_change(face_clip, tmp_path / "out.mp4")) > 4
     assert bool(report.ledger.tracks[1].identities) == (method in ("warp", "anonygan"))
-    assert report.ledger.steps == []
+    assert report.ledger.steps_down == []
 
 
 def test_a_picture_becomes_a_picture(face_clip: Path, tmp_path: Path) -> None:

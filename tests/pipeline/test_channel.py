@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from streamanon.pipeline.channel import Channel, Passage, StoppedError
+from streamanon.pipeline.channel import Channel, InFlightLimit, StoppedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,23 +118,23 @@ def test_a_receiver_that_does_not_wait_for_ever_is_told_that_nothing_came() -> N
 
 
 def test_no_more_enter_a_passage_than_it_holds() -> None:
-    passage = Passage(2)
-    passage.wait()
-    passage.enter()
-    passage.wait()
-    passage.enter()
-    thread = Thread(target=passage.wait, daemon=True)
+    limit = InFlightLimit(2)
+    limit.wait()
+    limit.enter()
+    limit.wait()
+    limit.enter()
+    thread = Thread(target=limit.wait, daemon=True)
     thread.start()
     thread.join(0.05)
     assert thread.is_alive()
-    passage.leave()
+    limit.leave()
     thread.join(5)
     assert not thread.is_alive()
 
 
 def test_who_waits_for_a_passage_is_woken_when_the_run_is_stopped() -> None:
-    passage = Passage(1)
-    passage.enter()
-    passage.stop()
+    limit = InFlightLimit(1)
+    limit.enter()
+    limit.stop()
     with pytest.raises(StoppedError):
-        passage.wait()
+        limit.wait()

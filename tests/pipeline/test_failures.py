@@ -158,7 +158,7 @@ def test_raise(rig: Rig, stage: str, moment: str) -> None:
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_raise_in_replace_costs_realism_not_the_run(rig: Rig, moment: str) -> None:
     report = rig.run(Fault("replace", "raise", MOMENTS[moment]))
-    (step,) = report.ledger.steps
+    (step,) = report.ledger.steps_down
     assert (step.first, step.last, step.treatment) == (*[MOMENTS[moment]] * 2, "covered")
     assert (report.uncovered, _frames_of(rig.output)) == (0, FRAMES)
 

@@ -33,7 +33,7 @@ class Day:
             self.lost += lost
             self.frames += 1
             self.now_s += max(work_s, interval_s)
-            level = self.governor.judge(self.now_s, work_s, interval_s, lost=lost)
+            level = self.governor.update(self.now_s, work_s, interval_s, lost=lost)
             if level != before:
                 self.changes.append((self.now_s, level))
         return self.governor.level
@@ -62,7 +62,7 @@ def test_a_slow_frame_now_and_then_is_no_overload() -> None:
 def test_frames_lost_in_a_burst_of_the_source_are_no_overload() -> None:
     governor = Governor(LEVELS)
     for frame in range(900):
-        level = governor.judge(frame / 30, 0.012, INTERVAL_S, lost=frame % 30 < 5)
+        level = governor.update(frame / 30, 0.012, INTERVAL_S, lost=frame % 30 < 5)
         assert level == "full"
 
 

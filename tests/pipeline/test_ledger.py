@@ -54,7 +54,7 @@ def test_steps_down_are_run_length_encoded() -> None:
     ledger = Ledger()
     for index, treated in enumerate([COVERED, COVERED, REPLACED, COVERED]):
         ledger.record(_scene(index, 1), _safe(index, treated), examined=True)
-    spans = [(step.first, step.last, step.track_id, step.reason) for step in ledger.steps]
+    spans = [(step.first, step.last, step.track_id, step.reason) for step in ledger.steps_down]
     assert spans == [(0, 1, 1, "no mesh"), (3, 3, 1, "no mesh")]
 
 
@@ -92,7 +92,7 @@ def test_a_replacement_that_is_not_the_best_is_a_step_down_and_a_replacement() -
     second = Treated(1, Treatment.REPLACED, "portrait alone", "ann")
     for index, treated in enumerate([REPLACED, second, second, REPLACED]):
         ledger.record(_scene(index, 1), _safe(index, treated), examined=True)
-    (step,) = ledger.steps
+    (step,) = ledger.steps_down
     assert (step.first, step.last, step.treatment) == (1, 2, "replaced")
     assert (ledger.tracks[1].replaced, ledger.tracks[1].covered) == (4, 0)
 
@@ -109,7 +109,7 @@ def test_books_of_a_stream_without_end_keep_the_newest_and_count_all() -> None:
             examined=True,
         )
     assert 10 <= len(ledger.tracks) <= 20
-    assert 10 <= len(ledger.steps) <= 20
+    assert 10 <= len(ledger.steps_down) <= 20
     assert ledger.tracks[1].covered == 1000  # still there, so never forgotten
     assert ledger.tracks[501].last == 499
     assert (ledger.people, ledger.replaced, ledger.covered) == (501, 500, 1000)

@@ -32,11 +32,11 @@ def test_rates_and_latencies_are_those_of_what_happened(monkeypatch: pytest.Monk
     meter = Meter()
     for index in range(300):
         now[0] += 1 / 30
-        meter.came()
+        meter.count_received()
         if index % 2:
-            meter.wrote(_safe(), 0.020 if index > 8 else 0.5)
+            meter.count_written(_safe(), 0.020 if index > 8 else 0.5)
         else:
-            meter.dropped("replace")
+            meter.count_dropped("replace")
     reading = meter.read()
     assert reading.fps_in == pytest.approx(30, abs=1)
     assert reading.fps_out == pytest.approx(15, abs=1)
@@ -58,7 +58,7 @@ def test_a_pause_and_a_burst_do_not_mislead_about_the_interval(
     for index in range(60):
         burst = 30 <= index < 45  # half a second comes late, all at once
         now[0] += 0.5 if index == 30 else 0.0 if burst else 1 / 30
-        meter.came()
+        meter.count_received()
     assert meter.interval_s() == pytest.approx(1 / 30, rel=0.05)
 
 
@@ -66,14 +66,14 @@ def test_faces_are_counted_by_what_was_done_to_them_and_people_once() -> None:
     meter = Meter()
     both = _safe(Treated(1, Treatment.REPLACED), Treated(2, Treatment.COVERED, "no mesh"))
     for _ in range(10):
-        meter.wrote(both, 0.01)
+        meter.count_written(both, 0.01)
     whole = Treatment.WHOLE_FRAME
-    meter.wrote(_safe(Treated(None, whole, "damaged"), Treated(2, whole, "damaged")), 0.01)
+    meter.count_written(_safe(Treated(None, whole, "damaged"), Treated(2, whole, "damaged")), 0.01)
     reading = meter.read()
     assert reading.treatments == {"replaced": 10, "covered": 10, "whole-frame": 1}
     assert (reading.faces, reading.people) == (1, 2)
     meter.start()  # a new line numbers its tracks anew
-    meter.wrote(_safe(Treated(1, Treatment.REPLACED)), 0.01)
+    meter.count_written(_safe(Treated(1, Treatment.REPLACED)), 0.01)
     assert meter.read().people == 3
 
 
@@ -82,8 +82,8 @@ def test_a_meter_does_not_grow_and_can_be_read_meanwhile() -> None:
 
     def count() -> None:
         for _ in range(MOST_ENTRIES):
-            meter.came()
-            meter.wrote(_safe(Treated(1, Treatment.REPLACED)), 0.01)
+            meter.count_received()
+            meter.count_written(_safe(Treated(1, Treatment.REPLACED)), 0.01)
 
     threads = [Thread(target=count) for _ in range(3)]
     for thread in threads:

@@ -14,7 +14,7 @@ import pytest
 
 from streamanon.errors import LeakError, MediaError, StageError, StallError
 from streamanon.pipeline.runner import Progress, run
-from streamanon.pipeline.threads import one_each
+from streamanon.pipeline.threads import opencv_single_threaded
 from streamanon.tracking.observer import ObserverStats
 from streamanon.types import (
     ColourSpace,
@@ -211,7 +211,7 @@ def test_a_failing_anonymiser_means_covered_and_counted(error: Exception) -> Non
     assert [f.treated[0].treatment is Treatment.COVERED for f in sink.frames] == [
         index == 2 for index in range(5)
     ]
-    (step,) = report.ledger.steps
+    (step,) = report.ledger.steps_down
     assert (step.first, step.last, step.track_id) == (2, 2, 1)
     assert type(error).__name__ in step.reason
     assert sink.complete
@@ -315,8 +315,8 @@ def test_opencv_keeps_to_one_thread_until_the_last_line_has_ended() -> None:
     before = cv2.getNumThreads()
     cv2.setNumThreads(2)
     try:
-        with one_each():
-            with one_each():
+        with opencv_single_threaded():
+            with opencv_single_threaded():
                 assert cv2.getNumThreads() == 1
             assert cv2.getNumThreads() == 1
         assert cv2.getNumThreads() == 2

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Stage:
+class StageClock:
     """How long a stage works on an item, and since when on the present one.
 
     Attributes:
@@ -54,7 +54,7 @@ class Stage:
         return 0.0 if since is None else time.monotonic() - since
 
 
-def explained(stage: Stage, error: BaseException) -> BaseException:
+def with_stage_name(stage: StageClock, error: BaseException) -> BaseException:
     """Name the stage, unless the error explains itself."""
     if isinstance(error, StreamanonError):
         error.add_note(f"raised by the stage {stage.name!r}")
