@@ -101,7 +101,7 @@ def trained(path: Path) -> tuple[AnonyGan, int | None, int | None]:
         UsageError: the file holds no network.
     """
     content = checkpoint.read(path)
-    network = checkpoint.unpacked(content.get("ema", content), str(path)).eval()
+    network = checkpoint.unpack(content.get("ema", content), str(path)).eval()
     return network, content.get("step"), content.get("samples")
 
 

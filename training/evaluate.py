@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from streamanon.anonygan.composition import compose, paste
+from streamanon.anonygan.layering import blend, paste
 from streamanon.face.network_input import EYE_DISTANCE
 from training import stability
 from training.data.dataset import PairDataset, collate, kept_for_validation
@@ -75,10 +75,10 @@ def measure(
             reference = _Reference(recogniser, node_finder, views[0])
             again = stability.noisy(batch)
             for network, view, figures in zip(networks, views, found, strict=True):
-                changed = (compose(network(again)).float() - view.image).abs() * 255
+                changed = (blend(network(again)).float() - view.image).abs() * 255
                 figures.append(reference.figures(view, view.result, changed))
-            beneath = answers[0]["beneath"].float()
-            pasted = paste(beneath, views[0].source, views[0].edge)
+            underlay = answers[0]["underlay"].float()
+            pasted = paste(underlay, views[0].source, views[0].edge)
             alone = replace(views[0], attention=torch.ones_like(views[0].attention))
             warp.append(reference.figures(alone, pasted, torch.zeros_like(pasted)))
     return _mean(warp), [_mean(figures) for figures in found]

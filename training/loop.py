@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import torch
 
-from streamanon.anonygan.checkpoint import packed, read
+from streamanon.anonygan.checkpoint import pack, read
 from streamanon.errors import StreamanonError
 from training import parallel
 from training.data import shards
@@ -151,7 +151,7 @@ class _Run:
 
     def _save(self) -> None:
         trainer = self._trainer
-        network = {**packed(trainer.ema), "step": trainer.step, "samples": trainer.samples}
+        network = {**pack(trainer.ema), "step": trainer.step, "samples": trainer.samples}
         self._folder.save(trainer.state())
         self._folder.save_network(network, trainer.step)
         if trainer.step % (KEEP_EVERY * trainer.options.save_every) == 0:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from streamanon.anonygan.composition import compose
+from streamanon.anonygan.layering import blend
 from training import losses, stability
 from training.recogniser import NodeFinder, Recogniser
 
@@ -88,10 +88,10 @@ class Objective(nn.Module):
         chosen = (torch.arange(count, device=view.edge.device) + step * count) % len(view.truth)
         some, before = {name: array[chosen] for name, array in batch.items()}, view.rows(chosen)
         if step % 2:
-            image = compose(network(stability.noisy(some)))
+            image = blend(network(stability.noisy(some)))
             return {"noise": losses.consistency(image, before.image, before.edge)}
         moves = stability.random_moves(count).to(view.edge.device)
-        image = compose(network(stability.moved(some, moves)))
+        image = blend(network(stability.moved(some, moves)))
         expected, where = (
             stability.move_image(part, moves) for part in (before.image, before.edge)
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import torch
 
-from streamanon.anonygan.composition import paste
+from streamanon.anonygan.layering import paste
 from streamanon.errors import UsageError
 from streamanon.face import mouth
 from streamanon.face.landmarks import head_pose
@@ -80,7 +80,7 @@ class Samples:
             with torch.no_grad():
                 parts = network(batch)
                 view = View.of(batch, parts)
-                warped = paste(parts["beneath"].float(), view.source, view.edge)
+                warped = paste(parts["underlay"].float(), view.source, view.edge)
             pairs = zip(as_pictures(warped), as_pictures(view.result), strict=True)
             rows.append([source.image, *(image for pair in pairs for image in pair)])
         return tiled(rows)

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.optim.swa_utils import AveragedModel
 
-from streamanon.anonygan.checkpoint import packed, unpacked
+from streamanon.anonygan.checkpoint import pack, unpack
 from streamanon.anonygan.network import AnonyGan
 from streamanon.errors import StreamanonError
 from training import parallel
@@ -158,7 +158,7 @@ class Trainer:
         Raises:
             UsageError: The file holds no network, or one of another architecture.
         """
-        network = unpacked(content.get("ema", content), origin, self.network.config)
+        network = unpack(content.get("ema", content), origin, self.network.config)
         self.network.load_state_dict(network.state_dict())
         self.ema.load_state_dict(network.state_dict())
         if DISCRIMINATORS in content:
@@ -170,8 +170,8 @@ class Trainer:
         return {
             "step": self.step,
             "samples": self.samples,
-            "network": packed(self.network),
-            "ema": packed(self.ema),
+            "network": pack(self.network),
+            "ema": pack(self.ema),
             DISCRIMINATORS: self.discriminators.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "discriminator_optimiser": self._discriminator_optimiser.state_dict(),
@@ -184,7 +184,7 @@ class Trainer:
             UsageError: The state is of another architecture.
         """
         for name, network in (("network", self.network), ("ema", self.ema)):
-            held = unpacked(state[name], f"the run's {name}", self.network.config)
+            held = unpack(state[name], f"the run's {name}", self.network.config)
             network.load_state_dict(held.state_dict())
         self.discriminators.load_state_dict(state[DISCRIMINATORS])
         self._optimiser.load_state_dict(state["optimiser"])

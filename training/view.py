@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 from torch.nn import functional
 
-from streamanon.anonygan.composition import compose, paste
+from streamanon.anonygan.layering import blend, paste
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -60,7 +60,7 @@ class View:
         source, condition = _image(batch["target"]), _image(batch["condition"])
         maps = _image(batch["maps"])
         edge = batch["edge"].float()[:, None]
-        image = compose(parts).float()
+        image = blend(parts).float()
         openings = (maps[:, 1:3].amax(1, keepdim=True) > 0.1).float()
         return cls(
             source=source,

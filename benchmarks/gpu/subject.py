@@ -66,7 +66,7 @@ class Subject:
         """
         if weights:
             content = checkpoint.read(weights)
-            made = checkpoint.unpacked(content.get("average", content), str(weights))
+            made = checkpoint.unpack(content.get("average", content), str(weights))
             self.weights = weights.name
         else:
             torch.manual_seed(0)

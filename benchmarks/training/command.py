@@ -71,7 +71,7 @@ def _kept(run: Path) -> list[tuple[int, AnonyGan]]:
     found = []
     for path in sorted((run / "networks").glob("*.pt")):
         content = checkpoint.read(path)
-        network = checkpoint.unpacked(content, str(path)).eval()
+        network = checkpoint.unpack(content, str(path)).eval()
         found.append((int(content["samples"]), network))
     if not found:
         raise UsageError(f"{run} has kept no network: train for longer")

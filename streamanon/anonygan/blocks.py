@@ -11,7 +11,7 @@ from streamanon.face.network_input import NODES
 def conv(
     inputs: int, outputs: int, size: int = 3, *, stride: int = 1, gain: float = 1.0
 ) -> nn.Conv2d:
-    """Return a convolution that keeps the image's side (over ``stride``) and the signal's scale.
+    """Return a convolution that keeps the image's side (over ``stride``) and the signal's variance.
 
     Args:
         inputs: channels in.
@@ -27,7 +27,7 @@ def conv(
 
 
 def conv_relu(inputs: int, outputs: int, size: int = 3, *, stride: int = 1) -> nn.Sequential:
-    """Return a convolution and a ReLU that together keep the signal's scale (He et al., 2015)."""
+    """Return a convolution and a ReLU that together keep the variance (He et al., 2015)."""
     return nn.Sequential(
         conv(inputs, outputs, size, stride=stride, gain=2**0.5), nn.ReLU(inplace=True)
     )
@@ -38,12 +38,12 @@ def channels_first(image: Tensor) -> Tensor:
     return image.permute(0, 3, 1, 2).float() / 255.0
 
 
-def blanked(context: Tensor, maps: Tensor) -> Tensor:
-    """Return the context without the pixels of the face that is to be hidden.
+def mask_hole(context: Tensor, maps: Tensor) -> Tensor:
+    """Return the context without the pixels of the face to be hidden.
 
     Args:
         context: (n, 3, h, w) in 0..1.
-        maps: (n, 4, h, w); where the first is not zero lies the hole.
+        maps: (n, 4, h, w); the first is not zero in the hole.
 
     Returns:
         (n, 3, h, w), mid grey in the hole.
@@ -52,14 +52,14 @@ def blanked(context: Tensor, maps: Tensor) -> Tensor:
 
 
 def conv_of_maps(outputs: int) -> nn.Conv2d:
-    """Return a 1x1 convolution of landmark maps, which are nearly empty: hence its large gain."""
+    """Return a 1x1 convolution of landmark maps, with a large gain since these are sparse."""
     return conv(NODES, outputs, 1, gain=8.0)
 
 
 def conv_to_pixels(inputs: int, outputs: int, gain: float) -> nn.Sequential:
-    """Return a convolution that doubles the side, without a pattern in what it starts with.
+    """Return a sub-pixel convolution that doubles the side, initialised free of checkerboards.
 
-    The four pixels that share a place start out alike (Aitken et al., 2017).
+    The four output pixels of an input pixel have the same initial weights (Aitken et al., 2017).
     """
     layer = conv(inputs, 4 * outputs, gain=gain)
     with torch.no_grad():

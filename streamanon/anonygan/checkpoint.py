@@ -1,4 +1,4 @@
-"""Networks on disk: weights with what they are weights of."""
+"""Networks on disk: weights with their configuration and a hash of the architecture."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def architecture(network: AnonyGan) -> str:
-    """Return a hash that two networks share if one can take the other's weights."""
+    """Return a hash that is equal for networks that can load each other's weights."""
     shapes = [(name, tuple(value.shape)) for name, value in sorted(network.state_dict().items())]
     described = repr((sorted(asdict(network.config).items()), shapes))
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 
-def packed(network: AnonyGan) -> dict[str, Any]:
-    """Return what ``torch.save`` is to write of a network."""
+def pack(network: AnonyGan) -> dict[str, Any]:
+    """Return the content of a network's file, for ``torch.save``."""
     return {
         "config": asdict(network.config),
         "architecture": architecture(network),
@@ -33,18 +33,16 @@ def packed(network: AnonyGan) -> dict[str, Any]:
     }
 
 
-def unpacked(
-    content: dict[str, Any], origin: str, wanted: GeneratorConfig | None = None
-) -> AnonyGan:
-    """Return the network that was packed.
+def unpack(content: dict[str, Any], origin: str, wanted: GeneratorConfig | None = None) -> AnonyGan:
+    """Return the network of a file's content.
 
     Args:
-        content: from :func:`packed`.
-        origin: where it comes from, for messages.
-        wanted: the only configuration that will do, or None when any will.
+        content: content made by :func:`pack`.
+        origin: name of the file, for messages.
+        wanted: required configuration, or None to accept any.
 
     Raises:
-        UsageError: it is not a network, or not one this version or the caller can use.
+        UsageError: The content is not a network, or one of another version or configuration.
     """
     if not isinstance(content, dict) or not {"config", "architecture", "weights"} <= set(content):
         raise UsageError(f"{origin} holds no AnonyGAN network; give a file that training wrote")
@@ -65,15 +63,15 @@ def unpacked(
 
 
 def load(path: Path, wanted: GeneratorConfig | None = None) -> AnonyGan:
-    """Return the network in a file, see :func:`unpacked`."""
-    return unpacked(read(path), str(path), wanted)
+    """Return the network in a file, see :func:`unpack`."""
+    return unpack(read(path), str(path), wanted)
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return what ``torch.save`` wrote into a file.
+    """Return the content of a file that ``torch.save`` wrote.
 
     Raises:
-        UsageError: it cannot be read.
+        UsageError: The file cannot be read.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)

@@ -13,7 +13,7 @@ from streamanon.face.network_input import GRID
 
 
 class ConditionEncoder(nn.Module):
-    """Turn a portrait into features to look things up in and nodes to reason about."""
+    """Encodes a portrait as a feature map and as nodes of the landmark graph."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class ConditionEncoder(nn.Module):
         self.features = conv(FEATURES, FEATURES, 1)
 
     def forward(self, condition: Tensor, condition_points: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the live graph caches for an identity.
+        """Return the arrays that are cached per identity.
 
         Args:
             condition: (n, 128, 128, 3) uint8 aligned crop of the portrait.

@@ -1,4 +1,4 @@
-"""What a generator is made of."""
+"""Configuration of a generator."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from dataclasses import dataclass
 from typing import Literal, Self, TypeAlias
 
 IBUG_POINTS = 68
-"""Landmarks the paper knows; the live generator also knows the irises."""
+"""Landmarks of the paper; the live generator has the irises too."""
 
 FEATURES = 64
 """Channels of the condition's cached features."""
 
 NODE_WIDTH = 64
-"""Numbers that describe a landmark in the graph."""
+"""Channels of a node of the landmark graph."""
 
 Attention: TypeAlias = Literal["described", "pooled", "none"]
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratorConfig:
-    """The size of a generator, and what can be switched off to see what it is worth.
+    """Size of a generator, and parts that can be switched off for ablations.
 
     Attributes:
         wiring: "live" computes the condition once per identity; "paper" mixes both faces from the
             first layer on.
         width: channels of the trunk.
-        blocks: how often graph reasoning and appearance aggregation take turns.
+        blocks: number of blocks of graph reasoning and appearance aggregation.
         landmark_attention: how landmarks are weighted: from a description of where both faces'
             landmarks are, from pooled maps (the paper's equation 1), or not at all.
         graph: whether landmarks of source and condition exchange messages.
-        warped: whether the warped condition is an input, and what attention uncovers; without it
-            attention uncovers the context, as in the paper.
+        warped: whether the warped condition is an input and the underlay; without it the underlay
+            is the context, as in the paper.
         subpixel: whether landmark maps keep fractions of a pixel (paper wiring; live always does).
     """
 
@@ -49,7 +49,7 @@ class GeneratorConfig:
 
     @classmethod
     def base(cls) -> Self:
-        """Return the paper's generator with its faults mended, 37 GMACs a face: a teacher."""
+        """Return the paper's generator with its faults fixed, 37 GMACs a face: a teacher."""
         return cls(wiring="paper", width=256, blocks=6)
 
     @classmethod

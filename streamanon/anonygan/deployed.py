@@ -23,7 +23,7 @@ PAPER_INPUTS = (
     *("context", "maps", "warped", "complexion", "points"),
     *("condition", "condition_points"),
 )
-"""Of a generator in the paper's wiring, which is never shipped, but measured."""
+"""Inputs of a generator in the paper's wiring, which is benchmarked but never shipped."""
 
 
 class DeployedGenerator(nn.Module):

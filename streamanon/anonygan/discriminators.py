@@ -1,4 +1,4 @@
-"""The critics: whether a face looks real, like its condition, and has its landmarks in place."""
+"""Patch discriminators, and the maps of landmarks that one of them sees."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ PARTS = (
 
 
 class PatchDiscriminator(nn.Module):
-    """Judge overlapping patches of an image and of what is known about it (equations 2 and 3).
+    """Scores overlapping patches of an image and its conditioning maps (equations 2 and 3).
 
     The appearance discriminator sees an image and the condition, the landmark discriminator an
-    image and maps of the source's landmarks, stacked as channels. Without normalisation, a
-    gradient penalty (R1) keeps it tame.
+    image and maps of the source's landmarks, stacked as channels. Without normalisation, a gradient
+    penalty (R1) is needed to regularise it.
     """
 
     def __init__(self, inputs: int, widths: tuple[int, ...], *, normalised: bool) -> None:
@@ -50,12 +50,12 @@ class PatchDiscriminator(nn.Module):
 
     @classmethod
     def paper(cls, inputs: int) -> Self:
-        """Return the paper's."""
+        """Return the paper's discriminator."""
         return cls(inputs, PAPER_WIDTHS, normalised=True)
 
     @classmethod
     def narrow(cls, inputs: int) -> Self:
-        """Return a fiftieth of the paper's, for training the live generator."""
+        """Return one a fiftieth as large as the paper's, for training the live generator."""
         return cls(inputs, NARROW_WIDTHS, normalised=False)
 
     def forward(self, stacked: Tensor) -> list[Tensor]:
@@ -75,7 +75,7 @@ def part_maps(points: Tensor, sigma: float = 1.5) -> Tensor:
 
     Args:
         points: (n, 70, 2) float32 in crop px.
-        sigma: of the Gaussian around each landmark, in crop px.
+        sigma: standard deviation of the Gaussian around each landmark, in crop px.
 
     Returns:
         (n, 9, 128, 128) float32 in 0..1, in the order of ``PARTS``.

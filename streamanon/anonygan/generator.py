@@ -1,4 +1,4 @@
-"""The live generator: what a frame costs is one face's worth of 0.85 GMACs."""
+"""The live generator: 0.85 GMACs per face and frame."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import torch
 from torch import Tensor, nn
 
 from streamanon.anonygan.blocks import (
-    blanked,
     channels_first,
     conv,
     conv_of_maps,
     conv_relu,
     conv_to_pixels,
+    mask_hole,
 )
-from streamanon.anonygan.composition import matched
 from streamanon.anonygan.config import FEATURES, GeneratorConfig
 from streamanon.anonygan.graph import LandmarkGraph
 from streamanon.anonygan.landmarks import LandmarkAttention, gaussian_maps
+from streamanon.anonygan.layering import match_skin_tone
 from streamanon.face.network_input import CROP, GRID, NODES
 
 STEM, FULLER, FINE = 32, 64, 48
 """Channels of the stem at 64 and 32 px, and of the decoder at 64 px."""
 
 TRUST = 2.2
-"""Where attention starts, before the sigmoid: 0.9 of a warped portrait, 0.1 of a blank context."""
+"""Initial attention before the sigmoid: 0.9 of a warped portrait, 0.1 of a masked context."""
 
 MAX_GAIN = 1.5
 """Largest log gain: the portrait is made at most 4.5 times lighter or darker."""
 
 LIGHT_PX, TINTS = 16, 2
-"""Side of the maps of light, and how many different tints they hold across and down."""
+"""Side of the maps of light, and number of different tints across and down."""
 
 
 class Block(nn.Module):
@@ -45,11 +45,11 @@ class Block(nn.Module):
     def forward(
         self, state: tuple[Tensor, Tensor], maps: tuple[Tensor, Tensor], condition: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the (appearance, shape) features after one turn.
+        """Return the (appearance, shape) features after this block.
 
         Args:
             state: appearance and shape, (n, width, 32, 32) each.
-            maps: of the source's landmarks, see :class:`LandmarkGraph`.
+            maps: maps of the source's landmarks, see :class:`LandmarkGraph`.
             condition: (n, landmarks, node width) nodes of the condition.
         """
         appearance, shape = state
@@ -62,11 +62,11 @@ class Block(nn.Module):
 
 
 class EvenTint(nn.Module):
-    """Let light differ from place to place, and its colour only between the quarters of a face.
+    """Makes the tint of light constant over each quarter of a face, but not its brightness.
 
-    Light falls on a face in patches, but it rarely is of several colours. A network that may colour
-    each place on its own comes to paint red cheeks and yellow noses where skin must change its
-    tone: with other people's faces nothing tells it what is right, and recognisers like it.
+    Light falls on a face in patches, but is rarely of several colours. A network that may colour
+    each place on its own learns red cheeks and yellow noses where skin must change its tone: for
+    another person's face there is no target, and recognisers reward it.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class EvenTint(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Turn the trunk's features into paint, attention, gain and bias."""
+    """Turns the trunk's features into generated pixels, attention, gain and bias."""
 
     def __init__(self, width: int, *, warped: bool) -> None:
         super().__init__()
@@ -115,10 +115,10 @@ class Decoder(nn.Module):
 
 
 class Generator(nn.Module):
-    """The paper's generator made small enough to run in every frame.
+    """The paper's generator, made small enough to run in every frame.
 
-    What belongs to the condition alone is computed once by :class:`ConditionEncoder` and looked up.
-    Nothing is normalised over an image or a batch, which would make light depend on the frame.
+    What depends on the condition alone is computed once, by :class:`ConditionEncoder`. Nothing is
+    normalised over an image or a batch, which would make light depend on the frame.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -143,17 +143,17 @@ class Generator(nn.Module):
                 ``condition_points``, ``features`` and ``nodes``, as the package describes them.
 
         Returns:
-            ``face`` (n, 3, 128, 128) in 0..1, what is painted; ``attention`` (n, 1, 128, 128) in
-            0..1, 1 where what lies beneath shows; ``saturation`` (n, 1) in 0..1, ``gain``
-            (n, 3, 16, 16) log gain and ``bias`` (n, 3, 16, 16) that correct it; ``beneath``
+            ``face`` (n, 3, 128, 128) in 0..1, generated pixels; ``attention`` (n, 1, 128, 128) in
+            0..1, 1 where the underlay shows; ``saturation`` (n, 1) in 0..1, ``gain``
+            (n, 3, 16, 16) log gain and ``bias`` (n, 3, 16, 16) that correct it; ``underlay``
             (n, 3, 128, 128) in 0..1: the warped condition.
-            :func:`streamanon.anonygan.composition.compose` puts them together.
+            :func:`streamanon.anonygan.layering.blend` puts them together.
         """
         maps, warped = channels_first(batch["maps"]), channels_first(batch["warped"])
-        context = blanked(channels_first(batch["context"]), maps)
+        context = mask_hole(channels_first(batch["context"]), maps)
         images = [context, maps, warped] if self.config.warped else [context, maps]
         fine = self.stem(torch.cat(images, dim=1) * 2 - 1)
-        seen = look_up(batch["features"], batch["lookup"])
+        seen = sample_features(batch["features"], batch["lookup"])
         appearance = self.merge(torch.cat([self.fuller(fine), seen.to(fine.dtype)], dim=1))
 
         peaks = gaussian_maps(batch["points"], GRID, 1.0)
@@ -168,28 +168,28 @@ class Generator(nn.Module):
             state = block(state, spots, batch["nodes"][:, k])
         parts: dict[str, Tensor] = self.decoder(state[0], fine)
         if not self.config.warped:
-            return parts | {"beneath": context, "saturation": context.new_ones(len(context), 1)}
-        parts["beneath"] = warped
-        return matched(parts, maps, batch["complexion"] / 255)
+            return parts | {"underlay": context, "saturation": context.new_ones(len(context), 1)}
+        parts["underlay"] = warped
+        return match_skin_tone(parts, maps, batch["complexion"] / 255)
 
 
-def look_up(features: Tensor, lookup: Tensor) -> Tensor:
-    """Return the condition's features moved onto the source.
+def sample_features(features: Tensor, lookup: Tensor) -> Tensor:
+    """Return the condition's features warped onto the source.
 
     Args:
-        features: (n, c, 32, 32) of the condition's crop.
-        lookup: (n, 32, 32, 2) float32, where each cell looks, in px of the condition's crop.
+        features: (n, c, 32, 32) features of the condition's crop.
+        lookup: (n, 32, 32, 2) float32 position of each cell, in px of the condition's crop.
     """
     if torch.compiler.is_exporting():
-        return gathered(features, lookup)
+        return gather_features(features, lookup)
     grid = (lookup.float() + 0.5) * (2 / CROP) - 1
     return nn.functional.grid_sample(
         features.float(), grid, padding_mode="border", align_corners=False
     )
 
 
-def gathered(features: Tensor, lookup: Tensor) -> Tensor:
-    """Return what :func:`look_up` returns, by means that runtimes have a fast form of."""
+def gather_features(features: Tensor, lookup: Tensor) -> Tensor:
+    """Return the result of :func:`sample_features`, by operations that are fast in all runtimes."""
     count, width, rows, columns = features.shape
     at = ((lookup.float() + 0.5) * (columns / CROP) - 0.5).clamp(0, columns - 1)
     low = at.floor().clamp(max=columns - 2)

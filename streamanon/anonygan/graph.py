@@ -10,10 +10,10 @@ from streamanon.face.network_input import NODES
 
 
 class NodePool(nn.Module):
-    """Read a feature map at landmarks.
+    """Pools a feature map at landmarks.
 
     Attributes:
-        embedding: (landmarks, node width), which landmark a node is.
+        embedding: (landmarks, node width) learned embedding of each landmark.
     """
 
     def __init__(self, width: int) -> None:
@@ -33,13 +33,13 @@ class NodePool(nn.Module):
 
 
 class LandmarkGraph(nn.Module):
-    """Bipartite graph reasoning with literal nodes (mends the paper's).
+    """Bipartite graph reasoning with literal nodes (fixes the paper's).
 
     The paper splits the channels of features that have already mixed both faces into halves and
     calls one the source and the other the condition. Here a node *is* a landmark of one of the
-    faces: source nodes attend to condition nodes (bipartite edges, which start out between same
-    landmarks), a graph convolution mixes them as in GloRe (Chen et al., CVPR 2019), and what they
-    learnt is painted back around the landmarks.
+    faces: source nodes attend to condition nodes (bipartite edges, initialised between the same
+    landmarks), a graph convolution mixes them as in GloRe (Chen et al., CVPR 2019), and the result
+    is projected back around the landmarks.
     """
 
     def __init__(self, width: int) -> None:
@@ -56,7 +56,7 @@ class LandmarkGraph(nn.Module):
 
         Args:
             shape: (n, width, h, w) features.
-            maps: (n, landmarks, h * w) of the source: as they are, and each summing to 1.
+            maps: (n, landmarks, h * w) maps of the source: with peaks of 1, and with sums of 1.
             condition: (n, landmarks, node width) nodes of the condition.
 
         Returns:
@@ -74,8 +74,8 @@ class LandmarkGraph(nn.Module):
 class SharedGraph(nn.Module):
     """Bipartite graph reasoning as published (after GloRe and BiGraphGAN).
 
-    The two halves of the channels stand for the two faces. Each is projected onto nodes by how the
-    *other* one assigns pixels to nodes, reasoned about, and projected back.
+    The two halves of the channels stand for the two faces. Each is projected onto nodes by the
+    *other* one's assignment of pixels to nodes, convolved there, and projected back.
     """
 
     def __init__(self, width: int) -> None:

@@ -1,4 +1,4 @@
-"""Landmarks as the networks see them: maps, and how much each counts."""
+"""Landmarks as input of the networks: maps, and attention weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def gaussian_profiles(points: Tensor, side: int, sigma: float) -> tuple[Tensor, 
 
     Args:
         points: (n, k, 2) float32 in px of the 128 px crop.
-        side: of the maps.
+        side: side of the maps in px.
         sigma: standard deviation in px of the maps.
 
     Returns:
@@ -31,7 +31,7 @@ def gaussian_maps(points: Tensor, side: int, sigma: float) -> Tensor:
 
     Args:
         points: (n, k, 2) float32 in px of the 128 px crop.
-        side: of the maps.
+        side: side of the maps in px.
         sigma: standard deviation in px of the maps.
     """
     across, down = gaussian_profiles(points, side, sigma)
@@ -39,17 +39,16 @@ def gaussian_maps(points: Tensor, side: int, sigma: float) -> Tensor:
 
 
 class LandmarkAttention(nn.Module):
-    """Weigh landmarks by where both faces have them (mends the paper's equation 1).
+    """Weights landmarks by their positions in both faces (fixes the paper's equation 1).
 
-    The paper pools each landmark's map over the image and weighs it by what is left. A map holds
-    one bright pixel, wherever the landmark lies, so that all are pooled to the same number and
-    weighed alike. Here a landmark is described by its place in both faces and by how far apart
-    those are; what remains of equation 1 is a convolution over neighbouring landmarks and the
-    sigmoid.
+    The paper pools each landmark's map over the image and computes its weight from that. A map has
+    one bright pixel wherever the landmark lies, so all are pooled to the same number and weighted
+    equally. Here a landmark is described by its positions in both faces and their distance; what
+    remains of equation 1 is a convolution over neighbouring landmarks and the sigmoid.
 
     Attributes:
-        bias: (faces, landmarks), what a landmark counts whatever its place.
-        centre: (2,), between the eyes, crop px.
+        bias: (faces, landmarks) weight of a landmark before the sigmoid, at any position.
+        centre: (2,) middle between the eyes, crop px.
     """
 
     centre: Tensor
@@ -60,7 +59,7 @@ class LandmarkAttention(nn.Module):
             nn.Conv1d(5, 8, 5, padding=2), nn.ReLU(), nn.Conv1d(8, faces, 5, padding=2)
         )
         self.bias = nn.Parameter(torch.full((faces, landmarks), 2.0))
-        centre = torch.tensor([(CROP - 1) / 2, EYES_DOWN])  # made in a run, it would stop a card
+        centre = torch.tensor([(CROP - 1) / 2, EYES_DOWN])  # made in forward, it would stall a GPU
         self.register_buffer("centre", centre, persistent=False)
 
     def forward(self, points: Tensor, condition_points: Tensor) -> Tensor:
@@ -74,7 +73,7 @@ class LandmarkAttention(nn.Module):
 
 
 class PooledAttention(nn.Module):
-    """Weigh landmarks as published (equation 1), which comes to one half for each of them.
+    """Weights landmarks as published (equation 1), which is one half for each of them.
 
     omega = sigmoid(conv1d(average pool(maps))), a kernel of three over the channels, no bias.
     """
@@ -95,7 +94,7 @@ def point_maps(points: Tensor, *, subpixel: bool) -> Tensor:
 
     Args:
         points: (n, k, 2) float32 in crop px.
-        subpixel: share a landmark among the four pixels around it (mended) instead of rounding it
+        subpixel: share a landmark among the four pixels around it (fixed) instead of rounding it
             to one (as published).
 
     Returns:

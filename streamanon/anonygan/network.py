@@ -1,4 +1,4 @@
-"""A generator and what feeds it as one module: what is trained, averaged and saved."""
+"""A generator and its condition branch as one module, which is trained and saved."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class AnonyGan(nn.Module):
-    """A generator, and the condition branch that feeds it if it has one.
+    """A generator, with its condition branch if it has one.
 
     Attributes:
-        config: what it is made of.
-        encoder: the condition branch, computed once per identity; None in the paper's wiring.
-        generator: what is computed once per face and frame.
+        config: configuration of the generator.
+        encoder: condition branch, run once per identity; None in the paper's wiring.
+        generator: generator, run once per face and frame.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -42,7 +42,7 @@ class AnonyGan(nn.Module):
                 ``condition_points``, as the package describes them.
 
         Returns:
-            see :meth:`streamanon.anonygan.generator.Generator.forward`.
+            The outputs of :meth:`streamanon.anonygan.generator.Generator.forward`.
         """
         if self.encoder is not None:
             features, nodes = self.encoder(batch["condition"], batch["condition_points"])

@@ -1,4 +1,4 @@
-"""The paper's generator, as published or with its faults mended."""
+"""The paper's generator, as published or with its faults fixed."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from streamanon.anonygan.blocks import blanked, channels_first
-from streamanon.anonygan.composition import matched
+from streamanon.anonygan.blocks import channels_first, mask_hole
 from streamanon.anonygan.config import IBUG_POINTS
 from streamanon.anonygan.generator import MAX_GAIN, TRUST
 from streamanon.anonygan.graph import SharedGraph
 from streamanon.anonygan.landmarks import LandmarkAttention, PooledAttention, point_maps
+from streamanon.anonygan.layering import match_skin_tone
 from streamanon.face.network_input import CROP
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def normalised(layers: list[nn.Module], channels: int) -> list[nn.Module]:
 
 
 def stem(inputs: int, width: int) -> nn.Sequential:
-    """Return the layers that bring an image to ``width`` channels at a quarter of its side."""
+    """Return layers from an image to ``width`` channels at a quarter of its side."""
     quarter, half = width // 4, width // 2
     down = [
         nn.Conv2d(few, many, 3, stride=2, padding=1, bias=False)
@@ -69,7 +69,7 @@ class PaperBlock(nn.Module):
         self.graph = SharedGraph(width) if graph else nn.Identity()
 
     def forward(self, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the appearance, and shape joined by it, after one turn."""
+        """Return the appearance, and shape concatenated with it, after this block."""
         appearance, shape = state
         shape = self.graph(self.shape(shape))
         appearance = appearance + self.appearance(appearance) * torch.sigmoid(shape)
@@ -77,10 +77,10 @@ class PaperBlock(nn.Module):
 
 
 class PaperGenerator(nn.Module):
-    """The paper's generator, whose every layer sees both faces.
+    """The paper's generator, in which every layer sees both faces.
 
-    Mended, it is also shown the polygon maps and the condition moved into place, which takes the
-    condition's part in the composition together with a low-frequency gain and bias.
+    In the fixed form, the polygon maps and the warped condition are inputs too, and the warped
+    condition, with a low-frequency gain and bias, is the underlay.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -118,11 +118,11 @@ class PaperGenerator(nn.Module):
                 ``condition_points``, as the package describes them.
 
         Returns:
-            see :meth:`streamanon.anonygan.generator.Generator.forward`. As published, what lies
-            beneath is the context; the paper's attention is one minus the one given here.
+            The outputs of :meth:`streamanon.anonygan.generator.Generator.forward`. As published,
+            the underlay is the context; the paper's attention is one minus the one here.
         """
         maps = channels_first(batch["maps"])
-        context = blanked(channels_first(batch["context"]), maps)
+        context = mask_hole(channels_first(batch["context"]), maps)
         warped = channels_first(batch["warped"])
         images = [channels_first(batch["condition"]), context]
         if self.config.warped:
@@ -140,9 +140,11 @@ class PaperGenerator(nn.Module):
             "saturation": trunk.new_ones((len(trunk), 1)).float(),
             "gain": MAX_GAIN * gain,
             "bias": bias,
-            "beneath": warped if self.config.warped else context,
+            "underlay": warped if self.config.warped else context,
         }
-        return matched(parts, maps, batch["complexion"] / 255) if self.config.warped else parts
+        return (
+            match_skin_tone(parts, maps, batch["complexion"] / 255) if self.config.warped else parts
+        )
 
     def landmarks(self, batch: dict[str, Tensor]) -> Tensor:
         """Return the (n, 136, 128, 128) weighted maps of the condition's and source's landmarks."""

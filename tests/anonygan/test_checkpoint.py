@@ -18,7 +18,7 @@ from .conftest import LIVE
 @pytest.fixture
 def file(live: AnonyGan, tmp_path: Path) -> Path:
     path = tmp_path / "network.pt"
-    torch.save(checkpoint.packed(live), path)
+    torch.save(checkpoint.pack(live), path)
     return path
 
 

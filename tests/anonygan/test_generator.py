@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from streamanon.anonygan.composition import compose, corrected, greyed
 from streamanon.anonygan.config import GeneratorConfig
-from streamanon.anonygan.generator import EvenTint, gathered, look_up
+from streamanon.anonygan.generator import EvenTint, gather_features, sample_features
+from streamanon.anonygan.layering import blend, colour_corrected, greyscale
 from streamanon.anonygan.network import AnonyGan
 
 from .conftest import BASE, LIVE, PAPER, awake
@@ -19,14 +19,14 @@ OUTPUTS = {
     "attention": (1, 128, 128),
     "gain": (3, 16, 16),
 }
-BESIDE = {"saturation": (1,), "bias": (3, 16, 16), "beneath": (3, 128, 128)}
+BESIDE = {"saturation": (1,), "bias": (3, 16, 16), "underlay": (3, 128, 128)}
 CACHED = ("features", "nodes")
 
 
 @torch.no_grad()
 def answer(network: AnonyGan, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     parts: dict[str, Tensor] = network(batch)
-    return parts | {"composed": compose(parts)}
+    return parts | {"composed": blend(parts)}
 
 
 def moved(before: dict[str, Tensor], after: dict[str, Tensor], name: str) -> bool:
@@ -51,7 +51,7 @@ def test_answers_have_their_shapes_and_ranges(network: AnonyGan, faces: dict[str
         assert parts[name].shape == (3, *shape)
         assert parts[name].dtype == torch.float32
         assert parts[name].isfinite().all()
-    for name in ("face", "attention", "beneath"):
+    for name in ("face", "attention", "underlay"):
         assert 0 <= parts[name].min() <= parts[name].max() <= 1
         assert parts[name].flatten(1).std(dim=1).min() > 1e-3
 
@@ -161,7 +161,7 @@ def test_the_portrait_is_trusted_before_training(faces: dict[str, Tensor]) -> No
     assert parts["attention"].min() > 0.85
     gain = parts["gain"].flatten(2)
     assert (gain.amax(dim=2) - gain.amin(dim=2)).max() < 0.02, "nothing but the complexion"
-    assert parts["beneath"].isclose(faces["warped"].permute(0, 3, 1, 2) / 255).all()
+    assert parts["underlay"].isclose(faces["warped"].permute(0, 3, 1, 2) / 255).all()
 
 
 def test_light_is_of_one_tint_in_each_quarter_of_a_face() -> None:
@@ -183,8 +183,8 @@ def test_what_is_painted_over_the_portrait_has_its_colour(
     live: AnonyGan, faces: dict[str, Tensor]
 ) -> None:
     parts = answer(live, faces)
-    lit, face = corrected(parts), parts["face"]
-    apart = (face - greyed(face) - (lit - greyed(lit))).abs().amax(dim=1)
+    lit, face = colour_corrected(parts), parts["face"]
+    apart = (face - greyscale(face) - (lit - greyscale(lit))).abs().amax(dim=1)
     seen = faces["maps"][..., 3] > 0
     inside = seen & (face > 0).all(dim=1) & (face < 1).all(dim=1)
     assert inside.float().mean() > 0.05
@@ -219,8 +219,8 @@ def test_without_the_warp_attention_uncovers_the_blanked_context(faces: dict[str
     parts = answer(awake(replace(LIVE, warped=False), faces), faces)
     hole = (faces["maps"][..., 0] > 0).unsqueeze(1).expand(-1, 3, -1, -1)
     context = faces["context"].permute(0, 3, 1, 2) / 255
-    assert parts["beneath"][hole].eq(0.5).all()
-    assert parts["beneath"][~hole].isclose(context[~hole], atol=1e-6).all()
+    assert parts["underlay"][hole].eq(0.5).all()
+    assert parts["underlay"][~hole].isclose(context[~hole], atol=1e-6).all()
 
 
 def test_half_precision_and_channels_last_say_the_same(faces: dict[str, Tensor]) -> None:
@@ -238,7 +238,7 @@ def test_half_precision_and_channels_last_say_the_same(faces: dict[str, Tensor])
 def test_everything_learns(config: GeneratorConfig, faces: dict[str, Tensor]) -> None:
     network = awake(config, faces).train()
     parts = network(faces)
-    (compose(parts).square().mean() + parts["gain"].square().mean()).backward()
+    (blend(parts).square().mean() + parts["gain"].square().mean()).backward()
     still = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert still == []
 
@@ -268,4 +268,4 @@ def test_the_published_generator_has_the_published_size() -> None:
 def test_features_are_looked_up_alike_where_they_are_exported() -> None:
     torch.manual_seed(0)
     features, lookup = torch.randn(2, 8, 32, 32), torch.rand(2, 32, 32, 2) * 150 - 10
-    torch.testing.assert_close(gathered(features, lookup), look_up(features, lookup))
+    torch.testing.assert_close(gather_features(features, lookup), sample_features(features, lookup))

@@ -20,7 +20,7 @@ from export.__main__ import main
 from export.anonygan import CONDITION, INT8, LIVE, MODEL_CARD, export
 from export.judge import Loss, check_alive, check_close
 from streamanon import weights
-from streamanon.anonygan.checkpoint import packed
+from streamanon.anonygan.checkpoint import pack
 from streamanon.anonygan.config import GeneratorConfig
 from streamanon.anonygan.network import AnonyGan
 from streamanon.anonymisers.network import FaceNetwork, check_cards
@@ -68,7 +68,7 @@ def _few_faces() -> Iterator[None]:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a run of training leaves behind."""
     folder: Path = tmp_path_factory.mktemp("run")
-    state = {"step": 50, "samples": 800, "network": {}, "ema": packed(network())}
+    state = {"step": 50, "samples": 800, "network": {}, "ema": pack(network())}
     torch.save(state, folder / "state.pt")
     one = {"faces": 3, "people": 2, "licence": "CC0", "pictures": 4}
     (folder / "index.json").write_text(json.dumps({"sets": {"own": one}}))
@@ -166,7 +166,7 @@ def test_it_compiles_for_nvidia_cards(out: Path, tmp_path: Path) -> None:
 
 
 def test_a_dead_network_is_not_written(tmp_path: Path) -> None:
-    torch.save(packed(network(alive=False)), tmp_path / "dead.pt")
+    torch.save(pack(network(alive=False)), tmp_path / "dead.pt")
     (tmp_path / "out").mkdir()
     with pytest.raises(ModelError, match="the network is dead: context does not change"):
         export(tmp_path / "dead.pt", tmp_path / "out")
@@ -184,7 +184,7 @@ def test_what_cannot_be_exported_is_refused(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no face in the pictures of"):
         export(run / "state.pt", tmp_path, pictures=tmp_path / "empty")
     shutil.rmtree(tmp_path / "empty")
-    torch.save(packed(AnonyGan(GeneratorConfig("paper", width=32, blocks=2))), tmp_path / "p.pt")
+    torch.save(pack(AnonyGan(GeneratorConfig("paper", width=32, blocks=2))), tmp_path / "p.pt")
     with pytest.raises(UsageError, match="no condition branch"):
         export(tmp_path / "p.pt", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["p.pt"]

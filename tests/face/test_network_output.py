@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from streamanon.anonygan.composition import compose
+from streamanon.anonygan.layering import blend
 from streamanon.face.network_output import GeneratorOutput
 from streamanon.types import F32, U8
 
@@ -33,7 +33,7 @@ def painted(attention: float | None = None) -> GeneratorOutput:
 def test_on_the_crop_it_is_what_the_network_was_trained_with() -> None:
     one, portrait = painted(), noise(128, 128, 3)
     parts: dict[str, F32] = {
-        "beneath": np.asarray(portrait / 255, np.float32),
+        "underlay": np.asarray(portrait / 255, np.float32),
         "face": np.asarray(one.face / 255, np.float32),
         "attention": one.attention[:, :, None],
         "gain": one.gain,
@@ -44,7 +44,7 @@ def test_on_the_crop_it_is_what_the_network_was_trained_with() -> None:
         for name, part in parts.items()
     }
     tensors["saturation"] = torch.tensor([[one.saturation]])
-    wanted = compose(tensors)[0].permute(1, 2, 0).numpy().clip(0, 1) * 255
+    wanted = blend(tensors)[0].permute(1, 2, 0).numpy().clip(0, 1) * 255
     assert np.abs(one.colour_transform().apply(portrait) - wanted).max() < 1.6
 
 
