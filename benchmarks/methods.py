@@ -4,7 +4,7 @@
 * ``blur101`` and ``pixelation10`` are the baselines of AnonyGAN (Dall'Asen et al., ICIAP 2021): a
   Gaussian of 101 x 101 px and blocks of 10 x 10 px. The paper does not say over which region; here
   it is the whole box of every face the product's detector finds.
-* every method of :class:`streamanon.Config`, through the same line of stages as a file takes.
+* every method of :class:`streamanon.Config`, each still by itself, as a file of one.
 * ``folder:PATH`` takes pictures that something else has anonymised.
 """
 
@@ -12,26 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from streamanon.config import Config
-from streamanon.errors import LeakError, UsageError
+from streamanon import Anonymiser, Config, Treatment, UsageError
 from streamanon.factory import Factory
 from streamanon.identities.portrait import as_picture, read_image
-from streamanon.imaging.picture import whole_bgr
 from streamanon.media.file_types import IMAGE_SUFFIXES
-from streamanon.pipeline.runner import run
-from streamanon.types import Frame, MediaInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from streamanon.types import F32, U8, Picture, SafeFrame
+    from streamanon.types import F32, U8
 
 BLUR_PX = 101
 """Side of the Gaussian kernel; OpenCV derives its deviation from it, 15.5 px."""
@@ -128,59 +123,15 @@ def _pixelated(region: U8) -> U8:
     return np.asarray(cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-class _Still:
-    """One picture in memory as a source."""
-
-    def __init__(self, name: str, picture: Picture) -> None:
-        self._picture = picture
-        self.info = MediaInfo(
-            name, picture.width, picture.height, picture.colour, Fraction(1), Fraction(1), 1
-        )
-
-    def __iter__(self) -> Iterator[Frame]:
-        """Yield the only frame."""
-        yield Frame(0, self._picture, 0, self.info.time_base)
-
-    def close(self) -> None:
-        """Do nothing."""
-
-
-class _Kept:
-    """A sink that keeps the one frame it is given, if it may be published."""
-
-    def __init__(self) -> None:
-        self._frame: SafeFrame | None = None
-        self.image: U8 | None = None
-
-    def write(self, frame: SafeFrame) -> None:
-        """Take the frame."""
-        self._frame = frame
-
-    def close(self, *, complete: bool) -> None:
-        """Publish the frame, or not."""
-        if complete and self._frame is not None:
-            self.image = whole_bgr(self._frame.picture)
-
-
 def _product(config: Config) -> Method:
-    """Return the product's way from a picture to its anonymised version.
+    """Return the product's way from a picture to its anonymised version."""
+    anonymiser = Anonymiser(config)
 
-    Each still is a stream of its own: its identities owe nothing to the stills before.
-    """
-    factory = Factory(config)
-
-    def apply(name: str, image: U8) -> Anonymised:
-        anonymiser, kept = factory.anonymiser(), _Kept()
-        still = _Still(name, as_picture(image))
-        report = run(still, factory.observer(anonymiser), anonymiser, kept)
-        if kept.image is None:
-            raise LeakError(f"{name}: {report.uncovered} faces were not hidden: file a bug")
-        tracks = report.ledger.tracks.values()
-        return Anonymised(
-            kept.image,
-            replaced=sum(track.replaced for track in tracks),
-            covered=sum(track.covered for track in tracks),
-        )
+    def apply(_: str, image: U8) -> Anonymised:
+        safe = anonymiser.image(image, faces=True)
+        done = [face.treatment for face in safe.faces]
+        replaced = done.count(Treatment.REPLACED)
+        return Anonymised(safe.image, replaced, covered=len(done) - replaced)
 
     return apply
 
