@@ -1,11 +1,11 @@
-"""Every exception streamanon raises on purpose.
+"""All exceptions that streamanon raises deliberately.
 
 ::
 
     StreamanonError            exit code 1: the run failed
-    +-- UsageError             exit code 2: the request cannot be carried out as it was made
+    +-- UsageError             exit code 2: the request is wrong and cannot be carried out
     +-- MediaError             an input that cannot be read, an output that cannot be written
-    +-- ModelError             a model that is missing, damaged or answers nonsense
+    +-- ModelError             a model that is missing, damaged or returns invalid values
     +-- StageError             a pipeline stage raised; carries the stage's name
     |   +-- StallError         a pipeline stage made no progress in time
     +-- LeakError              the run finished, but something was left uncovered

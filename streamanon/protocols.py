@@ -1,8 +1,7 @@
-"""The seams: what a new input, output, detector, anonymiser or runtime has to offer.
+"""The protocols that inputs, outputs, detectors, anonymisers and runtimes implement.
 
-Each is one file in the package of its name (``sources/``, ``sinks/``, ``detectors/``,
-``anonymisers/``, ``backends/``). They never import each other; ``factory.py`` hands each the
-objects it needs.
+An implementation is one file in ``sources/``, ``sinks/``, ``detectors/``, ``anonymisers/`` or
+``backends/``. These never import each other; ``factory.py`` passes each the objects it needs.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ class Source(Protocol):
 
     @property
     def info(self) -> MediaInfo:
-        """What is known before the first frame."""
+        """Properties of the stream, known before the first frame."""
         ...
 
     def __iter__(self) -> Iterator[Frame]:
@@ -53,13 +52,13 @@ class Sink(Protocol):
         ...
 
     def close(self, *, complete: bool) -> None:
-        """Finish. With ``complete`` False nothing is left under the final name."""
+        """Finish; with ``complete`` False nothing is left under the final name."""
         ...
 
 
 @runtime_checkable
 class Detector(Protocol):
-    """Finds faces; would rather report a false face than miss one."""
+    """Finds faces; prefers a false detection to a missed face."""
 
     def detect(self, picture: Picture) -> list[Face]:
         """Return every face of an upright picture, best score first."""
@@ -71,23 +70,23 @@ class Mesher(Protocol):
     """Fits the 478-point mesh to one face."""
 
     def fit(self, picture: Picture, roi: F32, *, blendshapes: bool = False) -> Mesh:
-        """Fit the face inside a region.
+        """Fit the mesh to the face inside a region.
 
         Args:
-            picture: an upright picture.
+            picture: upright picture.
             roi: (3, 2) float32 corners of a square in frame px: top left, top right, bottom left
                 *of the upright face*, so that it also carries the in-plane rotation.
-            blendshapes: also compute the 52 expression coefficients.
+            blendshapes: whether to compute the 52 expression coefficients as well.
 
         Returns:
-            The mesh in frame px; ``presence`` tells whether to believe it.
+            The mesh in frame px; ``presence`` is the probability that it is of a face.
         """
         ...
 
 
 @runtime_checkable
 class Embedder(Protocol):
-    """Describes who a face is, so that a returning person can be told. Held in memory only."""
+    """Computes face embeddings, by which a returning person is recognised; kept in memory only."""
 
     def embed(self, picture: Picture, points: F32) -> F32:
         """Return a (128,) unit vector for the face with these (5, 2) points in frame px."""
@@ -96,21 +95,21 @@ class Embedder(Protocol):
 
 @runtime_checkable
 class Anonymiser(Protocol):
-    """Makes the pixels that hide faces."""
+    """Generates the pixels that hide faces."""
 
     @property
     def needs_mesh(self) -> bool:
-        """True when subjects are of use only with mesh and identity."""
+        """True when subjects can be replaced only with a mesh and an identity."""
         ...
 
     def replace(self, scene: Scene) -> list[Patch | None]:
-        """Return one patch a subject, in order; None hands the subject to the emergency cover."""
+        """Return a patch for each subject, in order; None leaves the subject to the plain cover."""
         ...
 
 
 @runtime_checkable
 class Backend(Protocol):
-    """A loaded network on one runtime; called by one thread at a time."""
+    """A network loaded by one runtime; called by one thread at a time."""
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         """Map named input arrays to named output arrays."""

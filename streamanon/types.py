@@ -1,4 +1,4 @@
-"""The nouns of streamanon.
+"""The data types of streamanon.
 
 Conventions, stated once:
 
@@ -37,7 +37,7 @@ MESH_POINTS = 478
 
 @dataclass(frozen=True, slots=True)
 class ColourSpace:
-    """How the planes of a picture encode colour.
+    """Colour encoding of a picture's planes.
 
     Attributes:
         matrix: luma coefficients, or "rgb" for planes that hold B, G, R directly.
@@ -54,11 +54,11 @@ class ColourSpace:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The pixels of one frame, in the planes the codec uses, so that untouched pixels stay exact.
+    """The pixels of one frame, in the codec's own planes, so that untouched pixels stay exact.
 
     Attributes:
-        planes: Y, U, V (or B, G, R), each (rows, columns). There is no alpha: it could show a face.
-        colour: how to read them.
+        planes: Y, U, V (or B, G, R), each (rows, columns). No alpha: it could show a face.
+        colour: colour encoding of the planes.
     """
 
     planes: tuple[Plane, ...]
@@ -84,17 +84,17 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class ContainerTags:
-    """What a video file says beside its pixels and a sink says again. Colour tags are H.273 codes.
+    """Properties of a video file that a sink copies. Colour tags are H.273 codes.
 
     Attributes:
         track: index of the video track.
-        pixel_format: FFmpeg's name of the layout of the planes, "yuv420p10le" for example.
-        display_matrix: 9 fixed-point numbers that turn stored pictures upright, as FFmpeg has them.
-        sample_aspect: width over height of a stored pixel, or None when the file does not say.
+        pixel_format: FFmpeg's name of the pixel format, "yuv420p10le" for example.
+        display_matrix: FFmpeg's display matrix, 9 fixed-point numbers; None when there is none.
+        sample_aspect: width over height of a stored pixel, or None when unknown.
         primaries: colour primaries.
         transfer: transfer characteristics.
         matrix: luma coefficients.
-        colour_range: 0 unknown, 1 studio, 2 full, as FFmpeg counts.
+        colour_range: FFmpeg's code: 0 unknown, 1 studio, 2 full.
     """
 
     track: int
@@ -109,19 +109,19 @@ class ContainerTags:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """What a source knows of its stream before the first frame.
+    """Properties of a stream, known before its first frame.
 
     Attributes:
-        name: what to call it in messages.
+        name: name in messages.
         width: upright width in pixels.
         height: upright height in pixels.
-        colour: of every picture the source will yield.
-        time_base: seconds a tick of ``Frame.pts``.
-        rate: average frames a second (30 where the stream does not say).
+        colour: colour encoding of all pictures.
+        time_base: seconds per tick of ``Frame.pts``.
+        rate: average frames per second (30 when the stream does not tell).
         frame_count: frames expected, or None when unknown.
-        live: True when frames arrive on their own clock and waiting loses them.
-        path: the file it comes from, or None.
-        container: what a video file says beside its pixels; None for other streams.
+        live: True when frames arrive in real time and are lost if not taken.
+        path: file the stream is read from, or None.
+        container: properties of a video file that a sink copies; None for other streams.
     """
 
     name: str
@@ -138,14 +138,14 @@ class MediaInfo:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One raw frame. It may show faces: nothing but the pipeline may hold it.
+    """One raw frame. It may show faces, so only the pipeline may hold it.
 
     Attributes:
         index: 0 for the first frame of the stream.
         picture: raw pixels.
         pts: presentation time in ticks of time_base.
-        time_base: seconds a tick.
-        damaged: True when the decoder could not vouch for the pixels.
+        time_base: seconds per tick.
+        damaged: True when the decoder reported errors in the pixels.
     """
 
     index: int
@@ -166,8 +166,8 @@ class Mesh:
 
     Attributes:
         points: (478, 3) float32; x, y in frame px, z in px towards the camera negative.
-        presence: probability that the crop really showed a face, 0..1.
-        blendshapes: (52,) float32 in 0..1 in MediaPipe's order, or None when not asked for.
+        presence: probability that the crop shows a face, 0..1.
+        blendshapes: (52,) float32 in 0..1 in MediaPipe's order, or None when not requested.
     """
 
     points: F32
@@ -187,8 +187,8 @@ class Face:
         box: (4,) float32, x0 y0 x1 y1 in px; may reach beyond the frame.
         score: the detector's confidence, 0..1.
         points: (5, 2) float32: right eye, left eye, nose tip, right and left mouth corner; or None.
-        mesh: dense geometry, or None when it was not fitted or not believed.
-        landmarks68: (68, 2) float32 in iBUG order from a detector that has its own; or None.
+        mesh: dense geometry, or None when it was not fitted or not accepted.
+        landmarks68: (68, 2) float32 in iBUG order where the detector returns them; or None.
     """
 
     box: F32
@@ -204,13 +204,13 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A face followed through time, as it stands in one frame.
+    """A face followed over time, as it is in one frame.
 
     Attributes:
-        id: never reused within a run.
+        id: number that is never reused within a run.
         face: smoothed geometry; ``face.mesh`` is None while the face is only predicted.
-        cover: (4,) float32 box that hides the face for certain: union of detection and prediction,
-            grown with speed and with the time since the face was last seen.
+        cover: (4,) float32 box that certainly hides the face: union of detection and prediction,
+            enlarged with speed and with the time since the face was last seen.
         unseen_s: seconds since the last observation; 0 when observed in this frame.
     """
 
@@ -222,12 +222,12 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A condition identity: the person a face is replaced by.
+    """A condition identity: the person by whom a face is replaced.
 
     Attributes:
-        name: unique within its gallery.
+        name: name, unique within its gallery.
         portrait: (h, w, 3) uint8 BGR photograph, one frontal neutral face.
-        mesh: of the face, in portrait px.
+        mesh: mesh of the face, in portrait px.
         skin_lab: (3,) float32 mean CIELAB of the cheeks (L 0..100, a, b).
         embedding: (128,) float32 unit vector of the face recogniser.
     """
@@ -241,7 +241,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A track and the identity it is to wear, or None when it can only be covered."""
+    """A track and its identity, or None when the face can only be covered."""
 
     track: Track
     identity: Identity | None = None
@@ -249,12 +249,12 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A frame and everybody in it.
+    """A frame and the people in it.
 
     Attributes:
-        frame: the raw frame.
-        subjects: everybody who must not be recognised.
-        distrust: why the whole frame must be covered ("" when the faces above are believed).
+        frame: raw frame.
+        subjects: all people who must not be recognised.
+        distrust: why the whole frame must be covered; "" when the subjects can be trusted.
     """
 
     frame: Frame
@@ -271,7 +271,7 @@ class Patch:
         y: top edge in frame px; may be negative.
         image: (h, w, 3) uint8 BGR.
         alpha: (h, w) float32 in 0..1; 1 shows only the patch.
-        reason: why it is not the best its method has to offer; "" when it is.
+        reason: why it is of lower quality than the method's best; "" when it is not.
     """
 
     x: int
@@ -282,7 +282,7 @@ class Patch:
 
 
 class Treatment(Enum):
-    """What happened to a face, best first."""
+    """How a face was hidden, best first."""
 
     REPLACED = "replaced"
     COVERED = "covered"
@@ -294,9 +294,9 @@ class Treated:
     """How one subject of one frame was hidden, and why not better.
 
     Attributes:
-        track_id: of the subject, or None for the whole frame.
-        treatment: what was done.
-        reason: why a step down the ladder was taken; "" when it was not.
+        track_id: track of the subject, or None for the whole frame.
+        treatment: how it was hidden.
+        reason: why it was not hidden in a better way; "" when it was hidden in the best.
         identity: name of the condition identity shown, or "".
     """
 
@@ -308,16 +308,16 @@ class Treated:
 
 @dataclass(frozen=True, slots=True)
 class SafeFrame:
-    """A frame in which every subject has been hidden; the only thing a sink accepts.
+    """A frame in which every subject is hidden; the only type a sink accepts.
 
     Only :mod:`streamanon.safety.compose` builds one.
 
     Attributes:
-        index: of the frame it came from.
+        index: index of the raw frame.
         picture: pixels that may be shown.
         pts: presentation time in ticks of time_base.
-        time_base: seconds a tick.
-        treated: what was done, a subject each.
+        time_base: seconds per tick.
+        treated: how each subject was hidden.
     """
 
     index: int

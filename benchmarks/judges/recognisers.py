@@ -22,7 +22,7 @@ from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder, align
 from streamanon.errors import UsageError
 from streamanon.face.landmarks import five_points
 from streamanon.identities.portrait import as_picture
-from streamanon.imaging.crop import blob, cut
+from streamanon.imaging.crop import crop_square, to_blob
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,7 @@ class DlibResNet:
     def embed(self, image: U8, mesh_points: F32) -> F32:
         """Describe one face; see :class:`Recogniser`."""
         square = _dlib_square(mesh_points[_DLIB_POINTS, :2])
-        chip = cut(as_picture(image), square, _DLIB_PX)
+        chip = crop_square(as_picture(image), square, _DLIB_PX)
         vector = self._network.compute_face_descriptor(np.ascontiguousarray(chip[:, :, ::-1]))
         return _unit(np.array(vector))
 
@@ -182,7 +182,9 @@ class OnnxRecogniser:
     def embed(self, image: U8, mesh_points: F32) -> F32:
         """Describe one face; see :class:`Recogniser`."""
         chip = align(as_picture(image), five_points(mesh_points))
-        return _unit(self._run((blob(chip[:, :, ::-1]) - np.float32(127.5)) / np.float32(128))[0])
+        return _unit(
+            self._run((to_blob(chip[:, :, ::-1]) - np.float32(127.5)) / np.float32(128))[0]
+        )
 
     def _run(self, crop: F32) -> F32:
         (answer,) = self._session.run(None, {self._input: crop})

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
-from streamanon.imaging.crop import cut
+from streamanon.imaging.crop import crop_square
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,13 +52,13 @@ class WarpingError:
         if np.abs(lm.face_box_from_mesh(mesh) - box).max() > 0.5 * (box[2] - box[0]):
             return  # a cut, not a movement
         corners, face = _raster(last[2])
-        here, there = (cut(picture, corners, RASTER_PX) for picture in (last[0], before))
+        here, there = (crop_square(picture, corners, RASTER_PX) for picture in (last[0], before))
         flow, visible = self._follow(here, there)
         mask = face & visible
         if mask.mean() < LEAST_SHARE:
             return
         self._source.append(_error(here, there, flow, mask))
-        here, there = (cut(picture, corners, RASTER_PX) for picture in (last[1], after))
+        here, there = (crop_square(picture, corners, RASTER_PX) for picture in (last[1], after))
         self._output.append(_error(here, there, flow, mask))
         flow, visible = self._follow(here, there)
         mask = face & visible

@@ -24,7 +24,7 @@ from streamanon.face.drawing import FaceRegion, SharpnessMatcher, affine_to_box
 from streamanon.face.network_input import AlignedFace, ConditionWarp, affine_product, network_inputs
 from streamanon.face.warp import edge_distance, feathered_alpha
 from streamanon.imaging.picture import as_picture
-from streamanon.safety.policy import PoseRange, can_carry
+from streamanon.safety.policy import PoseRange, is_replaceable
 from streamanon.tracking.per_track import PerTrack
 
 if TYPE_CHECKING:
@@ -190,14 +190,14 @@ class AnonyganAnonymiser:
     def _prepare(self, picture: Picture, subject: Subject) -> _PreparedFace | str:
         """Prepare a face for the network, or return the reason why it cannot be used."""
         mesh, identity = subject.track.face.mesh, subject.identity
-        if mesh is None or identity is None or not can_carry(mesh):
+        if mesh is None or identity is None or not is_replaceable(mesh):
             return "there is no face that can be painted"
         track_id = subject.track.id
         if track_id not in self._states or self._states[track_id].identity != identity.name:
             self._states[track_id] = _TrackState(identity.name)
         state = self._states[track_id]
         yaw, pitch, _ = lm.head_pose(mesh.points)
-        state.turned = POSES.left(yaw, pitch, before=state.turned)
+        state.turned = POSES.is_outside(yaw, pitch, before=state.turned)
         if state.turned:
             return "the head is turned farther than the network has learnt"
         state.frames += 1

@@ -27,7 +27,7 @@ from streamanon.face.warp import (
     saturated,
     warp_portrait,
 )
-from streamanon.safety.policy import PoseRange, can_carry
+from streamanon.safety.policy import PoseRange, is_replaceable
 from streamanon.tracking.identity_assigner import colourfulness
 from streamanon.tracking.per_track import PerTrack
 
@@ -79,14 +79,14 @@ class WarpAnonymiser:
 
     def _replace_one(self, scene: Scene, subject: Subject) -> Patch | None:
         mesh, identity = subject.track.face.mesh, subject.identity
-        if mesh is None or identity is None or not can_carry(mesh):
+        if mesh is None or identity is None or not is_replaceable(mesh):
             return None
         track_id = subject.track.id
         if track_id not in self._states or self._states[track_id].identity != identity.name:
             self._states[track_id] = self._new_state(scene.frame, mesh, identity)
         state = self._states[track_id]
         yaw, pitch, _ = lm.head_pose(mesh.points)
-        state.turned = POSES.left(yaw, pitch, before=state.turned)
+        state.turned = POSES.is_outside(yaw, pitch, before=state.turned)
         if state.turned:
             return None
         space = FaceSpace.around(mesh.points)

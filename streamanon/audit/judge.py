@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from streamanon.imaging.boxes import centre, iou, side
-from streamanon.imaging.crop import cut
+from streamanon.imaging.crop import crop_square
 from streamanon.types import ColourSpace, Picture
 
 if TYPE_CHECKING:
@@ -174,7 +174,9 @@ def _structure(picture: Picture, box: F32) -> F32:
     """Return (_RASTER_PX, _RASTER_PX) float32: the band of a box that distinguishes faces."""
     x0, y0, x1, y1 = box
     corners = np.array([[x0, y0], [x1, y0], [x0, y1]], np.float32) - 0.5
-    luma = cv2.cvtColor(cut(picture, corners, _RASTER_PX), cv2.COLOR_BGR2GRAY).astype(np.float32)
+    luma = cv2.cvtColor(crop_square(picture, corners, _RASTER_PX), cv2.COLOR_BGR2GRAY).astype(
+        np.float32
+    )
     fine, coarse = (cv2.GaussianBlur(luma, (0, 0), sigma) for sigma in _BAND)
     return np.asarray(fine - coarse, np.float32)
 
@@ -199,7 +201,7 @@ def _blurred(picture: Picture, box: F32, points: F32) -> tuple[Picture, F32]:
 def _crop(picture: Picture, box: F32, times: float, side_px: int) -> tuple[Picture, F32]:
     """Return a square around a face as a picture, and its (3, 2) corners."""
     corners = square_around(box, times)
-    image = cut(picture, corners, side_px)
+    image = crop_square(picture, corners, side_px)
     planes = tuple(np.ascontiguousarray(image[:, :, channel]) for channel in range(3))
     return Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))), corners
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from streamanon.audit.judge import square_around
-from streamanon.imaging.crop import cut
+from streamanon.imaging.crop import crop_square
 
 if TYPE_CHECKING:
     from streamanon.audit.judge import FaceComparison
@@ -71,7 +71,7 @@ def _badness(comparison: FaceComparison) -> float:
 def _draw(after: Picture, comparison: FaceComparison, place: str) -> U8:
     ink = _ALARM if comparison.leaks else _INK
     corners = square_around(comparison.box, AROUND)
-    image = cut(after, corners, CELL_PX)
+    image = crop_square(after, corners, CELL_PX)
     scale = CELL_PX / (corners[1, 0] - corners[0, 0])
     x0, y0, x1, y1 = (comparison.box.reshape(2, 2) - 0.5 - corners[0]).ravel() * scale
     cv2.rectangle(image, (round(x0), round(y0)), (round(x1), round(y1)), ink, 1)

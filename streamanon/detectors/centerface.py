@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from streamanon.errors import ModelError
-from streamanon.imaging.crop import blob
+from streamanon.imaging.crop import to_blob
 from streamanon.imaging.picture import thumbnail
 from streamanon.types import Face
 
@@ -58,7 +58,7 @@ class CenterFaceDetector:
         image = thumbnail(picture, (width, height))
         padded = cv2.copyMakeBorder(image, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)
         rows = _decode(
-            self._backend.run({"input": blob(np.asarray(padded, np.uint8)[:, :, ::-1])}),
+            self._backend.run({"input": to_blob(np.asarray(padded, np.uint8)[:, :, ::-1])}),
             self._threshold,
         )
         if not np.isfinite(rows).all():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamanon.imaging.crop import blob, cut
+from streamanon.imaging.crop import crop_square, to_blob
 from streamanon.types import MESH_POINTS, Mesh
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class MeshFitter:
 
         A mesh that is not finite has presence 0.
         """
-        crop = cut(picture, roi, INPUT_PX)
-        answer = self._mesh.run({"input": blob(crop[:, :, ::-1]) / 255})
+        crop = crop_square(picture, roi, INPUT_PX)
+        answer = self._mesh.run({"input": to_blob(crop[:, :, ::-1]) / 255})
         points = np.asarray(answer["points"], np.float32).reshape(MESH_POINTS, 3)
         corner, right, below = roi.astype(np.float32)
         axes = np.stack([right - corner, below - corner]) / INPUT_PX

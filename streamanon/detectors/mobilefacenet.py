@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamanon.imaging.crop import blob, cut
+from streamanon.imaging.crop import crop_square, to_blob
 
 if TYPE_CHECKING:
     from streamanon.protocols import Backend
@@ -35,7 +35,7 @@ class MobileFaceNetEmbedder:
 
     def embed(self, picture: Picture, points: F32) -> F32:
         """Return a (128,) unit vector for the face with these (5, 2) points in frame px."""
-        crop = blob(align(picture, points)[:, :, ::-1])
+        crop = to_blob(align(picture, points)[:, :, ::-1])
         answer = self._backend.run({"input0": (crop - MEAN) / STD})
         vector = np.asarray(answer["output0"], np.float32).reshape(128)
         return vector / max(float(np.linalg.norm(vector)), 1e-12)
@@ -43,7 +43,7 @@ class MobileFaceNetEmbedder:
 
 def align(picture: Picture, points: F32) -> U8:
     """Return (112, 112, 3) BGR: the face aligned so that its five points lie on the template."""
-    return cut(picture, _template_square(points), INPUT_PX)
+    return crop_square(picture, _template_square(points), INPUT_PX)
 
 
 def _template_square(points: F32) -> F32:

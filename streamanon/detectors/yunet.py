@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from streamanon.errors import ModelError
-from streamanon.imaging.crop import blob
+from streamanon.imaging.crop import to_blob
 from streamanon.imaging.picture import clip_box, shrink
 from streamanon.types import Face
 
@@ -110,7 +110,7 @@ class YuNetDetector:
         height, width = image.shape[:2]
         padded = cv2.copyMakeBorder(image, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)
         image = np.asarray(padded, np.uint8)
-        rows = _decode(self._backend.run({"input": blob(image)}), image, self._threshold)
+        rows = _decode(self._backend.run({"input": to_blob(image)}), image, self._threshold)
         if not np.isfinite(rows).all():
             raise ModelError("the face detector answered numbers that are not finite")
         scale = np.array([(x1 - x0) / width, (y1 - y0) / height], np.float32)

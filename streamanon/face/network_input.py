@@ -28,7 +28,7 @@ from streamanon.face.warp import (
     upright_rotation,
     warp_portrait,
 )
-from streamanon.imaging.crop import cut
+from streamanon.imaging.crop import crop_square
 from streamanon.imaging.picture import as_picture
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class AlignedFace:
         """Cut the face with this (478, 3) mesh out of a picture."""
         to_frame = crop_to_frame(mesh_points)
         ends = np.array([[0, 0, 1], [CROP, 0, 1], [0, CROP, 1]], np.float32)
-        image = cut(picture, ends @ to_frame.T, CROP)
+        image = crop_square(picture, ends @ to_frame.T, CROP)
         return cls(image, transformed(mesh_points, inverse_affine(to_frame)), to_frame)
 
     def displacement(self, mesh_points: F32) -> float:

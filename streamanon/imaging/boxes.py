@@ -34,7 +34,7 @@ def side(box: F32) -> float:
     return float(np.sqrt(np.prod(np.maximum(box[2:] - box[:2], 0))))
 
 
-def is_sane(box: F32, limit_px: float) -> bool:
+def is_plausible(box: F32, limit_px: float) -> bool:
     """Tell whether a box is finite, not empty, and has no side longer than a limit."""
     sides = box[2:] - box[:2]
     return bool(np.isfinite(box).all() and (sides > 0).all() and (sides <= limit_px).all())

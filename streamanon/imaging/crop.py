@@ -1,4 +1,4 @@
-"""Cutting a turned square out of a picture, at a network's input size."""
+"""Crops a rotated square out of a picture, at a network's input size."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from streamanon.types import F32, U8, Picture
 
 _FINEST = 1.25
-"""Pixels read for each pixel made, at most: finer texture would alias."""
+"""Most pixels read for each pixel of the result; finer texture would alias."""
 
 
-def cut(picture: Picture, corners: F32, side_px: int) -> U8:
-    """Return the (side_px, side_px, 3) BGR content of a square; only its pixels are read.
+def crop_square(picture: Picture, corners: F32, side_px: int) -> U8:
+    """Return the (side_px, side_px, 3) BGR content of a square; only its pixels are converted.
 
-    Beyond the picture its edge is repeated.
+    Outside the picture its edge is repeated.
 
     Args:
         picture: an upright picture.
         corners: (3, 2) float32 in frame px: where pixels (0, 0), (side_px, 0) and (0, side_px) of
             the result lie.
-        side_px: of the result.
+        side_px: side of the result.
     """
     corners = corners.astype(np.float64)
     outline = np.vstack([corners, corners[1] + corners[2] - corners[0]])
@@ -48,8 +48,8 @@ def cut(picture: Picture, corners: F32, side_px: int) -> U8:
     return np.asarray(result, np.uint8)
 
 
-def blob(image: U8) -> F32:
-    """Return an image as (1, 3, h, w) float32 in 0..255, channels in the order they came."""
+def to_blob(image: U8) -> F32:
+    """Return an image as (1, 3, h, w) float32 in 0..255, in the same channel order."""
     planes = np.empty((1, 3, *image.shape[:2]), np.float32)
     np.copyto(planes[0], image.transpose(2, 0, 1))
     return planes

@@ -1,4 +1,4 @@
-"""The eight ways a stored picture can lie, and how to turn it upright and back."""
+"""The eight orientations of a stored picture, and how to turn it upright and back."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """What makes a stored picture upright: first a mirror, then quarter turns.
+    """Operations that turn a stored picture upright: first mirroring, then quarter turns.
 
     Attributes:
-        mirrored: swap left and right first.
+        mirrored: whether left and right are swapped first.
         turns: quarter turns counter-clockwise, 0..3.
     """
 
@@ -28,24 +28,24 @@ class Orientation:
 
     @property
     def sideways(self) -> bool:
-        """True when width and height trade places."""
+        """True when width and height are swapped."""
         return self.turns % 2 == 1
 
     def upright(self, plane: Plane) -> Plane:
-        """Return a stored (h, w) plane as it is to be seen; a view."""
+        """Return a view of a stored (h, w) plane, upright."""
         return np.rot90(plane[:, ::-1] if self.mirrored else plane, self.turns)
 
     def stored(self, plane: Plane) -> Plane:
-        """Undo :meth:`upright`; a view."""
+        """Return a view of an upright plane as it is stored; the inverse of :meth:`upright`."""
         turned = np.rot90(plane, -self.turns)
         return turned[:, ::-1] if self.mirrored else turned
 
 
 def from_display_matrix(matrix: Sequence[int] | None) -> Orientation:
-    """Return the orientation nearest to a display matrix.
+    """Return the orientation closest to a display matrix.
 
     Args:
-        matrix: 9 numbers, row by row, that multiply (x, y, 1) from the right, y downwards.
+        matrix: 9 numbers in row order that multiply (x, y, 1) from the right, y downwards.
     """
     if matrix is None:
         return Orientation()

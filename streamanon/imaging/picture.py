@@ -1,7 +1,7 @@
-"""Reading BGR out of a picture's planes and blending BGR back in, region by region.
+"""Reads BGR from a picture's planes and blends BGR into them, region by region.
 
-Only the pixels a region covers are ever converted, so that everything else of the frame goes from
-decoder to encoder bit for bit, whatever its colour matrix, range, depth and subsampling.
+Only the pixels of a region are converted, so that the rest of the frame stays identical from
+decoder to encoder, whatever its colour matrix, range, depth and subsampling.
 
 Source of the coefficients: ITU-R BT.601-7, BT.709-6, BT.2020-2 (Kr, Kb) and BT.2100 (ranges).
 """
@@ -77,8 +77,8 @@ def _to_8_bit(plane: Plane, depth: int) -> U8:
 def _resize(plane: Plane, size: tuple[int, int]) -> Plane:
     """Scale a plane to size (width, height), keeping its type.
 
-    Shrinking halves by area as often as it can and interpolates the rest: as good against aliasing
-    as averaging odd-sized areas, at a tenth of the cost.
+    Shrinking halves by area averaging as often as possible and interpolates the rest: it aliases no
+    more than averaging areas of fractional size, at a tenth of the cost.
     """
     scaled = plane if plane.flags.c_contiguous else plane.copy()
     while scaled.shape[1] >= 2 * size[0] and scaled.shape[0] >= 2 * size[1]:
@@ -121,7 +121,7 @@ def whole_bgr(picture: Picture) -> U8:
 def shrink(picture: Picture, box: Box, size: tuple[int, int]) -> U8:
     """Return an aligned, clipped box scaled to size (width, height) px, as uint8 BGR.
 
-    Scaling comes before colour conversion: it costs a fraction of reading the box at full size.
+    It is scaled before colour conversion, which costs a fraction of converting it at full size.
     """
     x0, y0, x1, y1 = box
     rows, columns = _chroma(box, picture.colour)
@@ -148,7 +148,7 @@ def as_picture(image: U8) -> Picture:
 
 
 def blank_picture(size: tuple[int, int], colour: ColourSpace, grey: int = 0) -> Picture:
-    """Return a picture of one grey, in planes of its own.
+    """Return a picture of one grey level.
 
     Args:
         size: width and height in px.
@@ -168,7 +168,7 @@ def blank_picture(size: tuple[int, int], colour: ColourSpace, grey: int = 0) -> 
 
 
 def copy_picture(picture: Picture) -> Picture:
-    """Return a picture with contiguous planes of its own."""
+    """Return a copy of a picture with contiguous planes."""
     return Picture(tuple(plane.copy(order="C") for plane in picture.planes), picture.colour)
 
 
@@ -176,8 +176,8 @@ def blend_bgr(picture: Picture, box: Box, image: U8, alpha: F32) -> None:
     """Blend BGR pixels into the planes of a picture, in place.
 
     Args:
-        picture: with planes that may be written to.
-        box: aligned and clipped (see :func:`clip_box`).
+        picture: picture with writable planes.
+        box: aligned, clipped box (see :func:`clip_box`).
         image: (h, w, 3) uint8 BGR of the box's size.
         alpha: (h, w) float32 in 0..1; where it is 0 the planes keep their exact values.
     """

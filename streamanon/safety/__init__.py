@@ -1,1 +1,1 @@
-"""What may leave: the only door from raw frames to safe ones, its policy and its covers."""
+"""What may leave: the only way from raw frames to safe frames, its policy and its covers."""

@@ -1,7 +1,7 @@
-"""Where raw frames end: the only module that builds a SafeFrame.
+"""From raw frames to safe frames: the only module that builds a SafeFrame.
 
-Every subject of a scene is hidden here, by its patch if that can be trusted and by a mosaic if
-not; a scene that is itself not trusted is covered whole. Nothing else can make what a sink takes.
+Every subject of a scene is hidden here, by its patch if the patch can be trusted and by a mosaic if
+not. A scene that is not trusted is covered whole. Sinks accept nothing but safe frames.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from streamanon.imaging.picture import blend_bgr, clip_box, copy_picture
 from streamanon.safety.cover import mosaic, whole_frame
-from streamanon.safety.placeholder_card import draw_card
+from streamanon.safety.placeholder import draw_placeholder
 from streamanon.safety.policy import fault_of_cover, fault_of_patch, why_missing
 from streamanon.types import Patch, SafeFrame, Treated, Treatment
 
@@ -26,10 +26,10 @@ def compose(scene: Scene, patches: Sequence[Patch | None], reason: str = "") -> 
     """Hide every subject of a scene.
 
     Args:
-        scene: a raw frame and everybody in it.
-        patches: one a subject, in order; None asks for the cover. A list of another length
-            is not trusted at all.
-        reason: why patches are missing, when the anonymiser knows; goes into the report.
+        scene: raw frame and its subjects.
+        patches: a patch for each subject, in order; None asks for the cover. A list of another
+            length is ignored.
+        reason: why patches are missing, for the report; "" when not known.
     """
     frame = scene.frame
     picture = copy_picture(frame.picture)
@@ -61,16 +61,16 @@ def compose(scene: Scene, patches: Sequence[Patch | None], reason: str = "") -> 
     return SafeFrame(frame.index, picture, frame.pts, frame.time_base, tuple(treated))
 
 
-def card(info: MediaInfo, lines: Sequence[str], index: int, pts: int) -> SafeFrame:
-    """Return a frame that shows text on an empty ground, and nothing of any other frame.
+def placeholder_frame(info: MediaInfo, lines: Sequence[str], index: int, pts: int) -> SafeFrame:
+    """Return a frame that shows text on a plain background, and nothing of any other frame.
 
     Args:
-        info: of the stream it stands in for; tells size, colour and time base.
+        info: stream it is shown in; gives size, colour and time base.
         lines: ASCII text, the headline first.
-        index: of the frame before it.
+        index: index of the frame before it.
         pts: presentation time in ticks of the stream's time base.
     """
-    picture = draw_card((info.width, info.height), info.colour, lines)
+    picture = draw_placeholder((info.width, info.height), info.colour, lines)
     return SafeFrame(index, picture, pts, info.time_base)
 
 
@@ -86,7 +86,7 @@ def _treatment(subject: Subject, patch: Patch | None, picture: Picture, reason: 
 
 
 def paste(picture: Picture, patch: Patch) -> None:
-    """Blend a patch into a picture that may be written to; what lies outside is dropped."""
+    """Blend a patch into a writable picture; parts outside the picture are ignored."""
     height, width = patch.alpha.shape
     inside = (
         max(0, patch.x),

@@ -1,7 +1,7 @@
-"""Plain covers: what hides a face when nothing better can be trusted, and three of the methods.
+"""Plain covers: they hide a face when nothing better can be trusted, and are three of the methods.
 
-A cover is built from the means of a few cells across the face, so that it holds no more of the
-face than those few numbers, whatever is done to it afterwards.
+A cover is computed from the mean colours of a few cells across the face, so that it contains no
+more information about the face than these, however it is processed afterwards.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from streamanon.types import F32, U8
 
 FACE_CELLS = 8
-"""Cells across a cover box; a face fills about three quarters of it, so it keeps about 6 x 6."""
+"""Cells across a cover box; a face fills about three quarters of it, which is about 6 x 6."""
 
 FRAME_CELLS = 10
 """Cells across the shorter side of a frame that is covered whole."""
 
 LEAST_CELL_PX = 4
-"""Side of the smallest cell: smaller ones would be the pixels themselves."""
+"""Side of the smallest cell; smaller ones would come close to single pixels."""
 
 
 def cell_means(
@@ -34,9 +34,9 @@ def cell_means(
 
     Args:
         picture: any picture.
-        box: from :func:`streamanon.imaging.picture.clip_box`, not empty.
-        across: width and height in px of what is covered, in the picture and beyond its edge.
-        cells: number of cells along the shorter of these.
+        box: aligned box (:func:`streamanon.imaging.picture.clip_box`) that is not empty.
+        across: width and height in px of the whole cover, including parts outside the picture.
+        cells: number of cells along the shorter side of the cover.
 
     Returns:
         (rows, columns, 3) uint8 BGR.

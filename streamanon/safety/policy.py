@@ -1,7 +1,7 @@
-"""What may be believed: when a patch hides a face, and when not even a cover's place is known.
+"""Decides whether a patch hides a face, and whether the position of a face is known.
 
-The ladder: a realistic face; a mosaic when the replacement is missing or poor; the whole frame
-when it is not known where a face is.
+In order of preference: a realistic face; a mosaic when the replacement is missing or poor; the
+whole frame covered when it is not known where a face is.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from streamanon.types import F32, Mesh, Patch, Picture, Subject
 
 OPAQUE, OPAQUE_SHARE, FAINTEST = 0.9, 0.95, 0.5
-"""Alpha a patch must have over most of the features that tell people apart, how many of them are
-most, and what it must have over the rest, which lie near the rim of a head turned away."""
+"""Least alpha of a patch over most of the features that identify a person, the share of features
+that counts as most, and the least alpha over the rest, at the rim of a head turned away."""
 
 SMALLEST_FACE_PX = 36.0
-"""Below this height a mesh is too coarse to carry a face."""
+"""Height of the smallest face that can be replaced; below it a mesh is too coarse."""
 
 # The tails of the brows lie in the rim where a patch fades into the frame.
 _INNER_BROWS = (105, 66, 107, 55, 65, 52, 334, 296, 336, 285, 295, 282)
@@ -33,37 +33,37 @@ _FEATURES = np.array(
 
 @dataclass(frozen=True)
 class PoseRange:
-    """How far a head may turn; once it has left, it must come back further than it left.
+    """Range of head poses, with hysteresis.
 
     Attributes:
-        yaw_deg: it comes back below the first and leaves above the second.
-        pitch_deg: the same for nodding.
+        yaw_deg: yaw below which a head is inside again, and above which it is outside.
+        pitch_deg: the same for pitch.
     """
 
     yaw_deg: tuple[float, float]
     pitch_deg: tuple[float, float]
 
-    def left(self, yaw_deg: float, pitch_deg: float, *, before: bool) -> bool:
-        """Return whether a head is outside.
+    def is_outside(self, yaw_deg: float, pitch_deg: float, *, before: bool) -> bool:
+        """Tell whether a head is outside the range.
 
         Args:
-            yaw_deg: of the head.
-            pitch_deg: of the head.
-            before: whether it was outside in the frame before.
+            yaw_deg: yaw of the head.
+            pitch_deg: pitch of the head.
+            before: whether the head was outside in the frame before.
         """
         limit = 0 if before else 1
         return abs(yaw_deg) > self.yaw_deg[limit] or abs(pitch_deg) > self.pitch_deg[limit]
 
 
-def can_carry(mesh: Mesh) -> bool:
-    """Return whether a mesh is finite and large enough to carry another face."""
+def is_replaceable(mesh: Mesh) -> bool:
+    """Tell whether a mesh is finite and large enough for its face to be replaced."""
     points = mesh.points
     height_px = float(np.hypot(*(points[lm.CHIN, :2] - points[lm.FOREHEAD, :2])))
     return bool(np.isfinite(points).all()) and height_px >= SMALLEST_FACE_PX
 
 
 def fault_of_cover(subject: Subject) -> str:
-    """Return why the place of a subject is not known, or "" when it is."""
+    """Return why the position of a subject is not known, or "" when it is."""
     cover = subject.track.cover
     if cover.shape != (4,) or not np.isfinite(cover).all():
         return f"track {subject.track.id} has no finite place"
@@ -73,7 +73,7 @@ def fault_of_cover(subject: Subject) -> str:
 
 
 def why_missing(subject: Subject) -> str:
-    """Return why a subject has most likely no patch."""
+    """Return the most likely reason why a subject has no patch."""
     if subject.track.unseen_s > 0:
         return "face not seen: its predicted place is covered"
     if subject.track.face.mesh is None:
@@ -104,7 +104,7 @@ def fault_of_patch(patch: Patch, subject: Subject, picture: Picture) -> str:
 
 
 def _features(subject: Subject) -> F32:
-    """Return the (n, 2) points that a patch has to hide, in frame px."""
+    """Return the (n, 2) points in frame px that a patch must hide."""
     face = subject.track.face
     if face.mesh is not None:
         return face.mesh.points[_FEATURES, :2]

@@ -9,7 +9,7 @@ import numpy as np
 
 from streamanon.errors import ModelError
 from streamanon.face import landmarks as lm
-from streamanon.imaging.boxes import centre, iou, is_sane, side, touches
+from streamanon.imaging.boxes import centre, iou, is_plausible, side, touches
 from streamanon.imaging.picture import clip_box, shrink
 from streamanon.tracking.tracker import match_score
 from streamanon.types import ColourSpace, Face, Mesh, Picture
@@ -67,7 +67,7 @@ class Finder:
         faces = self._detector.detect(picture)
         limit_px = 3 * max(picture.width, picture.height)
         for face in faces:
-            if not is_sane(face.box, limit_px):
+            if not is_plausible(face.box, limit_px):
                 raise ModelError(f"the detector answered a face at {face.box.tolist()} px")
         return [face for face in faces if touches(face.box, picture.width, picture.height)]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from streamanon.face import landmarks as lm
-from streamanon.safety.policy import SMALLEST_FACE_PX, PoseRange, can_carry
+from streamanon.safety.policy import SMALLEST_FACE_PX, PoseRange, is_replaceable
 from streamanon.types import F32, Mesh
 
 RANGE = PoseRange(yaw_deg=(30.0, 40.0), pitch_deg=(20.0, 25.0))
@@ -22,7 +22,7 @@ RANGE = PoseRange(yaw_deg=(30.0, 40.0), pitch_deg=(20.0, 25.0))
 def test_a_head_comes_back_later_than_it_left(
     yaw_deg: float, pitch_deg: float, outside: tuple[bool, bool]
 ) -> None:
-    found = tuple(RANGE.left(yaw_deg, pitch_deg, before=before) for before in (False, True))
+    found = tuple(RANGE.is_outside(yaw_deg, pitch_deg, before=before) for before in (False, True))
     assert found == outside
 
 
@@ -33,6 +33,6 @@ def tall(height_px: float) -> F32:
 
 
 def test_a_mesh_must_be_finite_and_large() -> None:
-    assert can_carry(Mesh(tall(SMALLEST_FACE_PX), 1.0))
-    assert not can_carry(Mesh(tall(SMALLEST_FACE_PX - 1), 1.0))
-    assert not can_carry(Mesh(np.full((478, 3), np.nan, np.float32), 1.0))
+    assert is_replaceable(Mesh(tall(SMALLEST_FACE_PX), 1.0))
+    assert not is_replaceable(Mesh(tall(SMALLEST_FACE_PX - 1), 1.0))
+    assert not is_replaceable(Mesh(np.full((478, 3), np.nan, np.float32), 1.0))

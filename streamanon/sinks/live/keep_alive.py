@@ -7,7 +7,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from streamanon.errors import MediaError
-from streamanon.safety.compose import card
+from streamanon.safety.compose import placeholder_frame
 
 if TYPE_CHECKING:
     from streamanon.protocols import Sink
@@ -82,4 +82,4 @@ class KeepAlive:
 
     def _card(self, pts: int = 0) -> SafeFrame:
         lines = ("NO SIGNAL", time.strftime("%H:%M:%S"))
-        return card(self._info, lines, self._index, pts)
+        return placeholder_frame(self._info, lines, self._index, pts)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from streamanon.errors import MediaError
-from streamanon.safety.placeholder_card import draw_card
+from streamanon.safety.placeholder import draw_placeholder
 from streamanon.sinks.live.keep_alive import KeepAlive
 from streamanon.types import ColourSpace, MediaInfo, Picture, SafeFrame
 from testkit.paths import ROOT
@@ -149,7 +149,7 @@ def test_the_card_says_what_is_wrong_and_when() -> None:
     keeper.close(complete=True)
     shown = inside.frames[0].picture.planes[0]
     possible = [
-        draw_card((640, 360), info.colour, ("NO SIGNAL", time.strftime("%H:%M:%S", when)))
+        draw_placeholder((640, 360), info.colour, ("NO SIGNAL", time.strftime("%H:%M:%S", when)))
         for when in (time.localtime(before + second) for second in range(4))
     ]
     assert any(np.array_equal(shown, one.planes[0]) for one in possible)

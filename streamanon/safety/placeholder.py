@@ -1,4 +1,4 @@
-"""The card that is shown while there is nothing else to show."""
+"""The placeholder shown while a stream has no picture."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _BACKGROUND, _HEADLINE, _TEXT = (48, 40, 36), (235, 235, 235), (160, 160, 160)
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _CAP_PX = 22.0
-"""Height of a capital of the font at scale 1."""
+"""Height of a capital letter at scale 1."""
 
 
-def draw_card(size: tuple[int, int], colour: ColourSpace, lines: Sequence[str]) -> Picture:
-    """Draw lines of text in the middle of an empty picture.
+def draw_placeholder(size: tuple[int, int], colour: ColourSpace, lines: Sequence[str]) -> Picture:
+    """Draw lines of text in the middle of a plain picture.
 
     Args:
         size: width and height in px.
         colour: how the planes of the picture encode colour.
-        lines: the first is the headline; only ASCII can be drawn.
+        lines: ASCII text, the headline first.
     """
     width, height = size
     image = np.full((height, width, 3), _BACKGROUND, np.uint8)
