@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="the extra torch is not installed")
+
 import torch
 from torch import Tensor, nn
 

@@ -10,7 +10,7 @@ import pytest
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 
-pytest.importorskip("onnx", reason="the package onnx is not installed")
+pytest.importorskip("onnx", reason="the extra torch is not installed")
 
 import onnx
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from streamanon.backends.tensorrt_graph import Precision
 
 pytestmark = pytest.mark.trt
-onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
+onnx = pytest.importorskip("onnx", reason="the extra torch is not installed")
 helper = onnx.helper
 
 SMALL = weights.path("anonygan_condition.onnx")

@@ -11,8 +11,8 @@ import pytest
 
 from testkit.network_rows import Arrays, repeated, worst
 
-pytest.importorskip("torch", reason="PyTorch is not installed")
-pytest.importorskip("onnx", reason="the package onnx is not installed")
+pytest.importorskip("torch", reason="the extra torch is not installed")
+pytest.importorskip("onnx", reason="the extra torch is not installed")
 
 import onnx
 import torch

@@ -11,8 +11,8 @@ import pytest
 
 from testkit.network_rows import Arrays, repeated, worst
 
-pytest.importorskip("torch", reason="PyTorch is not installed")
-pytest.importorskip("onnx", reason="the package onnx is not installed")
+pytest.importorskip("torch", reason="the extra torch is not installed")
+pytest.importorskip("onnx", reason="the extra torch is not installed")
 
 import torch
 from torch.fx import Node
@@ -64,6 +64,7 @@ def test_the_graph_paints_what_the_file_paints_for_any_number_it_takes(
         assert max(worst(made, repeated(wanted, count)).values()) <= 1
 
 
+@pytest.mark.slow
 def test_in_half_precision_convolutions_and_products_are_halves_and_pixels_hardly_change(
     live_faces: Arrays,
 ) -> None:

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch", reason="the extra train is not installed")
+pytest.importorskip("onnxscript", reason="the extra train is not installed")
+
 import torch
 from click.testing import CliRunner
 from torch import nn

@@ -6,6 +6,9 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+
+pytest.importorskip("torch", reason="the extra train is not installed")
+
 import torch
 
 from testkit.paths import PHOTOS

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 import av
 import pytest
 
+pytest.importorskip("aiohttp", reason="the extra web is not installed")
+pytest.importorskip("aiortc", reason="the extra web is not installed")
+pytest.importorskip("prometheus_client", reason="the extra web is not installed")
+
+
 from streamanon.config import Config
 from streamanon.factory import Factory
 from streamanon.live.stream import Stream

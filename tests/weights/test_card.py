@@ -6,8 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
 import pytest
+
+pytest.importorskip("onnx", reason="the extra torch is not installed")
+
+import onnx
 from onnx import helper, numpy_helper
 
 from streamanon import weights

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+pytest.importorskip("scipy", reason="the group bench is not installed")
+pytest.importorskip("torch", reason="the group bench is not installed")
+pytest.importorskip("onnx", reason="the group train is not installed")
+
+
 from benchmarks.judges.alive import KnownFace, known_faces
 
 

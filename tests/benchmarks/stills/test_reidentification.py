@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+pytest.importorskip("scipy", reason="the group bench is not installed")
+pytest.importorskip("torch", reason="the group bench is not installed")
+
+
 from benchmarks.judges.expression import Observation
 from benchmarks.lfw import Pair
 from benchmarks.stills.attacker import Probe, informed

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("scipy", reason="the group bench is not installed")
+pytest.importorskip("torch", reason="the group bench is not installed")
+
 from click.testing import CliRunner
 
 from benchmarks.lfw import Lfw
@@ -207,6 +211,7 @@ def test_a_judge_that_fails_only_on_these_originals_is_dead_too(
     assert judges[LANDMARKS]["alive"]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on(small_lfw: Path, tmp_path: Path) -> None:
     looks = []
 
@@ -233,6 +238,7 @@ def test_a_run_that_was_stopped_goes_on(small_lfw: Path, tmp_path: Path) -> None
     assert len(looks) == pictures + 1
 
 
+@pytest.mark.slow
 def test_the_same_run_twice_gives_the_same_figures(small_lfw: Path, tmp_path: Path) -> None:
     rows = []
     for name in ("one", "two"):

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+pytest.importorskip("scipy", reason="the group bench is not installed")
+pytest.importorskip("torch", reason="the group bench is not installed")
+
+
 from benchmarks.judges.expression import observe, observe_at
 from benchmarks.video.clips import NOISE, Clip, digest_of, still_with_noise
 from benchmarks.video.flicker import flicker

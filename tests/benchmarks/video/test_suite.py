@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("scipy", reason="the group bench is not installed")
+pytest.importorskip("torch", reason="the group bench is not installed")
+
 from click.testing import CliRunner
 
 from benchmarks.judges.alive import Liveness
@@ -85,6 +89,7 @@ def test_a_mosaic_leaks_nothing_and_has_no_face_to_measure(
     assert quick[1]["judges"]["mobilefacenet"]["used_in_training"]
 
 
+@pytest.mark.slow
 def test_the_same_command_gives_the_same_figures(
     quick: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
