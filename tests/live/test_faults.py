@@ -1,4 +1,4 @@
-"""The fault suite in its short form: whatever breaks, it comes back, and no raw face gets out."""
+"""The fault suite: whatever breaks, it comes back, and no raw face gets out."""
 
 from __future__ import annotations
 
@@ -27,6 +27,22 @@ SLOW_MACHINE_S = 15.0
 def test_it_comes_back_and_nothing_leaks(
     fault: Fault, painted_pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
+    suffer(fault, fault.downs_s, painted_pair, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_it_comes_back_every_time_and_nothing_leaks(
+    fault: Fault, painted_pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """The long form: more often, and for longer."""
+    suffer(fault, fault.long_s, painted_pair, tmp_path)
+
+
+def suffer(
+    fault: Fault, downs_s: tuple[float, ...], painted_pair: tuple[Path, Path], tmp_path: Path
+) -> None:
     with ExitStack() as stack:
         tape = None
         if fault.needs_tape:
@@ -35,7 +51,7 @@ def test_it_comes_back_and_nothing_leaks(
             except UsageError as error:
                 pytest.skip(str(error))
         stage = stack.enter_context(Stage(painted_pair, tape, raw=tmp_path))
-        finding = stage.suffer(fault, fault.downs_s)
+        finding = stage.suffer(fault, downs_s)
         wait_until(lambda: stage.stream.status().state == "live")
         status = stage.stream.status()
     assert finding.raw_frames == 0, f"look at {list(tmp_path.glob('*.png'))}"

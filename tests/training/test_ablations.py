@@ -31,6 +31,7 @@ def call(command: Command, *arguments: str | Path | int) -> str:
     return answer.output
 
 
+@pytest.mark.slow
 def test_a_curve_and_what_is_left_out(
     data: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

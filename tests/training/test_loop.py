@@ -78,7 +78,9 @@ def test_time_is_over(data: Path, tmp_path: Path) -> None:
     assert "stopped at step 0: time is over" in shown
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_a_signal_ends_a_run_with_everything_written(
     number: int, data: Path, tmp_path: Path
 ) -> None:

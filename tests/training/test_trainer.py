@@ -77,6 +77,7 @@ def test_a_run_starts_from_what_another_came_to(
         Trainer(wider, CPU).start_from(condensed(first.state()), "start.pt")
 
 
+@pytest.mark.slow
 def test_one_batch_is_learnt_by_heart(
     small: Options, some: list[dict[str, Tensor]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

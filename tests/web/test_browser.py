@@ -148,7 +148,6 @@ def test_a_page_that_slept_asks_for_what_it_missed(site: Site, page: Page) -> No
         page.clock.fast_forward("01:00")
 
 
-@pytest.mark.slow
 def test_the_camera_comes_back_anonymised(site: Site, page: Page) -> None:
     page.goto(address(site, "camera"))
     page.get_by_role("button", name="Start the camera").click()

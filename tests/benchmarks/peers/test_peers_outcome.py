@@ -56,6 +56,7 @@ def test_lost_sound_is_seen(clip: Path, tmp_path: Path) -> None:
     assert integrity(tmp_path / "silent.mp4", clip)["audio_kept"] is None
 
 
+@pytest.mark.slow
 def test_lost_frames_are_seen_and_leave_nothing_to_judge(clip: Path, tmp_path: Path) -> None:
     write_start(clip, tmp_path / "short.mp4", 360, FRAMES - 2)
     kept = integrity(clip, tmp_path / "short.mp4")
@@ -78,6 +79,7 @@ def test_another_speed_is_seen(clip: Path, tmp_path: Path) -> None:
     assert (kept["frames_kept"], kept["times_kept"], kept["duration_kept"]) == (True, False, False)
 
 
+@pytest.mark.slow
 def test_another_size_is_seen_and_judged_all_the_same(clip: Path, tmp_path: Path) -> None:
     write_start(clip, tmp_path / "other.mp4", 368, FRAMES)
     kept = integrity(clip, tmp_path / "other.mp4")
