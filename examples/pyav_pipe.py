@@ -33,7 +33,7 @@ def main(source: str, target: str) -> int:
     count = 0
     with streamanon.Anonymiser() as anonymiser, av.open(target, "w") as container:
         stream = container.add_stream("libx264", rate=30, options={"crf": "20"})
-        stream.pix_fmt, stream.time_base = "yuv420p", TICK
+        stream.pix_fmt, stream.codec_context.time_base = "yuv420p", TICK
         for safe in anonymiser.frames(decoded(source), faces=True):
             frame = av.VideoFrame.from_ndarray(safe.image, format="bgr24")
             frame.pts, frame.time_base = round(safe.time_s / TICK), TICK
