@@ -12,7 +12,7 @@ from rich.text import Text
 
 from streamanon.live.stream import STREAM_LOG
 from streamanon.types import FULL_QUALITY
-from streamanon.web.visit import LOG as CAMERA_LOG
+from streamanon.web.visitor_session import LOG as CAMERA_LOG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from streamanon.live.streams import Streams, Wanted
+    from streamanon.live.stream_file import LiveConfig, StreamSpec
 
 LOG = logging.getLogger("streamanon")
 
@@ -34,38 +34,38 @@ _LOOK_EVERY_S = 0.25
 _HOST_PORT = re.compile(r"(?:\[([0-9a-fA-F:.%]+)\]|([^:\[\]]+)):(\d{1,5})")
 
 
-def operate(streams: Streams, console: Console) -> None:
+def operate(live: LiveConfig, console: Console) -> None:
     """Run live streams until they are stopped by Ctrl-C or SIGTERM, or none is left.
 
     Args:
-        streams: what was asked for; settings of the call (a report) are those of the first.
-        console: where the operator looks.
+        live: streams and page; the report is the one that the first stream's settings name.
+        console: terminal or log of the operator.
 
     Raises:
         UsageError: the request cannot be carried out as made.
         StreamanonError: a stream ended with an error, or could not hide something; that of the only
             one, as it was raised.
     """
-    wanted = streams.wanted
-    config = wanted[0].config
+    specs = live.streams
+    config = specs[0].config
     check_report(config)
     if config.overwrite and not config.report:
         raise UsageError("--overwrite is for files and reports, live outputs replace nothing")
-    for one in wanted:
+    for one in specs:
         one.config.check("live")
-    host_port = parse_host_port(streams.serve) if streams.serve else None
-    if streams.token and not host_port:
+    host_port = parse_host_port(live.serve) if live.serve else None
+    if live.token and not host_port:
         raise UsageError("a token is for visitors of the page: ask for it with serve, or leave it")
     with ExitStack() as stack:
         factory = Factory(config)
         stack.callback(factory.close)
         cv2.setNumThreads(1)  # as lines do, which would set it back under one another
-        display = stack.enter_context(LiveDisplay(console, alone=len(wanted) == 1))
+        display = stack.enter_context(LiveDisplay(console, alone=len(specs) == 1))
         stopped = stack.enter_context(_signals())
-        running = [_stream(one, factory) for one in wanted]
+        running = [_stream(one, factory) for one in specs]
         stack.callback(_stop, running)
         if host_port:
-            stack.callback(_page(running, factory, host_port, streams.token).close)
+            stack.callback(_page(running, factory, host_port, live.token).close)
         for stream in running:
             stream.start()
         up = set(running)
@@ -93,9 +93,9 @@ def parse_host_port(text: str) -> tuple[str, int]:
     return found[1] or found[2], int(found[3])
 
 
-def _stream(wanted: Wanted, factory: Factory) -> Stream:
-    job, own = wanted.job, factory.for_stream(**asdict(wanted.config))
-    return Stream(wanted.name, job.input, job.outputs, own)
+def _stream(spec: StreamSpec, factory: Factory) -> Stream:
+    job, own = spec.job, factory.for_stream(**asdict(spec.config))
+    return Stream(spec.name, job.input, job.outputs, own)
 
 
 def _ended(streams: Collection[Stream], of: int) -> set[Stream]:

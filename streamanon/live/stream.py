@@ -13,7 +13,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from streamanon.errors import LeakError, StreamanonError, named_error_line
-from streamanon.live.joints import Shown
+from streamanon.live.latest_frame import LatestFrameTap
 from streamanon.live.status import Status
 from streamanon.live.supervisor import LineSupervisor
 
@@ -58,25 +58,25 @@ class Stream:
         self.log = logging.getLogger(f"{STREAM_LOG}.{name}")
         self._input, self._outputs, self._factory = input, tuple(outputs), factory
         self._stopping = Event()
-        self._lines = LineSupervisor(factory, self.log, self._stopping)
+        self._supervisor = LineSupervisor(factory, self.log, self._stopping)
         self._error: StreamanonError | None = None
         self._source: LiveSource | None = None
         self._sink: LiveSink | None = None
-        self._shown: Shown | None = None
+        self._tap: LatestFrameTap | None = None
         self._thread = Thread(target=self._live, name=f"streamanon-{name}", daemon=True)
 
     @property
     def error(self) -> StreamanonError | None:
         """What ended it, or that something could not be hidden; None when all is well."""
-        if self._lines.uncovered:
-            what = f"{self._lines.uncovered} faces or frames were not hidden"
+        if self._supervisor.uncovered:
+            what = f"{self._supervisor.uncovered} faces or frames were not hidden"
             return LeakError(f"{what}, and not shown: file a bug")
         return self._error
 
     @property
     def reports(self) -> Sequence[Report]:
         """Of the newest lines, those that failed included."""
-        return self._lines.reports
+        return self._supervisor.reports
 
     @property
     def running(self) -> bool:
@@ -95,7 +95,7 @@ class Stream:
 
     def latest(self) -> SafeFrame | None:
         """Return the newest frame that went out, cards included; None before the first."""
-        return self._shown.latest if self._shown else None
+        return self._tap.latest if self._tap else None
 
     def set_method(self, method: str) -> None:
         """Hide faces in another way from the next frames on.
@@ -103,7 +103,7 @@ class Stream:
         Raises:
             UsageError: there is no such method.
         """
-        self._lines.set_method(method)
+        self._supervisor.set_method(method)
 
     def set_identity(self, identity: str | None) -> None:
         """Give everybody one identity from the next frames on; None for one a person.
@@ -111,13 +111,13 @@ class Stream:
         Raises:
             UsageError: there is no such identity.
         """
-        self._lines.set_identity(identity)
+        self._supervisor.set_identity(identity)
 
     def status(self) -> Status:
         """Return what the stream is doing."""
-        source, sink, reading = self._source, self._sink, self._lines.meter.read()
+        source, sink, reading = self._source, self._sink, self._supervisor.meter.read()
         connected = source.state if source else None
-        (state, since_s), lost = self._lines.state, ""
+        (state, since_s), lost = self._supervisor.state, ""
         if state == "live" and connected and not connected.connected:
             state, since_s, lost = "lost", connected.since_s, connected.reason
         return Status(
@@ -126,8 +126,8 @@ class Stream:
             since_s=since_s,
             input=str(self._input),
             size=(source.info.width, source.info.height) if source else (0, 0),
-            method=self._lines.method,
-            identity=self._lines.identity,
+            method=self._supervisor.method,
+            identity=self._supervisor.identity,
             level=reading.level,
             fps_in=reading.fps_in,
             fps_out=reading.fps_out,
@@ -139,9 +139,9 @@ class Stream:
             people=reading.people,
             treatments=reading.treatments,
             reconnects=connected.reconnects if connected else 0,
-            restarts=self._lines.restarts,
+            restarts=self._supervisor.restarts,
             outputs=sink.state if sink else (),
-            error=str(self.error or "") or lost or self._lines.error,
+            error=str(self.error or "") or lost or self._supervisor.error,
         )
 
     def report(self) -> dict[str, Any]:
@@ -152,7 +152,7 @@ class Stream:
         return {
             "stream": self.name,
             "status": self.status().to_json(),
-            "uncovered": self._lines.uncovered,
+            "uncovered": self._supervisor.uncovered,
             "lines": [report.to_json() for report in self.reports],
         }
 
@@ -167,11 +167,11 @@ class Stream:
             self._error = StreamanonError(self._input.masked(named_error_line(error)))
             self._error.__cause__ = error
         finally:
-            self._lines.close()
+            self._supervisor.close()
 
     def _open_and_run(self) -> None:
         """Open everything and run lines until the stream is stopped or the input gives up."""
-        self._lines.prepare()
+        self._supervisor.prepare()
         try:
             source = self._factory.live_source(self._input, self.log, self._stopping)
         except StreamanonError:
@@ -181,5 +181,5 @@ class Stream:
         with ExitStack() as stack:
             self._source = stack.enter_context(closing(source))
             sink = self._sink = self._factory.live_sink(self._outputs, source, self.log)
-            self._shown = Shown(sink, self.log)
-            self._lines.run(source, self._shown)
+            self._tap = LatestFrameTap(sink, self.log)
+            self._supervisor.run(source, self._tap)

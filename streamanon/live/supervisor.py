@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from streamanon.errors import StallError, StreamanonError, error_line
-from streamanon.live.joints import Lasting, Tributary
+from streamanon.live.persistent import PersistentSink, PersistentSource
 from streamanon.media.backoff import Backoff
 from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.meter import Meter
@@ -121,13 +121,13 @@ class LineSupervisor:
             source: raw frames; stays open.
             sink: where safe frames and placeholders go.
         """
-        backoff, persistent = Backoff(), Tributary(source)
+        backoff, persistent = Backoff(), PersistentSource(source)
         keep = KeepAlive(sink, source.info)
         try:
             while not self._stopping.is_set() and not persistent.over:
                 began = time.monotonic()
                 try:
-                    self._run_line(persistent, Lasting(keep, self._note_frame))
+                    self._run_line(persistent, PersistentSink(keep, self._note_frame))
                 except Exception as error:  # noqa: BLE001  the placeholder is shown, whatever it is
                     if time.monotonic() - began > _STABLE_S:
                         backoff.reset()
@@ -150,7 +150,7 @@ class LineSupervisor:
             self._ladder, live=True, assigner=self._assigner
         ), self._ladder
 
-    def _run_line(self, source: Tributary, sink: Lasting) -> None:
+    def _run_line(self, source: PersistentSource, sink: PersistentSink) -> None:
         observer, anonymiser = self._build()
         self._controls.use(anonymiser)
         stall_s = min(self._factory.config.stall_s, STALL_S)

@@ -17,11 +17,10 @@ import streamanon
 from streamanon.config import Config
 from streamanon.errors import StreamanonError, UsageError
 from streamanon.web import pages
-from streamanon.web.camera import TooManyError
+from streamanon.web.camera import TooManyVisitorsError
 from streamanon.web.history import History
 from streamanon.web.metrics import CONTENT_TYPE, Metrics
 from streamanon.web.preview import Preview
-from streamanon.web.visit import Wish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
     from streamanon.live.stream import Stream
     from streamanon.types import Identity
     from streamanon.web.access import Handler
-    from streamanon.web.camera import Camera
-    from streamanon.web.visit import Visit
+    from streamanon.web.camera import CameraPage
+    from streamanon.web.visitor_session import VisitorSession
 
 METHODS: tuple[str, ...] = next(
     setting.metadata["choices"] for setting in fields(Config) if setting.name == "method"
@@ -54,7 +53,7 @@ class Api:
         previews: of the streams, by name.
     """
 
-    def __init__(self, streams: Sequence[Stream], factory: Factory, camera: Camera) -> None:
+    def __init__(self, streams: Sequence[Stream], factory: Factory, camera: CameraPage) -> None:
         self._streams = {stream.name: stream for stream in streams}
         self.previews = {stream.name: Preview(stream) for stream in streams}
         self._histories = {stream.name: History() for stream in streams}
@@ -64,7 +63,7 @@ class Api:
 
     def routes(self) -> list[web.RouteDef]:
         """Return every address there is."""
-        one, visit = "/api/streams/{name}", "/api/camera/{id}"
+        one, session = "/api/streams/{name}", "/api/camera/{id}"
         files = [web.get(f"/{name}", _file(name)) for name in pages.assets()]
         return [
             web.get("/", _file("index.html")),
@@ -83,9 +82,9 @@ class Api:
             web.get("/api/identities", self.identities),
             web.get("/api/identities/{name}/portrait.jpg", self.portrait),
             web.post("/api/camera", self.enter),
-            web.get(visit, self.visit),
-            web.patch(visit, self.change_visit),
-            web.delete(visit, self.leave),
+            web.get(session, self.session),
+            web.patch(session, self.change_session),
+            web.delete(session, self.leave),
         ]
 
     def sample(self) -> None:
@@ -114,11 +113,7 @@ class Api:
     async def change_stream(self, request: web.Request) -> web.Response:
         """Switch the method or the identity of a stream."""
         stream = self._stream(request)
-        wish = await self._wanted(await _body(request))
-        if "method" in wish:
-            await asyncio.to_thread(stream.set_method, wish["method"])
-        if "identity" in wish:
-            await asyncio.to_thread(stream.set_identity, wish["identity"])
+        await self._change(stream, request)
         return web.json_response(stream.status().to_json())
 
     async def history(self, request: web.Request) -> web.Response:
@@ -174,28 +169,25 @@ class Api:
         sdp = body.pop("sdp", None)
         if not isinstance(sdp, str) or not sdp:
             raise UsageError("sdp is missing: send the offer of an RTCPeerConnection")
-        wanted = await self._wanted(body)
-        wish = Wish(wanted.get("method", METHODS[0]), wanted.get("identity"))
+        settings = await self._settings(body)
         try:
-            answer = await self._camera.enter(sdp, wish)
-        except TooManyError as error:
+            answer = await self._camera.enter(sdp, {"method": METHODS[0], **settings})
+        except TooManyVisitorsError as error:
             return web.json_response({"error": str(error)}, status=503)
         return web.json_response(answer, status=201)
 
-    async def visit(self, request: web.Request) -> web.Response:
-        """Answer how a visit goes."""
-        return web.json_response(self._visit(request).to_json())
+    async def session(self, request: web.Request) -> web.Response:
+        """Answer the figures of a visitor's session."""
+        return web.json_response(self._session(request).to_json())
 
-    async def change_visit(self, request: web.Request) -> web.Response:
+    async def change_session(self, request: web.Request) -> web.Response:
         """Switch the method or the identity of a visitor."""
-        visit = self._visit(request)
-        wanted, wish = await self._wanted(await _body(request)), visit.wish
-        new = Wish(wanted.get("method", wish.method), wanted.get("identity", wish.identity))
-        await asyncio.to_thread(visit.change, new)
-        return web.json_response(visit.to_json())
+        session = self._session(request)
+        await self._change(session, request)
+        return web.json_response(session.to_json())
 
     async def leave(self, request: web.Request) -> web.Response:
-        """End a visit."""
+        """End a visitor's session."""
         await self._camera.leave(request.match_info["id"])
         return web.Response(status=204)
 
@@ -206,11 +198,19 @@ class Api:
         """Return the identities; the first time, they may have to be read from disk."""
         return await asyncio.to_thread(lambda: self._factory.gallery)
 
-    async def _wanted(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Check which method and identity somebody asks for.
+    async def _change(self, target: Stream | VisitorSession, request: web.Request) -> None:
+        """Apply the settings of a request."""
+        settings = await self._settings(await _body(request))
+        if "method" in settings:
+            await asyncio.to_thread(target.set_method, settings["method"])
+        if "identity" in settings:
+            await asyncio.to_thread(target.set_identity, settings["identity"])
+
+    async def _settings(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the body of a request after a check of its settings.
 
         Raises:
-            UsageError: a name nobody knows.
+            UsageError: a setting, method or identity is unknown.
         """
         unknown = sorted(body.keys() - {"method", "identity"})
         if unknown:
@@ -228,11 +228,11 @@ class Api:
             raise web.HTTPNotFound(text=f"there is no stream {name!r}")
         return self._streams[name]
 
-    def _visit(self, request: web.Request) -> Visit:
-        visit = self._camera.visit(request.match_info["id"])
-        if visit is None:
+    def _session(self, request: web.Request) -> VisitorSession:
+        session = self._camera.session(request.match_info["id"])
+        if session is None:
             raise web.HTTPNotFound(text="this visit is over: reload the page")
-        return visit
+        return session
 
 
 @web.middleware

@@ -27,14 +27,15 @@ from aiortc.mediastreams import MediaStreamError
 
 from streamanon.errors import UsageError
 from streamanon.sinks.live.encoder import as_frame
-from streamanon.web.visit import LOG, Visit
+from streamanon.web.visitor_session import LOG, VisitorSession
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from av.video.frame import VideoFrame
 
     from streamanon.factory import Factory
     from streamanon.types import MediaInfo, SafeFrame
-    from streamanon.web.visit import Wish
 
 MOST_VISITORS = 4
 
@@ -54,7 +55,7 @@ def set_bit_rates() -> None:
     )
 
 
-class TooManyError(Exception):
+class TooManyVisitorsError(Exception):
     """No place is free."""
 
 
@@ -105,12 +106,12 @@ class _Visitor:
     """One connection and all that has to end with it."""
 
     connection: RTCPeerConnection
-    visit: Visit
+    session: VisitorSession
     track: SafeTrack
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
-class Camera:
+class CameraPage:
     """All visitors of the camera page."""
 
     def __init__(self, factory: Factory) -> None:
@@ -130,29 +131,32 @@ class Camera:
 
     @property
     def names(self) -> list[str]:
-        """What visits are called."""
+        """Names of the sessions."""
         return list(self._visitors)
 
-    async def enter(self, sdp: str, wish: Wish) -> dict[str, Any]:
+    async def enter(self, sdp: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a browser's offer.
 
         Args:
             sdp: the offer.
-            wish: how the visitor is hidden at first.
+            settings: those that differ from the factory's, by name.
 
         Raises:
-            TooManyError: nobody else can be served now.
+            TooManyVisitorsError: nobody else can be served now.
             UsageError: the offer is none, or holds no video.
         """
         if len(self._visitors) >= MOST_VISITORS:
-            raise TooManyError(f"{MOST_VISITORS} visitors are here already: try again later")
+            raise TooManyVisitorsError(
+                f"{MOST_VISITORS} visitors are here already: try again later"
+            )
         name = secrets.token_urlsafe(12)
         track = SafeTrack()
         # Without servers of others: both ends are in one network, and nobody else is told.
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        visitor = _Visitor(connection, Visit(self._factory, wish, track.show), track)
+        session = VisitorSession(self._factory.for_stream(**settings), track.show)
+        visitor = _Visitor(connection, session, track)
         self._visitors[name] = visitor
-        visitor.visit.start()
+        session.start()
         try:
             answer = await self._answer(name, visitor, sdp)
         except BaseException:
@@ -161,24 +165,24 @@ class Camera:
         LOG.info(f"a visitor came, {self.visitors} of {MOST_VISITORS} places taken")
         return {"id": name, "type": "answer", "sdp": answer}
 
-    def visit(self, name: str) -> Visit | None:
-        """Return a visit that still lasts."""
+    def session(self, name: str) -> VisitorSession | None:
+        """Return a session that has not ended."""
         visitor = self._visitors.get(name)
-        return visitor.visit if visitor else None
+        return visitor.session if visitor else None
 
     async def leave(self, name: str) -> None:
-        """End a visit; nothing of it is left."""
+        """End a session; nothing is kept."""
         visitor = self._visitors.pop(name, None)
         if visitor is None:
             return
         for task in visitor.tasks - {asyncio.current_task()}:
             task.cancel()
         visitor.track.stop()
-        await asyncio.gather(asyncio.to_thread(visitor.visit.leave), visitor.connection.close())
+        await asyncio.gather(asyncio.to_thread(visitor.session.leave), visitor.connection.close())
         LOG.info(f"a visitor left, {self.visitors} of {MOST_VISITORS} places taken")
 
     async def close(self) -> None:
-        """End all visits."""
+        """End all sessions."""
         await asyncio.gather(*(self.leave(name) for name in list(self._visitors)))
 
     async def _answer(self, name: str, visitor: _Visitor, sdp: str) -> str:
@@ -204,17 +208,17 @@ class Camera:
         if not incoming:
             raise UsageError("the offer holds no video: send the camera's track")
         await connection.setLocalDescription(await connection.createAnswer())
-        task = asyncio.create_task(self._receive(name, visitor.visit, incoming[0]))
+        task = asyncio.create_task(self._receive(name, visitor.session, incoming[0]))
         visitor.tasks.add(task)
         return _with_bit_rates(connection.localDescription.sdp)
 
-    async def _receive(self, name: str, visit: Visit, track: MediaStreamTrack) -> None:
+    async def _receive(self, name: str, session: VisitorSession, track: MediaStreamTrack) -> None:
         """Hand pictures over as fast as they come, until there are no more."""
         with suppress(MediaStreamError, TimeoutError):
             while True:
                 picture = await asyncio.wait_for(track.recv(), _SILENCE_S)
                 if isinstance(picture, av.VideoFrame):
-                    visit.offer(picture)
+                    session.offer(picture)
         await self.leave(name)
 
 

@@ -25,7 +25,7 @@ _WIDEST_PX = 960
 _QUALITY = 80
 
 
-class Shown(Protocol):
+class HasLatestFrame(Protocol):
     """Whatever has a newest frame that may be seen."""
 
     def latest(self) -> SafeFrame | None:
@@ -36,7 +36,7 @@ class Shown(Protocol):
 class Preview:
     """Pictures of one stream for any number of viewers."""
 
-    def __init__(self, stream: Shown) -> None:
+    def __init__(self, stream: HasLatestFrame) -> None:
         self._stream = stream
         self._frame: SafeFrame | None = None
         self._jpeg = b""

@@ -17,7 +17,7 @@ from aiohttp import web
 from streamanon.errors import UsageError
 from streamanon.web.access import add_headers, guard
 from streamanon.web.api import Api, one_line_errors
-from streamanon.web.camera import Camera
+from streamanon.web.camera import CameraPage
 from streamanon.web.history import SAMPLE_S
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Server:
         self._host, self._port, self._given = host, port, token
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.camera = Camera(factory)
+        self.camera = CameraPage(factory)
         self.api = Api(streams, factory, self.camera)
         self._end = asyncio.Event()
         self.url = ""

@@ -14,7 +14,7 @@ from streamanon.cli.live_display import LiveDisplay, duration, status_line, summ
 from streamanon.live.status import Status
 from streamanon.live.stream import STREAM_LOG
 from streamanon.sinks.live.output import OutputState
-from streamanon.web.visit import LOG as CAMERA_LOG
+from streamanon.web.visitor_session import LOG as CAMERA_LOG
 
 LIVE = Status(
     name="door",

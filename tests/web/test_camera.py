@@ -95,7 +95,7 @@ def test_a_visitor_comes_back_anonymised_and_leaves_nothing(site: Site) -> None:
             assert (told["method"], told["identity"]) == ("mosaic", None)
             assert max([loud_pixels(await client.next()) for _ in range(10)]) < SHOWS
             name = path.rpartition("/")[2]
-            return weakref.ref(site.server.camera.visit(name))
+            return weakref.ref(site.server.camera.session(name))
         finally:
             await client.peer.close()
 

@@ -97,10 +97,10 @@ def run(
     if not outputs and not serve:
         raise UsageError("Missing option '-o': name an output, or look at it with --serve")
     from streamanon.cli.operate import operate
-    from streamanon.live.streams import Streams, Wanted
+    from streamanon.live.stream_file import LiveConfig, StreamSpec
 
     token = token if serve else None
-    operate(Streams((Wanted("live", job, config),), serve, token), Console(stderr=True))
+    operate(LiveConfig((StreamSpec("live", job, config),), serve, token), Console(stderr=True))
     return 0
 
 
@@ -137,7 +137,7 @@ def live(file: Path) -> int:
     Runs until Ctrl-C or SIGTERM; the exit code is that of `streamanon run`.
     """
     from streamanon.cli.operate import operate
-    from streamanon.live.streams import read_streams
+    from streamanon.live.stream_file import read_streams
 
     operate(read_streams(file), Console(stderr=True))
     return 0

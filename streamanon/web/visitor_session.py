@@ -1,7 +1,7 @@
-"""One visitor of the camera page: their pictures go down a line of their own and come back hidden.
+"""One visitor of the camera page: a line of their own anonymises their pictures.
 
-The line is the one of every live stream and knows nothing of the network. Nothing outlives the
-visit.
+It is the line of every live stream and knows nothing of the network. Nothing is kept after the
+session.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOG = logging.getLogger("streamanon.camera")
 
 TIME_BASE = Fraction(1, 90_000)
 
-Show: TypeAlias = "Callable[[SafeFrame, MediaInfo], None]"
+ShowFrame: TypeAlias = "Callable[[SafeFrame, MediaInfo], None]"
 """Takes a safe frame and what is known of its stream."""
 
 _RATE = Fraction(30)
@@ -40,15 +40,7 @@ _AGAIN_AFTER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """How a visitor wants to be hidden."""
-
-    method: str
-    identity: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
+class CameraPicture:
     """A picture of a camera and when it came, in seconds of the monotonic clock."""
 
     picture: VideoFrame
@@ -59,7 +51,11 @@ class CameraSource:
     """The pictures of one camera, all in the size of the first."""
 
     def __init__(
-        self, info: MediaInfo, converter: FrameConverter, feed: Channel[Received], start_s: float
+        self,
+        info: MediaInfo,
+        converter: FrameConverter,
+        feed: Channel[CameraPicture],
+        start_s: float,
     ) -> None:
         """Prepare to read.
 
@@ -89,39 +85,32 @@ class CameraSource:
 class VisitorSink:
     """Shows safe frames to the visitor."""
 
-    def __init__(self, info: MediaInfo, show: Show) -> None:
+    def __init__(self, info: MediaInfo, show: ShowFrame) -> None:
         self._info, self._show = info, show
 
     def write(self, frame: SafeFrame) -> None:
-        """Show one frame."""
+        """ShowFrame one frame."""
         self._show(frame, self._info)
 
     def close(self, *, complete: bool) -> None:
         """Nothing is kept."""
 
 
-class Visit:
-    """One visitor's line, from their first picture on; built again when it fails."""
+class VisitorSession:
+    """One visitor's line, from their first picture on."""
 
-    def __init__(self, factory: Factory, wish: Wish, show: Show) -> None:
-        """Prepare a visit.
+    def __init__(self, factory: Factory, show: ShowFrame) -> None:
+        """Prepare a session.
 
         Args:
-            factory: builds the line.
-            wish: how the visitor is hidden at first.
+            factory: builds the lines, for this session alone.
             show: takes every safe frame, in a thread of the line.
         """
         self._show = show
         self._left = Event()
-        self._feed: Channel[Received] = Channel(1, newest=True)
-        own = factory.for_stream(method=wish.method, identity=wish.identity)
-        self._lines = LineSupervisor(own, LOG, self._left)
-        self._thread = Thread(target=self._stay, name="streamanon-visit", daemon=True)
-
-    @property
-    def wish(self) -> Wish:
-        """How the visitor is hidden."""
-        return Wish(self._lines.method, self._lines.identity)
+        self._feed: Channel[CameraPicture] = Channel(1, newest=True)
+        self._supervisor = LineSupervisor(factory, LOG, self._left)
+        self._thread = Thread(target=self._stay, name="streamanon-visitor", daemon=True)
 
     def start(self) -> None:
         """Wait for pictures, in a thread of its own."""
@@ -130,17 +119,23 @@ class Visit:
     def offer(self, picture: VideoFrame) -> None:
         """Hand over a raw picture; an older one that still waits is forgotten. Never blocks."""
         with suppress(StoppedError):
-            self._feed.put(Received(picture, time.monotonic()))
+            self._feed.put(CameraPicture(picture, time.monotonic()))
 
-    def change(self, wish: Wish) -> None:
-        """Go on in another way from the next pictures on; what it needs is loaded meanwhile.
+    def set_method(self, method: str) -> None:
+        """Hide faces in another way from the next frames on.
 
         Raises:
-            UsageError: it cannot be done here.
+            UsageError: there is no such method.
         """
-        if wish.method != self._lines.method:
-            self._lines.set_method(wish.method)
-        self._lines.set_identity(wish.identity)
+        self._supervisor.set_method(method)
+
+    def set_identity(self, identity: str | None) -> None:
+        """Give everybody one identity from the next frames on; None for one a person.
+
+        Raises:
+            UsageError: there is no such identity.
+        """
+        self._supervisor.set_identity(identity)
 
     def leave(self) -> None:
         """End the line and wait for it."""
@@ -149,19 +144,19 @@ class Visit:
         self._thread.join()
 
     def to_json(self) -> dict[str, Any]:
-        """Return how the visit goes, as plain JSON values."""
-        lines = self._lines
-        reading = lines.meter.read()
+        """Return the figures of the session, as plain JSON values."""
+        supervisor = self._supervisor
+        reading = supervisor.meter.read()
         return {
-            "method": lines.method,
-            "identity": lines.identity,
+            "method": supervisor.method,
+            "identity": supervisor.identity,
             "level": reading.level,
             "fps": round(reading.fps_out, 1),
             "latency_p50_ms": round(reading.latency_p50_ms, 1),
             "latency_p99_ms": round(reading.latency_p99_ms, 1),
             "faces": reading.faces,
             "treatments": dict(reading.treatments),
-            "error": lines.error,
+            "error": supervisor.error,
         }
 
     def _stay(self) -> None:
@@ -170,13 +165,13 @@ class Visit:
             with suppress(StoppedError):
                 self._run(next(iter(self._feed)))
         finally:
-            self._lines.close()
+            self._supervisor.close()
 
-    def _run(self, first: Received) -> None:
+    def _run(self, first: CameraPicture) -> None:
         converter = FrameConverter(first.picture, None)
         size = converter.width, converter.height
         info = MediaInfo(
             "camera", *size, converter.colour, TIME_BASE, _RATE, live=True, container=converter.tags
         )
         source = CameraSource(info, converter, self._feed, first.at_s)
-        self._lines.run(source, VisitorSink(info, self._show))
+        self._supervisor.run(source, VisitorSink(info, self._show))

@@ -31,18 +31,18 @@ from streamanon.media.address import input_address, masked
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOP = ("serve", "token", "stream")
 _OWN = ("name", "input", "outputs")
-_OF_A_CALL = ("overwrite", "report")
+_COMMAND_ONLY = ("overwrite", "report")
 _SETTINGS = {
     setting.name: setting
     for setting in fields(Config)
-    if setting.metadata.get("only") != "files" and setting.name not in _OF_A_CALL
+    if setting.metadata.get("only") != "files" and setting.name not in _COMMAND_ONLY
 }
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """One stream as the file asks for it.
+class StreamSpec:
+    """Name, addresses and settings of one stream.
 
     Attributes:
         name: unique in the file.
@@ -56,21 +56,21 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Streams:
-    """What the file asks for.
+class LiveConfig:
+    """Streams to run, and the page that shows them.
 
     Attributes:
-        wanted: the streams, in the order of the file.
+        streams: what to run, in the order of the file.
         serve: HOST:PORT of the page, or None.
         token: what visitors of the page must know, or None.
     """
 
-    wanted: tuple[Wanted, ...]
+    streams: tuple[StreamSpec, ...]
     serve: str | None = None
     token: str | None = None
 
 
-def read_streams(path: Path) -> Streams:
+def read_streams(path: Path) -> LiveConfig:
     """Read a file of streams.
 
     Raises:
@@ -84,38 +84,38 @@ def read_streams(path: Path) -> Streams:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} is not TOML: {masked(str(error))}") from error
     try:
-        return _streams(document)
+        return _live_config(document)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _streams(document: dict[str, Any]) -> Streams:
-    _know(document, _TOP)
+def _live_config(document: dict[str, Any]) -> LiveConfig:
+    _check_keys(document, _TOP)
     tables = document.get("stream", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise UsageError("stream is no list of tables: write [[stream]] above each")
     if not tables:
         raise UsageError("it asks for no stream: write [[stream]], then input = ...")
-    wanted: list[Wanted] = []
+    streams: list[StreamSpec] = []
     serve = _text(document, "serve")
     for number, table in enumerate(tables, 1):
         name = table.get("name")
         try:
-            one = _wanted(table)
-            if any(one.name == other.name for other in wanted):
+            one = _stream(table)
+            if any(one.name == other.name for other in streams):
                 raise UsageError("the name is used twice: every stream has its own")
             if not one.job.outputs and not serve:
                 raise UsageError("it goes nowhere: name outputs, or look at it with serve")
-            wanted.append(one)
+            streams.append(one)
         except UsageError as error:
             which = repr(name) if isinstance(name, str) else str(number)
             raise UsageError(f"stream {which}: {error}") from error
-    check_apart([sink for one in wanted for sink in one.job.outputs])
-    return Streams(tuple(wanted), serve, _text(document, "token"))
+    check_apart([sink for one in streams for sink in one.job.outputs])
+    return LiveConfig(tuple(streams), serve, _text(document, "token"))
 
 
-def _wanted(table: dict[str, Any]) -> Wanted:
-    _know(table, (*_OWN, *_SETTINGS))
+def _stream(table: dict[str, Any]) -> StreamSpec:
+    _check_keys(table, (*_OWN, *_SETTINGS))
     name, source = _text(table, "name"), _text(table, "input")
     if not name or not _NAME.fullmatch(name):
         raise UsageError(f"name is {name!r}: wanted letters, digits, '.', '_' and '-'")
@@ -129,10 +129,10 @@ def _wanted(table: dict[str, Any]) -> Wanted:
         raise UsageError(f"input {masked(source)} is a file: `streamanon run` takes files")
     settings = {key: _setting(key, table[key]) for key in _SETTINGS if key in table}
     # A camera that is off when the others start is no reason to give it up.
-    return Wanted(name, job, Config(**{"wait": True, **settings}))
+    return StreamSpec(name, job, Config(**{"wait": True, **settings}))
 
 
-def _know(table: dict[str, Any], known: tuple[str, ...]) -> None:
+def _check_keys(table: dict[str, Any], known: tuple[str, ...]) -> None:
     """Refuse keys that nobody reads."""
     for key in table:
         if key not in known:

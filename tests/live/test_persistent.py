@@ -1,4 +1,4 @@
-"""What joins lines to what stays: frames that go on, and what is told of covered ones."""
+"""What outlives lines: source, sink and the newest frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 
 from streamanon.errors import MediaError
 from streamanon.imaging.picture import as_picture
-from streamanon.live.joints import Lasting, Shown, Tributary
+from streamanon.live.latest_frame import LatestFrameTap
+from streamanon.live.persistent import PersistentSink, PersistentSource
 from streamanon.safety.compose import compose
 from streamanon.types import ColourSpace, Frame, MediaInfo, SafeFrame, Scene
 
@@ -62,31 +63,31 @@ class Kept:
 
 def test_each_line_goes_on_where_the_one_before_left_off() -> None:
     source = Ten()
-    tributary = Tributary(source)
-    first = [next(iter(tributary)).index for _ in range(3)]
-    tributary.close()
-    assert (first, tributary.over, source.closed) == ([0, 1, 2], False, False)
-    assert [frame.index for frame in tributary] == [3, 4, 5, 6, 7, 8, 9]
-    assert tributary.over
-    assert list(tributary) == []
+    persistent = PersistentSource(source)
+    first = [next(iter(persistent)).index for _ in range(3)]
+    persistent.close()
+    assert (first, persistent.over, source.closed) == ([0, 1, 2], False, False)
+    assert [frame.index for frame in persistent] == [3, 4, 5, 6, 7, 8, 9]
+    assert persistent.over
+    assert list(persistent) == []
 
 
 def test_a_source_that_breaks_is_read_anew_by_the_next_line() -> None:
     source = Ten(breaks_at=1)
-    tributary = Tributary(source)
+    persistent = PersistentSource(source)
     with pytest.raises(MediaError, match="broken"):
-        list(tributary)
-    assert not tributary.over
+        list(persistent)
+    assert not persistent.over
     source.breaks_at = 10
-    assert len(list(tributary)) == 10
-    assert tributary.over
+    assert len(list(persistent)) == 10
+    assert persistent.over
 
 
 def test_closing_a_line_leaves_the_outputs_open() -> None:
     sink, written = Kept(), list[int]()
-    lasting = Lasting(sink, lambda: written.append(len(sink.frames)))
-    lasting.write(compose(Scene(_frame(0)), []))
-    lasting.close(complete=True)
+    persistent = PersistentSink(sink, lambda: written.append(len(sink.frames)))
+    persistent.write(compose(Scene(_frame(0)), []))
+    persistent.close(complete=True)
     assert (len(sink.frames), sink.closed, written) == (1, False, [1])
 
 
@@ -95,14 +96,14 @@ def test_frames_that_are_covered_whole_are_told_once_with_their_end(
 ) -> None:
     caplog.set_level(logging.INFO)
     sink = Kept()
-    shown = Shown(sink, logging.getLogger())
+    tap = LatestFrameTap(sink, logging.getLogger())
     for index in range(40):
         distrust = "damaged frame" if index in (3, 4, 8) else ""
-        shown.write(compose(Scene(_frame(index), distrust=distrust), []))
-    assert shown.latest is sink.frames[-1]
+        tap.write(compose(Scene(_frame(index), distrust=distrust), []))
+    assert tap.latest is sink.frames[-1]
     assert [(record.levelname, record.message) for record in caplog.records] == [
         ("WARNING", "frames are covered whole: damaged frame"),
         ("INFO", "frames are shown again, 3 were covered whole"),
     ]
-    shown.close(complete=True)
+    tap.close(complete=True)
     assert sink.closed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from streamanon.errors import UsageError
-from streamanon.live.streams import Streams, read_streams
+from streamanon.live.stream_file import LiveConfig, read_streams
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ wait = false
 """
 
 
-def _read(folder: Path, text: str) -> Streams:
+def _read(folder: Path, text: str) -> LiveConfig:
     path = folder / "streams.toml"
     path.write_text(text)
     return read_streams(path)
@@ -38,7 +38,7 @@ def _read(folder: Path, text: str) -> Streams:
 def test_every_stream_has_its_own_settings(tmp_path: Path) -> None:
     found = _read(tmp_path, 'serve = "127.0.0.1:8080"\ntoken = "abc"\n' + DOOR + YARD)
     assert (found.serve, found.token) == ("127.0.0.1:8080", "abc")
-    door, yard = found.wanted
+    door, yard = found.streams
     assert (door.name, door.job.input.target) == ("door", "rtsp://ann:secret@camera/1")
     assert [str(sink) for sink in door.job.outputs] == ["rtsp://media/door", "record:/srv/door"]
     assert (door.config.method, door.config.delay, door.config.stall_s) == ("mosaic", 3, 8.0)

@@ -20,7 +20,7 @@ from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
 from streamanon.live import supervisor
 from streamanon.pipeline import governor
-from streamanon.web.visit import LOG, Visit, Wish
+from streamanon.web.visitor_session import LOG, VisitorSession
 from testkit.logs import logged
 from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
 from testkit.waiting import wait_until
@@ -63,7 +63,7 @@ def picture(index: int, columns: tuple[int, int] = WHOLE, scale: float = 1.0) ->
 
 
 def offer_until(
-    visit: Visit, true: Any, columns: tuple[int, int] = WHOLE, scale: float = 1.0
+    session: VisitorSession, true: Any, columns: tuple[int, int] = WHOLE, scale: float = 1.0
 ) -> None:
     """Hand pictures over like a camera, until something is true."""
     deadline = time.monotonic() + 20
@@ -71,49 +71,52 @@ def offer_until(
         if true():
             return
         assert time.monotonic() < deadline, "it did not happen in time"
-        visit.offer(picture(index, columns, scale))
+        session.offer(picture(index, columns, scale))
         time.sleep(0.04)
 
 
 @contextmanager
-def visiting(factory: Factory, wish: Wish) -> Iterator[tuple[Visit, Watcher, list[str]]]:
+def visiting(factory: Factory, method: str) -> Iterator[tuple[VisitorSession, Watcher, list[str]]]:
     watcher = Watcher()
-    visit = Visit(factory, wish, watcher.show)
-    visit.start()
+    session = VisitorSession(factory.for_stream(method=method), watcher.show)
+    session.start()
     with logged(LOG.name) as said:
         try:
-            yield visit, watcher, said
+            yield session, watcher, said
         finally:
-            visit.leave()
+            session.leave()
 
 
 @pytest.mark.parametrize("method", ["warp", "mosaic"])
 def test_no_raw_face_comes_back(factory: Factory, method: str) -> None:
-    with visiting(factory, Wish(method)) as (visit, watcher, _):
-        offer_until(visit, lambda: "replaced" in watcher.treatments and visit.to_json()["fps"] > 2)
-        told = visit.to_json()
+    with visiting(factory, method) as (session, watcher, _):
+        offer_until(
+            session, lambda: "replaced" in watcher.treatments and session.to_json()["fps"] > 2
+        )
+        told = session.to_json()
     assert watcher.loudest < SHOWS
     assert told["method"] == method
     assert told["latency_p50_ms"] > 0
     assert told["error"] == ""
 
 
-def test_a_wish_is_followed_while_the_line_runs(factory: Factory) -> None:
-    with visiting(factory, Wish("mosaic")) as (visit, watcher, _):
-        offer_until(visit, lambda: watcher.frames > 5)
-        visit.change(Wish("warp", "nora"))
-        assert (visit.to_json()["method"], visit.to_json()["identity"]) == ("warp", "nora")
+def test_settings_change_while_the_line_runs(factory: Factory) -> None:
+    with visiting(factory, "mosaic") as (session, watcher, _):
+        offer_until(session, lambda: watcher.frames > 5)
+        session.set_method("warp")
+        session.set_identity("nora")
+        assert (session.to_json()["method"], session.to_json()["identity"]) == ("warp", "nora")
         before = watcher.frames
-        offer_until(visit, lambda: watcher.frames > before + 5)
+        offer_until(session, lambda: watcher.frames > before + 5)
     assert watcher.loudest < SHOWS
 
 
 def test_pictures_of_another_size_are_fitted_into_the_first_ones(factory: Factory) -> None:
-    with visiting(factory, Wish("mosaic")) as (visit, watcher, _):
-        offer_until(visit, lambda: watcher.frames > 4)
+    with visiting(factory, "mosaic") as (session, watcher, _):
+        offer_until(session, lambda: watcher.frames > 4)
         for columns, scale in ((WHOLE, 0.5), (PORTRAIT, 1.0)):
             enough = watcher.frames + 4
-            offer_until(visit, lambda enough=enough: watcher.frames > enough, columns, scale)
+            offer_until(session, lambda enough=enough: watcher.frames > enough, columns, scale)
     assert watcher.sizes == {SIZE}
     assert watcher.loudest < SHOWS
 
@@ -144,13 +147,13 @@ def test_a_failing_line_shows_covers_and_the_card_and_is_built_again(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(BlindFactory, "failing", True)
-    with visiting(BlindFactory(factory.config), Wish("mosaic")) as (visit, watcher, said):
-        offer_until(visit, lambda: visit.to_json()["error"])
-        assert "detector failed" in visit.to_json()["error"]
+    with visiting(BlindFactory(factory.config), "mosaic") as (session, watcher, said):
+        offer_until(session, lambda: session.to_json()["error"])
+        assert "detector failed" in session.to_json()["error"]
         assert watcher.treatments == {"whole-frame"}
         monkeypatch.setattr(BlindFactory, "failing", False)
-        offer_until(visit, lambda: "replaced" in watcher.treatments)
-        offer_until(visit, lambda: visit.to_json()["error"] == "")
+        offer_until(session, lambda: "replaced" in watcher.treatments)
+        offer_until(session, lambda: session.to_json()["error"] == "")
     assert watcher.loudest < SHOWS
     assert any("built again" in line for line in said)
 
@@ -164,8 +167,8 @@ def test_after_a_stall_a_line_shares_no_network_with_the_stuck_thread(
     network, _ = factory._models.networks["yunet.onnx", "auto"]
     monkeypatch.setattr(network, "run", lambda _: freed.wait())
     try:
-        with visiting(factory, Wish("mosaic")) as (visit, watcher, said):
-            offer_until(visit, lambda: "replaced" in watcher.treatments)
+        with visiting(factory, "mosaic") as (session, watcher, said):
+            offer_until(session, lambda: "replaced" in watcher.treatments)
     finally:
         freed.set()
     assert watcher.loudest < SHOWS
@@ -199,39 +202,39 @@ def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(governor, "START_S", 0.2)
-    with visiting(SlowFactory(factory.config), Wish("warp")) as (visit, watcher, _):
-        monkeypatch.setattr(SlowFactory, "level", lambda: visit.to_json()["level"], raising=False)
-        offer_until(visit, lambda: visit.to_json()["level"] == "mosaic")
+    with visiting(SlowFactory(factory.config), "warp") as (session, watcher, _):
+        monkeypatch.setattr(SlowFactory, "level", lambda: session.to_json()["level"], raising=False)
+        offer_until(session, lambda: session.to_json()["level"] == "mosaic")
         monkeypatch.setattr(SlowFactory, "fail_next", True)
-        offer_until(visit, lambda: visit.to_json()["error"])
+        offer_until(session, lambda: session.to_json()["error"])
         SlowFactory.levels.clear()
         monkeypatch.setattr(SlowFactory, "fail_next", False)
-        offer_until(visit, lambda: len(SlowFactory.levels) > 3)
+        offer_until(session, lambda: len(SlowFactory.levels) > 3)
         assert set(SlowFactory.levels) == {"mosaic"}
     assert watcher.loudest < SHOWS
 
 
 def test_a_silent_camera_is_replaced_by_the_card(factory: Factory) -> None:
-    with visiting(factory, Wish("mosaic")) as (visit, watcher, _):
-        offer_until(visit, lambda: watcher.frames > 4)
+    with visiting(factory, "mosaic") as (session, watcher, _):
+        offer_until(session, lambda: watcher.frames > 4)
         before = watcher.frames
         wait_until(lambda: watcher.frames > before + 4)
     assert watcher.loudest < SHOWS
 
 
 def test_nothing_is_kept_after_a_visit(factory: Factory) -> None:
-    with visiting(factory, Wish("warp")) as (visit, watcher, _):
-        offer_until(visit, lambda: watcher.frames > 4)
-        lines = visit._lines
-        kept = [weakref.ref(one) for one in (visit, lines, lines._assigner, lines._ladder)]
-    visit.offer(picture(0))
-    del visit, lines
+    with visiting(factory, "warp") as (session, watcher, _):
+        offer_until(session, lambda: watcher.frames > 4)
+        lines = session._supervisor
+        kept = [weakref.ref(one) for one in (session, lines, lines._assigner, lines._ladder)]
+    session.offer(picture(0))
+    del session, lines
     gc.collect()
     assert [ref() for ref in kept] == [None] * 4
 
 
 def test_who_leaves_without_a_picture_leaves_nothing(factory: Factory) -> None:
-    with visiting(factory, Wish("warp")) as (visit, watcher, _):
-        assert visit.to_json()["fps"] == 0
-    visit.offer(picture(0))
+    with visiting(factory, "warp") as (session, watcher, _):
+        assert session.to_json()["fps"] == 0
+    session.offer(picture(0))
     assert watcher.frames == 0
