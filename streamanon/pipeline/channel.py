@@ -1,4 +1,4 @@
-"""A bounded channel between two stages: it waits when full, or lets the newest item win."""
+"""Bounded channel between two stages: blocks when full, or drops the oldest item."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class StoppedError(Exception):
-    """The run was stopped while this end was sending or receiving."""
+    """The run was stopped while this thread was sending or receiving."""
 
 
 class Channel(Generic[T]):
-    """First in, first out, between one sending and one receiving thread.
+    """First-in, first-out queue between one sending and one receiving thread.
 
-    A full channel makes the sender wait, so that a file loses no frame. With ``newest`` it throws
-    the oldest item away instead and counts it, so that a live stream gains no delay.
+    A full channel blocks the sender, so that no frame of a file is lost. With ``newest`` it drops
+    the oldest item instead and counts it, so that a live stream is not delayed.
     """
 
     def __init__(self, capacity: int, *, newest: bool = False) -> None:
@@ -36,14 +36,14 @@ class Channel(Generic[T]):
 
     @property
     def dropped(self) -> int:
-        """Items thrown away because a newer one came."""
+        """Items dropped for newer ones."""
         return self._dropped
 
     def put(self, item: T) -> bool:
-        """Hand an item over and tell whether an older one was thrown away for it.
+        """Send an item and tell whether an older one was dropped for it.
 
         Raises:
-            StoppedError: the run was stopped; nobody will take the item.
+            StoppedError: the run was stopped; the item is not received.
         """
         with self._changed:
             drops = self._newest and len(self._items) == self._capacity
@@ -58,7 +58,7 @@ class Channel(Generic[T]):
             return drops
 
     def __iter__(self) -> Iterator[T]:
-        """Yield items as they come, until the sender has finished and everything was taken.
+        """Yield items until the sender has finished and all were received.
 
         Raises:
             StoppedError: the run was stopped.
@@ -68,10 +68,10 @@ class Channel(Generic[T]):
                 yield item
 
     def or_idle(self, idle_s: float | None) -> Iterator[T | None]:
-        """Yield items as they come, and None, once, when none came for a while.
+        """Yield items, and None once whenever none arrived for a while.
 
         Args:
-            idle_s: how long that is; None to wait for as long as it takes.
+            idle_s: time without an item after which None is yielded; None never to yield None.
 
         Raises:
             StoppedError: the run was stopped.
@@ -92,13 +92,13 @@ class Channel(Generic[T]):
             yield item
 
     def finish(self) -> None:
-        """Say that no further item will be put; the receiver still gets what is there."""
+        """Declare that no further item follows; the receiver still gets those queued."""
         with self._changed:
             self._finished = True
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Wake both ends with StoppedError at once and forget the items."""
+        """Raise StoppedError in both threads and drop the items."""
         with self._changed:
             self._stopped = True
             self._items.clear()
@@ -106,13 +106,13 @@ class Channel(Generic[T]):
 
 
 class InFlightLimit:
-    """Counts the items between two points of a line, so that no more go in than keep it busy."""
+    """Limits the number of items between two points of a line."""
 
     def __init__(self, most: int) -> None:
-        """Create an empty one.
+        """Create one without items.
 
         Args:
-            most: items inside at which :meth:`wait` lets nobody pass.
+            most: number of items at which :meth:`wait` blocks.
         """
         self._most = most
         self._inside = 0
@@ -120,12 +120,12 @@ class InFlightLimit:
         self._changed = Condition()
 
     def enter(self) -> None:
-        """Note that an item went in."""
+        """Count an item that entered."""
         with self._changed:
             self._inside += 1
 
     def leave(self) -> None:
-        """Note that an item came out."""
+        """Count an item that left."""
         with self._changed:
             self._inside -= 1
             self._changed.notify_all()
@@ -142,7 +142,7 @@ class InFlightLimit:
                 raise StoppedError
 
     def stop(self) -> None:
-        """Wake who waits with StoppedError."""
+        """Raise StoppedError in the thread that waits."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""The report file of one call: what ran, on what, with what outcome. It holds no paths."""
+"""The report file of one call: settings, versions, runtimes and outcomes. It contains no paths."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PACKAGES = ("streamanon", "numpy", "opencv-python-headless", "av", "onnxruntime"
 
 
 def versions() -> dict[str, str]:
-    """Return the version of everything that touches a pixel."""
+    """Return the versions of all packages that process pixels."""
     return {
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in PACKAGES},
@@ -38,7 +38,7 @@ def sha256(path: Path) -> str | None:
 
 
 def settings(config: Config) -> dict[str, Any]:
-    """Return the settings; of a path only that one was given, for paths may name people."""
+    """Return the settings; paths may name people and are only reported as given."""
     return {
         name: True if isinstance(value, Path) else value for name, value in asdict(config).items()
     }
@@ -50,10 +50,10 @@ def write_document(
     """Write the report of all files of a call, complete or not at all.
 
     Args:
-        path: of the report.
-        config: of the call.
-        files: an entry each.
-        runtimes: what ran each network, and why that.
+        path: report to write.
+        config: settings of the call.
+        files: entry of each file.
+        runtimes: runtime of each network, and why it was chosen.
 
     Raises:
         MediaError: the file cannot be written.
@@ -68,7 +68,7 @@ def write_document(
 
 
 def as_json(document: dict[str, Any]) -> bytes:
-    """Return a document as it stands in a file."""
+    """Return a document as the content of a JSON file."""
     return (json.dumps(document, indent=1) + "\n").encode()
 
 

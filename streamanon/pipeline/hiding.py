@@ -1,4 +1,4 @@
-"""From a scene to a safe frame, and what was done into the ledger."""
+"""Hides the people of a scene and records it in the ledger."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def hide(scene: Scene, anonymiser: Anonymiser, stats: ObserverStats, ledger: Led
     """Hide everyone in a scene.
 
     Args:
-        scene: from an observer.
-        anonymiser: makes the patches; where it fails, the cover takes their place.
-        stats: counts of that observer; they tell whether the frame was examined.
-        ledger: counts the frame, and what was left uncovered.
+        scene: scene from an observer.
+        anonymiser: generates the patches; if it fails, every subject is covered.
+        stats: counts of that observer, which tell whether the frame was examined.
+        ledger: records the frame, and what was left uncovered.
     """
     patches, reason = _patches(scene, anonymiser)
     safe = compose(scene, patches, reason)

@@ -1,4 +1,4 @@
-"""Counts what was done to every frame and every face, and what was not."""
+"""Counts how every frame and every face was hidden, and which were not."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class StepDown:
-    """A step down the ladder: the same reason for the same subject in consecutive frames.
+    """A lower quality than the best, of one subject for one reason in consecutive frames.
 
-    A replacement that is not the best its method has to offer is one, too.
+    A replacement of lower quality than its method's best counts as well.
 
     Attributes:
-        first: number of the first frame.
-        last: number of the last frame.
-        track_id: of the subject, or None for the whole frame.
-        treatment: what was done.
-        reason: why.
+        first: index of the first frame.
+        last: index of the last frame.
+        track_id: track of the subject, or None for the whole frame.
+        treatment: how it was hidden.
+        reason: why it was not hidden in a better way.
     """
 
     first: int
@@ -37,12 +37,12 @@ class TrackSpan:
     """One track from its first frame to its last.
 
     Attributes:
-        id: of the track.
-        first: number of its first frame.
-        last: number of its last frame.
+        id: track id.
+        first: index of its first frame.
+        last: index of its last frame.
         identities: names of the identities shown, in order of appearance.
         replaced: frames in which the face was replaced.
-        covered: frames in which it was covered instead, alone or with the whole frame.
+        covered: frames in which it was covered, alone or with the whole frame.
     """
 
     id: int
@@ -54,14 +54,14 @@ class TrackSpan:
 
 
 class Ledger:
-    """Keeps the books of one run; used by one thread at a time."""
+    """Counts the frames and faces of one run; used by one thread at a time."""
 
     def __init__(self, keep: int | None = None) -> None:
-        """Open empty books.
+        """Create an empty one.
 
         Args:
-            keep: tracks and steps down kept at least, and about twice as many at most, for
-                streams without end; None for all. The counts are of all in any case.
+            keep: tracks and steps down to keep, of streams without end, up to twice as many; None
+                for all. Counts include those not kept.
         """
         self._keep = keep
         self.tracks: dict[int, TrackSpan] = {}
@@ -77,13 +77,13 @@ class Ledger:
         self._open: dict[tuple[int | None, str, str], StepDown] = {}
 
     def record(self, scene: Scene, safe: SafeFrame, *, examined: bool) -> None:
-        """Enter one frame: who was in it, against what was done to it.
+        """Count one frame, and what of its scene was not hidden.
 
         Args:
-            scene: as it was seen.
-            safe: as it is to be shown.
-            examined: whether the detector examined the frame; a frame that is trusted without is
-                not hidden.
+            scene: scene of the frame.
+            safe: safe frame made of it.
+            examined: whether the detector examined the frame; one that was not, and is not covered
+                whole, counts as uncovered.
         """
         index = safe.index
         done = {treated.track_id: treated for treated in safe.treated}
@@ -107,11 +107,11 @@ class Ledger:
             else:
                 track.covered += 1
                 self.covered += 1
-        self._enter_steps(index, safe.treated)
-        self._forget_the_oldest()
+        self._add_steps_down(index, safe.treated)
+        self._drop_oldest()
 
     def _span(self, track_id: int, index: int) -> TrackSpan:
-        """Return the entry of a track that is in a frame."""
+        """Return the span of a track, extended to a frame."""
         track = self.tracks.get(track_id)
         if track is None:
             self.people += 1
@@ -119,7 +119,7 @@ class Ledger:
         track.last = index
         return track
 
-    def _forget_the_oldest(self) -> None:
+    def _drop_oldest(self) -> None:
         if self._keep is None:
             return
         if len(self.tracks) > 2 * self._keep:
@@ -128,8 +128,8 @@ class Ledger:
         if len(self.steps_down) > 2 * self._keep:
             del self.steps_down[: -self._keep]
 
-    def _enter_steps(self, index: int, treated: tuple[Treated, ...]) -> None:
-        """Lengthen the steps that go on, start the new ones, forget those that ended."""
+    def _add_steps_down(self, index: int, treated: tuple[Treated, ...]) -> None:
+        """Extend the steps down that continue, and start new ones."""
         still: dict[tuple[int | None, str, str], StepDown] = {}
         for one in treated:
             if not one.reason and one.treatment is Treatment.REPLACED:

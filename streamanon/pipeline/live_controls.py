@@ -1,4 +1,4 @@
-"""What a live line has beyond a file's: figures to look at, and quality that follows the load."""
+"""Figures of a live line, and the control of its quality by its load."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ _MEANING = {
 
 
 class Ladder(Protocol):
-    """An anonymiser that can make do with less; used by several threads."""
+    """An anonymiser with several quality levels; used by several threads."""
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """What there is, best first: "full", then cheaper methods."""
+        """Names of the levels, best first: "full", then cheaper methods."""
         ...
 
     def step_to(self, level: str) -> None:
-        """Work at one of the levels from the next frame on."""
+        """Use one of the levels from the next frame on."""
         ...
 
 
 @runtime_checkable
 class Stoppable(Protocol):
-    """A source that can be told to end."""
+    """A source that can be stopped."""
 
     def stop(self) -> None:
         """End the iteration within a second; called from any thread."""
@@ -50,11 +50,11 @@ class Stoppable(Protocol):
 
 
 class LiveControls:
-    """Watches and steers the lines of one live stream, one after the other.
+    """Measures and controls the lines of one live stream, one after the other.
 
     Attributes:
-        meter: the figures of all lines.
-        report: of the newest line, however it ended; None before it has.
+        meter: figures of all lines.
+        report: report of the newest line, also if it failed; None before it has ended.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class LiveControls:
         """Create one.
 
         Args:
-            meter: what to enter the figures into.
-            ladder: the anonymiser of the lines, when quality may be stepped down.
+            meter: collects the figures; a new one by default.
+            ladder: anonymiser of the lines, if its quality may be changed.
             log: logger for changes of the quality.
         """
         self.meter = meter or Meter()
@@ -78,17 +78,17 @@ class LiveControls:
         self._dropped = 0
 
     def use(self, ladder: Ladder) -> None:
-        """Have the next line work with another anonymiser, at the level of the line before."""
+        """Set the anonymiser of the next line, which starts at the level of the line before."""
         self._ladder, self.report = ladder, None
 
     def start(self) -> None:
-        """A line starts; it counts its tracks and what it drops anew."""
+        """Prepare for a new line, whose counts of tracks and drops start at 0."""
         self._dropped = 0
         self._governor.restart()
         self.meter.start()
 
     def prepare(self, observer: Observer, anonymiser: Anonymiser) -> None:
-        """Have the next frame seen as the present level wants it."""
+        """Apply the current level to the next frame."""
         level = self._governor.level
         if self._ladder:
             if self._ladder.levels != self._governor.levels:
@@ -102,14 +102,14 @@ class LiveControls:
         """Choose the level for the next frame.
 
         Args:
-            stages: those that work on a frame after it was taken.
-            dropped: frames thrown away so far.
+            stages: stages after read.
+            dropped: frames dropped so far.
         """
         interval_s = self.meter.interval_s()
         lost, self._dropped = dropped > self._dropped, dropped
         if interval_s is None:
             return
-        # Never more than two frames are at work, so that half of all the work counts as well.
+        # At most two frames are in progress, so that half of the total work is a lower limit.
         work = [stage.recent_s for stage in stages]
         busiest_s = max(*work, sum(work) / 2)
         before = self._governor.level

@@ -1,4 +1,4 @@
-"""What a running stream looks like from outside: a few figures, cheap to keep and to read."""
+"""Figures of a running stream, cheap to update and to read."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ if TYPE_CHECKING:
     from streamanon.types import SafeFrame
 
 LATENCY_S = 10.0
-"""How far back latencies look."""
+"""Time over which latencies are measured."""
 
 RATE_S = 3.0
-"""How far back rates look, so that a stream that is lost shows soon."""
+"""Time over which rates are measured; short, so that a lost stream shows soon."""
 
 MOST_ENTRIES = 2400
-"""Frames remembered at most: 10 s at 240 frames a second."""
+"""Most frames kept: 10 s at 240 frames a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The figures of one moment.
+    """The figures at one moment.
 
     Attributes:
-        fps_in: frames a second that came from the source.
-        fps_out: frames a second that were written.
-        latency_p50_ms: median time from a frame's coming to its having been written.
-        latency_p99_ms: the same for the slowest of a hundred.
-        frames: written in all.
-        dropped: thrown away in all, by the stage that was too slow for them.
-        faces: in the frame written last.
-        people: faces followed in all; one that comes back counts again.
-        treatments: faces in all, by what was done to them; frames where that is the whole frame.
-        level: of quality, "full" when nothing was stepped down.
+        fps_in: frames per second received from the source.
+        fps_out: frames per second written.
+        latency_p50_ms: median time from receiving a frame to having written it.
+        latency_p99_ms: 99th percentile of that time.
+        frames: frames written in total.
+        dropped: frames dropped in total, by the stage that was too slow.
+        faces: faces in the last frame written.
+        people: tracks in total; a person who comes back counts again.
+        treatments: faces in total, by how they were hidden; frames where they were covered whole.
+        level: quality level; "full" when nothing is stepped down.
     """
 
     fps_in: float
@@ -57,11 +57,11 @@ class Reading:
 
 
 class Meter:
-    """Counts what a line does, also through its restarts; every thread may write and read."""
+    """Measures the lines of one stream across restarts; used by any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._came_s: deque[float] = deque(maxlen=MOST_ENTRIES)
+        self._received_s: deque[float] = deque(maxlen=MOST_ENTRIES)
         self._written: deque[tuple[float, float]] = deque(maxlen=MOST_ENTRIES)
         self._dropped: Counter[str] = Counter()
         self._treatments: Counter[str] = Counter()
@@ -70,22 +70,22 @@ class Meter:
         self._level = FULL_QUALITY
 
     def start(self) -> None:
-        """A line starts; it numbers its tracks anew."""
+        """Prepare for a new line, whose track ids start at 1."""
         with self._lock:
             self._newest_track = 0
 
     def count_received(self) -> None:
-        """A frame came from the source."""
+        """Count a frame received from the source."""
         with self._lock:
-            self._came_s.append(time.monotonic())
+            self._received_s.append(time.monotonic())
 
     def count_dropped(self, cause: str) -> None:
-        """A frame was thrown away."""
+        """Count a frame dropped."""
         with self._lock:
             self._dropped[cause] += 1
 
     def count_written(self, frame: SafeFrame, latency_s: float) -> None:
-        """A frame was written, so long after it came."""
+        """Count a frame written, and its latency."""
         with self._lock:
             self._written.append((time.monotonic(), latency_s))
             self._frames += 1
@@ -101,30 +101,30 @@ class Meter:
             )
 
     def set_level(self, level: str) -> None:
-        """The line works at another level of quality."""
+        """Set the quality level."""
         with self._lock:
             self._level = level
 
     def interval_s(self) -> float | None:
-        """Return the mean time between the frames that came lately; None before it is known.
+        """Return the mean time between recently received frames; None before it is known.
 
-        A mean over many frames is not misled by those that were held up and come all at once.
+        A mean over many frames tolerates frames that were delayed and arrive at once.
         """
         with self._lock:
-            came = self._came_s
-            first = max(0, len(came) - 60)
-            steps = len(came) - 1 - first
-            return (came[-1] - came[first]) / steps if steps >= 10 else None
+            received = self._received_s
+            first = max(0, len(received) - 60)
+            steps = len(received) - 1 - first
+            return (received[-1] - received[first]) / steps if steps >= 10 else None
 
     def read(self) -> Reading:
-        """Return the figures of this moment."""
+        """Return the current figures."""
         now_s = time.monotonic()
         with self._lock:
             latencies = [taken for at, taken in self._written if at > now_s - LATENCY_S]
             p50, p99 = np.percentile(latencies or [0.0], [50, 99]) * 1000
             fps_out = _rate([at for at, _ in self._written], now_s)
             return Reading(
-                fps_in=_rate(self._came_s, now_s),
+                fps_in=_rate(self._received_s, now_s),
                 fps_out=fps_out,
                 latency_p50_ms=float(p50),
                 latency_p99_ms=float(p99),
@@ -138,6 +138,6 @@ class Meter:
 
 
 def _rate(times_s: Iterable[float], now_s: float) -> float:
-    """Return events a second over the last RATE_S, or since the first of them."""
+    """Return events per second over the last RATE_S, or since the first of them."""
     recent = [at for at in times_s if at > now_s - RATE_S]
     return len(recent) / max(now_s - recent[0], 1e-3) if len(recent) > 1 else 0.0

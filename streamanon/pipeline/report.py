@@ -1,4 +1,4 @@
-"""What a run did, as numbers and as JSON. It holds no pixels, no embeddings and no paths."""
+"""The report of a run. It contains no pixels, no embeddings and no paths."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 
 class Times(Sequence[float]):
-    """A series of seconds, 4 bytes an entry: all of them, or the newest and their total.
+    """A series of times of 4 bytes each: all of them, or the newest and the total of all.
 
     Attributes:
-        total_s: of every entry there ever was.
+        total_s: sum of all entries, including those dropped.
     """
 
     def __init__(self, keep: int | None = None) -> None:
-        """Start an empty one.
+        """Create an empty one.
 
         Args:
-            keep: entries kept at least, and twice as many at most; None for all.
+            keep: entries to keep, up to twice as many; None for all.
         """
         self._entries, self._keep = array("f"), keep
         self.total_s = 0.0
 
     def append(self, time_s: float) -> None:
-        """Enter another one."""
+        """Append a time."""
         self._entries.append(time_s)
         self.total_s += time_s
         if self._keep and len(self._entries) >= 2 * self._keep:
@@ -48,21 +48,21 @@ class Times(Sequence[float]):
         return self._entries[at]
 
     def percentiles_ms(self) -> dict[str, float]:
-        """Return the median and the 95th percentile of what is kept; zeros for nothing."""
+        """Return the median and the 95th percentile of the entries kept; zeros when empty."""
         p50, p95 = np.percentile(self._entries or [0.0], [50, 95]) * 1000
         return {"p50_ms": round(float(p50), 3), "p95_ms": round(float(p95), 3)}
 
 
 class StageTimes:
-    """What one stage did with its time: an entry a frame, in order, then those of its closing.
+    """Times of one stage, for each frame in order and then for closing.
 
     Attributes:
-        worked_s: on the frame.
-        waited_s: before that: for room to hand the frame before on, and for this one to come.
+        worked_s: time worked on the frame.
+        waited_s: time waited before: to pass on the frame before, and to receive this one.
     """
 
     def __init__(self, keep: int | None = None) -> None:
-        """Start an empty one; see :class:`Times`."""
+        """Create an empty one; see :class:`Times`."""
         self.worked_s, self.waited_s = Times(keep), Times(keep)
 
     def to_json(self) -> dict[str, float]:
@@ -79,16 +79,16 @@ class Report:
     """The outcome of one run.
 
     Attributes:
-        ledger: every track, every step down, what was done.
+        ledger: tracks, steps down and how faces were hidden.
         observer: counts of what the observer did.
-        frames_read: frames that came out of the source.
-        frames_dropped: of these, thrown away to keep up with a live source.
-        elapsed_s: from start to the closed output.
+        frames_read: frames yielded by the source.
+        frames_dropped: frames read and dropped to keep up with a live source.
+        elapsed_s: time from the start until the output was closed.
         stages: times by stage name.
-        latency_s: an entry a frame written: since it left the source; in files this includes the
-            look-ahead. What the encoder holds back is not part of it.
+        latency_s: time of each written frame since it left the source, with the look-ahead and
+            without the encoder's delay.
 
-    Of a live stream the newest times, tracks and steps down are kept, and the totals of all.
+    Of a live stream only the newest times, tracks and steps down are kept; totals include all.
     """
 
     ledger: Ledger

@@ -1,15 +1,15 @@
-"""The line every frame travels: read, see, replace, write; a thread each, in order.
+"""Runs one line: the stages read, see, replace and write, in order, each in its own thread.
 
-A file's frames wait for each other and none is lost. The first failure of any stage stops the
-whole line and is raised where the run was started; a stage that hangs is found by its clock. The
-sink publishes its output only after every frame went through and every subject was hidden.
+Frames of a file are queued and none is lost. The first failure of a stage stops the whole line and
+is raised where the run was started; a stage that hangs is detected by its clock. The sink publishes
+its output only after all frames went through and every subject was hidden.
 
-A live source's frames do not wait: the newest that is not being worked on wins, and a frame is
-taken only when at most one is on its way to the sink, so that overload costs frames and not time.
-What a live sink was given is out: a frame that is not hidden completely ends the line before that.
+Frames of a live source are not queued: a newer one replaces the one waiting, and a frame is taken
+only when at most one is between see and the sink, so that overload costs frames, not delay. What a
+live sink gets is public at once: a frame that is not hidden completely ends the line before that.
 
 Measured, 720p on 2 cores: four overlapping stages reach about 1.5 times the frames per second of
-one loop (cv2, PyAV and onnxruntime let go of the interpreter lock).
+one loop (cv2, PyAV and onnxruntime release the global interpreter lock).
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ if TYPE_CHECKING:
     from streamanon.tracking.observer import Observer
     from streamanon.types import Frame, SafeFrame, Scene
 
-_WAITING_FRAMES = 4
+_QUEUED_FRAMES = 4
 _POLL_S = 0.1
 _GRACE_S = 5.0
 
-_LIVE_ON_THEIR_WAY = 2
-"""Live frames between see and the sink at which no further one is taken."""
+_LIVE_IN_FLIGHT = 2
+"""Live frames between see and the sink from which on no further one is taken."""
 
 _LIVE_IDLE_S, _LIVE_IDLE_FRAMES = 0.3, 3
-"""When no live frame comes for this long, and for as long as so many usually take, those that wait
-for the next ones wait no longer."""
+"""Frames held back by the look-ahead are released when no live frame arrives for so many seconds
+and so many frame intervals."""
 
 _LIVE_KEEP, _LIVE_KEEP_TIMES = 1_000, 10_000
-"""People and steps down that a stream without end remembers, and frames (some minutes)."""
+"""Tracks and steps down kept of a live stream, and times (some minutes)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is.
+    """Progress of a run.
 
     Attributes:
         done: frames written.
@@ -68,7 +68,7 @@ class Progress:
 
 
 class _Line:
-    """One run: its stages, the channels between them, its books and its first failure."""
+    """One run: its stages, the channels between them, its ledger and its first failure."""
 
     def __init__(
         self,
@@ -79,18 +79,18 @@ class _Line:
         live: LiveControls | None,
     ) -> None:
         self._live = (live or LiveControls()) if source.info.live else None
-        room = 1 if self._live else _WAITING_FRAMES
+        room = 1 if self._live else _QUEUED_FRAMES
         keep, keep_times = (_LIVE_KEEP, _LIVE_KEEP_TIMES) if self._live else (None, None)
         self._source, self._observer = source, observer
         self._anonymiser, self._sink = anonymiser, sink
         self._frames: Channel[Frame] = Channel(room, newest=self._live is not None)
         self._scenes: Channel[Scene] = Channel(room)
         self._safe_frames: Channel[SafeFrame] = Channel(room)
-        self._in_flight = InFlightLimit(_LIVE_ON_THEIR_WAY)
+        self._in_flight = InFlightLimit(_LIVE_IN_FLIGHT)
         self.stages = [
             StageClock(name, keep=keep_times) for name in ("read", "see", "replace", "write")
         ]
-        self._over = Event()
+        self._done = Event()
         self._lock = Lock()
         self._failed: tuple[StageClock, BaseException] | None = None
         self._stalled: StageClock | None = None
@@ -106,13 +106,13 @@ class _Line:
         ]
 
     def run(self, progress: Callable[[Progress], None] | None, stall_s: float) -> None:
-        """Start the threads and wait for the end, whatever it is."""
+        """Start the threads and wait until the line ends or fails."""
         try:
             if self._live:
                 self._live.start()
             for thread in self._threads:
                 thread.start()
-            while not self._over.wait(_POLL_S):
+            while not self._done.wait(_POLL_S):
                 self._find_stall(stall_s)
                 if progress:
                     progress(self._progress())
@@ -124,7 +124,7 @@ class _Line:
             progress(self._progress())
 
     def report(self, elapsed_s: float) -> Report:
-        """Return what was done, in so long a time."""
+        """Return the report of a run that took so long."""
         return Report(
             ledger=self.ledger,
             observer=self._observer.stats,
@@ -139,7 +139,7 @@ class _Line:
         return Progress(self.frames_written, self._source.info.frame_count, self.ledger.people)
 
     def _find_stall(self, stall_s: float) -> None:
-        # A live source knows itself how long it may be silent.
+        # A live source has its own timeout.
         for stage in self.stages[1:] if self._live else self.stages:
             if stage.stuck_s() > stall_s:
                 self._stalled = stage
@@ -147,8 +147,8 @@ class _Line:
                 raise StallError(stage.name, f"no progress for {stall_s:g} s: stopped{outcome}")
 
     def _stop(self) -> None:
-        """Wake everybody who waits and give those at work a moment to put their things away."""
-        if self._failed or not self._over.is_set():
+        """Wake the threads that wait, and give those at work some time to clean up."""
+        if self._failed or not self._done.is_set():
             for channel in (self._frames, self._scenes, self._safe_frames, self._in_flight):
                 channel.stop()
             if isinstance(self._source, Stoppable):
@@ -170,9 +170,9 @@ class _Line:
         except BaseException as error:  # noqa: BLE001  raised again by run() in the caller's thread
             with self._lock:
                 self._failed = self._failed or (stage, error)
-            self._over.set()
+            self._done.set()
         if stage is self.stages[-1]:
-            self._over.set()
+            self._done.set()
 
     def _read(self, stage: StageClock) -> None:
         try:
@@ -195,7 +195,7 @@ class _Line:
         self._frames.finish()
 
     def _slowest(self) -> StageClock:
-        """Return the stage behind the first channel that the others wait for."""
+        """Return the stage after read that the others wait for."""
         return max(self.stages[1:], key=lambda stage: (stage.stuck_s(), stage.recent_s))
 
     def _see(self, stage: StageClock) -> None:
@@ -207,19 +207,19 @@ class _Line:
             with stage.busy():
                 scenes = self._observer.flush() if frame is None else self._observer.push(frame)
             taken += frame is not None
-            released += self._hand_on(scenes)
+            released += self._forward(scenes)
             if self._live:
                 self._in_flight.wait()
                 if frame is not None:
                     self._live.update(self.stages[1:], self._frames.dropped)
         with stage.busy():
             scenes = self._observer.flush()
-        released += self._hand_on(scenes)
+        released += self._forward(scenes)
         if taken != released:
             raise StageError(stage.name, f"{released} frames came out of {taken}: file a bug")
         self._scenes.finish()
 
-    def _hand_on(self, scenes: list[Scene]) -> int:
+    def _forward(self, scenes: list[Scene]) -> int:
         for scene in scenes:
             self._in_flight.enter()
             self._scenes.put(scene)
@@ -260,7 +260,7 @@ class _Line:
         return time.monotonic() - at
 
 
-def run(  # noqa: PLR0913  the four parts of a line, and how to run it
+def run(  # noqa: PLR0913  the four parts of a line, and its options
     source: Source,
     observer: Observer,
     anonymiser: Anonymiser,
@@ -270,22 +270,20 @@ def run(  # noqa: PLR0913  the four parts of a line, and how to run it
     stall_s: float = 60.0,
     live: LiveControls | None = None,
 ) -> Report:
-    """Send every frame of a source down the line into a sink; closes both.
+    """Process all frames of a source and write them to a sink; closes both.
 
     Args:
-        source: where raw frames come from.
+        source: yields raw frames.
         observer: turns frames into scenes.
-        anonymiser: makes the new pixels.
-        sink: where safe frames go. It publishes only when nothing was left uncovered.
-        progress: called about ten times a second, in the thread that called run.
-        stall_s: give up when one piece of work of one stage takes longer than this; reading from a
-            live source is not watched.
-        live: looks after a live source's line, and is given its report however it ends; a file's
-            does without.
+        anonymiser: generates the new pixels.
+        sink: takes safe frames; publishes only when nothing was left uncovered.
+        progress: called about ten times a second, in the calling thread.
+        stall_s: longest time a stage may work on one item; reading from a live source is exempt.
+        live: figures and quality of a live source's line; gets its report, also when it fails.
 
     Raises:
-        StageError: a stage raised; other StreamanonErrors arrive as they were raised.
-        StallError: a stage hangs. Its thread is left behind as a daemon.
+        StageError: a stage raised an error; StreamanonErrors are passed on unchanged.
+        StallError: a stage hangs; its thread is left behind as a daemon.
     """
     line = _Line(source, observer, anonymiser, sink, live)
     start = time.monotonic()

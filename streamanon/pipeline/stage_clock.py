@@ -1,4 +1,4 @@
-"""The clock of one stage of the line, and what its failure is called."""
+"""Times one stage of the line, and names it in its errors."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class StageClock:
-    """How long a stage works on an item, and since when on the present one.
+    """Measures how long a stage works on each item and waits between items.
 
     Attributes:
-        name: of the stage.
-        times: of what it did.
-        recent_s: what the last piece of work took.
+        name: name of the stage.
+        times: times of its work so far.
+        recent_s: time of the last piece of work.
     """
 
     def __init__(self, name: str, *, keep: int | None) -> None:
-        """Create one that has not worked yet.
+        """Create one for a stage that is waiting for its first item.
 
         Args:
-            name: of the stage.
+            name: name of the stage.
             keep: entries of ``times`` to keep; None for all.
         """
         self.name = name
@@ -37,7 +37,7 @@ class StageClock:
 
     @contextmanager
     def busy(self) -> Iterator[None]:
-        """Time a piece of work; waiting for a neighbour happens outside."""
+        """Time a piece of work; waiting for other stages is not part of it."""
         self._since = start = time.monotonic()
         self.times.waited_s.append(start - self._free)
         try:
@@ -49,13 +49,13 @@ class StageClock:
             self.times.worked_s.append(self.recent_s)
 
     def stuck_s(self) -> float:
-        """Return how long the present piece of work has taken so far."""
+        """Return how long the current piece of work has taken so far."""
         since = self._since
         return 0.0 if since is None else time.monotonic() - since
 
 
 def with_stage_name(stage: StageClock, error: BaseException) -> BaseException:
-    """Name the stage, unless the error explains itself."""
+    """Return an error that names the stage: a note on ours, a StageError for others."""
     if isinstance(error, StreamanonError):
         error.add_note(f"raised by the stage {stage.name!r}")
         return error

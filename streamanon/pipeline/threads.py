@@ -1,4 +1,4 @@
-"""How many threads OpenCV takes while lines are running."""
+"""Limits OpenCV to one thread while lines are running."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 _lock = Lock()
 _before: list[int] = []
-"""What was set before, an entry a line that is running."""
+"""Number of threads before, once for each running line."""
 
 
 @contextmanager
 def opencv_single_threaded() -> Iterator[None]:
-    """Keep OpenCV on the thread that calls it, until the last line has ended.
+    """Have OpenCV use only the calling thread until the last line has ended.
 
-    The stages are threads already, and what OpenCV is set to holds for the whole process.
+    The stages are threads already. OpenCV's setting is global to the process.
     """
     with _lock:
         _before.append(cv2.getNumThreads() if not _before else _before[0])

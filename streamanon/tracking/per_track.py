@@ -1,4 +1,4 @@
-"""Remembering something about each person in view."""
+"""Keeps a value for each track in view."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from streamanon.types import Scene
 
 FORGET_S = 1.0
-"""How long what is known of a track that is not in view is kept."""
+"""How long the value of a track that is not in view is kept."""
 
 T = TypeVar("T")
 
 
 class PerTrack(Generic[T]):
-    """One value a track, kept while the track is in view and a little longer."""
+    """One value for each track, kept while the track is in view and a little longer."""
 
     def __init__(self) -> None:
         self._kept: dict[int, T] = {}
@@ -30,7 +30,7 @@ class PerTrack(Generic[T]):
         self._kept[track_id] = value
 
     def forget(self, scene: Scene) -> None:
-        """Drop what belongs to tracks that have not been in view for long."""
+        """Drop the values of tracks that have not been in view for long."""
         time_s = scene.frame.time_s
         self._seen_s |= {subject.track.id: time_s for subject in scene.subjects}
         self._seen_s = {

@@ -1,8 +1,8 @@
-"""Finds scene cuts, so that nobody is followed from one shot into another.
+"""Detects scene cuts, so that no track continues from one shot into another.
 
-A flash, or lights that go out, changes as much as a cut, and is none: those who were there still
-are, and the detector may not see them. So a picture with too little in it to tell is no new shot,
-nor is one that shows the same in another light.
+A flash, or lights that go out, changes as much as a cut without being one: the same people are
+still there, and the detector may miss them. So neither a picture with too little contrast starts a
+new shot, nor one that shows the same scene in other light.
 """
 
 from __future__ import annotations
@@ -17,33 +17,36 @@ if TYPE_CHECKING:
     from streamanon.types import F32, U8, Picture
 
 SIZE = (64, 36)
-"""Width and height of the thumbnails compared; fine motion is averaged away."""
+"""Width and height of the thumbnails compared; small motion averages out."""
 
 LEAST_CHANGE = 18.0
 """Mean absolute difference, in 8 bit levels, below which two frames are never a cut."""
 
 LEAST_SHIFT = 0.35
-"""Share of the luma histogram that must have moved: motion moves pixels, a cut changes them."""
+"""Least share of the luma histogram that changes at a cut; motion hardly changes it."""
 
 TIMES_USUAL = 3.0
-"""A cut changes this many times more than the frames before it."""
+"""Factor by which a cut changes more than the frames before it."""
 
 FLAT = 10.0
-"""Standard deviation, in 8 bit levels, below which a picture is too dark or too bright to tell."""
+"""Standard deviation, in 8 bit levels, below which a picture has too little contrast."""
 
 ALIKE = 0.35
-"""Correlation from which on two pictures show the same. On five clips, brightened six and twelve
-times or darkened to a twentieth, those not flat correlate by 0.37 to 0.99 with what they were."""
+"""Correlation from which on two pictures show the same scene.
+
+On five clips, pictures brightened six and twelve times or darkened to a twentieth that are not flat
+correlate with the originals by 0.37 to 0.99.
+"""
 
 _MEMORY = 12
 _BINS = 32
 
 
 class CutDetector:
-    """Compares each frame with the one before and with how much frames have changed lately."""
+    """Compares each frame with the one before, and the change with recent changes."""
 
     def __init__(self) -> None:
-        """Create one that has seen nothing."""
+        """Create one without state."""
         self._before: U8 | None = None
         self._shot: U8 | None = None
         self._histogram: F32 | None = None
@@ -73,13 +76,13 @@ class CutDetector:
 
 
 def _is_another(luma: U8, shot: U8) -> bool:
-    """Tell whether a picture shows something else than the last one that showed anything."""
+    """Tell whether a picture shows another scene than the last one with enough contrast."""
     ((correlation,),) = cv2.matchTemplate(luma, shot, cv2.TM_CCOEFF_NORMED).tolist()
     return bool(correlation < ALIKE)
 
 
 def _thumbnail(picture: Picture) -> U8:
-    """Return the first plane (luma, or blue) at SIZE; reading every few pixels is enough."""
+    """Return the first plane (luma, or blue) at SIZE, from a subset of its pixels."""
     plane = picture.planes[0]
     rows, columns = (max(1, length // (2 * SIZE[1])) for length in plane.shape)
     coarse = np.ascontiguousarray(plane[::rows, ::columns], np.uint16)

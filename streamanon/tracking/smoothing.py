@@ -1,10 +1,10 @@
-"""Steadies a face mesh over time without visible lag.
+"""Smooths a face mesh over time without visible lag.
 
 Method: the One-Euro filter (G. Casiez, N. Roussel, D. Vogel, "1 Euro Filter: A Simple Speed-based
 Low-pass Filter for Noisy Input in Interactive Systems", CHI 2012) in two groups. Where the face
-is (place, size, in-plane turn) is filtered slowly; its shape in its own upright frame is filtered
-slowly on the skin and fast around eyes and mouth, so that blinks and speech survive. Lengths are
-in inter-ocular distances, so that the constants hold for every size of face.
+is (position, size, in-plane rotation) is filtered slowly; its shape in its own upright frame is
+filtered slowly on the skin and fast around eyes and mouth, so that blinks and speech survive.
+Lengths are in inter-ocular distances, so that the constants hold for every size of face.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Measured on four clips: from 0.05 to 0.02 the flow-warped error falls by a sixth
 times the source's, for lag shows as error; jitter grows from 0.77 to 0.86 of the source's."""
 
 GAP_S = 0.3
-"""A longer silence starts the filter afresh."""
+"""A longer gap resets the filter."""
 
 _FEATURES = (lm.RIGHT_BROW, lm.LEFT_BROW, lm.OUTER_LIPS, lm.INNER_LIPS)
 
@@ -58,7 +58,7 @@ class OneEuro:
         """Create an empty filter.
 
         Args:
-            min_hz: cutoff at rest; a number, or one a point, (n,).
+            min_hz: cutoff at rest; one number, or (n,) numbers, one for each point.
         """
         self._min_hz = min_hz
         self._value: NDArray[F64] | None = None
@@ -94,10 +94,10 @@ def _shape_hz() -> NDArray[F64]:
 
 
 class FaceSmoother:
-    """Steadies the mesh of one face; fed in order of time."""
+    """Smooths the mesh of one face; called in order of time."""
 
     def __init__(self) -> None:
-        """Create one that has seen nothing."""
+        """Create one without state."""
         self._time_s = -np.inf
         self._reset()
 
@@ -108,14 +108,14 @@ class FaceSmoother:
         self._angle = 0.0
 
     def __call__(self, points: F32, time_s: float) -> F32:
-        """Return the steadied mesh.
+        """Return the smoothed mesh.
 
         Args:
             points: (478, 3) float32 in frame px.
-            time_s: of the frame; after a gap or a step back in time the filter starts afresh.
+            time_s: time of the frame; a gap or a step back in time resets the filter.
 
         Raises:
-            ValueError: the points are not finite, or the eyes fall together.
+            ValueError: the points are not finite, or the eyes coincide.
         """
         raw = points.astype(F64)
         centre, angle, size = _crop(raw)
@@ -127,9 +127,9 @@ class FaceSmoother:
         centre = self._centre(centre[None], dt_s, size)[0]
         turn_and_size = self._turn_and_size(np.array([[angle], [np.log(size)]]), dt_s)
         self._angle = angle = float(turn_and_size[0, 0])
-        steady_size = float(np.exp(turn_and_size[1, 0]))
-        steady = _rotated(self._shape(shape, dt_s), angle) * steady_size + centre
-        return _near(steady, raw, FARTHEST * size).astype(np.float32)
+        smooth_size = float(np.exp(turn_and_size[1, 0]))
+        smooth = _rotated(self._shape(shape, dt_s), angle) * smooth_size + centre
+        return _limited(smooth, raw, FARTHEST * size).astype(np.float32)
 
 
 def _crop(points: NDArray[F64]) -> tuple[NDArray[F64], float, float]:
@@ -140,7 +140,7 @@ def _crop(points: NDArray[F64]) -> tuple[NDArray[F64], float, float]:
     if not np.isfinite(points).all() or size < 1e-3:
         raise ValueError("a mesh must be finite, with the eyes apart: cover this face instead")
     across, down = left - right, points[lm.CHIN] - points[lm.FOREHEAD]
-    # In profile the eyes come together and their line says little: trust the face's axis too.
+    # In profile the eyes nearly coincide and their line is unreliable: use the face's axis, too.
     angle = float(np.arctan2(across[1] - down[0], across[0] + down[1]))
     return np.asarray((right + left) / 2, F64), angle, size
 
@@ -152,8 +152,8 @@ def _rotated(points: NDArray[F64], angle: float) -> NDArray[F64]:
     return np.asarray(points @ turn.T, F64)
 
 
-def _near(points: NDArray[F64], anchors: NDArray[F64], limit_px: float) -> NDArray[F64]:
-    """Pull points to within limit_px of their anchors."""
+def _limited(points: NDArray[F64], anchors: NDArray[F64], limit_px: float) -> NDArray[F64]:
+    """Move points to within limit_px of their anchors."""
     away = points - anchors
     distance = np.linalg.norm(away, axis=1, keepdims=True)
     return np.asarray(anchors + away * np.minimum(1.0, limit_px / np.maximum(distance, 1e-9)), F64)

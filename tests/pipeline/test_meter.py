@@ -91,4 +91,4 @@ def test_a_meter_does_not_grow_and_can_be_read_meanwhile() -> None:
     while any(thread.is_alive() for thread in threads):
         assert meter.read().faces in (0, 1)
     assert meter.read().frames == 3 * MOST_ENTRIES
-    assert len(meter._came_s) == len(meter._written) == MOST_ENTRIES
+    assert len(meter._received_s) == len(meter._written) == MOST_ENTRIES
