@@ -12,6 +12,7 @@ from av.error import FFmpegError, InvalidDataError
 
 from streamanon.errors import UsageError
 from streamanon.media.audio import without_comments
+from streamanon.media.demux import demux
 from streamanon.media.file_types import ONE_FILE
 from streamanon.sinks.encoding import FORMATS
 
@@ -95,19 +96,12 @@ class StreamCopier:
         self._container.close()
 
     def _read(self) -> Generator[Packet[Stream]]:
-        """Yield the packets of the video and of the copied tracks; step over unreadable places."""
+        """Yield the packets of the video and of the copied tracks; skip unreadable places."""
         streams = [self._video, *(self._container.streams[index] for index in self._copies)]
-        failures = 0
-        while failures < _GIVE_UP_AFTER:
-            try:
-                for packet in self._container.demux(streams):
-                    failures = 0
-                    if packet.size:
-                        yield packet
-            except InvalidDataError:
-                failures += 1
-            else:
-                return
+        with suppress(InvalidDataError):
+            for packet in demux(self._container, streams, _GIVE_UP_AFTER):
+                if packet is not None and packet.size:
+                    yield packet
 
     def _take(self, packet: Packet[Stream]) -> None:
         """Copy a packet; of a video packet only note the duration and time.

@@ -6,12 +6,14 @@ Which pictures may be believed is decided by :mod:`streamanon.media.damage`.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from av.error import FFmpegError, InvalidDataError
 
 from streamanon.media.damage import DamageTracker
+from streamanon.media.demux import demux
 from streamanon.media.reorder import ReorderBuffer
 
 if TYPE_CHECKING:
@@ -102,17 +104,13 @@ class Decoder:
 
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         """Yield packets, then an empty one or None, which flushes the decoder."""
-        failures = 0
-        while failures < _GIVE_UP_AFTER:
-            try:
-                for packet in self._container.demux(self._stream):
-                    failures = 0
+        with suppress(InvalidDataError):
+            for packet in demux(self._container, [self._stream], _GIVE_UP_AFTER):
+                if packet is None:
+                    self._damage.doubt()
+                else:
                     yield packet
-            except InvalidDataError:
-                failures += 1
-                self._damage.doubt()
-            else:
-                return
+            return
         yield None
 
     def _expect(self, packet: Packet[VideoStream]) -> None:

@@ -16,16 +16,16 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeAlias
 
 import av
-from av.error import FFmpegError, InvalidDataError
+from av.error import FFmpegError
 
 from streamanon.media.audio import AudioFormat, AudioPacket
+from streamanon.media.demux import demux
 from streamanon.media.timeline import ticks
 from streamanon.sources.live.frame_converter import FrameConverter
 from streamanon.sources.live.http_fetch import Fetcher
 from streamanon.sources.live.reader import VideoReader, audio_format, is_paced, rate_of, video_track
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from fractions import Fraction
     from typing import Any
 
@@ -183,7 +183,14 @@ class Connection:
         streams: list[Any] = [video] + ([sound] if sound else [])
         reader = VideoReader(container, video)
         opened = False
-        for packet in self._packets(container, streams, reader):
+        for packet in demux(container, streams, _GIVE_UP_AFTER):
+            if self._over.is_set():
+                return
+            if packet is None:
+                reader.doubt()
+                continue
+            if not packet.size:
+                continue
             if packet.stream_index != video.index:
                 if opened:
                     self._put_audio(packet)
@@ -194,26 +201,6 @@ class Connection:
                     self._put(self._properties(container, video, sound))
                     opened = True
                 self._put(decoded)
-
-    def _packets(
-        self, container: InputContainer, streams: list[Any], reader: VideoReader
-    ) -> Iterator[Packet[Any]]:
-        failures = 0
-        while not self._over.is_set():
-            try:
-                for packet in container.demux(streams):
-                    failures = 0
-                    if packet.size:
-                        yield packet
-                    if self._over.is_set():
-                        return
-            except InvalidDataError:
-                reader.doubt()
-                failures += 1
-                if failures >= _GIVE_UP_AFTER:
-                    raise
-            else:
-                return
 
     def _decoded(self, reader: VideoReader, frame: VideoFrame, *, damaged: bool) -> DecodedFrame:
         aspect = reader.aspect

@@ -1,0 +1,42 @@
+"""Reads the packets of a container across places that cannot be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from av.error import InvalidDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.stream import Stream
+
+
+def demux(
+    container: InputContainer, streams: Sequence[Stream], most_failures: int
+) -> Generator[Packet[Any] | None]:
+    """Yield packets, the last of each stream empty, and None for every read that failed.
+
+    Args:
+        container: open input.
+        streams: its streams to read.
+        most_failures: failed reads in a row after which the input counts as cut off.
+
+    Raises:
+        InvalidDataError: that many reads in a row failed.
+    """
+    failures = 0
+    while True:
+        try:
+            for packet in container.demux(*streams):
+                failures = 0
+                yield packet
+        except InvalidDataError:
+            failures += 1
+            yield None
+            if failures >= most_failures:
+                raise
+        else:
+            return

@@ -1,0 +1,47 @@
+"""Unreadable places are stepped over, but not for ever."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from av.error import InvalidDataError
+
+from streamanon.media.demux import demux
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class _Container:
+    """Reads numbers as packets; a failed read is None."""
+
+    def __init__(self, reads: list[int | None]) -> None:
+        self.reads = reads
+
+    def demux(self, *streams: Any) -> Iterator[int]:
+        assert streams == ("video", "audio")
+        while self.reads:
+            number = self.reads.pop(0)
+            if number is None:
+                raise InvalidDataError(1, "unreadable")
+            yield number
+
+
+def _read(container: _Container) -> Iterator[Any]:
+    return demux(container, ("video", "audio"), 3)  # type: ignore[arg-type]
+
+
+def test_reading_goes_on_behind_what_cannot_be_read() -> None:
+    reads = [1, None, 2, None, None, 3, None, None, 4]
+    assert list(_read(_Container(list(reads)))) == reads
+
+
+def test_an_input_that_only_fails_is_given_up() -> None:
+    container, found = _Container([1, None, None, None, 2]), []
+    with pytest.raises(InvalidDataError):
+        found += [*_read(container)]
+    assert container.reads == [2]
+    container = _Container([1, None, None, None, 2])
+    packets = _read(container)
+    assert [next(packets) for _ in range(4)] == [1, None, None, None]
