@@ -124,3 +124,25 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     ).execute()
     pictures = [output for cell in cells for output in cell.outputs if "image/jpeg" in str(output)]
     assert len(pictures) == 2
+
+
+def test_the_page_on_python_runs(
+    clip: Path, images: list[U8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(clip, "in.mp4")
+    cv2.imwrite("in.jpg", images[0])
+    page = (ROOT / "docs" / "python.md").read_text()
+    for said, done in {
+        "rtsp://camera/1": "lavfi:testsrc2=size=320x240:rate=30",
+        "rtsp://server/safe": "hls:out",
+        "time.sleep(1)": "stream.stop()",
+    }.items():
+        assert said in page
+        page = page.replace(said, done)
+    names: dict[str, Any] = {}
+    for block in page.split("```python\n")[1:]:
+        exec(block.split("```")[0], names)
+    assert names["report"].uncovered == 0
+    assert names["stream"].status().state == "stopped"
+    assert loud_pixels(np.asarray(cv2.imread("safe.png"), np.uint8)) < SHOWS
