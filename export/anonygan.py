@@ -24,7 +24,7 @@ from export.quantise import quantised
 from streamanon.anonygan import checkpoint
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.openvino_runtime import OpenVinoBackend, has_bf16
-from streamanon.backends.tensorrt_graph import prepared
+from streamanon.backends.tensorrt_graph import prepare
 from streamanon.errors import ModelError, UsageError
 from streamanon.face.network_input import CONVENTION
 from streamanon.weights import SUMS
@@ -163,7 +163,7 @@ def _losses(jury: Jury, folder: Path) -> dict[str, Loss]:
         "int8": OnnxRuntimeBackend(folder / INT8),
     }
     half = folder / "fp16.onnx"
-    onnx.save(prepared(onnx.load(folder / LIVE), "fp16"), half)
+    onnx.save(prepare(onnx.load(folder / LIVE), "fp16"), half)
     forms["fp16"] = OnnxRuntimeBackend(half)  # rounds as a card does, after every step
     half.unlink()
     if has_bf16():

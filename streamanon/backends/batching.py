@@ -1,4 +1,4 @@
-"""Networks that are prepared for some numbers of rows: others are filled up to the next of them."""
+"""Fixed batch sizes: batches of other sizes are padded to the next one. Checks of inputs."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
 BATCHES = (1, 4, 16)
-"""Numbers of faces a network on a card is prepared for."""
+"""Batch sizes for which a network on a GPU is prepared."""
 
 Arrays: TypeAlias = "dict[str, NDArray[np.generic]]"
 
 
-def fitting(
+def check_inputs(
     inputs: Mapping[str, NDArray[np.generic]],
     wanted: Mapping[str, tuple[tuple[int, ...], DTypeLike]],
     what: str,
 ) -> None:
-    """Refuse what would be read as something else.
+    """Check names, dtypes and shapes of inputs.
 
     Args:
-        inputs: as given.
-        wanted: shape, with -1 for any length but 0, and type, by name of the input.
-        what: is to be run, for messages.
+        inputs: inputs of a run.
+        wanted: shape, with -1 for any length but 0, and dtype of each input.
+        what: name of the network, for messages.
 
     Raises:
-        ModelError: an input has the wrong name, type or shape.
+        ModelError: An input has the wrong name, dtype or shape.
     """
     failed = f"{what} could not be run"
     if set(inputs) != set(wanted):
@@ -48,45 +48,45 @@ def fitting(
             )
 
 
-def rows_of(
+def checked_rows(
     inputs: Mapping[str, NDArray[np.generic]],
     wanted: Mapping[str, tuple[tuple[int, ...], DTypeLike]],
     what: str,
 ) -> int:
-    """Return how many rows there are; refuse what would be read as something else.
+    """Check inputs and return the number of rows.
 
     Args:
-        inputs: as given.
-        wanted: shape of a row and type, by name of the input.
-        what: is to be run, for messages.
+        inputs: inputs of a run.
+        wanted: shape of a row and dtype of each input.
+        what: name of the network, for messages.
 
     Raises:
-        ModelError: an input has the wrong name, type or shape, or there are no rows.
+        ModelError: An input has the wrong name, dtype or shape, or no rows.
     """
-    fitting(inputs, {name: ((-1, *row), kind) for name, (row, kind) in wanted.items()}, what)
+    check_inputs(inputs, {name: ((-1, *row), kind) for name, (row, kind) in wanted.items()}, what)
     counts = {name: len(array) for name, array in inputs.items()}
     if len(set(counts.values())) > 1:
         raise ModelError(f"{what} could not be run: rows are {counts}, wanted as many of each")
     return next(iter(counts.values()))
 
 
-def in_parts(
+def run_in_batches(
     inputs: Mapping[str, NDArray[np.generic]],
     count: int,
     run: Callable[[int, Arrays, int], Arrays],
 ) -> Arrays:
-    """Return the answers for any number of rows, no more than the largest batch at once.
+    """Return the outputs for any number of rows, run in batches of at most the largest size.
 
     Args:
-        inputs: one row or more.
-        count: of rows.
-        run: given the batch to take, some rows and their number, returns their answers.
+        inputs: inputs of at least one row.
+        count: number of rows.
+        run: returns the outputs for a batch size, some rows, and their number.
     """
-    answers = []
+    outputs = []
     for at in range(0, count, BATCHES[-1]):
         rows = min(BATCHES[-1], count - at)
         part = {name: array[at : at + rows] for name, array in inputs.items()}
-        answers.append(run(min(size for size in BATCHES if size >= rows), part, rows))
-    if len(answers) == 1:
-        return answers[0]
-    return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
+        outputs.append(run(min(size for size in BATCHES if size >= rows), part, rows))
+    if len(outputs) == 1:
+        return outputs[0]
+    return {name: np.concatenate([one[name] for one in outputs]) for name in outputs[0]}

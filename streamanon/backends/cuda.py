@@ -1,7 +1,7 @@
-"""What running an engine takes of CUDA: which card there is, memory, and a stream of work.
+"""The parts of CUDA that running an engine needs: device, memory, streams and graphs.
 
-By NVIDIA's own bindings of the CUDA runtime (``cuda-bindings``), which bring that runtime along and
-want nothing but the driver.
+Uses NVIDIA's bindings of the CUDA runtime (``cuda-bindings``), which contain that runtime and
+require only the driver.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _CAPABILITY = ("cudaDevAttrComputeCapabilityMajor", "cudaDevAttrComputeCapabilit
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The card that CUDA puts first; ``CUDA_VISIBLE_DEVICES`` decides which.
+    """The first CUDA device, as chosen by ``CUDA_VISIBLE_DEVICES``.
 
     Attributes:
-        name: of the product.
-        capability: compute capability, as "9.0".
-        driver: newest CUDA the driver knows, as "13.0".
+        name: product name.
+        capability: compute capability, like "9.0".
+        driver: newest CUDA version that the driver supports, like "13.0".
     """
 
     name: str
@@ -48,144 +48,144 @@ class Device:
 
 
 def device() -> Device:
-    """Return the card there is.
+    """Return this machine's GPU.
 
     Raises:
-        ModelError: there is none, or none that can be used.
+        ModelError: There is no GPU, or it cannot be used.
     """
     if cudart is None:
         raise ModelError(f"no CUDA: {install_hint('tensorrt')}")
     code, count = cudart.cudaGetDeviceCount()
     if int(code) or not count:
-        version = _asked("no CUDA", cudart.cudaRuntimeGetVersion())
+        version = _checked("no CUDA", cudart.cudaRuntimeGetVersion())
         raise ModelError(
-            "no CUDA device: this machine has no NVIDIA card, or a driver older than CUDA "
+            "no CUDA device: this machine has no NVIDIA GPU, or a driver older than CUDA "
             f"{version // 1000}"
         )
     failed = "the CUDA device cannot be used"
-    properties = _asked(failed, cudart.cudaGetDeviceProperties(0))
+    properties = _checked(failed, cudart.cudaGetDeviceProperties(0))
     kinds = [getattr(cudart.cudaDeviceAttr, name) for name in _CAPABILITY]
-    parts = [_asked(failed, cudart.cudaDeviceGetAttribute(kind, 0)) for kind in kinds]
-    driver = _asked(failed, cudart.cudaDriverGetVersion())
+    parts = [_checked(failed, cudart.cudaDeviceGetAttribute(kind, 0)) for kind in kinds]
+    driver = _checked(failed, cudart.cudaDriverGetVersion())
     return Device(
         properties.name.decode().rstrip("\0"), ".".join(map(str, parts)), _version(driver)
     )
 
 
 class Tensor:
-    """An array on the card, with a twin in memory that the card can reach.
+    """An array on the GPU, with a copy in pinned host memory.
 
     Attributes:
-        host: the twin.
-        address: of the array on the card.
+        host: copy in host memory.
+        address: address of the array on the GPU.
     """
 
     def __init__(self, shape: Sequence[int], dtype: DTypeLike) -> None:
-        """Take memory.
+        """Allocate the memory.
 
         Raises:
-            ModelError: there is not enough.
+            ModelError: There is not enough memory.
         """
         kind = np.dtype(dtype)
         self._bytes = int(np.prod(shape)) * kind.itemsize
-        failed = f"no {self._bytes / 1e6:.1f} MB on the card"
-        self.address: int = _asked(failed, cudart.cudaMalloc(self._bytes))
+        failed = f"no {self._bytes / 1e6:.1f} MB on the GPU"
+        self.address: int = _checked(failed, cudart.cudaMalloc(self._bytes))
         weakref.finalize(self, cudart.cudaFree, self.address)
-        self._host: int = _asked("no memory to copy from", cudart.cudaHostAlloc(self._bytes, 0))
+        self._host: int = _checked("no memory to copy from", cudart.cudaHostAlloc(self._bytes, 0))
         weakref.finalize(self, cudart.cudaFreeHost, self._host)
         memory = (ctypes.c_byte * self._bytes).from_address(self._host)
         self.host = np.ctypeslib.as_array(memory).view(kind).reshape(shape)
         self.host[:] = 0
 
     def upload(self, stream: Stream) -> None:
-        """Have the twin copied onto the card."""
+        """Enqueue a copy from the host to the GPU."""
         kind = cudart.cudaMemcpyKind.cudaMemcpyHostToDevice
         copied = cudart.cudaMemcpyAsync(self.address, self._host, self._bytes, kind, stream.handle)
-        _asked("could not copy to the card", copied)
+        _checked("could not copy to the GPU", copied)
 
     def download(self, stream: Stream) -> None:
-        """Have the array copied into the twin."""
+        """Enqueue a copy from the GPU to the host."""
         kind = cudart.cudaMemcpyKind.cudaMemcpyDeviceToHost
         copied = cudart.cudaMemcpyAsync(self._host, self.address, self._bytes, kind, stream.handle)
-        _asked("could not copy from the card", copied)
+        _checked("could not copy from the GPU", copied)
 
 
 class Stream:
-    """Work for the card, done in order.
+    """A CUDA stream.
 
     Attributes:
-        handle: as CUDA knows it.
+        handle: handle of the stream in CUDA.
     """
 
     def __init__(self) -> None:
         """Open a stream.
 
         Raises:
-            ModelError: the card cannot be used.
+            ModelError: The GPU cannot be used.
         """
         flag = cudart.cudaStreamNonBlocking
         self.handle = int(
-            _asked("the CUDA device cannot be used", cudart.cudaStreamCreateWithFlags(flag))
+            _checked("the CUDA device cannot be used", cudart.cudaStreamCreateWithFlags(flag))
         )
         weakref.finalize(self, cudart.cudaStreamDestroy, self.handle)
 
     def wait(self) -> None:
-        """Wait until everything is done.
+        """Wait for all work of the stream.
 
         Raises:
-            ModelError: something failed on the card, which may be of no use from then on.
+            ModelError: Something failed on the GPU, which may be unusable from then on.
         """
-        _asked("the card failed", cudart.cudaStreamSynchronize(self.handle))
+        _checked("the GPU failed", cudart.cudaStreamSynchronize(self.handle))
 
-    def recorded(self, enqueue: Callable[[], None]) -> Recording:
-        """Return work as one unit, which costs a fraction of the time to start.
+    def capture(self, enqueue: Callable[[], None]) -> CudaGraph:
+        """Return work captured as a CUDA graph, which takes a fraction of the time to launch.
 
         Args:
-            enqueue: adds the work to this stream; nothing of it is done yet.
+            enqueue: adds the work to this stream; it is not executed.
 
         Raises:
-            ModelError: it cannot be recorded.
+            ModelError: The work cannot be captured.
         """
-        failed = "CUDA cannot record this"
+        failed = "CUDA cannot capture this"
         mode = cudart.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-        _asked(failed, cudart.cudaStreamBeginCapture(self.handle, mode))
+        _checked(failed, cudart.cudaStreamBeginCapture(self.handle, mode))
         try:
             enqueue()
         finally:
             answer = cudart.cudaStreamEndCapture(self.handle)
-        return Recording(self, _asked(failed, answer))
+        return CudaGraph(self, _checked(failed, answer))
 
 
-class Recording:
-    """Recorded work (a CUDA graph)."""
+class CudaGraph:
+    """Captured work of a stream."""
 
     def __init__(self, stream: Stream, graph: Any) -> None:
         self._stream = stream
-        self._ready = _asked("CUDA cannot record this", cudart.cudaGraphInstantiate(graph, 0))
+        self._ready = _checked("CUDA cannot capture this", cudart.cudaGraphInstantiate(graph, 0))
         cudart.cudaGraphDestroy(graph)
         weakref.finalize(self, cudart.cudaGraphExecDestroy, self._ready)
 
-    def play(self) -> None:
-        """Have it done once more."""
-        _asked("the card failed", cudart.cudaGraphLaunch(self._ready, self._stream.handle))
+    def launch(self) -> None:
+        """Enqueue the work."""
+        _checked("the GPU failed", cudart.cudaGraphLaunch(self._ready, self._stream.handle))
 
 
 def _version(number: int) -> str:
     return f"{number // 1000}.{number % 1000 // 10}"
 
 
-def _asked(failed: str, answer: tuple[Any, ...]) -> Any:
-    """Return what a call gave.
+def _checked(failed: str, answer: tuple[Any, ...]) -> Any:
+    """Return the result of a CUDA call.
 
     Args:
-        failed: what it means when it gave an error instead.
-        answer: an error code, then what was asked for, if anything was.
+        failed: message for an error.
+        answer: error code, then the result, if any.
 
     Raises:
-        ModelError: it gave an error.
+        ModelError: The code is an error.
     """
-    code, *given = answer
+    code, *results = answer
     if int(code):
         _, text = cudart.cudaGetErrorString(code)
         raise ModelError(f"{failed}: {text.decode()}")
-    return given[0] if given else None
+    return results[0] if results else None

@@ -66,11 +66,11 @@ def compiled(
     try:
         import onnx
 
-        from streamanon.backends.tensorrt_graph import prepared
+        from streamanon.backends.tensorrt_graph import prepare
     except ImportError:
         raise ModelError(f"compiling needs the package onnx: {install_hint('tensorrt')}") from None
     try:
-        graph = prepared(onnx.load(path), precision).SerializeToString()
+        graph = prepare(onnx.load(path), precision).SerializeToString()
     except Exception as error:
         raise ModelError(f"{path.name} is no ONNX file: {type(error).__name__}") from error
     return tensorrt_runtime.build(graph, timings=timings, progress=progress)

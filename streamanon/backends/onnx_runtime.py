@@ -1,4 +1,4 @@
-"""Networks on ONNX Runtime, on the CPU, or on an NVIDIA card where its package can do that."""
+"""Networks on ONNX Runtime: on the CPU, or with ``onnxruntime-gpu`` on an NVIDIA GPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
-"""What calculates, as ONNX Runtime calls it."""
+"""Execution provider of ONNX Runtime."""
 
 CPU: Provider = "CPUExecutionProvider"
 CUDA: Provider = "CUDAExecutionProvider"
@@ -28,36 +28,35 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     CPU: {},
     CUDA: {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
 }
-"""TF32 would round what float32 is to keep; trying every algorithm would hold a stream up at each
-new size of a picture."""
+"""TF32 would reduce the precision of float32; an exhaustive search of algorithms would stall a
+stream at each new size of a picture."""
 
 
 def has_cuda() -> bool:
-    """Return whether this is the package that knows NVIDIA cards (``onnxruntime-gpu``)."""
+    """Return whether the installed package supports NVIDIA GPUs (``onnxruntime-gpu``)."""
     return CUDA in onnxruntime.get_available_providers()
 
 
 class OnnxRuntimeBackend:
     """An ONNX file, loaded.
 
-    Denormals count as zero (they cost up to 5x), and threads sleep while they wait: spinning would
-    take the processor from the other stages.
+    Denormals are flushed to zero (they cost up to 5x), and threads sleep while they wait: spinning
+    would take the CPU from the other stages.
 
     Attributes:
-        runtime: what runs the network here.
+        runtime: version, provider and threads.
     """
 
     def __init__(self, path: Path, *, threads: int = 1, provider: Provider = CPU) -> None:
         """Load a network.
 
         Args:
-            path: of the ONNX file.
-            threads: processor threads one run may use.
-            provider: what calculates.
+            path: ONNX file.
+            threads: number of CPU threads of a run.
+            provider: execution provider.
 
         Raises:
-            ModelError: the file is no network that ONNX Runtime can load, or not with this
-                provider.
+            ModelError: ONNX Runtime cannot load the file, or not with this provider.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
@@ -78,7 +77,7 @@ class OnnxRuntimeBackend:
                 "install streamanon again"
             ) from error
         found = self._session.get_providers()[0]
-        if found != provider:  # it takes another one without a word
+        if found != provider:  # it falls back silently
             raise ModelError(
                 f"ONNX Runtime cannot use {provider} here, only {found}: install what "
                 "onnxruntime-gpu needs of CUDA and cuDNN"
@@ -93,7 +92,7 @@ class OnnxRuntimeBackend:
         """Map named input arrays to named output arrays.
 
         Raises:
-            ModelError: an input has the wrong name, type or shape.
+            ModelError: An input has the wrong name, dtype or shape.
         """
         try:
             outputs = self._session.run(self._outputs, dict(inputs))

@@ -1,7 +1,7 @@
 """Networks on OpenVINO, on the CPU.
 
-Importing OpenVINO reports to Google Analytics, unless its telemetry package is not to be had. Here
-nothing is sent anywhere, so it is not to be had.
+OpenVINO's import reports to Google Analytics through its telemetry package, so the import of that
+package is blocked here.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 
 from streamanon.errors import ModelError, error_line
 
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # forbids the import
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # blocks the import
 
-import openvino  # noqa: E402  after what it must not find
+import openvino  # noqa: E402  after the block
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,34 +29,35 @@ Precision = Literal["f32", "bf16"]
 
 @cache
 def core() -> Any:
-    """Return OpenVINO itself; it is started once."""
+    """Return OpenVINO's core, created once."""
     return openvino.Core()
 
 
 def has_bf16() -> bool:
-    """Return whether this processor calculates in bfloat16."""
+    """Return whether this CPU supports bfloat16."""
     return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class OpenVinoBackend:
-    """An ONNX file, compiled for this processor.
+    """An ONNX file, compiled for this CPU.
 
-    Denormals count as zero, and threads are not tied to cores: the other stages need them too.
+    Denormals are flushed to zero, and threads are not pinned to cores: the other stages need them.
 
     Attributes:
-        runtime: what runs the network here.
+        runtime: version, precision and threads.
     """
 
     def __init__(self, path: Path, *, threads: int = 1, precision: Precision = "f32") -> None:
         """Load a network.
 
         Args:
-            path: of the ONNX file.
-            threads: processor threads one run may use.
-            precision: in which it calculates; bf16 is slow where :func:`has_bf16` is false.
+            path: ONNX file.
+            threads: number of CPU threads of a run.
+            precision: number format of the computation; bf16 is slow where :func:`has_bf16` is
+                false.
 
         Raises:
-            ModelError: the file is no network that OpenVINO can load.
+            ModelError: OpenVINO cannot load the file.
         """
         self._name = path.name
         settings = {
@@ -87,7 +88,7 @@ class OpenVinoBackend:
         """Map named input arrays to named output arrays.
 
         Raises:
-            ModelError: an input has the wrong name, type or shape.
+            ModelError: An input has the wrong name, dtype or shape.
         """
         self._check(inputs)
         try:
@@ -97,7 +98,7 @@ class OpenVinoBackend:
         return {name: np.array(answer[name]) for name in self._outputs}
 
     def _check(self, inputs: Mapping[str, NDArray[np.generic]]) -> None:
-        """Refuse what OpenVINO would convert or cut without a word."""
+        """Refuse inputs that OpenVINO would silently convert or cut."""
         failed = f"{self._name} could not be run"
         if set(inputs) != set(self._inputs):
             raise ModelError(

@@ -1,8 +1,8 @@
 """One loaded network for the threads of several streams.
 
-Whoever comes while the network is at work waits, and all who wait are answered together, in one
-run: batches form by themselves, the larger the more there is to do, and nobody waits for a batch to
-fill. A run that fails is repeated for each alone, so that bad input harms nobody else.
+Calls that arrive during a run wait for its end, and are then run together as one batch: batches
+grow with the load, and no call waits for a batch to fill. A batch that fails is repeated call by
+call, so that bad input affects only its own call.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 Arrays: TypeAlias = "Mapping[str, NDArray[np.generic]]"
 
-MOST_ROWS = 16
-"""Rows of a batch, at most."""
+MAX_ROWS = 16
+"""Maximum number of rows of a batch."""
 
 
 @dataclass(slots=True, eq=False)
 class _Call:
-    """What one thread wants to know, and the answer."""
+    """Inputs from one thread, and its outputs or error."""
 
     inputs: Arrays
-    answer: dict[str, NDArray[np.generic]] | None = None
+    outputs: dict[str, NDArray[np.generic]] | None = None
     error: Exception | None = None
 
     @property
@@ -46,32 +46,31 @@ class _Call:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """What calls must have in common to be answered together."""
+        """Names, dtypes and row shapes: calls of the same kind can be batched."""
         arrays = sorted(self.inputs.items())
         return tuple((name, array.dtype, array.shape[1:]) for name, array in arrays)
 
     @property
     def done(self) -> bool:
-        """Whether there is an answer, or will never be one."""
-        return self.answer is not None or self.error is not None
+        """Whether the outputs or an error are set."""
+        return self.outputs is not None or self.error is not None
 
 
 class SharedBackend:
     """Lets any number of threads use one network; implements the protocol ``Backend``.
 
     Attributes:
-        sizes: calls answered together, and how often so many were.
-        busy_s: how long the network was at work; of several lanes, the sum.
+        sizes: number of runs by number of calls in a batch.
+        busy_s: total time of all runs.
     """
 
     def __init__(self, backend: Backend, *, batches: bool, lanes: int = 1) -> None:
         """Share a network.
 
         Args:
-            backend: the network.
-            batches: whether the first axis of every input and output counts independent rows, as
-                many as one likes.
-            lanes: runs that may go on at once; more than 1 only where the runtime allows it.
+            backend: loaded network.
+            batches: whether the first axis of every input and output is a batch axis of any length.
+            lanes: number of simultaneous runs; more than 1 only if the runtime is thread-safe.
         """
         self._backend, self._batches = backend, batches
         self._free = lanes
@@ -84,7 +83,7 @@ class SharedBackend:
         """Map named input arrays to named output arrays; called by any thread.
 
         Raises:
-            ModelError: an input has the wrong name, type or shape.
+            ModelError: An input has the wrong name, dtype or shape.
         """
         call = _Call(inputs)
         with self._changed:
@@ -95,7 +94,7 @@ class SharedBackend:
         if group:
             start = time.monotonic()
             try:
-                self._answer(group)
+                self._run_calls(group)
             finally:
                 with self._changed:
                     self._free += 1
@@ -104,28 +103,28 @@ class SharedBackend:
                     self._changed.notify_all()
         if call.error:
             raise call.error
-        assert call.answer is not None
-        return call.answer
+        assert call.outputs is not None
+        return call.outputs
 
     def _next(self, call: _Call) -> list[_Call]:
-        """Take a call, and those that can be answered with it, off the list of who waits."""
+        """Remove a call, and those that can be batched with it, from the waiting list."""
         group, rows = [call], call.rows
         for other in self._waiting if self._batches and rows else ():
-            fits = other.kind == call.kind and 0 < other.rows <= MOST_ROWS - rows
+            fits = other.kind == call.kind and 0 < other.rows <= MAX_ROWS - rows
             if other is not call and fits:
                 group.append(other)
                 rows += other.rows
         self._waiting = [one for one in self._waiting if one not in group]
         return group
 
-    def _answer(self, group: Sequence[_Call]) -> None:
-        """Run the network for some calls; each has an answer or an error afterwards."""
+    def _run_calls(self, group: Sequence[_Call]) -> None:
+        """Run the network for some calls; each has outputs or an error afterwards."""
         try:
-            if len(group) > 1 and self._answer_together(group):
+            if len(group) > 1 and self._run_batch(group):
                 return
             for call in group:
                 try:
-                    call.answer = self._backend.run(call.inputs)
+                    call.outputs = self._backend.run(call.inputs)
                 except Exception as error:  # noqa: BLE001  raised again in the thread it concerns
                     call.error = error
         finally:
@@ -133,18 +132,18 @@ class SharedBackend:
                 if not call.done:
                     call.error = ModelError("the network was interrupted: run it again")
 
-    def _answer_together(self, group: Sequence[_Call]) -> bool:
-        """Answer some calls in one run; tell whether that worked."""
+    def _run_batch(self, group: Sequence[_Call]) -> bool:
+        """Run some calls as one batch; return whether that worked."""
         names = group[0].inputs
         batch = {name: np.concatenate([call.inputs[name] for call in group]) for name in names}
         ends = np.cumsum([call.rows for call in group])
         try:
-            answer = self._backend.run(batch)
-        except Exception:  # noqa: BLE001  tried again one by one, to find out whom it concerns
+            results = self._backend.run(batch)
+        except Exception:  # noqa: BLE001  repeated call by call
             return False
-        if any(array.shape[:1] != (ends[-1],) for array in answer.values()):
+        if any(array.shape[:1] != (ends[-1],) for array in results.values()):
             return False
         for call, end in zip(group, ends, strict=True):
             rows = slice(end - call.rows, end)
-            call.answer = {name: array[rows] for name, array in answer.items()}
+            call.outputs = {name: array[rows] for name, array in results.items()}
         return True

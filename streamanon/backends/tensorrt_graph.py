@@ -1,7 +1,7 @@
-"""ONNX graphs in the form TensorRT takes them: no work on bytes, and half precision where it pays.
+"""ONNX graphs prepared for TensorRT: no operations on bytes, and half precision where it pays.
 
-From version 11 on, and in TensorRT-RTX, a network is computed in the types its graph is written in;
-so this is where half precision is decided, for every version alike.
+TensorRT from version 11 and TensorRT-RTX are strongly typed: a network is computed in the types of
+its graph. So half precision is chosen here, for all versions alike.
 """
 
 from __future__ import annotations
@@ -16,33 +16,34 @@ if TYPE_CHECKING:
 
 Precision = Literal["fp32", "fp16"]
 
-PRODUCTS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
-"""Where the arithmetic is."""
+COMPUTE_OPS = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+"""Operations that do nearly all of the arithmetic."""
 
-_FLOATS_BESIDE_DATA = {"Resize": 1}
-"""Inputs that count: those behind are settings, which stay in float32."""
+_DATA_INPUTS = {"Resize": 1}
+"""Number of inputs that are data; those after are settings, which stay in float32."""
 
 
-def prepared(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
+def prepare(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
     """Return a graph that TensorRT can parse.
 
     Args:
-        model: as it ships, in float32.
-        precision: "fp16" calculates in half precision from the first product to the last. What lies
-            before (places, in px) and after (the sigmoid of every pixel) stays in float32.
+        model: graph as it ships, in float32.
+        precision: "fp16" computes in half precision from the first convolution or product to the
+            last. Operations before (positions in px) and after (the sigmoid of every pixel) stay in
+            float32.
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)
     _cast_bytes_first(result.graph)
     if precision == "fp16":
-        _halve(result)
-    del result.graph.value_info[:]  # they tell the types of before
+        _to_half(result)
+    del result.graph.value_info[:]  # holds the original types
     onnx.checker.check_model(result)
     return result
 
 
 def _cast_bytes_first(graph: onnx.GraphProto) -> None:
-    """Let 8 bit inputs become floats before they are transposed: TensorRT cannot move bytes."""
+    """Cast 8 bit inputs to float before they are transposed: TensorRT cannot transpose bytes."""
     images = {
         one.name for one in graph.input if one.type.tensor_type.elem_type == TensorProto.UINT8
     }
@@ -59,12 +60,12 @@ def _cast_bytes_first(graph: onnx.GraphProto) -> None:
     _replace_nodes(graph, nodes)
 
 
-def _halve(model: onnx.ModelProto) -> None:
-    """Calculate in half precision from the first product to the last."""
+def _to_half(model: onnx.ModelProto) -> None:
+    """Compute in half precision from the first product to the last."""
     graph = model.graph
     types = _types(model)
     inside = _between_products(graph)
-    stored = {  # weights lie in half precision already
+    stored = {  # weights already stored in half precision
         node.output[0]: node.input[0]
         for node in graph.node
         if node.op_type == "Cast" and types.get(node.input[0]) == TensorProto.FLOAT16
@@ -82,7 +83,7 @@ def _halve(model: onnx.ModelProto) -> None:
             if number not in inside:
                 if name in halves:
                     node.input[place] = casts.to(name, TensorProto.FLOAT, nodes)
-            elif place < _FLOATS_BESIDE_DATA.get(node.op_type, len(node.input)):
+            elif place < _DATA_INPUTS.get(node.op_type, len(node.input)):
                 if name in stored:
                     node.input[place] = stored[name]
                 elif name not in halves and types.get(name) == TensorProto.FLOAT:
@@ -92,13 +93,13 @@ def _halve(model: onnx.ModelProto) -> None:
 
 
 class _Casts:
-    """Casts tensors, each once."""
+    """Inserts casts, at most one per tensor."""
 
     def __init__(self) -> None:
         self._made: dict[str, str] = {}
 
     def to(self, name: str, kind: int, nodes: list[onnx.NodeProto]) -> str:
-        """Return what a tensor is called in another type; the cast joins the nodes if it is new."""
+        """Return the name of a tensor in another type; adds the cast to the nodes if new."""
         if name not in self._made:
             self._made[name] = f"{name}.{TensorProto.DataType.Name(kind).lower()}"
             nodes.append(helper.make_node("Cast", [name], [self._made[name]], to=kind))
@@ -115,31 +116,33 @@ def _types(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def _between_products(graph: onnx.GraphProto) -> set[int]:
-    """Return the numbers of all nodes that are a product, or lie between two."""
-    products = {n for n, node in enumerate(graph.node) if node.op_type in PRODUCTS}
-    after = _reached(products, [(n, node.input, node.output) for n, node in enumerate(graph.node)])
-    before = _reached(
+    """Return the indices of all nodes that are products or lie between two of them."""
+    products = {n for n, node in enumerate(graph.node) if node.op_type in COMPUTE_OPS}
+    after = _reachable(
+        products, [(n, node.input, node.output) for n, node in enumerate(graph.node)]
+    )
+    before = _reachable(
         products, [(n, node.output, node.input) for n, node in reversed([*enumerate(graph.node)])]
     )
     return products | after & before
 
 
-def _reached(
+def _reachable(
     start: set[int], nodes: Iterable[tuple[int, Iterable[str], Iterable[str]]]
 ) -> set[int]:
-    """Return the nodes that something flows into from some of them.
+    """Return the indices of the nodes that are reachable from some of them.
 
     Args:
-        start: where it flows from.
-        nodes: number, what flows in and what flows out, in the order of the flow.
+        start: indices to start from.
+        nodes: index, inputs and outputs of each node, in topological order.
     """
-    wet: set[str] = set()
+    reached: set[str] = set()
     found = set()
     for number, entering, leaving in nodes:
-        if wet & set(entering):
+        if reached & set(entering):
             found.add(number)
         if number in start or number in found:
-            wet |= set(leaving)
+            reached |= set(leaving)
     return found
 
 

@@ -1,7 +1,6 @@
-"""Networks on TensorRT, on NVIDIA cards: TensorRT 10 and 11, and TensorRT-RTX.
+"""Networks on TensorRT, on NVIDIA GPUs: TensorRT 10 and 11, and TensorRT-RTX.
 
-They share one interface from named tensors on. What one of them lacks is asked for with
-``hasattr``.
+They share the interface of named tensors; differences are detected with ``hasattr``.
 """
 
 from __future__ import annotations
@@ -10,8 +9,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from streamanon.backends.batching import BATCHES, fitting, in_parts, rows_of
-from streamanon.backends.cuda import Device, Recording, Stream, Tensor
+from streamanon.backends.batching import BATCHES, check_inputs, checked_rows, run_in_batches
+from streamanon.backends.cuda import CudaGraph, Device, Stream, Tensor
 from streamanon.errors import ModelError
 from streamanon.extras import install_hint
 
@@ -23,20 +22,20 @@ if TYPE_CHECKING:
 
     Shape = tuple[int, ...]
 
-LIBRARIES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
-"""Modules that are TensorRT, the one to prefer first."""
+MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")
+"""Names of TensorRT's modules, in order of preference."""
 
 SIDES = (32, 320, 768)
-"""Least, usual and most px a side, for networks that take one picture of any size."""
+"""Minimum, typical and maximum side in px, for networks that take one picture of any size."""
 
-MOST_SHAPES = 8
-"""Sizes of pictures that memory is held for: those that were shown last."""
+MAX_SHAPES = 8
+"""Maximum number of picture sizes that memory is kept for, the most recent ones."""
 
 _WHAT = "the engine"
 
 
 def _library() -> Any:
-    for name in LIBRARIES:
+    for name in MODULES:
         with suppress(ImportError, OSError):  # not installed, or without its shared libraries
             return import_module(name)
     return None
@@ -46,10 +45,10 @@ trt = _library()
 
 
 def about() -> str:
-    """Return which TensorRT there is, with its version.
+    """Return name and version of the installed TensorRT.
 
     Raises:
-        ModelError: there is none.
+        ModelError: TensorRT is not installed.
     """
     if trt is None:
         hint = f"{install_hint('tensorrt')}, or {install_hint('tensorrt-rtx')}"
@@ -58,25 +57,25 @@ def about() -> str:
 
 
 def _is_rtx() -> bool:
-    """Return whether it is the TensorRT that compiles at first use, and so measures nothing."""
+    """Return whether it is TensorRT-RTX, which compiles just in time and has no timing cache."""
     return "rtx" in trt.__name__
 
 
 def build(
     graph: bytes, *, timings: bytes = b"", progress: Callable[[str, int, int], None] | None = None
 ) -> tuple[bytes, bytes]:
-    """Compile a network for the card there is; TensorRT-RTX does so without one, too.
+    """Compile a network for this machine's GPU; TensorRT-RTX needs no GPU for that.
 
     Args:
-        graph: ONNX, as :func:`streamanon.backends.tensorrt_graph.prepared` makes it.
-        timings: what an earlier build measured.
-        progress: told the work in hand, steps of it done, and steps in all.
+        graph: ONNX graph from :func:`streamanon.backends.tensorrt_graph.prepare`.
+        timings: timing cache of an earlier build.
+        progress: called with the name of a phase, its steps done, and its number of steps.
 
     Returns:
-        The engine, and what this build measured, if anything.
+        The engine, and the timing cache of this build, which may be empty.
 
     Raises:
-        ModelError: TensorRT is missing or cannot compile it.
+        ModelError: TensorRT is missing or cannot compile the network.
     """
     name, log = about(), _logger()
     builder = trt.Builder(log)
@@ -84,20 +83,20 @@ def build(
     network = builder.create_network(0 if strongly_typed is None else 1 << int(strongly_typed))
     parser = trt.OnnxParser(network, log)
     if not parser.parse(graph):
-        raise ModelError(f"{name} cannot read the network: {_why(log)}")
+        raise ModelError(f"{name} cannot read the network: {_first_error(log)}")
     settings = _settings(builder, network)
     if not _is_rtx():
         settings.set_timing_cache(settings.create_timing_cache(timings), ignore_mismatch=False)
     if progress:
-        settings.progress_monitor = _monitor(progress)
+        settings.progress_monitor = _progress_monitor(progress)
     engine = builder.build_serialized_network(network, settings)
     if engine is None:
-        raise ModelError(f"{name} cannot compile the network: {_why(log)}")
+        raise ModelError(f"{name} cannot compile the network: {_first_error(log)}")
     return bytes(engine), b"" if _is_rtx() else bytes(settings.get_timing_cache().serialize())
 
 
 def _settings(builder: Any, network: Any) -> Any:
-    """Return settings with profiles for what the network takes, and float32 that is float32."""
+    """Return settings with profiles for the network's inputs, without TF32."""
     settings = builder.create_builder_config()
     if hasattr(trt.BuilderFlag, "TF32"):
         settings.clear_flag(trt.BuilderFlag.TF32)
@@ -112,14 +111,14 @@ def _settings(builder: Any, network: Any) -> Any:
 
 
 def _free_axes(taken: Mapping[str, Shape]) -> set[int]:
-    """Return which axes of a network's inputs have no length of their own (-1)."""
+    """Return the axes of a network's inputs that have no fixed length (-1)."""
     return {axis for shape in taken.values() for axis, size in enumerate(shape) if size < 0}
 
 
 def _profiles(taken: Mapping[str, Shape]) -> list[dict[str, tuple[Shape, Shape, Shape]]]:
-    """Return least, usual and most shape of each input, for each profile.
+    """Return minimum, typical and maximum shape of each input, for each profile.
 
-    Where the first axis alone is free, it counts faces, and there is a profile for each batch.
+    If only the first axis is free, it is a batch axis, with a profile for each batch size.
     """
     free = _free_axes(taken)
     if not free:
@@ -139,132 +138,132 @@ class TensorRtBackend:
     """An engine, loaded; used by one thread at a time.
 
     Attributes:
-        runtime: what runs the network here.
+        runtime: version and GPU.
     """
 
     def __init__(self, engine: bytes, device: Device, *, graphs: bool = True) -> None:
-        """Load an engine; it must be known to be whole, and of this machine's own making.
+        """Load an engine that is intact and was built on this machine.
 
         Args:
-            engine: from :func:`build`, on this card.
-            device: the card.
-            graphs: record the work of a run once and replay it (CUDA graphs), where possible.
+            engine: engine from :func:`build` for this GPU.
+            device: GPU to run on.
+            graphs: whether to use CUDA graphs where possible.
 
         Raises:
-            ModelError: it cannot be loaded, or the card has too little memory for it.
+            ModelError: The engine cannot be loaded, or the GPU has too little memory for it.
         """
         name, self._log = about(), _logger()
         self._runtime = trt.Runtime(self._log)
         self._engine = self._runtime.deserialize_cuda_engine(engine)
         if self._engine is None:
-            raise ModelError(f"{name} cannot load the engine: {_why(self._log)}")
+            raise ModelError(f"{name} cannot load the engine: {_first_error(self._log)}")
         self._stream, self._graphs = Stream(), graphs
         self._takes: dict[str, tuple[Shape, DTypeLike]] = {
-            one: (tuple(self._engine.get_tensor_shape(one)), _kind(self._engine, one))
+            one: (tuple(self._engine.get_tensor_shape(one)), _dtype(self._engine, one))
             for one in _tensors(self._engine, trt.TensorIOMode.INPUT)
         }
         shapes = {one: shape for one, (shape, _) in self._takes.items()}
         self._rows = _free_axes(shapes) == {0}
-        self._bound: dict[tuple[Shape, ...], _Bound] = {}
+        self._bindings: dict[tuple[Shape, ...], _Binding] = {}
         prepared: Sequence[dict[str, Shape]] = []
         if self._rows:
             prepared = [{one: shapes[0] for one, shapes in p.items()} for p in _profiles(shapes)]
         elif not _free_axes(shapes):
             prepared = [shapes]
         for number, exact in enumerate(prepared):
-            self._bound[tuple(exact.values())] = self._bound_to(exact, number)
-        recorded = graphs and all(one.recorded for one in self._bound.values())
+            self._bindings[tuple(exact.values())] = self._bind(exact, number)
+        recorded = graphs and all(one.recorded for one in self._bindings.values())
         self.runtime = f"{name} on {device.name}, {'with' if recorded else 'no'} CUDA graphs"
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         """Map named input arrays to named output arrays.
 
         Raises:
-            ModelError: an input has the wrong name, type or shape, or the card failed.
+            ModelError: An input has the wrong name, dtype or shape, or the GPU failed.
         """
         if self._rows:
             wanted = {name: (shape[1:], kind) for name, (shape, kind) in self._takes.items()}
-            count = rows_of(inputs, wanted, _WHAT)
-            return in_parts(inputs, count, self._run_rows)
-        fitting(inputs, self._takes, _WHAT)
+            count = checked_rows(inputs, wanted, _WHAT)
+            return run_in_batches(inputs, count, self._run_rows)
+        check_inputs(inputs, self._takes, _WHAT)
         shapes = {name: inputs[name].shape for name in self._takes}
         key = tuple(shapes.values())
-        bound = self._bound.pop(key, None) or self._bound_to(shapes, 0)
-        self._bound[key] = bound  # the newest is the last
-        while len(self._bound) > MOST_SHAPES:
-            del self._bound[next(iter(self._bound))]
-        return bound.run(inputs)
+        binding = self._bindings.pop(key, None) or self._bind(shapes, 0)
+        self._bindings[key] = binding  # the most recent is the last
+        while len(self._bindings) > MAX_SHAPES:
+            del self._bindings[next(iter(self._bindings))]
+        return binding.run(inputs)
 
     def _run_rows(
         self, size: int, rows: Mapping[str, NDArray[np.generic]], count: int
     ) -> dict[str, NDArray[np.generic]]:
         shapes = tuple((size, *shape[1:]) for shape, _ in self._takes.values())
-        return self._bound[shapes].run(rows, count)
+        return self._bindings[shapes].run(rows, count)
 
-    def _bound_to(self, shapes: Mapping[str, Shape], profile: int) -> _Bound:
+    def _bind(self, shapes: Mapping[str, Shape], profile: int) -> _Binding:
         """Prepare runs on inputs of some shapes.
 
         Raises:
-            ModelError: the engine does not take them, or the card has too little memory.
+            ModelError: The engine does not take them, or the GPU has too little memory.
         """
-        bound = _Bound(self._engine, profile, shapes, self._stream, self._log)
+        binding = _Binding(self._engine, profile, shapes, self._stream, self._log)
         if self._graphs:
-            bound.record()
-        return bound
+            binding.record()
+        return binding
 
 
-class _Bound:
+class _Binding:
     """An engine bound to memory for inputs of one shape."""
 
     def __init__(
         self, engine: Any, profile: int, shapes: Mapping[str, Shape], stream: Stream, log: Any
     ) -> None:
-        """Take memory.
+        """Allocate the memory.
 
         Raises:
-            ModelError: the card has too little of it, or the engine takes no such inputs.
+            ModelError: The GPU has too little memory, or the engine takes no such inputs.
         """
         self._context = engine.create_execution_context()
         if self._context is None:
-            raise ModelError(f"no memory on the card to run the engine: {_why(log)}")
+            raise ModelError(f"no memory on the GPU to run the engine: {_first_error(log)}")
         self._stream, self._log = stream, log
-        self._recording: Recording | None = None
+        self._graph: CudaGraph | None = None
         self._context.set_optimization_profile_async(profile, stream.handle)
         self._inputs = {}
         for name, shape in shapes.items():
             if not self._context.set_input_shape(name, shape):
-                raise ModelError(f"{_WHAT} takes no {name} of {shape}: {_why(log)}")
-            self._inputs[name] = self._placed(engine, name, shape)
+                raise ModelError(f"{_WHAT} takes no {name} of {shape}: {_first_error(log)}")
+            self._inputs[name] = self._allocate(engine, name, shape)
         self._outputs = {
-            name: self._placed(engine, name, tuple(self._context.get_tensor_shape(name)))
+            name: self._allocate(engine, name, tuple(self._context.get_tensor_shape(name)))
             for name in _tensors(engine, trt.TensorIOMode.OUTPUT)
         }
 
-    def _placed(self, engine: Any, name: str, shape: Shape) -> Tensor:
-        tensor = Tensor(shape, _kind(engine, name))
+    def _allocate(self, engine: Any, name: str, shape: Shape) -> Tensor:
+        tensor = Tensor(shape, _dtype(engine, name))
         self._context.set_tensor_address(name, tensor.address)
         return tensor
 
     @property
     def recorded(self) -> bool:
-        """Whether the work of a run is one unit."""
-        return self._recording is not None
+        """Whether runs use a CUDA graph."""
+        return self._graph is not None
 
     def record(self) -> None:
-        """Record the work of a run, where that is possible."""
-        self._enqueue()  # what is prepared at first use must not end up in the recording
+        """Capture a run as a CUDA graph, where possible."""
+        self._enqueue()  # lazy initialisation must not be captured
         self._stream.wait()
         with suppress(ModelError):
-            self._recording = self._stream.recorded(self._enqueue)
+            self._graph = self._stream.capture(self._enqueue)
 
     def run(
         self, inputs: Mapping[str, NDArray[np.generic]], count: int | None = None
     ) -> dict[str, NDArray[np.generic]]:
-        """Run, on some rows where a count is given; what there are more is whatever was there."""
+        """Run; with a count, only so many rows are set, the rest being padding."""
         for name, tensor in self._inputs.items():
             tensor.host[:count] = inputs[name]
-        if self._recording:
-            self._recording.play()
+        if self._graph:
+            self._graph.launch()
         else:
             self._enqueue()
         self._stream.wait()
@@ -274,7 +273,7 @@ class _Bound:
         for tensor in self._inputs.values():
             tensor.upload(self._stream)
         if not self._context.execute_async_v3(self._stream.handle):
-            raise ModelError(f"{_WHAT} could not be run: {_why(self._log)}")
+            raise ModelError(f"{_WHAT} could not be run: {_first_error(self._log)}")
         for tensor in self._outputs.values():
             tensor.download(self._stream)
 
@@ -285,13 +284,13 @@ def _tensors(engine: Any, mode: Any) -> list[str]:
     return [name for name in names if engine.get_tensor_mode(name) == mode]
 
 
-def _kind(engine: Any, name: str) -> DTypeLike:
+def _dtype(engine: Any, name: str) -> DTypeLike:
     kind: DTypeLike = trt.nptype(engine.get_tensor_dtype(name))
     return kind
 
 
 def _logger() -> Any:
-    """Return a logger that keeps the errors, instead of printing them."""
+    """Return a logger that collects errors instead of printing them."""
     base: Any = trt.ILogger
 
     class Logger(base):  # type: ignore[misc]
@@ -306,15 +305,15 @@ def _logger() -> Any:
     return Logger()
 
 
-def _why(log: Any) -> str:
-    """Return the first line of the first error, from which the others follow, and forget them."""
-    said = log.errors[0].splitlines()[0] if log.errors else "no reason given"
+def _first_error(log: Any) -> str:
+    """Return the first line of the first error, and clear all: the others are consequences."""
+    line = log.errors[0].splitlines()[0] if log.errors else "no reason given"
     log.errors.clear()
-    return str(said)
+    return str(line)
 
 
-def _monitor(progress: Callable[[str, int, int], None]) -> Any:
-    """Return a progress monitor that tells of the outermost phases and those next to them."""
+def _progress_monitor(progress: Callable[[str, int, int], None]) -> Any:
+    """Return a progress monitor of the phases of the two outermost levels."""
     base: Any = trt.IProgressMonitor
 
     class Monitor(base):  # type: ignore[misc]

@@ -1,7 +1,7 @@
-"""The network that paints faces on PyTorch, on NVIDIA cards, for those who have PyTorch anyway.
+"""The generator on PyTorch, for machines that have PyTorch anyway.
 
-What ships is ONNX; here its weights go back into the modules they came from. On a card a run is one
-copy there, one CUDA graph, one copy back.
+The weights of the ONNX file are loaded back into the modules that they were exported from. On a GPU
+a run is one upload, one CUDA graph, one download.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from streamanon.anonygan.checkpoint import architecture
 from streamanon.anonygan.config import GeneratorConfig
 from streamanon.anonygan.deployed import OUTPUTS, DeployedGenerator
 from streamanon.anonygan.network import AnonyGan
-from streamanon.backends.batching import BATCHES, Arrays, in_parts, rows_of
+from streamanon.backends.batching import BATCHES, Arrays, checked_rows, run_in_batches
 from streamanon.errors import ModelError, error_line
 from streamanon.weights.card import read_card
 
@@ -32,31 +32,31 @@ if TYPE_CHECKING:
 Precision = Literal["fp32", "fp16"]
 
 Layout = dict[str, "tuple[tuple[int, ...], np.dtype[Any]]"]
-"""Shape of a row and type, by name."""
+"""Shape of a row and dtype, by name."""
 
-_ALIGNED = 256
-"""Bytes at whose multiples arrays begin."""
+_ALIGNMENT = 256
+"""Alignment of arrays in bytes."""
 
 _WARM_UPS = 3
 
 _PREFIX = "generator."
-"""Of the names of weights in the file."""
+"""Prefix of the names of weights in the file."""
 
 
 def has_gpu() -> bool:
-    """Return whether PyTorch can use a card here."""
+    """Return whether PyTorch can use a GPU."""
     return torch.cuda.is_available()
 
 
-def restored(path: Path, card: Mapping[str, Any]) -> DeployedGenerator:
+def restore(path: Path, card: Mapping[str, Any]) -> DeployedGenerator:
     """Return the network that an ONNX file was exported from.
 
     Args:
-        path: of the file.
-        card: inside it.
+        path: ONNX file.
+        card: model card of the file.
 
     Raises:
-        ModelError: it is no such file, or one of another version.
+        ModelError: The file is not a generator, or one of another version.
     """
     failed = f"{path.name} is not a network PyTorch can load"
     try:
@@ -74,14 +74,13 @@ def restored(path: Path, card: Mapping[str, Any]) -> DeployedGenerator:
 
 
 def _weights(graph: onnx.GraphProto, generator: nn.Module) -> dict[str, NDArray[np.float32]]:
-    """Return the weights of a generator by the names they have there.
+    """Return the weights of a generator by their names in its state dict.
 
-    Biases of nothing but zeros may be missing, or share a name. The weights of linear layers
-    without a bias have lost their names, and lie transposed; they are used in the order in which
-    the layers stand.
+    Biases that are all zero may be missing, or share a name. The weights of linear layers without a
+    bias have lost their names and are transposed; they are taken in the order of the layers.
 
     Raises:
-        ModelError: there are others than the generator has.
+        ModelError: The weights do not fit the generator.
     """
     held = {one.name.removesuffix(".half"): numpy_helper.to_array(one) for one in graph.initializer}
     shapes = {name: tuple(value.shape) for name, value in generator.state_dict().items()}
@@ -103,37 +102,37 @@ def _weights(graph: onnx.GraphProto, generator: nn.Module) -> dict[str, NDArray[
 
 
 class TorchBackend:
-    """The network that paints faces, loaded.
+    """The generator, loaded.
 
     Attributes:
-        runtime: what runs the network here.
+        runtime: version, device and precision.
     """
 
     def __init__(self, path: Path, *, precision: Precision = "fp32", threads: int = 1) -> None:
-        """Load a network: onto the card, or where there is none for the processor, in float32.
+        """Load a network onto the GPU, or without a GPU onto the CPU in float32.
 
         Args:
-            path: of ``anonygan.onnx``.
-            precision: in which convolutions and products are calculated on a card.
-            threads: of the processor, where there is no card; they hold for the whole process.
+            path: ``anonygan.onnx``.
+            precision: number format of convolutions and products on a GPU.
+            threads: number of CPU threads without a GPU; applies to the whole process.
 
         Raises:
-            ModelError: the file is no such network, or the card has too little memory.
+            ModelError: The file is not a generator, or the GPU has too little memory.
         """
         card = read_card(path)
-        module = restored(path, card)
+        module = restore(path, card)
         self._name, self._inputs = path.name, layout(card["inputs"])
         self._module = module
-        self._prepared: dict[int, _Recorded] = {}
+        self._prepared: dict[int, _CapturedGraph] = {}
         if not has_gpu():
             torch.set_num_threads(threads)
             self.runtime = f"PyTorch {torch.__version__} CPU fp32, {_threads(threads)}"
             return
-        with self._told("could not be prepared on the card"):
+        with self._as_model_error("could not be prepared on the GPU"):
             outputs = layout(card["outputs"])
-            call = _on_card(module, precision)
+            call = _on_gpu(module, precision)
             self._prepared = {
-                size: _Recorded(call, self._inputs, outputs, size) for size in BATCHES
+                size: _CapturedGraph(call, self._inputs, outputs, size) for size in BATCHES
             }
         name = torch.cuda.get_device_name()
         self.runtime = f"PyTorch {torch.__version__} on {name}, {precision}, with CUDA graphs"
@@ -142,13 +141,13 @@ class TorchBackend:
         """Map named input arrays to named output arrays.
 
         Raises:
-            ModelError: an input has the wrong name, type or shape, or the card failed.
+            ModelError: An input has the wrong name, dtype or shape, or the GPU failed.
         """
-        count = rows_of(inputs, self._inputs, self._name)
-        with self._told("could not be run"):
+        count = checked_rows(inputs, self._inputs, self._name)
+        with self._as_model_error("could not be run"):
             if not self._prepared:
                 return self._eager(inputs)
-            return in_parts(
+            return run_in_batches(
                 inputs, count, lambda size, part, rows: self._prepared[size].run(part, rows)
             )
 
@@ -159,8 +158,8 @@ class TorchBackend:
         return {name: one.numpy() for name, one in zip(OUTPUTS, answers, strict=True)}
 
     @contextmanager
-    def _told(self, failed: str) -> Iterator[None]:
-        """Turn what PyTorch raises into what the rest of the product expects."""
+    def _as_model_error(self, failed: str) -> Iterator[None]:
+        """Turn PyTorch's errors into ModelError."""
         try:
             yield
         except RuntimeError as error:  # out of memory among them
@@ -168,14 +167,14 @@ class TorchBackend:
 
 
 def layout(about: Mapping[str, Mapping[str, Any]]) -> Layout:
-    """Return what a card says of a network's inputs or outputs."""
+    """Return the layout of a network's inputs or outputs, as described by its model card."""
     return {name: (tuple(one["shape"][1:]), np.dtype(one["dtype"])) for name, one in about.items()}
 
 
-def _on_card(module: nn.Module, precision: Precision) -> Callable[..., tuple[Tensor, ...]]:
-    """Return what calls a network on the card; its weights lie there as they are calculated with.
+def _on_gpu(module: nn.Module, precision: Precision) -> Callable[..., tuple[Tensor, ...]]:
+    """Return a function that runs a network on the GPU, its weights converted to the precision.
 
-    In half precision sums over many numbers and the last step of every pixel stay in float32.
+    In half precision, autocast keeps sums over many numbers and the output layers in float32.
     """
     half = precision == "fp16"
     kind = torch.float16 if half else torch.float32
@@ -190,47 +189,47 @@ def _on_card(module: nn.Module, precision: Precision) -> Callable[..., tuple[Ten
     return call
 
 
-class _Block:
-    """Arrays that lie behind each other on the card, with a twin in memory: one copy moves all.
+class _Buffer:
+    """Arrays contiguous on the GPU and in pinned host memory: one copy moves all of them.
 
     Attributes:
-        host: the twin's arrays.
-        card: the arrays on the card.
+        host: arrays in host memory.
+        device: arrays on the GPU.
     """
 
     def __init__(self, layout: Layout, rows: int) -> None:
-        """Take memory."""
+        """Allocate the memory."""
         places, end = {}, 0
         for name, (shape, kind) in layout.items():
             size = rows * int(np.prod(shape)) * kind.itemsize
             places[name] = (end, end + size)
-            end += -(-size // _ALIGNED) * _ALIGNED
-        self._card = torch.zeros(end, dtype=torch.uint8, device="cuda")
+            end += -(-size // _ALIGNMENT) * _ALIGNMENT
+        self._device = torch.zeros(end, dtype=torch.uint8, device="cuda")
         self._host = torch.zeros(end, dtype=torch.uint8, pin_memory=True)
-        self.host, self.card = {}, {}
+        self.host, self.device = {}, {}
         for name, (shape, kind) in layout.items():
             low, high = places[name]
             self.host[name] = self._host.numpy()[low:high].view(kind).reshape(rows, *shape)
-            typed = self._card[low:high].view(getattr(torch, kind.name))
-            self.card[name] = typed.reshape(rows, *shape)
+            typed = self._device[low:high].view(getattr(torch, kind.name))
+            self.device[name] = typed.reshape(rows, *shape)
 
     def upload(self) -> None:
-        """Have the twin copied onto the card."""
-        self._card.copy_(self._host, non_blocking=True)
+        """Enqueue a copy from the host to the GPU."""
+        self._device.copy_(self._host, non_blocking=True)
 
     def download(self) -> None:
-        """Have the arrays copied into the twin."""
-        self._host.copy_(self._card, non_blocking=True)
+        """Enqueue a copy from the GPU to the host."""
+        self._host.copy_(self._device, non_blocking=True)
 
 
-class _Recorded:
-    """A network for one number of rows, recorded as a CUDA graph."""
+class _CapturedGraph:
+    """A network for one batch size, captured as a CUDA graph."""
 
     def __init__(
-        self, call: Callable[..., tuple[Tensor, ...]], takes: Layout, gives: Layout, rows: int
+        self, call: Callable[..., tuple[Tensor, ...]], inputs: Layout, outputs: Layout, rows: int
     ) -> None:
-        """Take memory and record; TF32 would round what float32 is to keep."""
-        self._takes, self._gives = _Block(takes, rows), _Block(gives, rows)
+        """Allocate memory and capture, without TF32, which would reduce the precision."""
+        self._inputs, self._outputs = _Buffer(inputs, rows), _Buffer(outputs, rows)
         self._stream: Any = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         self._stream.wait_stream(torch.cuda.current_stream())
         with (
@@ -251,20 +250,20 @@ class _Recorded:
         self._stream.synchronize()
 
     def _step(self, call: Callable[..., tuple[Tensor, ...]]) -> None:
-        answers: Sequence[Tensor] = call(*self._takes.card.values())
+        answers: Sequence[Tensor] = call(*self._inputs.device.values())
         for name, answer in zip(OUTPUTS, answers, strict=True):
-            self._gives.card[name].copy_(answer)
+            self._outputs.device[name].copy_(answer)
 
     def run(self, inputs: Arrays, count: int) -> Arrays:
-        """Run some rows; what the batch has more is whatever was there."""
+        """Run some rows; the rest of the batch is padding."""
         for name, array in inputs.items():
-            self._takes.host[name][:count] = array
+            self._inputs.host[name][:count] = array
         with torch.cuda.stream(self._stream):
-            self._takes.upload()
+            self._inputs.upload()
             self._graph.replay()
-            self._gives.download()
+            self._outputs.download()
         self._stream.synchronize()
-        return {name: array[:count].copy() for name, array in self._gives.host.items()}
+        return {name: array[:count].copy() for name, array in self._outputs.host.items()}
 
 
 def _threads(count: int) -> str:

@@ -1,9 +1,9 @@
-"""The network that paints faces, compiled ahead of time by Torch-TensorRT, for those who prefer it.
+"""The generator, compiled ahead of time by Torch-TensorRT.
 
-The weights go back into the modules they came from (:mod:`streamanon.backends.torch_runtime`),
-PyTorch exports those as one graph, Torch-TensorRT compiles that, and what comes out is kept like
-any other engine. TensorRT takes and gives no 8 bit numbers inside a graph: it begins after and ends
-before them.
+The weights are loaded back into the modules that they were exported from
+(:mod:`streamanon.backends.torch_runtime`), PyTorch exports these as one graph, Torch-TensorRT
+compiles it, and the result is stored in the cache of engines. The graph has float inputs and
+outputs, since TensorRT does not convert 8 bit images.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import torch
 from torch import nn
 
 from streamanon.anonygan.deployed import OUTPUTS, as_bytes
-from streamanon.backends.batching import rows_of
+from streamanon.backends.batching import checked_rows
 from streamanon.backends.cuda import device
 from streamanon.backends.engines import EngineCache, Plan
-from streamanon.backends.torch_runtime import layout, restored
+from streamanon.backends.torch_runtime import layout, restore
 from streamanon.errors import ModelError, error_line
 from streamanon.extras import install_hint
 from streamanon.weights.card import read_card
@@ -41,19 +41,19 @@ if TYPE_CHECKING:
     from streamanon.backends.torch_runtime import Layout, Precision
 
 
-MAX_FACES, USUAL_FACES = 8, 4
-"""Faces an engine takes at once, and how many it is tuned for."""
+MAX_FACES, TYPICAL_FACES = 8, 4
+"""Maximum batch size of an engine, and the batch size it is tuned for."""
 
-_TRIED = 2
-"""Faces the graph is recorded with; 1 would be taken for a number that never changes."""
+_TRACED = 2
+"""Batch size that the graph is traced with; 1 would be specialised as a constant."""
 
 
-class _Painter(nn.Module):
-    """The network between its 8 bit ends; in half precision as :mod:`torch_runtime` runs it."""
+class _FloatGenerator(nn.Module):
+    """The generator without the conversions from and to 8 bit images."""
 
     def __init__(self, path: Path, card: Mapping[str, Any], precision: Precision) -> None:
         super().__init__()
-        deployed = restored(path, card)
+        deployed = restore(path, card)
         self.generator, self.names = deployed.generator, deployed.names
         self.in_half = precision == "fp16"
 
@@ -65,42 +65,42 @@ class _Painter(nn.Module):
 
 
 def exported(path: Path, precision: Precision) -> ExportedProgram:
-    """Return the network as one graph of PyTorch, for 1 to MAX_FACES faces; needs no card.
+    """Return the generator as one graph of PyTorch, for 1 to MAX_FACES faces; needs no GPU.
 
     Args:
-        path: of ``anonygan.onnx``.
-        precision: in which convolutions and products are calculated.
+        path: ``anonygan.onnx``.
+        precision: number format of convolutions and products.
 
     Raises:
-        ModelError: the file is no such network.
+        ModelError: The file is not a generator.
     """
     card = read_card(path)
-    painter = _Painter(path, card, precision).eval()
+    generator = _FloatGenerator(path, card, precision).eval()
     rows = layout(card["inputs"])
-    program = torch.export.export(painter, _example(rows, "cpu"), dynamic_shapes=_shapes(rows))
+    program = torch.export.export(generator, _example(rows, "cpu"), dynamic_shapes=_shapes(rows))
     plain: ExportedProgram = program.run_decompositions({})
     return plain
 
 
 def about() -> str:
-    """Return which Torch-TensorRT there is.
+    """Return the versions of Torch-TensorRT and PyTorch.
 
     Raises:
-        ModelError: there is none that works here.
+        ModelError: Torch-TensorRT is not installed, or does not work here.
     """
     return f"Torch-TensorRT {_compiler().__version__}, PyTorch {torch.__version__}"
 
 
 def load(path: Path, precision: Precision, *, build: bool) -> TorchTensorRtBackend:
-    """Return a network that runs on the card.
+    """Return the generator loaded onto the GPU.
 
     Args:
-        path: of ``anonygan.onnx``.
-        precision: to calculate in.
-        build: compile it if there is no engine yet, which takes a minute.
+        path: ``anonygan.onnx``.
+        precision: number format of the computation.
+        build: build the engine if the cache has none, which takes a minute.
 
     Raises:
-        ModelError: there is no engine, or it cannot be built or loaded.
+        ModelError: There is no engine, or it cannot be built or loaded.
     """
     plan, cache = Plan.of(path, precision, about(), device()), EngineCache()
     make = partial(_compiled, path, precision)
@@ -109,47 +109,47 @@ def load(path: Path, precision: Precision, *, build: bool) -> TorchTensorRtBacke
 
 
 class TorchTensorRtBackend:
-    """The network that paints faces, compiled.
+    """The generator, compiled.
 
     Attributes:
-        runtime: what runs the network here.
+        runtime: version and GPU.
     """
 
     def __init__(self, path: Path, engine: bytes) -> None:
-        """Load an engine onto the card.
+        """Load an engine onto the GPU.
 
         Args:
-            path: of the network it was compiled from.
-            engine: from :func:`load`.
+            path: ONNX file that the engine was compiled from.
+            engine: compiled program.
 
         Raises:
-            ModelError: it cannot be loaded.
+            ModelError: The engine cannot be loaded.
         """
         self._name, self._inputs = path.name, layout(read_card(path)["inputs"])
         name = about()
-        with _told(f"{self._name} could not be loaded by Torch-TensorRT"):
-            self._painter = torch.export.load(io.BytesIO(engine)).module()
+        with _as_model_error(f"{self._name} could not be loaded by Torch-TensorRT"):
+            self._program = torch.export.load(io.BytesIO(engine)).module()
         self.runtime = f"{name} on {torch.cuda.get_device_name()}"
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> Arrays:
         """Map named input arrays to named output arrays.
 
         Raises:
-            ModelError: an input has the wrong name, type or shape, or the card failed.
+            ModelError: An input has the wrong name, dtype or shape, or the GPU failed.
         """
-        count = rows_of(inputs, self._inputs, self._name)
-        with _told(f"{self._name} could not be run"), torch.inference_mode():
-            answers = [self._paint(inputs, at) for at in range(0, count, MAX_FACES)]
+        count = checked_rows(inputs, self._inputs, self._name)
+        with _as_model_error(f"{self._name} could not be run"), torch.inference_mode():
+            answers = [self._run_rows(inputs, at) for at in range(0, count, MAX_FACES)]
         return {name: np.concatenate([one[name] for one in answers]) for name in OUTPUTS}
 
-    def _paint(self, inputs: Mapping[str, NDArray[np.generic]], first: int) -> Arrays:
+    def _run_rows(self, inputs: Mapping[str, NDArray[np.generic]], first: int) -> Arrays:
         rows = slice(first, first + MAX_FACES)
         tensors = [torch.from_numpy(np.array(inputs[name][rows])).cuda() for name in self._inputs]
-        return as_arrays(self._painter(*(one.float() for one in tensors)))
+        return as_arrays(self._program(*(one.float() for one in tensors)))
 
 
 def as_arrays(answers: tuple[Tensor, ...]) -> Arrays:
-    """Return what the graph answers as the network's outputs."""
+    """Return the outputs of the network from those of the graph."""
     parts = dict(zip(OUTPUTS, answers, strict=True))
     parts["face"] = as_bytes(parts["face"].permute(0, 2, 3, 1))
     parts["attention"] = as_bytes(parts["attention"][:, 0])
@@ -157,18 +157,18 @@ def as_arrays(answers: tuple[Tensor, ...]) -> Arrays:
 
 
 def _compiled(path: Path, precision: Precision, timings: bytes) -> tuple[bytes, bytes]:
-    """Return an engine; nothing is kept of how long its parts took."""
+    """Return an engine, and no timing cache."""
     del timings
     compiler, rows = _compiler(), layout(read_card(path)["inputs"])
     program = exported(path, precision)
-    sizes = (1, USUAL_FACES, MAX_FACES)
+    sizes = (1, TYPICAL_FACES, MAX_FACES)
     inputs = []
     for shape, _ in rows.values():
         least, usual, most = ((size, *shape) for size in sizes)
         one = compiler.Input(min_shape=least, opt_shape=usual, max_shape=most, dtype=torch.float32)
         inputs.append(one)
     with (
-        _told(f"{path.name} could not be compiled by Torch-TensorRT"),
+        _as_model_error(f"{path.name} could not be compiled by Torch-TensorRT"),
         tempfile.TemporaryDirectory() as folder,
     ):
         made = compiler.dynamo.compile(
@@ -182,20 +182,20 @@ def _compiled(path: Path, precision: Precision, timings: bytes) -> tuple[bytes, 
 
 
 def _example(rows: Layout, where: str) -> tuple[Tensor, ...]:
-    return tuple(torch.zeros(_TRIED, *shape, device=where) for shape, _ in rows.values())
+    return tuple(torch.zeros(_TRACED, *shape, device=where) for shape, _ in rows.values())
 
 
 def _shapes(rows: Layout) -> tuple[tuple[dict[int, Any], ...]]:
-    """Return which lengths may change: the number of faces, which all inputs share."""
+    """Return the dynamic axes: the batch axis, which all inputs share."""
     faces = torch.export.Dim("faces", min=1, max=MAX_FACES)
     return (tuple({0: faces} for _ in rows),)
 
 
 def _compiler() -> ModuleType:
-    """Return Torch-TensorRT, which says in many ways that it cannot be used.
+    """Return Torch-TensorRT, whose import fails in many ways where it cannot be used.
 
     Raises:
-        ModelError: it cannot.
+        ModelError: Torch-TensorRT cannot be used.
     """
     try:
         return import_module("torch_tensorrt")
@@ -203,14 +203,12 @@ def _compiler() -> ModuleType:
         hint = install_hint("torch-tensorrt")
         raise ModelError(f"Torch-TensorRT is not installed ({error}): {hint}") from error
     except Exception as error:
-        raise ModelError(
-            f"Torch-TensorRT finds no card it can use ({error_line(error)})"
-        ) from error
+        raise ModelError(f"Torch-TensorRT finds no GPU it can use ({error_line(error)})") from error
 
 
 @contextmanager
-def _told(failed: str) -> Iterator[None]:
-    """Turn whatever PyTorch and Torch-TensorRT raise into what the rest of the product expects."""
+def _as_model_error(failed: str) -> Iterator[None]:
+    """Turn errors of PyTorch and Torch-TensorRT into ModelError."""
     try:
         yield
     except ModelError:

@@ -53,7 +53,7 @@ def tensorrt() -> str:
 
 @pytest.fixture(scope="session")
 def gpu() -> Device:
-    """The card there is."""
+    """The GPU there is."""
     try:
         return device()
     except ModelError as error:

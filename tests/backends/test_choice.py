@@ -76,7 +76,7 @@ def test_a_runtime_asked_for_by_name_has_no_rivals_but_its_own_forms(
     assert names("auto") == [*names("onnxruntime"), *names("openvino")]
 
 
-def test_a_machine_with_a_card_has_more_to_choose_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_with_a_gpu_has_more_to_choose_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "has_gpu", lambda: True)
     both = [*names("onnxruntime"), *names("openvino")]
     found = {name.split()[0] for name in names("auto") if name not in both}
@@ -92,7 +92,7 @@ def test_half_precision_is_for_networks_that_lose_little_by_it() -> None:
         assert (only.name, only.on_gpu) == (name, True)
 
 
-def test_what_a_card_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_gpu_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "has_gpu", lambda: True)
     monkeypatch.setattr(choice, "has_cuda", lambda: False)
     monkeypatch.setattr(tensorrt_runtime, "trt", None)
@@ -131,19 +131,19 @@ def test_a_runtime_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("off", [1.5, float("nan")])
-def test_a_card_that_answers_otherwise_than_the_processor_is_passed_over(off: float) -> None:
+def test_a_gpu_that_answers_otherwise_than_the_processor_is_passed_over(off: float) -> None:
     class Broken(OnnxRuntimeBackend):
         def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
             answers = super().run(inputs)
             return {name: np.asarray(one, np.float32) * off for name, one in answers.items()}
 
-    card = Candidate("card", lambda: Broken(EXACT), on_gpu=True)
-    found = fastest([SLOW, card], INPUTS, EXACT)
+    gpu = Candidate("gpu", lambda: Broken(EXACT), on_gpu=True)
+    found = fastest([SLOW, gpu], INPUTS, EXACT)
     assert found.name == "slow"
-    assert "card: answers otherwise than the processor: blendshapes is " in found.why
+    assert "gpu: answers otherwise than the processor: blendshapes is " in found.why
     with pytest.raises(ModelError, match="answers otherwise"):
-        fastest([card], INPUTS, EXACT)
-    half = Candidate("card", lambda: Rounded(EXACT), on_gpu=True)
+        fastest([gpu], INPUTS, EXACT)
+    half = Candidate("gpu", lambda: Rounded(EXACT), on_gpu=True)
     assert fastest([half], INPUTS, EXACT).on_gpu
 
 
@@ -155,7 +155,7 @@ class Rounded(OnnxRuntimeBackend):
         return {name: one.astype(np.float16) for name, one in answers.items()}
 
 
-def test_what_finds_faces_runs_on_one_core_or_on_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_finds_faces_runs_on_one_core_or_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     exact = weights.path("face_mesh.onnx")
 
     def found(runtime: str) -> list[str]:
@@ -172,7 +172,7 @@ def test_what_finds_faces_runs_on_one_core_or_on_a_card(monkeypatch: pytest.Monk
         found("cuda")
 
 
-def test_noise_has_the_form_the_card_describes() -> None:
+def test_noise_has_the_form_that_the_model_card_describes() -> None:
     made = noise({"image": {"shape": ["faces", 4, 5], "dtype": "uint8"}})
     assert made["image"].shape == (1, 4, 5)
     assert made["image"].dtype == np.uint8

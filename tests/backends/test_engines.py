@@ -71,7 +71,7 @@ def test_nothing_is_built_twice(cache: EngineCache) -> None:
     assert cache.read(PLAN) == build.engine
     assert build.told == [b""]
     cache.get_or_build(replace(PLAN, precision="fp32"), build)
-    assert build.told == [b"", b"timings"], "what was found out about the card is of use again"
+    assert build.told == [b"", b"timings"], "what was found out about the GPU is of use again"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_the_folder_is_where_caches_lie(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert default_folder() == Path.home() / ".cache" / "streamanon" / "engines"
 
 
-def test_a_plan_is_of_a_file_and_a_card(tmp_path: Path) -> None:
+def test_a_plan_is_of_a_file_and_a_gpu(tmp_path: Path) -> None:
     file = tmp_path / "net.onnx"
     file.write_bytes(b"one")
     device = Device("NVIDIA L4", "8.9", "13.0")

@@ -28,17 +28,17 @@ INPUTS = {"points": np.random.default_rng(0).random((1, 146, 2), np.float32) * 2
 FOREVER = float("inf")
 
 
-class Card(OnnxRuntimeBackend):
-    """The same network, on a card that can be lost."""
+class Gpu(OnnxRuntimeBackend):
+    """The same network, on a GPU that can be lost."""
 
     def __init__(self) -> None:
         super().__init__(EXACT)
-        self.runtime, self.lost, self.runs = "a card", False, 0
+        self.runtime, self.lost, self.runs = "a GPU", False, 0
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         self.runs += 1
         if self.lost:
-            raise ModelError("the card failed: unspecified launch failure")
+            raise ModelError("the GPU failed: unspecified launch failure")
         return super().run(inputs)
 
 
@@ -48,50 +48,50 @@ def plain() -> OnnxRuntimeBackend:
 
 def test_a_better_runtime_takes_over_at_the_next_run(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "streamanon")
-    backend, card = FallbackBackend(plain()), Card()
+    backend, gpu = FallbackBackend(plain()), Gpu()
     backend.run(INPUTS)
-    backend.offer(card)
+    backend.offer(gpu)
     assert backend.runtime.startswith("ONNX Runtime")
     backend.run(INPUTS)
-    assert (backend.runtime, card.runs) == ("a card", 1)
-    assert caplog.messages == ["faces are painted by a card from now on"]
+    assert (backend.runtime, gpu.runs) == ("a GPU", 1)
+    assert caplog.messages == ["faces are painted by a GPU from now on"]
 
 
-def test_the_first_takes_over_when_the_card_is_lost(caplog: pytest.LogCaptureFixture) -> None:
-    card = Card()
-    backend = FallbackBackend(plain(), card)
+def test_the_first_takes_over_when_the_gpu_is_lost(caplog: pytest.LogCaptureFixture) -> None:
+    gpu = Gpu()
+    backend = FallbackBackend(plain(), gpu)
     wanted = backend.run(INPUTS)
-    card.lost = True
+    gpu.lost = True
     for _ in range(3):
         assert np.array_equal(backend.run(INPUTS)["blendshapes"], wanted["blendshapes"])
-    assert card.runs == 2, "what failed once is not asked again"
+    assert gpu.runs == 2, "what failed once is not asked again"
     (told,) = caplog.messages
-    assert told.startswith("a card failed (the card failed: unspecified launch failure): ONNX Run")
+    assert told.startswith("a GPU failed (the GPU failed: unspecified launch failure): ONNX Run")
 
 
 def test_input_that_nobody_can_run_is_an_error() -> None:
     with pytest.raises(ModelError, match="could not be run"):
-        FallbackBackend(plain(), Card()).run({})
+        FallbackBackend(plain(), Gpu()).run({})
 
 
-def test_the_fastest_on_a_card_has_somebody_behind_it() -> None:
+def test_the_fastest_on_a_gpu_has_somebody_behind_it() -> None:
     class Slow(OnnxRuntimeBackend):
         def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
             time.sleep(0.02)
             return super().run(inputs)
 
     slow = Candidate("slow", lambda: Slow(EXACT))
-    card = Card()
-    found = fastest([slow, Candidate("card", lambda: card, on_gpu=True)], INPUTS, EXACT)
-    assert found.name == "card"
-    assert found.backend.runtime == "a card"
+    gpu = Gpu()
+    found = fastest([slow, Candidate("gpu", lambda: gpu, on_gpu=True)], INPUTS, EXACT)
+    assert found.name == "gpu"
+    assert found.backend.runtime == "a GPU"
     assert found.best_s < 0.02
-    card.lost = True
+    gpu.lost = True
     assert found.backend.run(INPUTS)["blendshapes"].shape == (52,)
-    card.lost = False
-    alone = fastest([Candidate("card", lambda: card, on_gpu=True)], INPUTS, EXACT)
-    card.lost = True
-    with pytest.raises(ModelError, match="the card failed"):
+    gpu.lost = False
+    alone = fastest([Candidate("gpu", lambda: gpu, on_gpu=True)], INPUTS, EXACT)
+    gpu.lost = True
+    with pytest.raises(ModelError, match="the GPU failed"):
         alone.backend.run(INPUTS)
 
 
@@ -101,7 +101,7 @@ def test_a_stream_goes_on_while_a_better_runtime_is_built(tmp_path: Path) -> Non
         f"import pathlib, time\nwhile not pathlib.Path({str(gate)!r}).exists(): time.sleep(0.01)"
     )
     backend = FallbackBackend(plain())
-    upgrade = Upgrade(backend, [sys.executable, "-c", waits], Card, INPUTS, FOREVER)
+    upgrade = Upgrade(backend, [sys.executable, "-c", waits], Gpu, INPUTS, FOREVER)
     upgrade.start()
     try:
         for _ in range(20):
@@ -111,7 +111,7 @@ def test_a_stream_goes_on_while_a_better_runtime_is_built(tmp_path: Path) -> Non
         gate.touch()
     upgrade.join(20)
     backend.run(INPUTS)
-    assert backend.runtime == "a card"
+    assert backend.runtime == "a GPU"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_build_that_fails_is_told_and_changes_nothing(
     caplog: pytest.LogCaptureFixture, script: str, told: str
 ) -> None:
     backend = FallbackBackend(plain())
-    upgrade = Upgrade(backend, [sys.executable, "-c", script], Card, INPUTS, FOREVER)
+    upgrade = Upgrade(backend, [sys.executable, "-c", script], Gpu, INPUTS, FOREVER)
     upgrade.start()
     upgrade.join(20)
     backend.run(INPUTS)
@@ -136,7 +136,7 @@ def test_a_build_that_fails_is_told_and_changes_nothing(
 def test_a_runtime_that_is_no_better_is_not_taken(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "streamanon")
     backend = FallbackBackend(plain())
-    upgrade = Upgrade(backend, [sys.executable, "-c", ""], Card, INPUTS, 1e-9)
+    upgrade = Upgrade(backend, [sys.executable, "-c", ""], Gpu, INPUTS, 1e-9)
     upgrade.start()
     upgrade.join(20)
     backend.run(INPUTS)
@@ -145,7 +145,7 @@ def test_a_runtime_that_is_no_better_is_not_taken(caplog: pytest.LogCaptureFixtu
 
 
 def test_the_first_run_does_not_count() -> None:
-    class Cold(Card):
+    class Cold(Gpu):
         def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
             if self.runs == 0:
                 time.sleep(0.2)

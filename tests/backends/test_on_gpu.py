@@ -1,6 +1,6 @@
-"""On an NVIDIA card: the same faces as on the processor, in any number, and failures that end well.
+"""On an NVIDIA GPU: the same faces as on the processor, in any number, and failures that end well.
 
-Nothing of this runs without a card; ``STREAMANON_REQUIRE_GPU=1`` makes that a failure.
+Nothing of this runs without a GPU; ``STREAMANON_REQUIRE_GPU=1`` makes that a failure.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def engines(tensorrt: str, gpu: Device, tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.slow
 @pytest.mark.usefixtures("engines")
 @pytest.mark.parametrize("precision", list(LEVELS))
-def test_the_card_paints_what_the_processor_paints(
+def test_the_gpu_paints_what_the_processor_paints(
     precision: Precision, live_faces: Arrays, gpu: Device
 ) -> None:
     wanted = OnnxRuntimeBackend(NETWORK).run(live_faces)
@@ -78,7 +78,7 @@ def test_what_does_not_fit_is_refused_in_one_line(live_faces: Arrays) -> None:
 
 
 def test_too_little_memory_is_an_error_that_can_be_answered() -> None:
-    with pytest.raises(ModelError, match=r"^no \d+\.\d MB on the card: .+$"):
+    with pytest.raises(ModelError, match=r"^no \d+\.\d MB on the GPU: .+$"):
         Tensor((1 << 45,), np.uint8)
     Tensor((16,), np.uint8)
 
@@ -98,7 +98,7 @@ def test_an_engine_that_was_cut_short_is_refused(gpu: Device) -> None:
         ("yunet.onnx", [(288, 512), (96, 160), (32, 32), (768, 768), (288, 512)]),
     ],
 )
-def test_the_card_finds_what_the_processor_finds(
+def test_the_gpu_finds_what_the_processor_finds(
     name: str, sizes: list[tuple[int, int]], gpu: Device
 ) -> None:
     path, portrait = weights.path(name), load_builtin()[0].portrait
@@ -115,7 +115,7 @@ def test_the_card_finds_what_the_processor_finds(
                 recorded.run({"input": np.zeros(wrong, np.float32)})
 
 
-def test_onnx_runtime_on_the_card_paints_the_same(live_faces: Arrays) -> None:
+def test_onnx_runtime_on_the_gpu_paints_the_same(live_faces: Arrays) -> None:
     if not has_cuda():
         pytest.skip("onnxruntime-gpu is not installed")
     wanted = OnnxRuntimeBackend(NETWORK).run(live_faces)

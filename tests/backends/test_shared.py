@@ -11,7 +11,7 @@ import pytest
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.backends.shared import MOST_ROWS, SharedBackend
+from streamanon.backends.shared import MAX_ROWS, SharedBackend
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def test_batches_have_an_end_and_rows_stay_together() -> None:
     network = Gated(Twice())
     asked = [{"x": np.full((5, 2), value, np.float32)} for value in range(8)]
     answers = _at_once(SharedBackend(network, batches=True), network, asked)
-    assert max(network.rows) <= MOST_ROWS
+    assert max(network.rows) <= MAX_ROWS
     assert sum(network.rows) == 40
     for value, one in enumerate(answers):
         assert isinstance(one, dict)

@@ -14,7 +14,7 @@ pytest.importorskip("onnx", reason="the extra torch is not installed")
 
 import onnx
 
-from streamanon.backends.tensorrt_graph import PRODUCTS, prepared
+from streamanon.backends.tensorrt_graph import COMPUTE_OPS, prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ SHIPPED = onnx.load(weights.path("anonygan.onnx"))
 
 
 def answers(precision: Precision, folder: Path, inputs: Arrays) -> Arrays:
-    onnx.save(prepared(SHIPPED, precision), folder / "made.onnx")
+    onnx.save(prepare(SHIPPED, precision), folder / "made.onnx")
     return OnnxRuntimeBackend(folder / "made.onnx").run(inputs)
 
 
@@ -42,7 +42,7 @@ def of_type(model: Any, kind: int) -> set[str]:
 
 
 def test_no_bytes_are_moved() -> None:
-    made = prepared(SHIPPED, "fp32")
+    made = prepare(SHIPPED, "fp32")
     images = {"context", "maps", "warped"}
     takers = [node.op_type for node in made.graph.node if images & set(node.input)]
     assert takers == ["Cast"] * 3
@@ -68,9 +68,9 @@ def test_half_precision_is_within_two_levels(tmp_path: Path, live_faces: Arrays)
 
 
 def test_all_products_and_nothing_before_them_are_in_half_precision() -> None:
-    made = prepared(SHIPPED, "fp16")
+    made = prepare(SHIPPED, "fp16")
     halves = of_type(made, onnx.TensorProto.FLOAT16)
-    products = [node for node in made.graph.node if node.op_type in PRODUCTS]
+    products = [node for node in made.graph.node if node.op_type in COMPUTE_OPS]
     assert len(products) > 50
     assert all(set(node.input) | set(node.output) <= halves for node in products)
     floats = of_type(made, onnx.TensorProto.FLOAT)
@@ -83,5 +83,5 @@ def test_all_products_and_nothing_before_them_are_in_half_precision() -> None:
 
 def test_what_was_given_is_left_as_it_is() -> None:
     before = SHIPPED.SerializeToString()
-    prepared(SHIPPED, "fp16")
+    prepare(SHIPPED, "fp16")
     assert SHIPPED.SerializeToString() == before

@@ -1,4 +1,4 @@
-"""TensorRT reads, compiles and refuses, all of which TensorRT-RTX does without a card, too."""
+"""TensorRT reads, compiles and refuses, all of which TensorRT-RTX does without a GPU, too."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ onnx = pytest.importorskip("onnx", reason="the extra torch is not installed")
 helper = onnx.helper
 
 SMALL = weights.path("anonygan_condition.onnx")
-NO_CARD = Device("no card", "0.0", "0.0")
+NO_GPU = Device("no GPU", "0.0", "0.0")
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def _no_card() -> None:
         found = cuda.device()
     except ModelError:
         return
-    pytest.skip(f"there is a card: {found.name}")
+    pytest.skip(f"there is a GPU: {found.name}")
 
 
 @pytest.mark.slow
@@ -71,7 +71,7 @@ def test_the_network_that_ships_compiles(precision: Precision) -> None:
 
 def test_a_second_build_takes_what_the_first_one_made(tmp_path: Path, tensorrt: str) -> None:
     cache = EngineCache(tmp_path)
-    plan = Plan.of(SMALL, "fp32", tensorrt, NO_CARD)
+    plan = Plan.of(SMALL, "fp32", tensorrt, NO_GPU)
     builds = []
 
     def build(timings: bytes) -> tuple[bytes, bytes]:
@@ -81,7 +81,7 @@ def test_a_second_build_takes_what_the_first_one_made(tmp_path: Path, tensorrt: 
     first = cache.get_or_build(plan, build)
     assert cache.get_or_build(plan, build) == first
     assert len(builds) == 1
-    assert cache.entries()[0].text == f"{SMALL.stem} fp32 for no card, {tensorrt}"
+    assert cache.entries()[0].text == f"{SMALL.stem} fp32 for no GPU, {tensorrt}"
 
 
 @pytest.mark.parametrize("content", [b"", b"junk" * 9])
@@ -123,8 +123,8 @@ def test_a_network_of_unknown_steps_is_refused_in_one_line(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("_no_card")
-def test_without_a_card_everything_says_so_in_one_line(tmp_path: Path) -> None:
-    told = r"^no CUDA device: this machine has no NVIDIA card, or a driver older than CUDA 1\d$"
+def test_without_a_gpu_everything_says_so_in_one_line(tmp_path: Path) -> None:
+    told = r"^no CUDA device: this machine has no NVIDIA GPU, or a driver older than CUDA 1\d$"
     for call in (
         cuda.device,
         partial(engine_build.make, SMALL, "fp32"),
@@ -134,7 +134,7 @@ def test_without_a_card_everything_says_so_in_one_line(tmp_path: Path) -> None:
             call()
     engine, _ = engine_build.compiled(SMALL, "fp32")
     with pytest.raises(ModelError, match=r"^TensorRT.* cannot load the engine: .+$"):
-        tensorrt_runtime.TensorRtBackend(engine, NO_CARD)
+        tensorrt_runtime.TensorRtBackend(engine, NO_GPU)
 
 
 @pytest.mark.usefixtures("_no_card")
@@ -153,7 +153,7 @@ def test_a_stream_starts_on_what_there_is_and_stays_there_when_nothing_can_be_bu
     processor = OnnxRuntimeBackend(SMALL)
     choice, inputs = Choice("onnxruntime f32", processor, ""), noise(read_card(SMALL)["inputs"])
     assert engine_build.upgraded(choice, SMALL, "fp32", inputs) is processor
-    monkeypatch.setattr(engine_build, "device", lambda: NO_CARD)  # the build will find none
+    monkeypatch.setattr(engine_build, "device", lambda: NO_GPU)  # the build will find none
     backend = engine_build.upgraded(choice, SMALL, "fp32", inputs)
     assert backend is not processor
     backend.run(inputs)
@@ -162,7 +162,7 @@ def test_a_stream_starts_on_what_there_is_and_stays_there_when_nothing_can_be_bu
     assert backend.runtime == processor.runtime
     backend.run(inputs)
     (told,) = caplog.messages
-    assert told.startswith("no engine: no CUDA device: this machine has no NVIDIA card")
+    assert told.startswith("no engine: no CUDA device: this machine has no NVIDIA GPU")
     EngineCache().get_or_build(engine_build.planned(SMALL, "fp32"), lambda _: (b"an engine", b""))
     assert engine_build.upgraded(choice, SMALL, "fp32", inputs) is processor, "it was a candidate"
 
@@ -181,7 +181,7 @@ def test_an_engine_built_behind_a_stream_is_trusted_only_if_it_answers_alike(
             loads.append(self._load)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(engine_build, "device", lambda: NO_CARD)
+    monkeypatch.setattr(engine_build, "device", lambda: NO_GPU)
     monkeypatch.setattr(engine_build, "Upgrade", Noted)
     choice, inputs = Choice("f32", OnnxRuntimeBackend(SMALL), ""), noise(read_card(SMALL)["inputs"])
     for kind in (Silent, OnnxRuntimeBackend):
@@ -195,8 +195,8 @@ def test_an_engine_built_behind_a_stream_is_trusted_only_if_it_answers_alike(
 
 def test_an_engine_of_another_version_never_reaches_tensorrt(tmp_path: Path, tensorrt: str) -> None:
     cache = EngineCache(tmp_path)
-    ours = Plan.of(SMALL, "fp32", tensorrt, NO_CARD)
-    older = Plan.of(SMALL, "fp32", "TensorRT 10.0.1", NO_CARD)
+    ours = Plan.of(SMALL, "fp32", tensorrt, NO_GPU)
+    older = Plan.of(SMALL, "fp32", "TensorRT 10.0.1", NO_GPU)
     cache.get_or_build(older, lambda _: (b"an older engine", b""))
     with pytest.raises(ModelError, match="no engine of"):
         cache.read(ours)

@@ -1,4 +1,4 @@
-"""PyTorch paints the faces ONNX Runtime paints, from the same file; on a card, in any number."""
+"""PyTorch paints the faces ONNX Runtime paints, from the same file; on a GPU, in any number."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from streamanon.backends import choice, torch_runtime
 from streamanon.backends.batching import BATCHES
 from streamanon.backends.choice import candidates, fastest
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.backends.torch_runtime import TorchBackend, restored
+from streamanon.backends.torch_runtime import TorchBackend, restore
 from streamanon.backends.trial import noise
 from streamanon.errors import ModelError, UsageError
 from streamanon.weights.card import read_card
@@ -79,21 +79,21 @@ def test_only_the_network_that_paints_faces_is_loaded(tmp_path: Path) -> None:
     card = read_card(NETWORK)
     older = card | {"architecture": "0"}
     with pytest.raises(ModelError, match="another version of streamanon made it"):
-        restored(NETWORK, older)
+        restore(NETWORK, older)
     unknown = card | {"config": card["config"] | {"depth": 3}}
     with pytest.raises(ModelError, match=r"is not a network PyTorch can load .*depth"):
-        restored(NETWORK, unknown)
+        restore(NETWORK, unknown)
     lacking = tmp_path / "lacking.onnx"
     shutil.copy(NETWORK, lacking)
     model = onnx.load(lacking)
     del model.graph.initializer[0]
     onnx.save(model, lacking)
     with pytest.raises(ModelError, match=r"lacking\.onnx is not a network PyTorch can load"):
-        restored(lacking, card)
+        restore(lacking, card)
 
 
 def test_a_run_makes_nothing_that_a_recording_could_not_repeat() -> None:
-    """Numbers of Python would have to be copied onto the card in the midst of a CUDA graph."""
+    """Numbers of Python would have to be copied onto the GPU in the midst of a CUDA graph."""
     made: Counter[str] = Counter()
 
     class Noted(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -108,14 +108,14 @@ def test_a_run_makes_nothing_that_a_recording_could_not_repeat() -> None:
             return func(*args, **(kwargs or {}))
 
     card = read_card(NETWORK)
-    module = restored(NETWORK, card)
+    module = restore(NETWORK, card)
     tensors = [torch.from_numpy(array) for array in noise(card["inputs"]).values()]
     with torch.inference_mode(), Noted():  # type: ignore[no-untyped-call]
         module(*tensors)
     assert list(made) == ["aten.arange.default"]
 
 
-def test_it_joins_the_race_on_a_card_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_joins_the_race_on_a_gpu_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch_runtime, "has_gpu", lambda: False)
     monkeypatch.setattr(choice, "has_gpu", lambda: True)
     (named,) = candidates("torch", NETWORK, None, bf16=False)
@@ -132,7 +132,7 @@ def test_it_joins_the_race_on_a_card_only(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.gpu
 @pytest.mark.parametrize(("precision", "levels"), [("fp32", 1), ("fp16", 2)])
-def test_the_card_paints_what_the_processor_paints(
+def test_the_gpu_paints_what_the_processor_paints(
     precision: Precision, levels: int, live_faces: Arrays, gpu: Device
 ) -> None:
     if not torch_runtime.has_gpu():
@@ -157,7 +157,7 @@ def test_too_little_memory_is_an_error_that_can_be_answered(
     torch.cuda.empty_cache()
     torch.cuda.set_per_process_memory_fraction(1e-6)
     try:
-        with pytest.raises(ModelError, match=r"^anonygan.onnx could not be prepared on the card: "):
+        with pytest.raises(ModelError, match=r"^anonygan.onnx could not be prepared on the GPU: "):
             TorchBackend(NETWORK)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)

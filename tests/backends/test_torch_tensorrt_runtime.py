@@ -1,4 +1,4 @@
-"""The graph Torch-TensorRT compiles paints the faces ONNX Runtime paints; on a card, compiled."""
+"""The graph Torch-TensorRT compiles paints the faces ONNX Runtime paints; on a GPU, compiled."""
 
 from __future__ import annotations
 
@@ -97,10 +97,10 @@ def test_without_it_a_named_run_says_what_to_install(monkeypatch: pytest.MonkeyP
 
 
 @pytest.fixture(params=["AssertionError('no CUDA in it')", "RuntimeError('no driver')"])
-def _cardless(
+def _no_gpu(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Torch-TensorRT as it answers on a machine without a card."""
+    """Torch-TensorRT as it answers on a machine without a GPU."""
     (tmp_path / "torch_tensorrt.py").write_text(f"raise {request.param}")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(sys.modules, "torch_tensorrt", None)
@@ -109,25 +109,25 @@ def _cardless(
     sys.modules.pop("torch_tensorrt", None)
 
 
-@pytest.mark.usefixtures("_cardless")
-def test_where_it_finds_no_card_it_says_so_and_is_passed_over(
+@pytest.mark.usefixtures("_no_gpu")
+def test_where_it_finds_no_gpu_it_says_so_and_is_passed_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(choice, "has_gpu", lambda: True)
     monkeypatch.setattr(choice, "find_spec", lambda _: True)
     ways = {one.name: one for one in candidates("auto", NETWORK, None, bf16=False)}
-    with pytest.raises(ModelError, match=r"Torch-TensorRT finds no card it can use \(no "):
+    with pytest.raises(ModelError, match=r"Torch-TensorRT finds no GPU it can use \(no "):
         ways["torch-tensorrt fp32"].load()
     inputs = noise(read_card(NETWORK)["inputs"])
     some = [ways["onnxruntime f32"], ways["torch-tensorrt fp32"]]
     taken = fastest(some, inputs, NETWORK)
     assert taken.name == "onnxruntime f32"
-    assert "torch-tensorrt fp32: Torch-TensorRT finds no card" in taken.why
+    assert "torch-tensorrt fp32: Torch-TensorRT finds no GPU" in taken.why
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize(("precision", "levels"), [("fp32", 1), ("fp16", 3)])
-def test_the_card_paints_what_the_processor_paints(
+def test_the_gpu_paints_what_the_processor_paints(
     precision: Precision,
     levels: int,
     live_faces: Arrays,
