@@ -42,22 +42,19 @@ def compose(scene: Scene, patches: Sequence[Patch | None], reason: str = "") -> 
         if len(patches) != len(scene.subjects):
             reason = reason or f"{len(patches)} patches for {len(scene.subjects)} subjects"
             patches = [None] * len(scene.subjects)
-        pairs = list(zip(scene.subjects, patches, strict=True))
-        treated = [_treatment(subject, patch, frame.picture, reason) for subject, patch in pairs]
-        chosen = [
-            (
-                done,
-                patch
-                if done.treatment is Treatment.REPLACED
-                else mosaic(frame.picture, subject.track.cover),
-            )
-            for (subject, patch), done in zip(pairs, treated, strict=True)
+        treated = [
+            _treatment(subject, patch, frame.picture, reason)
+            for subject, patch in zip(scene.subjects, patches, strict=True)
         ]
         # Covers first: where two people overlap, a new face may lie on a mosaic, never under one.
-        for wanted in (Treatment.COVERED, Treatment.REPLACED):
-            for done, hiding in chosen:
-                if done.treatment is wanted and hiding is not None:
-                    paste(picture, hiding)
+        for subject, done in zip(scene.subjects, treated, strict=True):
+            if done.treatment is Treatment.COVERED:
+                cover = mosaic(frame.picture, subject.track.cover)
+                if cover is not None:  # not outside the picture
+                    paste(picture, cover)
+        for patch, done in zip(patches, treated, strict=True):
+            if done.treatment is Treatment.REPLACED and patch is not None:
+                paste(picture, patch)
     return SafeFrame(frame.index, picture, frame.pts, frame.time_base, tuple(treated))
 
 

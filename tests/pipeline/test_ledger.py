@@ -1,4 +1,4 @@
-"""The books: spans, steps down, and an honest count of what was left uncovered."""
+"""The ledger: spans of tracks, steps down, and a true count of what was left uncovered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live lines: no queue, no lost end, quality that follows the load, books that do not grow."""
+"""Live lines: no queue, no lost end, quality that follows the load, memory that does not grow."""
 
 from __future__ import annotations
 

@@ -108,14 +108,14 @@ class Camera:
         pass
 
 
-class Held(SteppedAnonymiser):
+class FixedLevel(SteppedAnonymiser):
     """Stays at one level, whatever there is to do."""
 
-    held = "full"
+    fixed = "full"
 
     @property
     def levels(self) -> tuple[str, ...]:
-        return (self.held,)
+        return (self.fixed,)
 
 
 @pytest.fixture(scope="module")
@@ -124,8 +124,8 @@ def factory() -> Factory:
 
 
 def _shown(factory: Factory, camera: Camera, level: str, delay: int = 0) -> tuple[Report, Shelf]:
-    anonymiser = Held(factory.anonymiser, "warp", logging.getLogger("test"))
-    anonymiser.held = level
+    anonymiser = FixedLevel(factory.anonymiser, "warp", logging.getLogger("test"))
+    anonymiser.fixed = level
     sink, observer = Shelf(), factory.observer(anonymiser, live=True)
     observer._look_ahead = delay
     report = run(camera, observer, anonymiser, sink, live=LiveControls(ladder=anonymiser))
