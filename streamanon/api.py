@@ -123,6 +123,9 @@ class Anonymiser:
     Networks are loaded when they are first needed, and shared with all other anonymisers of the
     process. Any thread may call any method at any time. Used with ``with``, or closed by hand, it
     frees what it holds at once; left to the garbage collector, later.
+
+    Attributes:
+        config: settings.
     """
 
     def __init__(self, config: Config | None = None) -> None:
@@ -136,17 +139,12 @@ class Anonymiser:
         """
         if not isinstance(config, Config | None):
             raise UsageError(f"config is {config!r}: wanted a streamanon.Config")
-        self._models = Factory.of_process(config or Config())
+        self.config = config or Config()
         self._lock = Lock()
-        self._closed = False
+        self._models: Factory | None = Factory.of_process(self.config)
         self._idle: list[Factory] = []
         self._streams: list[LiveStream] = []
         self._finalizer = finalize(self, _close, self._idle)
-
-    @property
-    def config(self) -> Config:
-        """Settings."""
-        return self._models.config
 
     @overload
     def image(self, image: NDArray[Any], *, faces: Literal[False] = False) -> U8: ...
@@ -224,7 +222,7 @@ class Anonymiser:
             MediaError: the source failed (its error is the cause), or had no frame.
             StreamanonError: a face could not be hidden; the frame is not given out.
         """
-        self._refuse_when_closed()
+        self._open_models()
         images = self._safe_images(array_frames(source, fps), live=live)
         return images if faces else (safe.image for safe in images)
 
@@ -262,7 +260,7 @@ class Anonymiser:
         Raises:
             UsageError: an address is none of a live stream, or a setting is for files.
         """
-        self._refuse_when_closed()
+        models = self._open_models()
         self.config.check("live")
         if self.config.report:
             raise UsageError(
@@ -271,9 +269,9 @@ class Anonymiser:
         job = plan_live([input], [outputs] if isinstance(outputs, str) else outputs)
         if job is None:
             raise UsageError(f"input {masked(input)} is a file: file() takes those")
-        stream = LiveStream(name, job.input, job.outputs, self._models.for_stream())
+        stream = LiveStream(name, job.input, job.outputs, models.for_stream())
         with self._lock:
-            self._refuse_when_closed()
+            self._open_models()
             self._streams = [one for one in self._streams if one.running] + [stream]
             stream.start()
         return stream
@@ -284,14 +282,14 @@ class Anonymiser:
         An iteration over :meth:`frames` that goes on in spite of it raises a UsageError.
         """
         with self._lock:
-            self._closed = True
+            self._models = None
             streams, self._streams = self._streams, []
             self._finalizer()
         for stream in streams:
             stream.stop()
 
     def __enter__(self) -> Anonymiser:
-        self._refuse_when_closed()
+        self._open_models()
         return self
 
     def __exit__(
@@ -302,16 +300,23 @@ class Anonymiser:
     ) -> None:
         self.close()
 
-    def _refuse_when_closed(self) -> None:
-        if self._closed:
+    def _open_models(self) -> Factory:
+        """Return the factory that holds the networks.
+
+        Raises:
+            UsageError: the anonymiser is closed.
+        """
+        models = self._models
+        if models is None:
             raise UsageError("the anonymiser is closed: make another one")
+        return models
 
     @contextmanager
     def _factory(self) -> Iterator[Factory]:
         """Lend a factory that nothing else uses meanwhile; after an error it is not lent again."""
         with self._lock:
-            self._refuse_when_closed()
-            factory = self._idle.pop() if self._idle else self._models.for_stream()
+            models = self._open_models()
+            factory = self._idle.pop() if self._idle else models.for_stream()
         try:
             yield factory
         except BaseException:
@@ -319,7 +324,7 @@ class Anonymiser:
             raise
         with self._lock:
             self._idle.append(factory)
-            if self._closed:
+            if self._models is None:
                 _close(self._idle)
 
     def _safe_images(
@@ -346,7 +351,7 @@ class Anonymiser:
                 with _named("see"):
                     scenes = observer.push(frame) if frame else observer.flush()
                 for scene in scenes:
-                    self._refuse_when_closed()
+                    self._open_models()
                     with _named("replace"):
                         hidden = thread.submit(hide, scene, anonymiser, observer.stats, ledger)
                         safe = hidden.result()
@@ -356,7 +361,10 @@ class Anonymiser:
             if ledger.frames != taken:
                 raise StageError("see", f"{ledger.frames} frames came out of {taken}: file a bug")
             if failure:
-                raise failure
+                try:
+                    raise failure
+                finally:
+                    del failure  # it would keep this call, and raw frames with it, in a circle
 
 
 @contextmanager

@@ -215,29 +215,52 @@ def test_two_loops_take_turns_and_keep_their_people_apart(
     assert np.array_equal(back, backwards)
 
 
-def _networks(anonymiser: Anonymiser) -> dict[tuple[str, str], int]:
-    return {name: id(one) for name, (one, _) in anonymiser._models._models.networks.items()}
+def _networks(anonymiser: Anonymiser) -> list[weakref.ref[Any]]:
+    networks = anonymiser._open_models()._models.networks
+    return [weakref.ref(network) for network, _ in networks.values()]
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
 def test_anonymisers_side_by_side_share_networks_and_the_last_one_frees_them(
-    images: list[U8],
+    images: list[U8], *, by_hand: bool
 ) -> None:
-    first, second = Anonymiser(WARP), Anonymiser(MOSAIC)
-    first.image(images[0])
-    before = _networks(first)
-    second.image(images[0])
-    assert before
-    assert _networks(second) == before
-    (network, _), *_ = first._models._models.networks.values()
-    alive = weakref.ref(network)
-    del network
-    first.close()
-    del first
-    gc.collect()
-    assert alive() is not None
-    del second
-    gc.collect()
-    assert alive() is None
+    several = [Anonymiser(WARP), Anonymiser(MOSAIC)]
+    several[0].image(images[0])
+    networks = _networks(several[0])
+    several[1].image(images[0])
+    assert networks
+    assert _networks(several[1]) == networks
+    for left in (1, 0):
+        if by_hand:
+            several[left].close()
+        else:
+            several.pop()
+        gc.collect()
+        assert [network() is not None for network in networks] == [left > 0] * len(networks)
+
+
+@pytest.mark.parametrize("detector", ["dlib", "mediapipe"])
+def test_the_other_detectors_close_too(images: list[U8], detector: str) -> None:
+    pytest.importorskip(detector, reason=f"the extra {detector} is not installed")
+    with Anonymiser(Config(method="mosaic", detector=detector)) as anonymiser:
+        alone = anonymiser.image(images[0])
+        assert not np.array_equal(alone, images[0])
+        with ThreadPoolExecutor(2) as pool:
+            both = list(pool.map(anonymiser.image, images[:1] * 2))
+    assert np.array_equal(both, [alone, alone])
+
+
+def test_a_process_ends_with_a_loop_half_done() -> None:
+    code = (
+        "import itertools, numpy as np, streamanon\n"
+        "images = itertools.repeat(np.zeros((64, 64, 3), np.uint8))\n"
+        "frames = streamanon.Anonymiser(streamanon.Config(method='mosaic')).frames(images)\n"
+        "next(frames)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (ran.stdout, ran.stderr) == ("", "")
 
 
 def test_after_close_nothing_works_and_says_so(images: list[U8], tmp_path: Path) -> None:
