@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from streamanon.atomic_write import write_atomically
 from streamanon.errors import MediaError
 
 if TYPE_CHECKING:
@@ -78,10 +79,7 @@ def publish(path: Path, content: bytes) -> None:
     Raises:
         MediaError: the file cannot be written.
     """
-    partial = path.with_name(f".{path.name}.part")
     try:
-        partial.write_bytes(content)
-        partial.replace(path)
+        write_atomically(path, content)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise MediaError(f"{path} cannot be written: {error.strerror}") from error

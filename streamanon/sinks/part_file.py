@@ -1,13 +1,11 @@
-"""Output that appears under its name only when it is complete."""
+"""The file of an output: checks of its name, and messages for users when writing fails."""
 
 from __future__ import annotations
 
 import errno
-import os
-import secrets
-import weakref
 from typing import TYPE_CHECKING
 
+from streamanon.atomic_write import AtomicFile
 from streamanon.errors import MediaError, UsageError
 
 if TYPE_CHECKING:
@@ -21,40 +19,40 @@ _ADVICE = {
 
 
 class PartFile:
-    """A hidden file beside the final one, renamed when complete and deleted otherwise.
+    """An output file that appears under its name only when it is complete.
 
     Attributes:
-        path: where to write.
+        path: hidden file to write to.
     """
 
     def __init__(self, final: Path, source: Path, *, overwrite: bool) -> None:
-        """Create the hidden file, and the folder when it is missing.
+        """Create the hidden file, and the folder if it is missing.
+
+        Args:
+            final: name of the output once it is complete.
+            source: file it is made from.
+            overwrite: replace an existing output.
 
         Raises:
-            UsageError: the final name is taken, is the source, or may not be written.
+            UsageError: the output exists, is the source, or cannot be created.
         """
         self._final, self._source, self._overwrite = final, source, overwrite
         self._check()
-        self.path = final.with_name(f".{final.name[:40]}.{secrets.token_hex(6)}.part")
-        # Also runs at exit: an interrupt may fall between here and whoever would discard it.
-        self._delete = weakref.finalize(self, self.path.unlink, missing_ok=True)
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
-            self.path.touch(exist_ok=False)
+            self._file = AtomicFile(final)
         except OSError as error:
-            self._delete.detach()
             raise UsageError(
                 f"output {final} cannot be created ({error.strerror}): "
                 "wanted a folder that may be written to"
             ) from error
+        self.path = self._file.path
 
     def publish(self) -> None:
-        """Give the finished file its name, in one step that survives a power cut."""
+        """Give the complete file its final name."""
         try:
             self._check()
-            with self.path.open("rb") as written:
-                os.fsync(written.fileno())
-            self.path.replace(self._final)
+            self._file.publish()
         except OSError as error:
             raise self.failure(error) from error
         finally:
@@ -62,10 +60,10 @@ class PartFile:
 
     def discard(self) -> None:
         """Delete the hidden file; safe to call at any time."""
-        self._delete()
+        self._file.discard()
 
     def failure(self, error: Exception) -> MediaError:
-        """Return what to raise when writing failed."""
+        """Return the error to raise when writing failed."""
         number = getattr(error, "errno", None)
         reason = getattr(error, "strerror", None) or str(error)
         advice = _ADVICE.get(number or 0, "see the reason given")

@@ -1,0 +1,55 @@
+"""A file appears complete or not at all, and nothing is left beside it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from streamanon.atomic_write import AtomicFile, write_atomically
+
+
+def test_nothing_has_the_final_name_before_it_is_complete(tmp_path: Path) -> None:
+    final = tmp_path / "report.json"
+    final.write_bytes(b"old")
+    file = AtomicFile(final)
+    file.path.write_bytes(b"new")
+    assert final.read_bytes() == b"old"
+    file.publish()
+    file.discard()
+    assert final.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [final]
+
+
+def test_a_failure_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    final = tmp_path / "report.json"
+    final.write_bytes(b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        write_atomically(final, b"new")
+    assert final.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [final]
+
+
+def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "missing" / "report.json", b"")
+
+
+def test_a_file_that_is_never_finished_is_deleted_at_exit(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from streamanon.atomic_write import AtomicFile; "
+        "file = AtomicFile(Path(sys.argv[1])); file.path.write_bytes(b'half'); raise SystemExit(3)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "out.mp4")]
+    repository = Path(__file__).parents[1]
+    assert subprocess.run(command, cwd=repository, check=False).returncode == 3
+    assert list(tmp_path.iterdir()) == []
