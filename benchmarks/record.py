@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from streamanon import __version__
+from streamanon.atomic_write import write_atomically
 from streamanon.errors import UsageError
 
 RESULTS = Path(__file__).parent / "results"
@@ -44,9 +45,7 @@ def save(name: str, results: object, *, settings: dict[str, Any], folder: Path =
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
-    part.replace(path)
+    write_atomically(path, (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
     return path
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import torch
 
+from streamanon.atomic_write import write_atomically
 from streamanon.errors import StreamanonError, UsageError, error_line
 from training import options as options_file
 
@@ -72,15 +71,15 @@ class RunFolder:
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the state of the run; on failure the one before is still there."""
-        _write_atomically(self._state_file, _packed({**state, "format": FORMAT}), state["step"])
+        _write(self._state_file, _packed({**state, "format": FORMAT}), state["step"])
 
     def save_network(self, network: dict[str, Any], step: int) -> None:
         """Replace the network that the run has come to."""
-        _write_atomically(self.path / "network.pt", _packed(network), step)
+        _write(self.path / "network.pt", _packed(network), step)
 
     def keep_network(self, network: dict[str, Any], step: int) -> None:
         """Write a network that later ones will not replace."""
-        _write_atomically(self.path / "networks" / f"{step:08d}.pt", _packed(network), step)
+        _write(self.path / "networks" / f"{step:08d}.pt", _packed(network), step)
 
     def state(self) -> dict[str, Any]:
         """Return the last state written.
@@ -128,18 +127,11 @@ def _packed(state: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _write_atomically(path: Path, content: bytes, step: int) -> None:
-    """Write a file beside its place and move it there."""
-    unfinished = path.with_suffix(".unfinished")
+def _write(path: Path, content: bytes, step: int) -> None:
+    """Write a file, complete or not at all."""
     try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        write_atomically(path, content)
     except OSError as error:
-        with suppress(OSError):
-            unfinished.unlink()
         raise StreamanonError(
             f"cannot write step {step} to {path}: {error.strerror}; what was there before is "
             "untouched: make room and resume"

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import streamanon
 from benchmarks.speed.account import Usage
+from streamanon.atomic_write import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,9 +78,7 @@ def _kept(path: Path, contestant: Callable[[], Run]) -> Run:
         kept = json.loads(path.read_text())
         return Run(Usage(**kept["usage"]), kept["details"])
     run = contestant()
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(asdict(run)))
-    part.replace(path)
+    write_atomically(path, json.dumps(asdict(run)).encode())
     return run
 
 

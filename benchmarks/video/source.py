@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from benchmarks.video.subject import Follower, Series, SeriesBuilder
+from streamanon.atomic_write import write_atomically
 from streamanon.errors import UsageError
 from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
@@ -54,9 +56,9 @@ class Source:
             "blendshapes": self.subject.blendshapes,
             **{f"vectors {name}": rows for name, rows in self.subject.vectors.items()},
         }
-        part = path.with_suffix(".part.npz")
-        np.savez(part, **arrays)
-        part.replace(path)
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        write_atomically(path, content.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> Source:

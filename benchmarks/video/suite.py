@@ -19,6 +19,7 @@ from benchmarks.video.flicker import flicker
 from benchmarks.video.integrity import kept
 from benchmarks.video.source import Source, look
 from benchmarks.video.watch import watch
+from streamanon.atomic_write import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,9 +108,7 @@ class Suite:
                 "product": {"alive": True, **output.faces},
                 "commit": record.commit(),
             }
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps(figures))
-            part.replace(path)
+            write_atomically(path, json.dumps(figures).encode())
         found: dict[str, Any] = json.loads(path.read_text())
         return found
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from platformdirs import user_cache_path
 
+from streamanon.atomic_write import write_atomically
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:
@@ -152,10 +153,11 @@ class EngineCache:
             engine, better = build(timings.read_bytes() if timings.is_file() else b"")
             metadata = {"plan": asdict(plan), "engine_sha256": hashlib.sha256(engine).hexdigest()}
             file = self.folder / f"{plan.name}{ENGINE}"
-            _write(file, engine)
-            _write(file.with_suffix(METADATA), json.dumps(metadata, indent=1).encode())
+            write_atomically(file, engine)
+            described = json.dumps(metadata, indent=1).encode()
+            write_atomically(file.with_suffix(METADATA), described)
             if better:
-                _write(timings, better)
+                write_atomically(timings, better)
             return engine
 
     def entries(self) -> list[Entry]:
@@ -215,16 +217,6 @@ def _entry(file: Path) -> Entry:
         return Entry(file.stem, size, f"{wrong}: never used", usable=False)
     other = "" if plan.recipe == RECIPE_VERSION else ", of another version of streamanon"
     return Entry(file.stem, size, f"{plan}{other}", usable=True)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file atomically, or leave nothing behind."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @contextmanager
