@@ -57,26 +57,22 @@ def number(frame: av.VideoFrame) -> int:
     return sum(1 << bit for bit, value in enumerate(bars) if value > (_DARK + _BRIGHT) / 2)
 
 
-def feed(
-    sink: Sink, start: int, *, until: Callable[[], bool], at_most_s: float = 15.0
-) -> tuple[int, list[float]]:
-    """Write frames at 30 a second until something is so; return the next number and write times.
+def feed(sink: Sink, start: int, *, until: Callable[[], bool], at_most_s: float = 20.0) -> int:
+    """Write frames at 30 a second until a condition is met; return the next number.
 
     Args:
-        sink: takes them.
-        start: number of the first.
-        until: asked before every frame.
-        at_most_s: fails when it takes longer.
+        sink: output to write to.
+        start: number of the first frame.
+        until: condition, asked before every frame.
+        at_most_s: longest time it may take.
     """
-    began, index, took = time.monotonic(), start, []
+    began, index = time.monotonic(), start
     while not until():
         assert time.monotonic() - began < at_most_s, "it did not happen in time"
-        before = time.monotonic()
         sink.write(counted(index))
-        took.append(time.monotonic() - before)
         index += 1
         time.sleep(max(0.0, began + (index - start) / 30 - time.monotonic()))
-    return index, took
+    return index
 
 
 def some(frames: int) -> Callable[[], bool]:

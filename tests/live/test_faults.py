@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import pytest
 
-from benchmarks.live.faults import FAULTS, Fault, Stage, small_disk
+from benchmarks.live.faults import FAULTS, PATIENCE_S, Fault, Stage, small_disk
 from benchmarks.live.processes import camera, player
 from streamanon.errors import UsageError
 from testkit.waiting import wait_until
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from testkit.servers.rtsp_relay import RtspRelay
-
-SLOW_MACHINE_S = 15.0
-"""The goal is 2 s, which `python -m benchmarks live` measures. Tests may run beside anything."""
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -56,7 +53,7 @@ def suffer(
         status = stage.stream.status()
     assert finding.raw_frames == 0, f"look at {list(tmp_path.glob('*.png'))}"
     assert finding.frames > 0
-    assert max(finding.recovered_s) < SLOW_MACHINE_S
+    assert max(finding.recovered_s) < PATIENCE_S  # how fast, `benchmarks live` measures
     assert finding.fell_back == 0, finding.log
     assert finding.error == ""
     assert finding.cuts_off_viewers == fault.cuts, finding.log

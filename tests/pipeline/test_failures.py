@@ -6,7 +6,6 @@ Everything is real but for the fault: the file, the detector, the cover, the enc
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -167,12 +166,10 @@ def test_raise_in_replace_costs_realism_not_the_run(rig: Rig, moment: str) -> No
 @pytest.mark.parametrize("stage", STAGES)
 def test_hang(rig: Rig, stage: str, moment: str) -> None:
     fault = Fault(stage, "hang", MOMENTS[moment])
-    start = time.monotonic()
     try:
         with pytest.raises(StallError) as caught:
             rig.run(fault)
         assert caught.value.stage == stage
-        assert time.monotonic() - start < STALL_S + 3
         assert not rig.output.exists()
         if stage != "write":  # the temporary file belongs to the stage that hangs
             assert rig.left() == []

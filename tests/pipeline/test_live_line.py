@@ -65,6 +65,7 @@ class Camera:
     most: int = 10_000
     silent_at: int = -1
     silent_s: float = 0.0
+    went_on_s: float | None = None
     closed: bool = False
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -76,7 +77,9 @@ class Camera:
         start = time.monotonic()
         for index in range(self.most):
             if index == self.silent_at:
-                self.stopped.wait(self.silent_s)
+                if self.stopped.wait(self.silent_s):
+                    return
+                self.went_on_s = time.monotonic()
                 start += self.silent_s
             if self.stopped.wait(max(0.0, start + index / self.fps - time.monotonic())):
                 return
@@ -203,9 +206,8 @@ def test_a_slow_stage_costs_frames_and_not_time(
 def test_a_stop_is_a_normal_end(factory: Factory, clip: Clip) -> None:
     rig = _rig(factory, Camera(clip), "mosaic")
     threading.Timer(0.5, rig.camera.stop).start()
-    start = time.monotonic()
     report = rig.run()
-    assert time.monotonic() - start < 3
+    assert report.frames_read < rig.camera.most
     assert (rig.sink.complete, rig.camera.closed) == (True, True)
     assert report.ledger.frames > 0
 
@@ -220,7 +222,8 @@ def test_a_silent_source_is_no_stall_and_keeps_no_frame_back(factory: Factory, c
     before = max(index for index in times if index < 20)
     after = min(index for index in times if index >= 20)
     assert before >= 17
-    assert times[after] - times[before] > 0.8  # it did not have to wait for the next one
+    assert camera.went_on_s is not None
+    assert times[before] < camera.went_on_s < times[after]  # it did not wait for the next one
     assert report.ledger.frames == 40 - report.frames_dropped
 
 
@@ -231,10 +234,9 @@ def test_a_stage_that_fails_ends_a_source_that_is_silent(factory: Factory, clip:
         raise OSError("the encoder died")
 
     rig.sink.write = fail  # type: ignore[method-assign]
-    start = time.monotonic()
     with pytest.raises(StageError, match="write: OSError: the encoder died"):
         rig.run()
-    assert time.monotonic() - start < 4
+    assert rig.camera.went_on_s is None
     assert (rig.sink.complete, rig.camera.closed) == (False, True)
     report = rig.controls.report
     assert report is not None

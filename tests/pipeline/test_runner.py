@@ -150,7 +150,7 @@ def test_a_frame_that_was_dropped_lends_no_time_to_the_next() -> None:
     report = _run(Even(90, live=True), Shelf(), observer=Stuttering())
     assert report.frames_dropped > 5
     assert len(report.latency_s) == 90 - report.frames_dropped
-    assert max(report.latency_s[4:]) < 0.4
+    assert max(report.latency_s[4:]) < report.latency_s[0]  # which waited for the first
 
 
 def test_a_stream_without_frames_ends() -> None:
@@ -276,37 +276,38 @@ def test_a_hang_is_named_and_the_rest_is_put_away() -> None:
             return super().replace(scene)
 
     source, sink = Numbers(1000), Shelf()
-    start = time.monotonic()
     try:
         with pytest.raises(StallError, match=r"no progress for 0\.3 s") as caught:
             _run(source, sink, anonymiser=Stuck(), stall_s=0.3)
     finally:
         release.set()
     assert caught.value.stage == "replace"
-    assert time.monotonic() - start < 2
     assert (sink.complete, source.closed, sink.frames) == (False, True, [])
 
 
 def test_a_live_frame_that_nobody_examined_does_not_come_out() -> None:
     """However many of those behind it were examined meanwhile."""
 
+    taken = threading.Semaphore(0)
+
     @dataclass
     class Idle(Delayed):
         def push(self, frame: Frame) -> list[Scene]:
+            taken.release()
             scenes = super().push(frame)
             self.stats.unconfirmed.discard(3)
             return scenes
 
     @dataclass
-    class Even(Numbers):
+    class Patient(Numbers):
         def __iter__(self) -> Iterator[Frame]:
             for frame in super().__iter__():
-                time.sleep(0.01)
                 yield frame
+                taken.acquire(timeout=1)  # so that none is dropped
 
     sink = Shelf()
     with pytest.raises(LeakError, match="not hidden completely"):
-        _run(Even(30, live=True), sink, observer=Idle())
+        _run(Patient(30, live=True), sink, observer=Idle())
     assert len(sink.frames) == 3
     assert sink.complete is False
 

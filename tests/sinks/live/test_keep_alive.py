@@ -85,7 +85,7 @@ def test_cards_follow_the_last_frame_until_another_comes() -> None:
     assert len(cards) >= 3
     assert all(map(is_card, cards))
     assert {one.index for one in cards} == {3}
-    assert 0.3 < inside.times[1] - inside.times[0] < 1.0
+    assert inside.times[1] - inside.times[0] > 0.3
     stamps = [one.pts for one in inside.frames]
     assert stamps == sorted(set(stamps))
     for one, at in zip(cards, inside.times[1:-1], strict=True):

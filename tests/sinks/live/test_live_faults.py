@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from testkit.numbered_frames import counted, feed, number, some
 from testkit.paths import ROOT
 from testkit.servers.ports import free_port
 from testkit.servers.rtsp_relay import RtspRelay
+from testkit.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from streamanon.sinks.live.sink import LiveSink
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-QUICK_S = 0.25
-"""Far below what any server does to whoever waits for it, far above a busy machine's hiccups."""
+WRITES = 10
+"""Fewer come through in a second when each one waits for a server."""
 
 
 def children(of: int) -> list[int]:
@@ -51,31 +51,22 @@ def alive(process: int) -> bool:
     return False
 
 
-def assert_quick(took: list[float]) -> None:
-    assert statistics.median(took) < QUICK_S / 5
-    assert max(took) < 2.0
-
-
 def test_a_server_that_comes_later_and_dies_and_returns(
     opened: Any, readers: Any, said: list[str]
 ) -> None:
     relay = RtspRelay()
     relay.port = free_port()
     sink = opened(relay.url("out"))
-    after, took = feed(sink, 0, until=lambda: sink.state[0].reason == "Connection refused")
+    after = feed(sink, 0, until=lambda: sink.state[0].reason == "Connection refused")
     with relay:
         reader = readers(relay.url("out"))
-        after, more = feed(sink, after, until=lambda: len(reader.numbers) > 25)
-        took += more
+        after = feed(sink, after, until=lambda: len(reader.numbers) > 25)
         relay.kill()
-        after, more = feed(sink, after, until=lambda: not sink.state[0].connected)
-        took += more
+        after = feed(sink, after, until=lambda: not sink.state[0].connected)
         seen = len(reader.numbers)
         relay.start()
-        after, more = feed(sink, after, until=lambda: len(reader.numbers) > seen + 35)
-        took += more
+        after = feed(sink, after, until=lambda: len(reader.numbers) > seen + 35)
     assert reader.numbers == sorted(set(reader.numbers))
-    assert_quick(took)
     told = [line.split(" ", 2)[2] for line in said]
     assert told[0] == "failed (Connection refused): trying again until it works"
     assert told[1].startswith("works again after ")
@@ -90,13 +81,13 @@ def test_a_server_that_is_away_is_knocked_at_and_costs_no_writer_a_try(
     with RtspRelay() as relay:
         sink = opened(relay.url("out"))
         reader = readers(relay.url("out"))
-        after, _ = feed(sink, 0, until=lambda: len(reader.numbers) > 10)
+        after = feed(sink, 0, until=lambda: len(reader.numbers) > 10)
         relay.kill()
-        after, _ = feed(sink, after, until=some(60))
+        after = feed(sink, after, until=some(60))
         assert not sink.state[0].connected
         assert sink.state[0].restarts == 0
         relay.start()
-        after, _ = feed(sink, after, until=lambda: sink.state[0].connected)
+        after = feed(sink, after, until=lambda: sink.state[0].connected)
         assert sink.state[0].restarts == 1
         seen = len(reader.numbers)
         feed(sink, after, until=lambda: len(reader.numbers) > seen + 10)
@@ -130,7 +121,7 @@ def test_players_that_come_back_a_moment_later_find_a_keyframe(
 ) -> None:
     monkeypatch.setattr(output, "_EXTRA_KEYFRAMES_S", 1.2)
     sink = opened(f"record:{tmp_path}")
-    after, _ = feed(sink, 0, until=lambda: sink.state[0].connected)
+    after = feed(sink, 0, until=lambda: sink.state[0].connected)
     feed(sink, after, until=some(105))
     sink.close(complete=True)
     [piece] = tmp_path.glob("*.mkv")
@@ -153,10 +144,10 @@ def test_a_server_that_never_answers(
         sink = opened(
             f"rtsp://127.0.0.1:{port}/x", f"rtmp://127.0.0.1:{port}/a/b", f"record:{tmp_path}"
         )
-        _, took = feed(sink, 0, until=lambda: min(one.restarts for one in sink.state[:2]) > 0)
+        written = feed(sink, 0, until=lambda: min(one.restarts for one in sink.state[:2]) > 0)
+        assert written > WRITES
         assert {one.reason for one in sink.state[:2]} == {"no answer for 1 s"}
         assert sink.state[2].connected
-    assert_quick(took)
     assert len(said) == 2
 
 
@@ -168,33 +159,31 @@ def test_a_writer_that_freezes_is_replaced(
     with RtspRelay() as relay:
         sink = opened(relay.url("out"))
         reader = readers(relay.url("out"))
-        after, _ = feed(sink, 0, until=lambda: len(reader.numbers) > 10)
+        after = feed(sink, 0, until=lambda: len(reader.numbers) > 10)
         [writer] = children(os.getpid())
         os.kill(writer, signal.SIGSTOP)
-        after, took = flood(sink, after)
+        frozen_at, after = after, flood(sink, after)
+        assert after - frozen_at > WRITES
         assert not alive(writer)
         seen = len(reader.numbers)
         feed(sink, after, until=lambda: len(reader.numbers) > seen + 30)
-    assert_quick(took)
     assert "no answer for 0.7 s" in said[0]
     assert "works again" in said[1]
 
 
-def flood(sink: LiveSink, start: int) -> tuple[int, list[float]]:
+def flood(sink: LiveSink, start: int) -> int:
     """Write pictures full of noise, which fill every pipe, until the output was restarted."""
-    rng, took, index = np.random.default_rng(1), [], start
+    rng, index = np.random.default_rng(1), start
     before = sink.state[0].restarts
     deadline = time.monotonic() + 15
     while sink.state[0].restarts == before:
         assert time.monotonic() < deadline
         frame = counted(index)
         frame.picture.planes[0][40:] = rng.integers(16, 235, (200, 320), np.uint8)
-        began = time.monotonic()
         sink.write(frame)
-        took.append(time.monotonic() - began)
         time.sleep(1 / 30)
         index += 1
-    return index, took
+    return index
 
 
 @linux
@@ -202,12 +191,11 @@ def test_a_writer_that_is_killed_is_replaced(opened: Any, readers: Any, said: li
     with RtspRelay() as relay:
         sink = opened(relay.url("out"))
         reader = readers(relay.url("out"))
-        after, _ = feed(sink, 0, until=lambda: len(reader.numbers) > 10)
+        after = feed(sink, 0, until=lambda: len(reader.numbers) > 10)
         for writer in children(os.getpid()):
             os.kill(writer, signal.SIGKILL)
         seen = len(reader.numbers)
-        _, took = feed(sink, after, until=lambda: len(reader.numbers) > seen + 35)
-    assert_quick(took)
+        feed(sink, after, until=lambda: len(reader.numbers) > seen + 35)
     assert sink.state[0].restarts == 1
     assert "its writer died, exit code -9" in said[0]
 
@@ -221,7 +209,7 @@ def test_credentials_are_nowhere_to_be_seen(opened: Any, said: list[str]) -> Non
         for what in ("cmdline", "environ"):
             assert b"s3cret" not in Path(f"/proc/{writer}/{what}").read_bytes()
         relay.kill()
-        after, _ = feed(sink, 0, until=lambda: not sink.state[0].connected)
+        after = feed(sink, 0, until=lambda: not sink.state[0].connected)
         wrong = opened(relay.url("out", "joe:wr0ng"))
         relay.start()
         feed(wrong, after, until=lambda: "401" in wrong.state[0].reason)
@@ -249,26 +237,23 @@ def test_a_full_disk_stops_the_recording_and_nothing_else(
     with RtspRelay() as relay:
         sink = opened(f"record:{small_disk / 'films'}", relay.url("out"))
         reader = readers(relay.url("out"))
-        after, took = feed(sink, 0, until=lambda: len(reader.numbers) > 25)
+        after = feed(sink, 0, until=lambda: len(reader.numbers) > 25)
         filler = small_disk / "filler"
         with suppress(OSError), filler.open("wb", buffering=0) as file:
             while True:
                 file.write(bytes(4096))
-        after, more = feed(sink, after, until=lambda: sink.state[0].restarts > 1)
-        took += more
+        after = feed(sink, after, until=lambda: sink.state[0].restarts > 1)
         assert "space left" in sink.state[0].reason
         pieces = list((small_disk / "films").glob("*.mkv"))
         assert len(pieces) == 1
         with av.open(str(pieces[0])) as container:
             assert len([number(frame) for frame in container.decode(video=0)]) > 20
         filler.unlink()
-        after, more = feed(sink, after, until=lambda: sink.state[0].connected)
+        after = feed(sink, after, until=lambda: sink.state[0].connected)
         feed(sink, after, until=some(40))
-        took += more
         assert sink.state[1].restarts == 0
     sink.close(complete=True)
     assert reader.numbers == list(range(reader.numbers[0], reader.numbers[-1] + 1))
-    assert_quick(took)
     assert len(list((small_disk / "films").glob("*.mkv"))) == 2
     assert "No space left on device" in said[0]
     assert "works again" in said[1]
@@ -310,10 +295,7 @@ def test_writers_die_with_us_and_leave_what_was_recorded(tmp_path: Path) -> None
         assert len(writers) == 3
         victim.kill()
         victim.wait()
-        deadline = time.monotonic() + 2
-        while any(map(alive, writers)):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: not any(map(alive, writers)))
     [piece] = tmp_path.glob("*.mkv")
     with av.open(str(piece)) as container:
         assert len([number(frame) for frame in container.decode(video=0)]) > 10
@@ -325,11 +307,11 @@ def test_writers_finish_what_they_write_when_everybody_is_told_to_end(
 ) -> None:
     """A service that is stopped: SIGTERM goes to all its processes at once."""
     sink = opened(f"record:{tmp_path}")
-    after, _ = feed(sink, 0, until=lambda: sink.state[0].connected)
-    after, _ = feed(sink, after, until=some(20))
+    after = feed(sink, 0, until=lambda: sink.state[0].connected)
+    after = feed(sink, after, until=some(20))
     for writer in children(os.getpid()):
         os.kill(writer, signal.SIGTERM)
-    after, _ = feed(sink, after, until=some(20))
+    after = feed(sink, after, until=some(20))
     sink.close(complete=True)
     assert said == []
     [piece] = tmp_path.glob("*.mkv")
@@ -338,11 +320,10 @@ def test_writers_finish_what_they_write_when_everybody_is_told_to_end(
         assert after - 1 in [number(frame) for frame in container.decode(video=0)]
 
 
-def test_closing_while_nobody_answers(opened: Any) -> None:
+def test_closing_does_not_wait_for_an_answer(opened: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(output, "_OPEN_TIMEOUT_S", 1000.0)
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         sink = opened(*(f"rtsp://127.0.0.1:{port}/{name}" for name in "abc"))
         feed(sink, 0, until=some(20))
-        began = time.monotonic()
         sink.close(complete=True)
-        assert time.monotonic() - began < 3.5

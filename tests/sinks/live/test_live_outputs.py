@@ -222,7 +222,7 @@ def test_sound_keeps_time_with_the_picture(opened: Any, tmp_path: Path) -> None:
     form, packets = aac(8)
     track = AudioQueue(form)
     sink = opened(f"record:{tmp_path}", sound=track)
-    begin, _ = feed(sink, 0, until=lambda: sink.state[0].connected)
+    begin = feed(sink, 0, until=lambda: sink.state[0].connected)
     heard_from, heard_to = begin * 3000 + 45_000, begin * 3000 + 150_000
     for packet in packets:
         if heard_from <= packet.pts:
@@ -256,7 +256,7 @@ def test_sound_reaches_a_server_and_its_end_stops_no_picture(opened: Any, reader
     track = AudioQueue(form)
     with RtspRelay() as relay:
         sink = opened(relay.url("out"), sound=track)
-        begin, _ = feed(sink, 0, until=lambda: sink.state[0].connected)
+        begin = feed(sink, 0, until=lambda: sink.state[0].connected)
         reader = readers(relay.url("out"))
         waiting = iter(packets)
 
@@ -272,7 +272,7 @@ def test_sound_reaches_a_server_and_its_end_stops_no_picture(opened: Any, reader
         def sink_time() -> int:
             return begin * 3000 + round((time.monotonic() - began) * 90_000)
 
-        silent_from, _ = feed(sink, begin, until=heard)
+        silent_from = feed(sink, begin, until=heard)
         assert reader.tracks == {"h264", "aac"}
         feed(sink, silent_from, until=lambda: reader.numbers[-1] > silent_from + 20)
 

@@ -46,7 +46,7 @@ def look(camera: str, sink: LiveSink, start: int) -> tuple[int, list[int]]:
     with av.open(camera, format="v4l2", options={"video_size": f"{SIZE[0]}x{SIZE[1]}"}) as reader:
         frames = reader.decode(video=0)
         while len(numbers) < 10:
-            index, _ = feed(sink, index, until=some(2), at_most_s=300)
+            index = feed(sink, index, until=some(2), at_most_s=300)
             numbers.append(number(next(frames)))
     return index, numbers
 
@@ -55,8 +55,8 @@ def test_what_is_written_is_what_the_camera_shows(
     opened: Callable[..., Any], camera: str, said: list[str]
 ) -> None:
     sink = opened(camera)
-    start, _ = feed(sink, 1, until=lambda: sink.state[0].connected, at_most_s=300)
-    start, _ = feed(sink, start, until=some(15), at_most_s=300)
+    start = feed(sink, 1, until=lambda: sink.state[0].connected, at_most_s=300)
+    start = feed(sink, start, until=some(15), at_most_s=300)
     after, numbers = look(camera, sink, start)
     assert numbers == sorted(numbers)
     assert len(set(numbers)) > 5
@@ -68,11 +68,11 @@ def test_the_camera_comes_back_after_its_writer_died(
     opened: Callable[..., Any], camera: str
 ) -> None:
     sink = opened("virtual-camera:")
-    start, _ = feed(sink, 1, until=lambda: sink.state[0].connected, at_most_s=300)
+    start = feed(sink, 1, until=lambda: sink.state[0].connected, at_most_s=300)
     [loopback] = sink._encoders[0][1]
     loopback._writer.kill()
-    start, _ = feed(sink, start, until=lambda: sink.state[0].restarts == 1, at_most_s=300)
-    start, _ = feed(sink, start, until=lambda: sink.state[0].connected, at_most_s=300)
+    start = feed(sink, start, until=lambda: sink.state[0].restarts == 1, at_most_s=300)
+    start = feed(sink, start, until=lambda: sink.state[0].connected, at_most_s=300)
     _, numbers = look(camera, sink, start)
     assert numbers[-1] > start
 

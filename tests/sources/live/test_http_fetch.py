@@ -375,12 +375,11 @@ def test_user_and_password_are_sent_where_they_belong(site: Path, scheme: str) -
 @pytest.mark.usefixtures("_internet")
 def test_pictures_one_after_the_other_come_as_they_are_sent() -> None:
     with mjpeg_camera() as url:
+        began_s = time.monotonic()
         source = LiveSource(_address(f"{url}/camera"), log=LOG)
         frames = list(islice(source, 30))
-        assert abs(time.monotonic() - frames[-1].time_s) < 0.5
-        start = time.monotonic()
+        assert began_s < frames[-1].time_s <= time.monotonic()
         source.close()
-        assert time.monotonic() - start < 1
 
 
 @pytest.mark.skipif(nginx.missing(), reason="nginx with its RTMP module is not installed")
