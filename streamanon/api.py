@@ -7,12 +7,12 @@ instead of a tuple with positions, so that more can be added to it without break
 
 Frames in memory take the way of a file's: observer, anonymiser, policy, compose, ledger. They take
 it when the caller asks for the next one, and not before: a loop that ends early leaves nothing
-behind, and several loops may run side by side, in one thread or in several. What overlaps the
-stages, and is about 1.5 times as fast on two cores, is :meth:`Anonymiser.file`.
+behind, and several loops may run side by side, in one thread or in several.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ from streamanon.sources.arrays import array_frames, image_frame
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
+    from concurrent.futures import Future
     from fractions import Fraction
     from pathlib import Path
     from types import TracebackType
@@ -41,9 +42,11 @@ if TYPE_CHECKING:
     import cv2
     from numpy.typing import NDArray
 
+    from streamanon import protocols
     from streamanon.pipeline.report import Report
     from streamanon.sources.arrays import Arrays
-    from streamanon.types import F32, U8, Frame, SafeFrame, Scene, Treatment
+    from streamanon.tracking.observer import Observer
+    from streamanon.types import F32, U8, Frame, Scene, Treatment
 
 _KEEP = 1_000
 """People and steps down that an endless iteration remembers at least."""
@@ -332,14 +335,15 @@ class Anonymiser:
     ) -> Generator[SafeImage, None, None]:
         """Yield frames with everyone hidden; nothing but these leaves.
 
-        Faces are drawn in a thread of their own, as in files: OpenCV's random numbers, of which
-        grain is made, belong to a thread. So the same frames give the same pixels, whatever the
-        calling thread did before, and its own random numbers stay as they are.
+        Faces are drawn in a thread of their own, as in files, while the next frame is looked at,
+        unless it is live. OpenCV's random numbers, of which grain is made, belong to a thread: so
+        the same frames give the same pixels, and the caller's random numbers stay as they are.
         """
         with self._factory() as factory, ThreadPoolExecutor(1, "streamanon-hide") as thread:
             anonymiser = factory.anonymiser()
             observer = factory.observer(anonymiser, live=live)
             ledger, taken, failure, more = Ledger(_KEEP), 0, None, True
+            hidden: deque[Future[SafeImage]] = deque()
             while more:
                 frame = None
                 try:
@@ -351,13 +355,12 @@ class Anonymiser:
                 with _named("see"):
                     scenes = observer.push(frame) if frame else observer.flush()
                 for scene in scenes:
+                    hidden.append(thread.submit(_hide, scene, anonymiser, observer, ledger))
+                while len(hidden) > (more and not live):
                     self._open_models()
                     with _named("replace"):
-                        hidden = thread.submit(hide, scene, anonymiser, observer.stats, ledger)
-                        safe = hidden.result()
-                    if ledger.uncovered:
-                        raise LeakError(f"frame {safe.index} could not be hidden: file a bug")
-                    yield _safe_image(scene, safe)
+                        safe = hidden.popleft().result()
+                    yield safe
             if ledger.frames != taken:
                 raise StageError("see", f"{ledger.frames} frames came out of {taken}: file a bug")
             if failure:
@@ -383,8 +386,17 @@ def _close(factories: list[Factory]) -> None:
         factories.pop().close()
 
 
-def _safe_image(scene: Scene, safe: SafeFrame) -> SafeImage:
-    """Return what a caller may see of a frame: its safe pixels, and where faces were."""
+def _hide(
+    scene: Scene, anonymiser: protocols.Anonymiser, observer: Observer, ledger: Ledger
+) -> SafeImage:
+    """Return what a caller may see of a frame: its safe pixels, and where faces were.
+
+    Raises:
+        LeakError: something was left uncovered, in this frame or one before.
+    """
+    safe = hide(scene, anonymiser, observer.stats, ledger)
+    if ledger.uncovered:
+        raise LeakError(f"frame {safe.index} could not be hidden: file a bug")
     done = {one.track_id: one for one in safe.treated}
     faces = []
     for track in (subject.track for subject in scene.subjects):
