@@ -1,13 +1,13 @@
 """Anonymising from Python: pictures and frames in memory, files, live streams.
 
 An array goes in and an array comes out, because that is what OpenCV, PyAV and supervision pass
-around: ``cv2.imshow("safe", anonymiser.image(image))`` needs nothing else. Who also wants to know
-what was hidden asks for ``faces=True`` and is given a :class:`SafeImage`, an object with names
-instead of a tuple with positions, so that more can be added to it without breaking a caller.
+around: ``cv2.imshow("safe", anonymiser.image(image))`` needs nothing else. With ``faces=True`` the
+result is a :class:`SafeImage` that also says what was hidden: an object with named fields, not a
+tuple, so that fields can be added without breaking callers.
 
-Frames in memory take the way of a file's: observer, anonymiser, policy, compose, ledger. They take
-it when the caller asks for the next one, and not before: a loop that ends early leaves nothing
-behind, and several loops may run side by side, in one thread or in several.
+Frames in memory pass the same stages as those of a file: observer, anonymiser, policy, compose,
+ledger. Work is done only when the caller asks for the next frame: a loop that ends early leaves
+nothing behind, and several loops may run side by side, in one thread or in several.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from streamanon.types import F32, U8, Frame, Scene, Treatment
 
 _KEEP = 1_000
-"""People and steps down that an endless iteration remembers at least."""
+"""Tracks and steps down that the ledger of an endless iteration keeps at least."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +84,7 @@ class SafeImage:
     Attributes:
         image: (h, w, 3) uint8 BGR, a new array.
         faces: everyone in it.
-        time_s: of the frame, as given, or by the frames a second.
+        time_s: time of the frame in seconds, as given or from the frame rate; 0 for a still.
         distrust: why the whole picture was covered; "" when it was not.
     """
 
@@ -138,7 +138,7 @@ class Anonymiser:
             config: settings; the defaults when left out.
 
         Raises:
-            UsageError: it is something else than a Config.
+            UsageError: it is not a Config.
         """
         if not isinstance(config, Config | None):
             raise UsageError(f"config is {config!r}: wanted a streamanon.Config")
@@ -156,7 +156,7 @@ class Anonymiser:
     def image(self, image: NDArray[Any], *, faces: bool = False) -> U8 | SafeImage:
         """Hide every face of one picture.
 
-        Each picture is looked at by itself: pictures that follow each other belong to
+        Each picture is treated by itself: pictures that follow each other belong to
         :meth:`frames`, where a person keeps the same new face.
 
         Args:
@@ -168,7 +168,7 @@ class Anonymiser:
             A new (h, w, 3) uint8 BGR array, or with ``faces`` a :class:`SafeImage`.
 
         Raises:
-            UsageError: the array is no such picture, or the anonymiser is closed.
+            UsageError: the array is not such a picture, or the anonymiser is closed.
             StreamanonError: a face could not be hidden.
         """
         (safe,) = self._safe_images(iter([image_frame(image)]), live=False)
@@ -204,14 +204,14 @@ class Anonymiser:
 
         Frames are taken from the source one by one, when the next safe one is asked for. The first
         comes out after about half a second of frames went in, so that a face found late is hidden
-        in the frames before, too. When the source fails, or gives something that is no frame like
-        the first, the frames before it still come out, and then the error is raised.
+        in the frames before, too. When the source fails, or a frame cannot be used or differs in
+        size, the frames before it still come out, and then the error is raised.
 
         Args:
             source: (h, w, 3) uint8 BGR arrays of one size, or pairs of a time in seconds and such
                 an array, or an open cv2.VideoCapture, which stays open. RGB cannot be told from
                 BGR, and gives skin of the wrong colour.
-            fps: frames a second, where there are no times; left out, what the capture says, or 30.
+            fps: frames a second, for frames without times; None for the rate of the capture, or 30.
             live: hold back only as many frames as the setting ``delay`` says, by default none: each
                 frame comes out before the next one goes in.
             faces: also return what was hidden.
@@ -257,11 +257,11 @@ class Anonymiser:
 
         Args:
             input: address, "rtsp://camera/1" or "webcam:0" for example.
-            outputs: addresses; none, to look at ``image()`` only.
-            name: of its logger, "streamanon.stream.NAME".
+            outputs: addresses; may be empty, to use only ``LiveStream.image()``.
+            name: identifies it in the log; its logger is "streamanon.stream.NAME".
 
         Raises:
-            UsageError: an address is none of a live stream, or a setting is for files.
+            UsageError: an address is not that of a live stream, or a setting is for files.
         """
         models = self._open_models()
         self.config.check("live")
@@ -282,7 +282,7 @@ class Anonymiser:
     def close(self) -> None:
         """Stop the streams and free the networks no other anonymiser uses. Safe to call twice.
 
-        An iteration over :meth:`frames` that goes on in spite of it raises a UsageError.
+        An iteration over :meth:`frames` that is still in use raises a UsageError at its next frame.
         """
         with self._lock:
             self._models = None
@@ -335,7 +335,7 @@ class Anonymiser:
     ) -> Generator[SafeImage, None, None]:
         """Yield frames with everyone hidden; nothing but these leaves.
 
-        Faces are drawn in a thread of their own, as in files, while the next frame is looked at,
+        Faces are drawn in a thread of their own, as in files, while the next frame is examined,
         unless it is live. OpenCV's random numbers, of which grain is made, belong to a thread: so
         the same frames give the same pixels, and the caller's random numbers stay as they are.
         """

@@ -29,7 +29,7 @@ Arrays: TypeAlias = "Iterable[NDArray[Any]] | Iterable[tuple[float, NDArray[Any]
 """Pictures in order, or pairs of a time in seconds and a picture."""
 
 USUAL_RATE = 30.0
-"""Frames a second where neither the caller nor the capture says."""
+"""Frames a second when neither the caller nor the capture specifies them."""
 
 _MOST_RATE = 1000.0
 _TICK = Fraction(1, 1_000_000_000)
@@ -71,7 +71,7 @@ def image_frame(image: object) -> Frame:
     """Return a still as the only frame of a stream.
 
     Raises:
-        UsageError: it is no (h, w, 3) uint8 array.
+        UsageError: it is not a (h, w, 3) uint8 array.
     """
     return Frame(0, image_picture(image), 0, Fraction(1))
 
@@ -79,16 +79,16 @@ def image_frame(image: object) -> Frame:
 def array_frames(
     source: Arrays | cv2.VideoCapture, fps: float | Fraction | None = None
 ) -> Iterator[Frame]:
-    """Return an iterator over a source's frames; they are taken one by one, as they are asked for.
+    """Return an iterator that takes frames from a source one by one, on demand.
 
     A failure of the source is raised in place of the frame, with the original as its cause.
 
     Args:
         source: arrays, or pairs of time in seconds and array, or an open capture.
-        fps: frames a second, where there are no times; left out, what the capture says, or 30.
+        fps: frames a second, for frames without times; None for the rate of the capture, or 30.
 
     Raises:
-        UsageError: the source or the rate is none.
+        UsageError: the source or the rate cannot be used.
     """
     if fps is not None and not (isinstance(fps, Real) and 0 < fps < math.inf):
         raise UsageError(f"fps is {fps!r}: wanted a number above 0")
@@ -121,8 +121,8 @@ def _frames(items: Iterable[object], fps: float | Fraction | None) -> Iterator[F
     """Turn arrays, or pairs, into frames, all of one size and one kind.
 
     Raises:
-        UsageError: an item is not like the first, or no picture at all.
-        MediaError: the items failed, or there was none.
+        UsageError: an item is not a picture, or differs from the first in size or kind.
+        MediaError: iterating failed, or gave no frame.
     """
     exact = Fraction(fps or USUAL_RATE)
     interval = 1 / (exact.limit_denominator(_MOST_DENOMINATOR) or exact)
@@ -155,7 +155,7 @@ def _frames(items: Iterable[object], fps: float | Fraction | None) -> Iterator[F
 
 
 def _explained(items: Iterable[object]) -> Iterator[object]:
-    """Yield items; where they fail, say so, with the error as the cause."""
+    """Yield items; an error of the iterable becomes the cause of a MediaError."""
     try:
         yield from items
     except StreamanonError:
@@ -168,7 +168,7 @@ def _ticks(time_s: object, name: str) -> int:
     """Return a time in ticks.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is not a finite number.
     """
     if not isinstance(time_s, Real) or not math.isfinite(time_s):
         raise UsageError(f"{name} has the time {time_s!r}: wanted seconds as a number")
