@@ -5,7 +5,11 @@ Settings that make sense only for files, or only for live streams, say so (``onl
 
 from __future__ import annotations
 
+import typing
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from functools import cache
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,10 @@ from streamanon.errors import UsageError
 
 MOST_DELAY = 120
 """Frames a live stream may be held back."""
+
+_WANTED = {bool: "true or false", int: "a whole number", float: "a number"}
+_FROM: dict[type, tuple[type, ...]] = {int: (str,), float: (str, int), Path: (str,)}
+"""Other types that a type of setting is converted from."""
 
 KINDS = {"files": "files", "live": "live streams"}
 """What a setting can be limited to, and how to call it."""
@@ -25,7 +33,10 @@ def _option(default: Any, text: str, **extra: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """How to anonymise. Each field is a flag: ``min_face`` is ``streamanon run --min-face``."""
+    """How to anonymise. Each field is a flag: ``min_face`` is ``streamanon run --min-face``.
+
+    Values may be text; they are converted by :func:`setting_value`.
+    """
 
     method: str = _option(
         "anonygan",
@@ -114,12 +125,8 @@ class Config:
 
     def __post_init__(self) -> None:
         for setting in fields(self):
-            choices = setting.metadata.get("choices")
-            value = getattr(self, setting.name)
-            if choices and value not in choices:
-                raise UsageError(
-                    f"unknown {setting.name} {value!r}: choose one of {', '.join(choices)}"
-                )
+            value = setting_value(setting.name, getattr(self, setting.name))
+            object.__setattr__(self, setting.name, value)
         if self.min_face < 8:
             raise UsageError(f"min-face is {self.min_face} px: nothing sees below 8, use 8 or more")
         if self.stall_s <= 0:
@@ -151,3 +158,41 @@ class Config:
             if only != kind and getattr(self, setting.name) != setting.default:
                 flag = setting.name.replace("_", "-")
                 raise UsageError(f"--{flag} is for {KINDS[only]} only: leave it out")
+
+
+@cache
+def setting_type(name: str) -> type:
+    """Return the type of a setting, without the None of an optional one."""
+    hint = typing.get_type_hints(Config)[name]
+    found: type = next(one for one in (*typing.get_args(hint), hint) if one is not type(None))
+    return found
+
+
+def setting_choices(name: str) -> tuple[str, ...]:
+    """Return the values a setting can have, or () when they are not listed."""
+    choices: tuple[str, ...] = Config.__dataclass_fields__[name].metadata.get("choices", ())
+    return choices
+
+
+def setting_value(name: str, value: Any) -> Any:
+    """Return a value in the type of its setting.
+
+    Args:
+        name: field of :class:`Config`.
+        value: text of a command line, or value of TOML, JSON or Python.
+
+    Raises:
+        UsageError: the setting cannot have this value.
+    """
+    kind, choices = setting_type(name), setting_choices(name)
+    if choices and value not in choices:
+        raise UsageError(f"unknown {name} {value!r}: wanted {', '.join(choices)}")
+    if value is None and Config.__dataclass_fields__[name].default is None:
+        return None
+    taken = (kind, *_FROM.get(kind, ()))
+    if isinstance(value, bool) == (kind is bool) and isinstance(value, taken):
+        with suppress(ValueError, OverflowError):
+            converted = kind(value)
+            if kind is not float or not isnan(converted):
+                return converted
+    raise UsageError(f"{name.replace('_', '-')} is {value!r}: wanted {_WANTED.get(kind, 'a text')}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from streamanon.config import Config
@@ -34,3 +37,47 @@ def test_settings_of_both_kinds_are_taken() -> None:
 def test_a_delay_that_makes_no_sense_is_refused(delay: int) -> None:
     with pytest.raises(UsageError, match=f"delay is {delay} frames: wanted 0 to 120"):
         Config(delay=delay)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("crf", "30", 30),
+        ("crf", 30, 30),
+        ("stall_s", "7.5", 7.5),
+        ("stall_s", 7, 7.0),
+        ("identities", "faces", Path("faces")),
+        ("identities", Path("faces"), Path("faces")),
+        ("identity", None, None),
+        ("wait", True, True),
+        ("method", "mosaic", "mosaic"),
+    ],
+)
+def test_values_are_converted_wherever_they_come_from(
+    name: str, given: object, value: object
+) -> None:
+    values: dict[str, Any] = {name: given}
+    converted = getattr(Config(**values), name)
+    assert (converted, type(converted)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("crf", "good", "crf is 'good': wanted a whole number"),
+        ("crf", True, "crf is True: wanted a whole number"),
+        ("crf", 20.5, "crf is 20.5: wanted a whole number"),
+        ("crf", None, "crf is None: wanted a whole number"),
+        ("stall_s", "nan", "stall-s is 'nan': wanted a number"),
+        ("stall_s", 10**400, "wanted a number"),
+        ("wait", 1, "wait is 1: wanted true or false"),
+        ("wait", "true", "wait is 'true': wanted true or false"),
+        ("identity", 3, "identity is 3: wanted a text"),
+        ("report", [], r"report is \[\]: wanted a text"),
+        ("method", ["warp"], r"unknown method \['warp'\]: wanted anonygan, warp"),
+    ],
+)
+def test_values_of_another_type_are_refused(name: str, given: object, message: str) -> None:
+    values: dict[str, Any] = {name: given}
+    with pytest.raises(UsageError, match=message):
+        Config(**values)

@@ -17,27 +17,27 @@ from __future__ import annotations
 
 import re
 import tomllib
-import typing
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.live.jobs import LiveJob, check_apart, plan_live
 from streamanon.media.address import input_address, masked
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOP = ("serve", "token", "stream")
 _OWN = ("name", "input", "outputs")
 _COMMAND_ONLY = ("overwrite", "report")
-_SETTINGS = {
-    setting.name: setting
+_SETTINGS = tuple(
+    setting.name
     for setting in fields(Config)
     if setting.metadata.get("only") != "files" and setting.name not in _COMMAND_ONLY
-}
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _stream(table: dict[str, Any]) -> StreamSpec:
     job = plan_live([source], outputs) if input_address(source) else None
     if job is None:
         raise UsageError(f"input {masked(source)} is a file: `streamanon run` takes files")
-    settings = {key: _setting(key, table[key]) for key in _SETTINGS if key in table}
+    settings = {key: table[key] for key in _SETTINGS if key in table}
     # A camera that is off when the others start is no reason to give it up.
     return StreamSpec(name, job, Config(**{"wait": True, **settings}))
 
@@ -145,17 +145,4 @@ def _text(table: dict[str, Any], key: str) -> str | None:
     value = table.get(key)
     if value is not None and not isinstance(value, str):
         raise UsageError(f"{key} is no text: write it in quotes")
-    return value
-
-
-def _setting(key: str, value: Any) -> Any:
-    """Return the value of a setting, checked for its kind."""
-    hint = typing.get_type_hints(Config)[key]
-    kind = next(k for k in (*typing.get_args(hint), hint) if k is not type(None))
-    if kind is Path and isinstance(value, str):
-        return Path(value)
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise UsageError(f"{key} is {value!r}: wanted {_KINDS.get(kind, 'a text')}")
     return value

@@ -8,13 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import aclosing, suppress
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 import streamanon
-from streamanon.config import Config
+from streamanon.config import setting_choices, setting_value
 from streamanon.errors import StreamanonError, UsageError
 from streamanon.web import pages
 from streamanon.web.camera import TooManyVisitorsError
@@ -33,9 +32,7 @@ if TYPE_CHECKING:
     from streamanon.web.camera import CameraPage
     from streamanon.web.visitor_session import VisitorSession
 
-METHODS: tuple[str, ...] = next(
-    setting.metadata["choices"] for setting in fields(Config) if setting.name == "method"
-)
+METHODS = setting_choices("method")
 
 _GRACE_S = 10.0
 """A stream that has been restarting for longer counts as failed."""
@@ -215,8 +212,8 @@ class Api:
         unknown = sorted(body.keys() - {"method", "identity"})
         if unknown:
             raise UsageError(f"unknown setting {unknown[0]!r}: wanted method or identity")
-        if body.get("method", METHODS[0]) not in METHODS:
-            raise UsageError(f"unknown method {body['method']!r}: wanted {', '.join(METHODS)}")
+        if "method" in body:
+            setting_value("method", body["method"])
         identity = body.get("identity")
         if identity is not None and identity not in [one.name for one in await self._gallery()]:
             raise UsageError(f"unknown identity {identity!r}: see /api/identities")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import typing
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from streamanon.config import Config
+from streamanon.config import Config, setting_choices, setting_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 def _set_verbose(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  click's signature
@@ -31,22 +31,25 @@ verbose = click.option(
 
 
 def settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command one flag for each field of Config."""
-    types = typing.get_type_hints(Config)
+    """Give a command one flag for each field of Config, which converts and checks the values."""
     for setting in reversed(fields(Config)):
-        kind = next(k for k in (*typing.get_args(types[setting.name]), types[setting.name]) if k)
-        choices = setting.metadata.get("choices")
+        kind, choices = setting_type(setting.name), setting_choices(setting.name)
         command = click.option(
             f"--{setting.name.replace('_', '-')}",
             default=setting.default,
             is_flag=kind is bool,
-            type=click.Choice(choices) if choices else _flag_type(kind),
-            metavar=setting.metadata.get("metavar"),
+            type={bool: bool, Path: click.Path()}.get(kind, str),
+            metavar=f"[{'|'.join(choices)}]" if choices else setting.metadata.get("metavar"),
             help=setting.metadata["help"],
             show_default=kind is not bool and setting.default is not None,
+            shell_complete=partial(_matching, choices) if choices else None,
         )(command)
     return command
 
 
-def _flag_type(kind: type) -> Any:
-    return click.Path(path_type=Path) if kind is Path else kind
+def _matching(
+    choices: Sequence[str], context: click.Context, parameter: click.Parameter, typed: str
+) -> list[str]:
+    """Return the choices that complete a text, for a shell."""
+    del context, parameter
+    return [choice for choice in choices if choice.startswith(typed)]
