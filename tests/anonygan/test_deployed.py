@@ -5,6 +5,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+
+pytest.importorskip("openvino", reason="the extra openvino is not installed")
+
 import torch
 from numpy.typing import NDArray
 from torch import Tensor

@@ -140,7 +140,7 @@ def test_a_stream_that_could_not_hide_something_among_several_is_named_in_the_en
 
 
 def test_the_page_is_where_it_was_asked_for(tmp_path: Path) -> None:
-    pytest.importorskip("aiortc")
+    pytest.importorskip("aiortc", reason="the extra web is not installed")
     log = tmp_path / "log"
     arguments = [TEST_PICTURE, "--serve", "127.0.0.1:0", "--token", "s3cret", "--method", "mosaic"]
     with _command(log, "run", *arguments) as process:

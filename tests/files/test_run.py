@@ -106,7 +106,7 @@ def test_the_network_runs_where_it_is_asked_to() -> None:
 
 
 def test_every_runtime_that_was_tried_is_told() -> None:
-    pytest.importorskip("openvino")
+    pytest.importorskip("openvino", reason="the extra openvino is not installed")
     factory = Factory(Config(method="anonygan"))
     factory.anonymiser()
     told = factory.runtimes["anonygan.onnx"]
@@ -132,7 +132,7 @@ def test_streams_share_the_networks_that_no_setting_concerns() -> None:
 def test_detectors_with_threads_are_released_at_the_end(
     face_clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("mediapipe")
+    pytest.importorskip("mediapipe", reason="the extra mediapipe is not installed")
     closed = []
     close = MediapipeDetector.close
 

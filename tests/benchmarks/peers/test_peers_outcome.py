@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import av
 import pytest
 
+pytest.importorskip("dlib", reason="the extra dlib is not installed")
+
+
 from benchmarks.peers.outcome import integrity, leaks
 from benchmarks.speed.clips import write_start
 from benchmarks.speed.floors import copy, decode_encode
