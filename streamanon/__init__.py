@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
-    from streamanon.api import Anonymiser, HiddenFace, LiveStream, SafeImage
+    from streamanon.api import Anonymiser, LiveStream
     from streamanon.config import Config
     from streamanon.errors import (
         LeakError,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from streamanon.files.run import anonymise
     from streamanon.live.status import Status
+    from streamanon.pipeline.in_memory import HiddenFace, SafeImage
     from streamanon.pipeline.report import Report
     from streamanon.types import Treatment
 
@@ -57,10 +58,10 @@ __all__ = [
 _HOMES = {
     "Anonymiser": "api",
     "Config": "config",
-    "HiddenFace": "api",
+    "HiddenFace": "pipeline.in_memory",
     "LiveStream": "api",
     "Report": "pipeline.report",
-    "SafeImage": "api",
+    "SafeImage": "pipeline.in_memory",
     "Status": "live.status",
     "Treatment": "types",
     "anonymise": "files.run",

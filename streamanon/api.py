@@ -12,29 +12,24 @@ nothing behind, and several loops may run side by side, in one thread or in seve
 
 from __future__ import annotations
 
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 from weakref import finalize
 
 from streamanon.config import Config
-from streamanon.errors import LeakError, StageError, StreamanonError, UsageError, named_error_line
+from streamanon.errors import UsageError
 from streamanon.factory import Factory
 from streamanon.files.run import anonymise_with
 from streamanon.imaging.picture import whole_bgr
 from streamanon.live.jobs import plan_live
 from streamanon.live.stream import Stream
 from streamanon.media.address import masked
-from streamanon.pipeline.hiding import hide
-from streamanon.pipeline.ledger import Ledger
+from streamanon.pipeline.in_memory import safe_images
 from streamanon.sources.arrays import array_frames, image_frame
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
-    from concurrent.futures import Future
     from fractions import Fraction
     from pathlib import Path
     from types import TracebackType
@@ -42,56 +37,10 @@ if TYPE_CHECKING:
     import cv2
     from numpy.typing import NDArray
 
-    from streamanon import protocols
+    from streamanon.pipeline.in_memory import SafeImage
     from streamanon.pipeline.report import Report
     from streamanon.sources.arrays import Arrays
-    from streamanon.tracking.observer import Observer
-    from streamanon.types import F32, U8, Frame, Scene, Treatment
-
-_KEEP = 1_000
-"""Tracks and steps down that the ledger of an endless iteration keeps at least."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class HiddenFace:
-    """A face of the original picture, and how it was hidden.
-
-    Box and landmarks describe a real person. They are made for the caller alone; treat them as
-    personal data.
-
-    Attributes:
-        box: (4,) float32, x0 y0 x1 y1 in px; may reach beyond the picture.
-        landmarks: (478, 3) float32 MediaPipe face mesh, x and y in px, z in px towards the camera
-            negative; None where the method needs no mesh, or the face was too small or not seen.
-        track_id: number of the person within the iteration, never reused.
-        treatment: what was done.
-        reason: why it is not the best the method has to offer; "" when it is.
-        identity: name of the identity shown instead, or "".
-    """
-
-    box: F32
-    landmarks: F32 | None
-    track_id: int
-    treatment: Treatment
-    reason: str = ""
-    identity: str = ""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SafeImage:
-    """A picture in which every face is hidden.
-
-    Attributes:
-        image: (h, w, 3) uint8 BGR, a new array.
-        faces: everyone in it.
-        time_s: time of the frame in seconds, as given or from the frame rate; 0 for a still.
-        distrust: why the whole picture was covered; "" when it was not.
-    """
-
-    image: U8
-    faces: tuple[HiddenFace, ...] = ()
-    time_s: float = 0.0
-    distrust: str = ""
+    from streamanon.types import U8, Frame
 
 
 class LiveStream(Stream):
@@ -333,78 +282,16 @@ class Anonymiser:
     def _safe_images(
         self, frames: Iterator[Frame], *, live: bool
     ) -> Generator[SafeImage, None, None]:
-        """Yield frames with everyone hidden; nothing but these leaves.
-
-        Faces are drawn in a thread of their own, as in files, while the next frame is examined,
-        unless it is live. OpenCV's random numbers, of which grain is made, belong to a thread: so
-        the same frames give the same pixels, and the caller's random numbers stay as they are.
-        """
-        with self._factory() as factory, ThreadPoolExecutor(1, "streamanon-hide") as thread:
+        """Yield frames with everyone hidden, as long as the anonymiser is open."""
+        with self._factory() as factory:
             anonymiser = factory.anonymiser()
             observer = factory.observer(anonymiser, live=live)
-            ledger, taken, failure, more = Ledger(_KEEP), 0, None, True
-            hidden: deque[Future[SafeImage]] = deque()
-            while more:
-                frame = None
-                try:
-                    frame = next(frames, None)
-                except StreamanonError as error:  # those that wait come first
-                    failure = error
-                more = frame is not None
-                taken += more
-                with _named("see"):
-                    scenes = observer.push(frame) if frame else observer.flush()
-                for scene in scenes:
-                    hidden.append(thread.submit(_hide, scene, anonymiser, observer, ledger))
-                while len(hidden) > (more and not live):
-                    self._open_models()
-                    with _named("replace"):
-                        safe = hidden.popleft().result()
+            with closing(safe_images(frames, observer, anonymiser, overlap=not live)) as images:
+                for safe in images:
                     yield safe
-            if ledger.frames != taken:
-                raise StageError("see", f"{ledger.frames} frames came out of {taken}: file a bug")
-            if failure:
-                try:
-                    raise failure
-                finally:
-                    del failure  # it would keep this call, and raw frames with it, in a circle
-
-
-@contextmanager
-def _named(stage: str) -> Iterator[None]:
-    """Name the stage in an error, unless the error explains itself."""
-    try:
-        yield
-    except StreamanonError:
-        raise
-    except Exception as error:
-        raise StageError(stage, named_error_line(error)) from error
+                    self._open_models()
 
 
 def _close(factories: list[Factory]) -> None:
     while factories:
         factories.pop().close()
-
-
-def _hide(
-    scene: Scene, anonymiser: protocols.Anonymiser, observer: Observer, ledger: Ledger
-) -> SafeImage:
-    """Return what a caller may see of a frame: its safe pixels, and where faces were.
-
-    Raises:
-        LeakError: something was left uncovered, in this frame or one before.
-    """
-    safe = hide(scene, anonymiser, observer.stats, ledger)
-    if ledger.uncovered:
-        raise LeakError(f"frame {safe.index} could not be hidden: file a bug")
-    done = {one.track_id: one for one in safe.treated}
-    faces = []
-    for track in (subject.track for subject in scene.subjects):
-        one, mesh = done[track.id], track.face.mesh
-        landmarks = mesh.points.copy() if mesh else None
-        box = track.face.box.copy()
-        faces.append(HiddenFace(box, landmarks, track.id, one.treatment, one.reason, one.identity))
-    whole = done.get(None)
-    return SafeImage(
-        whole_bgr(safe.picture), tuple(faces), scene.frame.time_s, whole.reason if whole else ""
-    )
