@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import struct
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
@@ -20,22 +18,21 @@ if TYPE_CHECKING:
 
     from streamanon.types import Plane
 
-_TIFF_HEADER = rb"II\*\0|MM\0\*"
-_EXIF = re.compile(rb"(?:Exif\0\0|eXIf|EXIF....)(?=" + _TIFF_HEADER + rb")", re.DOTALL)
-"""How EXIF begins in JPEG (and in some WebP), in PNG and in WebP; a TIFF header follows."""
-_ORIENTATION = 0x0112
-"""The tag, EXIF 2.32 table 4."""
+_TIFF_HEADERS = (b"II*\0", b"MM\0*")
+_EXIF = cv2.IMAGE_METADATA_EXIF
+_MARKER = np.arange(6, dtype=np.uint8).reshape(2, 3)
+"""Picture that looks different in each of the eight orientations."""
 
 
 class ImageSource:
-    """Yields one picture, upright, as planes of B, G and R; what is transparent lies over white."""
+    """Yields one picture, upright, in planes of B, G and R; transparency over white."""
 
     def __init__(self, path: Path) -> None:
         """Decode a picture.
 
         Raises:
-            UsageError: there is no such file.
-            MediaError: it is not one whole still picture.
+            UsageError: the file does not exist or may not be read.
+            MediaError: it is not one complete still picture.
         """
         self._picture = _picture(path)
         self._info = MediaInfo(
@@ -51,7 +48,7 @@ class ImageSource:
 
     @property
     def info(self) -> MediaInfo:
-        """What is known of the picture."""
+        """Properties of the picture."""
         return self._info
 
     def __iter__(self) -> Iterator[Frame]:
@@ -59,7 +56,7 @@ class ImageSource:
         yield Frame(0, self._picture, 0, self._info.time_base)
 
     def close(self) -> None:
-        """Do nothing: the file was closed after it was read."""
+        """Do nothing: the file was closed when it had been read."""
 
 
 def _picture(path: Path) -> Picture:
@@ -83,9 +80,8 @@ def _picture(path: Path) -> Picture:
         )
     if array.shape[2] == 4:
         array = _over_white(array)
-    # libtiff has turned it already
-    is_tiff = re.match(_TIFF_HEADER, data)
-    orientation = Orientation() if is_tiff else from_exif(_exif_orientation(data))
+    turned = data.startswith(_TIFF_HEADERS)  # libtiff turns pictures itself
+    orientation = Orientation() if turned else _exif_orientation(data)
     planes: tuple[Plane, ...] = tuple(
         orientation.upright(array[:, :, channel]).copy() for channel in range(3)
     )
@@ -94,7 +90,7 @@ def _picture(path: Path) -> Picture:
 
 
 def _over_white(array: Plane) -> Plane:
-    """Return a (h, w, 4) picture as viewers show it: a face can hide in its transparency, too."""
+    """Return a (h, w, 4) picture over white, as viewers show it: transparency can show a face."""
     full = np.float32(np.iinfo(array.dtype).max)
     share = array[:, :, 3:] / full
     seen = np.rint(full + (array[:, :, :3] - full) * share)
@@ -105,7 +101,7 @@ def _decoded(data: bytes, path: Path) -> Plane:
     """Return the stored samples, (h, w) or (h, w, channels).
 
     Raises:
-        MediaError: there are none, or they are more than one picture.
+        MediaError: the file cannot be decoded, or holds more than one picture.
     """
     stored = np.frombuffer(data, np.uint8)
     try:
@@ -119,20 +115,19 @@ def _decoded(data: bytes, path: Path) -> Plane:
     return cast("Plane", pages[0])
 
 
-def _exif_orientation(data: bytes) -> int:
-    """Return the EXIF orientation of a JPEG, PNG or WebP file, 1 where it has none."""
-    found = _EXIF.search(data)
-    if not found:
-        return 1
-    exif = memoryview(data)[found.end() :]
-    order = "<" if exif[0] == ord("I") else ">"
-    try:
-        (start,) = struct.unpack_from(f"{order}I", exif, 4)
-        (count,) = struct.unpack_from(f"{order}H", exif, start)
-        for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, _, _, value = struct.unpack_from(f"{order}HHIH", exif, entry)
-            if tag == _ORIENTATION:
-                return int(value)
-    except struct.error:
-        return 1
-    return 1
+def _exif_orientation(data: bytes) -> Orientation:
+    """Return how the EXIF of a JPEG, PNG or WebP file turns it upright.
+
+    OpenCV turns a picture by its EXIF only if it may drop the transparency. So it gets a small
+    picture with the same EXIF to turn.
+    """
+    stored = np.frombuffer(data, np.uint8)
+    small = cv2.IMREAD_REDUCED_GRAYSCALE_8
+    _, kinds, blocks = cv2.imdecodeWithMetadata(stored, flags=small)
+    exif = [block for kind, block in zip(kinds, blocks, strict=True) if kind == _EXIF]
+    if not exif:
+        return Orientation()
+    _, marked = cv2.imencodeWithMetadata(".png", _MARKER, [_EXIF], exif[:1])
+    turned = cast("Plane", cv2.imdecode(marked, cv2.IMREAD_GRAYSCALE))
+    orientations = (from_exif(code) for code in range(1, 9))
+    return next(one for one in orientations if np.array_equal(one.upright(_MARKER), turned))
