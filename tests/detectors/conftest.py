@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
 import pytest
 
 from streamanon import weights
@@ -13,36 +11,23 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.detectors.yunet import YuNetDetector
-from streamanon.types import ColourSpace, Picture
-from testkit.paths import PHOTOS
+from streamanon.imaging.picture import as_picture as to_picture
+from testkit.photos import read_photo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streamanon.types import U8
-
-
-def picture_of(image: U8) -> Picture:
-    """A BGR image as a picture."""
-    planes = tuple(np.ascontiguousarray(image[..., channel]) for channel in range(3))
-    return Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))
+    from streamanon.types import U8, Picture
 
 
 @pytest.fixture(scope="session")
 def as_picture() -> Callable[[U8], Picture]:
-    return picture_of
+    return to_picture
 
 
 @pytest.fixture(scope="session")
 def photo() -> Callable[[str], U8]:
-    """Read one of the committed photographs as BGR."""
-
-    def read(name: str) -> U8:
-        image = cv2.imread(str(PHOTOS / f"{name}.webp"))
-        assert image is not None, name
-        return np.asarray(image, np.uint8)
-
-    return read
+    return read_photo
 
 
 @pytest.fixture(scope="session")

@@ -16,18 +16,13 @@ from streamanon.identities.portrait import as_picture, face_height_px
 from streamanon.identities.prepare import prepare
 from streamanon.tracking.identity_assigner import SAME_PERSON
 from testkit.paths import PHOTOS, PORTRAITS
+from testkit.photos import read_photo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from streamanon.identities.portrait import PortraitReader
     from streamanon.types import U8, Identity
-
-
-def photo(name: str) -> U8:
-    image = cv2.imread(str(PHOTOS / f"{name}.webp"))
-    assert image is not None
-    return np.asarray(image, np.uint8)
 
 
 def load(folder: Path, reader: PortraitReader) -> tuple[Identity, ...]:
@@ -87,7 +82,7 @@ def test_a_prepared_folder_gives_what_the_plain_one_gives(
     plain, out = tmp_path / "plain", tmp_path / "out"
     plain.mkdir()
     for name, source in (("Ann", "london_001_neutral"), ("bob", "london_002_smiling")):
-        cv2.imwrite(str(plain / f"{name}.png"), photo(source))
+        cv2.imwrite(str(plain / f"{name}.png"), read_photo(source))
     portraits = sorted(plain.iterdir())
     written = prepare(portraits, out, reader.mesher, reader.detector, reader.embedder)
     assert sorted(path.name for path in out.iterdir()) == ["ann.webp", "bob.webp", "gallery.npz"]
@@ -104,7 +99,7 @@ def test_a_prepared_folder_gives_what_the_plain_one_gives(
 
 def test_preparing_keeps_no_metadata(tmp_path: Path, reader: PortraitReader) -> None:
     source = tmp_path / "ann.jpg"
-    cv2.imwrite(str(source), photo("london_001_neutral"))
+    cv2.imwrite(str(source), read_photo("london_001_neutral"))
     plain = source.read_bytes()
     secret = b"Exif\0\0MM\0*\0\0\0\x08\0\0 taken at 52.5 N 13.4 E"
     segment = b"\xff\xe1" + (len(secret) + 2).to_bytes(2) + secret
@@ -120,7 +115,7 @@ def test_a_prepared_folder_notices_foreign_and_changed_portraits(
 ) -> None:
     folder = tmp_path / "own"
     shutil.copytree(PORTRAITS, folder)
-    cv2.imwrite(str(folder / "new.png"), photo("london_001_neutral"))
+    cv2.imwrite(str(folder / "new.png"), read_photo("london_001_neutral"))
     with pytest.raises(UsageError, match="holds new, which its index does not know"):
         load(folder, reader)
     (folder / "new.png").unlink()
@@ -174,7 +169,7 @@ def test_a_portrait_that_will_not_do_is_refused(
     spoil: object, message: str, tmp_path: Path, reader: PortraitReader
 ) -> None:
     assert callable(spoil)
-    cv2.imwrite(str(tmp_path / "ann.png"), spoil(photo("london_001_neutral")))
+    cv2.imwrite(str(tmp_path / "ann.png"), spoil(read_photo("london_001_neutral")))
     with pytest.raises(UsageError, match=message) as caught:
         load(tmp_path, reader)
     assert "ann.png" in str(caught.value)
@@ -197,8 +192,8 @@ def test_folders_that_hold_no_gallery_are_refused(tmp_path: Path, reader: Portra
 def test_two_portraits_of_one_person_or_one_name_are_refused(
     tmp_path: Path, reader: PortraitReader
 ) -> None:
-    cv2.imwrite(str(tmp_path / "ann.png"), photo("london_001_neutral"))
-    cv2.imwrite(str(tmp_path / "ann2.jpg"), photo("london_001_smiling"))
+    cv2.imwrite(str(tmp_path / "ann.png"), read_photo("london_001_neutral"))
+    cv2.imwrite(str(tmp_path / "ann2.jpg"), read_photo("london_001_smiling"))
     with pytest.raises(UsageError, match=r"ann\.png and .*ann2\.jpg look like one person"):
         load(tmp_path, reader)
     (tmp_path / "ann2.jpg").rename(tmp_path / "ANN.jpg")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 import pytest
 
@@ -17,7 +16,7 @@ from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import StageError
 from streamanon.tracking.observer import MOST_FAILURES, Observer
 from streamanon.types import ColourSpace, Face, Frame, Mesh, Picture, Scene
-from testkit.paths import PHOTOS
+from testkit.photos import read_photo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,12 +37,6 @@ def yunet() -> YuNetDetector:
 def mesher() -> MeshFitter:
     names = ("face_mesh.onnx", "face_blendshapes.onnx")
     return MeshFitter(*(OnnxRuntimeBackend(weights.path(name)) for name in names))
-
-
-def _photo(name: str, side: int = 240) -> U8:
-    image = cv2.imread(str(PHOTOS / f"{name}.webp"))
-    assert image is not None
-    return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _background(level: int = 90) -> U8:
@@ -124,7 +117,7 @@ def _box(x: float, y: float = 100, side: float = 80) -> F32:
 def test_a_face_sliding_in_and_out_is_covered_all_the_way(
     yunet: YuNetDetector, mesher: MeshFitter, side: str, *, with_mesh: bool
 ) -> None:
-    photo, step = _photo("portrait_man"), 14
+    photo, step = read_photo("portrait_man", 240), 14
     starts = {"left": (-240, 60), "right": (640, 60), "top": (200, -240), "bottom": (200, 360)}
     ways = {"left": (step, 0), "right": (-step, 0), "top": (0, step), "bottom": (0, -step)}
     (x, y), (dx, dy) = starts[side], ways[side]
@@ -145,7 +138,7 @@ def test_a_face_sliding_in_and_out_is_covered_all_the_way(
 def test_a_believed_mesh_lies_on_the_face_and_inside_its_cover(
     yunet: YuNetDetector, mesher: MeshFitter
 ) -> None:
-    photo = _photo("london_001_smiling")
+    photo = read_photo("london_001_smiling", 240)
     images = [_placed(photo, 100 + 6 * i) for i in range(20)]
     for scene in _observe(Observer(yunet, mesher), images):
         (subject,) = scene.subjects
@@ -163,7 +156,7 @@ def test_a_believed_mesh_lies_on_the_face_and_inside_its_cover(
 
 
 def test_two_people_have_two_ids_and_a_cut_gives_new_ones(yunet: YuNetDetector) -> None:
-    one, two = _photo("london_001_neutral"), _photo("london_002_neutral")
+    one, two = read_photo("london_001_neutral", 240), read_photo("london_002_neutral", 240)
     first = _placed(one, 20)
     first[60:300, 380:620] = two
     second = _placed(two, 200, y=100, level=200)
@@ -315,7 +308,7 @@ def test_a_face_whose_mesh_cannot_be_believed_is_covered_without(
             return Mesh(mesh.points + np.float32(300), mesh.presence)
 
     observer = Observer(yunet, Faulty())
-    image = _placed(_photo("portrait_man"), 200)
+    image = _placed(read_photo("portrait_man", 240), 200)
     for scene in _observe(observer, [image] * 3):
         (subject,) = scene.subjects
         assert subject.track.face.mesh is None
@@ -337,7 +330,7 @@ def test_nothing_is_fitted_while_no_mesh_is_wanted(
 
     counting = Counting()
     observer = Observer(yunet, counting, look_ahead=0)
-    frames = [_frame(_placed(_photo("portrait_man"), 150 + 4 * i), i) for i in range(12)]
+    frames = [_frame(_placed(read_photo("portrait_man", 240), 150 + 4 * i), i) for i in range(12)]
     fits = []
     for index, frame in enumerate(frames):
         observer.fit_meshes(enabled=not 4 <= index < 8)

@@ -12,15 +12,11 @@ import pytest
 from benchmarks.judges import expression
 from benchmarks.judges.alive import check_observer
 from benchmarks.judges.expression import Observation, observe, observe_at
-from testkit.paths import PHOTOS
+from testkit.photos import read_photo
 
 if TYPE_CHECKING:
     from benchmarks.judges.alive import KnownFace
     from streamanon.types import U8
-
-
-def photo(name: str) -> U8:
-    return np.asarray(cv2.imread(str(PHOTOS / f"{name}.webp")), np.uint8)
 
 
 def seen(image: U8) -> Observation:
@@ -31,19 +27,19 @@ def seen(image: U8) -> Observation:
 
 @pytest.fixture(scope="module")
 def neutral() -> Observation:
-    return seen(photo("london_001_neutral"))
+    return seen(read_photo("london_001_neutral"))
 
 
 @pytest.fixture(scope="module")
 def smiling() -> Observation:
-    return seen(photo("london_001_smiling"))
+    return seen(read_photo("london_001_smiling"))
 
 
 def test_a_smile_is_seen(neutral: Observation, smiling: Observation) -> None:
     smile = [44, 45]  # mouthSmileLeft, mouthSmileRight
     assert smiling.blendshapes[smile].min() > neutral.blendshapes[smile].max() + 0.3
     assert not expression.mouth_open(smiling)  # with closed lips
-    assert expression.mouth_open(seen(photo("london_002_smiling")))  # with bared teeth
+    assert expression.mouth_open(seen(read_photo("london_002_smiling")))  # with bared teeth
     assert not expression.eyes_closed(smiling)
 
 
@@ -60,7 +56,7 @@ def test_nobody_is_seen_where_there_is_nobody() -> None:
 
 
 def test_the_subject_is_the_large_face_nearest_the_centre() -> None:
-    face = cv2.resize(photo("london_001_neutral"), (256, 256), interpolation=cv2.INTER_AREA)
+    face = cv2.resize(read_photo("london_001_neutral"), (256, 256), interpolation=cv2.INTER_AREA)
     small = cv2.resize(face, (96, 96), interpolation=cv2.INTER_AREA)
     scene = np.full((256, 800, 3), 128, np.uint8)
     scene[:, :256] = face
@@ -71,7 +67,7 @@ def test_the_subject_is_the_large_face_nearest_the_centre() -> None:
 
 
 def test_a_face_is_seen_again_where_it_was(neutral: Observation) -> None:
-    again = observe_at(photo("london_001_neutral"), neutral.points[:, :2])
+    again = observe_at(read_photo("london_001_neutral"), neutral.points[:, :2])
     assert again is not None
     assert expression.landmark_error(neutral.points, again.points) < 0.01
     assert observe_at(np.full((512, 512, 3), 90, np.uint8), neutral.points) is None
@@ -101,7 +97,7 @@ def test_the_same_picture_has_no_error(neutral: Observation) -> None:
 
 @pytest.mark.parametrize("angle", [-20.0, 10.0])
 def test_a_turned_picture_is_off_by_its_angle(neutral: Observation, angle: float) -> None:
-    image = photo("london_001_neutral")
+    image = read_photo("london_001_neutral")
     matrix = cv2.getRotationMatrix2D((256, 256), angle, 1)
     turned = cv2.warpAffine(image, matrix, (512, 512), borderMode=cv2.BORDER_REPLICATE)
     error = expression.pose_error(neutral, seen(np.asarray(turned, np.uint8)))
