@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from streamanon import weights
-from streamanon.backends.choice import cores
+from streamanon.backends.choice import cores, has_gpu
 from streamanon.backends.cuda import device
 from streamanon.backends.tensorrt_runtime import about
 from streamanon.config import Config
@@ -26,41 +26,46 @@ from streamanon.pipeline.document import versions
 from streamanon.safety.compose import compose
 from streamanon.types import Frame, Treatment
 
+NEEDED = "libx264"
+"""Encoder that files and live outputs are written with unless another is asked for."""
+
 ENCODERS = {
-    "libx264": "h264 for mp4, mov and mkv",
+    NEEDED: "h264 for mp4, mov and mkv",
     "libx265": "h265 for mp4, mov and mkv",
     "libvpx-vp9": "vp9 for webm",
-    "h264_nvenc": "h264 on an NVIDIA card",
 }
+GPU_ENCODERS = {"h264_nvenc": "h264 on the GPU"}
 EXTRAS = {
-    "dlib": "--detector dlib",
-    "mediapipe": "--detector mediapipe",
-    "openvino": "a faster --method anonygan on many processors",
+    "dlib": ("dlib", "--detector dlib"),
+    "mediapipe": ("mediapipe", "--detector mediapipe"),
+    "openvino": ("openvino", "another runtime of --method anonygan, used where it is faster"),
+    "web": ("aiortc", "--serve, the page that shows live streams"),
 }
-"""What extras are for; each is called as the module it installs."""
+"""For each extra a module that it installs, and what it is for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """Result of one examination.
 
     Attributes:
-        level: "ok", "no" for something optional that is missing, "bad" for what stops the work.
-        topic: what was looked at.
-        text: what was found, and what to do about it.
+        level: "ok", "optional" when something is missing that is not needed, or "bad" when faces
+            cannot be anonymised.
+        topic: what was examined.
+        text: result, and what to do about it.
     """
 
-    level: Literal["ok", "no", "bad"]
+    level: Literal["ok", "optional", "bad"]
     topic: str
     text: str
 
 
 def examine() -> list[Finding]:
-    """Look at everything, cheap things first."""
+    """Examine everything, cheap things first."""
     return [
         *_machine(),
-        *_card(),
-        *_encoders(),
+        *_gpu(),
+        *(_encoder(name, use) for name, use in ENCODERS.items()),
         *_extras(),
         _models(),
         _runtime(),
@@ -73,23 +78,28 @@ def _machine() -> list[Finding]:
     return [
         Finding("ok", "versions", packages),
         Finding("ok", "machine", f"{platform.platform()}, {cores()} cores"),
-        Finding("ok", "cpu", cv2.getCPUFeaturesLine()),
+        Finding("ok", "cpu", f"instruction sets {_instruction_sets()}"),
     ]
 
 
-def _card() -> list[Finding]:
-    """Look for an NVIDIA card, and for what runs networks on it."""
+def _instruction_sets() -> str:
+    """Return what OpenCV uses; it marks sets it chooses at run time (*) or cannot use (?)."""
+    sets = cv2.getCPUFeaturesLine().split()
+    return ", ".join(one.strip("*") for one in sets if not one.endswith("?"))
+
+
+def _gpu() -> list[Finding]:
+    """Examine the NVIDIA GPU, and what runs networks and encoders on it."""
+    if not has_gpu():
+        why = "no driver found, not needed: the networks run on the CPU"
+        return [Finding("optional", "NVIDIA GPU", why)]
     found = []
-    for topic, look in (("NVIDIA card", device), ("TensorRT", about)):
+    for topic, look in (("NVIDIA GPU", device), ("TensorRT", about)):
         try:
             found.append(Finding("ok", topic, str(look())))
         except ModelError as error:
-            found.append(Finding("no", topic, str(error)))
-    return found
-
-
-def _encoders() -> list[Finding]:
-    return [_encoder(name, use) for name, use in ENCODERS.items()]
+            found.append(Finding("optional", topic, str(error)))
+    return [*found, *(_encoder(name, use) for name, use in GPU_ENCODERS.items())]
 
 
 def _encoder(name: str, use: str) -> Finding:
@@ -102,16 +112,17 @@ def _encoder(name: str, use: str) -> Finding:
         codec.encode(None)
     except (av.FFmpegError, ValueError, OSError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        return Finding("no", f"encoder {name}", f"not usable for {use}: {reason}")
+        level: Literal["optional", "bad"] = "bad" if name == NEEDED else "optional"
+        return Finding(level, f"encoder {name}", f"not usable for {use}: {reason}")
     return Finding("ok", f"encoder {name}", use)
 
 
 def _extras() -> list[Finding]:
     return [
         Finding("ok", f"extra {name}", f"installed: {use}")
-        if find_spec(name)
-        else Finding("no", f"extra {name}", f"not installed: {install_hint(name)}")
-        for name, use in EXTRAS.items()
+        if find_spec(module)
+        else Finding("optional", f"extra {name}", f"for {use}: {install_hint(name)}")
+        for name, (module, use) in EXTRAS.items()
     ]
 
 
@@ -120,11 +131,11 @@ def _models() -> Finding:
         names = [weights.path(name).name for name in weights.SHA256]
     except ModelError as error:
         return Finding("bad", "models", str(error))
-    return Finding("ok", "models", f"all there and unchanged: {', '.join(sorted(names))}")
+    return Finding("ok", "models", f"complete and unchanged: {', '.join(sorted(names))}")
 
 
 def _runtime() -> Finding:
-    """Try the runtimes on the network that paints faces."""
+    """Try the runtimes on the network that generates faces."""
     factory = Factory(Config(method="anonygan"))
     try:
         factory.anonymiser()

@@ -15,7 +15,12 @@ Examples:
   streamanon audit in.mp4 out.mp4
   streamanon audit in.mp4 out.mp4 --report audit.json --sheet worst.png
 """
-_COLOURS = {"ok": "green", "no": "yellow", "bad": "red"}
+_MARKS = {
+    "ok": click.style("ok  ", fg="green"),
+    "optional": click.style("--  ", dim=True),
+    "bad": click.style("bad ", fg="red"),
+}
+"""What stands before findings of the doctor."""
 
 
 @click.command(epilog=_AUDIT_EXAMPLES, short_help="Check that no face of a file was left.")
@@ -70,6 +75,5 @@ def doctor() -> int:
 
     findings = examine()
     for finding in findings:
-        mark = click.style(f"{finding.level:4}", fg=_COLOURS[finding.level])
-        click.echo(f"{mark}{finding.topic}: {finding.text}")
+        click.echo(f"{_MARKS[finding.level]}{finding.topic}: {finding.text}")
     return int(any(finding.level == "bad" for finding in findings))
