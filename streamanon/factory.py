@@ -25,8 +25,18 @@ if TYPE_CHECKING:
     from streamanon.anonymisers.stepped import SteppedAnonymiser
     from streamanon.backends.shared import SharedBackend
     from streamanon.backends.trial import Choice
+    from streamanon.identities.portrait import PortraitReader
     from streamanon.media.address import Address
-    from streamanon.protocols import Anonymiser, Backend, Detector, Embedder, Mesher, Sink, Source
+    from streamanon.protocols import (
+        Anonymiser,
+        Backend,
+        Detector,
+        Embedder,
+        Mesher,
+        SexClassifier,
+        Sink,
+        Source,
+    )
     from streamanon.sinks.live.sink import LiveSink
     from streamanon.sources.live.source import LiveSource
     from streamanon.tracking.identity_assigner import IdentityAssigner
@@ -140,6 +150,20 @@ class Factory:
         return MobileFaceNetEmbedder(self._network("mobilefacenet.onnx"))
 
     @cached_property
+    def _sex_classifier(self) -> SexClassifier:
+        """Estimator of apparent sex."""
+        from streamanon.detectors.gender import GenderNet
+
+        return GenderNet(self._network("gender.onnx"))
+
+    @cached_property
+    def portrait_reader(self) -> PortraitReader:
+        """Reader of the user's own portraits."""
+        from streamanon.identities.portrait import PortraitReader
+
+        return PortraitReader(self.detector, self.mesher, self.embedder, self._sex_classifier)
+
+    @cached_property
     def gallery(self) -> Sequence[Identity]:
         """Identities people can be given."""
         from streamanon.identities.gallery import load_builtin, load_folder
@@ -149,17 +173,15 @@ class Factory:
             known = self._models.galleries
             if folder not in known:
                 known[folder] = (
-                    load_folder(folder, self.mesher, self.detector, self.embedder)
-                    if folder
-                    else load_builtin()
+                    load_folder(folder, self.portrait_reader) if folder else load_builtin()
                 )
             return known[folder]
 
     @cached_property
-    def appearance(self) -> F32:
-        """Probes of an embedding for apparent sex and age, for :class:`IdentityAssigner`."""
+    def age(self) -> F32:
+        """Linear estimator of apparent age, for :class:`IdentityAssigner`."""
         with np.load(weights.path("appearance.npz")) as probes:
-            return np.stack([probes["femininity"], probes["age"]])
+            return np.asarray(probes["age"], np.float32)
 
     @cached_property
     def face_network(self) -> FaceNetwork:
@@ -243,7 +265,7 @@ class Factory:
             self.gallery,
             seed=self.config.seed,
             only=self.config.identity,
-            appearance=self.appearance,
+            age=self.age,
         )
 
     def observer(
@@ -260,13 +282,15 @@ class Factory:
             live: hold back no more frames than the setting ``delay`` asks for.
             assigner: identity assigner, if it outlives the observer or may be needed later.
         """
+        from streamanon.tracking.embedding_sampler import EmbeddingSampler
         from streamanon.tracking.observer import LOOK_AHEAD, Observer
 
         look_ahead = self.config.delay if live else LOOK_AHEAD
         if not anonymiser.needs_mesh and assigner is None:
             return Observer(self.detector, look_ahead=look_ahead)
         assigner = assigner or self.identity_assigner()
-        return Observer(self.detector, self.mesher, self.embedder, assigner, look_ahead=look_ahead)
+        sampler = EmbeddingSampler(self.embedder, self._sex_classifier, assigner)
+        return Observer(self.detector, self.mesher, sampler, look_ahead=look_ahead)
 
     def source(self, path: Path) -> Source:
         """Open a file to read frames from."""

@@ -94,6 +94,15 @@ class Embedder(Protocol):
 
 
 @runtime_checkable
+class SexClassifier(Protocol):
+    """Estimates apparent sex, which a replacement keeps; kept in memory only."""
+
+    def p_female(self, picture: Picture, points: F32) -> float:
+        """Return how probably a face looks female, 0..1; points are its (478, 3) mesh in px."""
+        ...
+
+
+@runtime_checkable
 class Anonymiser(Protocol):
     """Generates the pixels that hide faces."""
 

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from fractions import Fraction
     from pathlib import Path
 
@@ -220,23 +222,30 @@ class Track:
     unseen_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Identity:
     """A condition identity: the person by whom a face is replaced.
 
     Attributes:
         name: name, unique within its gallery.
-        portrait: (h, w, 3) uint8 BGR photograph, one frontal neutral face.
+        load: returns the portrait; called at most once.
         mesh: mesh of the face, in portrait px.
         skin_lab: (3,) float32 mean CIELAB of the cheeks (L 0..100, a, b).
         embedding: (128,) float32 unit vector of the face recogniser.
+        p_female: probability that the portrait looks female, 0..1.
     """
 
     name: str
-    portrait: U8
+    load: Callable[[], U8]
     mesh: Mesh
     skin_lab: F32
     embedding: F32
+    p_female: float
+
+    @cached_property
+    def portrait(self) -> U8:
+        """(h, w, 3) uint8 BGR photograph, one frontal neutral face; decoded when first needed."""
+        return self.load()
 
 
 @dataclass(frozen=True, slots=True)

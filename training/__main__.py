@@ -13,7 +13,7 @@ import torch
 
 from streamanon.anonygan import checkpoint
 from streamanon.errors import StreamanonError, UsageError
-from training import loop, options, parallel
+from training import gallery, loop, options, parallel
 from training.data import prepare, shards
 from training.evaluate import measure
 from training.run_folder import RunFolder
@@ -30,6 +30,7 @@ def main() -> None:
 
 
 main.add_command(prepare.command, "prepare")
+main.add_command(gallery.command, "gallery")
 
 
 @main.command("train")

@@ -1,11 +1,10 @@
-"""Fit ``appearance.npz``: apparent sex and age as linear functions of a face's embedding.
+"""Fit ``appearance.npz``: apparent age as a linear function of a face's embedding.
 
     python -m training.appearance --faces DIR --portraits DIR --out appearance.npz
 
 ``--faces`` holds All-Age-Faces (Cheng et al., 2019), whose file names ``NNNNNAaa.webp`` tell the
-sex (numbers up to 7380 are women) and the age; ``--portraits`` synthetic portraits
-``female_*.webp`` and ``male_*.webp``, whose apparent ages ``portrait_ages.csv`` holds, estimated by
-looking. Faces are found and embedded as the product does it.
+age; ``--portraits`` synthetic portraits whose apparent ages ``portrait_ages.csv`` holds, estimated
+by looking. Faces are found and embedded as the product does it.
 """
 
 from __future__ import annotations
@@ -26,19 +25,10 @@ from streamanon.identities.portrait import as_picture, read_image
 if TYPE_CHECKING:
     from streamanon.types import F32
 
-LAST_WOMAN = 7380
-"""Highest number of a woman in All-Age-Faces."""
-
-ADULT = 16
-"""Age in years from which All-Age-Faces is used to fit sex."""
-
 FOLDS = 5
-RIDGE_SEX, RIDGE_AGE = 8.0, 3.0
+RIDGE = 3.0
 
 PORTRAIT_AGES = Path(__file__).parent / "portrait_ages.csv"
-
-FACES_WEIGHT, PORTRAITS_WEIGHT = 1500.0, 600.0
-"""What all women, and all men, of a set count together when sex is fitted."""
 
 PORTRAIT_WEIGHT = 10.0
 """What a portrait counts when age is fitted; a face of All-Age-Faces counts 1."""
@@ -50,12 +40,10 @@ class Faces:
 
     Attributes:
         embedding: (n, 128) float32 unit vectors.
-        sex: (n,) float32, 1 for women and -1 for men.
         age: (n,) float32 years.
     """
 
     embedding: F32
-    sex: F32
     age: F32
 
 
@@ -71,57 +59,28 @@ def load(folder: Path, factory: Factory) -> Faces:
             continue
         mesh = factory.mesher.fit(picture, lm.roi_from_points(found[0].points))
         embedding = factory.embedder.embed(picture, lm.five_points(mesh.points))
-        rows.append((embedding, *labels(path.stem, ages_by_name)))
-    embeddings, sexes, ages = zip(*rows, strict=True)
-    return Faces(np.stack(embeddings), np.array(sexes, np.float32), np.array(ages, np.float32))
+        rows.append((embedding, ages_by_name.get(path.stem) or float(path.stem.split("A")[1])))
+    embeddings, ages = zip(*rows, strict=True)
+    return Faces(np.stack(embeddings), np.array(ages, np.float32))
 
 
-def labels(stem: str, portrait_ages: dict[str, float]) -> tuple[float, float]:
-    """Return sex (1 woman, -1 man) and age in years of a file."""
-    if stem in portrait_ages:
-        return (1.0 if stem.startswith("female_") else -1.0), portrait_ages[stem]
-    number, age = stem.split("A")
-    return (1.0 if int(number) <= LAST_WOMAN else -1.0), float(age)
-
-
-def fit(embedding: F32, wanted: F32, weight: F32, ridge: float) -> F32:
+def fit(embedding: F32, wanted: F32, weight: F32) -> F32:
     """Return (129,) float32, 128 weights and a bias: ridge regression with weighted rows."""
     rows = np.column_stack([embedding, np.ones(len(embedding))]).astype(np.float64)
     weighted = rows * weight[:, None]
-    normal = weighted.T @ rows + ridge * np.eye(rows.shape[1])
+    normal = weighted.T @ rows + RIDGE * np.eye(rows.shape[1])
     return np.asarray(np.linalg.solve(normal, weighted.T @ wanted), np.float32)
 
 
-def cross_validated(embedding: F32, wanted: F32, weight: F32, ridge: float) -> F32:
+def cross_validated(embedding: F32, wanted: F32, weight: F32) -> F32:
     """Return (n,) float32: for each row the answer of a fit that has not seen it."""
     fold = np.random.default_rng(0).integers(FOLDS, size=len(wanted))
     answers = np.empty(len(wanted), np.float32)
     for held in range(FOLDS):
         seen, unseen = fold != held, fold == held
-        probe = fit(embedding[seen], wanted[seen], weight[seen], ridge)
+        probe = fit(embedding[seen], wanted[seen], weight[seen])
         answers[unseen] = embedding[unseen] @ probe[:-1] + probe[-1]
     return answers
-
-
-def balanced(sex: F32, total: float) -> F32:
-    """Return (n,) float32 weights with which women, and men, of a set count ``total``."""
-    share = np.where(sex > 0, np.mean(sex > 0), np.mean(sex < 0)) * len(sex)
-    return (total / share).astype(np.float32)
-
-
-def fit_femininity(faces: Faces, portraits: Faces) -> F32:
-    """Return the (129,) probe of sex and print how right it is."""
-    adult = faces.age >= ADULT
-    embedding = np.concatenate([faces.embedding[adult], portraits.embedding])
-    sex = np.concatenate([faces.sex[adult], portraits.sex])
-    weight = np.concatenate(
-        [balanced(faces.sex[adult], FACES_WEIGHT), balanced(portraits.sex, PORTRAITS_WEIGHT)]
-    )
-    right = cross_validated(embedding, sex, weight, RIDGE_SEX) * sex > 0
-    split = int(adult.sum())
-    click.echo(f"sex: {right[:split].mean():.1%} of {split} adult faces, ", nl=False)
-    click.echo(f"{right[split:].mean():.1%} of {len(right) - split} portraits")
-    return fit(embedding, sex, weight, RIDGE_SEX)
 
 
 def fit_age(faces: Faces, portraits: Faces) -> F32:
@@ -131,12 +90,12 @@ def fit_age(faces: Faces, portraits: Faces) -> F32:
     split = len(faces.age)
     weight = np.ones_like(age)
     weight[split:] = PORTRAIT_WEIGHT
-    answers = cross_validated(embedding, age, weight, RIDGE_AGE)
+    answers = cross_validated(embedding, age, weight)
     for name, part in (("faces", slice(split)), ("portraits", slice(split, None))):
         error = np.abs(answers[part] - age[part]).mean()
         correlation = np.corrcoef(answers[part], age[part])[0, 1]
         click.echo(f"age of {name}: {error:.1f} years off, correlation {correlation:.2f}")
-    return fit(embedding, age, weight, RIDGE_AGE)
+    return fit(embedding, age, weight)
 
 
 @click.command()
@@ -144,10 +103,10 @@ def fit_age(faces: Faces, portraits: Faces) -> F32:
 @click.option("--portraits", "portraits_dir", required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 def main(faces_dir: Path, portraits_dir: Path, out: Path) -> None:
-    """Fit both probes, print how right they are on faces they have not seen, write them to OUT."""
+    """Fit the probe, print how right it is on faces it has not seen, and write it to OUT."""
     factory = Factory(Config(min_face=40))
     faces, portraits = load(faces_dir, factory), load(portraits_dir, factory)
-    np.savez(out, femininity=fit_femininity(faces, portraits), age=fit_age(faces, portraits))
+    np.savez(out, age=fit_age(faces, portraits))
 
 
 if __name__ == "__main__":

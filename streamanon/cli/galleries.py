@@ -48,5 +48,4 @@ def prepare_portraits(portraits: Sequence[Path], folder: Path) -> Sequence[Ident
     Raises:
         UsageError: a portrait will not do; then nothing is written.
     """
-    factory = Factory(Config())
-    return prepare(portraits, folder, factory.mesher, factory.detector, factory.embedder)
+    return prepare(portraits, folder, Factory(Config()).portrait_reader)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamanon.imaging.crop import crop_square, to_blob
+from streamanon.imaging.crop import crop_square, template_square, to_blob
 
 if TYPE_CHECKING:
     from streamanon.protocols import Backend
@@ -43,18 +43,4 @@ class MobileFaceNetEmbedder:
 
 def align(picture: Picture, points: F32) -> U8:
     """Return (112, 112, 3) BGR: the face aligned so that its five points lie on the template."""
-    return crop_square(picture, _template_square(points), INPUT_PX)
-
-
-def _template_square(points: F32) -> F32:
-    """Return the (3, 2) corners, in frame px, of the square that becomes the input.
-
-    It is placed by the similarity that maps the template to the points with least squared error,
-    in closed form with points as complex numbers.
-    """
-    seen = points.astype(np.float64) @ (1, 1j)
-    wanted = TEMPLATE @ (1, 1j)
-    centred = wanted - wanted.mean()
-    turn = np.vdot(centred, seen - seen.mean()) / np.vdot(centred, centred)
-    corners = (np.array([0, INPUT_PX, INPUT_PX * 1j]) - wanted.mean()) * turn + seen.mean()
-    return np.stack([corners.real, corners.imag], axis=1).astype(np.float32)
+    return crop_square(picture, template_square(points, TEMPLATE, INPUT_PX), INPUT_PX)

@@ -7,6 +7,7 @@ was measured on them: loading it needs no network. The index has the hash of eac
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,13 @@ import numpy as np
 
 from streamanon.errors import UsageError
 from streamanon.face import mouth
-from streamanon.identities.portrait import PortraitReader, read_image
+from streamanon.identities.portrait import decode, read_bytes
 from streamanon.types import Identity, Mesh
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from streamanon.protocols import Detector, Embedder, Mesher
+    from streamanon.identities.portrait import PortraitReader
 
 INDEX = "gallery.npz"
 
@@ -42,16 +43,12 @@ def load_builtin() -> tuple[Identity, ...]:
     return _load_prepared(_BUILTIN)
 
 
-def load_folder(
-    path: Path, mesher: Mesher, detector: Detector, embedder: Embedder
-) -> tuple[Identity, ...]:
+def load_folder(path: Path, reader: PortraitReader) -> tuple[Identity, ...]:
     """Return the identities of a folder of portraits, prepared or not.
 
     Args:
         path: folder with one jpg, png or webp per person.
-        mesher: fits meshes; used, like the next two, only if the folder is not prepared.
-        detector: finds faces.
-        embedder: computes recognition embeddings.
+        reader: reads portraits; used only if the folder is not prepared.
 
     Raises:
         UsageError: The folder does not exist, or a portrait in it is not usable.
@@ -63,7 +60,7 @@ def load_folder(
     portraits = _portraits(path)
     if not portraits:
         raise UsageError(f"folder {path} holds no portrait: put jpg, png or webp pictures into it")
-    return read_portraits(portraits, PortraitReader(detector, mesher, embedder))
+    return read_portraits(portraits, reader)
 
 
 def read_portraits(portraits: Sequence[Path], reader: PortraitReader) -> tuple[Identity, ...]:
@@ -115,6 +112,7 @@ def write_gallery(identities: Sequence[Identity], folder: Path) -> None:
         presence=np.array([identity.mesh.presence for identity in identities], np.float32),
         skin_lab=np.stack([identity.skin_lab for identity in identities]),
         embedding=np.stack([identity.embedding for identity in identities]),
+        p_female=np.array([identity.p_female for identity in identities], np.float32),
     )
 
 
@@ -149,12 +147,19 @@ def _load_prepared(folder: Path) -> tuple[Identity, ...]:
 
 
 def _identity(folder: Path, measured: dict[str, Any], row: int) -> Identity:
-    path = folder / f"{measured['names'][row]}.webp"
-    image = read_image(path)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != measured["sha256"][row]:
+    path = folder / Path(f"{measured['names'][row]}.webp").name
+    data = read_bytes(path)
+    if hashlib.sha256(data).hexdigest() != measured["sha256"][row]:
         raise UsageError(
             f"portrait {path} was changed since the gallery was prepared: delete {INDEX}, or "
             "prepare the portraits again"
         )
     mesh = Mesh(measured["points"][row], float(measured["presence"][row]))
-    return Identity(path.stem, image, mesh, measured["skin_lab"][row], measured["embedding"][row])
+    return Identity(
+        path.stem,
+        partial(decode, data, path),
+        mesh,
+        measured["skin_lab"][row],
+        measured["embedding"][row],
+        float(measured["p_female"][row]),
+    )

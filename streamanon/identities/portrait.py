@@ -19,7 +19,7 @@ from streamanon.types import Identity, Mesh
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from streamanon.protocols import Detector, Embedder, Mesher
+    from streamanon.protocols import Detector, Embedder, Mesher, SexClassifier
     from streamanon.types import U8, Face, Picture
 
 MIN_FACE_PX = 160
@@ -61,11 +61,13 @@ class PortraitReader:
         detector: finds the face.
         mesher: fits the mesh.
         embedder: computes the recognition embedding.
+        sex: estimates apparent sex.
     """
 
     detector: Detector
     mesher: Mesher
     embedder: Embedder
+    sex: SexClassifier
 
     def read(self, path: Path) -> Identity:
         """Return the identity of a photograph, cropped to the head and named like the file.
@@ -74,10 +76,9 @@ class PortraitReader:
             UsageError: The portrait is not usable; the message gives the reason.
         """
         image = read_image(path)
-        picture = as_picture(image)
-        mesh = self._fit(picture, self._only_face(picture, path), path)
+        mesh = self.fit(image, path)
         _check(image, mesh, path)
-        return _crop(path.stem.lower(), image, mesh, self.embedder)
+        return self._identity(path.stem.lower(), image, mesh)
 
     def _only_face(self, picture: Picture, path: Path) -> Face:
         faces = [face for face in self.detector.detect(picture) if face.points is not None]
@@ -90,7 +91,18 @@ class PortraitReader:
             )
         return faces[0]
 
-    def _fit(self, picture: Picture, face: Face, path: Path) -> Mesh:
+    def fit(self, image: U8, path: Path) -> Mesh:
+        """Return the mesh of the one face of a picture.
+
+        Args:
+            image: (h, w, 3) uint8 BGR.
+            path: where it comes from, for messages.
+
+        Raises:
+            UsageError: there is no face, more than one, or none that is clear.
+        """
+        picture = as_picture(image)
+        face = self._only_face(picture, path)
         assert face.points is not None
         mesh = self.mesher.fit(picture, lm.roi_from_points(face.points))
         mesh = self.mesher.fit(picture, lm.roi_from_mesh(mesh.points), blendshapes=True)
@@ -101,18 +113,60 @@ class PortraitReader:
             )
         return mesh
 
+    def _identity(self, name: str, image: U8, mesh: Mesh) -> Identity:
+        """Return an identity whose portrait is the square around the head."""
+        height = face_height_px(mesh)
+        centre = (mesh.points[lm.CHIN, :2] + mesh.points[lm.FOREHEAD, :2]) / 2
+        low = np.maximum(np.floor(centre - CROP_HEIGHTS / 2 * height), 0).astype(int)
+        high = np.minimum(
+            np.ceil(centre + CROP_HEIGHTS / 2 * height).astype(int), image.shape[1::-1]
+        )
+        head = image[low[1] : high[1], low[0] : high[0]]
+        scale = min(1.0, MAX_FACE_PX / height)
+        width, rows = np.rint(scale * (high - low)).astype(int).tolist()
+        portrait = np.asarray(
+            cv2.resize(head, (width, rows), interpolation=cv2.INTER_AREA), np.uint8
+        )
+        points = mesh.points.copy()
+        points[:, :2] = (points[:, :2] - low + 0.5) * scale - 0.5
+        points[:, 2] *= scale
+        small = Mesh(points, mesh.presence)
+        picture = as_picture(portrait)
+        skin = skin_lab(picture, small)
+        assert skin is not None
+        embedding = self.embedder.embed(picture, lm.five_points(points))
+        p_female = self.sex.p_female(picture, points)
+        return Identity(name, lambda: portrait, small, skin, embedding, p_female)
+
 
 def read_image(path: Path) -> U8:
     """Return (h, w, 3) uint8 BGR, turned upright by its EXIF orientation.
 
     Raises:
-        UsageError: The file is not a picture.
+        UsageError: The file cannot be read, or is not a picture.
+    """
+    return decode(read_bytes(path), path)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a portrait's file.
+
+    Raises:
+        UsageError: The file cannot be read.
     """
     try:
-        data = np.fromfile(path, np.uint8)
+        return path.read_bytes()
     except OSError as error:
         raise UsageError(f"portrait {path} cannot be read: {error.strerror or error}") from error
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+
+
+def decode(data: bytes, path: Path) -> U8:
+    """Return an encoded picture as :func:`read_image` does.
+
+    Raises:
+        UsageError: It is not a picture.
+    """
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None:
         raise UsageError(f"portrait {path} is not a picture: wanted jpg, png or webp")
     return np.asarray(image, np.uint8)
@@ -172,23 +226,3 @@ def _forehead_contrast(image: U8, mesh: Mesh) -> float:
         spots.append(np.median(lab.reshape(-1, 3), axis=0))
     usual = np.median(spots, axis=0)
     return float(np.linalg.norm(np.array(spots[: len(_FOREHEAD)]) - usual, axis=1).max())
-
-
-def _crop(name: str, image: U8, mesh: Mesh, embedder: Embedder) -> Identity:
-    """Return an identity whose portrait is the square around the head, no larger than needed."""
-    height = face_height_px(mesh)
-    centre = (mesh.points[lm.CHIN, :2] + mesh.points[lm.FOREHEAD, :2]) / 2
-    low = np.maximum(np.floor(centre - CROP_HEIGHTS / 2 * height), 0).astype(int)
-    high = np.minimum(np.ceil(centre + CROP_HEIGHTS / 2 * height).astype(int), image.shape[1::-1])
-    head = image[low[1] : high[1], low[0] : high[0]]
-    scale = min(1.0, MAX_FACE_PX / height)
-    width, rows = np.rint(scale * (high - low)).astype(int).tolist()
-    portrait = np.asarray(cv2.resize(head, (width, rows), interpolation=cv2.INTER_AREA), np.uint8)
-    points = mesh.points.copy()
-    points[:, :2] = (points[:, :2] - low + 0.5) * scale - 0.5
-    points[:, 2] *= scale
-    small = Mesh(points, mesh.presence)
-    picture = as_picture(portrait)
-    skin = skin_lab(picture, small)
-    assert skin is not None
-    return Identity(name, portrait, small, skin, embedder.embed(picture, lm.five_points(points)))

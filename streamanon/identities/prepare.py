@@ -6,28 +6,23 @@ from typing import TYPE_CHECKING
 
 from streamanon.errors import UsageError
 from streamanon.identities.gallery import read_portraits, write_gallery
-from streamanon.identities.portrait import PortraitReader
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from streamanon.protocols import Detector, Embedder, Mesher
+    from streamanon.identities.portrait import PortraitReader
     from streamanon.types import Identity
 
 
-def prepare(
-    portraits: Sequence[Path], out: Path, mesher: Mesher, detector: Detector, embedder: Embedder
-) -> tuple[Identity, ...]:
+def prepare(portraits: Sequence[Path], out: Path, reader: PortraitReader) -> tuple[Identity, ...]:
     """Check portraits, crop them to the head and write them as a gallery.
 
     Args:
         portraits: pictures of one person each; the file's name becomes the identity's.
         out: folder to write; must be new or empty. Nothing is written unless all portraits are
             usable.
-        mesher: fits meshes.
-        detector: finds faces.
-        embedder: computes recognition embeddings.
+        reader: reads portraits.
 
     Returns:
         The identities that were written.
@@ -37,7 +32,7 @@ def prepare(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"output {out} exists and is not an empty folder: choose another name")
-    identities = read_portraits(portraits, PortraitReader(detector, mesher, embedder))
+    identities = read_portraits(portraits, reader)
     try:
         write_gallery(identities, out)
     except OSError as error:

@@ -10,6 +10,8 @@ import numpy as np
 from streamanon.imaging.picture import clip_box, shrink
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from streamanon.types import F32, U8, Picture
 
 _FINEST = 1.25
@@ -46,6 +48,28 @@ def crop_square(picture: Picture, corners: F32, side_px: int) -> U8:
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(result, np.uint8)
+
+
+def template_square(points: F32, template: NDArray[np.float64], side_px: float) -> F32:
+    """Return the corners of the square in which points lie on a template, for crop_square.
+
+    The square is placed by the similarity that maps the template to the points with least squared
+    error, in closed form with points as complex numbers.
+
+    Args:
+        points: (n, 2) float32 in frame px.
+        template: (n, 2) float64, where they are to lie in the crop, px.
+        side_px: side of the crop.
+
+    Returns:
+        (3, 2) float32 corners in frame px.
+    """
+    seen = points.astype(np.float64) @ (1, 1j)
+    wanted = template @ (1, 1j)
+    centred = wanted - wanted.mean()
+    turn = np.vdot(centred, seen - seen.mean()) / np.vdot(centred, centred)
+    corners = (np.array([0, side_px, side_px * 1j]) - wanted.mean()) * turn + seen.mean()
+    return np.stack([corners.real, corners.imag], axis=1).astype(np.float32)
 
 
 def to_blob(image: U8) -> F32:

@@ -12,7 +12,7 @@ from streamanon.imaging.boxes import side
 from streamanon.tracking.identity_assigner import skin_lab
 
 if TYPE_CHECKING:
-    from streamanon.protocols import Embedder
+    from streamanon.protocols import Embedder, SexClassifier
     from streamanon.tracking.identity_assigner import IdentityAssigner
     from streamanon.types import Mesh, Picture, Track
 
@@ -42,16 +42,21 @@ class _TrackSamples:
 
 
 class EmbeddingSampler:
-    """Embeds each face in some of its frames only, because embedding is what costs."""
+    """Embeds each face in some of its frames only, because embedding is what costs.
 
-    def __init__(self, embedder: Embedder, assigner: IdentityAssigner) -> None:
+    Attributes:
+        assigner: gets the embeddings.
+    """
+
+    def __init__(self, embedder: Embedder, sex: SexClassifier, assigner: IdentityAssigner) -> None:
         """Create one for a new line of a stream, whose tracks are numbered from the start.
 
         Args:
             embedder: computes embeddings.
+            sex: estimates apparent sex.
             assigner: gets them; it drops the tracks of the line before.
         """
-        self._embedder, self._assigner = embedder, assigner
+        self._embedder, self._sex, self.assigner = embedder, sex, assigner
         assigner.forget_tracks()
         self._tracks: dict[int, _TrackSamples] = {}
 
@@ -68,12 +73,13 @@ class EmbeddingSampler:
             return
         so_far.samples, so_far.best = so_far.samples + 1, max(so_far.best, quality)
         embedding = self._embedder.embed(picture, lm.five_points(mesh.points))
-        self._assigner.add_evidence(track.id, embedding, quality, skin_lab(picture, mesh))
+        skin, p_female = skin_lab(picture, mesh), self._sex.p_female(picture, mesh.points)
+        self.assigner.add_evidence(track.id, embedding, quality, skin, p_female)
 
     def forget(self, track_id: int) -> None:
         """Drop a track that has ended; the assigner still knows the person."""
         self._tracks.pop(track_id, None)
-        self._assigner.forget(track_id)
+        self.assigner.forget(track_id)
 
 
 def _quality(mesh: Mesh) -> float:

@@ -34,21 +34,14 @@ SAME_PERSON = 0.40
 LOOK_ALIKE = 0.30
 """Cosine similarity above which a portrait resembles a person too much to hide them."""
 
-NEAREST = 3
+NEAREST = 8
 """Number of best-fitting portraits from which the seed picks one."""
 
 _LAB_WEIGHTS = np.array([1.0, 0.7, 0.7], np.float32)
 """Weights of L, a and b when skin colours are compared: lightness is more visible than tint."""
 
-_FEMININITY_WEIGHT, _AGE_WEIGHT = 16.0, 0.4
-"""Weights of femininity (1 to -1) and of a year of age relative to the distance of skin colours.
-
-With 200 synthetic portraits as people, the three nearest of the built-in gallery are of their sex
-in 86 % (52 % by skin alone) and 17 years off (25), at a distance of skins of 8.6 (5.6).
-"""
-
-_SURE = 0.5
-"""Femininity is clipped to this magnitude."""
+_AGE_WEIGHT = 0.4
+"""Weight of a year of apparent age relative to the distance of skin colours."""
 
 _CHEEKS = ((50, 205, 187), (280, 425, 411))
 """Mesh points around the middle of either cheek."""
@@ -62,14 +55,22 @@ DULLEST = 0.25
 
 @dataclass(slots=True)
 class _Evidence:
-    """What is known of a track or person: weighted sums of embeddings and skin colours."""
+    """What is known of a track or person, as weighted sums.
+
+    Attributes:
+        embeddings: (128,) float32 sum of unit vectors.
+        skins: (4,) float32 sum of CIELAB colours and of their weights.
+        sex: sum of 2 p - 1, where p is the probability of looking female.
+    """
 
     embeddings: F32 = field(default_factory=lambda: np.zeros(128, np.float32))
     skins: F32 = field(default_factory=lambda: np.zeros(4, np.float32))
+    sex: float = 0.0
 
     def add(self, other: _Evidence) -> None:
         self.embeddings += other.embeddings
         self.skins += other.skins
+        self.sex += other.sex
 
     @property
     def embedding(self) -> F32 | None:
@@ -101,7 +102,7 @@ class IdentityAssigner:
         *,
         seed: int = 0,
         only: str | None = None,
-        appearance: F32 | None = None,
+        age: F32 | None = None,
     ) -> None:
         """Create one for one stream.
 
@@ -109,8 +110,8 @@ class IdentityAssigner:
             gallery: identities to assign.
             seed: selects among the identities that fit.
             only: name of one identity that everyone gets; None to give each person their own.
-            appearance: (2, 129) float32, 128 weights and a bias each that predict femininity
-                (1 to -1) and age in years from an embedding; None to choose by skin colour alone.
+            age: (129,) float32, 128 weights and a bias that predict age in years from an
+                embedding; None to leave age out.
 
         Raises:
             UsageError: the gallery is empty, or holds no identity of that name.
@@ -119,7 +120,7 @@ class IdentityAssigner:
             raise UsageError("the gallery holds no identity: add portraits to it")
         self._gallery, self._seed = tuple(gallery), seed
         self._only = None if only is None else _by_name(self._gallery, only)
-        self._appearance = appearance
+        self._age = age
         self._evidence: dict[int, _Evidence] = {}
         self._by_track: dict[int, _Person] = {}
         self._people: list[_Person] = []
@@ -139,20 +140,30 @@ class IdentityAssigner:
         self._only = None if name is None else _by_name(self._gallery, name)
 
     def add_evidence(
-        self, track_id: int, embedding: F32, weight: float, skin_lab: F32 | None = None
+        self,
+        track_id: int,
+        embedding: F32,
+        weight: float,
+        skin_lab: F32 | None = None,
+        p_female: float = 0.5,
     ) -> None:
-        """Add the embedding and skin colour of a track in one frame.
+        """Add what a track looks like in one frame.
 
         Args:
             track_id: track seen.
             embedding: (128,) float32 unit vector; ignored unless finite.
             weight: quality of the view, above 0.
             skin_lab: (3,) float32 CIELAB of the cheeks (:func:`skin_lab`), or None.
+            p_female: probability of looking female, 0..1; 0.5 when unknown.
         """
         if not np.isfinite(embedding).all():
             return
         skin = np.zeros(4) if skin_lab is None else np.append(skin_lab, 1) * weight
-        added = _Evidence((weight * embedding).astype(np.float32), skin.astype(np.float32))
+        added = _Evidence(
+            (weight * embedding).astype(np.float32),
+            skin.astype(np.float32),
+            weight * (2 * p_female - 1),
+        )
         person = self._by_track.get(track_id)
         known = person.evidence if person else self._evidence.setdefault(track_id, _Evidence())
         known.add(added)
@@ -221,7 +232,7 @@ class IdentityAssigner:
         taken = in_use | {person.identity.name for person in self._people}
         free = [identity for identity in self._gallery if identity.name not in taken]
         if free:
-            identity = self._pick(_fitting(free, evidence, self._appearance))
+            identity = self._pick(_fitting(free, evidence, self._age))
         elif absent:
             gone = min(absent, key=lambda person: person.last_used)
             self._people.remove(gone)
@@ -263,11 +274,17 @@ def _recognised(evidence: _Evidence, people: list[_Person]) -> _Person | None:
     return best
 
 
-def _fitting(
-    identities: list[Identity], evidence: _Evidence, appearance: F32 | None
-) -> list[Identity]:
-    """Return the identities nearest in skin and appearance, without those that look too alike."""
+def _fitting(identities: list[Identity], evidence: _Evidence, age: F32 | None) -> list[Identity]:
+    """Return the identities of the same apparent sex that are nearest in skin colour and age.
+
+    Those that look too much like the person are left out. Sex is a condition, not a weight: a
+    beard on a woman is worse than a skin that light has to bridge.
+    """
     face, skin = evidence.embedding, evidence.skin_lab
+    if evidence.sex:
+        identities = [one for one in identities if (one.p_female - 0.5) * evidence.sex > 0] or (
+            identities
+        )
     if face is not None:
         similarity = [float(identity.embedding @ face) for identity in identities]
         limit = max(LOOK_ALIKE, min(similarity))
@@ -277,20 +294,12 @@ def _fitting(
     if skin is not None:
         skins = np.stack([identity.skin_lab for identity in identities])
         distance += np.linalg.norm((skins - skin) * _LAB_WEIGHTS, axis=1)
-    if face is not None and appearance is not None:
+    if face is not None and age is not None:
         faces = np.stack([identity.embedding for identity in identities])
-        unlike = _appearance(appearance, faces) - _appearance(appearance, face[None])
-        distance += np.abs(unlike).sum(axis=1)
+        distance += _AGE_WEIGHT * np.abs((faces - face) @ age[:-1])
     if not distance.any():  # no evidence yet
         return identities
     return [identities[index] for index in np.argsort(distance, kind="stable")[:NEAREST]]
-
-
-def _appearance(probes: F32, embeddings: F32) -> F32:
-    """Return (n, 2) float32 weighted femininity and age of (n, 128) embeddings."""
-    femininity, age = probes[:, :-1] @ embeddings.T + probes[:, -1:]
-    femininity = np.clip(femininity, -_SURE, _SURE)
-    return np.stack([_FEMININITY_WEIGHT * femininity, _AGE_WEIGHT * age], axis=1)
 
 
 def skin_lab(picture: Picture, mesh: Mesh) -> F32 | None:

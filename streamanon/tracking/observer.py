@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from streamanon.errors import StageError, error_line
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import union
-from streamanon.tracking.embedding_sampler import EmbeddingSampler
 from streamanon.tracking.finder import Finder
 from streamanon.tracking.look_back import PendingFrame, search_back
 from streamanon.tracking.scene_cuts import CutDetector
@@ -23,8 +22,8 @@ from streamanon.tracking.tracker import SURE_SCORE, Tracker, with_margin
 from streamanon.types import Mesh, Scene, Subject, Track
 
 if TYPE_CHECKING:
-    from streamanon.protocols import Detector, Embedder, Mesher
-    from streamanon.tracking.identity_assigner import IdentityAssigner
+    from streamanon.protocols import Detector, Mesher
+    from streamanon.tracking.embedding_sampler import EmbeddingSampler
     from streamanon.types import Frame, Identity
 
 LOOK_AHEAD = 12
@@ -84,8 +83,7 @@ class Observer:
         self,
         detector: Detector,
         mesher: Mesher | None = None,
-        embedder: Embedder | None = None,
-        assigner: IdentityAssigner | None = None,
+        sampler: EmbeddingSampler | None = None,
         *,
         look_ahead: int = LOOK_AHEAD,
     ) -> None:
@@ -94,14 +92,12 @@ class Observer:
         Args:
             detector: finds faces.
             mesher: fits meshes; None where boxes are enough.
-            embedder: computes embeddings; None where identities are not needed.
-            assigner: assigns identities; None where they are not needed.
+            sampler: collects evidence for identities; None where they are not needed.
             look_ahead: frames by which a frame is held back.
         """
         self.stats = ObserverStats()
         self._finder = Finder(detector, mesher)
-        self._assigner = assigner
-        self._sampler = EmbeddingSampler(embedder, assigner) if embedder and assigner else None
+        self._sampler = sampler
         self._look_ahead = look_ahead
         self._cuts = CutDetector()
         self._tracker: Tracker | None = None
@@ -208,9 +204,9 @@ class Observer:
         return Scene(pending.frame, subjects, pending.distrust)
 
     def _identity(self, track: Track, pending: PendingFrame) -> Identity | None:
-        if self._assigner is None or track.face.mesh is None:
+        if self._sampler is None or track.face.mesh is None:
             return None
-        return self._assigner.identity_of(track.id, pending.tracks)
+        return self._sampler.assigner.identity_of(track.id, pending.tracks)
 
     def _smoothed(self, track: Track, time_s: float) -> Track:
         """Return a track with a smoothed mesh, which its cover contains."""

