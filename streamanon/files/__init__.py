@@ -1,1 +1,1 @@
-"""Whole runs of files."""
+"""Runs of files: which input goes to which output, and carrying it out."""

@@ -1,4 +1,4 @@
-"""Which input file goes to which output file, decided and checked before anything is touched."""
+"""Pairs input files with output files, and checks them before anything is written."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Job:
     """One file to anonymise.
 
     Attributes:
-        input: an existing file.
-        output: a file that is not an input of any job.
+        input: existing file.
+        output: file that is not an input of any job.
     """
 
     input: Path
@@ -39,11 +39,11 @@ def plan(inputs: Sequence[Path], output: Path, *, overwrite: bool = False) -> li
 
     Args:
         inputs: files and folders.
-        output: a file or a folder.
-        overwrite: allow outputs that exist.
+        output: file or folder.
+        overwrite: allow existing outputs.
 
     Raises:
-        UsageError: an input is missing, an output exists, or both do not fit together.
+        UsageError: an input is missing, an output exists, or inputs and output do not fit.
     """
     for path in inputs:
         if not path.exists():
@@ -77,7 +77,7 @@ def _into_folder(inputs: Sequence[Path], output: Path) -> list[Job]:
 
 
 def _media_below(folder: Path, output: Path) -> list[Path]:
-    """Return the visible media files below a folder, sorted, without what is in the output."""
+    """Return the visible media files below a folder, sorted, except those below the output."""
     done = output.resolve()
     return [
         path
@@ -90,7 +90,7 @@ def _media_below(folder: Path, output: Path) -> list[Path]:
 
 
 def _named(output: Path) -> Path:
-    """Keep a suffix that can be written; any other video becomes an mp4."""
+    """Return an output name with a suffix that can be written; other videos become mp4."""
     kept = output.suffix.lower() in (*VIDEO_OUTPUTS, *IMAGE_SUFFIXES)
     return output if kept else output.with_suffix(".mp4")
 

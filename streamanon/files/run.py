@@ -1,4 +1,4 @@
-"""Whole runs: jobs from their settings to their reports."""
+"""Carries out jobs, from their settings to their reports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["Outcome", "Watcher", "anonymise", "anonymise_all", "anonymise_with",
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended: with a report or with an error."""
+    """Result of a job: a report, an error, or both."""
 
     job: Job
     report: Report | None = None
@@ -33,18 +33,18 @@ class Outcome:
 
 
 class Watcher(Protocol):
-    """Is told how the jobs go, in the thread that called :func:`anonymise_all`."""
+    """Observes the progress of jobs, in the thread that called :func:`anonymise_all`."""
 
     def begin(self, job: Job) -> None:
-        """A job starts."""
+        """Called when a job starts."""
         ...
 
     def advance(self, position: Progress) -> None:
-        """The present job got further."""
+        """Called when the present job has advanced."""
         ...
 
     def end(self, outcome: Outcome) -> None:
-        """The present job is over."""
+        """Called when the present job has ended."""
         ...
 
 
@@ -52,16 +52,16 @@ def anonymise(input: str | Path, output: str | Path, config: Config | None = Non
     """Anonymise one video or picture; the same as ``streamanon run INPUT -o OUTPUT``.
 
     Args:
-        input: a file.
-        output: a file, which appears when it is complete and everybody in it is hidden.
-        config: how; the defaults when left out.
+        input: video or picture.
+        output: file that appears when it is complete and everyone in it is hidden.
+        config: settings; the defaults if left out.
 
     Returns:
-        What was done.
+        The report of the run.
 
     Raises:
-        UsageError: the request cannot be carried out as made.
-        StreamanonError: the run failed; there is no output.
+        UsageError: the request is not possible.
+        StreamanonError: the run failed and wrote no output.
     """
     with closing(Factory(config or Config())) as factory:
         return anonymise_with(factory, input, output)
@@ -71,9 +71,9 @@ def anonymise_with(factory: Factory, input: str | Path, output: str | Path) -> R
     """Anonymise one file with the models of a factory; see :func:`anonymise`.
 
     Args:
-        factory: used by nothing else at the same time; stays open.
-        input: a file.
-        output: a file.
+        factory: models to use, by no other run at the same time; it stays open.
+        input: video or picture.
+        output: file that appears when it is complete.
     """
     if Path(input).is_dir():
         raise UsageError(f"input {input} is a folder: use plan() and anonymise_all()")
@@ -90,9 +90,9 @@ def anonymise_all(
     """Carry out jobs one after the other; one that fails does not stop the rest.
 
     Args:
-        jobs: from :func:`plan`.
-        config: how.
-        watcher: is told how it goes.
+        jobs: jobs from :func:`plan`.
+        config: settings.
+        watcher: observer of the progress, or None.
 
     Raises:
         UsageError: the report would replace something it must not, or a setting is for live
@@ -123,14 +123,15 @@ def _anonymise_all(
 
 
 def check_report(config: Config, taken: Sequence[Path] = ()) -> None:
-    """Make sure that the report can be written where it is to be.
+    """Check that the report can be written.
 
     Args:
-        config: names it, or not.
-        taken: inputs and outputs.
+        config: settings, which may name a report.
+        taken: inputs and outputs, which it must not replace.
 
     Raises:
-        UsageError: it would replace something it must not, or there is no such folder.
+        UsageError: it would replace an input, an output or an existing file, or its folder is
+            missing.
     """
     path = config.report
     if path is None:
@@ -164,7 +165,7 @@ def _carry_out(
 def _run(
     job: Job, config: Config, factory: Factory, progress: Callable[[Progress], None] | None
 ) -> Report:
-    """Open both ends of a job and send its frames through."""
+    """Open the source and the sink of a job and run its frames through the pipeline."""
     job.output.parent.mkdir(parents=True, exist_ok=True)
     anonymiser = factory.anonymiser()
     source = factory.source(job.input)
@@ -178,7 +179,7 @@ def _run(
 
 
 def _entry(outcome: Outcome) -> dict[str, Any]:
-    """Return what the report file says of one job."""
+    """Return the entry of one job in the report file."""
     entry: dict[str, Any] = {"input_sha256": sha256(outcome.job.input)}
     if outcome.error:
         entry["error"] = type(outcome.error).__name__

@@ -1,4 +1,4 @@
-"""Which files hold pictures and videos: by their suffix, and by FFmpeg's names of formats."""
+"""Suffixes of pictures and videos, and the file formats that FFmpeg may open."""
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 VIDEO_OUTPUTS = (".mp4", ".mkv", ".mov", ".webm")

@@ -1,1 +1,1 @@
-"""Where frames come from."""
+"""Inputs, which yield frames."""

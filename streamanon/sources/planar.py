@@ -1,4 +1,4 @@
-"""From a decoded picture, whatever its pixel format, to planes of Y, U and V."""
+"""Converts decoded pictures of any pixel format to planes of Y, U and V."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _MATRICES: dict[int, Matrix] = {
     9: "bt2020",
     10: "bt2020",
 }
-"""ITU-T H.273 table 4, matrix coefficients."""
+"""MatrixCoefficients of ITU-T H.273 (table 4)."""
 
 _BT709, _BT601 = 1, 5
 _STUDIO, _FULL = 1, 2
 _HD_LINES = 720
-"""From this height on, players take untagged video for BT.709 and below it for BT.601."""
+"""From this height on, players take untagged video for BT.709, and below it for BT.601."""
 
 
 def is_rgb(layout: VideoFormat) -> bool:
-    """Tell whether a pixel format has no luma."""
+    """Return whether a pixel format has no luma."""
     return layout.is_rgb or layout.has_palette
 
 
@@ -56,26 +56,26 @@ def planar_name(layout: VideoFormat) -> str:
 
 
 def _depth(name: str) -> int:
-    """Return the bits a sample of a planar YUV format."""
+    """Return the bits per sample of a planar YUV format."""
     return int(name[-4:-2]) if name.endswith("le") else 8
 
 
 def matrix_code(frame: VideoFrame) -> int:
-    """Return the H.273 code to write; RGB is given the one its planes are converted with."""
+    """Return the H.273 matrix code to write; for RGB the one its planes are converted with."""
     if is_rgb(frame.format):
         return _BT709 if frame.height >= _HD_LINES else _BT601
     return int(frame.colorspace)
 
 
 def range_code(frame: VideoFrame) -> int:
-    """Return 0 unknown, 1 studio, 2 full; the yuvj formats are full range by their name."""
+    """Return the range: 0 unknown, 1 studio, 2 full. The yuvj formats are full range."""
     if is_rgb(frame.format):
         return _STUDIO
     return _FULL if frame.format.name.startswith("yuvj") else int(frame.color_range)
 
 
 def colour_space(frame: VideoFrame) -> ColourSpace:
-    """Return how to read the planes of a frame, guessing like players where tags are missing."""
+    """Return the colour space of a frame; missing tags are guessed as players do."""
     name = planar_name(frame.format)
     guess: Matrix = "bt709" if frame.height >= _HD_LINES else "bt601"
     return ColourSpace(
@@ -87,12 +87,12 @@ def colour_space(frame: VideoFrame) -> ColourSpace:
 
 
 def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    """Return the nine numbers that say how a frame is to be turned, or None.
+    """Return the nine numbers of a frame's display matrix, or None without one.
 
-    ``frame.side_data`` would say so, too, but it ties the frame into a ring of references, which
-    Python's collector undoes late, and ever later: streams kept hundreds of pictures that way.
+    ``frame.side_data`` is not used because it puts the frame into a reference cycle, which Python's
+    garbage collector frees later and later: streams kept hundreds of pictures that way.
     """
-    held = SideDataContainer(frame)  # type: ignore[call-arg]  # its stub does not tell
+    held = SideDataContainer(frame)  # type: ignore[call-arg]  # missing in its stub
     matrix = cast("Buffer | None", held.get("DISPLAYMATRIX"))
     return None if matrix is None else tuple(memoryview(matrix).cast("i").tolist())
 
@@ -101,8 +101,8 @@ def planes_of(frame: VideoFrame, name: str) -> tuple[Plane, ...]:
     """Return copies of the Y, U, V planes of a frame, as uint8 or uint16.
 
     Args:
-        frame: of any pixel format.
-        name: the planar YUV format wanted.
+        frame: picture of any pixel format.
+        name: planar YUV format of the planes.
     """
     found = frame.format.name
     if found.replace("yuvj", "yuv").replace("yuva", "yuv") == name:
@@ -115,7 +115,7 @@ def planes_of(frame: VideoFrame, name: str) -> tuple[Plane, ...]:
 
 
 def _colourless(frame: VideoFrame, name: str) -> tuple[Plane, ...]:
-    """Give a grey picture chroma planes; its luma stays exact."""
+    """Return the exact luma of a grey picture, and neutral chroma planes."""
     grey = name.replace("yuv420p", "gray")
     luma = _copy(frame if frame.format.name == grey else frame.reformat(format=grey), 0)
     shape = (-(-luma.shape[0] // 2), -(-luma.shape[1] // 2))
@@ -124,7 +124,7 @@ def _colourless(frame: VideoFrame, name: str) -> tuple[Plane, ...]:
 
 
 def _copy(frame: VideoFrame, index: int) -> Plane:
-    """Return one plane without the padding of its lines."""
+    """Return a copy of one plane without the padding of its lines."""
     plane = frame.planes[index]
     dtype = np.dtype(np.uint8 if frame.format.components[index].bits <= 8 else "<u2")
     step = abs(plane.line_size)

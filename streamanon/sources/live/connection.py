@@ -141,9 +141,9 @@ class Connection:
             error: Exception | None = None
             try:
                 self._read(stack.enter_context(self._open(stack)))
-            except Exception as found:  # noqa: BLE001  judged by whoever takes it
-                # its traceback would keep a picture alive beyond its device, which V4L2 does not
-                # survive
+            except Exception as found:  # noqa: BLE001  handed over; the receiver decides
+                # its traceback would keep a picture alive after its device was closed, which
+                # crashes V4L2
                 error = found.with_traceback(None)
                 error.__context__ = None
         self._put(ConnectionLost(error))
