@@ -24,7 +24,7 @@ _FOLDER = click.Path(path_type=Path)
 
 @click.group()
 def main() -> None:
-    """Make the files that streamanon runs."""
+    """Make the files of networks that ship with streamanon."""
 
 
 @main.command()
@@ -33,7 +33,7 @@ def main() -> None:
 @click.option("--trained-on", type=_FOLDER, help="index.json of the data it was trained on.")
 @click.option("--faces", type=_FOLDER, help="Folder of more pictures to measure on.")
 def anonygan(checkpoint: Path, out: Path, trained_on: Path | None, faces: Path | None) -> None:
-    """Write a trained CHECKPOINT as ONNX, once it has proved itself alive and exact."""
+    """Write a trained CHECKPOINT as ONNX, after checking that it is alive and exact."""
     card = export(checkpoint, out, trained_on=trained_on, pictures=faces)
     click.echo(json.dumps(card["measured"], indent=1))
     for path in sorted(out.glob("anonygan*.onnx")):
@@ -47,7 +47,7 @@ def anonygan(checkpoint: Path, out: Path, trained_on: Path | None, faces: Path |
 def engine(network: Path, precision: Precision, out: Path) -> None:
     """Compile NETWORK.onnx with TensorRT, to see whether and how fast that works.
 
-    TensorRT-RTX does so without a card. What the product runs, `streamanon engine build` builds.
+    TensorRT-RTX needs no GPU for that. The engines in use are built by `streamanon engine build`.
     """
     with step_bar(Console(stderr=True)) as advance:
         content, _ = compiled(network, precision, progress=advance)

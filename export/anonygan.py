@@ -1,7 +1,7 @@
-"""A trained AnonyGAN network becomes the files the product runs, each with its card.
+"""Export a trained AnonyGAN network to the files that ship, each with its model card.
 
-``anonygan_condition.onnx`` runs once for an identity, ``anonygan.onnx`` for every face of every
-frame; ``anonygan_int8.onnx`` is a faster form of the latter, left out where it loses too much.
+``anonygan_condition.onnx`` runs once per identity, ``anonygan.onnx`` for every face of every frame;
+``anonygan_int8.onnx`` is a faster form of the latter, left out if it loses too much.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from onnx import helper
 
 from export.faces import samples
 from export.graphs import branches, rounded, stored_in_half
-from export.judge import Jury, check_alive, check_close, told
 from export.model_card import model_card
+from export.quality import QualityMeter, check_alive, check_close, live_inputs
 from export.quantise import quantised
 from streamanon.anonygan import checkpoint
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from export.faces import Sample
     from export.graphs import Branch
-    from export.judge import Loss
+    from export.quality import Degradation
     from streamanon.anonygan.network import AnonyGan
     from streamanon.protocols import Backend
 
@@ -44,29 +44,29 @@ MODEL_CARD = "anonygan.md"
 LICENCE = "Apache-2.0"
 
 FACES = 128
-"""Half of them set the ranges of 8 bit integers, losses are measured on the others."""
+"""Half of them calibrate quantisation, degradations are measured on the others."""
 
 PARITY_ON = 3
-"""Faces that runtimes are compared on."""
+"""Number of faces that runtimes are compared on."""
 
 
 def export(
     path: Path, out: Path, *, trained_on: Path | None = None, pictures: Path | None = None
 ) -> dict[str, Any]:
-    """Write the files the product runs, once they have proved themselves.
+    """Write the files that ship, after checking them.
 
     Args:
-        path: of a network or the state of a run, as training writes them.
-        out: folder.
-        trained_on: ``index.json`` of the data, for the card.
+        path: network or state of a run, as written by training.
+        out: folder to write to.
+        trained_on: ``index.json`` of the training data, for the model card.
         pictures: folder with more faces to calibrate and to measure on.
 
     Returns:
-        The card of the live network.
+        The model card of the live network.
 
     Raises:
-        UsageError: there is no such network, data or folder.
-        ModelError: the network is dead, or a runtime disagrees; nothing is written.
+        UsageError: The network, data or folder does not exist.
+        ModelError: The network is dead, or a runtime disagrees; nothing is written.
     """
     if not out.is_dir():
         raise UsageError(f"folder {out} does not exist: create it, or name another")
@@ -93,12 +93,12 @@ def export(
 
 
 def trained(path: Path) -> tuple[AnonyGan, int | None, int | None]:
-    """Return a trained network, averaged over steps, its step and the samples it has seen.
+    """Return the EMA of a trained network, its step and its number of training samples.
 
-    Where the file does not note them, step and samples are None.
+    Step and samples are None if the file does not state them.
 
     Raises:
-        UsageError: the file holds no network.
+        UsageError: The file holds no network.
     """
     content = checkpoint.read(path)
     network = checkpoint.unpack(content.get("ema", content), str(path)).eval()
@@ -120,7 +120,7 @@ def _training_data(index: Path | None) -> list[dict[str, Any]]:
 def _make(
     network: AnonyGan, faces: Sequence[Sample], folder: Path, about: dict[str, Any]
 ) -> dict[str, Any]:
-    """Write all files into a folder and return the card of the live network."""
+    """Write all files into a folder and return the model card of the live network."""
     live, condition = branches(network, faces[:PARITY_ON])
     for branch in (condition, live):
         check_alive(branch.run, branch.inputs)
@@ -131,19 +131,19 @@ def _make(
         _check_parity(branch, exact[name])
 
     encoder = OnnxRuntimeBackend(exact[CONDITION])
-    jury = Jury(faces[1::2], encoder, OnnxRuntimeBackend(exact[LIVE]))
+    meter = QualityMeter(faces[1::2], encoder, OnnxRuntimeBackend(exact[LIVE]))
     light = {name: rounded(graph) for name, graph in graphs.items()}
-    light[INT8] = quantised(light[LIVE], told([face.inputs for face in faces[::2]], encoder))
+    light[INT8] = quantised(light[LIVE], live_inputs([face.inputs for face in faces[::2]], encoder))
     for name, graph in light.items():
         onnx.save(stored_in_half(graph), folder / name)
-    losses = _losses(jury, folder)
-    if not losses["half"].accepted:
-        raise ModelError(f"half precision loses too much: {losses['half'].to_json()}")
-    if not losses["int8"].accepted:
+    degradations = _degradations(meter, folder)
+    if not degradations["half"].accepted:
+        raise ModelError(f"half precision loses too much: {degradations['half'].to_json()}")
+    if not degradations["int8"].accepted:
         (folder / INT8).unlink()
     for path in exact.values():
         path.unlink()
-    measured = {"measured": {form: loss.to_json() for form, loss in losses.items()}}
+    measured = {"measured": {form: loss.to_json() for form, loss in degradations.items()}}
     cards = {path.name: write_card(path, about | measured) for path in folder.glob("*.onnx")}
     return cards[LIVE]
 
@@ -155,7 +155,7 @@ def _check_parity(branch: Branch, file: Path) -> None:
     check_close(wanted, OpenVinoBackend(file).run(branch.inputs), "OpenVINO")
 
 
-def _losses(jury: Jury, folder: Path) -> dict[str, Loss]:
+def _degradations(meter: QualityMeter, folder: Path) -> dict[str, Degradation]:
     """Return what each form of the network costs, by name."""
     condition = OnnxRuntimeBackend(folder / CONDITION)
     forms: dict[str, Backend] = {
@@ -164,19 +164,19 @@ def _losses(jury: Jury, folder: Path) -> dict[str, Loss]:
     }
     half = folder / "fp16.onnx"
     onnx.save(prepare(onnx.load(folder / LIVE), "fp16"), half)
-    forms["fp16"] = OnnxRuntimeBackend(half)  # rounds as a card does, after every step
+    forms["fp16"] = OnnxRuntimeBackend(half)  # rounds after every operation, like a GPU
     half.unlink()
     if has_bf16():
         forms["bf16"] = OpenVinoBackend(folder / LIVE, precision="bf16")
-    return {form: jury.loss(condition, live) for form, live in forms.items()}
+    return {form: meter.degradation(condition, live) for form, live in forms.items()}
 
 
 def write_card(path: Path, about: dict[str, Any]) -> dict[str, Any]:
-    """Put a card into an ONNX file and return it.
+    """Write a model card into an ONNX file and return it.
 
     Args:
-        path: of the file.
-        about: what the card says beside names and shapes.
+        path: ONNX file.
+        about: entries of the card beside names and shapes.
     """
     model = onnx.load(path)
     ends = {"inputs": model.graph.input, "outputs": model.graph.output}
@@ -200,7 +200,7 @@ def _described(value: onnx.ValueInfoProto) -> dict[str, Any]:
 
 
 def note_hashes(folder: Path) -> None:
-    """Bring the list of hashes beside the files up to date, where there is one."""
+    """Update the list of hashes beside the files, if it exists."""
     listing = folder / SUMS
     if not listing.is_file():
         return

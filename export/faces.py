@@ -1,4 +1,4 @@
-"""Real faces in the form the networks take them, to calibrate on and to measure with."""
+"""Real faces as inputs of the networks, for calibration and measurements."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ if TYPE_CHECKING:
 
 CLIP = Path(__file__).parent.parent / "examples" / "demo.mp4"
 CLIP_EVERY = 10
-"""Frames of the clip from one face to the next."""
+"""Step in frames between two faces of the clip."""
 
 MIN_PRESENCE = 0.9
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One face and the identity it is to wear.
+    """One face with an identity to replace it.
 
     Attributes:
-        face: the source.
-        inputs: what both branches are told, without the batch axis.
-        edge: (128, 128) float32, how much of the result shows.
+        face: source face.
+        inputs: inputs of both branches, without the batch axis.
+        edge: (128, 128) float32 opacity of the result.
     """
 
     face: AlignedFace

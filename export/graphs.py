@@ -29,22 +29,22 @@ CONDITION_INPUTS = ("condition", "condition_points")
 CONDITION_OUTPUTS = ("features", "nodes")
 
 OPSET = 18
-"""Old enough for every runtime there is: the first that PyTorch writes directly."""
+"""Supported by all runtimes: the oldest that PyTorch exports directly."""
 
-SMALLEST_STORED_IN_HALF = 64
-"""Numbers a constant must have to be worth a cast."""
+MIN_HALF_SIZE = 64
+"""Minimum size of a constant that is stored in half precision."""
 
 Arrays = dict[str, "NDArray[Any]"]
 
 
 @dataclass(frozen=True)
 class Branch:
-    """One of the two parts of a network that are exported, with something to feed it.
+    """One of the two exported parts of a network, with example inputs.
 
     Attributes:
-        module: takes its inputs in order.
-        inputs: of some faces.
-        outputs: names of its answers.
+        module: module that takes its inputs in order.
+        inputs: inputs for some faces.
+        outputs: names of the outputs.
     """
 
     module: nn.Module
@@ -52,14 +52,14 @@ class Branch:
     outputs: tuple[str, ...]
 
     def run(self, inputs: Arrays) -> Arrays:
-        """Return what PyTorch answers."""
+        """Return the outputs of PyTorch."""
         tensors = [torch.from_numpy(np.ascontiguousarray(array)) for array in inputs.values()]
         with torch.no_grad():
             answers = self.module(*tensors)
         return {name: array.numpy() for name, array in zip(self.outputs, answers, strict=True)}
 
     def graph(self) -> onnx.ModelProto:
-        """Return the ONNX graph; its batch axis takes any size."""
+        """Return the ONNX graph, with a dynamic batch axis."""
         each = tuple({0: torch.export.Dim("faces", min=1, max=1024)} for _ in self.inputs)
         several = isinstance(self.module, DeployedGenerator)  # its inputs are one argument
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
@@ -81,7 +81,7 @@ class Branch:
 
 
 def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a graph that does not tell which lines of which files of which machine it is from."""
+    """Return a graph without source locations and other metadata of this machine."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
     for one in (result, result.graph, *result.graph.node, *result.graph.value_info):
@@ -98,14 +98,14 @@ def batched(inputs: Sequence[Arrays]) -> Arrays:
 
 
 def branches(network: AnonyGan, faces: Sequence[Sample]) -> tuple[Branch, Branch]:
-    """Return what runs for every face of every frame, and what runs once for an identity.
+    """Return the live branch and the condition branch.
 
     Args:
-        network: trained.
-        faces: to feed them.
+        network: trained network.
+        faces: faces for the example inputs.
 
     Raises:
-        UsageError: the network has no branch of its own for identities.
+        UsageError: The network has no condition branch.
     """
     if network.encoder is None:
         raise UsageError(
@@ -121,26 +121,26 @@ def branches(network: AnonyGan, faces: Sequence[Sample]) -> tuple[Branch, Branch
 
 
 def rounded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a graph whose weights are rounded to half precision, so that they can be stored so."""
+    """Return a graph whose weights are rounded to half precision, in float32."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
     for constant in result.graph.initializer:
         value = numpy_helper.to_array(constant)
-        if value.dtype == np.float32 and value.size >= SMALLEST_STORED_IN_HALF:
+        if value.dtype == np.float32 and value.size >= MIN_HALF_SIZE:
             half = value.astype(np.float16).astype(np.float32)
             constant.CopyFrom(numpy_helper.from_array(half, constant.name))
     return result
 
 
 def stored_in_half(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a graph whose constants are stored in half precision where that loses nothing."""
+    """Return a graph whose constants are stored in half precision where that is lossless."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
     graph = result.graph
     casts = []
     for constant in graph.initializer:
         value = numpy_helper.to_array(constant)
-        if value.dtype != np.float32 or value.size < SMALLEST_STORED_IN_HALF:
+        if value.dtype != np.float32 or value.size < MIN_HALF_SIZE:
             continue
         half, name = value.astype(np.float16), constant.name
         if np.array_equal(half.astype(np.float32), value):

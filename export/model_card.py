@@ -1,4 +1,4 @@
-"""The model card that ships beside the network, from the card inside it."""
+"""The model card as Markdown, made from the card inside the network's file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def model_card(card: dict[str, Any]) -> str:
     """Return the model card as Markdown.
 
     Args:
-        card: of ``anonygan.onnx``.
+        card: model card of ``anonygan.onnx``.
     """
     return "\n".join(
         [
@@ -41,7 +41,7 @@ def model_card(card: dict[str, Any]) -> str:
             "",
             *_forms(card),
             "",
-            *_ends(card),
+            *_arrays(card),
             "",
         ]
     )
@@ -91,7 +91,7 @@ def _forms(card: dict[str, Any]) -> list[str]:
     ]
 
 
-def _ends(card: dict[str, Any]) -> list[str]:
+def _arrays(card: dict[str, Any]) -> list[str]:
     rows = [
         f"| {end[:-1]} | `{name}` | {', '.join(map(str, about['shape']))} | {about['dtype']} |"
         for end in ("inputs", "outputs")

@@ -1,4 +1,4 @@
-"""The live network with 8 bit integers inside: half the time on processors without bfloat16."""
+"""The live network quantised to 8 bit integers: half the time on CPUs without bfloat16."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-EXACT = (
+KEPT_FLOAT = (
     "generator.stem.",
     "generator.weigh.",
     "generator.shape.0.",
     "decoder.image.1.",
     "decoder.light.",
 )
-"""Convolutions that stay as they are: those that see pixels and landmarks, and those that give
-pixels, light and weights."""
+"""Convolutions that stay in float32: the first ones, on pixels and landmarks, and the last ones,
+which output pixels, light and attention."""
 
 
 class _Faces(CalibrationDataReader):  # type: ignore[misc]
-    """Hands out faces one at a time."""
+    """Yields the inputs of one face at a time."""
 
     def __init__(self, faces: Sequence[dict[str, NDArray[Any]]]) -> None:
         self._faces = iter(faces)
@@ -44,16 +44,16 @@ class _Faces(CalibrationDataReader):  # type: ignore[misc]
 
 
 def quantised(model: onnx.ModelProto, faces: Sequence[dict[str, NDArray[Any]]]) -> onnx.ModelProto:
-    """Return a live network whose trunk calculates in 8 bit integers.
+    """Return a live network whose trunk computes in 8 bit integers.
 
     Args:
-        model: in float32.
-        faces: its inputs, without the batch axis; the ranges of activations are theirs.
+        model: network in float32.
+        faces: inputs for calibration, without the batch axis.
     """
     convolutions = [
         node.name
         for node in model.graph.node
-        if node.op_type == "Conv" and not any(part in node.input[1] for part in EXACT)
+        if node.op_type == "Conv" and not any(part in node.input[1] for part in KEPT_FLOAT)
     ]
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
@@ -61,7 +61,7 @@ def quantised(model: onnx.ModelProto, faces: Sequence[dict[str, NDArray[Any]]]) 
         before = logging.root.level
         logging.root.setLevel(
             logging.ERROR
-        )  # it wishes for preprocessing that changes nothing here
+        )  # it recommends preprocessing that changes nothing here
         try:
             quantize_static(
                 source,

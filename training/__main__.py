@@ -38,8 +38,10 @@ main.add_command(gallery.command, "gallery")
 @click.option("--data", required=True, type=EXISTING, help="Folder that `prepare` made.")
 @click.option("--preset", type=click.Choice(list(options.PRESETS)), default="live")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change an option.")
-@click.option("--resume", is_flag=True, help="Go on with the run in the folder.")
-@click.option("--start", type=FILE, help="Network a new run starts from, like training/live.pt.")
+@click.option("--resume", is_flag=True, help="Continue the run in the folder.")
+@click.option(
+    "--start", type=FILE, help="Network that a new run starts from, like training/live.pt."
+)
 @click.option("--sources", type=EXISTING, help="Folder of pictures for the sample grids.")
 @click.option("--minutes", type=float, default=float("inf"), help="Stop after so long.")
 def train(folder: Path, data: Path, sources: Path | None, **how: Any) -> None:
@@ -62,17 +64,17 @@ def train(folder: Path, data: Path, sources: Path | None, **how: Any) -> None:
 @click.argument("folder", metavar="RUN", type=click.Path(file_okay=False, path_type=Path))
 @click.argument("out", type=FILE)
 def condense(folder: Path, out: Path) -> None:
-    """Write to OUT what other runs can start from: network and discriminators of RUN, small."""
+    """Write network and discriminators of RUN to OUT, in half precision, to start runs from."""
     torch.save(condensed(RunFolder(folder).state()), out)
 
 
 @main.command("sample")
 @click.argument("network", type=FILE)
 @click.argument("out", type=FILE)
-@click.option("--sources", type=EXISTING, help="Folder of pictures of whose faces are replaced.")
-@click.option("--conditions", type=EXISTING, help="Folder of pictures of by whose.")
+@click.option("--sources", type=EXISTING, help="Folder of pictures with faces to replace.")
+@click.option("--conditions", type=EXISTING, help="Folder of pictures of the identities.")
 def sample(network: Path, out: Path, sources: Path | None, conditions: Path | None) -> None:
-    """Draw what NETWORK makes of some faces: a row a source, the warp and the result in pairs."""
+    """Draw results of NETWORK: a row per source, with the warp and the result per condition."""
     grid = Samples.of(sources, conditions).grid(checkpoint.load(network).eval())
     if not cv2.imwrite(str(out), grid):
         raise StreamanonError(f"cannot write {out}")
@@ -84,7 +86,7 @@ def sample(network: Path, out: Path, sources: Path | None, conditions: Path | No
 @click.option("--share", default=loop.VALIDATION, help="Share of its people to measure on.")
 @click.option("--pairs", default=256, help="Pairs to measure on.")
 def evaluate(networks: tuple[Path, ...], data: Path, share: float, pairs: int) -> None:
-    """Print cheap figures of NETWORKS on people they were not trained on, one JSON line each."""
+    """Print cheap figures of NETWORKS on people held out from training, one JSON line each."""
     loaded = [checkpoint.load(path).eval() for path in networks]
     warp, figures = measure(loaded, shards.load(data), share, pairs)
     for name, each in zip(("warp", *map(str, networks)), (warp, *figures), strict=True):

@@ -1,7 +1,7 @@
-"""Differentiable augmentation of what discriminators see (DiffAugment, Zhao et al., NeurIPS 2020).
+"""Differentiable augmentation of discriminator inputs (DiffAugment, Zhao et al., NeurIPS 2020).
 
-Real and made images are augmented alike, so that a discriminator cannot learn the few thousand real
-ones by heart. The image, its maps and its condition move together.
+Real and generated images are augmented alike, so that a discriminator cannot overfit to the few
+thousand real ones. The image, its maps and its condition move together.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ SHIFT = 1 / 8
 """Largest translation, in sides."""
 
 CUTOUT = 1 / 3
-"""Side of the square that is blanked, in sides; the authors take half, which here is the face."""
+"""Side of the square that is cut out, in sides; the authors take half, which here is the face."""
 
 
 def augment(stacked: Tensor, colours: int) -> Tensor:
     """Change colours, move and cut out, each sample in its own way.
 
     Args:
-        stacked: (N, c, h, w) images, maps and whatever else a discriminator sees.
-        colours: how many of the first channels are images in -1..1, in threes.
+        stacked: (N, c, h, w) images and maps.
+        colours: number of the first channels that are images in -1..1, three each.
 
     Returns:
-        The same, augmented; differentiable.
+        The augmented channels; differentiable.
     """
     images = _recolour(torch.unflatten(stacked[:, :colours], 1, (-1, 3))).flatten(1, 2)
     return _cut_out(_shift(torch.cat([images, stacked[:, colours:]], 1)))
@@ -47,7 +47,7 @@ def _recolour(images: Tensor) -> Tensor:
 
 
 def _shift(joined: Tensor) -> Tensor:
-    """Translate by whole pixels; what comes in from beside is 0."""
+    """Translate by whole pixels, padding with 0."""
     count, _, height, width = joined.shape
     reach = round(SHIFT * height)
     moves = torch.randint(-reach, reach + 1, (2, count, 1), device=joined.device)
@@ -59,7 +59,7 @@ def _shift(joined: Tensor) -> Tensor:
 
 
 def _cut_out(joined: Tensor) -> Tensor:
-    """Blank one square a sample."""
+    """Set one square per sample to 0."""
     count, _, height, width = joined.shape
     half = round(CUTOUT * height) // 2
     centre = torch.rand(2, count, 1, device=joined.device)

@@ -1,7 +1,7 @@
 """Cheap figures that rank the networks of a run, beside those of the warp alone.
 
-They come from people who were not trained on, but from the networks that the losses used: what is
-published comes from ``python -m benchmarks``.
+They are measured on people outside the training set, but by the networks that the losses use.
+Published figures come from ``python -m benchmarks``.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ def measure(
     """Measure the warp and some networks on the same pairs.
 
     Args:
-        networks: to measure.
-        faces: prepared ones.
-        share: of people to measure on, those that training leaves out first.
-        count: pairs.
+        networks: networks to measure.
+        faces: prepared faces.
+        share: share of people to measure on, starting with those that training leaves out.
+        count: number of pairs.
 
     Returns:
-        What the warp comes to, and what each network comes to: ``error`` L1 in 1/255 where the
-        truth is known; of pairs of strangers ``to_source`` and ``to_condition``, cosines,
+        The figures of the warp and of each network: ``error`` L1 in 1/255 where the target is
+        known; of pairs of different people ``to_source`` and ``to_condition``, cosines,
         ``recognised``, the share still recognised as the source, and ``pose``, ``eyes`` and
         ``mouth``, mean distance of the nodes from the source's in eye distances; ``attention``;
-        ``unsteady`` L1 in 1/255 between the answers to a face and to the same one with other noise.
+        ``unsteady`` L1 in 1/255 between the outputs for a face and for the same one with noise.
     """
     torch.manual_seed(0)
     rows = kept_for_validation(faces, share)
@@ -85,10 +85,10 @@ def measure(
 
 
 class _Reference:
-    """What the product's networks say of a batch."""
+    """Embeddings and landmarks of a batch, with which results are compared."""
 
     def __init__(self, recogniser: Recogniser, node_finder: NodeFinder, view: View) -> None:
-        """Look at the sources and conditions of a batch."""
+        """Compute them for the sources and conditions of a batch."""
         self._recogniser, self._node_finder = recogniser, node_finder
         self._source = recogniser(view.source, view.points)
         self._condition = recogniser(view.condition, view.condition_points)
@@ -98,9 +98,9 @@ class _Reference:
         """Return figures of each result, NaN where one does not apply.
 
         Args:
-            view: of the batch.
-            result: (N, 3, 128, 128) crops with the made faces in them.
-            changed: (N, 3, 128, 128) how far the answers to noisy inputs are off, in 1/255.
+            view: view of the batch.
+            result: (N, 3, 128, 128) crops with the generated faces.
+            changed: (N, 3, 128, 128) difference of the outputs for noisy inputs, in 1/255.
         """
         error = _over_faces((result.clamp(0, 1) - view.source).abs() * 255, view)
         made = self._recogniser(result, view.points)

@@ -1,4 +1,4 @@
-"""A network of the product, run in PyTorch so that gradients flow through it to its input."""
+"""An ONNX network run in PyTorch, differentiable with respect to its input."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 class FrozenNetwork(nn.Module):
-    """Computes the graph of an ONNX file for a batch of any size; its weights never change.
+    """Runs the graph of an ONNX file for a batch of any size, with frozen weights.
 
-    Knows the operations of the product's recogniser and mesh. Reshapes there only flatten what
-    belongs to one image, so they do that here.
+    Supports the operations of the product's recogniser and mesh. Reshapes in these only flatten
+    each image, and do so here.
     """
 
     def __init__(self, path: Path) -> None:
         """Read the file.
 
         Raises:
-            ModelError: the graph needs an operation that is not known here.
+            ModelError: The graph has an operation that is not supported.
         """
         super().__init__()
         graph = onnx.load(path).graph
@@ -53,7 +53,7 @@ class FrozenNetwork(nn.Module):
         self.register_buffer(self._constants[name], held, persistent=False)
 
     def _folded(self, node: onnx.NodeProto) -> bool:
-        """Take a node that gives a constant among the constants."""
+        """Add the output of a constant node to the constants; return whether it is one."""
         if node.op_type == "Constant":
             self._hold(node.output[0], numpy_helper.to_array(node.attribute[0].t))
         elif node.op_type == "Cast" and node.input[0] in self._constants:

@@ -1,4 +1,4 @@
-"""The run: batches in; checkpoints, stats and sample grids out; until steps or time are over."""
+"""The training loop: steps, checkpoints, stats and sample grids, until steps or time are over."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ LOG_EVERY = 25
 """Steps over which stats are averaged."""
 
 KEEP_EVERY = 10
-"""Of so many states written, one's network is kept for good."""
+"""Number of states after which a network is kept for good."""
 
 SHOWN = ("loss", "reconstruction", "appearance", "landmark", "pull", "attention")
 """Terms in the progress line; ``stats.jsonl`` has all."""
 
 VALIDATION = 0.02
-"""Share of people that are not trained on."""
+"""Share of people held out from training."""
 
 
 def train(
@@ -48,44 +48,52 @@ def train(
     minutes: float,
     start: Path | None = None,
 ) -> None:
-    """Train from where the folder's run stands, or from the beginning.
+    """Train from the last state of the folder's run, or from the beginning.
 
     Args:
-        folder: of the run, prepared; holds the options.
+        folder: prepared folder of the run, with the options.
         data: folder of prepared faces.
         sources: pictures for the sample grids; None for portraits of the built-in gallery.
-        minutes: after which to stop.
-        start: file with the network a new run starts from; None for a random one.
+        minutes: time limit.
+        start: file with the network that a new run starts from; None for random weights.
     """
     torch.set_flush_denormal(True)  # tiny numbers would be computed a hundred times slower
-    with parallel.process_group() as device, _stop_at(minutes) as reasons:
-        options = folder.options()
-        trainer = Trainer(options, device)
+    with parallel.process_group() as device, _stop_at(minutes) as reason:
+        trainer = Trainer(folder.options(), device)
         if folder.started:
             trainer.resume(folder.state())
         elif start is not None:
             trainer.start_from(read(start), str(start))
-        faces = shards.load(data)
-        rows = ~kept_for_validation(faces, VALIDATION)
-        arriving = batches(
-            PairDataset(faces, mix=options.mix, seed=options.seed, rows=rows),
-            options.batch,
-            first_step=trainer.step,
-            workers=options.workers,
-            rank=parallel.rank(),
-            world=parallel.size(),
-        )
         run = _Run(folder, trainer, Samples.of(sources) if parallel.rank() == 0 else None)
-        with _workers_watched(trainer):
-            while trainer.step < options.steps and not parallel.any_of(bool(reasons()), device):
-                run.after(trainer.train(next(arriving)))
-        del arriving
-        run.finish(reasons() or "all steps are done")
+        _steps(run, trainer, data, reason)
+        run.finish(reason() or "all steps are done")
+        del run, trainer  # before their process group
+
+
+def _steps(run: _Run, trainer: Trainer, data: Path, reason: Callable[[], str]) -> None:
+    """Train until the steps are done, or any process has a reason to stop."""
+    options, faces = trainer.options, shards.load(data)
+    arriving = batches(
+        PairDataset(
+            faces,
+            mix=options.mix,
+            seed=options.seed,
+            rows=~kept_for_validation(faces, VALIDATION),
+        ),
+        options.batch,
+        first_step=trainer.step,
+        workers=options.workers,
+        rank=parallel.rank(),
+        world=parallel.size(),
+    )
+    with _workers_watched(trainer):
+        while trainer.step < options.steps and not parallel.any_of(bool(reason()), trainer.device):
+            run.after_step(trainer.train(next(arriving)))
 
 
 @contextmanager
 def _stop_at(minutes: float) -> Iterator[Callable[[], str]]:
-    """Yield what tells why to stop, if there is a reason: a signal, or that time is over."""
+    """Yield a function that returns the reason to stop, a signal or the time limit, or ""."""
     deadline, caught = time.monotonic() + 60 * minutes, []
 
     def note(number: int, _: FrameType | None) -> None:
@@ -105,7 +113,7 @@ def _stop_at(minutes: float) -> Iterator[Callable[[], str]]:
 
 @contextmanager
 def _workers_watched(trainer: Trainer) -> Iterator[None]:
-    """Say in one line that a process which makes samples has died; PyTorch raises it anywhere."""
+    """Turn PyTorch's error for a dead data loader worker into one line."""
     try:
         yield
     except RuntimeError as error:
@@ -118,7 +126,7 @@ def _workers_watched(trainer: Trainer) -> Iterator[None]:
 
 
 class _Run:
-    """What happens beside the steps: stats, progress, sample grids, checkpoints."""
+    """Writes stats, progress, sample grids and checkpoints."""
 
     def __init__(self, folder: RunFolder, trainer: Trainer, samples: Samples | None) -> None:
         self._folder, self._trainer, self._samples = folder, trainer, samples
@@ -126,11 +134,11 @@ class _Run:
         self._counts: dict[str, int] = {}
         self._since, self._first = time.monotonic(), trainer.step
 
-    def after(self, answers: dict[str, Tensor]) -> None:
-        """Do what is due after a step; only the first process writes."""
+    def after_step(self, stats: dict[str, Tensor]) -> None:
+        """Write what is due after a step; only the first process writes."""
         if self._samples is None:
             return
-        for name, value in answers.items():
+        for name, value in stats.items():
             self._sums[name] = self._sums.get(name, torch.zeros_like(value)) + value
             self._counts[name] = self._counts.get(name, 0) + 1
         step, options = self._trainer.step, self._trainer.options
@@ -142,7 +150,7 @@ class _Run:
             self._save()
 
     def finish(self, why: str) -> None:
-        """Write where the run stands."""
+        """Write the final state."""
         if self._samples is None:
             return
         self._save()

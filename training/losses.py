@@ -1,4 +1,4 @@
-"""Every term of the objective; images are (N, 3, h, w) BGR in 0..1, each term a mean.
+"""The terms of the objective; images are (N, 3, h, w) BGR in 0..1, each term a mean.
 
 Equations are those of AnonyGAN (Dall'Asen et al., ICIAP 2021). Its full objective, equation 5, is
 ``L_app + L_lm + L_wFM + 5 L_rec``; the presets of :mod:`training.options` hold the weights.
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PUSH_MARGIN = 0.1
-"""Cosine to the source below which a made face is another person's as far as the loss goes."""
+"""Cosine to the source below which the loss treats a generated face as another person's."""
 
 FEATURE = 2.0
-"""What an error in the eyes or the mouth counts on top of one elsewhere in the face."""
+"""Additional weight of errors in the eyes and the mouth."""
 
 POOLED_PX = (4, 8)
-"""Cells over which colour is compared on top of each pixel's."""
+"""Cells over which the mean colour is compared too."""
 
 
 def generator_loss(logits: Tensor, kind: str) -> Tensor:
     """Adversarial term of the generator (equations 2 and 3).
 
     Args:
-        logits: what a discriminator answers for made images.
+        logits: logits of a discriminator for generated images.
         kind: "bce", the paper's: non-saturating cross entropy (the printed E[1 - log D] stands for
             E[log(1 - D)]); or "hinge" (Lim and Ye, 2017).
     """
@@ -52,8 +52,8 @@ def r1_penalty(logits: Tensor, image: Tensor) -> Tensor:
     """R1 (Mescheder et al., ICML 2018): squared gradient of the mean logit of real images.
 
     Args:
-        logits: (N, 1, h, w) of the patches of the images.
-        image: (N, 3, h, w) the images, which the logits were computed from.
+        logits: (N, 1, h, w) logits of the patches of the images.
+        image: (N, 3, h, w) images that the logits were computed from.
     """
     score = logits.float().mean((1, 2, 3)).sum()
     (gradient,) = torch.autograd.grad(score, image, create_graph=True)
@@ -64,21 +64,21 @@ def feature_matching(layers: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
     """Weak feature matching (equation 4): L1 of a discriminator's features.
 
     Args:
-        layers: features of made and of real images. Leaving out the lowest, which see texture and
-            place, is what makes it weak (SimSwap, Chen et al., ACM MM 2020).
+        layers: features of generated and of real images. It is weak without the lowest layers,
+            which see texture and position (SimSwap, Chen et al., ACM MM 2020).
     """
     terms = [(made - real.detach()).float().abs() for made, real in layers]
     return torch.stack([term.sum() / max(term.numel(), 1) for term in terms]).mean()
 
 
 def reconstruction(image: Tensor, target: Tensor, face: Tensor, features: Tensor) -> Tensor:
-    """L1 where the truth is known (the L_rec of equation 5), by pixel and pooled.
+    """L1 where the target is known (the L_rec of equation 5), by pixel and pooled.
 
     Args:
-        image: what was made.
-        target: what should have been.
-        face: (N, 1, h, w) what each pixel counts, 0..1.
-        features: (N, 1, h, w), 1 in eyes and mouth: they count ``FEATURE`` more.
+        image: generated image.
+        target: target image.
+        face: (N, 1, h, w) weight of each pixel, 0..1.
+        features: (N, 1, h, w), 1 in eyes and mouth, whose weight is ``FEATURE`` higher.
     """
     difference = image - target
     weight = face * (1 + FEATURE * features)
@@ -95,36 +95,36 @@ def plain_l1(image: Tensor, target: Tensor) -> Tensor:
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Return the mean of (N, c, h, w) where a (N, 1, h, w) weight lies; 0 where none does."""
+    """Return the mean of (N, c, h, w), weighted by (N, 1, h, w); 0 if all weights are."""
     total = (values.float() * weight).sum() / values.shape[1]
     return total / weight.float().sum().clamp_min(1.0)
 
 
 def context_ring(image: Tensor, target: Tensor, ring: Tensor) -> Tensor:
-    """L1 on the ring around the face, where the frame is known for every pair.
+    """L1 on the ring around the face, where the target is known for every pair.
 
     Args:
-        image: what was made, before it is laid into the frame.
-        target: the frame.
-        ring: (N, 1, h, w) what each pixel counts: beside the hole, and less inside its soft edge.
+        image: generated image, before blending into the frame.
+        target: frame.
+        ring: (N, 1, h, w) weight of each pixel.
     """
     return weighted_mean((image - target).abs(), ring)
 
 
 def seam(image: Tensor, target: Tensor, edge: Tensor) -> Tensor:
-    """Colour step across the soft edge: what is laid in and what lies there, pooled over 4 px."""
+    """Difference of image and frame within the soft edge, pooled over 4 px."""
     weight = 4 * edge * (1 - edge)
     pooled = functional.avg_pool2d((image - target) * weight, 4).abs()
     return weighted_mean(pooled, functional.avg_pool2d(weight, 4))
 
 
 def identity_pull(made: Tensor, condition: Tensor) -> Tensor:
-    """1 - cosine of (N, 128) unit embeddings of made faces and of their conditions."""
+    """1 - cosine of (N, 128) unit embeddings of generated faces and of their conditions."""
     return (1 - (made * condition).sum(1)).mean()
 
 
 def identity_push(made: Tensor, source: Tensor) -> Tensor:
-    """How far the cosine to the source's embedding lies above ``PUSH_MARGIN``."""
+    """Excess of the cosine to the source's embedding over ``PUSH_MARGIN``."""
     return functional.relu((made * source).sum(1) - PUSH_MARGIN).mean()
 
 
@@ -132,8 +132,8 @@ def landmarks(found: Tensor, reference: Tensor) -> Tensor:
     """Distance of (N, 70, 2) nodes in eye distances, eyes and mouth twice, linear far away.
 
     Args:
-        found: nodes that the landmark network finds in what was made, crop px.
-        reference: where they belong, crop px.
+        found: nodes that the landmark network finds in the result, crop px.
+        reference: target positions, crop px.
     """
     weight = found.new_ones(found.shape[1])
     weight[36:] = 2.0
@@ -142,12 +142,11 @@ def landmarks(found: Tensor, reference: Tensor) -> Tensor:
 
 
 def trust(attention: Tensor, trusted: Tensor) -> Tensor:
-    """How much of the portrait is painted over where the warp can be trusted.
+    """Share of generated pixels where the warp can be trusted.
 
     Args:
         attention: (N, 1, h, w) share of the warped condition in the result.
-        trusted: (N, 1, h, w) 1 where the triangles are seen as well as in the portrait and no eye
-            or mouth lies.
+        trusted: (N, 1, h, w), 1 where the warp is not stretched, and beside eyes and mouth.
     """
     return weighted_mean(1 - attention, trusted)
 
@@ -160,11 +159,11 @@ def roughness(attention: Tensor) -> Tensor:
 
 
 def consistency(again: Tensor, before: Tensor, where: Tensor) -> Tensor:
-    """L1 between two answers to what is the same face: equivariance and noise invariance.
+    """L1 between two outputs for the same face: equivariance and noise invariance.
 
     Args:
-        again: the answer to the moved or noisy input.
-        before: the answer to the first input, moved alike; not trained through.
-        where: (N, 1, h, w) what counts.
+        again: output for the moved or noisy input.
+        before: output for the first input, moved alike; detached.
+        where: (N, 1, h, w) weight of each pixel.
     """
     return weighted_mean((again - before.detach()).abs(), where)

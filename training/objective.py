@@ -20,10 +20,10 @@ Terms = dict[str, Tensor]
 
 
 class Objective(nn.Module):
-    """Computes what the generator is to make small; holds the frozen networks this takes."""
+    """Computes the generator's losses; holds the frozen networks that they need."""
 
     def __init__(self, options: Options) -> None:
-        """Load what the options ask for."""
+        """Load the networks of the terms that the options include."""
         super().__init__()
         self.options = options
         identity = options.weights.pull or options.weights.push
@@ -31,9 +31,9 @@ class Objective(nn.Module):
         self.node_finder = NodeFinder() if options.weights.pose else None
 
     def terms(self, view: View, discriminators: Discriminators, step: int) -> Terms:
-        """Return the terms of an answer to a batch, unweighted.
+        """Return the unweighted terms for a batch.
 
-        Costly ones look at the batch's first samples only, pairs of different people before others.
+        Costly ones are computed on the first samples only; pairs of different people come first.
         """
         rows = self.options.rows
         terms = self._against_truth(view)
@@ -48,7 +48,7 @@ class Objective(nn.Module):
         return terms
 
     def _against_truth(self, view: View) -> Terms:
-        """Compare with what is known of the result."""
+        """Return the terms that compare with known pixels of the result."""
         same = view.rows(view.truth)
         if self.options.paper_losses:
             return {"reconstruction": losses.plain_l1(same.result, same.source)}
@@ -63,7 +63,7 @@ class Objective(nn.Module):
         }
 
     def _identity(self, view: View) -> Terms:
-        """Compare who is seen; a pair of one person says nothing about it."""
+        """Return the terms of identity, on pairs of different people."""
         assert self.recogniser is not None
         view = view.rows(~view.truth)
         if not len(view.truth):
@@ -81,7 +81,7 @@ class Objective(nn.Module):
     def consistency(
         self, network: nn.Module, batch: dict[str, Tensor], view: View, step: int
     ) -> Terms:
-        """Show a few samples again, moved or with noise in turn, and compare the answers."""
+        """Run a few samples again, moved or with noise in turn, and compare the outputs."""
         count = min(self.options.rows.consistency, len(view.truth))
         if step < self.options.consistency_from or not count:
             return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ def process_group() -> Iterator[torch.device]:
         distributed.barrier()  # until the first process has written the options
         yield device
     finally:
+        gc.collect()  # a DistributedDataParallel that outlives its group crashes at exit
         distributed.destroy_process_group()
 
 
@@ -56,7 +58,7 @@ def synchronised(module: nn.Module) -> nn.Module:
     The first process' weights are copied to the others; gradients of what is computed by calling
     the module are averaged.
     """
-    return DistributedDataParallel(module, broadcast_buffers=False) if size() > 1 else module
+    return DistributedDataParallel(module, forward_sync_buffers=False) if size() > 1 else module
 
 
 def any_of(flag: bool, device: torch.device) -> bool:  # noqa: FBT001  not a mode

@@ -1,7 +1,7 @@
-"""Who a face is and where its landmarks lie, differentiably: the product's own networks.
+"""Recognition embeddings and landmarks, differentiable: the product's own networks.
 
-What a loss uses is no independent witness: figures about identity are to come from another
-recogniser, and figures about pose from other landmarks.
+They serve as losses and cannot serve as independent measurements too: figures on identity must come
+from another recogniser, and figures on pose from other landmarks.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NOSE_AND_MOUTH = (30, 48, 54)
 
 
 class Recogniser(nn.Module):
-    """MobileFaceNet, which the product tells people apart with."""
+    """MobileFaceNet, the recogniser of the product."""
 
     mean: Tensor
     std: Tensor
@@ -43,7 +43,7 @@ class Recogniser(nn.Module):
 
         Args:
             image: (N, 3, 128, 128) BGR in 0..1.
-            points: (N, 70, 2) their nodes in crop px.
+            points: (N, 70, 2) nodes of the faces in crop px.
 
         Returns:
             (N, 128) unit vectors.
@@ -54,7 +54,7 @@ class Recogniser(nn.Module):
 
 
 class NodeFinder(nn.Module):
-    """The MediaPipe mesh, which the product sees faces with."""
+    """The MediaPipe mesh, the landmark network of the product."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class NodeFinder(nn.Module):
 
         Args:
             image: (N, 3, 128, 128) BGR in 0..1.
-            points: (N, 70, 2) about where they are, crop px: says where to look.
+            points: (N, 70, 2) approximate nodes, crop px; they give the region of interest.
 
         Returns:
             (N, 70, 2) nodes in crop px.
@@ -111,9 +111,9 @@ def cut(image: Tensor, to_image: Tensor, side: int) -> Tensor:
     """Sample squares out of images, repeating their edge.
 
     Args:
-        image: (N, 3, 128, 128).
-        to_image: (N, 2, 3) from px of the square to crop px.
-        side: of the squares in px.
+        image: (N, 3, 128, 128) images.
+        to_image: (N, 2, 3) affines from px of the square to crop px.
+        side: side of the squares in px.
 
     Returns:
         (N, 3, side, side) float32; differentiable in the image.

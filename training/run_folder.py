@@ -1,4 +1,4 @@
-"""The folder of a run: options, stats, sample grids; checkpoints that are whole or not there."""
+"""The folder of a run: options, stats, sample grids, and checkpoints, written atomically."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from training.options import Options
 
 FORMAT = 3
-"""Of the state; a change that older code cannot read counts it up."""
+"""Version of the state's format, raised by incompatible changes."""
 
 
 class RunFolder:
-    """Writes and reads what a run leaves behind.
+    """Writes and reads the files of a run.
 
     Attributes:
-        path: the folder.
+        path: path of the folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,10 +44,10 @@ class RunFolder:
         return self.path / "state.pt"
 
     def prepare(self, options: Options, *, resumed: bool) -> None:
-        """Create the folder and note the options.
+        """Create the folder and write the options.
 
         Raises:
-            UsageError: it holds a run that would be overwritten, or none to resume.
+            UsageError: The folder holds a run that would be overwritten, or none to resume.
         """
         if resumed != self.started:
             there = "holds no run to resume" if resumed else "holds a run: give --resume"
@@ -60,32 +60,32 @@ class RunFolder:
             raise UsageError(f"cannot write the run {self.path}: {error.strerror}") from error
 
     def options(self) -> Options:
-        """Return the options the run was last trained with.
+        """Return the options that the run was last trained with.
 
         Raises:
-            UsageError: there was none.
+            UsageError: The folder holds no run.
         """
         if not (self.path / "options.json").exists():
             raise UsageError(f"{self.path} holds no run to resume: choose another folder")
         return options_file.read(self.path / "options.json")
 
     def save(self, state: dict[str, Any]) -> None:
-        """Replace the state of the run; on failure the one before is still there."""
+        """Replace the state of the run; on failure the previous one is kept."""
         _write(self._state_file, _packed({**state, "format": FORMAT}), state["step"])
 
     def save_network(self, network: dict[str, Any], step: int) -> None:
-        """Replace the network that the run has come to."""
+        """Replace the latest network."""
         _write(self.path / "network.pt", _packed(network), step)
 
     def keep_network(self, network: dict[str, Any], step: int) -> None:
-        """Write a network that later ones will not replace."""
+        """Write a network that is kept for good."""
         _write(self.path / "networks" / f"{step:08d}.pt", _packed(network), step)
 
     def state(self) -> dict[str, Any]:
         """Return the last state written.
 
         Raises:
-            UsageError: there is none, or it is damaged or of another version.
+            UsageError: The state is missing, damaged or of another version.
         """
         try:
             state = torch.load(self._state_file, map_location="cpu", weights_only=True)
@@ -98,7 +98,7 @@ class RunFolder:
         return state
 
     def log(self, row: dict[str, float]) -> None:
-        """Add a line to ``stats.jsonl``, and to TensorBoard where it is installed."""
+        """Add a line to ``stats.jsonl``, and to TensorBoard if installed."""
         with (self.path / "stats.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         board = self._tensorboard()

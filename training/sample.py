@@ -1,4 +1,4 @@
-"""Grids of what a network makes of faces it was not trained on, always the same ones."""
+"""Grids of a network's results on fixed faces outside the training set."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ GAP_PX = 4
 
 @dataclass(frozen=True)
 class Samples:
-    """What a grid is made of.
+    """The faces of a grid.
 
     Attributes:
-        sources: whose face is replaced.
-        conditions: by whose.
+        sources: faces that are replaced.
+        conditions: identities that replace them.
     """
 
     sources: Sequence[AlignedFace]
@@ -51,11 +51,11 @@ class Samples:
         """Take the first faces of folders, or portraits of the built-in gallery.
 
         Args:
-            sources: folder of pictures of whose faces are replaced.
-            conditions: folder of pictures of by whose.
+            sources: folder of pictures with faces to be replaced.
+            conditions: folder of pictures of the identities.
 
         Raises:
-            UsageError: a folder holds no face.
+            UsageError: A folder holds no face.
         """
         identities = load_builtin()
         by_skin = sorted(identities, key=lambda identity: float(identity.skin_lab[0]))
@@ -69,7 +69,7 @@ class Samples:
         return cls(wearers, [_condition(face, default) for face in givers])
 
     def grid(self, network: AnonyGan) -> U8:
-        """Draw the grid: a row a source, and for each condition the warp and what it became."""
+        """Draw the grid: a row per source, with the warp and the result for each condition."""
         device = next(network.parameters()).device
         rows = [self._header()]
         for source in self.sources:

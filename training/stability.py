@@ -1,8 +1,8 @@
-"""What a frame a moment later would look like: inputs moved a little, or with other noise.
+"""Consistency between frames: inputs moved a little, or with other noise.
 
-The network sees stills. That it is steady in a video is taught by showing it the same face again,
-moved, and asking for the same answer, moved (equivariance), or with noise on landmarks and context
-and asking for the same answer.
+The network is trained on stills. For temporal stability it is run again on the same face, moved,
+and must give the same output, moved (equivariance), or with noise on landmarks and context, and
+must give the same output.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn import functional
 from streamanon.face.network_input import CROP
 
 REACH = (4.0, 0.04, 2.5)
-"""Largest turn in degrees, change of size, and shift in px between two looks at a face."""
+"""Maximum rotation in degrees, change of size, and shift in px between both inputs."""
 
 LANDMARK_PX, SENSOR = 0.5, 2.0
 """Standard deviation of the noise on landmarks, in crop px, and on the context, in 1/255."""
@@ -29,7 +29,7 @@ def random_moves(count: int, reach: tuple[float, float, float] = REACH) -> Tenso
 
     Args:
         count: how many.
-        reach: largest turn in degrees, change of size, and shift in px.
+        reach: maximum rotation in degrees, change of size, and shift in px.
     """
     turn, zoom, right, down = (2 * torch.rand(4, count) - 1).unbind()
     angle, scale = turn * math.radians(reach[0]), 1 + zoom * reach[1]
@@ -60,7 +60,7 @@ def move_image(image: Tensor, moves: Tensor) -> Tensor:
 
 
 def moved(batch: Batch, moves: Tensor) -> Batch:
-    """Return the inputs of the same faces after their heads, and the camera's crop, moved."""
+    """Return the inputs of the same faces, moved together with the background."""
     pictures = ("context", "maps", "warped")
     joined = torch.cat([batch[name].permute(0, 3, 1, 2).float() for name in pictures], 1)
     joined = move_image(joined, moves).round().to(torch.uint8).permute(0, 2, 3, 1)
@@ -76,7 +76,7 @@ def moved(batch: Batch, moves: Tensor) -> Batch:
 
 
 def noisy(batch: Batch) -> Batch:
-    """Return the same inputs as another look at them would give: landmarks and context differ."""
+    """Return the same inputs with noise on landmarks and context."""
     points = batch["points"]
     context = batch["context"].float()
     context = context + SENSOR * torch.randn_like(context)

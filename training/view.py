@@ -1,4 +1,4 @@
-"""What a step looks at: a batch and what was made of it, as float images."""
+"""A batch and the network's results for it, as float images."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class View:
     """Images are (N, 3, 128, 128) BGR in 0..1, maps (N, 1, 128, 128) in 0..1.
 
     Attributes:
-        source: the crop as it was taken; on ``truth`` rows also what should come out.
-        condition: the portrait's own crop.
+        source: original crop; on ``truth`` rows it is the target.
+        condition: crop of the portrait.
         points: (N, 70, 2) nodes of the source, crop px.
         condition_points: (N, 70, 2) nodes of the condition, px of its crop.
         maps: (N, 4, 128, 128) hole, eyes, mouth, stretch.
-        image: what the network made, before it is laid into the crop; not clamped.
-        result: the crop with the made face in it.
+        image: generated image, before blending into the crop; not clamped.
+        result: crop with the generated face.
         attention: share of the warped condition in ``image``.
-        edge: share of ``image`` in ``result``.
-        hole: 1 where the network is blind.
+        edge: opacity of ``image`` in ``result``.
+        hole: 1 where the source is masked.
         openings: 1 in the eyes and the inside of the mouth.
-        trusted: 1 where the warped condition needs no paint.
+        trusted: 1 where the warped condition needs no generated pixels.
         truth: (N,) bool, whether source and condition show one person.
     """
 
@@ -56,7 +56,7 @@ class View:
 
     @classmethod
     def of(cls, batch: dict[str, Tensor], parts: dict[str, Tensor]) -> Self:
-        """Look at a batch and a network's answer to it."""
+        """Create a view of a batch and a network's outputs for it."""
         source, condition = _image(batch["target"]), _image(batch["condition"])
         maps = _image(batch["maps"])
         edge = batch["edge"].float()[:, None]
@@ -79,7 +79,7 @@ class View:
         )
 
     def rows(self, which: slice | Tensor) -> View:
-        """Look at some samples only: a slice, a (N,) bool mask or (k,) numbers."""
+        """Return a view of some samples: a slice, a (N,) bool mask or (k,) indices."""
         parts = {entry.name: getattr(self, entry.name)[which] for entry in fields(self)}
         return View(**parts)
 

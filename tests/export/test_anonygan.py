@@ -22,7 +22,7 @@ from export import anonygan as module
 from export import faces as faces_module
 from export.__main__ import main
 from export.anonygan import CONDITION, INT8, LIVE, MODEL_CARD, export
-from export.judge import Loss, check_alive, check_close
+from export.quality import Degradation, check_alive, check_close
 from streamanon import weights
 from streamanon.anonygan.checkpoint import pack
 from streamanon.anonygan.config import GeneratorConfig
@@ -224,4 +224,4 @@ def test_a_runtime_that_disagrees_is_noticed() -> None:
 def test_more_than_two_in_a_hundred_is_too_much(
     displacement: float, cosine: float, *, accepted: bool
 ) -> None:
-    assert Loss(0.1, 1.0, displacement, 0.03, cosine).accepted is accepted
+    assert Degradation(0.1, 1.0, displacement, 0.03, cosine).accepted is accepted

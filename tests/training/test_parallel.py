@@ -30,6 +30,7 @@ with parallel.process_group() as device:
     weights = [torch.empty(2, 3) for _ in range(2)]
     torch.distributed.all_gather(weights, module.weight.data)
     assert torch.equal(*weights)
+    del together
 """
 
 

@@ -1,4 +1,4 @@
-"""Whether an exported network is alive, agrees with PyTorch, and what a faster form loses."""
+"""Checks that an exported network is alive and agrees with PyTorch; degradation of faster forms."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 
 Arrays = dict[str, "NDArray[Any]"]
 
-CLOSE = 1 / 255
-"""Largest difference between runtimes; images are 8 bits, so at most one level."""
+TOLERANCE = 1 / 255
+"""Maximum difference between runtimes; images are 8 bits, so at most one level."""
 
-MOVED = 1e-5
-"""Least difference that another input has to make."""
+MIN_CHANGE = 1e-5
+"""Minimum difference of the outputs for another input."""
 
-MOST_DROP = 0.02
-"""Share of a face figure that a faster form may cost."""
+MAX_DROP = 0.02
+"""Share of a figure of merit that a faster form may lose."""
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
-    """What a form of the network costs, against the network as it was exported.
+class Degradation:
+    """Degradation of a form of the network, compared with the network as exported.
 
     Attributes:
-        levels_mean: mean difference of the composed face, in levels of 255.
-        levels_p99: 99th percentile of the same.
+        levels_mean: mean difference of the result, in levels of 255.
+        levels_p99: 99th percentile of that difference.
         displacement: mean distance of the result's landmarks from the source's, in eye distances.
-        displacement_exact: the same of the network as it was exported.
-        cosine: mean likeness of the result to the exact one, by MobileFaceNet.
+        displacement_exact: that distance for the network as exported.
+        cosine: mean cosine of the embeddings of both results, by MobileFaceNet.
     """
 
     levels_mean: float
@@ -56,30 +56,30 @@ class Loss:
 
     @property
     def drop(self) -> float:
-        """The larger share of a face figure that is lost."""
+        """The larger relative loss of both figures of merit."""
         return max(self.displacement / self.displacement_exact - 1, 1 - self.cosine, 0.0)
 
     @property
     def accepted(self) -> bool:
-        """Whether that is little enough."""
-        return self.drop <= MOST_DROP
+        """Whether the loss is small enough to use the form."""
+        return self.drop <= MAX_DROP
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
+        """Return plain JSON values."""
         figures = {name: round(value, 5) for name, value in asdict(self).items()}
         return {**figures, "drop": round(self.drop, 5), "accepted": self.accepted}
 
 
 def check_alive(run: Callable[[Arrays], Arrays], inputs: Arrays) -> None:
-    """Make sure a network says something, and something else for any other input.
+    """Check that the outputs of a network are not constant and depend on every input.
 
     Args:
-        run: runs it.
-        inputs: of several faces, none like another.
+        run: runs the network.
+        inputs: inputs for several different faces.
 
     Raises:
-        ModelError: an answer is not finite, an image or map is constant, or an input does not
-            matter; a number a face, such as the saturation, may be the same for all.
+        ModelError: An output is not finite, an image or map is constant, or an input has no effect.
+            Outputs of one number per face, such as the saturation, may be constant.
     """
     answers = run(inputs)
     for name, answer in answers.items():
@@ -87,27 +87,27 @@ def check_alive(run: Callable[[Arrays], Arrays], inputs: Arrays) -> None:
             raise ModelError(f"the network is dead: {name} is constant or not finite: train longer")
     for name, array in inputs.items():
         moved = run(inputs | {name: np.roll(array, 1, axis=0)})
-        if max(differences(answers, moved).values()) < MOVED:
+        if max(differences(answers, moved).values()) < MIN_CHANGE:
             raise ModelError(
                 f"the network is dead: {name} does not change its answer: train longer"
             )
 
 
 def check_close(wanted: Arrays, got: Arrays, who: str) -> None:
-    """Make sure two runtimes agree.
+    """Check that two runtimes agree.
 
     Raises:
-        ModelError: they do not.
+        ModelError: Their outputs differ.
     """
     for name, difference in differences(wanted, got).items():
-        if difference > CLOSE * 1.001:
+        if difference > TOLERANCE * 1.001:
             raise ModelError(
-                f"{who} gives another {name}: {difference:.4f} away, wanted {CLOSE:.4f}"
+                f"{who} gives another {name}: {difference:.4f} away, wanted {TOLERANCE:.4f}"
             )
 
 
 def differences(wanted: Arrays, got: Arrays) -> dict[str, float]:
-    """Return the largest difference of each answer; levels of 8 bit images count as 1/255."""
+    """Return the largest difference of each output; levels of 8 bit images count as 1/255."""
     return {
         name: float(np.abs(array.astype(np.float64) - got[name]).max())
         / (255 if array.dtype == np.uint8 else 1)
@@ -115,28 +115,28 @@ def differences(wanted: Arrays, got: Arrays) -> dict[str, float]:
     }
 
 
-class Jury:
-    """Composes the faces of samples and judges them by the product's own mesh and recogniser."""
+class QualityMeter:
+    """Measures results on samples with the product's own mesh and recogniser."""
 
     def __init__(self, samples: Sequence[Sample], condition: Backend, live: Backend) -> None:
-        """Take both branches, that others are compared with."""
+        """Measure both exact branches, with which others are compared."""
         factory = Factory(Config())
         self._mesher, self._embedder = factory.mesher, factory.embedder
         self._samples = samples
         self._exact = self._shown(condition, live)
-        self._places, self._people = self._judged(self._exact)
+        self._places, self._people = self._measured(self._exact)
 
-    def loss(self, condition: Backend, live: Backend) -> Loss:
-        """Return what a form of both branches costs."""
+    def degradation(self, condition: Backend, live: Backend) -> Degradation:
+        """Return the degradation of a form of both branches."""
         shown = self._shown(condition, live)
-        places, people = self._judged(shown)
+        places, people = self._measured(shown)
         away = np.concatenate(
             [
                 np.abs(image.astype(np.int16) - exact)[sample.edge > 0.5].ravel()
                 for sample, image, exact in zip(self._samples, shown, self._exact, strict=True)
             ]
         )
-        return Loss(
+        return Degradation(
             levels_mean=float(away.mean()),
             levels_p99=float(np.percentile(away, 99)),
             displacement=float(places.mean()),
@@ -146,15 +146,15 @@ class Jury:
 
     def _shown(self, condition: Backend, live: Backend) -> list[U8]:
         """Return each sample's crop with the result in it."""
-        faces = told([sample.inputs for sample in self._samples], condition)
+        faces = live_inputs([sample.inputs for sample in self._samples], condition)
         painted = FaceNetwork(live, condition).generate(faces)
         return [
             sample.face.blended(one.colour_transform().apply(sample.inputs["warped"]), sample.edge)
             for sample, one in zip(self._samples, painted, strict=True)
         ]
 
-    def _judged(self, shown: Sequence[U8]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return how far (n,) landmarks are displaced, and (n, 128) who is seen."""
+    def _measured(self, shown: Sequence[U8]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return (n,) displacements of landmarks and (n, 128) embeddings."""
         places, people = [], []
         for sample, image in zip(self._samples, shown, strict=True):
             picture = as_picture(image)
@@ -164,8 +164,8 @@ class Jury:
         return np.array(places), np.array(people)
 
 
-def told(faces: Sequence[Arrays], condition: Backend) -> list[Arrays]:
-    """Return the live network's inputs: those of samples, with the condition branch's answers."""
+def live_inputs(faces: Sequence[Arrays], condition: Backend) -> list[Arrays]:
+    """Return the live network's inputs: those of samples, with the condition branch's outputs."""
     own = batched([{name: face[name] for name in CONDITION_INPUTS} for face in faces])
     answers = condition.run(own)
     return [
