@@ -145,7 +145,7 @@ def _runtime() -> Finding:
 
 
 def _self_test() -> Finding:
-    """Put a face of the gallery into a picture and see whether it comes out replaced."""
+    """Anonymise a portrait of the gallery and check that its face was replaced."""
     factory = Factory(Config())
     try:
         start = time.monotonic()

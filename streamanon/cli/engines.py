@@ -26,7 +26,7 @@ def build(precision: Precision | None, progress: Callable[[str, int, int], None]
 
     Args:
         precision: for what paints faces to calculate in; None for half where it loses little by it.
-        progress: told the work in hand, steps of it done, and steps in all.
+        progress: called with the name of a phase, its steps done, and its number of steps.
 
     Returns:
         What was done, in words, a line for each.
@@ -58,6 +58,6 @@ def listed() -> list[str]:
 
 
 def clear() -> str:
-    """Remove all engines, and say how much that freed."""
+    """Remove all engines; return a line on the space freed."""
     cache = EngineCache()
     return f"{cache.folder}: {cache.clear() / 1e6:.1f} MB freed"

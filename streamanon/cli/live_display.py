@@ -1,4 +1,4 @@
-"""What the command line shows of live streams: a status line each on a terminal, else a log."""
+"""Display of live streams: a status line each on a terminal, log lines elsewhere."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _COLOURS = {
 
 
 def status_line(status: Status) -> str:
-    """Say in one line what a stream is doing."""
+    """Return the state and figures of a stream in one line."""
     if status.state == "starting":
         return f"starting, waiting for {status.input}"
     lost = f" for {duration(status.since_s)} ({status.error})" if status.error else ""
@@ -56,7 +56,7 @@ def status_line(status: Status) -> str:
 
 
 def summary(status: Status) -> str:
-    """Say in one line what was done, at the end."""
+    """Return the totals of a stream in one line."""
     hidden = ", ".join(f"{number} times {how}" for how, number in status.treatments.items())
     parts = [
         _count(status.frames, "frame"),
@@ -68,7 +68,7 @@ def summary(status: Status) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it."""
+    """Return a duration in hours, minutes and seconds."""
     minutes, left = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return (
@@ -85,7 +85,7 @@ def _count(number: int, noun: str) -> str:
 
 
 class LiveDisplay:
-    """Shows live streams on a console while it is entered; the log goes there, too."""
+    """Shows live streams and the log on a console; a context manager."""
 
     def __init__(self, console: Console, *, alone: bool = False) -> None:
         """Prepare to show streams.
@@ -143,7 +143,7 @@ class _ConsoleHandler(logging.Handler):
         self._console.print(f"{at} {line}", markup=False, highlight=False, soft_wrap=True)
 
     def _label(self, logger: str) -> str:
-        """Return what stands before the lines of a logger."""
+        """Return the prefix for lines of a logger."""
         if logger == CAMERA_LOG.name:
             return "camera page: "
         _, found, name = logger.partition(f"{STREAM_LOG}.")

@@ -1,4 +1,4 @@
-"""The command line: its commands (:mod:`streamanon.commands`), and how they end."""
+"""The command line: its commands (:mod:`streamanon.cli.commands`), and how they end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Examples:
   streamanon run in.mp4 -o out.mp4        anonymise a video
   streamanon run webcam:0 --serve 127.0.0.1:8080
                                           anonymise a camera and look at it in a browser
-  streamanon audit in.mp4 out.mp4         check that nobody was left
+  streamanon audit in.mp4 out.mp4         check that no face was left
   streamanon doctor                       what this machine can do
   streamanon identities sheet faces.png   look at the faces to choose from
 """

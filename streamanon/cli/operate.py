@@ -1,4 +1,4 @@
-"""Live streams under an operator's eyes: the log, the status line, the page, and the end."""
+"""Runs live streams with log, status lines and page until they are stopped."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _stream(spec: StreamSpec, factory: Factory) -> Stream:
 
 
 def _ended(streams: Collection[Stream], of: int) -> set[Stream]:
-    """Return those that have ended; among several, say why."""
+    """Return the streams that have ended; of several, log why."""
     over = {stream for stream in streams if not stream.running}
     for stream in over:
         if of > 1:

@@ -1,4 +1,4 @@
-"""What the command line shows of work on files: a bar on a terminal, plain lines elsewhere."""
+"""Progress of files: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LINE_EVERY_S = 5.0
 
 
 def summary(report: Report) -> str:
-    """Say in one line what was done."""
+    """Return the totals of a run in one line."""
     tracks = report.ledger.tracks.values()
     replaced, covered = (sum(getattr(t, k) for t in tracks) for k in ("replaced", "covered"))
     parts = [
@@ -45,7 +45,7 @@ def _count(number: int, noun: str) -> str:
 
 @contextmanager
 def frame_bar(console: Console, name: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a bar on a terminal and yield what moves it: frames done, and all of them if known."""
+    """Show a bar on a terminal; yields a function of frames done and the total, if known."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -65,7 +65,7 @@ def frame_bar(console: Console, name: str) -> Iterator[Callable[[int, int | None
 
 @contextmanager
 def step_bar(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar on a terminal and yield what moves it: work in hand, steps done, steps in all."""
+    """Show a bar on a terminal; yields a function of phase, steps done and total steps."""
     columns = (TextColumn("{task.description}", markup=False), BarColumn())
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal

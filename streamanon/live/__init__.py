@@ -1,1 +1,1 @@
-"""Streams that never end: started, watched, restarted and stopped."""
+"""Whole runs of live streams: settings, supervision and status."""

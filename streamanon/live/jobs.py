@@ -20,7 +20,7 @@ class LiveJob:
 
     Attributes:
         input: where frames come from.
-        outputs: where they go; none when somebody only looks.
+        outputs: where they go; may be empty when the stream is shown on the page only.
     """
 
     input: Address
@@ -28,14 +28,14 @@ class LiveJob:
 
 
 def plan_live(inputs: Sequence[str], outputs: Sequence[str]) -> LiveJob | None:
-    """Tell live streams from files.
+    """Return the live stream that a command line names, if it does.
 
     Args:
-        inputs: as asked for; one at least.
-        outputs: as asked for; may be empty.
+        inputs: addresses or paths, at least one.
+        outputs: addresses or paths; may be empty.
 
     Returns:
-        The live stream, or None when all of them are files.
+        The live stream, or None when all inputs and outputs are files.
 
     Raises:
         UsageError: files and live addresses are mixed, or one address is used twice.
@@ -63,7 +63,7 @@ def plan_live(inputs: Sequence[str], outputs: Sequence[str]) -> LiveJob | None:
 
 
 def check_apart(addresses: Sequence[Address]) -> None:
-    """Refuse to use one address twice.
+    """Refuse addresses that are used twice.
 
     Raises:
         UsageError: two of them are the same.

@@ -24,11 +24,11 @@ class LatestFrameTap:
     """
 
     def __init__(self, sink: Sink, log: Logger) -> None:
-        """Stand before a sink.
+        """Wrap a sink.
 
         Args:
             sink: where frames go.
-            log: logger for when frames begin to be covered whole, and when that is over.
+            log: logger for the beginning and end of frames that are covered whole.
         """
         self._sink, self._log = sink, log
         self._covered, self._covered_s = 0, 0.0

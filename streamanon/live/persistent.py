@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 class PersistentSource:
-    """A source that outlives lines: each goes on where the one before left off.
+    """A source that several lines read one after the other, each from where the last stopped.
 
-    The reader of a line that failed may still be waiting for its next frame. That frame is lost
-    with it, and only then the next line's reader gets one. When reading itself failed, the next
-    line reads anew.
+    The reader of a line that failed may still wait for a frame. It takes that frame, which is lost,
+    before the next line's reader gets one. After a failure in reading, the next line starts a new
+    iteration.
 
     Attributes:
-        over: True when no frame will come any more.
+        over: whether the source has ended.
     """
 
     def __init__(self, source: Source) -> None:
@@ -29,7 +29,7 @@ class PersistentSource:
 
     @property
     def info(self) -> MediaInfo:
-        """What is known of the source."""
+        """Properties of the source."""
         return self._source.info
 
     def __iter__(self) -> Iterator[Frame]:
@@ -52,14 +52,14 @@ class PersistentSource:
 
 
 class PersistentSink:
-    """A sink that outlives lines: closing it leaves what is behind it open."""
+    """A sink for several lines one after the other: close() leaves the sink behind it open."""
 
     def __init__(self, sink: Sink, written: Callable[[], None]) -> None:
-        """Stand before a sink.
+        """Wrap a sink.
 
         Args:
             sink: where frames go.
-            written: called after each frame that was written.
+            written: called after each written frame.
         """
         self._sink, self._written = sink, written
 

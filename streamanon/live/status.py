@@ -1,4 +1,4 @@
-"""What a live stream is doing, for a person or a machine that looks at it from outside."""
+"""State and figures of a live stream, for the display, the page and the API."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ restarting: the line failed and wrote nothing since, the card is shown; stopped:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """One stream as it stands. It holds no pixels, and addresses only with credentials hidden.
+    """State and figures of one stream, without pixels; credentials are masked.
 
     Attributes:
-        name: of the stream.
-        state: what it is doing.
-        since_s: seconds it has been doing that.
-        input: where frames come from, safe to show.
+        name: name of the stream.
+        state: present state.
+        since_s: seconds since the state began.
+        input: address that frames come from, masked.
         size: width and height of the outputs in px; (0, 0) before the first frame.
-        method: how faces are hidden, as asked for.
-        identity: name of the identity everybody gets, or None for one a person.
+        method: method that was asked for.
+        identity: name of the one identity given to all people, or None for one per person.
         level: how much of the method the machine can afford now: "full", "warp" or "mosaic"
             (:mod:`streamanon.pipeline.governor`).
         fps_in: frames a second that came in, over the last seconds.
         fps_out: frames a second that went out, cards not counted.
-        latency_p50_ms: median age of a frame when it was written, since it was received.
-        latency_p99_ms: the 99th percentile of that.
+        latency_p50_ms: median time from the receipt of a frame until it was written.
+        latency_p99_ms: 99th percentile of that time.
         frames: frames written so far.
         dropped: frames thrown away, by cause.
-        faces: in the newest frame.
-        people: tracks so far.
+        faces: faces in the newest frame.
+        people: number of tracks so far.
         treatments: faces hidden so far, by what was done.
         reconnects: times the input came back.
         restarts: times the line was built again.
-        outputs: where frames go.
-        error: why it stopped or is restarting; "" when nothing is wrong.
+        outputs: state of each output.
+        error: why it stopped or restarts; "" when there is no error.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""One live stream and who looks after it: from the input, through the line, to the outputs.
+"""One live stream, from its input to its outputs.
 
 The outputs are opened once and stay open. The line may fail any number of times
 (:mod:`streamanon.live.supervisor`). What ends a stream is :meth:`Stream.stop`, or a request that
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from streamanon.types import SafeFrame
 
 STREAM_LOG = "streamanon.stream"
-"""The loggers of streams are below this one, by their names."""
+"""Parent of the loggers of streams, each called by the name of its stream."""
 
 
 class Stream:
-    """A supervised stream with a thread of its own.
+    """A live stream that runs in a thread of its own.
 
     Attributes:
-        name: what to call it.
-        log: logger that tells what happens to it; nothing in it is secret.
+        name: name of the stream.
+        log: logger for everything that happens to the stream; credentials are masked.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class Stream:
         Args:
             name: unique among the streams of a process.
             input: where frames come from.
-            outputs: where anonymised frames go; may be empty, when somebody asks for the latest.
-            factory: builds what the settings ask for, for this stream alone.
+            outputs: where anonymised frames go; may be empty when only :meth:`latest` is used.
+            factory: builds the parts of this stream and of no other.
         """
         self.name = name
         self.log = logging.getLogger(f"{STREAM_LOG}.{name}")
@@ -67,7 +67,7 @@ class Stream:
 
     @property
     def error(self) -> StreamanonError | None:
-        """What ended it, or that something could not be hidden; None when all is well."""
+        """What ended the stream, or a leak that was stopped; None when there is no error."""
         if self._supervisor.uncovered:
             what = f"{self._supervisor.uncovered} faces or frames were not hidden"
             return LeakError(f"{what}, and not shown: file a bug")
@@ -75,7 +75,7 @@ class Stream:
 
     @property
     def reports(self) -> Sequence[Report]:
-        """Of the newest lines, those that failed included."""
+        """Reports of the newest lines, failed ones included."""
         return self._supervisor.reports
 
     @property
@@ -98,7 +98,7 @@ class Stream:
         return self._tap.latest if self._tap else None
 
     def set_method(self, method: str) -> None:
-        """Hide faces in another way from the next frames on.
+        """Hide faces by another method from the next frames on.
 
         Raises:
             UsageError: there is no such method.
@@ -147,7 +147,7 @@ class Stream:
     def report(self) -> dict[str, Any]:
         """Return what was done, as plain JSON values: the newest lines and the final status.
 
-        ``uncovered`` is of all lines, those that failed and those that are forgotten included.
+        ``uncovered`` counts over all lines, also those whose reports are no longer kept.
         """
         return {
             "stream": self.name,
@@ -157,7 +157,7 @@ class Stream:
         }
 
     def _live(self) -> None:
-        """Live through everything; the body of the thread."""
+        """Run until the stream is stopped or cannot go on; body of the thread."""
         try:
             while not self._stopping.is_set():
                 self._open_and_run()
@@ -176,7 +176,7 @@ class Stream:
             source = self._factory.live_source(self._input, self.log, self._stopping)
         except StreamanonError:
             if self._stopping.is_set():
-                return  # who is told to stop while waiting for the input did nothing wrong
+                return  # to be stopped while waiting for the input is no error
             raise
         with ExitStack() as stack:
             self._source = stack.enter_context(closing(source))

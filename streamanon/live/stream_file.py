@@ -45,9 +45,9 @@ class StreamSpec:
     """Name, addresses and settings of one stream.
 
     Attributes:
-        name: unique in the file.
-        job: where frames come from and go.
-        config: how to anonymise.
+        name: name, unique in the file.
+        job: input and outputs.
+        config: settings.
     """
 
     name: str
@@ -62,7 +62,7 @@ class LiveConfig:
     Attributes:
         streams: what to run, in the order of the file.
         serve: HOST:PORT of the page, or None.
-        token: what visitors of the page must know, or None.
+        token: secret of the page, or None.
     """
 
     streams: tuple[StreamSpec, ...]
@@ -74,8 +74,8 @@ def read_streams(path: Path) -> LiveConfig:
     """Read a file of streams.
 
     Raises:
-        UsageError: it cannot be read, or something in it is not as it must be; the message is one
-            line with the file and the key, and shows no credentials.
+        UsageError: the file cannot be read or holds something wrong; the message is one line with
+            the file and the key, without credentials.
     """
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -128,12 +128,12 @@ def _stream(table: dict[str, Any]) -> StreamSpec:
     if job is None:
         raise UsageError(f"input {masked(source)} is a file: `streamanon run` takes files")
     settings = {key: table[key] for key in _SETTINGS if key in table}
-    # A camera that is off when the others start is no reason to give it up.
+    # a camera may be off when the others start
     return StreamSpec(name, job, Config(**{"wait": True, **settings}))
 
 
 def _check_keys(table: dict[str, Any], known: tuple[str, ...]) -> None:
-    """Refuse keys that nobody reads."""
+    """Refuse unknown keys."""
     for key in table:
         if key not in known:
             close = get_close_matches(key, known, n=1)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from streamanon.tracking.observer import Observer
 
 STALL_S = 5.0
-"""Longest a stage of a live line may work on one frame."""
+"""Longest time for which a stage of a live line may work on one frame."""
 
 _STABLE_S = 10.0
 """A line that ran this long failed for a new reason: it is built again without delay."""
@@ -49,11 +49,11 @@ class LineSupervisor:
     Attributes:
         meter: figures of all lines.
         method: how faces are hidden.
-        identity: name of the identity everybody gets, or None for one a person.
+        identity: name of the one identity given to all people, or None for one per person.
         error: why the newest line failed, in one line; "" once the next one has written a frame.
         restarts: times the line was built again.
-        reports: of the newest lines, those that failed included.
-        uncovered: faces and frames that lines could not hide, and did not show.
+        reports: reports of the newest lines, failed ones included.
+        uncovered: number of faces and frames that lines could not hide, and did not show.
     """
 
     def __init__(self, factory: Factory, log: Logger, stopping: Event) -> None:
@@ -79,12 +79,12 @@ class LineSupervisor:
 
     @property
     def state(self) -> tuple[State, float]:
-        """What the lines are doing, and for how many seconds; they do not know of a lost input."""
+        """State and the seconds since it began; a lost input does not change it."""
         state, since = self._phase
         return state, time.monotonic() - since
 
     def set_method(self, method: str) -> None:
-        """Hide faces in another way from the next frames on; what it needs is loaded meanwhile.
+        """Hide faces by another method from the next frames on; it is loaded before the switch.
 
         Raises:
             UsageError: there is no such method.
@@ -96,7 +96,7 @@ class LineSupervisor:
             self.method = method
 
     def set_identity(self, identity: str | None) -> None:
-        """Give everybody one identity from the next frames on; None for one a person.
+        """Give all people one identity from the next frames on; None for one per person.
 
         Raises:
             UsageError: there is no such identity.
@@ -162,7 +162,7 @@ class LineSupervisor:
                 self.uncovered += self._controls.report.uncovered
 
     def _note_frame(self) -> None:
-        """A line that wrote a frame works."""
+        """End the state of failure: a line has written a frame."""
         self.error = ""
         self._enter("live")
 
@@ -174,7 +174,7 @@ class LineSupervisor:
         """Log a failure, once while it stays the same, and wait until the next line is built."""
         if self._stopping.is_set():
             return
-        # messages of libraries may quote data: only their class is shown
+        # messages of libraries may quote data: only the class of their errors is shown
         ours = isinstance(error, StreamanonError)
         self.error = error_line(error) if ours else f"anonymising failed ({type(error).__name__})"
         self._enter("restarting")
@@ -185,7 +185,7 @@ class LineSupervisor:
                 f"the line failed and is built again, the card is shown meanwhile: {self.error}"
             )
         if isinstance(error, StallError):
-            # its thread may still be using the networks, and would block whoever shares them
+            # its thread may still use the networks, and would block lines that share them
             self._factory = type(self._factory)(self._factory.config)
             wait_s *= _STALL_BACKOFF
         self._stopping.wait(wait_s)

@@ -1,8 +1,8 @@
-"""Who may talk to the server.
+"""Access control of the server.
 
-On the loopback interface everybody who may log in to the machine may; there the danger is a web
-page of somebody else's in the operator's browser, which is why the names a request was sent to and
-came from are checked. Anywhere else a token is asked for.
+On the loopback interface every user of the machine has access; there the danger is a foreign web
+page in the operator's browser, which is why the Host and Origin of a request are checked. On other
+interfaces a token is required.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def guard(token: str | None) -> Middleware:
-    """Return what stands before every handler.
+    """Return the middleware that checks every request.
 
     Args:
-        token: to ask for, or None where only this machine can connect.
+        token: required secret, or None where only this machine can connect.
     """
 
     @web.middleware
@@ -73,7 +73,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
 
 
 def knows_token(request: web.Request, token: str) -> bool:
-    """Tell whether a request carries the token, in its header or in its cookie."""
+    """Return whether a request carries the token in its header or cookie."""
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and _same(given.strip(), token):
         return True
@@ -96,16 +96,16 @@ def _check_token(request: web.Request, token: str) -> None:
 
 
 def _same(given: str, token: str) -> bool:
-    """Compare in a time that does not tell how much is right."""
+    """Compare in constant time."""
     return hmac.compare_digest(given.encode(), token.encode())
 
 
 def _is_own_page(request: web.Request) -> bool:
-    """Tell whether a call that changes something was made by our page, or by no page at all."""
+    """Return whether a request comes from our page or from no page."""
     origin = request.headers.get("Origin")
     return origin is None or urlsplit(origin).netloc == request.host
 
 
 def _name(host: str) -> str:
-    """Return the host of a Host header, without its port."""
+    """Return a Host header without its port."""
     return urlsplit(f"//{host}").hostname or ""

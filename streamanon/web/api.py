@@ -1,4 +1,4 @@
-"""The REST API, the previews and the pages: what each address answers.
+"""Request handlers of the REST API, the previews and the pages.
 
 Described for programs in ``static/openapi.json``, which a test holds against the routes.
 """
@@ -40,14 +40,14 @@ _GRACE_S = 10.0
 _BOUNDARY = "frame"
 
 _KEPT = ("Allow", "WWW-Authenticate")
-"""Headers of errors that mean something."""
+"""Headers of errors that are kept."""
 
 
 class Api:
     """Handlers over the streams and the camera page's visitors.
 
     Attributes:
-        previews: of the streams, by name.
+        previews: previews of the streams, by name.
     """
 
     def __init__(self, streams: Sequence[Stream], factory: Factory, camera: CameraPage) -> None:
@@ -85,12 +85,12 @@ class Api:
         ]
 
     def sample(self) -> None:
-        """Note how every stream stands."""
+        """Add the figures of every stream to its history."""
         for status in self._statuses():
             self._histories[status.name].add(status)
 
     async def health(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """Answer 200 while every stream runs or is about to, 503 when somebody has to look."""
+        """Answer 200 while every stream runs or is about to, 503 when one has failed."""
         failed = any(map(_has_failed, self._statuses()))
         body = {"status": "failed" if failed else "ok", "version": streamanon.__version__}
         return web.json_response(body, status=503 if failed else 200)
@@ -100,11 +100,11 @@ class Api:
         return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
     async def streams(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """Answer how all streams stand."""
+        """Answer the status of all streams."""
         return web.json_response({"streams": [status.to_json() for status in self._statuses()]})
 
     async def stream(self, request: web.Request) -> web.Response:
-        """Answer how one stream stands."""
+        """Answer the status of one stream."""
         return web.json_response(self._stream(request).status().to_json())
 
     async def change_stream(self, request: web.Request) -> web.Response:
@@ -125,7 +125,7 @@ class Api:
         return web.Response(body=jpeg, content_type="image/jpeg")
 
     async def preview(self, request: web.Request) -> web.StreamResponse:
-        """Answer anonymised frames for as long as somebody looks (MJPEG)."""
+        """Answer anonymised frames as MJPEG until the viewer leaves."""
         preview = self.previews[self._stream(request).name]
         kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
         response = web.StreamResponse(headers={"Content-Type": kind})
@@ -141,15 +141,15 @@ class Api:
         return response
 
     async def methods(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """Answer how faces can be hidden."""
+        """Answer the names of the methods."""
         return web.json_response({"methods": METHODS})
 
     async def identities(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """Answer whom people can be turned into."""
+        """Answer the names of the identities."""
         return web.json_response({"identities": [one.name for one in await self._gallery()]})
 
     async def portrait(self, request: web.Request) -> web.Response:
-        """Answer the face of an identity."""
+        """Answer the portrait of an identity as JPEG."""
         name = request.match_info["name"]
         if name not in self._portraits:
             found = next((one for one in await self._gallery() if one.name == name), None)
@@ -192,7 +192,7 @@ class Api:
         return [stream.status() for stream in self._streams.values()]
 
     async def _gallery(self) -> Sequence[Identity]:
-        """Return the identities; the first time, they may have to be read from disk."""
+        """Return the identities; the first call may read them from disk."""
         return await asyncio.to_thread(lambda: self._factory.gallery)
 
     async def _change(self, target: Stream | VisitorSession, request: web.Request) -> None:
@@ -234,7 +234,7 @@ class Api:
 
 @web.middleware
 async def one_line_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Say what is wrong in one line: as JSON to programs, as text to people."""
+    """Turn errors into one line: JSON under /api/, text elsewhere."""
     try:
         return await handler(request)
     except StreamanonError as error:
@@ -255,7 +255,7 @@ def _file(name: str) -> Handler:
 
 
 def _has_failed(status: Status) -> bool:
-    """Tell whether somebody has to look; a lost input is waited for, and the card is shown."""
+    """Return whether a stream has failed; a lost input is no failure, it is waited for."""
     stuck = status.state == "restarting" and status.since_s > _GRACE_S
     return stuck or status.state == "stopped"
 

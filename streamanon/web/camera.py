@@ -1,4 +1,4 @@
-"""The camera page's other end: a WebRTC connection a visitor, their pictures in, safe ones out.
+"""WebRTC connections of the camera page: raw pictures in, safe frames out.
 
 Measured with aiortc 1.16 and Chromium at 640 x 480: the resolution holds only if aiortc's bit
 rates, the start rate in the answer and the page's ``degradationPreference`` are all set; and VP8
@@ -48,7 +48,7 @@ _KBITS = {"min": 600, "start": 1000, "max": 1500}
 
 
 def set_bit_rates() -> None:
-    """Let aiortc send pictures of a camera's size; its own limits are those of a thumbnail."""
+    """Raise aiortc's limits, which are too low for the size of a camera's pictures."""
     vpx = aiortc.codecs.vpx
     vpx.DEFAULT_BITRATE, vpx.MIN_BITRATE, vpx.MAX_BITRATE = (
         1000 * _KBITS[name] for name in ("start", "min", "max")
@@ -56,11 +56,11 @@ def set_bit_rates() -> None:
 
 
 class TooManyVisitorsError(Exception):
-    """No place is free."""
+    """All places are taken."""
 
 
 class SafeTrack(MediaStreamTrack):
-    """Safe frames on their way to a browser; when they come faster than they go, newest wins."""
+    """Video track of safe frames to a browser; only the newest waits."""
 
     kind = "video"
 
@@ -76,7 +76,7 @@ class SafeTrack(MediaStreamTrack):
         # After a card may come a frame that is a little older than it.
         self._pts = max(self._pts + 1, frame.pts)
         picture = as_frame(frame.picture, info, self._pts)
-        with suppress(RuntimeError):  # the loop is closed: nobody is looking any more
+        with suppress(RuntimeError):  # the loop is closed
             self._home.call_soon_threadsafe(self._set, picture)
 
     async def recv(self) -> VideoFrame:
@@ -103,7 +103,7 @@ class SafeTrack(MediaStreamTrack):
 
 @dataclass(slots=True)
 class _Visitor:
-    """One connection and all that has to end with it."""
+    """One connection, and everything that ends with it."""
 
     connection: RTCPeerConnection
     session: VisitorSession
@@ -112,7 +112,7 @@ class _Visitor:
 
 
 class CameraPage:
-    """All visitors of the camera page."""
+    """Sessions of all visitors of the camera page."""
 
     def __init__(self, factory: Factory) -> None:
         """Prepare to take visitors.
@@ -126,7 +126,7 @@ class CameraPage:
 
     @property
     def visitors(self) -> int:
-        """How many there are."""
+        """Number of visitors."""
         return len(self._visitors)
 
     @property
@@ -142,7 +142,7 @@ class CameraPage:
             settings: those that differ from the factory's, by name.
 
         Raises:
-            TooManyVisitorsError: nobody else can be served now.
+            TooManyVisitorsError: all places are taken.
             UsageError: the offer is none, or holds no video.
         """
         if len(self._visitors) >= MOST_VISITORS:
@@ -151,7 +151,7 @@ class CameraPage:
             )
         name = secrets.token_urlsafe(12)
         track = SafeTrack()
-        # Without servers of others: both ends are in one network, and nobody else is told.
+        # no STUN servers: both ends are in one network, and no third party learns of them
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         session = VisitorSession(self._factory.for_stream(**settings), track.show)
         visitor = _Visitor(connection, session, track)
@@ -227,7 +227,7 @@ def _is_vp8(codec: Any) -> bool:
 
 
 def _with_bit_rates(sdp: str) -> str:
-    """Tell Chromium to start at a rate at which it need not shrink its pictures."""
+    """Make Chromium start at a rate at which it need not shrink its pictures."""
     found = re.search(r"a=rtpmap:(\d+) VP8/90000\r\n", sdp)
     if found is None:
         return sdp

@@ -1,4 +1,4 @@
-"""The last minutes of each stream, so that a page that is opened now shows them."""
+"""Figures of the last minutes, for a page that has just been opened."""
 
 from __future__ import annotations
 

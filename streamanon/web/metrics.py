@@ -24,7 +24,7 @@ Value: TypeAlias = "tuple[Sequence[str], float]"
 
 
 class Metrics:
-    """Asks the streams anew for every scrape; keeps nothing."""
+    """Figures of the streams, read at every scrape."""
 
     def __init__(
         self, statuses: Callable[[], Sequence[Status]], visitors: Callable[[], int]
@@ -32,8 +32,8 @@ class Metrics:
         """Prepare a registry of its own.
 
         Args:
-            statuses: how every stream stands.
-            visitors: people on the camera page.
+            statuses: returns the status of every stream.
+            visitors: returns the number of visitors of the camera page.
         """
         self._registry = CollectorRegistry()
         self._registry.register(_Streams(statuses, visitors))
@@ -50,7 +50,7 @@ class _Streams(Collector):
         self._statuses, self._visitors = statuses, visitors
 
     def describe(self) -> Iterable[Metric]:
-        """Name nothing in advance: a stream may not be able to answer yet."""
+        """Describe nothing in advance: a stream may not have a status yet."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
@@ -99,7 +99,7 @@ def _states(streams: Sequence[Status]) -> list[Value]:
 
 
 def _outputs(streams: Sequence[Status]) -> Iterator[Metric]:
-    """Yield what is known of the outputs, told apart by their masked names and places."""
+    """Yield the figures of outputs, labelled by masked name and place."""
     rows = [
         ((stream.name, str(place), output.name), output)
         for stream in streams

@@ -1,4 +1,4 @@
-"""What every page is made of: files of this package, and portraits of the gallery."""
+"""Files of the pages, and portraits of the gallery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes out, as a picture for the page: encoded once for all viewers, and only for viewers."""
+"""JPEG previews of anonymised frames, encoded once for all viewers and only while there are any."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
     from streamanon.types import SafeFrame
 
 FRAME_S = 1 / 12
-"""Seconds from one picture of the preview to the next."""
+"""Seconds between pictures of the preview."""
 
 _SAME_AGAIN_S = 2.0
-"""When nothing goes out, the last picture is sent again: only then a viewer who left is noticed."""
+"""Without new frames, the last picture is sent again this often: only sending notices that a viewer
+has left."""
 
 _WIDEST_PX = 960
 _QUALITY = 80
 
 
 class HasLatestFrame(Protocol):
-    """Whatever has a newest frame that may be seen."""
+    """Anything with a newest safe frame."""
 
     def latest(self) -> SafeFrame | None:
         """Return the newest frame that went out, or None before the first."""
@@ -46,12 +47,12 @@ class Preview:
 
     @property
     def viewers(self) -> int:
-        """Who is looking at the moment."""
+        """Number of viewers."""
         return self._viewers
 
     @property
     def encoding(self) -> bool:
-        """Whether pictures are being made."""
+        """Whether pictures are being encoded."""
         return self._maker is not None
 
     async def snapshot(self) -> bytes | None:
@@ -60,7 +61,7 @@ class Preview:
         return self._jpeg or None
 
     async def watch(self) -> AsyncGenerator[bytes]:
-        """Yield JPEGs as frames go out, for as long as somebody takes them."""
+        """Yield JPEGs of the newest frames until the viewer leaves."""
         self._viewers += 1
         if self._maker is None:
             self._maker = asyncio.create_task(self._make())
@@ -74,7 +75,7 @@ class Preview:
             self._viewers -= 1
             if not self._viewers and self._maker:
                 self._maker.cancel()
-                # Who comes from here on has pictures made anew.
+                # the next viewer starts a new task
                 self._maker, self._frame, self._jpeg = None, None, b""
 
     async def _after(self, sent: bytes) -> bytes:

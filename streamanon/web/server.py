@@ -1,4 +1,4 @@
-"""The web server: one thread beside the streams, which it only asks and never holds up."""
+"""The web server: one thread that reads the streams and never blocks them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _GOODBYE_S = 0.5
 
 
 class Server:
-    """Shows streams to people and programs.
+    """Web server of the page and the REST API.
 
     Attributes:
-        api: what is answered.
-        camera: the camera page's visitors.
-        url: where the page is, once started; without the token.
+        api: request handlers.
+        camera: sessions of the camera page.
+        url: address of the page, without the token; "" before the start.
     """
 
     def __init__(
@@ -53,11 +53,10 @@ class Server:
 
         Args:
             streams: what is shown; their names are unique.
-            factory: builds the lines of the camera page, and knows the gallery.
+            factory: builds the lines of the camera page and loads the gallery.
             host: name or address of an interface.
             port: to listen on; 0 takes a free one.
-            token: to ask visitors for. Made up when it is None and not only this machine can
-                connect.
+            token: required secret; None makes one up where other machines can connect.
         """
         self._host, self._port, self._given = host, port, token
         self._thread: Thread | None = None

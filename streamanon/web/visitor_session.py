@@ -32,7 +32,7 @@ LOG = logging.getLogger("streamanon.camera")
 TIME_BASE = Fraction(1, 90_000)
 
 ShowFrame: TypeAlias = "Callable[[SafeFrame, MediaInfo], None]"
-"""Takes a safe frame and what is known of its stream."""
+"""Takes a safe frame and the properties of its stream."""
 
 _RATE = Fraction(30)
 _STALL_S = 5.0
@@ -41,14 +41,14 @@ _AGAIN_AFTER_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class CameraPicture:
-    """A picture of a camera and when it came, in seconds of the monotonic clock."""
+    """A picture of a camera and the time it arrived, in seconds of the monotonic clock."""
 
     picture: VideoFrame
     at_s: float
 
 
 class CameraSource:
-    """The pictures of one camera, all in the size of the first."""
+    """Frames of one camera, all in the size of the first picture."""
 
     def __init__(
         self,
@@ -60,10 +60,10 @@ class CameraSource:
         """Prepare to read.
 
         Args:
-            info: of the camera.
-            converter: brings every picture to that size.
-            feed: where pictures come from.
-            start_s: when their time is 0.
+            info: properties of the camera's frames.
+            converter: scales every picture to their size.
+            feed: channel of pictures.
+            start_s: arrival time at which pts is 0.
         """
         self.info = info
         self._converter, self._feed, self._start_s = converter, feed, start_s
@@ -103,8 +103,8 @@ class VisitorSession:
         """Prepare a session.
 
         Args:
-            factory: builds the lines, for this session alone.
-            show: takes every safe frame, in a thread of the line.
+            factory: builds the lines of this session and of no other.
+            show: called with every safe frame, in a thread of the line.
         """
         self._show = show
         self._left = Event()
@@ -117,12 +117,12 @@ class VisitorSession:
         self._thread.start()
 
     def offer(self, picture: VideoFrame) -> None:
-        """Hand over a raw picture; an older one that still waits is forgotten. Never blocks."""
+        """Add a raw picture, in place of an older one that still waits; never blocks."""
         with suppress(StoppedError):
             self._feed.put(CameraPicture(picture, time.monotonic()))
 
     def set_method(self, method: str) -> None:
-        """Hide faces in another way from the next frames on.
+        """Hide faces by another method from the next frames on.
 
         Raises:
             UsageError: there is no such method.
@@ -130,7 +130,7 @@ class VisitorSession:
         self._supervisor.set_method(method)
 
     def set_identity(self, identity: str | None) -> None:
-        """Give everybody one identity from the next frames on; None for one a person.
+        """Give all people one identity from the next frames on; None for one per person.
 
         Raises:
             UsageError: there is no such identity.
@@ -160,7 +160,7 @@ class VisitorSession:
         }
 
     def _stay(self) -> None:
-        """See the visitor through, from the first picture to the last."""
+        """Run lines from the first picture until the visitor leaves; body of the thread."""
         try:
             with suppress(StoppedError):
                 self._run(next(iter(self._feed)))

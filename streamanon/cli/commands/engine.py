@@ -41,8 +41,8 @@ def build_engine(precision: str) -> None:
 
     wanted = None if precision == "auto" else typing.cast("Precision", precision)
     with step_bar(Console(stderr=True)) as advance:
-        told = engine.build(wanted, advance)
-    for line in told:
+        lines = engine.build(wanted, advance)
+    for line in lines:
         click.echo(line)
 
 

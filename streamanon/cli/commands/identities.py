@@ -63,7 +63,7 @@ def prepare(portraits: tuple[Path, ...], output: Path) -> None:
     """Check PORTRAITS, crop them to the face and put them into a folder for --identities.
 
     A portrait shows one person from the front, with a neutral expression and the forehead free.
-    Use only pictures of people who agreed to lend their face, or of nobody real.
+    Use only pictures of people who agreed to lend their face, or of people who do not exist.
     """
     from streamanon.cli.galleries import prepare_portraits
 
