@@ -60,7 +60,7 @@ def samples(folder: Path | None, count: int) -> list[Sample]:
     """Return faces of the demo clip, the gallery and a folder of pictures, evenly mixed.
 
     Args:
-        folder: with more pictures of faces, or None.
+        folder: folder with more pictures of faces, or None.
         count: how many at most.
 
     Raises:

@@ -32,7 +32,7 @@ class SteppedAnonymiser:
         Args:
             make: returns a new anonymiser for the name of a method; it raises UsageError when there
                 is none of that name.
-            method: to begin with.
+            method: initial method.
             log: logger for changes of the method.
         """
         self._make, self._log = make, log

@@ -1,7 +1,6 @@
-"""Pairs of a source and a condition, made into what the network is shown.
+"""Samples: pairs of a source and a condition as inputs of the network.
 
-Sample number n is always the same sample, whoever asks for it and in whichever order, so that a run
-can be resumed and shared out.
+A sample depends on its number alone, so that a run can be resumed and split over processes.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ if TYPE_CHECKING:
     from training.data.shards import Faces
 
 WORN_SHARE = 0.15
-"""Share of sources that look as if a bad camera had taken them."""
+"""Share of sources degraded as by a bad camera."""
 
 RELIT_SHARE = 0.6
-"""Share of sources in a light of their own: photographs of faces are rarely dim or colourless, but
-scenes are."""
+"""Share of sources that are relit: photographs of faces are rarely dim or colourless, but scenes
+are."""
 
 RELIT_STRENGTH = 2.0
-"""Most by which a source is relit."""
+"""Maximum strength of relighting of a source."""
 
 REFOCUSED_SHARE = 0.5
 """Share of conditions made softer or sharper."""
@@ -49,15 +48,15 @@ TOOTHLESS_SHARE = 0.2
 """Share of conditions with a closed mouth whose opened mouth stays dark."""
 
 TURNED_DEG = 12.0
-"""Turned further than this, a face hides part of a cheek."""
+"""Yaw beyond which a face hides part of a cheek."""
 
 STRENGTH = {Kind.SELF: (0.5, 2.0), Kind.SAME: (0.3, 1.2), Kind.CROSS: (0.4, 0.4)}
-"""Least and most by which the condition is relit: where the truth is known up to what another skin
-tone takes, for it is there that the network learns to take light and tone from the frame."""
+"""Minimum and maximum strength of relighting of the condition. It is strong where the target is
+known: only there can the network learn to take light and skin tone from the frame."""
 
 
 def kept_for_validation(faces: Faces, share: float) -> NDArray[np.bool_]:
-    """Return (n,) bool: the faces of about this share of the people, always the same ones."""
+    """Return (n,) bool: the faces of about this share of the people, chosen by a hash."""
     limit = share * 2**32
     people = {person: crc32(person.encode()) < limit for person in set(faces.person.tolist())}
     return np.array([people[person] for person in faces.person.tolist()], np.bool_)
@@ -81,13 +80,13 @@ class PairDataset:
         """Prepare to draw samples.
 
         Args:
-            faces: all there are.
+            faces: all faces.
             mix: shares of the kinds self, same and cross.
-            seed: of everything random.
-            rows: (n,) bool which faces to use; None for all.
+            seed: seed of everything random.
+            rows: (n,) bool, the faces to use; None for all.
 
         Raises:
-            UsageError: there are too few people, or nobody is there twice.
+            UsageError: There are too few people, or no person has two pictures.
         """
         self.faces = faces
         self._seed = seed
@@ -99,10 +98,9 @@ class PairDataset:
 
         Returns:
             The arrays of :func:`network_inputs` and of :meth:`AlignedCondition.arrays`;
-            ``target`` (128, 128, 3) uint8 BGR, what the result should look like where
-            ``same_person`` () bool says that the truth is known; ``edge`` (128, 128) float32 in
-            0..1, the soft edge of the replaced face; ``kind`` () int64; ``source_row`` and
-            ``condition_row`` () int64 of :attr:`faces`.
+            ``target`` (128, 128, 3) uint8 BGR, the target of the result where ``same_person`` ()
+            bool is true; ``edge`` (128, 128) float32 in 0..1, the opacity of the result; ``kind``
+            () int64; ``source_row`` and ``condition_row`` () int64 of :attr:`faces`.
         """
         random = np.random.default_rng((self._seed, number))
         pair = self._pairs.draw(random)

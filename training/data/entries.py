@@ -19,7 +19,7 @@ INDEX = "index.csv"
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 HELD_OUT_FOLDS = frozenset({7, 8, 9, 10})
-"""Folds of LFW's View 2 that are for testing: whoever is in them is never trained on."""
+"""Folds of LFW's View 2 that are for testing: no person in them is trained on."""
 
 USUAL_FPS = 25.0
 
@@ -29,12 +29,12 @@ class Entry:
     """One picture.
 
     Attributes:
-        name: its path inside the tar or the folder.
-        person: who it shows; unique over all sets.
-        file: that holds it.
-        offset: where in that file it begins.
-        size: its bytes, or -1 for all to the end.
-        time_s: when in a video it was taken, or NaN for a photograph.
+        name: path inside the tar or the folder.
+        person: name of the person, unique over all sets.
+        file: file that contains the picture.
+        offset: start of the picture in that file.
+        size: size in bytes, or -1 for all to the end.
+        time_s: time in a video, or NaN for a photograph.
         held_out: whether the person is for testing only.
     """
 
@@ -69,7 +69,7 @@ def read_entries(path: Path) -> list[Entry]:
     person of the folder's name, and any other picture a person of its own.
 
     Raises:
-        UsageError: there are none, or the index does not fit them.
+        UsageError: There are no pictures, or the index does not fit them.
     """
     stored = _in_folder(path) if path.is_dir() else _in_tar(path)
     index = stored.pop(INDEX, None)

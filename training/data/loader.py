@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PREFETCHED = 4
-"""Batches each worker keeps ready."""
+"""Batches that each worker prefetches."""
 
 Batch = dict[str, torch.Tensor]
 
@@ -32,10 +32,10 @@ class _Samples(Dataset[dict[str, "NDArray[Any]"]]):
 
 
 class _Numbers(Sampler[list[int]]):
-    """The numbers of the samples of each batch, without end.
+    """The numbers of the samples of each batch, endlessly.
 
-    Of the samples of a step each process takes its own share, so that the same samples are seen in
-    the same step on any number of processes.
+    The samples of a step are split over the processes, so that a step has the same samples on any
+    number of processes.
     """
 
     def __init__(self, batch: int, first_step: int, rank: int, world: int) -> None:
@@ -67,8 +67,8 @@ def batches(
         batch: samples a step, over all processes of a parallel run together.
         first_step: where to begin.
         workers: processes that make samples; 0 makes them in this one.
-        rank: of this process in a parallel run.
-        world: processes of the parallel run.
+        rank: number of this process in a parallel run.
+        world: number of processes of the parallel run.
 
     Yields:
         The arrays of :meth:`PairDataset.__getitem__` as tensors with the batch axis in front.

@@ -88,7 +88,7 @@ class PairDrawer:
             used: rows to draw from.
 
         Raises:
-            UsageError: there are too few people, or nobody is there twice.
+            UsageError: There are too few people, or no person has two pictures.
         """
         if not len(used):
             raise UsageError("no face to train on is left: prepare more pictures")

@@ -55,7 +55,7 @@ NAMED = 3
 """Pictures left out that are named for each reason; the index names them all."""
 
 Outcome = Face | str
-"""A face, or why there is none."""
+"""A face, or the reason why the picture is left out."""
 
 
 def prepare(
@@ -66,8 +66,8 @@ def prepare(
     Args:
         inputs: tar files or folders, a set each, named like the file.
         out: folder that does not exist or is empty.
-        licences: of the sets, by name.
-        processes: that look at pictures.
+        licences: licence of each set, by its name.
+        processes: number of worker processes.
 
     Returns:
         The index.

@@ -45,7 +45,7 @@ class Face:
     """One face as it is stored.
 
     Attributes:
-        name: of the picture, after its set's.
+        name: name of the picture, after that of its set.
         person: unique over all sets.
         jpeg: the encoded crop.
         points: (478, 3) int16 mesh in crop px times STEPS_PER_PX.

@@ -1,4 +1,4 @@
-"""Ways to make one photograph look like another one of the same face."""
+"""Augmentations that make one photograph look like another one of the same face."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LIGHT_KNOTS = 3
 
 
 def _mirror_table() -> NDArray[np.int64]:
-    """Return (478,) int64: which point of a face a point becomes in the mirror.
+    """Return (478,) int64: the mirrored point of each point.
 
     MediaPipe's canonical face is symmetric; the points of the irises are not in it.
     """
@@ -48,7 +48,7 @@ MIRROR = _mirror_table()
 
 
 def mirrored(face: AlignedFace) -> AlignedFace:
-    """Return the face in a mirror; its "frame" is its own crop."""
+    """Return the mirrored face; its "frame" is its own crop."""
     points = face.points[MIRROR]
     points[:, 0] = CROP - 1 - points[:, 0]
     image = np.ascontiguousarray(face.image[:, ::-1])
@@ -56,7 +56,7 @@ def mirrored(face: AlignedFace) -> AlignedFace:
 
 
 def bent(face: AlignedFace, random: np.random.Generator) -> AlignedFace:
-    """Return the face with another shape, picture and mesh alike, aligned anew."""
+    """Return the face with another shape, both picture and mesh, aligned again."""
     knots = random.normal(0, BEND_PX, (BEND_KNOTS, BEND_KNOTS, 2)).astype(np.float32)
     shift = np.asarray(cv2.resize(knots, (CROP, CROP), interpolation=cv2.INTER_CUBIC), np.float32)
     flat = face.points[:, :2]
@@ -75,19 +75,19 @@ def bent(face: AlignedFace, random: np.random.Generator) -> AlignedFace:
 
 
 def _look_up(field: F32, lookup: F32) -> F32:
-    """Return (h, w, 2) float32: a field of shifts where a (h, w, 2) lookup points, bilinear."""
+    """Return (h, w, 2) float32: a field of shifts sampled at a (h, w, 2) lookup, bilinear."""
     x, y = cv2.split(lookup)
     found = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.float32)
 
 
 def relit(image: U8, random: np.random.Generator, strength: float) -> U8:
-    """Return the image in another light: exposure, contrast, tint, colourfulness, a side lit.
+    """Return the image relit: exposure, contrast, tint, saturation and uneven light.
 
     Args:
         image: (128, 128, 3) uint8 BGR.
-        random: draws it.
-        strength: 1 for as much as two photographs of one person differ.
+        random: random generator.
+        strength: 1 for the usual difference of two photographs of one person.
     """
     level = np.arange(256, dtype=np.float32) / 255
     gamma = np.exp(random.normal(0, 0.2 * strength))
@@ -112,7 +112,7 @@ def refocused(image: U8, random: np.random.Generator) -> U8:
 
 
 def worn(image: U8, random: np.random.Generator) -> U8:
-    """Return the image as a bad camera or a bad connection gives it: one fault of four."""
+    """Return the image with one of four degradations of bad cameras and connections."""
     fault = random.integers(4)
     if fault == 0:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(20, 80))]
