@@ -28,7 +28,7 @@ _CODE = (
     "benchmarks/judges/*.py",
     "streamanon/backends/*.py",
     "streamanon/imaging/boxes.py",
-    "streamanon/face/canonical_face.py",
+    "streamanon/face/canonical_face.*",
     "streamanon/imaging/crop.py",
     "streamanon/face/landmarks.py",
     "streamanon/imaging/picture.py",
