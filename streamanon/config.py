@@ -35,7 +35,7 @@ def _option(default: Any, text: str, **extra: Any) -> Any:
 class Config:
     """How to anonymise. Each field is a flag: ``min_face`` is ``streamanon run --min-face``.
 
-    Values may be text; they are converted by :func:`setting_value`.
+    Values of other types are refused; :meth:`of` converts them.
     """
 
     method: str = _option(
@@ -125,14 +125,20 @@ class Config:
 
     def __post_init__(self) -> None:
         for setting in fields(self):
-            value = setting_value(setting.name, getattr(self, setting.name))
-            object.__setattr__(self, setting.name, value)
+            value = getattr(self, setting.name)
+            if setting_value(setting.name, value) != value:
+                raise _refusal(setting.name, value)
         if self.min_face < 8:
             raise UsageError(f"min-face is {self.min_face} px: nothing sees below 8, use 8 or more")
         if self.stall_s <= 0:
             raise UsageError(f"stall-s is {self.stall_s}: it must be more than 0 seconds")
         if not 0 <= self.delay <= MOST_DELAY:
             raise UsageError(f"delay is {self.delay} frames: wanted 0 to {MOST_DELAY}")
+
+    @classmethod
+    def of(cls, **values: Any) -> Config:
+        """Return settings from values of a command line, TOML or JSON, which may be text."""
+        return cls(**{name: setting_value(name, value) for name, value in values.items()})
 
     @property
     def file_preset(self) -> str:
@@ -195,4 +201,9 @@ def setting_value(name: str, value: Any) -> Any:
             converted = kind(value)
             if kind is not float or not isnan(converted):
                 return converted
-    raise UsageError(f"{name.replace('_', '-')} is {value!r}: wanted {_WANTED.get(kind, 'a text')}")
+    raise _refusal(name, value)
+
+
+def _refusal(name: str, value: Any) -> UsageError:
+    wanted = _WANTED.get(setting_type(name), "a text")
+    return UsageError(f"{name.replace('_', '-')} is {value!r}: wanted {wanted}")

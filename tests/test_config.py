@@ -57,7 +57,7 @@ def test_values_are_converted_wherever_they_come_from(
     name: str, given: object, value: object
 ) -> None:
     values: dict[str, Any] = {name: given}
-    converted = getattr(Config(**values), name)
+    converted = getattr(Config.of(**values), name)
     assert (converted, type(converted)) == (value, type(value))
 
 
@@ -79,5 +79,12 @@ def test_values_are_converted_wherever_they_come_from(
 )
 def test_values_of_another_type_are_refused(name: str, given: object, message: str) -> None:
     values: dict[str, Any] = {name: given}
-    with pytest.raises(UsageError, match=message):
+    for build in (Config, Config.of):
+        with pytest.raises(UsageError, match=message):
+            build(**values)
+
+
+def test_text_is_refused_where_nothing_converts_it() -> None:
+    values: dict[str, Any] = {"crf": "30"}
+    with pytest.raises(UsageError, match="crf is '30': wanted a whole number"):
         Config(**values)

@@ -129,7 +129,7 @@ def _stream(table: dict[str, Any]) -> StreamSpec:
         raise UsageError(f"input {masked(source)} is a file: `streamanon run` takes files")
     settings = {key: table[key] for key in _SETTINGS if key in table}
     # a camera may be off when the others start
-    return StreamSpec(name, job, Config(**{"wait": True, **settings}))
+    return StreamSpec(name, job, Config.of(**{"wait": True, **settings}))
 
 
 def _check_keys(table: dict[str, Any], known: tuple[str, ...]) -> None:

@@ -89,7 +89,7 @@ def run(
     """
     from streamanon.live.jobs import plan_live
 
-    config, job = Config(**given), plan_live(inputs, outputs)
+    config, job = Config.of(**given), plan_live(inputs, outputs)
     if job is None:
         if serve:
             raise UsageError("--serve is for live streams only: leave it out")
