@@ -15,7 +15,7 @@ SUITES = {
     "speed": "time, processor and memory, over resolution, faces, method and threads",
     "peers": "other anonymisers on the same clips, side by side",
     "live": "latency, frame rate, memory and faults of live streams",
-    "gpu": "the network on an NVIDIA card, in every way there is to run it",
+    "gpu": "the network on an NVIDIA GPU, by every runtime",
     "training": "the curve of a training run, and what each part of the network is worth",
     "report": "tables, plots and pictures out of the results",
 }

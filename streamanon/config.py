@@ -47,10 +47,10 @@ class Config:
     )
     runtime: str = _option(
         "auto",
-        "What runs the network of --method anonygan, and, on an NVIDIA card, those that find "
+        "What runs the network of --method anonygan, and, on an NVIDIA GPU, those that find "
         "faces: auto tries what is installed and takes the fastest; one that is named is never "
         "replaced. openvino needs the extra of its name, tensorrt, torch-tensorrt and torch such a "
-        "card and the extras of their names, cuda such a card and onnxruntime-gpu.",
+        "GPU and the extras of their names, cuda such a GPU and onnxruntime-gpu.",
         choices=(
             *("auto", "onnxruntime", "openvino"),
             *("cuda", "tensorrt", "torch-tensorrt", "torch"),

@@ -28,7 +28,7 @@ def _choices(setting: str) -> tuple[str, ...]:
 
 METHODS = _choices("method")
 ON_PROCESSOR = ("onnxruntime", "openvino")
-"""Runtimes that need no card; those on one are measured by ``benchmarks gpu``."""
+"""Runtimes that need no GPU; those on a GPU are measured by ``benchmarks gpu``."""
 
 WITH_NETWORK = ("anonygan",)
 """Methods whose network may run on one runtime or another."""

@@ -1,4 +1,4 @@
-"""``streamanon engine``: compile for this machine's card what finds and paints faces."""
+"""``streamanon engine``: compile for this machine's GPU the networks that find and paint faces."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ def build(precision: Precision | None, progress: Callable[[str, int, int], None]
     """Build the engines, where there are none yet.
 
     Args:
-        precision: for what paints faces to calculate in; None for half where it loses little by it.
+        precision: arithmetic of the network that paints faces; None for half precision where that
+            costs little quality.
         progress: called with the name of a phase, its steps done, and its number of steps.
 
     Returns:
         What was done, in words, a line for each.
 
     Raises:
-        ModelError: there is no card or no TensorRT, or an engine cannot be built or kept.
+        ModelError: there is no GPU or no TensorRT, or an engine cannot be built or kept.
     """
     if precision is None:
         precision = "fp16" if accepted(read_card(weights.path(PAINTS)), "fp16") else "fp32"

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from streamanon.sinks.live.sink import OutputState
 
 State: TypeAlias = Literal["starting", "live", "lost", "restarting", "stopped"]
-"""starting: nothing went out yet; live: frames flow; lost: the input is away and the card is shown;
-restarting: the line failed and wrote nothing since, the card is shown; stopped: it is over."""
+"""starting: nothing went out yet; live: frames flow; lost: the input is lost; restarting: the
+line failed and wrote nothing since; stopped: the stream has ended. Outputs show a
+placeholder while it is lost or restarting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Status:
         level: how much of the method the machine can afford now: "full", "warp" or "mosaic"
             (:mod:`streamanon.pipeline.governor`).
         fps_in: frames a second that came in, over the last seconds.
-        fps_out: frames a second that went out, cards not counted.
+        fps_out: frames a second that went out, placeholders not counted.
         latency_p50_ms: median time from the receipt of a frame until it was written.
         latency_p99_ms: 99th percentile of that time.
         frames: frames written so far.

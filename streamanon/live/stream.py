@@ -94,7 +94,7 @@ class Stream:
             self._thread.join()
 
     def latest(self) -> SafeFrame | None:
-        """Return the newest frame that went out, cards included; None before the first."""
+        """Return the newest frame that went out, placeholders included; None before the first."""
         return self._tap.latest if self._tap else None
 
     def set_method(self, method: str) -> None:

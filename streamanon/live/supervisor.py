@@ -182,7 +182,8 @@ class LineSupervisor:
         if self.error != self._logged:
             self._logged = self.error
             self._log.warning(
-                f"the line failed and is built again, the card is shown meanwhile: {self.error}"
+                "the line failed and is built again, a placeholder is shown meanwhile: "
+                f"{self.error}"
             )
         if isinstance(error, StallError):
             # its thread may still use the networks, and would block lines that share them

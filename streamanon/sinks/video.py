@@ -180,10 +180,10 @@ class VideoSink:
 
     def _refused(self, asked: str, error: FFmpegError) -> UsageError:
         width, height = self._size
-        card = "it needs an NVIDIA card that can encode; else " if NVENC in asked else ""
+        gpu = "it needs an NVIDIA GPU that can encode; else " if NVENC in asked else ""
         return UsageError(
             f"the encoder refuses {width}x{height} with {asked} ({error.strerror}): "
-            f"{card}choose another codec, crf or preset"
+            f"{gpu}choose another codec, crf or preset"
         )
 
     def _encode(self, picture: VideoFrame | None) -> None:

@@ -73,7 +73,7 @@ class SafeTrack(MediaStreamTrack):
 
     def show(self, frame: SafeFrame, info: MediaInfo) -> None:
         """Send a frame next; called by one thread at a time."""
-        # After a card may come a frame that is a little older than it.
+        # After a placeholder may come a frame that is a little older than it.
         self._pts = max(self._pts + 1, frame.pts)
         picture = as_frame(frame.picture, info, self._pts)
         with suppress(RuntimeError):  # the loop is closed

@@ -80,7 +80,7 @@ class _Streams(Collector):
 
 _GAUGES: tuple[tuple[str, str, Callable[[Status], float]], ...] = (
     ("input_fps", "Frames a second that come in.", lambda s: s.fps_in),
-    ("output_fps", "Frames a second that go out, cards not counted.", lambda s: s.fps_out),
+    ("output_fps", "Frames a second that go out, placeholders not counted.", lambda s: s.fps_out),
     ("faces", "Faces in the newest frame.", lambda s: s.faces),
 )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SEE = ["yunet fp32", "face_mesh fp32"]
-CARD = Device("no card", "0.0", "0.0")
+GPU = Device("no GPU", "0.0", "0.0")
 
 
 @pytest.fixture
@@ -32,18 +32,18 @@ def test_engines_are_listed_and_removed(
 ) -> None:
     assert execute(["engine", "list"]) == 0
     assert capsys.readouterr().out == f"0 engines in {cache.folder}\n"
-    plan = Plan.of(weights.path("anonygan.onnx"), "fp16", "TensorRT 11.0", CARD)
+    plan = Plan.of(weights.path("anonygan.onnx"), "fp16", "TensorRT 11.0", GPU)
     cache.get_or_build(plan, lambda _: (bytes(2_000_000), b""))
     assert execute(["engine", "list"]) == 0
     line, last = capsys.readouterr().out.splitlines()
-    assert line == f"{plan.name}     2.0 MB  anonygan fp16 for no card, TensorRT 11.0"
+    assert line == f"{plan.name}     2.0 MB  anonygan fp16 for no GPU, TensorRT 11.0"
     assert last.startswith("1 engines in ")
     assert execute(["engine", "clear"]) == 0
     assert capsys.readouterr().out == f"{cache.folder}: 2.0 MB freed\n"
     assert cache.entries() == []
 
 
-def test_without_a_card_nothing_is_built(
+def test_without_a_gpu_nothing_is_built(
     cache: EngineCache, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for look in (tensorrt_runtime.about, cuda.device):
@@ -53,7 +53,7 @@ def test_without_a_card_nothing_is_built(
             told = str(error)
             break
     else:
-        pytest.skip("there is a card")
+        pytest.skip("there is a GPU")
     for arguments in (["engine", "build"], ["engine", "build", "--precision", "fp16"]):
         assert execute(arguments) == 1
         assert capsys.readouterr().err == f"streamanon: error: {told}\n"
@@ -63,12 +63,12 @@ def test_without_a_card_nothing_is_built(
 @pytest.mark.trt
 @pytest.mark.slow
 def test_what_is_built_is_kept(cache: EngineCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The card is made up, for TensorRT-RTX needs none to compile."""
+    """The GPU is made up, for TensorRT-RTX needs none to compile."""
     try:
         tensorrt_runtime.about()
     except ModelError as error:
         pytest.skip(str(error))
-    monkeypatch.setattr(engine_build, "device", lambda: CARD)
+    monkeypatch.setattr(engine_build, "device", lambda: GPU)
     seen: list[str] = []
     told = engine.build(None, lambda name, *_: seen.append(name))
     assert [line.split(" for ")[0] for line in told] == ["anonygan fp16", *SEE]

@@ -175,8 +175,8 @@ def test_a_lost_input_is_told_and_found_again(
             relay.kill()
             wait_until(lambda: stream.status().state == "lost")
             assert stream.status().error
-            cards = stream.latest()
-            wait_until(lambda: stream.latest() is not cards)
+            placeholders = stream.latest()
+            wait_until(lambda: stream.latest() is not placeholders)
             frames = stream.status().frames
             relay.start()
             wait_until(lambda: stream.status().frames > frames + 5)
@@ -240,7 +240,7 @@ def test_a_line_that_fails_is_built_again_and_people_keep_their_identity(
             stream.stop()
     assert worn[0] == worn[1]
     assert stream.error is None
-    assert log.holds("the line failed and is built again, the card is shown meanwhile: see: ")
+    assert log.holds("the line failed and is built again, a placeholder is shown meanwhile: see: ")
 
 
 def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(

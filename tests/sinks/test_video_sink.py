@@ -343,10 +343,10 @@ REFUSED = {
     "audio codec": (".mp4", replace(STANDARD, codec="aac"), "aac"),
     "container": (".webm", replace(STANDARD, codec="h264"), "libx264"),
     "preset": (".mp4", replace(STANDARD, preset="warp9"), "warp9"),
-    "card": (
+    "gpu": (
         ".mp4",
         replace(STANDARD, codec="h264_nvenc"),
-        "h264_nvenc.* needs an NVIDIA card that can encode",
+        "h264_nvenc.* needs an NVIDIA GPU that can encode",
     ),
     "suffix": (".avi", STANDARD, r"\.mp4"),
 }
@@ -354,8 +354,8 @@ REFUSED = {
 
 @pytest.mark.parametrize("what", REFUSED)
 def test_what_cannot_be_written_is_refused_before_it_begins(tmp_path: Path, what: str) -> None:
-    if what == "card" and has_gpu():
-        pytest.skip("there is a card, which may be able to encode")
+    if what == "gpu" and has_gpu():
+        pytest.skip("there is a GPU, which may be able to encode")
     path = write_clip(tmp_path / "in.mp4", Clip(sound="aac"))
     suffix, settings, message = REFUSED[what]
     source = VideoSource(path)

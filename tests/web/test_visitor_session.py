@@ -143,7 +143,7 @@ def _with_blind_detector(factory: Factory) -> Factory:
     return factory
 
 
-def test_a_failing_line_shows_covers_and_the_card_and_is_built_again(
+def test_a_failing_line_shows_covers_and_the_placeholder_and_is_built_again(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(BlindFactory, "failing", True)
@@ -214,7 +214,7 @@ def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
     assert watcher.loudest < SHOWS
 
 
-def test_a_silent_camera_is_replaced_by_the_card(factory: Factory) -> None:
+def test_a_silent_camera_is_replaced_by_the_placeholder(factory: Factory) -> None:
     with visiting(factory, "mosaic") as (session, watcher, _):
         offer_until(session, lambda: watcher.frames > 4)
         before = watcher.frames

@@ -1,4 +1,4 @@
-"""Engines for NVIDIA cards."""
+"""Engines for NVIDIA GPUs."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _precision = click.option(
 )
 
 
-@click.group(short_help="Compile the networks for this machine's NVIDIA card.")
+@click.group(short_help="Compile the networks for this machine's NVIDIA GPU.")
 def engine() -> None:
-    """Compile the networks that find and paint faces for this machine's NVIDIA card, with TensorRT.
+    """Compile the networks that find and paint faces for this machine's NVIDIA GPU, with TensorRT.
 
     --runtime auto has that which paints compiled behind a stream that is running already; this
     does it beforehand, and those that find faces are compiled by this alone.

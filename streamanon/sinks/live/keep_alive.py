@@ -65,21 +65,21 @@ class KeepAlive:
         self._written = time.monotonic()
 
     def _watch(self) -> None:
-        self._card()  # the first takes 90 ms and 11 MB, because OpenCV unpacks its font
+        self._placeholder()  # the first takes 90 ms and 11 MB, because OpenCV unpacks its font
         while not self._over.wait(_CARD_EVERY_S):
             with self._lock:
                 if time.monotonic() - self._frame_at >= self._silence_s:
-                    self._write_card()
+                    self._write_placeholder()
 
-    def _write_card(self) -> None:
+    def _write_placeholder(self) -> None:
         elapsed_s = time.monotonic() - self._written
         pts = self._pts + max(1, round(elapsed_s / self._info.time_base))
         try:
-            self._sink.write(self._card(pts))
+            self._sink.write(self._placeholder(pts))
         except MediaError:
             return  # the next frame meets the same failure, where it is handled
         self._note(self._index, pts)
 
-    def _card(self, pts: int = 0) -> SafeFrame:
+    def _placeholder(self, pts: int = 0) -> SafeFrame:
         lines = ("NO SIGNAL", time.strftime("%H:%M:%S"))
         return placeholder_frame(self._info, lines, self._index, pts)

@@ -55,11 +55,11 @@ def frame(index: int, pts: int | None = None) -> SafeFrame:
     return SafeFrame(index, grey, 3000 * index if pts is None else pts, INFO.time_base)
 
 
-def is_card(frame: SafeFrame) -> bool:
+def is_placeholder(frame: SafeFrame) -> bool:
     return int(frame.picture.planes[0][0, 0]) < 80
 
 
-def test_no_card_among_frames_that_keep_coming() -> None:
+def test_no_placeholder_among_frames_that_keep_coming() -> None:
     inside = Recorder()
     keeper = KeepAlive(inside, INFO)
     for index in range(25):
@@ -67,10 +67,10 @@ def test_no_card_among_frames_that_keep_coming() -> None:
         time.sleep(0.04)
     keeper.close(complete=True)
     assert [one.index for one in inside.frames] == list(range(25))
-    assert not any(map(is_card, inside.frames))
+    assert not any(map(is_placeholder, inside.frames))
 
 
-def test_cards_follow_the_last_frame_until_another_comes() -> None:
+def test_placeholders_follow_the_last_frame_until_another_comes() -> None:
     inside = Recorder()
     keeper = KeepAlive(inside, INFO)
     keeper.write(frame(3, 9000))
@@ -81,31 +81,31 @@ def test_cards_follow_the_last_frame_until_another_comes() -> None:
     keeper.close(complete=True)
     assert inside.closed == [True]
     assert len(inside.frames) == count
-    cards = inside.frames[1:-1]
-    assert len(cards) >= 3
-    assert all(map(is_card, cards))
-    assert {one.index for one in cards} == {3}
+    placeholders = inside.frames[1:-1]
+    assert len(placeholders) >= 3
+    assert all(map(is_placeholder, placeholders))
+    assert {one.index for one in placeholders} == {3}
     assert inside.times[1] - inside.times[0] > 0.3
     stamps = [one.pts for one in inside.frames]
     assert stamps == sorted(set(stamps))
-    for one, at in zip(cards, inside.times[1:-1], strict=True):
+    for one, at in zip(placeholders, inside.times[1:-1], strict=True):
         assert abs(one.pts / 90_000 - 0.1 - (at - inside.times[0])) < 0.6
 
 
-def test_cards_come_before_the_first_frame_too() -> None:
+def test_placeholders_come_before_the_first_frame_too() -> None:
     inside = Recorder()
     keeper = KeepAlive(inside, INFO)
     time.sleep(1.0)
     keeper.close(complete=False)
     assert inside.frames
-    assert all(map(is_card, inside.frames))
+    assert all(map(is_placeholder, inside.frames))
     assert inside.closed == [False]
     after = len(inside.frames)
     time.sleep(0.3)
     assert len(inside.frames) == after
 
 
-def test_a_sink_that_fails_once_does_not_end_the_cards() -> None:
+def test_a_sink_that_fails_once_does_not_end_the_placeholders() -> None:
     inside = Recorder(failing=True)
     keeper = KeepAlive(inside, INFO)
     with pytest.raises(MediaError):
@@ -115,10 +115,10 @@ def test_a_sink_that_fails_once_does_not_end_the_cards() -> None:
     time.sleep(0.5)
     keeper.close(complete=True)
     assert inside.frames
-    assert all(map(is_card, inside.frames))
+    assert all(map(is_placeholder, inside.frames))
 
 
-def test_frames_and_cards_never_write_at_once() -> None:
+def test_frames_and_placeholders_never_write_at_once() -> None:
     inside = Recorder()
     keeper = KeepAlive(inside, INFO)
     errors: list[BaseException] = []
@@ -136,10 +136,10 @@ def test_frames_and_cards_never_write_at_once() -> None:
     thread.join()
     keeper.close(complete=True)
     assert not errors
-    assert {is_card(one) for one in inside.frames} == {True, False}
+    assert {is_placeholder(one) for one in inside.frames} == {True, False}
 
 
-def test_the_card_says_what_is_wrong_and_when() -> None:
+def test_the_placeholder_says_what_is_wrong_and_when() -> None:
     inside = Recorder()
     info = MediaInfo("camera", 640, 360, INFO.colour, INFO.time_base, INFO.rate, live=True)
     keeper = KeepAlive(inside, info)
@@ -169,7 +169,7 @@ FIRST_CARD = """
 import os, sys, time
 sys.path.insert(0, {tests!r})
 from pathlib import Path
-from tests.sinks.live.test_keep_alive import INFO, KeepAlive, Recorder, frame, is_card
+from tests.sinks.live.test_keep_alive import INFO, KeepAlive, Recorder, frame, is_placeholder
 
 def resident_mb():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
@@ -180,7 +180,7 @@ for index in range(20):
     keeper.write(frame(index))
     time.sleep(0.05)
 before_mb = resident_mb()
-while not is_card(inside.frames[-1]):
+while not is_placeholder(inside.frames[-1]):
     time.sleep(0.05)
 print(resident_mb() - before_mb)
 keeper.close(complete=True)
@@ -191,7 +191,7 @@ keeper.close(complete=True)
     not Path("/proc/self/statm").exists(), reason="memory is read as Linux tells it"
 )
 def test_a_lost_source_takes_no_more_memory() -> None:
-    """OpenCV's font, 11 MB, is there before the first card is needed."""
+    """OpenCV's font, 11 MB, is there before the first placeholder is needed."""
     code = FIRST_CARD.format(tests=str(ROOT))
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert float(run.stdout) < 4

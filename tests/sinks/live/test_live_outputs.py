@@ -310,11 +310,11 @@ def test_time_stamps_keep_their_distances() -> None:
     assert stamps[0] == 0
 
 
-def test_cards_in_between_leave_the_timeline_alone() -> None:
+def test_placeholders_in_between_leave_the_timeline_alone() -> None:
     clock = Clock()
     clock.at(0)
     clock.at(90_000)
-    clock.at(89_000)  # a frame that was on its way while a card was shown
+    clock.at(89_000)  # a frame that was on its way while a placeholder was shown
     assert clock.at(93_000) == 93_000
 
 
