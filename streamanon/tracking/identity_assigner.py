@@ -40,8 +40,13 @@ NEAREST = 8
 _LAB_WEIGHTS = np.array([1.0, 0.7, 0.7], np.float32)
 """Weights of L, a and b when skin colours are compared: lightness is more visible than tint."""
 
-_AGE_WEIGHT = 0.4
-"""Weight of a year of apparent age relative to the distance of skin colours."""
+_AGE_WEIGHT, _OLDER_WEIGHT = 0.4, 1.2
+"""Weights, relative to the distance of skin colours, of a year of difference in apparent age, and
+of each year by which a portrait is too old."""
+
+_YOUNGER_YEARS = 6.0
+"""A portrait is too old unless it looks so much younger: wrinkles on a young head look worse than
+the reverse, and the estimate makes young Europeans up to 20 years older than they are."""
 
 _CHEEKS = ((50, 205, 187), (280, 425, 411))
 """Mesh points around the middle of either cheek."""
@@ -296,7 +301,9 @@ def _fitting(identities: list[Identity], evidence: _Evidence, age: F32 | None) -
         distance += np.linalg.norm((skins - skin) * _LAB_WEIGHTS, axis=1)
     if face is not None and age is not None:
         faces = np.stack([identity.embedding for identity in identities])
-        distance += _AGE_WEIGHT * np.abs((faces - face) @ age[:-1])
+        older = (faces - face) @ age[:-1]
+        distance += _AGE_WEIGHT * np.abs(older)
+        distance += _OLDER_WEIGHT * np.maximum(older + _YOUNGER_YEARS, 0)
     if not distance.any():  # no evidence yet
         return identities
     return [identities[index] for index in np.argsort(distance, kind="stable")[:NEAREST]]
