@@ -1,22 +1,17 @@
 """Clips that tests make for themselves, one property at a time."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 from av.audio.stream import AudioStream
+from av.container import OutputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from av.container import OutputContainer
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 CFR = tuple(range(0, 12 * 512, 512))
 VFR = (0, 512, 600, 1500, 1600, 3000, 3512, 5120, 5632, 6144, 9000, 9100)

@@ -1,7 +1,5 @@
 """Whom the portraits of the built-in gallery show, by the portraits they were made of."""
 
-from __future__ import annotations
-
 import csv
 from functools import cache
 

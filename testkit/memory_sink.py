@@ -1,12 +1,8 @@
 """A sink that keeps what it is given."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from streamanon.types import SafeFrame
+from streamanon.types import SafeFrame
 
 
 @dataclass

@@ -1,13 +1,9 @@
 """Rows of faces for a network that paints them, and how far two sets of answers are apart."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 Arrays = dict[str, "NDArray[Any]"]
 

@@ -1,22 +1,15 @@
 """Frames that carry their number as bars, so that it can be read back from any output."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import av
 import numpy as np
 
+from streamanon.protocols import Sink
 from streamanon.types import U8, ColourSpace, ContainerTags, MediaInfo, Picture, SafeFrame
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    import av
-
-    from streamanon.protocols import Sink
 
 SIZE = (320, 240)
 _BITS, _BAR_PX = 16, 16

@@ -4,26 +4,19 @@ Luma stays, so that detector and mesh see a face. Chroma turns into checks of ma
 which no portrait of the gallery has, and which every honest cover mixes to grey.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
+from streamanon.types import F32, U8
 from testkit.paths import DEMO
 from testkit.staged import mesh_fitter
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8
 
 SIZE = (640, 480)
 FRAMES = 45

@@ -1,16 +1,10 @@
 """Photographs of faces that may be redistributed."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
+from streamanon.types import U8
 from testkit.paths import PHOTOS
-
-if TYPE_CHECKING:
-    from streamanon.types import U8
 
 
 def read_photo(name: str, side_px: int | None = None) -> U8:

@@ -1,16 +1,13 @@
 """Requests to a running server."""
 
-from __future__ import annotations
-
 import json
 from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from streamanon.web.server import Server
+from streamanon.web.server import Server
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,8 @@
 """One face of the demo clip, staged for an anonymiser."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -16,9 +14,6 @@ from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
 from streamanon.types import U8, Face, Frame, Identity, Mesh, Scene, Subject, Track
 from testkit.paths import DEMO
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 CALM, LAUGHING = 0, 270
 """Frames of the clip."""

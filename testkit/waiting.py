@@ -1,12 +1,7 @@
 """Waits of tests: until something is so, within a generous time."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 
 def wait_until(happened: Callable[[], object], within_s: float = 20.0) -> None:

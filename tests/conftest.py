@@ -1,10 +1,9 @@
 """What every test is checked for, and the clips they share."""
 
-from __future__ import annotations
-
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import av
 import cv2
@@ -15,10 +14,6 @@ from benchmarks.live.clips import write_painted_pair
 from streamanon.identities.gallery import load_builtin
 from testkit.paths import DEMO
 from testkit.servers.rtsp_relay import RtspRelay
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)

@@ -1,14 +1,14 @@
 """The Python API: the same as files, in order, in any thread, closed when it is over."""
 
-from __future__ import annotations
-
 import gc
 import subprocess
 import sys
 import weakref
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,17 +21,11 @@ from streamanon.identities.portrait import read_image
 from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.pipeline.runner import run
 from streamanon.tracking.observer import LOOK_AHEAD
-from streamanon.types import Frame, MediaInfo
+from streamanon.types import U8, Frame, MediaInfo
 from testkit.memory_sink import Shelf
 from testkit.paths import DEMO
 from testkit.staged import clip_frames
 from testkit.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from streamanon.types import U8
 
 FPS = 25
 WARP = Config(method="warp")

@@ -1,7 +1,5 @@
 """A file appears complete or not at all, and nothing is left beside it."""
 
-from __future__ import annotations
-
 import errno
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Settings: what they refuse, and what they are for."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

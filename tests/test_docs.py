@@ -1,7 +1,5 @@
 """Links, anchors and paths that the documents name exist."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

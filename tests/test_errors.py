@@ -1,7 +1,5 @@
 """An error as one line."""
 
-from __future__ import annotations
-
 import pytest
 
 from streamanon.errors import error_line, named_error_line, system_reason

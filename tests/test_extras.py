@@ -1,7 +1,5 @@
 """Hints on what to install name packages of the registry, and only those."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 

@@ -1,7 +1,5 @@
 """A user's script against the public names, under mypy --strict."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -3,17 +3,13 @@
 It runs in a process of its own with the system's Python, which has the bindings.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 _PYTHON = "/usr/bin/python3"
 _MODULES = ("GLib", "Gst", "GstRtspServer")

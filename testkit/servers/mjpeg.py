@@ -1,18 +1,13 @@
 """A camera that sends JPEG pictures over HTTP (multipart/x-mixed-replace), at an uneven pace."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PAUSES_S = (0.04, 0.02, 0.1)
 

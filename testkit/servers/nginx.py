@@ -1,20 +1,15 @@
 """nginx with its RTMP module, where it is installed: RTMP in and out, and HLS of what is pushed."""
 
-from __future__ import annotations
-
 import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from testkit.servers.ports import free_port
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 _CONFIG = """

@@ -3,8 +3,6 @@
 A process, because PyAV holds the interpreter lock while it connects.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -1,14 +1,13 @@
 """Faces of the gallery as the networks are given them, and networks that are alive."""
 
-from __future__ import annotations
-
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="the extra torch is not installed")
+
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +18,6 @@ from streamanon.face import mouth
 from streamanon.face.network_input import AlignedCondition, AlignedFace, network_inputs
 from streamanon.identities.gallery import load_builtin
 from streamanon.identities.portrait import as_picture
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 LIVE = GeneratorConfig("live", width=32, blocks=2)
 BASE = GeneratorConfig("paper", width=16, blocks=2)

@@ -1,19 +1,19 @@
 """AnonyGAN on real frames, with the networks that ship."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamanon import weights
 from streamanon.anonymisers import anonygan
 from streamanon.anonymisers.anonygan import CHECK_EVERY, AnonyganAnonymiser
-from streamanon.anonymisers.network import FaceNetwork, check_cards
+from streamanon.anonymisers.network import Arrays, FaceNetwork, check_cards
 from streamanon.anonymisers.warp import WarpAnonymiser
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
@@ -25,17 +25,9 @@ from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.safety.compose import compose
 from streamanon.tracking.identity_assigner import skin_lab
-from streamanon.types import Subject, Treatment
+from streamanon.types import U8, Mesh, Patch, Scene, Subject, Treatment
 from streamanon.weights.card import read_card
 from testkit.staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter, scene, turned
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from numpy.typing import NDArray
-
-    from streamanon.anonymisers.network import Arrays
-    from streamanon.types import U8, Mesh, Patch, Scene
 
 ANN, BOB = (one for one in load_builtin() if one.name in ("amara", "amos"))
 

@@ -1,9 +1,6 @@
 """Changing the method between two frames: on demand, and down and up a ladder."""
 
-from __future__ import annotations
-
 import threading
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,14 +9,11 @@ from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.anonymisers.warp import WarpAnonymiser
 from streamanon.errors import UsageError
 from streamanon.identities.gallery import load_builtin
+from streamanon.protocols import Anonymiser
 from streamanon.safety.compose import compose
-from streamanon.types import Treatment
+from streamanon.types import Scene, Treatment
 from testkit.logs import log_into
 from testkit.staged import CALM, clip_frames, fit, mesh_fitter, scene
-
-if TYPE_CHECKING:
-    from streamanon.protocols import Anonymiser
-    from streamanon.types import Scene
 
 
 def make(method: str) -> Anonymiser:

@@ -1,21 +1,15 @@
 """The demo clip cut short, anonymised by the product, and versions of it with a flaw."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
 from streamanon import Config, anonymise
+from streamanon.types import U8
 from testkit.paths import DEMO
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from streamanon.types import U8
 
 FRAMES = 12
 RAW = 7

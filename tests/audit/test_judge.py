@@ -1,25 +1,17 @@
 """What the judge says of faces that were left, hidden, half hidden and replaced."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
 
-from streamanon.audit.judge import RECOGNISED, UNCHANGED, FaceComparison, kept_structure
+from streamanon.audit.judge import RECOGNISED, UNCHANGED, FaceComparison, Judge, kept_structure
 from streamanon.audit.run import load_judge
 from streamanon.imaging.picture import blend_bgr, copy_picture
 from streamanon.safety.cover import blur, mosaic, solid
-from streamanon.types import ColourSpace, Face, Picture
+from streamanon.types import F32, U8, ColourSpace, Face, Patch, Picture
 from testkit.paths import PHOTOS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamanon.audit.judge import Judge
-    from streamanon.types import F32, U8, Patch
 
 NAMES = ["london_001_neutral", "london_002_smiling", "portrait_man"]
 

@@ -1,10 +1,10 @@
 """Whole files: what passes, what fails and where, and what cannot be audited."""
 
-from __future__ import annotations
-
 import json
 import shutil
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,10 +17,6 @@ from streamanon.errors import StreamanonError
 from testkit.paths import PHOTOS
 
 from .conftest import FRAMES, RAW, decode, encode
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 
 def audited(original: Path, result: Path, folder: Path) -> tuple[int, dict[str, Any]]:

@@ -1,16 +1,15 @@
 """What networks are tried on, and which of NVIDIA's things are here."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamanon import weights
 from streamanon.anonymisers.network import FaceNetwork
-from streamanon.backends.cuda import device
+from streamanon.backends.cuda import Device, device
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.tensorrt_runtime import about
 from streamanon.errors import ModelError
@@ -18,11 +17,6 @@ from streamanon.face.network_input import AlignedFace, ConditionWarp, network_in
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
 from testkit.staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.backends.cuda import Device
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,14 @@
 """The fastest runtime is found by trying; one asked for by name is never replaced."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Mapping
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamanon import weights
 from streamanon.backends import choice, tensorrt_runtime
@@ -16,12 +16,6 @@ from streamanon.backends.choice import Candidate, candidates, detection_candidat
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.trial import noise
 from streamanon.errors import ModelError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 EXACT = weights.path("face_blendshapes.onnx")
 INPUTS = {"points": np.random.default_rng(0).random((1, 146, 2), np.float32) * 200}

@@ -1,7 +1,5 @@
 """Engines are kept, found again, and never used for anything but what they were made for."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

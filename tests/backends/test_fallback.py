@@ -1,14 +1,15 @@
 """A better runtime takes over between two runs; when it fails, nobody notices but the log."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamanon import weights
 from streamanon.backends.choice import Candidate, fastest
@@ -16,12 +17,6 @@ from streamanon.backends.fallback import FallbackBackend, Upgrade
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.trial import best_times
 from streamanon.errors import ModelError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 EXACT = weights.path("face_blendshapes.onnx")
 INPUTS = {"points": np.random.default_rng(0).random((1, 146, 2), np.float32) * 200}

@@ -3,9 +3,8 @@
 Nothing of this runs without a GPU; ``STREAMANON_REQUIRE_GPU=1`` makes that a failure.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 from streamanon import weights
 from streamanon.backends import engine_build
 from streamanon.backends.batching import BATCHES
-from streamanon.backends.cuda import Tensor
+from streamanon.backends.cuda import Device, Tensor
 from streamanon.backends.onnx_runtime import CUDA, OnnxRuntimeBackend, has_cuda
 from streamanon.backends.tensorrt_runtime import TensorRtBackend
 from streamanon.backends.trial import check_agreement
@@ -22,15 +21,10 @@ from streamanon.errors import ModelError
 from streamanon.identities.gallery import load_builtin
 from testkit.network_rows import Arrays, repeated
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streamanon.backends.cuda import Device
-    from streamanon.backends.tensorrt_graph import Precision
-
 pytestmark = [pytest.mark.gpu, pytest.mark.trt, pytest.mark.usefixtures("gpu")]
 
 NETWORK = weights.path("anonygan.onnx")
+Precision = Literal["fp32", "fp16"]
 LEVELS: dict[Precision, int] = {"fp32": 1, "fp16": 2}
 
 

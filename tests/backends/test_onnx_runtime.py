@@ -1,12 +1,10 @@
 """Networks load, run and fail in one line."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,9 +13,6 @@ from streamanon import weights
 from streamanon.backends.onnx_runtime import CUDA, OnnxRuntimeBackend, has_cuda
 from streamanon.errors import ModelError
 from testkit.paths import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(scope="module")

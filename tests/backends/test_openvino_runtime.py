@@ -1,11 +1,8 @@
 """Networks run on OpenVINO as they do on ONNX Runtime."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,10 +13,9 @@ from streamanon.errors import ModelError
 
 pytest.importorskip("openvino", reason="the extra openvino is not installed")
 
-from streamanon.backends.openvino_runtime import OpenVinoBackend, has_bf16
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from streamanon.backends.openvino_runtime import OpenVinoBackend, has_bf16
 
 INPUT = np.random.default_rng(0).standard_normal((1, 3, 112, 112)).astype(np.float32)
 

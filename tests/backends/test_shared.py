@@ -1,25 +1,20 @@
 """One network for several threads: the same answers as alone, in batches; faults stay private."""
 
-from __future__ import annotations
-
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.shared import MAX_ROWS, SharedBackend
 from streamanon.errors import ModelError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from numpy.typing import NDArray
-
-    Arrays = dict[str, NDArray[Any]]
+Arrays = dict[str, NDArray[Any]]
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """A graph made for TensorRT says what it said before."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,16 +10,12 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 
 pytest.importorskip("onnx", reason="the extra torch is not installed")
 
+from pathlib import Path
+
 import onnx
+from numpy.typing import NDArray
 
-from streamanon.backends.tensorrt_graph import COMPUTE_OPS, prepare
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from streamanon.backends.tensorrt_graph import Precision
+from streamanon.backends.tensorrt_graph import COMPUTE_OPS, Precision, prepare
 
 Arrays = dict[str, "NDArray[Any]"]
 

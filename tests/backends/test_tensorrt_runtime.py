@@ -1,17 +1,22 @@
 """TensorRT reads, compiles and refuses, all of which TensorRT-RTX does without a GPU, too."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+
+pytest.importorskip("onnx", reason="the extra torch is not installed")
+
+import onnx
+from onnx import helper
 
 from streamanon import weights
 from streamanon.backends import cuda, engine_build, tensorrt_runtime
@@ -20,22 +25,13 @@ from streamanon.backends.cuda import Device
 from streamanon.backends.engines import EngineCache, Plan
 from streamanon.backends.fallback import Upgrade
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.backends.tensorrt_graph import Precision
 from streamanon.backends.trial import Choice, noise
 from streamanon.detectors import yunet
 from streamanon.errors import ModelError
 from streamanon.weights.card import read_card
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from streamanon.backends.tensorrt_graph import Precision
-
 pytestmark = pytest.mark.trt
-onnx = pytest.importorskip("onnx", reason="the extra torch is not installed")
-helper = onnx.helper
 
 SMALL = weights.path("anonygan_condition.onnx")
 NO_GPU = Device("no GPU", "0.0", "0.0")

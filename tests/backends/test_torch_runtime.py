@@ -1,10 +1,8 @@
 """PyTorch paints the faces ONNX Runtime paints, from the same file; on a GPU, in any number."""
 
-from __future__ import annotations
-
 import shutil
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +12,8 @@ from testkit.network_rows import Arrays, repeated, worst
 pytest.importorskip("torch", reason="the extra torch is not installed")
 pytest.importorskip("onnx", reason="the extra torch is not installed")
 
+from pathlib import Path
+
 import onnx
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -22,17 +22,12 @@ from streamanon import weights
 from streamanon.backends import choice, torch_runtime
 from streamanon.backends.batching import BATCHES
 from streamanon.backends.choice import candidates, fastest
+from streamanon.backends.cuda import Device
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.backends.torch_runtime import TorchBackend, restore
+from streamanon.backends.torch_runtime import Precision, TorchBackend, restore
 from streamanon.backends.trial import noise
 from streamanon.errors import ModelError, UsageError
 from streamanon.weights.card import read_card
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.backends.cuda import Device
-    from streamanon.backends.torch_runtime import Precision
 
 NETWORK = weights.path("anonygan.onnx")
 

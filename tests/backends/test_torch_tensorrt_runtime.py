@@ -1,10 +1,7 @@
 """The graph Torch-TensorRT compiles paints the faces ONNX Runtime paints; on a GPU, compiled."""
 
-from __future__ import annotations
-
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,27 +11,24 @@ from testkit.network_rows import Arrays, repeated, worst
 pytest.importorskip("torch", reason="the extra torch is not installed")
 pytest.importorskip("onnx", reason="the extra torch is not installed")
 
+from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
 import torch
+from torch.export import ExportedProgram
 from torch.fx import Node
 
 from streamanon import weights
 from streamanon.backends import choice, torch_tensorrt_runtime
 from streamanon.backends.choice import candidates, fastest
+from streamanon.backends.cuda import Device
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.backends.torch_runtime import Precision
 from streamanon.backends.torch_tensorrt_runtime import MAX_FACES, as_arrays, exported
 from streamanon.backends.trial import noise
 from streamanon.errors import ModelError, UsageError
 from streamanon.weights.card import read_card
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from importlib.machinery import ModuleSpec
-    from pathlib import Path
-
-    from torch.export import ExportedProgram
-
-    from streamanon.backends.cuda import Device
-    from streamanon.backends.torch_runtime import Precision
 
 NETWORK = weights.path("anonygan.onnx")
 

@@ -1,19 +1,14 @@
 """Data the benchmarks' tests share."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
 
 from streamanon.identities.gallery import load_builtin
-
-if TYPE_CHECKING:
-    from streamanon.types import U8
+from streamanon.types import U8
 
 SIDE_PX = 194
 PHOTOS = 8

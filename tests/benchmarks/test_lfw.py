@@ -1,19 +1,14 @@
 """Which folds and pairs come out of the LFW data, and what data is refused."""
 
-from __future__ import annotations
-
 import shutil
 import tarfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.lfw import DRAWN, OFFICIAL, TEST_FOLDS, Lfw
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_pairs_are_of_their_fold_and_kind(small_lfw: Path) -> None:

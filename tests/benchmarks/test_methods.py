@@ -1,8 +1,6 @@
 """What each method does to a still."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,11 +12,7 @@ from streamanon import anonymise
 from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.identities.portrait import read_image
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.types import U8
+from streamanon.types import U8
 
 NAME = "lfw/someone/someone_0001.png"
 

@@ -1,20 +1,15 @@
 """Results say where they come from, and are whole or not there."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from benchmarks.record import load, save, without_folders
 from streamanon import __version__
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_results_come_back_with_where_they_come_from(tmp_path: Path) -> None:

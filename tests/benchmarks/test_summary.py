@@ -1,7 +1,5 @@
 """Means, deviations and intervals against values worked out by hand."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

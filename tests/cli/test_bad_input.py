@@ -1,12 +1,11 @@
 """Every bad input ends in one line that helps, the right exit code, and untouched files."""
 
-from __future__ import annotations
-
 import os
 import resource
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
 import av
 import cv2
@@ -16,10 +15,6 @@ import pytest
 from streamanon.cli.main import execute
 from streamanon.pipeline.document import sha256
 from testkit.clips import write_silence
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 
 def _truncated(clip: Path, path: Path) -> None:

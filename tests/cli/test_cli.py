@@ -1,12 +1,11 @@
 """The command line: help that is documented, flags that are settings, errors of one line."""
 
-from __future__ import annotations
-
 import importlib.util
 import subprocess
 import sys
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import ModuleType
 
 import cv2
 import pytest
@@ -16,10 +15,6 @@ from streamanon.cli.main import cli, execute
 from streamanon.config import Config
 from streamanon.factory import Factory
 from testkit.paths import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
-    from types import ModuleType
 
 
 def _reference() -> ModuleType:

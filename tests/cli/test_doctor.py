@@ -1,7 +1,5 @@
 """The doctor: says what is there, and notices what is broken."""
 
-from __future__ import annotations
-
 import pytest
 
 from streamanon import weights

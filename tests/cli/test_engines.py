@@ -1,8 +1,6 @@
 """``streamanon engine`` builds, lists and removes, and says why not in one line."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +11,6 @@ from streamanon.backends.engines import EngineCache, Plan
 from streamanon.cli import engines as engine
 from streamanon.cli.main import execute
 from streamanon.errors import ModelError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SEE = ["yunet fp32", "face_mesh fp32"]
 GPU = Device("no GPU", "0.0", "0.0")

@@ -1,7 +1,5 @@
 """What an operator reads of live streams."""
 
-from __future__ import annotations
-
 import io
 import logging
 from dataclasses import replace

@@ -1,15 +1,15 @@
 """Live streams from the command line: what an operator sees, and how they end."""
 
-from __future__ import annotations
-
 import json
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -19,15 +19,9 @@ from streamanon.cli.main import execute
 from streamanon.cli.operate import parse_host_port
 from streamanon.errors import UsageError
 from streamanon.tracking.observer import Observer
-from streamanon.types import Scene
+from streamanon.types import Frame, Scene
 from testkit.servers.rtsp_relay import RtspRelay
 from testkit.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from streamanon.types import Frame
 
 TEST_PICTURE = "lavfi:testsrc2=size=320x240:rate=30"
 

@@ -1,11 +1,9 @@
 """What is shown while a run goes on: a bar on a terminal, plain lines elsewhere."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
 from rich.console import Console
 
 from streamanon.cli import progress as module
@@ -14,9 +12,6 @@ from streamanon.errors import MediaError
 from streamanon.files.jobs import Job
 from streamanon.files.run import Outcome
 from streamanon.pipeline.runner import Progress
-
-if TYPE_CHECKING:
-    import pytest
 
 JOB = Job(Path("in.mp4"), Path("[out].mp4"))
 

@@ -1,8 +1,6 @@
 """The shipped networks, loaded once, and photographs to show them."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
@@ -12,12 +10,8 @@ from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.imaging.picture import as_picture as to_picture
+from streamanon.types import U8, Picture
 from testkit.photos import read_photo
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamanon.types import U8, Picture
 
 
 @pytest.fixture(scope="session")

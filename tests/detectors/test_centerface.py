@@ -1,29 +1,22 @@
 """CenterFace on photographs, scaled and placed."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.centerface import CenterFaceDetector
+from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import ModelError
 from streamanon.imaging.boxes import iou
+from streamanon.types import U8, Picture
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from numpy.typing import NDArray
-
-    from streamanon.detectors.yunet import YuNetDetector
-    from streamanon.types import U8, Picture
-
-    Photo = Callable[[str], U8]
-    AsPicture = Callable[[U8], Picture]
+Photo = Callable[[str], U8]
+AsPicture = Callable[[U8], Picture]
 
 NAMES = ["london_001_neutral", "london_002_smiling", "portrait_man"]
 

@@ -1,26 +1,20 @@
 """dlib beside the built-in detector and mesh."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from streamanon.detectors.dlib_hog import DlibHogDetector
+from streamanon.detectors.mesh import MeshFitter
+from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
+from streamanon.types import U8, Picture
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamanon.detectors.mesh import MeshFitter
-    from streamanon.detectors.yunet import YuNetDetector
-    from streamanon.types import U8, Picture
-
-    Photo = Callable[[str], U8]
-    AsPicture = Callable[[U8], Picture]
+Photo = Callable[[str], U8]
+AsPicture = Callable[[U8], Picture]
 
 
 def test_without_dlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

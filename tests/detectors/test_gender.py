@@ -1,7 +1,3 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 import pytest
@@ -11,10 +7,8 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.gender import GenderNet
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
+from streamanon.types import Identity
 from testkit.gallery_truth import women
-
-if TYPE_CHECKING:
-    from streamanon.types import Identity
 
 
 @pytest.fixture(scope="module")

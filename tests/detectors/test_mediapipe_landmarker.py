@@ -1,9 +1,7 @@
 """MediaPipe's own run of the model beside the built-in one."""
 
-from __future__ import annotations
-
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import av
 import numpy as np
@@ -11,19 +9,15 @@ import pytest
 
 from streamanon import weights
 from streamanon.detectors.mediapipe_landmarker import MediapipeDetector
+from streamanon.detectors.mesh import MeshFitter
+from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
+from streamanon.types import U8, Picture
 from testkit.paths import DEMO
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from streamanon.detectors.mesh import MeshFitter
-    from streamanon.detectors.yunet import YuNetDetector
-    from streamanon.types import U8, Picture
-
-    Photo = Callable[[str], U8]
-    AsPicture = Callable[[U8], Picture]
+Photo = Callable[[str], U8]
+AsPicture = Callable[[U8], Picture]
 
 NAMES = ["london_001_neutral", "london_001_smiling", "london_002_neutral", "portrait_man"]
 

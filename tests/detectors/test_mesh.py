@@ -1,28 +1,21 @@
 """The mesh on photographs, moved and turned."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mesh import MeshFitter
+from streamanon.detectors.yunet import YuNetDetector
 from streamanon.face import landmarks as lm
+from streamanon.types import U8, Mesh, Picture
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from numpy.typing import NDArray
-
-    from streamanon.detectors.yunet import YuNetDetector
-    from streamanon.types import U8, Mesh, Picture
-
-    Photo = Callable[[str], U8]
-    AsPicture = Callable[[U8], Picture]
+Photo = Callable[[str], U8]
+AsPicture = Callable[[U8], Picture]
 
 SMILE_LEFT, SMILE_RIGHT = 44, 45
 

@@ -1,26 +1,20 @@
 """Who is who, on photographs of two people."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 from streamanon.detectors import mobilefacenet as module
+from streamanon.detectors.mesh import MeshFitter
+from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
+from streamanon.detectors.yunet import YuNetDetector
 from streamanon.face import landmarks as lm
 from streamanon.imaging.crop import template_square
+from streamanon.types import F32, U8, Picture
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamanon.detectors.mesh import MeshFitter
-    from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
-    from streamanon.detectors.yunet import YuNetDetector
-    from streamanon.types import F32, U8, Picture
-
-    Photo = Callable[[str], U8]
-    AsPicture = Callable[[U8], Picture]
+Photo = Callable[[str], U8]
+AsPicture = Callable[[U8], Picture]
 
 SAME_PERSON = 0.33
 """Cosine that 0.1 % of pairs of different people exceed, and 97 % of pairs of one person (LFW)."""

@@ -1,10 +1,9 @@
 """The examples of the Python API run, on real media, and what comes out shows nobody."""
 
-from __future__ import annotations
-
 import shutil
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -14,13 +13,9 @@ import pytest
 from examples import opencv_loop, pyav_pipe
 from examples.supervision_annotator import FaceAnonymiser
 from streamanon import Config, Treatment, UsageError
+from streamanon.types import U8
 from testkit.painted import SHOWS, loud_pixels, painted_frames
 from testkit.paths import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.types import U8
 
 EXAMPLES = ROOT / "examples"
 COUNT = 16

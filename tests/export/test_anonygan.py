@@ -1,12 +1,10 @@
 """From a trained network to the files that ship: alive, exact, carded, or not written at all."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +12,11 @@ import pytest
 pytest.importorskip("torch", reason="the extra train is not installed")
 pytest.importorskip("onnxscript", reason="the extra train is not installed")
 
+from collections.abc import Iterator
+
 import torch
 from click.testing import CliRunner
+from numpy.typing import NDArray
 from torch import nn
 
 from export import anonygan as module
@@ -37,11 +38,6 @@ from streamanon.face.network_input import CONVENTION
 from streamanon.identities.gallery import load_builtin
 from streamanon.weights.card import read_card
 from testkit.paths import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
 
 SMALL = GeneratorConfig("live", width=32, blocks=1)
 

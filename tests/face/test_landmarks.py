@@ -1,18 +1,11 @@
 """Geometry of the face's points, on MediaPipe's canonical face."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32
+from streamanon.types import F32
 
 FACE_PX = 20.0
 """Pixels a centimetre of the canonical face."""

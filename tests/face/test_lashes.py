@@ -1,18 +1,12 @@
 """The line of lashes: under shut lids only, where they meet, wherever the face is."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
 from streamanon.face import landmarks as lm
 from streamanon.face import lashes
 from streamanon.identities.gallery import load_builtin
-
-if TYPE_CHECKING:
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 PORTRAIT = load_builtin()[0]
 HEIGHT, WIDTH = PORTRAIT.portrait.shape[:2]

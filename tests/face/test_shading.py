@@ -1,9 +1,5 @@
 """How sharp and how noisy a face is, and what a portrait lacks of it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 import pytest
@@ -19,9 +15,7 @@ from streamanon.face.shading import (
     soften,
 )
 from streamanon.identities.gallery import load_builtin
-
-if TYPE_CHECKING:
-    from streamanon.types import U8
+from streamanon.types import U8
 
 SMOOTH = np.asarray(cv2.GaussianBlur(load_builtin()[0].portrait, (0, 0), 4), np.uint8)
 EVERYWHERE = np.ones(SMOOTH.shape[:2], np.float32)

@@ -1,18 +1,13 @@
 """Planning: what goes where, and every request that is refused before anything is touched."""
 
-from __future__ import annotations
-
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from streamanon.errors import UsageError
 from streamanon.files.jobs import Job, plan
 from streamanon.live.jobs import plan_live
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def _touch(*paths: Path) -> None:

@@ -1,10 +1,8 @@
 """Whole runs through the Python call: what comes out, what is loaded, what is reported."""
 
-from __future__ import annotations
-
 import json
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
 import cv2
@@ -21,11 +19,7 @@ from streamanon.files.run import anonymise_all
 from streamanon.pipeline.document import sha256
 from streamanon.tracking import observer
 from streamanon.tracking.observer import Observer
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.types import U8, Frame, Scene
+from streamanon.types import U8, Frame, Scene
 
 MOSAIC = Config(method="mosaic")
 

@@ -1,7 +1,5 @@
 """The product's own eyes, loaded once."""
 
-from __future__ import annotations
-
 import pytest
 
 from streamanon import weights

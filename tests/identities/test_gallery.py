@@ -1,9 +1,7 @@
 """The shipped gallery, measured again; folders of portraits, good and bad."""
 
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,16 +10,11 @@ import pytest
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.identities import gallery
-from streamanon.identities.portrait import as_picture, face_height_px
+from streamanon.identities.portrait import PortraitReader, as_picture, face_height_px
 from streamanon.identities.prepare import prepare
+from streamanon.types import U8, Identity
 from testkit.paths import PHOTOS, PORTRAITS
 from testkit.photos import read_photo
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.identities.portrait import PortraitReader
-    from streamanon.types import U8, Identity
 
 
 def load(folder: Path, reader: PortraitReader) -> tuple[Identity, ...]:

@@ -1,22 +1,15 @@
 """The identity assigner with real photographs of real people."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
 from streamanon.config import Config
 from streamanon.face import landmarks as lm
 from streamanon.factory import Factory
 from streamanon.identities.gallery import load_builtin
-from streamanon.identities.portrait import as_picture, read_image
+from streamanon.identities.portrait import PortraitReader, as_picture, read_image
 from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
 from testkit.gallery_truth import ages, women
 from testkit.paths import PHOTOS
-
-if TYPE_CHECKING:
-    from streamanon.identities.portrait import PortraitReader
 
 
 def show(assigner: IdentityAssigner, track_id: int, name: str, reader: PortraitReader) -> None:

@@ -1,18 +1,11 @@
 """Cutting squares out of pictures, against pixels whose place is known."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 import pytest
 
 from streamanon.imaging.crop import crop_square
-from streamanon.types import ColourSpace, Picture
-
-if TYPE_CHECKING:
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8, ColourSpace, Picture
 
 
 def ramp(width: int, height: int) -> U8:

@@ -1,7 +1,5 @@
 """What is drawn larger and averaged moves by fractions of a pixel, and stays in its image."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 import pytest

@@ -1,10 +1,8 @@
 """The fault suite: whatever breaks, it comes back, and no raw face gets out."""
 
-from __future__ import annotations
-
 import time
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import cv2
 import pytest
@@ -12,12 +10,8 @@ import pytest
 from benchmarks.live.faults import FAULTS, PATIENCE_S, Fault, Stage, small_disk
 from benchmarks.live.processes import camera, player
 from streamanon.errors import UsageError
+from testkit.servers.rtsp_relay import RtspRelay
 from testkit.waiting import wait_until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from testkit.servers.rtsp_relay import RtspRelay
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

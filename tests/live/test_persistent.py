@@ -1,11 +1,9 @@
 """What outlives lines: source, sink and the newest frame."""
 
-from __future__ import annotations
-
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,9 +14,6 @@ from streamanon.live.latest_frame import LatestFrameTap
 from streamanon.live.persistent import PersistentSink, PersistentSource
 from streamanon.safety.compose import compose
 from streamanon.types import ColourSpace, Frame, MediaInfo, SafeFrame, Scene
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TEN = Fraction(1, 10)
 

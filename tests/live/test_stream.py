@@ -1,11 +1,10 @@
 """One stream from start to end: what it does, what it says, what it survives."""
 
-from __future__ import annotations
-
 import gc
 import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,18 +18,12 @@ from streamanon.live import supervisor
 from streamanon.live.stream import STREAM_LOG, Stream
 from streamanon.media.address import input_address, output_address
 from streamanon.pipeline import governor
+from streamanon.sources.live.connection import DecodedFrame
 from streamanon.sources.live.source import LiveSource
-from streamanon.types import Scene
+from streamanon.types import Frame, Patch, Scene
 from testkit.logs import logged
+from testkit.servers.rtsp_relay import RtspRelay
 from testkit.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-    from streamanon.sources.live.connection import DecodedFrame
-    from streamanon.types import Frame, Patch
-    from testkit.servers.rtsp_relay import RtspRelay
 
 TEST_PICTURE = "lavfi:testsrc2=size=320x240:rate=30"
 

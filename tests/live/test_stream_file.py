@@ -1,16 +1,11 @@
 """The file of several streams: what it may say, and how it is refused."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from streamanon.errors import UsageError
 from streamanon.live.stream_file import LiveConfig, read_streams
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 DOOR = """
 [[stream]]

@@ -1,7 +1,5 @@
 """Addresses are told from files, and never printed with their credentials."""
 
-from __future__ import annotations
-
 import pytest
 
 from streamanon.errors import UsageError

@@ -1,7 +1,5 @@
 """Sound waits for its picture, and not without end."""
 
-from __future__ import annotations
-
 from threading import Thread
 
 import pytest

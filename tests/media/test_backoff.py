@@ -1,7 +1,5 @@
 """Tries begin at once and settle at about one a second, never in step with each other."""
 
-from __future__ import annotations
-
 from streamanon.media.backoff import Backoff
 
 

@@ -1,7 +1,5 @@
 """Nothing is decoded before a keyframe, and nothing believed between a loss and the next."""
 
-from __future__ import annotations
-
 import pytest
 
 from streamanon.media.damage import DamageTracker

@@ -1,16 +1,12 @@
 """Unreadable places are stepped over, but not for ever."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from av.error import InvalidDataError
 
 from streamanon.media.demux import demux
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class _Container:

@@ -1,7 +1,5 @@
 """A beat that is left out is noticed, in a stream that keeps a beat."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,17 +1,12 @@
 """A missing picture is noticed in real streams of several encoder settings, and nothing else is."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
 import pytest
 
 from streamanon.media.h264 import FrameNumbers
 from testkit.clips import Clip, write_clip
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PTS = tuple(range(0, 60 * 512, 512))
 SETTINGS = {

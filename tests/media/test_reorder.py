@@ -1,7 +1,5 @@
 """Pictures that are shown before those they were told by."""
 
-from __future__ import annotations
-
 from streamanon.media.reorder import ReorderBuffer
 
 

@@ -1,7 +1,5 @@
 """Stream time is steady and strictly increasing, whatever timestamps a source gives."""
 
-from __future__ import annotations
-
 import random
 from fractions import Fraction
 from itertools import pairwise

@@ -1,16 +1,11 @@
 """The channel: order, bounds, both policies, and that nobody waits for the dead."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from threading import Thread, Timer
-from typing import TYPE_CHECKING
 
 import pytest
 
 from streamanon.pipeline.channel import Channel, InFlightLimit, StoppedError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 def _stopped_by(channel: Channel[int], waiting: Callable[[], object]) -> bool:

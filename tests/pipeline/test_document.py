@@ -1,7 +1,5 @@
 """The report file: complete or absent, and without paths."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

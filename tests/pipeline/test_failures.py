@@ -3,11 +3,10 @@
 Everything is real but for the fault: the file, the detector, the cover, the encoder.
 """
 
-from __future__ import annotations
-
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
 import pytest
@@ -17,19 +16,14 @@ from streamanon.config import Config
 from streamanon.errors import StageError, StallError
 from streamanon.factory import Factory
 from streamanon.pipeline.document import sha256
+from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
+from streamanon.protocols import Detector, Sink, Source
 from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
 from streamanon.tracking.observer import Observer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from streamanon.pipeline.report import Report
-    from streamanon.protocols import Detector, Sink, Source
-    from streamanon.types import Frame, MediaInfo, Patch, SafeFrame, Scene
+from streamanon.types import Frame, MediaInfo, Patch, SafeFrame, Scene
 
 STAGES = ("read", "see", "replace", "write")
 FRAMES = 16

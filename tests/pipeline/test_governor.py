@@ -1,7 +1,5 @@
 """Which quality a stream can afford: quick down, slow up, no flapping."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The ledger: spans of tracks, steps down, and a true count of what was left uncovered."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

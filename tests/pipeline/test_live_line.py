@@ -1,12 +1,11 @@
 """Live lines: no queue, no lost end, quality that follows the load, memory that does not grow."""
 
-from __future__ import annotations
-
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,20 +17,15 @@ from streamanon.errors import StageError, StallError
 from streamanon.factory import Factory
 from streamanon.pipeline import runner
 from streamanon.pipeline.live_controls import LiveControls
+from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
+from streamanon.protocols import Anonymiser
 from streamanon.sources.video import VideoSource
 from streamanon.tracking.embedding_sampler import EmbeddingSampler
 from streamanon.tracking.observer import Observer
-from streamanon.types import Frame, SafeFrame, Treatment
+from streamanon.types import Frame, MediaInfo, Patch, SafeFrame, Scene, Treatment
 from testkit.logs import log_into
 from testkit.paths import DEMO
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streamanon.pipeline.report import Report
-    from streamanon.protocols import Anonymiser
-    from streamanon.types import MediaInfo, Patch, Scene
 
 BASE = Fraction(1, 90000)
 

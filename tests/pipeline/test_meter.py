@@ -1,7 +1,5 @@
 """The figures of a running stream: right, of the last seconds, and readable from any thread."""
 
-from __future__ import annotations
-
 import time
 from fractions import Fraction
 from threading import Thread

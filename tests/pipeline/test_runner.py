@@ -1,21 +1,21 @@
 """The line itself: order, nothing lost, nothing published after a failure, nobody left hanging."""
 
-from __future__ import annotations
-
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import cv2
 import numpy as np
 import pytest
 
 from streamanon.errors import LeakError, MediaError, StageError, StallError
+from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import Progress, run
 from streamanon.pipeline.threads import opencv_single_threaded
-from streamanon.tracking.observer import ObserverStats
+from streamanon.tracking.observer import Observer, ObserverStats
 from streamanon.types import (
     ColourSpace,
     Face,
@@ -29,12 +29,6 @@ from streamanon.types import (
     Treatment,
 )
 from testkit.memory_sink import Shelf
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streamanon.pipeline.report import Report
-    from streamanon.tracking.observer import Observer
 
 BASE = Fraction(1, 25)
 COLOUR = ColourSpace("bt709")

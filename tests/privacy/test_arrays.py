@@ -1,9 +1,8 @@
 """Painted faces in memory: whatever fails, what the API gives out shows none."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,12 +14,8 @@ from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.pipeline.ledger import Ledger
+from streamanon.types import U8
 from testkit.painted import SHOWS, loud_pixels, painted_frames
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from streamanon.types import U8
 
 COUNT = 18
 METHODS = ("warp", "mosaic")

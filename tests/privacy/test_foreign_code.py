@@ -1,21 +1,16 @@
 """What lies in the current directory is never executed."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from streamanon.child_process import installed_program, module_command
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _STREAMANON = str(Path(sys.executable).with_name("streamanon"))
 _ENGINE = "streamanon.backends.engine_build"

@@ -1,17 +1,12 @@
 """Killing or interrupting the real command at any moment leaves nothing under the final name."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def _start(clip: Path, output: Path) -> subprocess.Popen[str]:

@@ -4,14 +4,12 @@ The paint is magenta and green in checks four pixels wide; the detector finds su
 any. Whatever hides a face mixes the checks to grey.
 """
 
-from __future__ import annotations
-
 import logging
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -24,16 +22,11 @@ from streamanon.factory import Factory
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.pipeline.live_controls import LiveControls
+from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
-from streamanon.types import ColourSpace, Frame, MediaInfo
+from streamanon.types import F32, U8, ColourSpace, Frame, MediaInfo, Mesh
 from testkit.memory_sink import Shelf
 from testkit.staged import clip_frames, fit, mesh_fitter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from streamanon.pipeline.report import Report
-    from streamanon.types import F32, U8, Mesh
 
 RGB = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
 SPOTS = (6, 4, 164)

@@ -3,11 +3,10 @@
 The checks are four pixels wide, so that any honest cover mixes them to grey.
 """
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
 import cv2
@@ -18,20 +17,27 @@ from streamanon.anonymisers.plain import PlainAnonymiser
 from streamanon.anonymisers.warp import WarpAnonymiser
 from streamanon.errors import StageError
 from streamanon.imaging.picture import whole_bgr
+from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
+from streamanon.protocols import Anonymiser, Mesher, Sink, Source
 from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
 from streamanon.tracking.observer import Observer
-from streamanon.types import MESH_POINTS, Face, Mesh, Patch, SafeFrame, Scene, Treatment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from streamanon.pipeline.report import Report
-    from streamanon.protocols import Anonymiser, Mesher, Sink, Source
-    from streamanon.types import F32, U8, Frame, MediaInfo, Picture
+from streamanon.types import (
+    F32,
+    MESH_POINTS,
+    U8,
+    Face,
+    Frame,
+    MediaInfo,
+    Mesh,
+    Patch,
+    Picture,
+    SafeFrame,
+    Scene,
+    Treatment,
+)
 
 FRAMES = 20
 WIDTH, HEIGHT, FACE = 320, 240, 96

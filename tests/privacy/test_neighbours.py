@@ -1,12 +1,11 @@
 """A file that is read makes FFmpeg open that file and nothing else."""
 
-from __future__ import annotations
-
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
 
 import av
 import cv2
@@ -19,10 +18,6 @@ from streamanon.errors import MediaError, UsageError
 from streamanon.sinks.copied_tracks import StreamCopier
 from streamanon.sources.video import VideoSource
 from testkit.clips import Clip, write_clip
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _PLAYLIST = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{}\n#EXT-X-ENDLIST\n"
 _SDP = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n"

@@ -1,7 +1,5 @@
 """Only ``safety/compose.py`` builds what a sink accepts, and the types keep raw frames out."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

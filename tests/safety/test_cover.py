@@ -1,17 +1,11 @@
 """What a plain cover keeps of what it covers: a few means, however small or cut off the face is."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
 from streamanon.imaging.picture import as_picture
 from streamanon.safety.cover import FACE_CELLS, LEAST_CELL_PX, blur, mosaic, whole_frame
-
-if TYPE_CHECKING:
-    from streamanon.types import F32, U8, Picture
+from streamanon.types import F32, U8, Picture
 
 
 def noise(width: int, height: int) -> Picture:

@@ -1,12 +1,11 @@
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -14,16 +13,11 @@ import pytest
 from av.error import FFmpegError
 
 from streamanon.media.address import output_address
+from streamanon.media.audio import AudioQueue
 from streamanon.sinks.live.sink import LiveSink, open_outputs
+from streamanon.types import U8
 from testkit.logs import log_into
 from testkit.numbered_frames import number, stream_info
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from streamanon.media.audio import AudioQueue
-    from streamanon.types import U8
 
 
 @dataclass

@@ -1,7 +1,5 @@
-from __future__ import annotations
-
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,12 +7,7 @@ import pytest
 from streamanon.errors import UsageError
 from streamanon.sinks.image import ImageSink
 from streamanon.sources.image import ImageSource
-from streamanon.types import ColourSpace, Picture, SafeFrame
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.types import Plane
+from streamanon.types import ColourSpace, Picture, Plane, SafeFrame
 
 
 def frame(*, depth: int = 8) -> SafeFrame:

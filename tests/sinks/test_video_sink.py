@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import os
 import resource
 import signal
@@ -9,7 +7,7 @@ import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import cv2
@@ -23,12 +21,9 @@ from streamanon.imaging.picture import whole_bgr
 from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
-from streamanon.types import SafeFrame
+from streamanon.types import Frame, SafeFrame
 from testkit.clips import VFR, Clip, write_clip, write_silence
 from testkit.paths import ROOT
-
-if TYPE_CHECKING:
-    from streamanon.types import Frame
 
 FAST = EncoderSettings(None, 12, "superfast")
 LOSSLESS = EncoderSettings(None, 0, "ultrafast")

@@ -1,9 +1,8 @@
 """Arrays as frames: what is taken, what is refused, and with which words."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,12 +11,8 @@ import pytest
 from streamanon.errors import MediaError, ModelError, StreamanonError, UsageError
 from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.arrays import array_frames, image_picture
+from streamanon.types import U8
 from testkit.paths import DEMO
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streamanon.types import U8
 
 
 def _image(level: int = 0, size: tuple[int, int] = (6, 4)) -> U8:

@@ -1,23 +1,16 @@
-from __future__ import annotations
-
 import struct
 import zlib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamanon.errors import MediaError, UsageError
 from streamanon.sources.image import ImageSource
-from streamanon.types import ColourSpace
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from streamanon.types import Picture
+from streamanon.types import ColourSpace, Picture
 
 
 def read(path: Path) -> Picture:

@@ -1,7 +1,6 @@
-from __future__ import annotations
-
+from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
 import numpy as np
@@ -10,14 +9,8 @@ import pytest
 from streamanon.errors import MediaError, UsageError
 from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
-from streamanon.types import ColourSpace
+from streamanon.types import ColourSpace, Frame, MediaInfo, Plane
 from testkit.clips import CFR, VFR, Clip, picture, write_clip
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from streamanon.types import Frame, MediaInfo, Plane
 
 
 def read(path: Path) -> tuple[MediaInfo, list[Frame]]:

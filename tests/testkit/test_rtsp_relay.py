@@ -1,18 +1,13 @@
 """The relay that other tests stand on does what it says."""
 
-from __future__ import annotations
-
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
 import pytest
 
 from testkit.clips import Clip, write_clip
 from testkit.servers.rtsp_relay import RtspRelay
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TCP = {"rtsp_transport": "tcp", "probesize": "100000", "analyzeduration": "100000"}
 

@@ -1,7 +1,5 @@
 """Who is who, from real photographs through the real networks."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import cv2

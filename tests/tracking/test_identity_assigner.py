@@ -1,9 +1,5 @@
 """Who wears whom. The people of these tests are portraits of the gallery: real embeddings."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
@@ -12,11 +8,8 @@ from streamanon.errors import UsageError
 from streamanon.identities.gallery import load_builtin
 from streamanon.tracking import identity_assigner as module
 from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
-from streamanon.types import ColourSpace, Identity, Picture
+from streamanon.types import F32, ColourSpace, Identity, Picture
 from testkit.gallery_truth import ages, women
-
-if TYPE_CHECKING:
-    from streamanon.types import F32
 
 EVERYBODY = load_builtin()
 GALLERY = EVERYBODY[:9]

@@ -1,10 +1,8 @@
 """The see stage on made clips: a photograph moved over a background, and scripted faults."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,13 +13,8 @@ from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import StageError
 from streamanon.tracking.observer import MOST_FAILURES, Observer
-from streamanon.types import ColourSpace, Face, Frame, Mesh, Picture, Scene
+from streamanon.types import F32, U8, ColourSpace, Face, Frame, Mesh, Picture, Scene
 from testkit.photos import read_photo
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamanon.types import F32, U8
 
 RGB = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
 SIZE = (640, 360)

@@ -1,15 +1,9 @@
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
 from streamanon.face import landmarks as lm
 from streamanon.tracking.smoothing import FaceSmoother
-
-if TYPE_CHECKING:
-    from streamanon.types import F32
+from streamanon.types import F32
 
 WIDTH_PX = 200.0
 UPPER_LID = list(lm.RIGHT_EYE[1:8])

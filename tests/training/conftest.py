@@ -1,30 +1,23 @@
 """A handful of prepared faces that may be passed on, and small runs."""
 
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("torch", reason="the extra train is not installed")
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import torch
+from torch import Tensor
 
 from testkit.paths import PHOTOS
 from training.data.dataset import PairDataset
 from training.data.loader import batches
 from training.data.prepare import prepare
 from training.data.shards import load
-from training.options import PRESETS, changed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from torch import Tensor
-
-    from training.options import Options
+from training.options import PRESETS, Options, changed
 
 
 @pytest.fixture(autouse=True)

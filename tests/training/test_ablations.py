@@ -1,11 +1,10 @@
 """The curve of a run and the short runs with one thing left out, as the benchmarks make them."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+from click import Command
 from click.testing import CliRunner
 
 from benchmarks.training import command as module
@@ -13,11 +12,6 @@ from benchmarks.training.variants import VARIANTS
 from streamanon.errors import UsageError
 from training import loop
 from training.__main__ import main
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from click import Command
 
 SMALL = (
     *("batch=2", "workers=0", "network.width=8", "network.blocks=1", "save_every=1"),

@@ -1,7 +1,5 @@
 """What discriminators are shown instead."""
 
-from __future__ import annotations
-
 import torch
 
 from training.augment import augment

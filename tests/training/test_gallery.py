@@ -1,13 +1,11 @@
-from __future__ import annotations
-
 import csv
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from streamanon.face import landmarks as lm
 from streamanon.identities.gallery import load_builtin
+from streamanon.types import F32
 from training.appearance import PORTRAIT_AGES
 from training.gallery import (
     FACE_PX,
@@ -19,9 +17,6 @@ from training.gallery import (
     read_recipes,
     upright,
 )
-
-if TYPE_CHECKING:
-    from streamanon.types import F32
 
 
 @pytest.fixture(scope="module")

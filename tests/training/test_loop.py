@@ -1,7 +1,5 @@
 """Runs as a user starts, stops and resumes them."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os
@@ -9,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,9 +16,6 @@ from click.testing import CliRunner
 from streamanon.errors import StreamanonError, UsageError
 from testkit.paths import ROOT
 from training.__main__ import main
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SMALL = [
     f"--set={setting}"

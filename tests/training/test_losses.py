@@ -1,7 +1,5 @@
 """Each term is small where it should be and large where it should not."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from torch.nn import functional

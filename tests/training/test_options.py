@@ -1,19 +1,14 @@
 """Options: presets, changes, files."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from streamanon.anonygan.config import GeneratorConfig
 from streamanon.errors import UsageError
 from training.options import PRESETS, changed, read, write
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_paper_is_the_paper() -> None:

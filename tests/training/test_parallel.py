@@ -1,7 +1,5 @@
 """Two processes that train one network."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,28 +1,21 @@
 """The product's networks give the same answers in training, and gradients."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.face import landmarks as lm
+from streamanon.face.network_input import AlignedFace
 from streamanon.identities.portrait import as_picture
 from training.data.shards import load
 from training.frozen import FrozenNetwork
 from training.recogniser import NodeFinder, Recogniser
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from torch import Tensor
-
-    from streamanon.face.network_input import AlignedFace
 
 
 @pytest.fixture(scope="module")

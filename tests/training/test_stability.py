@@ -1,15 +1,9 @@
 """Moving inputs: every array moves alike."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import torch
+from torch import Tensor
 
 from training import stability
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def centres(image: Tensor) -> Tensor:

@@ -1,22 +1,15 @@
 """Steps that learn, and that can be interrupted."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from torch import Tensor
 
 from streamanon.errors import StreamanonError, UsageError
-from training.options import PRESETS, changed
+from training.options import PRESETS, Options, changed
 from training.trainer import Trainer, condensed
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from training.options import Options
 
 CPU = torch.device("cpu")
 

@@ -1,9 +1,6 @@
 """A real server over a real stream: the demo clip, painted, coming in at the pace of a camera."""
 
-from __future__ import annotations
-
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import av
 import pytest
@@ -13,6 +10,9 @@ pytest.importorskip("aiortc", reason="the extra web is not installed")
 pytest.importorskip("prometheus_client", reason="the extra web is not installed")
 
 
+from collections.abc import Iterator
+from pathlib import Path
+
 from streamanon.config import Config
 from streamanon.factory import Factory
 from streamanon.live.stream import Stream
@@ -21,10 +21,6 @@ from streamanon.web.server import Server
 from testkit.painted import SIZE, painted_frames
 from testkit.requests import Site
 from testkit.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,10 @@
 """What programs are answered."""
 
-from __future__ import annotations
-
 import json
 import re
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,17 +12,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import streamanon.web
+from streamanon.factory import Factory
 from streamanon.live.stream import Stream
 from streamanon.media.address import input_address
+from streamanon.types import U8
 from streamanon.web.api import METHODS
 from streamanon.web.server import Server
 from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
 from testkit.requests import Site
 from testkit.waiting import wait_until
-
-if TYPE_CHECKING:
-    from streamanon.factory import Factory
-    from streamanon.types import U8
 
 ONE = "/api/streams/hall%201"
 STATIC = Path(streamanon.web.__file__).parent / "static"

@@ -3,29 +3,21 @@
 Needs Debian's Chromium. ``STREAMANON_REQUIRE_BROWSER=1`` turns its absence into a failure.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
+from streamanon.live.stream import Stream
+from streamanon.types import U8
 from testkit.painted import SHOWS, SIZE, loud_pixels, write_y4m
+from testkit.requests import Site
 from testkit.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from playwright.sync_api import Browser, Locator, Page
-
-    from streamanon.live.stream import Stream
-    from streamanon.types import U8
-    from testkit.requests import Site
 
 CHROMIUM = shutil.which("chromium")
 REQUIRED = os.environ.get("STREAMANON_REQUIRE_BROWSER") == "1"

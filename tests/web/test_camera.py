@@ -1,24 +1,20 @@
 """The other end of the camera page, with a WebRTC client that is no browser."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import weakref
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import numpy as np
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
+from streamanon.types import U8
 from streamanon.web.camera import MOST_VISITORS
 from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
+from testkit.requests import Site
 from testkit.waiting import wait_until
-
-if TYPE_CHECKING:
-    from streamanon.types import U8
-    from testkit.requests import Site
 
 HERE_ONLY = RTCConfiguration(iceServers=[])
 

@@ -1,26 +1,20 @@
 """Who is let in, and what happens when the server cannot listen."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import socket
+from collections.abc import Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING
 
 import pytest
 
 from streamanon.errors import UsageError
+from streamanon.factory import Factory
+from streamanon.live.stream import Stream
 from streamanon.web.preview import Preview
 from streamanon.web.server import Server
 from testkit.logs import logged
 from testkit.requests import Site
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streamanon.factory import Factory
-    from streamanon.live.stream import Stream
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
 """A visitor's line: hidden from the first picture, whatever fails, and gone when they leave."""
 
-from __future__ import annotations
-
 import gc
 import time
 import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import av
 import cv2
@@ -20,15 +19,11 @@ from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
 from streamanon.live import supervisor
 from streamanon.pipeline import governor
+from streamanon.types import Face, MediaInfo, Picture, SafeFrame
 from streamanon.web.visitor_session import LOG, VisitorSession
 from testkit.logs import logged
 from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
 from testkit.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from streamanon.types import Face, MediaInfo, Picture, SafeFrame
 
 
 class Watcher:

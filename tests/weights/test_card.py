@@ -1,14 +1,14 @@
 """A network says what it is, and one that does not is refused."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("onnx", reason="the extra torch is not installed")
+
+from pathlib import Path
 
 import onnx
 from onnx import helper, numpy_helper
@@ -16,9 +16,6 @@ from onnx import helper, numpy_helper
 from streamanon import weights
 from streamanon.errors import ModelError
 from streamanon.weights.card import KEY, read_card
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def network() -> onnx.ModelProto:

@@ -1,7 +1,5 @@
 """Model files are whole, carded and licensed."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

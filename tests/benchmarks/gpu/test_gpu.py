@@ -1,7 +1,5 @@
 """The suite for cards runs without a card, and without what a bare machine for training lacks."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

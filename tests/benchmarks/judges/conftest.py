@@ -1,7 +1,5 @@
 """The portraits that ship, with the meshes that were measured on them."""
 
-from __future__ import annotations
-
 import pytest
 
 pytest.importorskip("scipy", reason="the group bench is not installed")

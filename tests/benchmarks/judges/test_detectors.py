@@ -1,20 +1,13 @@
 """Detectors as judges: on faces, without faces, and dead."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 import pytest
 
-from benchmarks.judges.alive import check_detector
+from benchmarks.judges.alive import KnownFace, check_detector
 from benchmarks.judges.detectors import DETECTORS, Judge, detector
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from benchmarks.judges.alive import KnownFace
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 
 @pytest.fixture(scope="module", params=list(DETECTORS))

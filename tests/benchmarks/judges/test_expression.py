@@ -1,22 +1,16 @@
 """What a face does, on photographs with known expressions, and the measures by hand."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import pytest
 
 from benchmarks.judges import expression
-from benchmarks.judges.alive import check_observer
+from benchmarks.judges.alive import KnownFace, check_observer
 from benchmarks.judges.expression import Observation, observe, observe_at
+from streamanon.types import U8
 from testkit.photos import read_photo
-
-if TYPE_CHECKING:
-    from benchmarks.judges.alive import KnownFace
-    from streamanon.types import U8
 
 
 def seen(image: U8) -> Observation:

@@ -1,29 +1,21 @@
 """Features of real pictures, the Fréchet distance against its textbook form, and dead features."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, save
 from scipy import linalg
 
-from benchmarks.judges.alive import check_features
+from benchmarks.judges.alive import KnownFace, check_features
 from benchmarks.judges.realism import InceptionFile, Lite0, features, frechet
 from streamanon.errors import UsageError
 from streamanon.identities.gallery import load_builtin
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from benchmarks.judges.alive import KnownFace
-    from streamanon.types import U8
+from streamanon.types import U8
 
 
 def normal(seed: int, n: int, d: int, *, shift: float = 0.0) -> NDArray[np.float64]:

@@ -1,9 +1,7 @@
 """Recognisers on the same and on different people, networks from files, and dead ones."""
 
-from __future__ import annotations
-
 from itertools import combinations
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,12 +14,8 @@ from benchmarks.judges.expression import observe
 from benchmarks.judges.recognisers import RECOGNISERS, Recogniser, recogniser
 from streamanon import weights
 from streamanon.errors import UsageError
+from streamanon.types import F32, U8
 from testkit.paths import PHOTOS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.types import F32, U8
 
 NAMES = [
     "london_001_neutral", "london_001_smiling", "london_002_neutral", "london_002_smiling",

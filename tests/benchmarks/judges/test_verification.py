@@ -1,7 +1,5 @@
 """Thresholds, rates and ranks against scores made by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

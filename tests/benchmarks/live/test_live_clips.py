@@ -1,8 +1,6 @@
 """Numbers and paint on the clips that are played as cameras."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
 import numpy as np
@@ -11,9 +9,6 @@ import pytest
 from benchmarks.live.clips import STRIP_PX, magenta, number_of, painted, write_numbered
 from streamanon import Config, anonymise
 from testkit.paths import DEMO
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def _read(path: Path) -> list[tuple[int | None, int]]:

@@ -1,7 +1,5 @@
 """What cameras sent and players saw comes to."""
 
-from __future__ import annotations
-
 import logging
 
 import pytest

@@ -1,7 +1,5 @@
 """The suite from the command line with a peer that only copies, and the peers' adapters."""
 
-from __future__ import annotations
-
 import json
 import sys
 import tomllib

@@ -1,16 +1,11 @@
 """Environments are made once, made anew when they were not finished, and hold nothing of ours."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from benchmarks.peers.environment import answer, python_with
 from streamanon.errors import StreamanonError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_an_environment_is_made_whole_and_once(tmp_path: Path) -> None:

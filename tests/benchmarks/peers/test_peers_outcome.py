@@ -1,9 +1,6 @@
 """Leaks, lost sound and lost frames are seen; what could not be judged is not called good."""
 
-from __future__ import annotations
-
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import av
 import pytest
@@ -11,15 +8,14 @@ import pytest
 pytest.importorskip("dlib", reason="the extra dlib is not installed")
 
 
+from pathlib import Path
+
 from benchmarks.peers.outcome import integrity, leaks
 from benchmarks.speed.clips import write_start
 from benchmarks.speed.floors import copy, decode_encode
 from streamanon.config import Config
 from streamanon.files.run import anonymise
 from testkit.paths import DEMO
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FRAMES = 6
 

@@ -1,9 +1,9 @@
 """The command writes page, pictures and the README's block, and tells when they are out of date."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,11 +13,7 @@ from benchmarks.report import page, pictures
 from benchmarks.report.records import read
 from streamanon.errors import UsageError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Change = Callable[[str, Callable[[dict[str, Any]], object]], None]
+Change = Callable[[str, Callable[[dict[str, Any]], object]], None]
 
 
 def _report(*arguments: str | Path) -> str:

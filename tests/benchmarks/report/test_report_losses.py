@@ -1,7 +1,5 @@
 """What is lost is derived, and only where figures really differ."""
 
-from __future__ import annotations
-
 import pytest
 
 from benchmarks.report.losses import compare

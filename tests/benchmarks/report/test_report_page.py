@@ -1,9 +1,9 @@
 """The page says what the results say: dead as dead, missing as missing, losses with the wins."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,12 +13,8 @@ from benchmarks.report.records import Record, read
 from streamanon.config import Config
 from streamanon.errors import UsageError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Change = Callable[[str, Callable[[dict[str, Any]], object]], None]
-    Records = dict[str, Record | None]
+Change = Callable[[str, Callable[[dict[str, Any]], object]], None]
+Records = dict[str, Record | None]
 
 
 def _results(records: Records, suite: str) -> dict[str, Any]:

@@ -1,20 +1,14 @@
 """Plots and strips of pictures are drawn, from the results and by the methods themselves."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from benchmarks.report import page, pictures
+from benchmarks.report.records import Record
 from testkit.paths import PHOTOS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmarks.report.records import Record
 
 
 def test_every_plot_is_drawn_on_white(records: dict[str, Record | None], tmp_path: Path) -> None:

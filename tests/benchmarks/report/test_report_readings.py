@@ -1,7 +1,5 @@
 """Figures are written with the digits that mean something, and absence is no zero."""
 
-from __future__ import annotations
-
 import pytest
 
 from benchmarks.report.readings import Column, Reading, Table, Unit, number, shown

@@ -1,20 +1,16 @@
 """Results that do not say where they come from are refused."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.report.records import read
 from streamanon.errors import UsageError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    Change = Callable[[str, Callable[[dict[str, Any]], object]], None]
+Change = Callable[[str, Callable[[dict[str, Any]], object]], None]
 
 
 def test_results_are_read_and_missing_ones_are_none(results: Path) -> None:

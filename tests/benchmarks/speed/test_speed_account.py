@@ -1,20 +1,15 @@
 """What the operating system is asked is what the command did, and nothing of who asked."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.speed.account import measured
 from streamanon.errors import StreamanonError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def _python(code: str, *arguments: str) -> list[str]:

@@ -1,22 +1,23 @@
 """Scenes hold the faces they are said to hold, and clips keep their sound."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from benchmarks.speed.clips import count_faces, cut, paint, width_of, write_scene, write_start
+from benchmarks.speed.clips import (
+    Footage,
+    count_faces,
+    cut,
+    paint,
+    width_of,
+    write_scene,
+    write_start,
+)
 from streamanon.errors import UsageError
 from testkit.paths import DEMO
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from benchmarks.speed.clips import Footage
 
 FRAMES = 40
 

@@ -1,12 +1,10 @@
 """The suite from the command line, small, and what it refuses."""
 
-from __future__ import annotations
-
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
@@ -18,9 +16,6 @@ from benchmarks.speed.worker import Camera
 from streamanon.errors import UsageError
 from streamanon.sources.video import VideoSource
 from testkit.paths import DEMO
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def _call(*arguments: str | Path) -> str:

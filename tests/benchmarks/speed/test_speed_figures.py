@@ -1,7 +1,5 @@
 """Rows say what the runs say, and no more; a run that did not do its work is not believed."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

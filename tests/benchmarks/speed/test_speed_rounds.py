@@ -1,17 +1,12 @@
 """Contestants take turns, and an interrupted measurement goes on where it was."""
 
-from __future__ import annotations
-
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from benchmarks.speed.account import Usage
 from benchmarks.speed.rounds import Run, interleaved, session
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Track:

@@ -1,18 +1,13 @@
 """What judges said is kept by what they looked at."""
 
-from __future__ import annotations
-
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks.stills.cache import Cache, digest, version_of_judges
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_word_is_asked_for_once_also_after_a_restart(tmp_path: Path) -> None:

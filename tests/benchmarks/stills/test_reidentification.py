@@ -1,15 +1,13 @@
 """Attacks on embeddings whose answer is known."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
 pytest.importorskip("scipy", reason="the group bench is not installed")
 pytest.importorskip("torch", reason="the group bench is not installed")
 
+
+from collections.abc import Callable
 
 from benchmarks.judges.expression import Observation
 from benchmarks.lfw import Pair
@@ -23,11 +21,7 @@ from benchmarks.stills.reidentification import (
     embeddings_of,
     figures_of,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamanon.types import F32
+from streamanon.types import F32
 
 DIMENSIONS, PEOPLE = 32, 60
 

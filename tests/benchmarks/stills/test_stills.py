@@ -1,18 +1,19 @@
 """The suite on real pictures and with real judges, and with judges that are broken."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("scipy", reason="the group bench is not installed")
 pytest.importorskip("torch", reason="the group bench is not installed")
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from click.testing import CliRunner
 
@@ -24,13 +25,8 @@ from benchmarks.stills.panel import LANDMARKS, Panel
 from benchmarks.stills.predictor import Predictor
 from benchmarks.stills.suite import Protocol, Suite
 from streamanon.errors import UsageError
+from streamanon.types import F32, U8
 from testkit.paths import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from streamanon.types import F32, U8
 
 pytestmark = pytest.mark.timeout(300)  # the first test pays for a whole run
 

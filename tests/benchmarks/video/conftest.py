@@ -1,17 +1,12 @@
 """The demo clip, read once."""
 
-from __future__ import annotations
-
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import pytest
 
 from streamanon.sources.video import VideoSource
+from streamanon.types import Picture
 from testkit.paths import DEMO
-
-if TYPE_CHECKING:
-    from streamanon.types import Picture
 
 
 @pytest.fixture(scope="session")

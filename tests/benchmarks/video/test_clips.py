@@ -1,9 +1,7 @@
 """Which clips are measured, and what is kept of them."""
 
-from __future__ import annotations
-
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +10,6 @@ from benchmarks.video.integrity import kept, read
 from streamanon.errors import UsageError
 from testkit.clips import Clip, write_clip
 from testkit.paths import DEMO
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_the_first_frames_keep_their_times_and_sound(tmp_path: Path) -> None:

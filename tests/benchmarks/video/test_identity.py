@@ -1,16 +1,10 @@
 """Identity over time, on vectors whose figures are known."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
 from benchmarks.video.identity import WINDOW, constancy, to_source
-
-if TYPE_CHECKING:
-    from streamanon.types import F32
+from streamanon.types import F32
 
 
 def people(*frames: int) -> F32:

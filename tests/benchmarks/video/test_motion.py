@@ -1,17 +1,11 @@
 """Steadiness of landmarks, on meshes that move in known ways."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
 from benchmarks.video.motion import SHORTEST_FRAMES, steadiness
 from streamanon.identities.gallery import load_builtin
-
-if TYPE_CHECKING:
-    from streamanon.types import F32
+from streamanon.types import F32
 
 RATE = 25.0
 FRAMES = 80

@@ -1,9 +1,5 @@
 """The flow-warped error and flicker, on real frames with known faults."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
@@ -11,17 +7,15 @@ pytest.importorskip("scipy", reason="the group bench is not installed")
 pytest.importorskip("torch", reason="the group bench is not installed")
 
 
+from pathlib import Path
+
 from benchmarks.judges.expression import observe, observe_at
 from benchmarks.video.clips import NOISE, Clip, digest_of, still_with_noise
 from benchmarks.video.flicker import flicker
 from benchmarks.video.warping import LEAST_FRAMES, WarpingError
 from streamanon.imaging.picture import blend_bgr, copy_picture, whole_bgr
+from streamanon.types import F32, Picture
 from testkit.paths import DEMO
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.types import F32, Picture
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,15 @@
 """The whole suite on the demo clip, and each measurement broken once."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 
 pytest.importorskip("scipy", reason="the group bench is not installed")
 pytest.importorskip("torch", reason="the group bench is not installed")
+
+from pathlib import Path
 
 from click.testing import CliRunner
 
@@ -22,13 +22,9 @@ from benchmarks.video.source import Source, look
 from benchmarks.video.subject import Series
 from benchmarks.video.watch import Watched, watch
 from streamanon.errors import StreamanonError, UsageError
+from streamanon.types import F32, U8
 from testkit.clips import write_clip
 from testkit.paths import DEMO
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.types import F32, U8
 
 FRAMES = 18
 

@@ -1,9 +1,7 @@
-from __future__ import annotations
-
 import io
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import numpy as np
@@ -12,11 +10,9 @@ import pytest
 from streamanon.errors import UsageError
 from streamanon.media.audio import AudioFormat
 from streamanon.sinks.live.encoder import Encoder, as_frame, h264_options
+from streamanon.sinks.writers.messages import MediaPacket
 from streamanon.types import ColourSpace, ContainerTags, MediaInfo, Picture
 from testkit.numbered_frames import counted, number, stream_info
-
-if TYPE_CHECKING:
-    from streamanon.sinks.writers.messages import MediaPacket
 
 INFO = stream_info()
 

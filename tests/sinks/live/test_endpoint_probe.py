@@ -1,7 +1,5 @@
 """Where an endpoint is, and whether something listens there."""
 
-from __future__ import annotations
-
 import socket
 
 import pytest

@@ -1,21 +1,17 @@
 """The HLS folder in a real browser, without any script on the page."""
 
-from __future__ import annotations
-
 import shutil
 import threading
 import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from testkit.numbered_frames import counted
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CHROMIUM = shutil.which("chromium")
 PLAYED = "(v => [v.currentTime, v.videoWidth])(document.querySelector('video'))"

@@ -1,32 +1,27 @@
 """What servers, disks and processes do to live outputs, done to them for real."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
 from streamanon.sinks.live import output
+from streamanon.sinks.live.sink import LiveSink
 from testkit.numbered_frames import counted, feed, number, some
 from testkit.paths import ROOT
 from testkit.servers.ports import free_port
 from testkit.servers.rtsp_relay import RtspRelay
 from testkit.waiting import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streamanon.sinks.live.sink import LiveSink
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 WRITES = 10

@@ -1,7 +1,5 @@
 """Every kind of live output, written for real and read back by what others use."""
 
-from __future__ import annotations
-
 import random
 import re
 import shutil
@@ -9,9 +7,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -28,10 +28,6 @@ from streamanon.sinks.writers.writer import ClosedError
 from testkit.numbered_frames import SIZE, counted, feed, grab, number, some, stream_info
 from testkit.servers.ports import free_port
 from testkit.servers.rtsp_relay import RtspRelay
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def without_gaps(numbers: list[int]) -> bool:

@@ -1,25 +1,19 @@
 """A painted face, hidden, goes to every kind of output at once: no paint may come back."""
 
-from __future__ import annotations
-
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 
 from streamanon.imaging.picture import blend_bgr
 from streamanon.safety.compose import compose
-from streamanon.types import Face, Frame, Scene, Subject, Track
+from streamanon.types import U8, Face, Frame, SafeFrame, Scene, Subject, Track
 from testkit.numbered_frames import counted, grab
 from testkit.servers.ports import free_port
 from testkit.servers.rtsp_relay import RtspRelay
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.types import U8, SafeFrame
 
 
 def magenta(image: U8) -> int:

@@ -1,9 +1,8 @@
 """A real virtual camera of Linux; where there is none, scripts/with_v4l2.py emulates one."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import pytest
@@ -11,12 +10,8 @@ import pytest
 from streamanon.media.address import Address
 from streamanon.sinks.live import output
 from streamanon.sinks.live.destination import destination
+from streamanon.sinks.live.sink import LiveSink
 from testkit.numbered_frames import SIZE, feed, number, some
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamanon.sinks.live.sink import LiveSink
 
 NAMES = Path("/sys/devices/virtual/video4linux")
 LOOPBACKS = [

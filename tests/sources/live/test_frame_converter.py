@@ -1,7 +1,5 @@
 """Whatever pictures a live stream brings, they come in the size and colours of the first."""
 
-from __future__ import annotations
-
 import gc
 from dataclasses import replace
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """What HTTP inputs lead to: nothing on the internet leads into the local network."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import logging
@@ -10,13 +8,15 @@ import socket
 import ssl
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from itertools import islice
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 from urllib.request import parse_http_list, parse_keqv_list
 
@@ -25,22 +25,15 @@ import numpy as np
 import pytest
 
 from streamanon.errors import MediaError, StreamanonError
-from streamanon.media.address import input_address
+from streamanon.media.address import Address, input_address
 from streamanon.sources.live import reach
-from streamanon.sources.live.connection import Connection, ConnectionLost, StreamProperties
+from streamanon.sources.live.connection import Connection, ConnectionLost, Item, StreamProperties
 from streamanon.sources.live.input_options import input_options
 from streamanon.sources.live.source import LiveSource
 from testkit.clips import Clip, write_clip
 from testkit.servers import nginx
 from testkit.servers.mjpeg import mjpeg_camera
 from testkit.servers.rtsp_relay import publish
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from streamanon.media.address import Address
-    from streamanon.sources.live.connection import Item
 
 LOG = logging.getLogger("test")
 _INTERNET, _PRIVATE = "127.0.0.1", "127.0.0.2"

@@ -1,7 +1,5 @@
 """Every kind of live input is read for real, where this machine has what it takes."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 import socket
@@ -9,28 +7,23 @@ import subprocess
 import time
 from dataclasses import replace
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from streamanon.errors import MediaError, StreamanonError, UsageError
-from streamanon.media.address import input_address
+from streamanon.media.address import Address, input_address
 from streamanon.sources.live.connection import Connection, StreamProperties
 from streamanon.sources.live.input_options import InputOptions, input_options
 from streamanon.sources.live.source import LiveSource
+from streamanon.types import Frame
 from testkit.clips import Clip, write_clip
 from testkit.logs import log_into
 from testkit.servers import gstreamer, nginx
 from testkit.servers.mjpeg import mjpeg_camera
 from testkit.servers.ports import free_port
 from testkit.servers.rtsp_relay import RtspRelay, publish
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.media.address import Address
-    from streamanon.types import Frame
 
 OPTIONS = {"tune": "zerolatency", "g": "10"}
 

@@ -1,13 +1,12 @@
 """A live source against a real RTSP server that is killed, frozen and made to send garbage."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice, pairwise
+from pathlib import Path
 from threading import Event, Thread, Timer
-from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -16,15 +15,10 @@ import pytest
 from streamanon.errors import MediaError, UsageError
 from streamanon.media.address import input_address
 from streamanon.sources.live.source import LiveSource
+from streamanon.types import Frame
 from testkit.clips import Clip, write_clip
 from testkit.logs import log_into
 from testkit.servers.rtsp_relay import RtspRelay, publish
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from streamanon.types import Frame
 
 STEP = 1800  # 50 frames a second
 OPTIONS = {"tune": "zerolatency", "g": "10", "crf": "12"}

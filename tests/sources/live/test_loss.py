@@ -1,11 +1,11 @@
 """Packets are lost on the way: what is believed are pictures that were sent, in every codec."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -17,10 +17,6 @@ from streamanon.media.address import input_address
 from streamanon.sources.live import reader
 from streamanon.sources.live.source import LiveSource
 from testkit.servers.rtsp_relay import RtspRelay
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 RATE, FRAMES, WIDTH, HEIGHT = 50, 250, 160, 96
 _QUICK = {

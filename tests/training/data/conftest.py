@@ -1,21 +1,15 @@
 """A tar file of faces that may be passed on, prepared once."""
 
-from __future__ import annotations
-
 import tarfile
+from collections.abc import Mapping
 from io import BytesIO
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from testkit.paths import PHOTOS, PORTRAITS
 from training.data.prepare import prepare
 from training.data.shards import Faces, load
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
 
 INDEX = """file,person,lfw_folds,frame,fps
 london/1n.webp,anna,1,,

@@ -1,30 +1,23 @@
 """From shards to samples."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
-from streamanon.face.network_input import CROP, EYES_DOWN
+from streamanon.face.network_input import CROP, EYES_DOWN, AlignedFace
+from streamanon.types import U8
 from training.data import variation
 from training.data.dataset import PairDataset, collate, kept_for_validation
 from training.data.loader import batches
 from training.data.pairs import Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from streamanon.face.network_input import AlignedFace
-    from streamanon.types import U8
-    from training.data.shards import Faces
+from training.data.shards import Faces
 
 MIDDLE = (slice(36, 96), slice(40, 88))
 

@@ -1,19 +1,13 @@
 """Which face is shown with which condition."""
 
-from __future__ import annotations
-
 import dataclasses
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from streamanon.errors import UsageError
-from training.data.pairs import Kind, PairDrawer, openings
-
-if TYPE_CHECKING:
-    from training.data.pairs import Pair
-    from training.data.shards import Faces
+from training.data.pairs import Kind, Pair, PairDrawer, openings
+from training.data.shards import Faces
 
 MIX = (0.5, 0.2, 0.3)
 

@@ -1,9 +1,7 @@
 """From pictures to shards."""
 
-from __future__ import annotations
-
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,14 +15,9 @@ from streamanon.identities.portrait import read_image
 from testkit.paths import PHOTOS, PORTRAITS
 from training.data.entries import Entry, read_entries
 from training.data.prepare import command, look_at, prepare
-from training.data.shards import INDEX, ShardWriter, load
+from training.data.shards import INDEX, Faces, ShardWriter, load
 
 from .conftest import write_tar
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from training.data.shards import Faces
 
 
 def test_faces_lie_where_the_network_wants_them(faces: Faces) -> None:
