@@ -72,7 +72,6 @@ def main() -> None:
         TARGET,
         triangles=np.array([v for k, v in mesh if k == 4], np.int32).reshape(-1, 3),
         vertices=_six_digits(vertices[:, :3]),
-        uv=_six_digits(vertices[:, 3:]),
         pose_weights=_six_digits(np.array(weights, np.float32)),
     )
 

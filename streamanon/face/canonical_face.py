@@ -21,7 +21,5 @@ with files(__package__).joinpath("canonical_face.npz").open("rb") as _file, np.l
     """(898, 3) int32 corners of the skin's triangles, closed over eyes and mouth."""
     VERTICES: F32 = _face["vertices"]
     """(468, 3) float32 in centimetres: x to the subject's left, y up, z to the camera."""
-    UV: F32 = _face["uv"]
-    """(468, 2) float32 in 0..1: where each vertex lies in a flattened face, v up."""
     POSE_WEIGHTS: F32 = _face["pose_weights"]
     """(33, 2) float32 index and weight of the points that move little with expression."""

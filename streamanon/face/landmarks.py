@@ -10,24 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamanon.face.canonical_face import POSE_WEIGHTS, TRIANGLES, UV, VERTICES
+from streamanon.face.canonical_face import POSE_WEIGHTS, VERTICES
 
 if TYPE_CHECKING:
     from streamanon.types import F32
-
-__all__ = [
-    "TRIANGLES",
-    "UV",
-    "VERTICES",
-    "face_box_from_mesh",
-    "five_points",
-    "five_points_of_68",
-    "head_pose",
-    "ibug68",
-    "inter_ocular_px",
-    "roi_from_mesh",
-    "roi_from_points",
-]
 
 FOREHEAD = 10
 CHIN = 152

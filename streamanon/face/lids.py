@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
+from streamanon.face.canonical_face import TRIANGLES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +36,7 @@ EYES = (
 )
 """Outline, crease of the upper lid and brow bone of each eye, as points of the mesh."""
 
-_BETWEEN = tuple(np.isin(lm.TRIANGLES, eye).all(axis=1) for eye, _, _ in EYES)
+_BETWEEN = tuple(np.isin(TRIANGLES, eye).all(axis=1) for eye, _, _ in EYES)
 
 
 def opening(outline: F32 | NDArray[np.float64]) -> float:
@@ -88,7 +89,7 @@ def portrait_triangles(portrait: F32, source: F32) -> F32:
         line[upper] = lids[upper] + only * (edge - lids[upper])
         line[lower] += only * (edge - line[lower])
         lashes.append(line)
-    corners = lids[lm.TRIANGLES]
+    corners = lids[TRIANGLES]
     for between, line in zip(_BETWEEN, lashes, strict=True):
-        corners[between] = line[lm.TRIANGLES[between]]
+        corners[between] = line[TRIANGLES[between]]
     return corners

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
+from streamanon.face.canonical_face import TRIANGLES
 from streamanon.face.lids import portrait_triangles, with_lids_closed
 
 if TYPE_CHECKING:
@@ -168,10 +169,10 @@ def sample_at(image: U8, lookup: F32) -> U8:
 
 def rasterise_triangles(space: FaceSpace) -> NDArray[np.int32]:
     """Return (RASTER, RASTER) int32: index of the nearest triangle plus 1, 0 beside the face."""
-    corners = space.points[lm.TRIANGLES]
+    corners = space.points[TRIANGLES]
     edge, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     facing = edge[:, 0] * other[:, 1] - edge[:, 1] * other[:, 0] < 0
-    depth = space.depth[lm.TRIANGLES].mean(axis=1)
+    depth = space.depth[TRIANGLES].mean(axis=1)
     order = np.argsort(-depth)
     fixed = np.rint(corners * 16).astype(np.int32)
     ids = np.zeros((RASTER, RASTER), np.int32)
@@ -187,7 +188,7 @@ def triangle_affines(space: FaceSpace, condition: Condition) -> F32:
         (6, n + 1) float32: rows xx, xy, x0, yx, yy, y0 of the affines from face space px to
         portrait px; column 0, for pixels beside the face, is 0.
     """
-    source = space.points[lm.TRIANGLES].astype(np.float64)
+    source = space.points[TRIANGLES].astype(np.float64)
     target = portrait_triangles(condition.points, space.points).astype(np.float64)
     basis = np.stack([source[:, 1] - source[:, 0], source[:, 2] - source[:, 0]], axis=2)
     image = np.stack([target[:, 1] - target[:, 0], target[:, 2] - target[:, 0]], axis=2)

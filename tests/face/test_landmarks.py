@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
+from streamanon.face.canonical_face import TRIANGLES, VERTICES
 from streamanon.types import F32
 
 FACE_PX = 20.0
@@ -21,7 +22,7 @@ def turned(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
 
 def canonical_mesh(yaw: float = 0, pitch: float = 0, roll: float = 0) -> F32:
     """The canonical face in px about (300, 200), irises at the middle of the eye corners."""
-    skin = lm.VERTICES * (1, -1, -1)
+    skin = VERTICES * (1, -1, -1)
     irises = [skin[list(corners)].mean(axis=0) for corners in ((33, 133), (362, 263))]
     whole = np.concatenate([skin, np.repeat(irises, 5, axis=0)])
     return np.asarray(FACE_PX * whole @ turned(yaw, pitch, roll).T + (300, 200, 0), np.float32)
@@ -39,7 +40,7 @@ def test_a_face_turned_to_the_right_of_the_image_moves_its_nose_there() -> None:
 
 
 def test_the_triangles_close_over_the_face_and_end_at_its_oval() -> None:
-    edges = np.sort(lm.TRIANGLES[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    edges = np.sort(TRIANGLES[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     pairs, uses = np.unique(edges, axis=0, return_counts=True)
     assert set(uses) == {1, 2}
     oval = np.sort(np.stack([lm.FACE_OVAL, np.roll(lm.FACE_OVAL, -1)], axis=1), axis=1)
@@ -52,7 +53,7 @@ def test_the_triangles_close_over_the_face_and_end_at_its_oval() -> None:
 def test_an_outline_is_a_ring_of_the_mesh_in_clockwise_order(outline: str) -> None:
     ring = getattr(lm, outline)
     assert len(set(ring)) == len(ring)
-    sides = lm.TRIANGLES[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).tolist()
+    sides = TRIANGLES[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2).tolist()
     edges = {tuple(sorted(pair)) for pair in sides}
     assert all(tuple(sorted(pair)) in edges for pair in zip(ring, ring[1:] + ring[:1], strict=True))
     x, y = canonical_mesh()[list(ring), :2].T

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from streamanon.face import landmarks as lm
+from streamanon.face.canonical_face import TRIANGLES
 from streamanon.face.lids import (
     MEET_BELOW,
     PART_ABOVE,
@@ -47,28 +48,28 @@ def test_lids_that_all_but_meet_are_brought_together(portrait: F32) -> None:
 
 
 def test_open_eyes_leave_the_portrait_alone(portrait: F32) -> None:
-    assert np.array_equal(portrait_triangles(portrait, portrait), portrait[lm.TRIANGLES])
+    assert np.array_equal(portrait_triangles(portrait, portrait), portrait[TRIANGLES])
 
 
 def test_a_shut_lid_takes_its_skin_from_above_the_lashes(portrait: F32) -> None:
     corners = portrait_triangles(portrait, shut(portrait))
-    plain = portrait[lm.TRIANGLES]
+    plain = portrait[TRIANGLES]
     for eye, crease in ((lm.RIGHT_EYE, lm.RIGHT_LID_CREASE), (lm.LEFT_EYE, lm.LEFT_LID_CREASE)):
         upper, lower = list(eye[1:8]), list(eye[:8:-1])
-        creased = np.any(np.isin(lm.TRIANGLES, crease), axis=1, keepdims=True)
-        lid = np.isin(lm.TRIANGLES, upper) & creased
+        creased = np.any(np.isin(TRIANGLES, crease), axis=1, keepdims=True)
+        lid = np.isin(TRIANGLES, upper) & creased
         rise = plain[lid][:, 1] - corners[lid][:, 1]
         assert lid.any()
         assert (rise > 0).all()
-        between = np.all(np.isin(lm.TRIANGLES, eye), axis=1, keepdims=True)
-        low = np.isin(lm.TRIANGLES, lower) & between
+        between = np.all(np.isin(TRIANGLES, eye), axis=1, keepdims=True)
+        low = np.isin(TRIANGLES, lower) & between
         assert corners[low][:, 1].max() < portrait[lower, 1].max()
 
 
 def test_one_shut_eye_leaves_the_other_open(portrait: F32) -> None:
     wink = shut(portrait)
     wink[list(lm.LEFT_EYE)] = portrait[list(lm.LEFT_EYE)]
-    moved = np.abs(portrait_triangles(portrait, wink) - portrait[lm.TRIANGLES]).max(axis=(1, 2)) > 0
-    touched = set(lm.TRIANGLES[moved].ravel().tolist())
+    moved = np.abs(portrait_triangles(portrait, wink) - portrait[TRIANGLES]).max(axis=(1, 2)) > 0
+    touched = set(TRIANGLES[moved].ravel().tolist())
     assert touched & set(lm.RIGHT_EYE)
     assert not touched & set(lm.LEFT_EYE[1:8])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from streamanon.face import landmarks as lm
-from streamanon.face.canonical_face import VERTICES
+from streamanon.face.canonical_face import TRIANGLES, VERTICES
 from streamanon.face.warp import (
     RASTER,
     Condition,
@@ -63,6 +63,6 @@ def test_the_nearer_cheek_hides_the_farther_one() -> None:
     ) + middle[[0, 2]]
     seen = np.unique(rasterise_triangles(FaceSpace.around(turned)))
     seen = seen[seen > 0] - 1
-    sides = VERTICES[lm.TRIANGLES].mean(axis=1)[:, 0]
+    sides = VERTICES[TRIANGLES].mean(axis=1)[:, 0]
     right, left = (sides[seen] < -3).sum(), (sides[seen] > 3).sum()
     assert max(right, left) > 4 * max(1, min(right, left))

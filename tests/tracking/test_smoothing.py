@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from streamanon.face import landmarks as lm
+from streamanon.face.canonical_face import VERTICES
 from streamanon.tracking.smoothing import FaceSmoother
 from streamanon.types import F32
 
@@ -11,7 +12,7 @@ UPPER_LID = list(lm.RIGHT_EYE[1:8])
 
 def _face() -> F32:
     """Return the canonical face, WIDTH_PX wide in the middle of a frame, irises in the eyes."""
-    skin = lm.VERTICES * np.array([1, -1, -1], np.float32)
+    skin = VERTICES * np.array([1, -1, -1], np.float32)
     irises = [skin[list(eye)].mean(axis=0) for eye in (lm.RIGHT_EYE,) * 5 + (lm.LEFT_EYE,) * 5]
     points = np.concatenate([skin, np.stack(irises)])
     return np.asarray(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from streamanon.face import landmarks as lm
+from streamanon.face.canonical_face import VERTICES
 from streamanon.face.network_input import (
     CROP,
     AlignedFace,
@@ -39,7 +39,7 @@ def _mirror_table() -> NDArray[np.int64]:
 
     MediaPipe's canonical face is symmetric; the points of the irises are not in it.
     """
-    vertices = lm.VERTICES.astype(np.float64)
+    vertices = VERTICES.astype(np.float64)
     apart = np.square(vertices[:, None] * (-1, 1, 1) - vertices).sum(axis=2)
     return np.concatenate([apart.argmin(axis=1), _IRIS_MIRROR])
 
