@@ -13,6 +13,7 @@ nothing behind, and several loops may run side by side, in one thread or in seve
 from __future__ import annotations
 
 from contextlib import closing, contextmanager
+from fractions import Fraction
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal, overload
 from weakref import finalize
@@ -26,21 +27,19 @@ from streamanon.live.jobs import plan_live
 from streamanon.live.stream import Stream
 from streamanon.media.address import masked
 from streamanon.pipeline.in_memory import safe_images
-from streamanon.sources.arrays import array_frames, image_frame
+from streamanon.sources.arrays import array_frames, image_picture
+from streamanon.types import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
-    from fractions import Fraction
     from pathlib import Path
-    from types import TracebackType
 
-    import cv2
     from numpy.typing import NDArray
 
     from streamanon.pipeline.in_memory import SafeImage
     from streamanon.pipeline.report import Report
-    from streamanon.sources.arrays import Arrays
-    from streamanon.types import U8, Frame
+    from streamanon.sources.arrays import Arrays, Rate
+    from streamanon.types import U8
 
 
 class LiveStream(Stream):
@@ -58,12 +57,7 @@ class LiveStream(Stream):
     def __enter__(self) -> LiveStream:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         self.stop()
         if self.error and not error:
             raise self.error
@@ -120,34 +114,20 @@ class Anonymiser:
             UsageError: the array is not such a picture, or the anonymiser is closed.
             StreamanonError: a face could not be hidden.
         """
-        (safe,) = self._safe_images(iter([image_frame(image)]), live=False)
+        frame = Frame(0, image_picture(image), 0, Fraction(1))
+        (safe,) = self._safe_images(iter([frame]), live=False)
         return safe if faces else safe.image
 
     @overload
     def frames(
-        self,
-        source: Arrays | cv2.VideoCapture,
-        *,
-        fps: float | Fraction | None = None,
-        live: bool = False,
-        faces: Literal[False] = False,
+        self, source: Arrays, *, fps: Rate = None, live: bool = False, faces: Literal[False] = False
     ) -> Generator[U8, None, None]: ...
     @overload
     def frames(
-        self,
-        source: Arrays | cv2.VideoCapture,
-        *,
-        fps: float | Fraction | None = None,
-        live: bool = False,
-        faces: Literal[True],
+        self, source: Arrays, *, fps: Rate = None, live: bool = False, faces: Literal[True]
     ) -> Generator[SafeImage, None, None]: ...
     def frames(
-        self,
-        source: Arrays | cv2.VideoCapture,
-        *,
-        fps: float | Fraction | None = None,
-        live: bool = False,
-        faces: bool = False,
+        self, source: Arrays, *, fps: Rate = None, live: bool = False, faces: bool = False
     ) -> Generator[U8, None, None] | Generator[SafeImage, None, None]:
         """Hide every face of frames that follow each other; as many come out, in order.
 
@@ -244,12 +224,7 @@ class Anonymiser:
         self._open_models()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self.close()
 
     def _open_models(self) -> Factory:

@@ -25,8 +25,13 @@ if TYPE_CHECKING:
 
     from streamanon.types import Picture
 
-Arrays: TypeAlias = "Iterable[NDArray[Any]] | Iterable[tuple[float, NDArray[Any]]]"
-"""Pictures in order, or pairs of a time in seconds and a picture."""
+Arrays: TypeAlias = (
+    "Iterable[NDArray[Any]] | Iterable[tuple[float, NDArray[Any]]] | cv2.VideoCapture"
+)
+"""Pictures in order, or pairs of a time in seconds and a picture, or an open capture."""
+
+Rate: TypeAlias = "float | Fraction | None"
+"""Frames a second, or None where it is not known."""
 
 USUAL_RATE = 30.0
 """Frames a second when neither the caller nor the capture specifies them."""
@@ -67,18 +72,7 @@ def image_picture(image: object, name: str = "image") -> Picture:
     return as_picture(np.ascontiguousarray(image))
 
 
-def image_frame(image: object) -> Frame:
-    """Return a still as the only frame of a stream.
-
-    Raises:
-        UsageError: it is not a (h, w, 3) uint8 array.
-    """
-    return Frame(0, image_picture(image), 0, Fraction(1))
-
-
-def array_frames(
-    source: Arrays | cv2.VideoCapture, fps: float | Fraction | None = None
-) -> Iterator[Frame]:
+def array_frames(source: Arrays, fps: Rate = None) -> Iterator[Frame]:
     """Return an iterator that takes frames from a source one by one, on demand.
 
     A failure of the source is raised in place of the frame, with the original as its cause.
@@ -117,7 +111,7 @@ def _captured(capture: cv2.VideoCapture) -> Iterator[object]:
         yield image
 
 
-def _frames(items: Iterable[object], fps: float | Fraction | None) -> Iterator[Frame]:
+def _frames(items: Iterable[object], fps: Rate) -> Iterator[Frame]:
     """Turn arrays, or pairs, into frames, all of one size and one kind.
 
     Raises:
