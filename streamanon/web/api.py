@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from streamanon.factory import Factory
     from streamanon.live.status import Status
     from streamanon.live.stream import Stream
+    from streamanon.live.supervisor import LineSupervisor
     from streamanon.types import Identity
     from streamanon.web.access import Handler
     from streamanon.web.camera import CameraPage
@@ -52,7 +53,7 @@ class Api:
 
     def __init__(self, streams: Sequence[Stream], factory: Factory, camera: CameraPage) -> None:
         self._streams = {stream.name: stream for stream in streams}
-        self.previews = {stream.name: Preview(stream) for stream in streams}
+        self.previews = {stream.name: Preview(stream.latest) for stream in streams}
         self._histories = {stream.name: History() for stream in streams}
         self._factory, self._camera = factory, camera
         self._metrics = Metrics(self._statuses, lambda: camera.visitors)
@@ -180,7 +181,7 @@ class Api:
     async def change_session(self, request: web.Request) -> web.Response:
         """Switch the method or the identity of a visitor."""
         session = self._session(request)
-        await self._change(session, request)
+        await self._change(session.supervisor, request)
         return web.json_response(session.to_json())
 
     async def leave(self, request: web.Request) -> web.Response:
@@ -195,7 +196,7 @@ class Api:
         """Return the identities; the first call may read them from disk."""
         return await asyncio.to_thread(lambda: self._factory.gallery)
 
-    async def _change(self, target: Stream | VisitorSession, request: web.Request) -> None:
+    async def _change(self, target: Stream | LineSupervisor, request: web.Request) -> None:
         """Apply the settings of a request."""
         settings = await self._settings(await _body(request))
         if "method" in settings:

@@ -129,11 +129,6 @@ class CameraPage:
         """Number of visitors."""
         return len(self._visitors)
 
-    @property
-    def names(self) -> list[str]:
-        """Names of the sessions."""
-        return list(self._visitors)
-
     async def enter(self, sdp: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Answer a browser's offer.
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import cv2
 
 from streamanon.imaging.picture import thumbnail
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from streamanon.types import SafeFrame
 
@@ -26,34 +26,21 @@ _WIDEST_PX = 960
 _QUALITY = 80
 
 
-class HasLatestFrame(Protocol):
-    """Anything with a newest safe frame."""
-
-    def latest(self) -> SafeFrame | None:
-        """Return the newest frame that went out, or None before the first."""
-        ...
-
-
 class Preview:
     """Pictures of one stream for any number of viewers."""
 
-    def __init__(self, stream: HasLatestFrame) -> None:
-        self._stream = stream
+    def __init__(self, latest: Callable[[], SafeFrame | None]) -> None:
+        """Prepare; nothing is encoded without viewers.
+
+        Args:
+            latest: returns the newest frame that went out, or None before the first.
+        """
+        self._latest = latest
         self._frame: SafeFrame | None = None
         self._jpeg = b""
         self._changed = asyncio.Condition()
         self._viewers = 0
         self._maker: asyncio.Task[None] | None = None
-
-    @property
-    def viewers(self) -> int:
-        """Number of viewers."""
-        return self._viewers
-
-    @property
-    def encoding(self) -> bool:
-        """Whether pictures are being encoded."""
-        return self._maker is not None
 
     async def snapshot(self) -> bytes | None:
         """Return the newest frame as JPEG, or None before the first."""
@@ -93,7 +80,7 @@ class Preview:
             await asyncio.sleep(max(0.0, due - clock()))
 
     async def _renew(self) -> None:
-        frame = self._stream.latest()
+        frame = self._latest()
         if frame is None or frame is self._frame:
             return
         self._frame = frame

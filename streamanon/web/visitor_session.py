@@ -97,7 +97,11 @@ class VisitorSink:
 
 
 class VisitorSession:
-    """One visitor's line, from their first picture on."""
+    """One visitor's line, from their first picture on.
+
+    Attributes:
+        supervisor: runs the line, and changes its method and identity.
+    """
 
     def __init__(self, factory: Factory, show: ShowFrame) -> None:
         """Prepare a session.
@@ -109,7 +113,7 @@ class VisitorSession:
         self._show = show
         self._left = Event()
         self._feed: Channel[CameraPicture] = Channel(1, newest=True)
-        self._supervisor = LineSupervisor(factory, LOG, self._left)
+        self.supervisor = LineSupervisor(factory, LOG, self._left)
         self._thread = Thread(target=self._stay, name="streamanon-visitor", daemon=True)
 
     def start(self) -> None:
@@ -121,22 +125,6 @@ class VisitorSession:
         with suppress(StoppedError):
             self._feed.put(CameraPicture(picture, time.monotonic()))
 
-    def set_method(self, method: str) -> None:
-        """Hide faces by another method from the next frames on.
-
-        Raises:
-            UsageError: there is no such method.
-        """
-        self._supervisor.set_method(method)
-
-    def set_identity(self, identity: str | None) -> None:
-        """Give all people one identity from the next frames on; None for one per person.
-
-        Raises:
-            UsageError: there is no such identity.
-        """
-        self._supervisor.set_identity(identity)
-
     def leave(self) -> None:
         """End the line and wait for it."""
         self._left.set()
@@ -145,7 +133,7 @@ class VisitorSession:
 
     def to_json(self) -> dict[str, Any]:
         """Return the figures of the session, as plain JSON values."""
-        supervisor = self._supervisor
+        supervisor = self.supervisor
         reading = supervisor.meter.read()
         return {
             "method": supervisor.method,
@@ -165,7 +153,7 @@ class VisitorSession:
             with suppress(StoppedError):
                 self._run(next(iter(self._feed)))
         finally:
-            self._supervisor.close()
+            self.supervisor.close()
 
     def _run(self, first: CameraPicture) -> None:
         converter = FrameConverter(first.picture, None)
@@ -174,4 +162,4 @@ class VisitorSession:
             "camera", *size, converter.colour, TIME_BASE, _RATE, live=True, container=converter.tags
         )
         source = CameraSource(info, converter, self._feed, first.at_s)
-        self._supervisor.run(source, VisitorSink(info, self._show))
+        self.supervisor.run(source, VisitorSink(info, self._show))

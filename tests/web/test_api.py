@@ -125,9 +125,9 @@ def test_nothing_is_encoded_when_nobody_looks(site: Site) -> None:
     with closing(connection), response:
         _part(response)
         preview = site.server.api.previews["hall 1"]
-        assert preview.viewers == 1
-    wait_until(lambda: preview.viewers == 0)
-    wait_until(lambda: not preview.encoding)
+        assert preview._viewers == 1
+    wait_until(lambda: preview._viewers == 0)
+    wait_until(lambda: preview._maker is None)
 
 
 def test_a_snapshot_is_the_newest_frame(site: Site) -> None:

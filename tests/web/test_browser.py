@@ -155,7 +155,7 @@ def test_the_camera_comes_back_anonymised(site: Site, page: Page) -> None:
     fps = page.locator("[data-figure=fps] b")
     wait_until(lambda: fps.inner_text().isdigit() and int(fps.inner_text()) > 0)
     page.get_by_role("radio", name="Mosaic").check()
-    (visitor,) = site.server.camera.names
+    (visitor,) = site.server.camera._visitors
     wait_until(lambda: site.ask("GET", f"/api/camera/{visitor}").json["method"] == "mosaic")
     assert max(loud_pixels(look(video)) for _ in range(10)) < SHOWS
     page.get_by_role("button", name="Stop the camera").click()

@@ -129,7 +129,7 @@ def test_a_foreign_address_is_said_in_one_line(stream: Stream, factory: Factory,
 
 def test_who_comes_as_the_last_viewer_leaves_is_shown_pictures(stream: Stream) -> None:
     async def change_over() -> list[bytes]:
-        preview = Preview(stream)
+        preview = Preview(stream.latest)
         first, second = preview.watch(), preview.watch()
         await anext(first)
         leaving = asyncio.create_task(first.aclose())

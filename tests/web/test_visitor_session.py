@@ -98,8 +98,8 @@ def test_no_raw_face_comes_back(factory: Factory, method: str) -> None:
 def test_settings_change_while_the_line_runs(factory: Factory) -> None:
     with visiting(factory, "mosaic") as (session, watcher, _):
         offer_until(session, lambda: watcher.frames > 5)
-        session.set_method("warp")
-        session.set_identity("nora")
+        session.supervisor.set_method("warp")
+        session.supervisor.set_identity("nora")
         assert (session.to_json()["method"], session.to_json()["identity"]) == ("warp", "nora")
         before = watcher.frames
         offer_until(session, lambda: watcher.frames > before + 5)
@@ -220,7 +220,7 @@ def test_a_silent_camera_is_replaced_by_the_placeholder(factory: Factory) -> Non
 def test_nothing_is_kept_after_a_visit(factory: Factory) -> None:
     with visiting(factory, "warp") as (session, watcher, _):
         offer_until(session, lambda: watcher.frames > 4)
-        lines = session._supervisor
+        lines = session.supervisor
         kept = [weakref.ref(one) for one in (session, lines, lines._assigner, lines._ladder)]
     session.offer(picture(0))
     del session, lines
