@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias, get_args
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
@@ -23,37 +23,26 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST
 Value: TypeAlias = "tuple[Sequence[str], float]"
 
 
-class Metrics:
+class Metrics(Collector):
     """Figures of the streams, read at every scrape."""
 
     def __init__(
         self, statuses: Callable[[], Sequence[Status]], visitors: Callable[[], int]
     ) -> None:
-        """Prepare a registry of its own.
+        """Create one.
 
         Args:
             statuses: returns the status of every stream.
             visitors: returns the number of visitors of the camera page.
         """
-        self._registry = CollectorRegistry()
-        self._registry.register(_Streams(statuses, visitors))
+        self._statuses, self._visitors = statuses, visitors
 
     def render(self) -> bytes:
         """Return all figures as text."""
-        return generate_latest(self._registry)
-
-
-class _Streams(Collector):
-    def __init__(
-        self, statuses: Callable[[], Sequence[Status]], visitors: Callable[[], int]
-    ) -> None:
-        self._statuses, self._visitors = statuses, visitors
-
-    def describe(self) -> Iterable[Metric]:
-        """Describe nothing in advance: a stream may not have a status yet."""
-        return ()
+        return generate_latest(self)
 
     def collect(self) -> Iterator[Metric]:
+        """Yield all figures."""
         streams = self._statuses()
         yield _gauge("stream_state", "1 for what the stream is doing.", ["state"], _states(streams))
         for name, text, pick in _GAUGES:
@@ -114,17 +103,17 @@ def _outputs(streams: Sequence[Status]) -> Iterator[Metric]:
     yield _counter("output_dropped_frames", "Frames an output had to miss.", names, dropped)
 
 
-def _gauge(name: str, text: str, labels: list[str], values: Iterable[Value]) -> GaugeMetricFamily:
+def _gauge(name: str, text: str, labels: list[str], values: Iterable[Value]) -> Metric:
     family = GaugeMetricFamily(f"streamanon_{name}", text, labels=["stream", *labels])
-    for where, value in values:
-        family.add_metric(where, value)
-    return family
+    return _filled(family, values)
 
 
-def _counter(
-    name: str, text: str, labels: list[str], values: Iterable[Value]
-) -> CounterMetricFamily:
+def _counter(name: str, text: str, labels: list[str], values: Iterable[Value]) -> Metric:
     family = CounterMetricFamily(f"streamanon_{name}", text, labels=["stream", *labels])
+    return _filled(family, values)
+
+
+def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: Iterable[Value]) -> Metric:
     for where, value in values:
         family.add_metric(where, value)
     return family
