@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import ExitStack, closing
+from dataclasses import asdict
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -128,20 +129,11 @@ class Stream:
             size=(source.info.width, source.info.height) if source else (0, 0),
             method=self._supervisor.method,
             identity=self._supervisor.identity,
-            level=reading.level,
-            fps_in=reading.fps_in,
-            fps_out=reading.fps_out,
-            latency_p50_ms=reading.latency_p50_ms,
-            latency_p99_ms=reading.latency_p99_ms,
-            frames=reading.frames,
-            dropped=reading.dropped,
-            faces=reading.faces,
-            people=reading.people,
-            treatments=reading.treatments,
             reconnects=connected.reconnects if connected else 0,
             restarts=self._supervisor.restarts,
             outputs=sink.state if sink else (),
             error=str(self.error or "") or lost or self._supervisor.error,
+            **asdict(reading),
         )
 
     def report(self) -> dict[str, Any]:
