@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.identities.portrait import face_height_px
+from streamanon.media.file_types import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from streamanon.types import U8, Identity
 
@@ -39,6 +42,22 @@ def contact_sheet(identities: Sequence[Identity]) -> U8:
         sheet[y : y + CELL_PX, x : x + CELL_PX] = head(identity, CELL_PX)
         _write(sheet, identity.name, (x + CELL_PX // 2, y + CELL_PX + 24))
     return sheet
+
+
+def write_sheet(identities: Sequence[Identity], path: Path) -> None:
+    """Write the contact sheet of a gallery as a picture that does not exist yet.
+
+    Raises:
+        UsageError: it exists, is no picture by its name, or cannot be written.
+    """
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise UsageError(f"{path} is no picture: use one of {' '.join(IMAGE_SUFFIXES)}")
+    if path.exists():
+        raise UsageError(f"{path} exists: choose another name")
+    try:
+        path.write_bytes(cv2.imencode(path.suffix, contact_sheet(identities))[1].tobytes())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def head(identity: Identity, size_px: int) -> U8:

@@ -50,9 +50,10 @@ def list_names(folder: Path | None) -> None:
 @verbose
 def sheet(picture: Path, folder: Path | None) -> None:
     """Write PICTURE with the portrait and the name of every identity."""
-    from streamanon.cli.galleries import write_sheet
+    from streamanon.factory import Factory
+    from streamanon.identities.sheet import write_sheet
 
-    write_sheet(picture, folder)
+    write_sheet(Factory(Config(identities=folder)).gallery, picture)
 
 
 @identities.command()
@@ -65,7 +66,8 @@ def prepare(portraits: tuple[Path, ...], output: Path) -> None:
     A portrait shows one person from the front, with a neutral expression and the forehead free.
     Use only pictures of people who agreed to lend their face, or of people who do not exist.
     """
-    from streamanon.cli.galleries import prepare_portraits
+    from streamanon.factory import Factory
+    from streamanon.identities.prepare import prepare as prepare_portraits
 
-    identities = prepare_portraits(portraits, output)
+    identities = prepare_portraits(portraits, output, Factory(Config()).portrait_reader)
     click.echo(f"{output}: {len(identities)} identities, for `streamanon run --identities`")
