@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from streamanon.backends.batching import check_inputs
 from streamanon.errors import ModelError, error_line
 
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # blocks the import
@@ -76,7 +77,11 @@ class OpenVinoBackend:
                 "install streamanon again"
             ) from error
         self._inputs = {
-            one.any_name: (one.partial_shape, one.element_type.to_dtype()) for one in model.inputs
+            one.any_name: (
+                tuple(-1 if side.is_dynamic else side.get_length() for side in one.partial_shape),
+                one.element_type.to_dtype(),
+            )
+            for one in model.inputs
         }
         self._outputs = [one.any_name for one in model.outputs]
         self.runtime = (
@@ -90,22 +95,9 @@ class OpenVinoBackend:
         Raises:
             ModelError: An input has the wrong name, dtype or shape.
         """
-        self._check(inputs)
+        check_inputs(inputs, self._inputs, self._name)  # OpenVINO would convert or cut silently
         try:
             answer = self._request.infer({k: np.ascontiguousarray(v) for k, v in inputs.items()})
         except Exception as error:
             raise ModelError(f"{self._name} could not be run: {error_line(error, -1)}") from error
         return {name: np.array(answer[name]) for name in self._outputs}
-
-    def _check(self, inputs: Mapping[str, NDArray[np.generic]]) -> None:
-        """Refuse inputs that OpenVINO would silently convert or cut."""
-        failed = f"{self._name} could not be run"
-        if set(inputs) != set(self._inputs):
-            raise ModelError(
-                f"{failed}: got inputs {sorted(inputs)}, wanted {sorted(self._inputs)}"
-            )
-        for name, array in inputs.items():
-            shape, dtype = self._inputs[name]
-            if array.dtype != dtype or not shape.compatible(openvino.PartialShape(array.shape)):
-                got = f"{array.shape} {array.dtype}"
-                raise ModelError(f"{failed}: {name} is {got}, wanted {shape} {dtype}")
