@@ -14,7 +14,8 @@ import numpy as np
 
 from streamanon.imaging.boxes import centre, iou, side
 from streamanon.imaging.crop import crop_square
-from streamanon.types import ColourSpace, Picture
+from streamanon.imaging.picture import as_picture
+from streamanon.types import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,9 +202,7 @@ def _blurred(picture: Picture, box: F32, points: F32) -> tuple[Picture, F32]:
 def _crop(picture: Picture, box: F32, times: float, side_px: int) -> tuple[Picture, F32]:
     """Return a square around a face as a picture, and its (3, 2) corners."""
     corners = square_around(box, times)
-    image = crop_square(picture, corners, side_px)
-    planes = tuple(np.ascontiguousarray(image[:, :, channel]) for channel in range(3))
-    return Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))), corners
+    return as_picture(crop_square(picture, corners, side_px)), corners
 
 
 def square_around(box: F32, times: float) -> F32:

@@ -10,13 +10,13 @@ import numpy as np
 from streamanon.errors import ModelError
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import centre, iou, is_plausible, side, touches
-from streamanon.imaging.picture import clip_box, shrink
+from streamanon.imaging.picture import as_picture, clip_box, shrink
 from streamanon.tracking.tracker import match_score
-from streamanon.types import ColourSpace, Face, Mesh, Picture
+from streamanon.types import Face
 
 if TYPE_CHECKING:
     from streamanon.protocols import Detector, Mesher
-    from streamanon.types import F32
+    from streamanon.types import F32, Mesh, Picture
 
 PRESENCE = 0.5
 """Least presence of a mesh that is accepted (MediaPipe's own default)."""
@@ -35,8 +35,6 @@ SEARCH_FACE_PX = 80
 
 AGREEMENT = 0.25
 """Least overlap (IoU) of a mesh with the box of the face it was fitted to."""
-
-_BGR = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
 
 
 class Finder:
@@ -138,10 +136,7 @@ class Finder:
             return None
         scale = SEARCH_FACE_PX / side(expected)
         size = (max(8, round((x1 - x0) * scale)), max(8, round((y1 - y0) * scale)))
-        crop = shrink(picture, clipped, size)
-        faces = self._detector.detect(
-            Picture(tuple(np.ascontiguousarray(crop.transpose(2, 0, 1))), _BGR)
-        )
+        faces = self._detector.detect(as_picture(shrink(picture, clipped, size)))
         to_frame = np.array([(x1 - x0) / size[0], (y1 - y0) / size[1]], np.float32)
         origin = np.array([x0, y0], np.float32)
         found = [_mapped(face, to_frame, origin) for face in faces]
