@@ -6,7 +6,7 @@ An implementation is one file in ``sources/``, ``sinks/``, ``detectors/``, ``ano
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from streamanon.types import F32, Face, Frame, MediaInfo, Mesh, Patch, Picture, SafeFrame, Scene
 
 
-@runtime_checkable
 class Source(Protocol):
     """Yields the raw frames of one stream in presentation order; iterated once, by one thread."""
 
@@ -39,7 +38,6 @@ class Source(Protocol):
         ...
 
 
-@runtime_checkable
 class Sink(Protocol):
     """Writes safe frames; used by one thread."""
 
@@ -56,7 +54,6 @@ class Sink(Protocol):
         ...
 
 
-@runtime_checkable
 class Detector(Protocol):
     """Finds faces; prefers a false detection to a missed face."""
 
@@ -65,7 +62,6 @@ class Detector(Protocol):
         ...
 
 
-@runtime_checkable
 class Mesher(Protocol):
     """Fits the 478-point mesh to one face."""
 
@@ -84,7 +80,6 @@ class Mesher(Protocol):
         ...
 
 
-@runtime_checkable
 class Embedder(Protocol):
     """Computes face embeddings, by which a returning person is recognised; kept in memory only."""
 
@@ -93,7 +88,6 @@ class Embedder(Protocol):
         ...
 
 
-@runtime_checkable
 class SexClassifier(Protocol):
     """Estimates apparent sex, which a replacement keeps; kept in memory only."""
 
@@ -102,7 +96,6 @@ class SexClassifier(Protocol):
         ...
 
 
-@runtime_checkable
 class Anonymiser(Protocol):
     """Generates the pixels that hide faces."""
 
@@ -116,7 +109,6 @@ class Anonymiser(Protocol):
         ...
 
 
-@runtime_checkable
 class Backend(Protocol):
     """A network loaded by one runtime; called by one thread at a time."""
 

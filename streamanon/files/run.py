@@ -113,7 +113,7 @@ def _anonymise_all(
     for job in jobs:
         if watcher:
             watcher.begin(job)
-        outcomes.append(_carry_out(job, config, factory, watcher.advance if watcher else None))
+        outcomes.append(_carry_out(job, factory, watcher.advance if watcher else None))
         if watcher:
             watcher.end(outcomes[-1])
     if config.report:
@@ -144,12 +144,10 @@ def check_report(config: Config, taken: Sequence[Path] = ()) -> None:
         raise UsageError(f"folder {path.parent} of the report does not exist: create it")
 
 
-def _carry_out(
-    job: Job, config: Config, factory: Factory, progress: Callable[[Progress], None] | None
-) -> Outcome:
+def _carry_out(job: Job, factory: Factory, progress: Callable[[Progress], None] | None) -> Outcome:
     """Run one job and keep its failure, so that the next can follow."""
     try:
-        report = _run(job, config, factory, progress)
+        report = _run(job, factory, progress)
     except StreamanonError as error:
         return Outcome(job, error=error)
     except Exception as error:  # noqa: BLE001  one file must not stop the rest
@@ -162,9 +160,7 @@ def _carry_out(
     return Outcome(job, report)
 
 
-def _run(
-    job: Job, config: Config, factory: Factory, progress: Callable[[Progress], None] | None
-) -> Report:
+def _run(job: Job, factory: Factory, progress: Callable[[Progress], None] | None) -> Report:
     """Open the source and the sink of a job and run its frames through the pipeline."""
     job.output.parent.mkdir(parents=True, exist_ok=True)
     anonymiser = factory.anonymiser()
@@ -175,7 +171,8 @@ def _run(
     except BaseException:
         source.close()
         raise
-    return run(source, observer, anonymiser, sink, progress=progress, stall_s=config.stall_s)
+    stall_s = factory.config.stall_s
+    return run(source, observer, anonymiser, sink, progress=progress, stall_s=stall_s)
 
 
 def _entry(outcome: Outcome) -> dict[str, Any]:

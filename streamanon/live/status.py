@@ -10,7 +10,7 @@ from streamanon.types import FULL_QUALITY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from streamanon.sinks.live.sink import OutputState
+    from streamanon.sinks.live.output import OutputState
 
 State: TypeAlias = Literal["starting", "live", "lost", "restarting", "stopped"]
 """starting: nothing went out yet; live: frames flow; lost: the input is lost; restarting: the

@@ -8,26 +8,11 @@ VIDEO_SUFFIXES = (
     *(".3gp", ".ts", ".vob", ".wmv"),
 )
 
-SELF_CONTAINED = ",".join(
-    (
-        *(
-            "mov",
-            "matroska",
-            "avi",
-            "flv",
-            "live_flv",
-            "gif",
-            "mpegts",
-            "mpeg",
-            "mxf",
-            "ogg",
-            "asf",
-        ),
-        *("nut", "ivf", "dv", "wtv", "gxf", "rm", "swf", "yuv4mpegpipe", "apng", "mjpeg", "mpjpeg"),
-        *("mpegvideo", "h261", "h263", "h264", "hevc", "vvc", "vc1", "m4v", "obu", "av1", "dirac"),
-        *("jpeg_pipe", "png_pipe", "webp_pipe", "tiff_pipe", "bmp_pipe"),
-        *("aac", "ac3", "eac3", "aiff", "amr", "caf", "flac", "mp3", "wav", "srt", "ass", "webvtt"),
-    )
+SELF_CONTAINED = (
+    "mov,matroska,avi,flv,live_flv,gif,mpegts,mpeg,mxf,ogg,asf,nut,ivf,dv,wtv,gxf,rm,swf,"
+    "yuv4mpegpipe,apng,mjpeg,mpjpeg,mpegvideo,h261,h263,h264,hevc,vvc,vc1,m4v,obu,av1,dirac,"
+    "jpeg_pipe,png_pipe,webp_pipe,tiff_pipe,bmp_pipe,aac,ac3,eac3,aiff,amr,caf,flac,mp3,wav,"
+    "srt,ass,webvtt"
 )
 """FFmpeg's names of the formats that hold all their content themselves.
 

@@ -9,7 +9,7 @@ from av.error import FFmpegError
 
 from streamanon.sinks.live.destination import destination
 from streamanon.sinks.live.encoder import Encoder, as_frame, h264_options
-from streamanon.sinks.live.output import Output, OutputState
+from streamanon.sinks.live.output import Output
 from streamanon.sinks.writers.messages import AUDIO, TICK, MediaPacket
 
 if TYPE_CHECKING:
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from streamanon.media.audio import AudioQueue
     from streamanon.sinks.live.destination import Destination
     from streamanon.sinks.live.encoder import Kind
+    from streamanon.sinks.live.output import OutputState
     from streamanon.types import MediaInfo, SafeFrame
-
-__all__ = ["LiveSink", "OutputState", "open_outputs"]
 
 _CLOSING_S = 2.5
 _SMALLEST_STEP = 90

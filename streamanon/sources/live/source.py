@@ -8,7 +8,7 @@ from fractions import Fraction
 from threading import Event
 from typing import TYPE_CHECKING
 
-from streamanon.errors import MediaError, StreamanonError, UsageError
+from streamanon.errors import MediaError, StreamanonError
 from streamanon.media.audio import AudioPacket, AudioQueue
 from streamanon.media.backoff import Backoff
 from streamanon.media.timeline import LIVE_TICK, Timeline
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from streamanon.sources.live.frame_converter import FrameConverter
     from streamanon.types import Plane
 
-TRANSPORTS = ("tcp", "udp")
 _POLL_S = 0.1
 _PATIENCE_S = 11.0
 """Longest wait for a keyframe after connecting; a little more than the damage tracker waits."""
@@ -98,8 +97,6 @@ class LiveSource:
             UsageError: the input cannot be opened as asked.
             MediaError: it cannot be reached or has no video, or stopping was set first.
         """
-        if transport not in TRANSPORTS:
-            raise UsageError(f"unknown transport {transport!r}: choose one of tcp, udp")
         self._address, self._log = address, log
         self._options = input_options(address, transport)
         self._stopping = stopping or Event()
