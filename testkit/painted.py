@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
 from streamanon.types import F32, U8
+from testkit.networks import mesh_fitter
 from testkit.paths import DEMO
-from testkit.staged import mesh_fitter
 
 SIZE = (640, 480)
 FRAMES = 45

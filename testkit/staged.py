@@ -7,8 +7,6 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from streamanon import weights
-from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
@@ -29,14 +27,6 @@ def clip_frames(wanted: Iterable[int] = (CALM, LAUGHING)) -> dict[int, U8]:
             if index >= max(wanted):
                 break
     return found
-
-
-def mesh_fitter() -> MeshFitter:
-    """Return the product's own."""
-    return MeshFitter(
-        OnnxRuntimeBackend(weights.path("face_mesh.onnx")),
-        OnnxRuntimeBackend(weights.path("face_blendshapes.onnx")),
-    )
 
 
 def fit(fitter: MeshFitter, image: U8) -> Mesh:

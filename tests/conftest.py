@@ -11,7 +11,12 @@ import numpy as np
 import pytest
 
 from benchmarks.live.clips import write_painted_pair
+from streamanon.detectors.gender import GenderNet
+from streamanon.detectors.mesh import MeshFitter
+from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
+from streamanon.detectors.yunet import YuNetDetector
 from streamanon.identities.gallery import load_builtin
+from testkit import networks
 from testkit.paths import DEMO
 from testkit.servers.rtsp_relay import RtspRelay
 
@@ -25,6 +30,26 @@ def _no_thread_is_left() -> Iterator[None]:
     while (left := set(threading.enumerate()) - before) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not left, f"threads left behind: {sorted(thread.name for thread in left)}"
+
+
+@pytest.fixture(scope="session")
+def yunet() -> YuNetDetector:
+    return networks.yunet()
+
+
+@pytest.fixture(scope="session")
+def mesher() -> MeshFitter:
+    return networks.mesh_fitter()
+
+
+@pytest.fixture(scope="session")
+def embedder() -> MobileFaceNetEmbedder:
+    return networks.embedder()
+
+
+@pytest.fixture(scope="session")
+def gender_net() -> GenderNet:
+    return networks.gender_net()
 
 
 @pytest.fixture(params=[b"", b"not a network", b"\xff" * 40, None])

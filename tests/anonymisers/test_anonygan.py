@@ -27,7 +27,8 @@ from streamanon.safety.compose import compose
 from streamanon.tracking.identity_assigner import skin_lab
 from streamanon.types import U8, Mesh, Patch, Scene, Subject, Treatment
 from streamanon.weights.card import read_card
-from testkit.staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter, scene, turned
+from testkit.networks import mesh_fitter
+from testkit.staged import CALM, LAUGHING, clip_frames, fit, scene, turned
 
 ANN, BOB = (one for one in load_builtin() if one.name in ("amara", "amos"))
 
@@ -88,7 +89,9 @@ def inputs(index: int, network: FaceNetwork) -> Arrays:
 
 
 @pytest.mark.parametrize("index", [CALM, LAUGHING])
-def test_the_face_becomes_another_persons_in_the_same_pose(index: int) -> None:
+def test_the_face_becomes_another_persons_in_the_same_pose(
+    index: int, embedder: MobileFaceNetEmbedder
+) -> None:
     shot = staged(index)
     patches = Cast().play(shot)
     safe = compose(shot, patches)
@@ -98,7 +101,6 @@ def test_the_face_becomes_another_persons_in_the_same_pose(index: int) -> None:
     again = fit(mesh_fitter(), result)
     moved = np.linalg.norm(again.points[:468, :2] - mesh.points[:468, :2], axis=1)
     assert moved.mean() < 0.06 * lm.inter_ocular_px(mesh.points)
-    embedder = MobileFaceNetEmbedder(network_file("mobilefacenet.onnx"))
     before, after = (
         embedder.embed(as_picture(shown), lm.five_points(fitted.points))
         for shown, fitted in ((frame(index), mesh), (result, again))

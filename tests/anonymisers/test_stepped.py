@@ -13,7 +13,8 @@ from streamanon.protocols import Anonymiser
 from streamanon.safety.compose import compose
 from streamanon.types import Scene, Treatment
 from testkit.logs import log_into
-from testkit.staged import CALM, clip_frames, fit, mesh_fitter, scene
+from testkit.networks import mesh_fitter
+from testkit.staged import CALM, clip_frames, fit, scene
 
 
 def make(method: str) -> Anonymiser:

@@ -6,9 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamanon import weights
 from streamanon.anonymisers.warp import WarpAnonymiser
-from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.face import landmarks as lm
@@ -16,12 +14,7 @@ from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.safety.compose import compose
 from streamanon.types import U8, Identity, Mesh, Subject, Treatment
-from testkit.staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter, scene, turned
-
-
-@pytest.fixture(scope="module")
-def fitter() -> MeshFitter:
-    return mesh_fitter()
+from testkit.staged import CALM, LAUGHING, clip_frames, fit, scene, turned
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +39,18 @@ def run(image: U8, mesh: Mesh, identity: Identity, frames: int = 1) -> U8:
 
 @pytest.mark.parametrize("index", [CALM, LAUGHING])
 def test_the_face_becomes_another_persons_in_the_same_pose(
-    index: int, frames: dict[int, U8], fitter: MeshFitter, identity: Identity
+    index: int,
+    frames: dict[int, U8],
+    mesher: MeshFitter,
+    embedder: MobileFaceNetEmbedder,
+    identity: Identity,
 ) -> None:
     image = frames[index]
-    mesh = fit(fitter, image)
+    mesh = fit(mesher, image)
     result = run(image, mesh, identity)
-    again = fit(fitter, result)
+    again = fit(mesher, result)
     moved = np.linalg.norm(again.points[:468, :2] - mesh.points[:468, :2], axis=1)
     assert moved.mean() < 0.06 * lm.inter_ocular_px(mesh.points)
-    embedder = MobileFaceNetEmbedder(OnnxRuntimeBackend(weights.path("mobilefacenet.onnx")))
     before, after = (
         embedder.embed(as_picture(shown), lm.five_points(fitted.points))
         for shown, fitted in ((image, mesh), (result, again))
@@ -68,10 +64,10 @@ def test_the_face_becomes_another_persons_in_the_same_pose(
 
 
 def test_nothing_of_the_open_mouth_or_the_eyes_is_the_sources(
-    frames: dict[int, U8], fitter: MeshFitter, identity: Identity
+    frames: dict[int, U8], mesher: MeshFitter, identity: Identity
 ) -> None:
     image = frames[LAUGHING]
-    mesh = fit(fitter, image)
+    mesh = fit(mesher, image)
     painted = image.copy()
     for outline in (lm.INNER_LIPS, lm.RIGHT_EYE, lm.LEFT_EYE):
         hull = cv2.convexHull(mesh.points[list(outline), :2].astype(np.int32))
@@ -83,10 +79,10 @@ def test_nothing_of_the_open_mouth_or_the_eyes_is_the_sources(
 
 
 def test_an_open_mouth_is_not_skin(
-    frames: dict[int, U8], fitter: MeshFitter, identity: Identity
+    frames: dict[int, U8], mesher: MeshFitter, identity: Identity
 ) -> None:
     image = frames[LAUGHING]
-    mesh = fit(fitter, image)
+    mesh = fit(mesher, image)
     result = run(image, mesh, identity)
     inside = np.zeros(image.shape[:2], np.uint8)
     cv2.fillPoly(inside, [mesh.points[list(lm.INNER_LIPS), :2].astype(np.int32)], 1)
@@ -95,10 +91,10 @@ def test_an_open_mouth_is_not_skin(
 
 
 def test_a_flash_does_not_flash_the_face(
-    frames: dict[int, U8], fitter: MeshFitter, identity: Identity
+    frames: dict[int, U8], mesher: MeshFitter, identity: Identity
 ) -> None:
     image = frames[CALM]
-    mesh = fit(fitter, image)
+    mesh = fit(mesher, image)
     flash = cv2.convertScaleAbs(image, alpha=1.6)
     anonymiser = WarpAnonymiser()
     levels = []
@@ -111,10 +107,10 @@ def test_a_flash_does_not_flash_the_face(
 
 
 def test_a_head_turned_far_is_covered_and_comes_back_later_than_it_left(
-    frames: dict[int, U8], fitter: MeshFitter, identity: Identity
+    frames: dict[int, U8], mesher: MeshFitter, identity: Identity
 ) -> None:
     image = frames[CALM]
-    mesh = fit(fitter, image)
+    mesh = fit(mesher, image)
     anonymiser = WarpAnonymiser()
     yaws, shown = [], []
     for index, degrees in enumerate((0, 20, 60, 0)):
@@ -136,10 +132,10 @@ def test_a_head_turned_far_is_covered_and_comes_back_later_than_it_left(
 
 
 def test_what_cannot_be_warped_is_handed_back(
-    frames: dict[int, U8], fitter: MeshFitter, identity: Identity
+    frames: dict[int, U8], mesher: MeshFitter, identity: Identity
 ) -> None:
     image = frames[CALM]
-    mesh = fit(fitter, image)
+    mesh = fit(mesher, image)
     whole = scene(image, mesh, identity)
     subject = whole.subjects[0]
     tiny = replace(mesh, points=(mesh.points * np.float32(0.1)))

@@ -8,23 +8,16 @@ import pytest
 
 from streamanon.audit.judge import RECOGNISED, UNCHANGED, FaceComparison, Judge, kept_structure
 from streamanon.audit.run import load_judge
-from streamanon.imaging.picture import blend_bgr, copy_picture
+from streamanon.imaging.picture import as_picture, blend_bgr, copy_picture
 from streamanon.safety.cover import blur, mosaic, solid
-from streamanon.types import F32, U8, ColourSpace, Face, Patch, Picture
-from testkit.paths import PHOTOS
+from streamanon.types import F32, U8, Face, Patch, Picture
+from testkit.photos import read_photo
 
 NAMES = ["london_001_neutral", "london_002_smiling", "portrait_man"]
 
 
 def picture(name: str, side: int = 512) -> Picture:
-    image = cv2.imread(str(PHOTOS / f"{name}.webp"))
-    assert image is not None
-    return as_picture(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA))
-
-
-def as_picture(image: U8 | cv2.typing.MatLike) -> Picture:
-    planes = tuple(np.ascontiguousarray(image[..., c], np.uint8) for c in range(3))
-    return Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))
+    return as_picture(read_photo(name, side))
 
 
 def pixels(of: Picture) -> U8:
@@ -32,11 +25,8 @@ def pixels(of: Picture) -> U8:
 
 
 def compressed(of: Picture, quality: int) -> Picture:
-    image = cv2.imdecode(
-        cv2.imencode(".jpg", pixels(of), [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR
-    )
-    assert image is not None
-    return as_picture(image)
+    _, data = cv2.imencode(".jpg", pixels(of), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return as_picture(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8))
 
 
 def covered(of: Picture, patch: Patch | None) -> Picture:
@@ -130,7 +120,8 @@ def test_a_face_moved_a_little_is_recognised(judge: Judge) -> None:
 
 def test_a_face_nobody_could_tell_is_not_asked_of_the_recogniser(judge: Judge) -> None:
     vague = cv2.GaussianBlur(pixels(picture("london_001_neutral", 256)), (0, 0), 6)
-    comparisons = judge.compare(as_picture(vague), as_picture(vague))
+    shown = as_picture(np.asarray(vague, np.uint8))
+    comparisons = judge.compare(shown, shown)
     assert comparisons
     assert all(comparison.cosine is None and comparison.unchanged for comparison in comparisons)
 

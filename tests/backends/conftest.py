@@ -16,7 +16,8 @@ from streamanon.errors import ModelError
 from streamanon.face.network_input import AlignedFace, ConditionWarp, network_inputs
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
-from testkit.staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter
+from testkit.networks import mesh_fitter
+from testkit.staged import CALM, LAUGHING, clip_frames, fit
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """dlib beside the built-in detector and mesh."""
 
 import sys
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,10 +10,8 @@ from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
-from streamanon.types import U8, Picture
-
-Photo = Callable[[str], U8]
-AsPicture = Callable[[U8], Picture]
+from streamanon.imaging.picture import as_picture
+from testkit.photos import read_photo
 
 
 def test_without_dlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,10 +24,10 @@ def test_without_dlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("name", ["london_001_neutral", "london_002_smiling", "portrait_man"])
 def test_its_68_points_agree_with_the_view_of_the_mesh(
-    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture, name: str
+    yunet: YuNetDetector, mesher: MeshFitter, name: str
 ) -> None:
     pytest.importorskip("dlib", reason="the extra dlib is not installed")
-    picture = as_picture(photo(name))
+    picture = as_picture(read_photo(name))
     (face,) = DlibHogDetector(min_face_px=80).detect(picture)
     (seen,) = yunet.detect(picture)
     assert face.landmarks68 is not None
@@ -45,6 +42,6 @@ def test_its_68_points_agree_with_the_view_of_the_mesh(
     assert np.linalg.norm(face.points - seen.points, axis=1).max() < 0.15 * eyes
 
 
-def test_a_scene_without_a_face_gives_none(as_picture: AsPicture) -> None:
+def test_a_scene_without_a_face_gives_none() -> None:
     pytest.importorskip("dlib", reason="the extra dlib is not installed")
     assert DlibHogDetector(min_face_px=40).detect(as_picture(np.zeros((1, 1, 3), np.uint8))) == []

@@ -2,8 +2,6 @@ import cv2
 import numpy as np
 import pytest
 
-from streamanon import weights
-from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.gender import GenderNet
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
@@ -11,27 +9,22 @@ from streamanon.types import Identity
 from testkit.gallery_truth import women
 
 
-@pytest.fixture(scope="module")
-def network() -> GenderNet:
-    return GenderNet(OnnxRuntimeBackend(weights.path("gender.onnx")))
-
-
-def test_every_portrait_of_the_gallery_is_told_right(network: GenderNet) -> None:
+def test_every_portrait_of_the_gallery_is_told_right(gender_net: GenderNet) -> None:
     for identity in load_builtin():
-        p_female = network.p_female(as_picture(identity.portrait), identity.mesh.points)
+        p_female = gender_net.p_female(as_picture(identity.portrait), identity.mesh.points)
         assert (p_female > 0.5) == women()[identity.name], identity.name
         assert p_female == pytest.approx(identity.p_female, abs=0.05), identity.name
 
 
 @pytest.mark.parametrize("angle", [-30.0, 20.0])
-def test_a_turned_and_scaled_face_gets_the_same_answer(network: GenderNet, angle: float) -> None:
+def test_a_turned_and_scaled_face_gets_the_same_answer(gender_net: GenderNet, angle: float) -> None:
     def turned(one: Identity) -> float:
         height, width = one.portrait.shape[:2]
         place = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 0.6)
         image = np.asarray(cv2.warpAffine(one.portrait, place, (width, height)), np.uint8)
         points = one.mesh.points.copy()
         points[:, :2] = points[:, :2] @ place[:, :2].T + place[:, 2]
-        return network.p_female(as_picture(image), points.astype(np.float32))
+        return gender_net.p_female(as_picture(image), points.astype(np.float32))
 
     some = load_builtin()[::10]
     assert all((turned(one) > 0.5) == (one.p_female > 0.5) for one in some)

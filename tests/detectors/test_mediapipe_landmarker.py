@@ -1,7 +1,7 @@
 """MediaPipe's own run of the model beside the built-in one."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import av
 import numpy as np
@@ -13,11 +13,10 @@ from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
-from streamanon.types import U8, Picture
+from streamanon.imaging.picture import as_picture
+from streamanon.types import U8
 from testkit.paths import DEMO
-
-Photo = Callable[[str], U8]
-AsPicture = Callable[[U8], Picture]
+from testkit.photos import read_photo
 
 NAMES = ["london_001_neutral", "london_001_smiling", "london_002_neutral", "portrait_man"]
 
@@ -35,13 +34,11 @@ def test_without_mediapipe_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -
         MediapipeDetector(weights.path("face_landmarker.task"))
 
 
-def test_the_built_in_run_agrees_with_mediapipe(
-    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture
-) -> None:
+def test_the_built_in_run_agrees_with_mediapipe(yunet: YuNetDetector, mesher: MeshFitter) -> None:
     pytest.importorskip("mediapipe", reason="the extra mediapipe is not installed")
     theirs = MediapipeDetector(weights.path("face_landmarker.task"))
     gaps = []
-    for image in (*map(photo, NAMES), *frames_of_the_clip()):
+    for image in (*map(read_photo, NAMES), *frames_of_the_clip()):
         picture = as_picture(image)
         (face,) = theirs.detect(picture)
         (seen,) = yunet.detect(picture)

@@ -1,6 +1,6 @@
 """The mesh on photographs, moved and turned."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -12,10 +12,9 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.face import landmarks as lm
-from streamanon.types import U8, Mesh, Picture
-
-Photo = Callable[[str], U8]
-AsPicture = Callable[[U8], Picture]
+from streamanon.imaging.picture import as_picture
+from streamanon.types import Mesh, Picture
+from testkit.photos import read_photo
 
 SMILE_LEFT, SMILE_RIGHT = 44, 45
 
@@ -28,9 +27,9 @@ def fit(yunet: YuNetDetector, mesher: MeshFitter, picture: Picture) -> Mesh:
 
 @pytest.mark.parametrize("name", ["london_001_neutral", "london_002_smiling", "portrait_man"])
 def test_the_mesh_lies_where_the_detector_saw_the_face(
-    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture, name: str
+    yunet: YuNetDetector, mesher: MeshFitter, name: str
 ) -> None:
-    picture = as_picture(photo(name))
+    picture = as_picture(read_photo(name))
     (face,) = yunet.detect(picture)
     mesh = fit(yunet, mesher, picture)
     assert mesh.presence > 0.99
@@ -42,10 +41,8 @@ def test_the_mesh_lies_where_the_detector_saw_the_face(
         assert cv2.pointPolygonTest(hull, mesh.points[iris, :2].tolist(), False) > 0  # noqa: FBT003
 
 
-def test_a_second_fit_from_the_first_hardly_moves(
-    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture
-) -> None:
-    picture = as_picture(photo("london_001_neutral"))
+def test_a_second_fit_from_the_first_hardly_moves(yunet: YuNetDetector, mesher: MeshFitter) -> None:
+    picture = as_picture(read_photo("london_001_neutral"))
     first = fit(yunet, mesher, picture)
     second = mesher.fit(picture, lm.roi_from_mesh(first.points))
     gap = np.linalg.norm(second.points[:, :2] - first.points[:, :2], axis=1)
@@ -54,9 +51,9 @@ def test_a_second_fit_from_the_first_hardly_moves(
 
 @pytest.mark.parametrize("name", ["london_001_neutral", "london_002_smiling", "portrait_man"])
 def test_the_region_of_the_detector_is_that_of_the_mesh(
-    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture, name: str
+    yunet: YuNetDetector, mesher: MeshFitter, name: str
 ) -> None:
-    picture = as_picture(photo(name))
+    picture = as_picture(read_photo(name))
     (face,) = yunet.detect(picture)
     assert face.points is not None
     first = lm.roi_from_points(face.points)
@@ -66,7 +63,7 @@ def test_the_region_of_the_detector_is_that_of_the_mesh(
     assert np.abs(first - second).max() < 0.08 * side
 
 
-def test_a_mesh_that_is_not_finite_is_not_believed(photo: Photo, as_picture: AsPicture) -> None:
+def test_a_mesh_that_is_not_finite_is_not_believed() -> None:
     class Broken(OnnxRuntimeBackend):
         def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
             answer = super().run(inputs)
@@ -75,14 +72,14 @@ def test_a_mesh_that_is_not_finite_is_not_believed(photo: Photo, as_picture: AsP
     shapes = OnnxRuntimeBackend(weights.path("face_blendshapes.onnx"))
     broken = MeshFitter(Broken(weights.path("face_mesh.onnx")), shapes)
     roi = np.array([[120, 120], [390, 120], [120, 390]], np.float32)
-    assert broken.fit(as_picture(photo("london_001_neutral")), roi).presence == 0
+    assert broken.fit(as_picture(read_photo("london_001_neutral")), roi).presence == 0
 
 
 @pytest.mark.parametrize("degrees", [20, -35])
 def test_a_turned_photo_gives_the_same_mesh_turned(
-    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture, degrees: float
+    yunet: YuNetDetector, mesher: MeshFitter, degrees: float
 ) -> None:
-    image = photo("london_002_neutral")
+    image = read_photo("london_002_neutral")
     upright = fit(yunet, mesher, as_picture(image))
     turn = cv2.getRotationMatrix2D((255.5, 255.5), -degrees, 1)
     turned_image = cv2.warpAffine(image, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
@@ -96,9 +93,9 @@ def test_a_turned_photo_gives_the_same_mesh_turned(
 
 @pytest.mark.parametrize("scale", [0.2, 4.0])
 def test_the_mesh_scales_with_the_photo(
-    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture, scale: float
+    yunet: YuNetDetector, mesher: MeshFitter, scale: float
 ) -> None:
-    image = photo("london_001_neutral")
+    image = read_photo("london_001_neutral")
     mesh = fit(yunet, mesher, as_picture(image))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     scaled_image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=how)
@@ -107,11 +104,9 @@ def test_the_mesh_scales_with_the_photo(
     assert np.median(gap) < 0.03 * lm.inter_ocular_px(mesh.points)
 
 
-def test_a_smile_raises_the_smile_coefficients(
-    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture
-) -> None:
+def test_a_smile_raises_the_smile_coefficients(yunet: YuNetDetector, mesher: MeshFitter) -> None:
     neutral, smiling = (
-        fit(yunet, mesher, as_picture(photo(name))).blendshapes
+        fit(yunet, mesher, as_picture(read_photo(name))).blendshapes
         for name in ("london_002_neutral", "london_002_smiling")
     )
     assert neutral is not None
@@ -125,19 +120,19 @@ def test_a_smile_raises_the_smile_coefficients(
 
 @pytest.mark.parametrize("corner", [(0, 0), (900, 900), (-900, 200)])
 def test_a_region_without_a_face_is_not_believed(
-    mesher: MeshFitter, photo: Photo, as_picture: AsPicture, corner: tuple[int, int]
+    mesher: MeshFitter, corner: tuple[int, int]
 ) -> None:
     x, y = corner
     roi = np.array([[x, y], [x + 100, y], [x, y + 100]], np.float32)
-    mesh = mesher.fit(as_picture(photo("london_001_neutral")), roi)
+    mesh = mesher.fit(as_picture(read_photo("london_001_neutral")), roi)
     assert mesh.presence < 0.1
     assert mesh.blendshapes is None
 
 
 def test_a_face_cut_by_the_edge_is_still_fitted_where_it_is_seen(
-    yunet: YuNetDetector, mesher: MeshFitter, photo: Photo, as_picture: AsPicture
+    yunet: YuNetDetector, mesher: MeshFitter
 ) -> None:
-    image = photo("london_002_neutral")
+    image = read_photo("london_002_neutral")
     whole = fit(yunet, mesher, as_picture(image))
     left = 215
     cut = mesher.fit(as_picture(image[:, left:]), lm.roi_from_mesh(whole.points) - (left, 0))

@@ -1,7 +1,5 @@
 """Who is who, on photographs of two people."""
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
@@ -11,10 +9,9 @@ from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.face import landmarks as lm
 from streamanon.imaging.crop import template_square
-from streamanon.types import F32, U8, Picture
-
-Photo = Callable[[str], U8]
-AsPicture = Callable[[U8], Picture]
+from streamanon.imaging.picture import as_picture
+from streamanon.types import F32, Picture
+from testkit.photos import read_photo
 
 SAME_PERSON = 0.33
 """Cosine that 0.1 % of pairs of different people exceed, and 97 % of pairs of one person (LFW)."""
@@ -27,10 +24,10 @@ def five(yunet: YuNetDetector, picture: Picture) -> F32:
 
 
 def test_two_photos_of_one_person_are_closer_than_two_people(
-    yunet: YuNetDetector, embedder: MobileFaceNetEmbedder, photo: Photo, as_picture: AsPicture
+    yunet: YuNetDetector, embedder: MobileFaceNetEmbedder
 ) -> None:
     names = [f"london_{who}_{look}" for who in ("001", "002") for look in ("neutral", "smiling")]
-    pictures = [as_picture(photo(name)) for name in names]
+    pictures = [as_picture(read_photo(name)) for name in names]
     vectors = np.stack([embedder.embed(p, five(yunet, p)) for p in pictures])
     assert vectors.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
@@ -43,18 +40,16 @@ def test_points_of_the_detector_and_of_the_mesh_describe_the_same_person(
     yunet: YuNetDetector,
     mesher: MeshFitter,
     embedder: MobileFaceNetEmbedder,
-    photo: Photo,
-    as_picture: AsPicture,
 ) -> None:
-    picture = as_picture(photo("portrait_man"))
+    picture = as_picture(read_photo("portrait_man"))
     points = five(yunet, picture)
     mesh = mesher.fit(picture, lm.roi_from_points(points))
     both = [embedder.embed(picture, p) for p in (points, lm.five_points(mesh.points))]
     assert float(both[0] @ both[1]) > 0.8
 
 
-def test_alignment_undoes_turn_and_scale(photo: Photo, as_picture: AsPicture) -> None:
-    image = photo("london_001_neutral")
+def test_alignment_undoes_turn_and_scale() -> None:
+    image = read_photo("london_001_neutral")
     points = np.array([[210, 230], [290, 232], [252, 275], [215, 315], [285, 316]], np.float32)
     turn = cv2.getRotationMatrix2D((250, 260), 40, 0.8)
     turned = np.asarray(cv2.warpAffine(image, turn, (512, 512)), np.uint8)

@@ -1,6 +1,6 @@
 """YuNet on photographs, scaled and placed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -12,10 +12,9 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors import yunet as module
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import ModelError
-from streamanon.types import F32, U8, Picture
-
-Photo = Callable[[str], U8]
-AsPicture = Callable[[U8], Picture]
+from streamanon.imaging.picture import as_picture
+from streamanon.types import F32, U8
+from testkit.photos import read_photo
 
 NAMES = ["london_001_neutral", "london_002_smiling", "portrait_man"]
 
@@ -39,10 +38,8 @@ def scene(face: U8, face_px: float, size: tuple[int, int], at: tuple[int, int]) 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_face_is_found_once_with_its_points_in_order(
-    yunet: YuNetDetector, photo: Photo, as_picture: AsPicture, name: str
-) -> None:
-    (face,) = yunet.detect(as_picture(photo(name)))
+def test_a_face_is_found_once_with_its_points_in_order(yunet: YuNetDetector, name: str) -> None:
+    (face,) = yunet.detect(as_picture(read_photo(name)))
     assert face.score > 0.8
     assert face.points is not None
     right_eye, left_eye, nose, right_mouth, left_mouth = face.points
@@ -55,9 +52,9 @@ def test_a_face_is_found_once_with_its_points_in_order(
 
 @pytest.mark.parametrize("at", [(0, 0), (601, 333), (1170, 610)])
 def test_the_smallest_wanted_face_is_found_in_one_look_at_720p(
-    yunet: YuNetDetector, photo: Photo, as_picture: AsPicture, at: tuple[int, int]
+    yunet: YuNetDetector, at: tuple[int, int]
 ) -> None:
-    frame = scene(photo("london_001_neutral"), 32, (1280, 720), at)
+    frame = scene(read_photo("london_001_neutral"), 32, (1280, 720), at)
     assert len(module._plan(1280, 720, 32)) == 1
     (face,) = yunet.detect(as_picture(frame))
     centre = (face.box[:2] + face.box[2:]) / 2
@@ -67,32 +64,28 @@ def test_the_smallest_wanted_face_is_found_in_one_look_at_720p(
 
 @pytest.mark.parametrize("at", [(10, 10), (1900, 1000), (3740, 2060)])
 def test_a_small_face_in_a_4k_frame_is_found_once(
-    yunet: YuNetDetector, photo: Photo, as_picture: AsPicture, at: tuple[int, int]
+    yunet: YuNetDetector, at: tuple[int, int]
 ) -> None:
-    frame = scene(photo("london_001_neutral"), 32, (3840, 2160), at)
+    frame = scene(read_photo("london_001_neutral"), 32, (3840, 2160), at)
     (face,) = yunet.detect(as_picture(frame))
     assert 20 < face.box[2] - face.box[0] < 45
 
 
-def test_a_large_face_in_a_4k_frame_is_found_once(
-    yunet: YuNetDetector, photo: Photo, as_picture: AsPicture
-) -> None:
-    face = cv2.resize(photo("london_002_neutral"), (2160, 2160))
+def test_a_large_face_in_a_4k_frame_is_found_once(yunet: YuNetDetector) -> None:
+    face = cv2.resize(read_photo("london_002_neutral"), (2160, 2160))
     frame = cv2.copyMakeBorder(face, 0, 0, 840, 840, cv2.BORDER_REPLICATE)
     assert len(yunet.detect(as_picture(np.asarray(frame, np.uint8)))) == 1
 
 
-def test_a_face_far_larger_than_the_frame_is_found_once(
-    yunet: YuNetDetector, photo: Photo, as_picture: AsPicture
-) -> None:
-    face = photo("london_002_neutral")[180:345, 110:410]
+def test_a_face_far_larger_than_the_frame_is_found_once(yunet: YuNetDetector) -> None:
+    face = read_photo("london_002_neutral")[180:345, 110:410]
     frame = cv2.resize(face, (1280, 704), interpolation=cv2.INTER_CUBIC)
     (found,) = yunet.detect(as_picture(np.asarray(frame, np.uint8)))
     assert found.score > 0.8
     assert found.box[3] - found.box[1] > 700
 
 
-def test_numbers_that_are_not_finite_do_not_pass_for_no_face(as_picture: AsPicture) -> None:
+def test_numbers_that_are_not_finite_do_not_pass_for_no_face() -> None:
     class Broken(OnnxRuntimeBackend):
         def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
             return {
@@ -106,9 +99,7 @@ def test_numbers_that_are_not_finite_do_not_pass_for_no_face(as_picture: AsPictu
 
 @pytest.mark.parametrize("kind", ["bbox", "kps", "cls", "obj"])
 @pytest.mark.parametrize("look", [1, 2])
-def test_nor_do_they_in_one_kind_of_answer_or_in_the_second_look(
-    look: int, kind: str, photo: Photo, as_picture: AsPicture
-) -> None:
+def test_nor_do_they_in_one_kind_of_answer_or_in_the_second_look(look: int, kind: str) -> None:
     class Broken(OnnxRuntimeBackend):
         looks = 0
 
@@ -120,12 +111,12 @@ def test_nor_do_they_in_one_kind_of_answer_or_in_the_second_look(
 
     detector = YuNetDetector(Broken(weights.path("yunet.onnx")), min_face_px=32)
     with pytest.raises(ModelError, match="not finite"):
-        detector.detect(as_picture(photo("london_002_neutral")))
+        detector.detect(as_picture(read_photo("london_002_neutral")))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (33, 7), (7680, 4320)])
 def test_a_frame_of_any_size_without_a_face_gives_none(
-    yunet: YuNetDetector, as_picture: AsPicture, size: tuple[int, int]
+    yunet: YuNetDetector, size: tuple[int, int]
 ) -> None:
     assert yunet.detect(as_picture(np.full((size[1], size[0], 3), 90, np.uint8))) == []
 
@@ -159,9 +150,9 @@ def test_looks_stay_within_what_one_run_may_cost() -> None:
         assert longest <= module.MAX_INPUT_PX
 
 
-def test_a_face_looks_the_same_at_any_input_size(photo: Photo, as_picture: AsPicture) -> None:
+def test_a_face_looks_the_same_at_any_input_size() -> None:
     backend = OnnxRuntimeBackend(weights.path("yunet.onnx"))
-    picture = as_picture(photo("portrait_man"))
+    picture = as_picture(read_photo("portrait_man"))
     boxes = [
         YuNetDetector(backend, min_face_px=size).detect(picture)[0].box for size in (12, 24, 48)
     ]

@@ -26,7 +26,8 @@ from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
 from streamanon.types import F32, U8, ColourSpace, Frame, MediaInfo, Mesh
 from testkit.memory_sink import Shelf
-from testkit.staged import clip_frames, fit, mesh_fitter
+from testkit.networks import mesh_fitter
+from testkit.staged import clip_frames, fit
 
 RGB = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
 SPOTS = (6, 4, 164)

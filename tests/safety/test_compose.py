@@ -6,10 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from streamanon.imaging.picture import whole_bgr
+from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.safety.compose import compose
 from streamanon.types import (
-    ColourSpace,
     Face,
     Frame,
     Patch,
@@ -29,11 +28,9 @@ def scene(*, cover: tuple[float, ...] = BOX, distrust: str = "") -> Scene:
     image = np.full((120, 160, 3), 90, np.uint8)
     image[BOX[1] : BOX[3], BOX[0] : BOX[2]] = MAGENTA
     image[BOX[1] : BOX[3] : 2, BOX[0] : BOX[2] : 2] = (10, 200, 10)
-    planes = tuple(np.ascontiguousarray(image[:, :, channel]) for channel in range(3))
-    picture = Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))
     face = Face(np.array(BOX, np.float32), 0.9)
     track = Track(7, face, np.array(cover, np.float32))
-    return Scene(Frame(3, picture, 3, Fraction(1, 25)), (Subject(track),), distrust)
+    return Scene(Frame(3, as_picture(image), 3, Fraction(1, 25)), (Subject(track),), distrust)
 
 
 def patch(alpha: float = 1.0, size: tuple[int, int] = (50, 40)) -> Patch:

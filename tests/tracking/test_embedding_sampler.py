@@ -6,24 +6,18 @@ import cv2
 import numpy as np
 import pytest
 
-from streamanon import weights
-from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.gender import GenderNet
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.identities.gallery import load_builtin
+from streamanon.imaging.picture import as_picture
 from streamanon.tracking.embedding_sampler import EARLY, EVERY, EmbeddingSampler
 from streamanon.tracking.identity_assigner import IdentityAssigner
 from streamanon.tracking.observer import Observer
-from streamanon.types import F32, ColourSpace, Frame, Picture, Scene
-from testkit.paths import PHOTOS
-
-RGB = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
-
-
-def _network(name: str) -> OnnxRuntimeBackend:
-    return OnnxRuntimeBackend(weights.path(name))
+from streamanon.types import F32, Frame, Picture, Scene
+from testkit.networks import network
+from testkit.photos import read_photo
 
 
 class Counting(MobileFaceNetEmbedder):
@@ -38,27 +32,23 @@ class Counting(MobileFaceNetEmbedder):
 
 @pytest.fixture
 def embedder() -> Counting:
-    return Counting(_network("mobilefacenet.onnx"))
+    return Counting(network("mobilefacenet.onnx"))
 
 
 @pytest.fixture
-def observer(embedder: Counting) -> Observer:
-    mesher = MeshFitter(_network("face_mesh.onnx"), _network("face_blendshapes.onnx"))
-    detector = YuNetDetector(_network("yunet.onnx"), min_face_px=32)
+def observer(
+    yunet: YuNetDetector, mesher: MeshFitter, embedder: Counting, gender_net: GenderNet
+) -> Observer:
     assigner = IdentityAssigner(load_builtin(), seed=0)
-    sampler = EmbeddingSampler(embedder, GenderNet(_network("gender.onnx")), assigner)
-    return Observer(detector, mesher, sampler)
+    return Observer(yunet, mesher, EmbeddingSampler(embedder, gender_net, assigner))
 
 
-def _frame(index: int, names: tuple[str, ...], level: int = 100) -> Frame:
+def _frame(index: int, names: tuple[str, ...]) -> Frame:
     """Return a frame with photographs side by side, 320 px each."""
-    image = np.full((320, 640, 3), level, np.uint8)
+    image = np.full((320, 640, 3), 100, np.uint8)
     for place, name in enumerate(names):
-        photo = cv2.imread(str(PHOTOS / f"{name}.webp"))
-        assert photo is not None
-        image[:, 320 * place : 320 * (place + 1)] = cv2.resize(photo, (320, 320))
-    planes = tuple(np.ascontiguousarray(image[..., channel]) for channel in range(3))
-    return Frame(index, Picture(planes, RGB), index, Fraction(1, 30))
+        image[:, 320 * place : 320 * (place + 1)] = cv2.resize(read_photo(name), (320, 320))
+    return Frame(index, as_picture(image), index, Fraction(1, 30))
 
 
 def _names(scene: Scene) -> list[str]:

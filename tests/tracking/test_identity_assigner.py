@@ -6,9 +6,10 @@ import pytest
 from streamanon import weights
 from streamanon.errors import UsageError
 from streamanon.identities.gallery import load_builtin
+from streamanon.imaging.picture import as_picture
 from streamanon.tracking import identity_assigner as module
 from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
-from streamanon.types import F32, ColourSpace, Identity, Picture
+from streamanon.types import F32, Identity
 from testkit.gallery_truth import ages, women
 
 EVERYBODY = load_builtin()
@@ -194,8 +195,7 @@ def test_skin_is_measured_beside_highlights_and_only_inside_the_picture() -> Non
     bgr[:] = SKIN_BGR
     cheek = np.rint(identity.mesh.points[[50, 205, 187], :2].mean(axis=0)).astype(int)
     bgr[cheek[1] - 3 : cheek[1] + 3, cheek[0] - 3 : cheek[0] + 3] = 255
-    planes = tuple(np.ascontiguousarray(bgr[..., channel]) for channel in range(3))
-    picture = Picture(planes, ColourSpace("rgb", full_range=True, chroma_shift=(0, 0)))
+    picture = as_picture(bgr)
     lab = skin_lab(picture, identity.mesh)
     assert lab == pytest.approx(SKIN_LAB, abs=0.5)
     away = type(identity.mesh)(identity.mesh.points + np.float32(5000), 1.0)

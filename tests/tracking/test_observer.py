@@ -7,29 +7,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from streamanon import weights
-from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import StageError
+from streamanon.imaging.picture import as_picture
 from streamanon.tracking.observer import MOST_FAILURES, Observer
-from streamanon.types import F32, U8, ColourSpace, Face, Frame, Mesh, Picture, Scene
+from streamanon.types import F32, U8, Face, Frame, Mesh, Picture, Scene
 from testkit.photos import read_photo
 
-RGB = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
 SIZE = (640, 360)
 RATE = 30
-
-
-@pytest.fixture(scope="module")
-def yunet() -> YuNetDetector:
-    return YuNetDetector(OnnxRuntimeBackend(weights.path("yunet.onnx")), min_face_px=32)
-
-
-@pytest.fixture(scope="module")
-def mesher() -> MeshFitter:
-    names = ("face_mesh.onnx", "face_blendshapes.onnx")
-    return MeshFitter(*(OnnxRuntimeBackend(weights.path(name)) for name in names))
 
 
 def _background(level: int = 90) -> U8:
@@ -48,8 +35,7 @@ def _placed(photo: U8, x: float, y: float = 60, level: int = 90) -> U8:
 
 
 def _frame(image: U8, index: int, *, damaged: bool = False) -> Frame:
-    planes = tuple(np.ascontiguousarray(image[..., channel]) for channel in range(3))
-    return Frame(index, Picture(planes, RGB), index, Fraction(1, RATE), damaged)
+    return Frame(index, as_picture(image), index, Fraction(1, RATE), damaged)
 
 
 def _observe(observer: Observer, images: list[U8], damaged: tuple[int, ...] = ()) -> list[Scene]:
@@ -209,8 +195,7 @@ def test_without_look_ahead_a_frame_is_released_at_once() -> None:
 
 def test_large_pictures_wait_for_fewer_frames() -> None:
     observer = Observer(Script(lambda i: []))
-    plane = np.zeros((4320, 7680), np.uint8)
-    picture = Picture((plane, plane, plane), RGB)
+    picture = as_picture(np.zeros((4320, 7680, 3), np.uint8))
     released = [
         scene.frame.index
         for index in range(4)

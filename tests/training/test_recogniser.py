@@ -45,12 +45,13 @@ def test_a_batch_in_torch_is_what_onnx_runtime_says_of_each(name: str, side: int
             assert np.abs(ours[row].numpy() - theirs.ravel()).max() < 1e-4 * scale
 
 
-def test_people_are_the_same_as_in_the_product(crops: list[AlignedFace]) -> None:
-    product = MobileFaceNetEmbedder(OnnxRuntimeBackend(weights.path("mobilefacenet.onnx")))
+def test_people_are_the_same_as_in_the_product(
+    crops: list[AlignedFace], embedder: MobileFaceNetEmbedder
+) -> None:
     image, points = tensors(crops)
     ours = Recogniser()(image, points).numpy()
     for row, face in enumerate(crops):
-        theirs = product.embed(as_picture(face.image), lm.five_points_of_68(face.nodes[:68]))
+        theirs = embedder.embed(as_picture(face.image), lm.five_points_of_68(face.nodes[:68]))
         assert float(ours[row] @ theirs) > 0.98
 
 
