@@ -14,11 +14,7 @@ from streamanon.anonygan.network import AnonyGan
 
 from .conftest import BASE, LIVE, PAPER, awake
 
-OUTPUTS = {
-    "face": (3, 128, 128),
-    "attention": (1, 128, 128),
-    "gain": (3, 16, 16),
-}
+OUTPUTS = {"face": (3, 128, 128), "attention": (1, 128, 128), "gain": (3, 16, 16)}
 BESIDE = {"saturation": (1,), "bias": (3, 16, 16), "underlay": (3, 128, 128)}
 CACHED = ("features", "nodes")
 
@@ -77,8 +73,7 @@ def test_one_level_of_the_hole_map_is_hole(live: AnonyGan, faces: dict[str, Tens
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["context", "maps", "warped", "points", "lookup", "condition", "condition_points"],
+    "name", ["context", "maps", "warped", "points", "lookup", "condition", "condition_points"]
 )
 def test_every_other_input_moves_every_output_of_the_live_network(
     live: AnonyGan, faces: dict[str, Tensor], name: str

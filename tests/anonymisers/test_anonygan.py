@@ -260,11 +260,7 @@ def flat_attention(level: int) -> Callable[[Arrays], Arrays]:
 def only(face: U8) -> Callable[[Arrays], Arrays]:
     """Hardly anything but this is painted."""
     return lambda answer: (
-        flat_attention(80)(answer)
-        | {
-            "face": face[None],
-            "gain": np.full_like(answer["gain"], -20),
-        }
+        flat_attention(80)(answer) | {"face": face[None], "gain": np.full_like(answer["gain"], -20)}
     )
 
 

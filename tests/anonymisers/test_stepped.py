@@ -56,10 +56,7 @@ def test_a_step_down_takes_effect_at_the_next_frame_and_is_owned_up_to(shot: Sce
     anonymiser.step_to("mosaic")
     assert not anonymiser.needs_mesh
     (down,) = compose(shot, anonymiser.replace(shot)).treated
-    assert (down.treatment, down.reason) == (
-        Treatment.REPLACED,
-        "too much to do: mosaic instead",
-    )
+    assert (down.treatment, down.reason) == (Treatment.REPLACED, "too much to do: mosaic instead")
     anonymiser.step_to("full")
     assert compose(shot, anonymiser.replace(shot)).treated == best.treated
 

@@ -14,14 +14,7 @@ from streamanon.backends.engines import RECIPE_VERSION, EngineCache, Plan, defau
 from streamanon.errors import ModelError
 
 PLAN = Plan(
-    "anonygan",
-    "ab" * 32,
-    "fp16",
-    "TensorRT 10.15.1",
-    "NVIDIA H200",
-    "9.0",
-    "13.0",
-    RECIPE_VERSION,
+    "anonygan", "ab" * 32, "fp16", "TensorRT 10.15.1", "NVIDIA H200", "9.0", "13.0", RECIPE_VERSION
 )
 
 RACE = """

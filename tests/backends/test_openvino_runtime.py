@@ -69,12 +69,7 @@ def test_bfloat16_is_near(recogniser: OpenVinoBackend) -> None:
 
 @pytest.mark.parametrize(
     "inputs",
-    [
-        {"image": INPUT},
-        {"input0": INPUT[:, :, :64]},
-        {"input0": INPUT.astype(np.float64)},
-        {},
-    ],
+    [{"image": INPUT}, {"input0": INPUT[:, :, :64]}, {"input0": INPUT.astype(np.float64)}, {}],
 )
 def test_a_wrong_input_is_named_in_one_line(
     recogniser: OpenVinoBackend, inputs: dict[str, np.ndarray]

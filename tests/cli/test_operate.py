@@ -176,11 +176,7 @@ def test_an_input_that_is_not_there_is_one_line(
     ],
 )
 def test_an_output_that_is_refused_when_it_is_opened_is_one_line(
-    output: str,
-    more: list[str],
-    message: str,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    output: str, more: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["-o", output.format(folder=tmp_path), "--method", "mosaic", *more]
     assert execute(["run", TEST_PICTURE, *arguments]) == 2

@@ -26,9 +26,7 @@ def centerface() -> CenterFaceDetector:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_face_is_found_once_where_yunet_finds_it(
-    centerface: CenterFaceDetector,
-    yunet: YuNetDetector,
-    name: str,
+    centerface: CenterFaceDetector, yunet: YuNetDetector, name: str
 ) -> None:
     picture = as_picture(read_photo(name))
     (face,), (other,) = centerface.detect(picture), yunet.detect(picture)

@@ -37,9 +37,7 @@ def test_two_photos_of_one_person_are_closer_than_two_people(
 
 
 def test_points_of_the_detector_and_of_the_mesh_describe_the_same_person(
-    yunet: YuNetDetector,
-    mesher: MeshFitter,
-    embedder: MobileFaceNetEmbedder,
+    yunet: YuNetDetector, mesher: MeshFitter, embedder: MobileFaceNetEmbedder
 ) -> None:
     picture = as_picture(read_photo("portrait_man"))
     points = five(yunet, picture)

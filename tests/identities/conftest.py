@@ -9,10 +9,7 @@ from streamanon.identities.portrait import PortraitReader
 
 @pytest.fixture(scope="session")
 def reader(
-    yunet: YuNetDetector,
-    mesher: MeshFitter,
-    embedder: MobileFaceNetEmbedder,
-    gender_net: GenderNet,
+    yunet: YuNetDetector, mesher: MeshFitter, embedder: MobileFaceNetEmbedder, gender_net: GenderNet
 ) -> PortraitReader:
     """The product's reader of portraits."""
     return PortraitReader(yunet, mesher, embedder, gender_net)

@@ -44,9 +44,7 @@ def test_skins_range_from_dark_to_light() -> None:
     assert np.diff(np.sort(tones)).max() < 8
 
 
-def test_measured_again_the_portraits_pass_and_agree_with_the_index(
-    reader: PortraitReader,
-) -> None:
+def test_measured_again_the_portraits_pass_and_agree_with_the_index(reader: PortraitReader) -> None:
     for identity in gallery.load_builtin():
         again = reader.read(PORTRAITS / f"{identity.name}.webp")
         assert again.portrait.shape == pytest.approx(identity.portrait.shape, abs=2)

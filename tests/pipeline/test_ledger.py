@@ -102,9 +102,7 @@ def test_books_of_a_stream_without_end_keep_the_newest_and_count_all() -> None:
         stranger = Treated(index + 2, Treatment.REPLACED, identity="ann")
         ledger.record(_scene(index, 1, index + 2), _safe(index, visitor, stranger), examined=True)
         ledger.record(
-            _scene(index, 1),
-            _safe(index, Treated(1, Treatment.COVERED, f"{index}")),
-            examined=True,
+            _scene(index, 1), _safe(index, Treated(1, Treatment.COVERED, f"{index}")), examined=True
         )
     assert 10 <= len(ledger.tracks) <= 20
     assert 10 <= len(ledger.steps_down) <= 20

@@ -274,7 +274,7 @@ def test_overload_steps_down_to_the_mosaic_and_says_so(factory: Factory, clip: C
     rig.controls = LiveControls(ladder=ladder, log=log_into(said))
     report = rig.run()
     assert [line.rsplit("quality steps down to ")[-1] for line in said[:1]] == [
-        "'mosaic': faces are hidden by a mosaic",
+        "'mosaic': faces are hidden by a mosaic"
     ]
     assert rig.controls.meter.read().level == "mosaic"
     assert report.uncovered == 0

@@ -143,10 +143,7 @@ def test_whom_a_covered_frame_shows_is_still_said(images: list[U8]) -> None:
     def nowhere(subject: Any) -> str:
         return "no place"
 
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        Anonymiser(Config(method="mosaic")) as anonymiser,
-    ):
+    with pytest.MonkeyPatch.context() as patch, Anonymiser(Config(method="mosaic")) as anonymiser:
         patch.setattr("streamanon.safety.compose.fault_of_cover", nowhere)
         safe = anonymiser.image(images[0], faces=True)
     assert loud_pixels(safe.image) < SHOWS

@@ -8,16 +8,7 @@ import pytest
 
 from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.safety.compose import compose
-from streamanon.types import (
-    Face,
-    Frame,
-    Patch,
-    Picture,
-    Scene,
-    Subject,
-    Track,
-    Treatment,
-)
+from streamanon.types import Face, Frame, Patch, Picture, Scene, Subject, Track, Treatment
 
 MAGENTA = (255, 0, 255)
 BOX = (40, 30, 80, 80)

@@ -71,8 +71,5 @@ def test_a_stalled_relay_says_nothing_and_wakes(clip: Path) -> None:
 
 
 def test_a_push_may_begin_again(clip: Path) -> None:
-    with (
-        RtspRelay(keeps_readers=True) as relay,
-        relay.serve_file(clip, "cam", loop="again") as url,
-    ):
+    with RtspRelay(keeps_readers=True) as relay, relay.serve_file(clip, "cam", loop="again") as url:
         assert _keyframes(url, 70) >= 12

@@ -83,9 +83,7 @@ def test_light_from_one_side_is_evened_out(faces: dict[str, Portrait]) -> None:
     assert slope(image, points) == pytest.approx(1, abs=0.1)
 
 
-def test_proportions_are_mixed_and_detail_is_that_of_the_first(
-    faces: dict[str, Portrait],
-) -> None:
+def test_proportions_are_mixed_and_detail_is_that_of_the_first(faces: dict[str, Portrait]) -> None:
     pair = list(faces.values())
     first = morphed(pair, Recipe("x", ("a", "b"), blended=False))
     second = morphed(pair[::-1], Recipe("x", ("b", "a"), blended=False))

@@ -106,9 +106,7 @@ def test_pose_error_is_one_angle_whatever_the_axes(neutral: Observation) -> None
     assert 30 < expression.pose_error(level, both) < 60
 
 
-def test_closed_eyes_and_open_mouths_are_read_from_their_coefficients(
-    neutral: Observation,
-) -> None:
+def test_closed_eyes_and_open_mouths_are_read_from_their_coefficients(neutral: Observation) -> None:
     shapes = neutral.blendshapes.copy()
     shapes[9:11] = 0.7
     assert expression.eyes_closed(replace(neutral, blendshapes=shapes))

@@ -184,8 +184,7 @@ def test_only_the_block_of_the_readme_changes() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["no block", page.BEGIN, f"{page.END}\n{page.BEGIN}", 2 * f"{page.BEGIN}\n{page.END}\n"],
+    "text", ["no block", page.BEGIN, f"{page.END}\n{page.BEGIN}", 2 * f"{page.BEGIN}\n{page.END}\n"]
 )
 def test_a_readme_without_a_place_for_the_block_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"README\.md needs one line"):

@@ -14,13 +14,7 @@ from benchmarks.lfw import Pair
 from benchmarks.stills.attacker import Probe, informed
 from benchmarks.stills.originals import Fold
 from benchmarks.stills.panel import Judgement
-from benchmarks.stills.reidentification import (
-    attack,
-    calibrate,
-    control,
-    embeddings_of,
-    figures_of,
-)
+from benchmarks.stills.reidentification import attack, calibrate, control, embeddings_of, figures_of
 from streamanon.types import F32
 
 DIMENSIONS, PEOPLE = 32, 60

@@ -145,8 +145,7 @@ def test_a_source_is_read_as_it_was_written(
 
 
 @pytest.mark.parametrize(
-    ("judge", "part"),
-    [("centerface", "leaks"), ("mesh", "motion"), ("mesh", "expression")],
+    ("judge", "part"), [("centerface", "leaks"), ("mesh", "motion"), ("mesh", "expression")]
 )
 def test_a_dead_judge_has_no_figures(
     measured: tuple[Source, Watched], judge: str, part: str

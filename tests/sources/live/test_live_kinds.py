@@ -77,10 +77,7 @@ def test_rtsp_from_a_server_that_is_not_ours(transport: str) -> None:
 
 @pytest.mark.skipif(nginx.missing(), reason="nginx with its RTMP module is not installed")
 def test_rtmp_and_a_playlist(clip: Path, tmp_path: Path) -> None:
-    with (
-        nginx.nginx(tmp_path) as server,
-        publish(clip, server.url("cam"), loop="steady"),
-    ):
+    with nginx.nginx(tmp_path) as server, publish(clip, server.url("cam"), loop="steady"):
         assert _step_ms(_watch(server.url("cam"))) == pytest.approx(40, abs=1)
         server.wait_for("cam")
         start = time.monotonic()
@@ -92,10 +89,7 @@ def test_rtmp_and_a_playlist(clip: Path, tmp_path: Path) -> None:
 def test_rtmp_that_is_known_to_have_no_sound_is_opened_sooner(tmp_path: Path) -> None:
     silent = tmp_path / "silent.mp4"
     write_clip(silent, Clip(size=(96, 64), pts=tuple(range(0, 50 * 512, 512)), options=OPTIONS))
-    with (
-        nginx.nginx(tmp_path) as server,
-        publish(silent, server.url("cam"), loop="steady"),
-    ):
+    with nginx.nginx(tmp_path) as server, publish(silent, server.url("cam"), loop="steady"):
         address = input_address(server.url("cam"))
         assert address is not None
         first = input_options(address, "tcp")
@@ -211,10 +205,7 @@ def test_a_synthetic_picture_is_paced() -> None:
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_line(
-    url: str,
-    complaint: str,
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    url: str, complaint: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
     def hasty(address: Address, transport: str) -> InputOptions:

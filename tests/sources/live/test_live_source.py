@@ -193,10 +193,7 @@ def test_timestamps_that_jump_do_not_show(clip: Path, relay: RtspRelay) -> None:
 
 
 def test_a_push_that_begins_again_goes_on(clip: Path) -> None:
-    with (
-        RtspRelay(keeps_readers=True) as relay,
-        relay.serve_file(clip, "cam", loop="again") as url,
-    ):
+    with RtspRelay(keeps_readers=True) as relay, relay.serve_file(clip, "cam", loop="again") as url:
         source = _open(url, Log())
         assert _steady(_take(source, 120))
         assert source.state.reconnects == 0
