@@ -1,5 +1,6 @@
 """Clips that tests make for themselves, one property at a time."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -87,6 +88,27 @@ def write_clip(path: Path, clip: Clip | None = None) -> Path:
             container.mux(video.encode(frame))
         container.mux(video.encode())
     return path
+
+
+def remux(
+    source: Path,
+    target: Path,
+    change: Callable[[int, Any], Iterable[Any]] = lambda _, packet: [packet],
+) -> Path:
+    """Copy the video packets of a file.
+
+    Args:
+        source: file to read.
+        target: file to write.
+        change: returns the packets to write instead of one, from its number and itself.
+    """
+    with av.open(str(source)) as container, av.open(str(target), "w") as out:
+        copy = out.add_stream_from_template(container.streams.video[0])
+        for number, packet in enumerate(container.demux(video=0)):
+            for one in change(number, packet) if packet.size else ():
+                one.stream = copy
+                out.mux(one)
+    return target
 
 
 def _add_sound(container: OutputContainer, clip: Clip) -> AudioStream:

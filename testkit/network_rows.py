@@ -13,6 +13,17 @@ def repeated(faces: Arrays, count: int) -> Arrays:
     return {name: np.stack([array[n % 4] for n in range(count)]) for name, array in faces.items()}
 
 
+def misfits(faces: Arrays) -> list[Arrays]:
+    """Return rows that a network for faces cannot be run on."""
+    return [
+        {},
+        {name: array[:0] for name, array in faces.items()},
+        faces | {"points": faces["points"][:, :10]},
+        faces | {"points": faces["points"].astype(np.float64)},
+        faces | {"points": faces["points"][:1]},
+    ]
+
+
 def worst(made: Arrays, wanted: Arrays) -> dict[str, float]:
     """Return the largest difference of each output, in levels of 255."""
     scale = {name: 1 if array.dtype == np.uint8 else 255 for name, array in wanted.items()}

@@ -19,7 +19,7 @@ from streamanon.backends.tensorrt_runtime import TensorRtBackend
 from streamanon.backends.trial import check_agreement
 from streamanon.errors import ModelError
 from streamanon.identities.gallery import load_builtin
-from testkit.network_rows import Arrays, repeated
+from testkit.network_rows import Arrays, misfits, repeated
 
 pytestmark = [pytest.mark.gpu, pytest.mark.trt, pytest.mark.usefixtures("gpu")]
 
@@ -58,14 +58,7 @@ def test_the_gpu_paints_what_the_processor_paints(
 @pytest.mark.usefixtures("engines")
 def test_what_does_not_fit_is_refused_in_one_line(live_faces: Arrays) -> None:
     backend = engine_build.load(NETWORK, "fp32", build=True)
-    wrong: list[Arrays] = [
-        {},
-        {name: array[:0] for name, array in live_faces.items()},
-        live_faces | {"points": live_faces["points"][:, :10]},
-        live_faces | {"points": live_faces["points"].astype(np.float64)},
-        live_faces | {"points": live_faces["points"][:1]},
-    ]
-    for inputs in wrong:
+    for inputs in misfits(live_faces):
         with pytest.raises(ModelError, match=r"^the engine could not be run: .+$"):
             backend.run(inputs)
     backend.run(live_faces)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from testkit.network_rows import Arrays, repeated, worst
+from testkit.network_rows import Arrays, misfits, repeated, worst
 
 pytest.importorskip("torch", reason="the extra torch is not installed")
 pytest.importorskip("onnx", reason="the extra torch is not installed")
@@ -51,15 +51,8 @@ def test_the_weights_in_the_file_paint_what_the_file_paints(live_faces: Arrays) 
 @pytest.mark.usefixtures("_no_card")
 def test_what_does_not_fit_is_refused_in_one_line(live_faces: Arrays) -> None:
     backend = TorchBackend(NETWORK)
-    wrong: list[Arrays] = [
-        {},
-        {name: array[:0] for name, array in live_faces.items()},
-        {name: np.zeros((), array.dtype) for name, array in live_faces.items()},
-        live_faces | {"points": live_faces["points"][:, :10]},
-        live_faces | {"points": live_faces["points"].astype(np.float64)},
-        live_faces | {"points": live_faces["points"][:1]},
-    ]
-    for inputs in wrong:
+    flat: Arrays = {name: np.zeros((), array.dtype) for name, array in live_faces.items()}
+    for inputs in (*misfits(live_faces), flat):
         with pytest.raises(ModelError, match=r"^anonygan.onnx could not be run: .+$"):
             backend.run(inputs)
     backend.run(live_faces)

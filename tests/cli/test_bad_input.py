@@ -26,6 +26,10 @@ def _text(clip: Path, path: Path) -> None:
     path.write_text("Dear diary, this is no video.\n" * 50)
 
 
+def _playlist(clip: Path, path: Path) -> None:
+    path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://127.0.0.1:9/a.ts\n")
+
+
 def _empty(clip: Path, path: Path) -> None:
     path.write_bytes(b"")
 
@@ -51,7 +55,7 @@ def _one_line(capsys: pytest.CaptureFixture[str]) -> str:
     return line
 
 
-@pytest.mark.parametrize("make", [_truncated, _text, _empty, _no_frames, _audio_only])
+@pytest.mark.parametrize("make", [_truncated, _text, _playlist, _empty, _no_frames, _audio_only])
 def test_an_unreadable_input_is_a_failure(
     face_clip: Path,
     tmp_path: Path,
@@ -62,7 +66,7 @@ def test_an_unreadable_input_is_a_failure(
     make(face_clip, source)
     before = sha256(source)
     assert execute(["run", str(source), "-o", str(tmp_path / "out.mp4"), "--method", "mosaic"]) == 1
-    assert "in.mp4" in _one_line(capfd)
+    assert str(source) in _one_line(capfd)
     assert list(tmp_path.iterdir()) == [source]
     assert sha256(source) == before
 

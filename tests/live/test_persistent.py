@@ -13,7 +13,8 @@ from streamanon.imaging.picture import as_picture
 from streamanon.live.latest_frame import LatestFrameTap
 from streamanon.live.persistent import PersistentSink, PersistentSource
 from streamanon.safety.compose import compose
-from streamanon.types import ColourSpace, Frame, MediaInfo, SafeFrame, Scene
+from streamanon.types import ColourSpace, Frame, MediaInfo, Scene
+from testkit.memory_sink import Shelf
 
 TEN = Fraction(1, 10)
 
@@ -42,20 +43,6 @@ class Ten:
         self.closed = True
 
 
-@dataclass
-class Kept:
-    """A sink that keeps what it is given."""
-
-    frames: list[SafeFrame] = field(default_factory=list)
-    closed: bool = False
-
-    def write(self, frame: SafeFrame) -> None:
-        self.frames.append(frame)
-
-    def close(self, *, complete: bool) -> None:
-        self.closed = True
-
-
 def test_each_line_goes_on_where_the_one_before_left_off() -> None:
     source = Ten()
     persistent = PersistentSource(source)
@@ -79,18 +66,18 @@ def test_a_source_that_breaks_is_read_anew_by_the_next_line() -> None:
 
 
 def test_closing_a_line_leaves_the_outputs_open() -> None:
-    sink, written = Kept(), list[int]()
+    sink, written = Shelf(), list[int]()
     persistent = PersistentSink(sink, lambda: written.append(len(sink.frames)))
     persistent.write(compose(Scene(_frame(0)), []))
     persistent.close(complete=True)
-    assert (len(sink.frames), sink.closed, written) == (1, False, [1])
+    assert (len(sink.frames), sink.complete, written) == (1, None, [1])
 
 
 def test_frames_that_are_covered_whole_are_told_once_with_their_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    sink = Kept()
+    sink = Shelf()
     tap = LatestFrameTap(sink, logging.getLogger())
     for index in range(40):
         distrust = "damaged frame" if index in (3, 4, 8) else ""
@@ -101,4 +88,4 @@ def test_frames_that_are_covered_whole_are_told_once_with_their_end(
         ("INFO", "frames are shown again, 3 were covered whole"),
     ]
     tap.close(complete=True)
-    assert sink.closed
+    assert sink.complete

@@ -19,6 +19,12 @@ def _admitted(
     ]
 
 
+def _decode(tracker: DamageTracker, pts: int, *, keyframe: bool = True) -> None:
+    """Send a keyframe, or what is as good as one, to the decoder."""
+    tracker.send(pts)
+    tracker.expect(pts, keyframe=keyframe)
+
+
 def test_decoding_begins_with_a_keyframe() -> None:
     stamps: list[int | None] = [STEP * number for number in range(20)]
     assert _admitted(DamageTracker(), stamps, {7, 14}) == list(range(7, 20))
@@ -58,8 +64,7 @@ def test_pictures_are_believed_again_from_a_keyframe_after_the_loss() -> None:
     assert not tracker.believes(10, keyframe=False, arrival=10)
     # a keyframe from before the loss may still be on its way through the decoder
     assert not tracker.believes(20, keyframe=True, arrival=20)
-    tracker.send(40)
-    tracker.expect(40)
+    _decode(tracker, 40)
     assert not tracker.believes(30, keyframe=False, arrival=30)
     assert not tracker.believes(35, keyframe=True, arrival=35)
     assert tracker.believes(40, keyframe=True, arrival=40)
@@ -69,19 +74,16 @@ def test_pictures_are_believed_again_from_a_keyframe_after_the_loss() -> None:
 def test_a_keyframe_that_is_damaged_itself_renews_nothing() -> None:
     tracker = DamageTracker()
     tracker.doubt(arrival=0)
-    tracker.send(10)
-    tracker.expect(10)
+    _decode(tracker, 10)
     tracker.doubt(arrival=10)
     assert not tracker.believes(10, keyframe=True, arrival=10)
-    tracker.send(20)
-    tracker.expect(20)
+    _decode(tracker, 20)
     assert tracker.believes(20, keyframe=True, arrival=20)
 
 
 def test_doubt_does_not_last_for_ever_where_no_keyframes_come() -> None:
     tracker = DamageTracker()
-    tracker.send(0)
-    tracker.expect(0)  # the one it began with
+    _decode(tracker, 0)  # the one it began with
     tracker.doubt(arrival=0)
     assert not tracker.believes(1, keyframe=False, arrival=9 * SECOND)
     assert tracker.believes(2, keyframe=False, arrival=11 * SECOND)
@@ -89,10 +91,8 @@ def test_doubt_does_not_last_for_ever_where_no_keyframes_come() -> None:
 
 def test_where_keyframes_come_the_next_is_waited_for_a_minute_at_most() -> None:
     tracker = DamageTracker()
-    tracker.send(0)
-    tracker.expect(0)
-    tracker.send(1)
-    tracker.expect(1)
+    _decode(tracker, 0)
+    _decode(tracker, 1)
     tracker.doubt(arrival=0)
     assert not tracker.believes(2, keyframe=False, arrival=59 * SECOND)
     assert tracker.believes(3, keyframe=False, arrival=61 * SECOND)
@@ -100,10 +100,8 @@ def test_where_keyframes_come_the_next_is_waited_for_a_minute_at_most() -> None:
 
 def test_a_mere_guess_is_forgotten_sooner_unless_more_is_known() -> None:
     tracker = DamageTracker()
-    tracker.send(0)
-    tracker.expect(0)
-    tracker.send(1)
-    tracker.expect(1)
+    _decode(tracker, 0)
+    _decode(tracker, 1)
     tracker.doubt(arrival=0, guessed=True)
     assert tracker.believes(2, keyframe=False, arrival=11 * SECOND)
     tracker.doubt(arrival=20 * SECOND)
@@ -114,8 +112,7 @@ def test_a_mere_guess_is_forgotten_sooner_unless_more_is_known() -> None:
 def test_what_is_as_good_as_a_keyframe_ends_doubt_too() -> None:
     tracker = DamageTracker()
     tracker.doubt(arrival=0)
-    tracker.send(50)
-    tracker.expect(50, keyframe=False)
+    _decode(tracker, 50, keyframe=False)
     assert not tracker.believes(40, keyframe=False, arrival=40)
     assert tracker.believes(50, keyframe=False, arrival=50)
 
@@ -124,11 +121,9 @@ def test_a_keyframe_is_awaited_anew_when_the_clock_jumps_back() -> None:
     tracker = DamageTracker()
     tracker.admits(keyframe=True, dts=100 * SECOND, arrival=0)
     tracker.doubt(arrival=0)
-    tracker.send(100 * SECOND)
-    tracker.expect(100 * SECOND)
+    _decode(tracker, 100 * SECOND)
     assert tracker.admits(keyframe=True, dts=0, arrival=STEP)
-    tracker.send(0)
-    tracker.expect(0)
+    _decode(tracker, 0)
     assert tracker.believes(0, keyframe=True, arrival=STEP)
 
 

@@ -25,6 +25,7 @@ from streamanon.tracking.embedding_sampler import EmbeddingSampler
 from streamanon.tracking.observer import Observer
 from streamanon.types import Frame, MediaInfo, Patch, SafeFrame, Scene, Treatment
 from testkit.logs import log_into
+from testkit.memory_sink import Shelf
 from testkit.paths import DEMO
 
 BASE = Fraction(1, 90000)
@@ -89,21 +90,17 @@ class Camera:
 
 
 @dataclass
-class Shelf:
+class LastFrames(Shelf):
     """Keeps the last frames it is given, and when it was given which."""
 
     delay_s: float = 0.0
-    frames: list[SafeFrame] = field(default_factory=list)
     written: list[tuple[int, float]] = field(default_factory=list)
-    complete: bool | None = None
 
     def write(self, frame: SafeFrame) -> None:
         time.sleep(self.delay_s)
-        self.frames = [*self.frames[-9:], frame]
+        super().write(frame)
+        del self.frames[:-10]
         self.written.append((frame.index, time.monotonic()))
-
-    def close(self, *, complete: bool) -> None:
-        self.complete = complete
 
 
 @dataclass
@@ -140,7 +137,7 @@ class Rig:
     camera: Camera
     observer: Observer
     anonymiser: Anonymiser
-    sink: Shelf = field(default_factory=Shelf)
+    sink: LastFrames = field(default_factory=LastFrames)
     said: list[str] = field(default_factory=list)
     controls: LiveControls = field(default_factory=LiveControls)
 
@@ -292,7 +289,7 @@ def test_identities_survive_a_mosaic_and_a_new_line(factory: Factory, clip: Clip
     ladder = _ladder(factory, {"warp": 0.0, "mosaic": 0.0}, [])
     worn: list[str] = []
 
-    class Wardrobe(Shelf):
+    class Wardrobe(LastFrames):
         def write(self, frame: SafeFrame) -> None:
             super().write(frame)
             worn.extend(done.identity for done in frame.treated)

@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
@@ -32,12 +31,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _clip(path: Path, size: tuple[int, int] = (96, 64), sound: str = "aac") -> Path:
     pts = tuple(range(0, 50 * 256, 256))
     return write_clip(path, Clip(size=size, pts=pts, sound=sound, options=OPTIONS))
-
-
-@pytest.fixture
-def relay() -> Iterator[RtspRelay]:
-    with RtspRelay() as running:
-        yield running
 
 
 class Log(list[str]):
