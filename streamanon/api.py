@@ -12,11 +12,15 @@ nothing behind, and several loops may run side by side, in one thread or in seve
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from fractions import Fraction
+from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
 from weakref import finalize
+
+from numpy.typing import NDArray
 
 from streamanon.config import Config
 from streamanon.errors import UsageError
@@ -26,20 +30,10 @@ from streamanon.imaging.picture import whole_bgr
 from streamanon.live.jobs import plan_live
 from streamanon.live.stream import Stream
 from streamanon.media.address import masked
-from streamanon.pipeline.in_memory import safe_images
-from streamanon.sources.arrays import array_frames, image_picture
-from streamanon.types import Frame
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from streamanon.pipeline.in_memory import SafeImage
-    from streamanon.pipeline.report import Report
-    from streamanon.sources.arrays import Arrays, Rate
-    from streamanon.types import U8
+from streamanon.pipeline.in_memory import SafeImage, safe_images
+from streamanon.pipeline.report import Report
+from streamanon.sources.arrays import Arrays, Rate, array_frames, image_picture
+from streamanon.types import U8, Frame
 
 
 class LiveStream(Stream):

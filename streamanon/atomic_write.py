@@ -5,10 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import weakref
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 
 class AtomicFile:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
-from threading import RLock
+from logging import Logger
+from pathlib import Path
+from threading import Event, RLock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -13,35 +16,30 @@ import numpy as np
 from streamanon import weights
 from streamanon.config import Config
 from streamanon.media.file_types import IMAGE_SUFFIXES
+from streamanon.protocols import (
+    Anonymiser,
+    Backend,
+    Detector,
+    Embedder,
+    Mesher,
+    SexClassifier,
+    Sink,
+    Source,
+)
+from streamanon.types import F32, U8, Identity, MediaInfo
 from streamanon.weights.card import accepted, read_card
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from logging import Logger
-    from pathlib import Path
-    from threading import Event
-
     from streamanon.anonymisers.network import FaceNetwork
     from streamanon.anonymisers.stepped import SteppedAnonymiser
     from streamanon.backends.shared import SharedBackend
     from streamanon.backends.trial import Choice
     from streamanon.identities.portrait import PortraitReader
     from streamanon.media.address import Address
-    from streamanon.protocols import (
-        Anonymiser,
-        Backend,
-        Detector,
-        Embedder,
-        Mesher,
-        SexClassifier,
-        Sink,
-        Source,
-    )
     from streamanon.sinks.live.sink import LiveSink
     from streamanon.sources.live.source import LiveSource
     from streamanon.tracking.identity_assigner import IdentityAssigner
     from streamanon.tracking.observer import Observer
-    from streamanon.types import F32, U8, Identity, MediaInfo
 
 
 MOST_LINES = 64

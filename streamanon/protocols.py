@@ -6,15 +6,13 @@ An implementation is one file in ``sources/``, ``sinks/``, ``detectors/``, ``ano
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterator, Mapping
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+import numpy as np
+from numpy.typing import NDArray
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, Face, Frame, MediaInfo, Mesh, Patch, Picture, SafeFrame, Scene
+from streamanon.types import F32, Face, Frame, MediaInfo, Mesh, Patch, Picture, SafeFrame, Scene
 
 
 class Source(Protocol):

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import pickle
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from streamanon.anonygan.config import GeneratorConfig
 from streamanon.anonygan.network import AnonyGan
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def architecture(network: AnonyGan) -> str:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from streamanon.face.network_input import VISIBLE_STRETCH
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _LUMA = (0.114, 0.587, 0.299)
 """Weights of B, G and R in luma (ITU-R BT.601)."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor, nn
 
 from streamanon.anonygan.condition import ConditionEncoder
+from streamanon.anonygan.config import GeneratorConfig
 from streamanon.anonygan.generator import Generator
 from streamanon.anonygan.paper import PaperGenerator
-
-if TYPE_CHECKING:
-    from streamanon.anonygan.config import GeneratorConfig
 
 
 class AnonyGan(nn.Module):

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from streamanon.anonygan.blocks import channels_first, mask_hole
-from streamanon.anonygan.config import IBUG_POINTS
+from streamanon.anonygan.config import IBUG_POINTS, GeneratorConfig
 from streamanon.anonygan.generator import MAX_GAIN, TRUST
 from streamanon.anonygan.graph import SharedGraph
 from streamanon.anonygan.landmarks import LandmarkAttention, PooledAttention, point_maps
 from streamanon.anonygan.layering import match_skin_tone
 from streamanon.face.network_input import CROP
-
-if TYPE_CHECKING:
-    from streamanon.anonygan.config import GeneratorConfig
 
 LIGHT_CELLS = 16
 """Side of gain and bias."""

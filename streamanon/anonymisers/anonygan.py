@@ -9,6 +9,7 @@ is checked; faces that fail go to another anonymiser.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import exp
@@ -24,16 +25,14 @@ from streamanon.face.drawing import FaceRegion, SharpnessMatcher, affine_to_box
 from streamanon.face.network_input import AlignedFace, ConditionWarp, affine_product, network_inputs
 from streamanon.face.warp import edge_distance, feathered_alpha
 from streamanon.imaging.picture import as_picture
+from streamanon.protocols import Anonymiser, Mesher
 from streamanon.safety.policy import PoseRange, is_replaceable
 from streamanon.tracking.per_track import PerTrack
+from streamanon.types import F32, U8, Patch, Picture, Scene, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from streamanon.anonymisers.network import Arrays, FaceNetwork, PreparedIdentity
     from streamanon.face.network_output import ColourTransform, GeneratorOutput
-    from streamanon.protocols import Anonymiser, Mesher
-    from streamanon.types import F32, U8, Patch, Picture, Scene, Subject
 
 POSES = PoseRange(yaw_deg=(32.0, 36.0), pitch_deg=(24.0, 28.0))
 """Heads turned farther were less than one in a hundred in training."""

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.errors import ModelError
 from streamanon.face.network_input import CONVENTION, CROP, AlignedCondition
 from streamanon.face.network_output import GeneratorOutput
 from streamanon.face.warp import Condition, inset_oval
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from streamanon.protocols import Backend
-    from streamanon.types import U8, Identity
+from streamanon.protocols import Backend
+from streamanon.types import U8, Identity
 
 Arrays = dict[str, "NDArray[Any]"]
 

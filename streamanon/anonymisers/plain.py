@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from streamanon.safety.cover import blur, mosaic, solid
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamanon.types import F32, Patch, Picture, Scene
+from streamanon.types import F32, Patch, Picture, Scene
 
 PLAIN: dict[str, Callable[[Picture, F32], Patch | None]] = {
     "mosaic": mosaic,

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from logging import Logger
 from threading import Lock
-from typing import TYPE_CHECKING
 
-from streamanon.types import FULL_QUALITY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from logging import Logger
-
-    from streamanon.protocols import Anonymiser
-    from streamanon.types import Patch, Scene
+from streamanon.protocols import Anonymiser
+from streamanon.types import FULL_QUALITY, Patch, Scene
 
 CHEAPER = {"anonygan": ("warp", "mosaic"), "warp": ("mosaic",)}
 """What each method makes do with when there is too much to do, best first."""

@@ -8,7 +8,6 @@ over a quarter of the distance between the eyes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -30,9 +29,7 @@ from streamanon.face.warp import (
 from streamanon.safety.policy import PoseRange, is_replaceable
 from streamanon.tracking.identity_assigner import colourfulness
 from streamanon.tracking.per_track import PerTrack
-
-if TYPE_CHECKING:
-    from streamanon.types import F32, U8, Frame, Identity, Mesh, Patch, Scene, Subject
+from streamanon.types import F32, U8, Frame, Identity, Mesh, Patch, Scene, Subject
 
 POSES = PoseRange(yaw_deg=(38.0, 44.0), pitch_deg=(38.0, 46.0))
 """Beyond these the portrait's far cheek is guesswork."""

@@ -6,8 +6,8 @@ are given with them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,13 +15,8 @@ import numpy as np
 from streamanon.imaging.boxes import centre, iou, side
 from streamanon.imaging.crop import crop_square
 from streamanon.imaging.picture import as_picture
-from streamanon.types import Picture
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from streamanon.protocols import Detector, Embedder
-    from streamanon.types import F32, Face
+from streamanon.protocols import Detector, Embedder
+from streamanon.types import F32, Face, Picture
 
 UNCHANGED = 0.92
 """Kept structure (see :func:`kept_structure`) from which a face counts as unchanged.

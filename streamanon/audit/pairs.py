@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import zip_longest
-from typing import TYPE_CHECKING
 
 from streamanon.errors import MediaError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from streamanon.protocols import Source
-    from streamanon.types import Frame
+from streamanon.protocols import Source
+from streamanon.types import Frame
 
 
 def check_sizes(original: Source, anonymised: Source) -> None:

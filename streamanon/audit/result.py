@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from streamanon.audit.judge import RECOGNISED, SAME_PERSON, UNCHANGED
+from streamanon.audit.judge import RECOGNISED, SAME_PERSON, UNCHANGED, FaceComparison
 from streamanon.errors import StreamanonError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from streamanon.audit.judge import FaceComparison
 
 
 @dataclass(frozen=True, slots=True)

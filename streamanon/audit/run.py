@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import cv2
 
@@ -19,14 +20,9 @@ from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.errors import UsageError
 from streamanon.media.file_types import IMAGE_SUFFIXES
 from streamanon.pipeline.document import as_json, publish, sha256, versions
+from streamanon.protocols import Source
 from streamanon.sources.image import ImageSource
 from streamanon.sources.video import VideoSource
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
-    from streamanon.protocols import Source
 
 JUDGES = ("centerface.onnx", "mobilefacenet.onnx")
 """The detector, which anonymising does not use by default, and the recogniser."""

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from streamanon.audit.judge import square_around
+from streamanon.audit.judge import FaceComparison, square_around
 from streamanon.imaging.crop import crop_square
-
-if TYPE_CHECKING:
-    from streamanon.audit.judge import FaceComparison
-    from streamanon.types import U8, Picture
+from streamanon.types import U8, Picture
 
 CELLS, COLUMNS = 12, 4
 STRETCH_S = 0.5

@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streamanon.backends import tensorrt_runtime
 from streamanon.backends.cuda import device
 from streamanon.backends.engines import EngineCache, Plan
 from streamanon.backends.fallback import FallbackBackend, Upgrade
-from streamanon.backends.trial import load_checked
+from streamanon.backends.trial import Choice, Runtime, load_checked
 from streamanon.child_process import module_command
 from streamanon.errors import ModelError, StreamanonError
 from streamanon.extras import install_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    import numpy as np
-    from numpy.typing import NDArray
-
     from streamanon.backends.tensorrt_graph import Precision
-    from streamanon.backends.trial import Choice, Runtime
 
 NICENESS = 10
 """Niceness of a build in the background."""

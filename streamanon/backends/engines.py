@@ -11,8 +11,10 @@ import json
 import os
 import stat
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
@@ -22,9 +24,6 @@ from streamanon.atomic_write import write_atomically
 from streamanon.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
     from streamanon.backends.cuda import Device
     from streamanon.backends.tensorrt_graph import Precision
 

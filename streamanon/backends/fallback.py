@@ -6,18 +6,13 @@ import logging
 import subprocess
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
-from streamanon.backends.trial import best_times
+import numpy as np
+from numpy.typing import NDArray
+
+from streamanon.backends.trial import Runtime, best_times
 from streamanon.errors import ModelError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from streamanon.backends.trial import Runtime
 
 log = logging.getLogger("streamanon")
 

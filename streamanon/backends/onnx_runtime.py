@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from streamanon.errors import ModelError, error_line
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
 Provider = Literal["CPUExecutionProvider", "CUDAExecutionProvider"]
 """Execution provider of ONNX Runtime."""

@@ -9,20 +9,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Condition
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.errors import ModelError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from streamanon.protocols import Backend
+from streamanon.protocols import Backend
 
 Arrays: TypeAlias = "Mapping[str, NDArray[np.generic]]"
 

@@ -6,13 +6,11 @@ its graph. So half precision is chosen here, for all versions alike.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable
+from typing import Literal
 
 import onnx
 from onnx import TensorProto, helper, shape_inference
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 Precision = Literal["fp32", "fp16"]
 

@@ -5,9 +5,13 @@ They share the interface of named tensors; differences are detected with ``hasat
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from streamanon.backends.batching import BATCHES, check_inputs, checked_rows, run_in_batches
 from streamanon.backends.cuda import CudaGraph, Device, Stream, Tensor
@@ -15,11 +19,6 @@ from streamanon.errors import ModelError
 from streamanon.extras import install_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    import numpy as np
-    from numpy.typing import DTypeLike, NDArray
-
     Shape = tuple[int, ...]
 
 MODULES = ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings")

@@ -6,13 +6,17 @@ a run is one upload, one CUDA graph, one download.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import onnx
 import torch
+from numpy.typing import NDArray
 from onnx import numpy_helper
+from torch import Tensor, nn
 
 from streamanon.anonygan.checkpoint import architecture
 from streamanon.anonygan.config import GeneratorConfig
@@ -21,13 +25,6 @@ from streamanon.anonygan.network import AnonyGan
 from streamanon.backends.batching import BATCHES, Arrays, checked_rows, run_in_batches
 from streamanon.errors import ModelError, error_line
 from streamanon.weights.card import read_card
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-    from torch import Tensor, nn
 
 Precision = Literal["fp32", "fp16"]
 

@@ -10,36 +10,28 @@ from __future__ import annotations
 
 import io
 import tempfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.export import ExportedProgram
 
 from streamanon.anonygan.deployed import OUTPUTS, as_bytes
-from streamanon.backends.batching import checked_rows
+from streamanon.backends.batching import Arrays, checked_rows
 from streamanon.backends.cuda import device
 from streamanon.backends.engines import EngineCache, Plan
-from streamanon.backends.torch_runtime import layout, restore
+from streamanon.backends.torch_runtime import Layout, Precision, layout, restore
 from streamanon.errors import ModelError, error_line
 from streamanon.extras import install_hint
 from streamanon.weights.card import read_card
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from types import ModuleType
-
-    from numpy.typing import NDArray
-    from torch import Tensor
-    from torch.export import ExportedProgram
-
-    from streamanon.backends.batching import Arrays
-    from streamanon.backends.torch_runtime import Layout, Precision
-
 
 MAX_FACES, TYPICAL_FACES = 8, 4
 """Maximum batch size of an engine, and the batch size it is tuned for."""

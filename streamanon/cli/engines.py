@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamanon import weights
@@ -11,9 +13,6 @@ from streamanon.backends.engines import EngineCache
 from streamanon.weights.card import accepted, read_card
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from streamanon.backends.tensorrt_graph import Precision
 
 PAINTS = "anonygan.onnx"

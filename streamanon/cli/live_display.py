@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from streamanon.live.status import Status
 from streamanon.live.stream import STREAM_LOG
 from streamanon.types import FULL_QUALITY
 from streamanon.web.visitor_session import LOG as CAMERA_LOG
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.console import Console
-
-    from streamanon.live.status import Status
 
 LOG = logging.getLogger("streamanon")
 

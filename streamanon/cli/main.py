@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import traceback
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import click
 
@@ -17,9 +17,6 @@ from streamanon.cli.commands.identities import identities
 from streamanon.cli.commands.options import verbose
 from streamanon.cli.commands.run import live, run
 from streamanon.errors import StreamanonError, named_error_line
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 INTERRUPTED = 130
 _EXAMPLES = """\b

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import signal
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import cv2
+from rich.console import Console
 
 from streamanon.cli.live_display import LiveDisplay, summary
 from streamanon.errors import StreamanonError, UsageError
@@ -22,10 +24,6 @@ from streamanon.live.stream import Stream
 from streamanon.pipeline.document import write_document
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
-
-    from rich.console import Console
-
     from streamanon.live.stream_file import LiveConfig, StreamSpec
 
 LOG = logging.getLogger("streamanon")

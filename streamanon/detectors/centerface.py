@@ -7,23 +7,17 @@ logarithm of the face's size, the offset of the centre from the cell, and five p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.errors import ModelError
 from streamanon.imaging.crop import to_blob
 from streamanon.imaging.picture import thumbnail
-from streamanon.types import Face
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from streamanon.protocols import Backend
-    from streamanon.types import F32, Picture
+from streamanon.protocols import Backend
+from streamanon.types import F32, Face, Picture
 
 MAX_INPUT_PX = 960
 """Maximum longer side of the network's input; smaller frames keep their size."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -16,10 +15,7 @@ from streamanon.errors import UsageError
 from streamanon.extras import install_hint
 from streamanon.face.landmarks import five_points_of_68
 from streamanon.imaging.picture import thumbnail
-from streamanon.types import Face
-
-if TYPE_CHECKING:
-    from streamanon.types import Picture
+from streamanon.types import Face, Picture
 
 _WINDOW_PX = 80
 """Smallest face found at scale 1."""

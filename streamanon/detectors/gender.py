@@ -7,16 +7,12 @@ of All-Age-Faces and on 99 % of 200 synthetic portraits.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.crop import crop_square, template_square, to_blob
-
-if TYPE_CHECKING:
-    from streamanon.protocols import Backend
-    from streamanon.types import F32, Picture
+from streamanon.protocols import Backend
+from streamanon.types import F32, Picture
 
 INPUT_PX = 32
 """Side of the network's input."""

@@ -5,7 +5,7 @@ Its detector is a short-range one: it misses small faces that YuNet finds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,12 +14,7 @@ from streamanon.errors import UsageError
 from streamanon.extras import install_hint
 from streamanon.face.landmarks import face_box_from_mesh, five_points
 from streamanon.imaging.picture import whole_bgr
-from streamanon.types import Face, Mesh
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.types import Picture
+from streamanon.types import Face, Mesh, Picture
 
 MAX_FACES = 16
 """Maximum number of faces per picture."""

@@ -6,16 +6,11 @@ compares the two.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from streamanon.imaging.crop import crop_square, to_blob
-from streamanon.types import MESH_POINTS, Mesh
-
-if TYPE_CHECKING:
-    from streamanon.protocols import Backend
-    from streamanon.types import F32, Picture
+from streamanon.protocols import Backend
+from streamanon.types import F32, MESH_POINTS, Mesh, Picture
 
 INPUT_PX = 256
 """Side of the network's input."""

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from streamanon.imaging.crop import crop_square, template_square, to_blob
-
-if TYPE_CHECKING:
-    from streamanon.protocols import Backend
-    from streamanon.types import F32, U8, Picture
+from streamanon.protocols import Backend
+from streamanon.types import F32, U8, Picture
 
 INPUT_PX = 112
 """Side of the network's input."""

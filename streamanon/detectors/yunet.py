@@ -6,26 +6,20 @@ libfacedetection.train.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.errors import ModelError
 from streamanon.imaging.crop import to_blob
 from streamanon.imaging.picture import clip_box, shrink
-from streamanon.types import Face
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import NDArray
-
-    from streamanon.protocols import Backend
-    from streamanon.types import F32, U8, Picture
+from streamanon.protocols import Backend
+from streamanon.types import F32, U8, Face, Picture
 
 MIN_FACE_INPUT_PX = 12
 """Width of the smallest wanted face in the network's input; on a street scene it found 95 % of the

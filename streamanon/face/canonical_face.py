@@ -7,14 +7,11 @@ Source: ``geometry_pipeline_metadata_landmarks.binarypb`` in Google's face_landm
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32
+from streamanon.types import F32
 
 with files(__package__).joinpath("canonical_face.npz").open("rb") as _file, np.load(_file) as _face:
     TRIANGLES: NDArray[np.int32] = _face["triangles"]

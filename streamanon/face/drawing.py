@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import shading
 from streamanon.face.warp import MARGIN, RASTER, SKIN_POINTS, FaceSpace
-from streamanon.imaging.picture import clip_box, read_bgr
-from streamanon.types import Patch
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.imaging.picture import Box
-    from streamanon.types import F32, U8, Picture
+from streamanon.imaging.picture import Box, clip_box, read_bgr
+from streamanon.types import F32, U8, Patch, Picture
 
 SMALLEST_SIDE_PX = 8
 """Regions with a shorter side hold next to nothing of a face and are not drawn."""

@@ -6,14 +6,10 @@ closed and in order, starting at the subject's right.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from streamanon.face.canonical_face import POSE_WEIGHTS, VERTICES
-
-if TYPE_CHECKING:
-    from streamanon.types import F32
+from streamanon.types import F32
 
 FOREHEAD = 10
 CHIN = 152

@@ -7,16 +7,12 @@ are detected as having shut eyes with this line, 41 without.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
 from streamanon.face.lids import EYES, opening
 from streamanon.imaging.supersampling import SHIFT, SUPERSAMPLING, SupersampledRegion
-
-if TYPE_CHECKING:
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 SHUT, AJAR = 0.04, 0.10
 """Openings (:func:`streamanon.face.lids.opening`) at and below which the line is darkest, and from

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
 from streamanon.face.canonical_face import TRIANGLES
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32
+from streamanon.types import F32
 
 CLOSED, OPEN = 0.05, 0.13
 """Openings (see :func:`opening`) at and below which an eye is shut, and from which it is open."""

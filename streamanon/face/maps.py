@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.face.warp import SKIN_POINTS
 from streamanon.imaging.supersampling import SHIFT, SUPERSAMPLING, SupersampledRegion
-
-if TYPE_CHECKING:
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 _AROUND_PX = 1.0
 """Distance by which a drawing may exceed its outline."""

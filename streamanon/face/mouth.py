@@ -9,18 +9,14 @@ darkness below the teeth instead of longer teeth.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.face.shading import LIT_SKIN_BGR
-from streamanon.face.warp import sample_at
-
-if TYPE_CHECKING:
-    from streamanon.face.warp import FaceSpace
-    from streamanon.types import F32, U8, Identity
+from streamanon.face.warp import FaceSpace, sample_at
+from streamanon.types import F32, U8, Identity
 
 WIDTH, HEIGHT = 128, 96
 """Size of a mouth texture in px; HEIGHT / WIDTH is its depth in mouth widths."""

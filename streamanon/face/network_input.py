@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
 from streamanon.face import maps as face_maps
@@ -30,11 +31,7 @@ from streamanon.face.warp import (
 )
 from streamanon.imaging.crop import crop_square
 from streamanon.imaging.picture import as_picture
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8, Identity, Picture
+from streamanon.types import F32, U8, Identity, Picture
 
 CROP = 128
 """Side of the crop in px."""

@@ -9,17 +9,14 @@ is sampled at the frame's resolution.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face.warp import saturated
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
-if TYPE_CHECKING:
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 GAIN_LIMITS = (0.55, 1.35)
 """Range of the gain on the portrait; the rest of the difference in light becomes bias."""

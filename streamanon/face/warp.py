@@ -11,19 +11,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
 from streamanon.face.canonical_face import TRIANGLES
 from streamanon.face.lids import portrait_triangles, with_lids_closed
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 RASTER = 160
 """Side of face space in px; the face with a margin fills it."""

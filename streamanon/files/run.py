@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from streamanon.config import Config
 from streamanon.errors import LeakError, StreamanonError, UsageError, named_error_line
 from streamanon.factory import Factory
 from streamanon.files.jobs import Job, plan
 from streamanon.pipeline.document import sha256, write_document
-from streamanon.pipeline.runner import run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from streamanon.pipeline.report import Report
-    from streamanon.pipeline.runner import Progress
+from streamanon.pipeline.report import Report
+from streamanon.pipeline.runner import Progress, run
 
 __all__ = ["Outcome", "Watcher", "anonymise", "anonymise_all", "anonymise_with", "check_report"]
 

@@ -7,10 +7,11 @@ was measured on them: loading it needs no network. The index has the hash of eac
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import partial
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zipfile import BadZipFile
 
 import cv2
@@ -18,13 +19,8 @@ import numpy as np
 
 from streamanon.errors import UsageError
 from streamanon.face import mouth
-from streamanon.identities.portrait import decode, read_bytes
+from streamanon.identities.portrait import PortraitReader, decode, read_bytes
 from streamanon.types import Identity, Mesh
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from streamanon.identities.portrait import PortraitReader
 
 INDEX = "gallery.npz"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,14 +13,9 @@ from streamanon.face import landmarks as lm
 from streamanon.face import mouth
 from streamanon.imaging.boxes import side
 from streamanon.imaging.picture import as_picture as as_picture  # noqa: PLC0414  found here by many
+from streamanon.protocols import Detector, Embedder, Mesher, SexClassifier
 from streamanon.tracking.identity_assigner import skin_lab
-from streamanon.types import Identity, Mesh
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.protocols import Detector, Embedder, Mesher, SexClassifier
-    from streamanon.types import U8, Face, Picture
+from streamanon.types import U8, Face, Identity, Mesh, Picture
 
 MIN_FACE_PX = 160
 """Minimum height of the face, chin to top of the forehead."""

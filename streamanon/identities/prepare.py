@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
 from streamanon.errors import UsageError
 from streamanon.identities.gallery import read_portraits, write_gallery
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from streamanon.identities.portrait import PortraitReader
-    from streamanon.types import Identity
+from streamanon.identities.portrait import PortraitReader
+from streamanon.types import Identity
 
 
 def prepare(portraits: Sequence[Path], out: Path, reader: PortraitReader) -> tuple[Identity, ...]:

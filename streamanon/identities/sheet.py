@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,12 +12,7 @@ from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.identities.portrait import face_height_px
 from streamanon.media.file_types import IMAGE_SUFFIXES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from streamanon.types import U8, Identity
+from streamanon.types import U8, Identity
 
 CELL_PX = 200
 GAP_PX = 18

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from streamanon.types import F32
+from streamanon.types import F32
 
 
 def union(*boxes: F32) -> F32:

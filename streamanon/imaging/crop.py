@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.imaging.picture import clip_box, shrink
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8, Picture
+from streamanon.types import F32, U8, Picture
 
 _FINEST = 1.25
 """Most pixels read for each pixel of the result; finer texture would alias."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 SUPERSAMPLING = 4
 """Factor by which shapes are drawn enlarged."""

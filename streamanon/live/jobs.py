@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from streamanon.errors import UsageError
-from streamanon.media.address import input_address, output_address
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from streamanon.media.address import Address
+from streamanon.media.address import Address, input_address, output_address
 
 
 @dataclass(frozen=True, slots=True)

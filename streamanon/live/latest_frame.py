@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from logging import Logger
 
-from streamanon.types import Treatment
-
-if TYPE_CHECKING:
-    from logging import Logger
-
-    from streamanon.protocols import Sink
-    from streamanon.types import SafeFrame
+from streamanon.protocols import Sink
+from streamanon.types import SafeFrame, Treatment
 
 _SAME_EVENT_S = 1.0
 """Frames that are covered whole less than this apart are logged as one event."""

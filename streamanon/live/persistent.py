@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from threading import Lock
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from streamanon.protocols import Sink, Source
-    from streamanon.types import Frame, MediaInfo, SafeFrame
+from streamanon.protocols import Sink, Source
+from streamanon.types import Frame, MediaInfo, SafeFrame
 
 
 class PersistentSource:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from streamanon.types import FULL_QUALITY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from streamanon.sinks.live.output import OutputState
 
 State: TypeAlias = Literal["starting", "live", "lost", "restarting", "stopped"]

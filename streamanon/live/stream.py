@@ -8,6 +8,7 @@ could never be met.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from threading import Event, Thread
@@ -17,16 +18,14 @@ from streamanon.errors import LeakError, StreamanonError, named_error_line
 from streamanon.live.latest_frame import LatestFrameTap
 from streamanon.live.status import Status
 from streamanon.live.supervisor import LineSupervisor
+from streamanon.pipeline.report import Report
+from streamanon.types import SafeFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from streamanon.factory import Factory
     from streamanon.media.address import Address
-    from streamanon.pipeline.report import Report
     from streamanon.sinks.live.sink import LiveSink
     from streamanon.sources.live.source import LiveSource
-    from streamanon.types import SafeFrame
 
 STREAM_LOG = "streamanon.stream"
 """Parent of the loggers of streams, each called by the name of its stream."""

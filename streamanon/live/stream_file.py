@@ -19,15 +19,13 @@ import re
 import tomllib
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.live.jobs import LiveJob, check_apart, plan_live
 from streamanon.media.address import input_address, masked
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOP = ("serve", "token", "stream")

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from threading import Lock
+from logging import Logger
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from streamanon.errors import StallError, StreamanonError, error_line
@@ -16,18 +17,15 @@ from streamanon.live.persistent import PersistentSink, PersistentSource
 from streamanon.media.backoff import Backoff
 from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.meter import Meter
+from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
+from streamanon.protocols import Sink, Source
 from streamanon.sinks.live.keep_alive import KeepAlive
 
 if TYPE_CHECKING:
-    from logging import Logger
-    from threading import Event
-
     from streamanon.anonymisers.stepped import SteppedAnonymiser
     from streamanon.factory import Factory
     from streamanon.live.status import State
-    from streamanon.pipeline.report import Report
-    from streamanon.protocols import Sink, Source
     from streamanon.tracking.identity_assigner import IdentityAssigner
     from streamanon.tracking.observer import Observer
 

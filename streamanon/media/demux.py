@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Sequence
+from typing import Any
 
+from av.container import InputContainer
 from av.error import InvalidDataError
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-
-    from av.container import InputContainer
-    from av.packet import Packet
-    from av.stream import Stream
+from av.packet import Packet
+from av.stream import Stream
 
 
 def demux(

@@ -13,12 +13,9 @@ standard; methods u, ue and se read its descriptors u(n), ue(v) and se(v) (7.2).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _SLICE, _IDR_SLICE, _SEI, _SPS = 1, 5, 6, 7
 """nal_unit_type (table 7-1): a coded slice of another and of an IDR picture, SEI, SPS."""

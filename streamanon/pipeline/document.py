@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -14,8 +15,6 @@ from streamanon.atomic_write import write_atomically
 from streamanon.errors import MediaError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from streamanon.config import Config
 
 PACKAGES = ("streamanon", "numpy", "opencv-python-headless", "av", "onnxruntime")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streamanon.errors import named_error_line
+from streamanon.protocols import Anonymiser
 from streamanon.safety.compose import compose
+from streamanon.types import Patch, SafeFrame, Scene
 
 if TYPE_CHECKING:
     from streamanon.pipeline.ledger import Ledger
-    from streamanon.protocols import Anonymiser
     from streamanon.tracking.observer import ObserverStats
-    from streamanon.types import Patch, SafeFrame, Scene
 
 
 def hide(scene: Scene, anonymiser: Anonymiser, stats: ObserverStats, ledger: Ledger) -> SafeFrame:

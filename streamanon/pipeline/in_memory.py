@@ -7,7 +7,8 @@ the caller asks for the next one, so that there is nothing to stop and no clock 
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,14 +17,11 @@ from streamanon.errors import LeakError, StageError, StreamanonError, named_erro
 from streamanon.imaging.picture import whole_bgr
 from streamanon.pipeline.hiding import hide
 from streamanon.pipeline.ledger import Ledger
+from streamanon.protocols import Anonymiser
+from streamanon.types import F32, U8, Frame, Scene, Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-    from concurrent.futures import Future
-
-    from streamanon.protocols import Anonymiser
     from streamanon.tracking.observer import Observer
-    from streamanon.types import F32, U8, Frame, Scene, Treatment
 
 _KEEP = 1_000
 """Tracks and steps down that the ledger of an endless iteration keeps at least."""

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from streamanon.types import Treatment
-
-if TYPE_CHECKING:
-    from streamanon.types import SafeFrame, Scene, Treated
+from streamanon.types import SafeFrame, Scene, Treated, Treatment
 
 
 @dataclass(slots=True)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from streamanon.pipeline.governor import Governor
 from streamanon.pipeline.meter import Meter
+from streamanon.protocols import Anonymiser
 from streamanon.types import FULL_QUALITY
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from streamanon.pipeline.report import Report
     from streamanon.pipeline.stage_clock import StageClock
-    from streamanon.protocols import Anonymiser
     from streamanon.tracking.observer import Observer
 
 LOG = logging.getLogger("streamanon")

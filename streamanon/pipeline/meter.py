@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamanon.types import FULL_QUALITY, Treatment
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from streamanon.types import SafeFrame
+from streamanon.types import FULL_QUALITY, SafeFrame, Treatment
 
 LATENCY_S = 10.0
 """Time over which latencies are measured."""

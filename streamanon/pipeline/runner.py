@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
@@ -29,13 +30,11 @@ from streamanon.pipeline.live_controls import LiveControls, Stoppable
 from streamanon.pipeline.report import Report, Times
 from streamanon.pipeline.stage_clock import StageClock, with_stage_name
 from streamanon.pipeline.threads import opencv_single_threaded
+from streamanon.protocols import Anonymiser, Sink, Source
+from streamanon.types import Frame, SafeFrame, Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamanon.protocols import Anonymiser, Sink, Source
     from streamanon.tracking.observer import Observer
-    from streamanon.types import Frame, SafeFrame, Scene
 
 _QUEUED_FRAMES = 4
 _POLL_S = 0.1

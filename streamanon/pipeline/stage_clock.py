@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from streamanon.errors import StageError, StreamanonError, named_error_line
 from streamanon.pipeline.report import StageTimes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class StageClock:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING
 
 import cv2
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _lock = Lock()
 _before: list[int] = []

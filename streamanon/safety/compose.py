@@ -6,7 +6,7 @@ not. A scene that is not trusted is covered whole. Sinks accept nothing but safe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,12 +14,16 @@ from streamanon.imaging.picture import blend_bgr, clip_box, copy_picture
 from streamanon.safety.cover import mosaic, whole_frame
 from streamanon.safety.placeholder import draw_placeholder
 from streamanon.safety.policy import fault_of_cover, fault_of_patch, why_missing
-from streamanon.types import Patch, SafeFrame, Treated, Treatment
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from streamanon.types import MediaInfo, Picture, Scene, Subject
+from streamanon.types import (
+    MediaInfo,
+    Patch,
+    Picture,
+    SafeFrame,
+    Scene,
+    Subject,
+    Treated,
+    Treatment,
+)
 
 
 def compose(scene: Scene, patches: Sequence[Patch | None], reason: str = "") -> SafeFrame:

@@ -6,16 +6,11 @@ more information about the face than these, however it is processed afterwards.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
 from streamanon.imaging.picture import clip_box, shrink
-from streamanon.types import Patch, Picture
-
-if TYPE_CHECKING:
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8, Patch, Picture
 
 FACE_CELLS = 8
 """Cells across a cover box; a face fills about three quarters of it, which is about 6 x 6."""

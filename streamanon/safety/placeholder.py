@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from streamanon.imaging.picture import blank_picture, blend_bgr
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from streamanon.types import ColourSpace, Picture
+from streamanon.types import ColourSpace, Picture
 
 _BACKGROUND, _HEADLINE, _TEXT = (48, 40, 36), (235, 235, 235), (160, 160, 160)
 """BGR."""

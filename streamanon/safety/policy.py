@@ -7,14 +7,11 @@ whole frame covered when it is not known where a face is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamanon.face import landmarks as lm
-
-if TYPE_CHECKING:
-    from streamanon.types import F32, Mesh, Patch, Picture, Subject
+from streamanon.types import F32, Mesh, Patch, Picture, Subject
 
 OPAQUE, OPAQUE_SHARE, FAINTEST = 0.9, 0.95, 0.5
 """Least alpha of a patch over most of the features that identify a person, the share of features

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
 
 import av
 from av.audio.codeccontext import AudioCodecContext
+from av.container import OutputContainer
 from av.error import FFmpegError, InvalidDataError
+from av.packet import Packet
+from av.stream import Stream
 
 from streamanon.errors import UsageError
 from streamanon.media.audio import without_comments
 from streamanon.media.demux import demux
 from streamanon.media.file_types import ONE_FILE
 from streamanon.sinks.encoding import FORMATS
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-    from fractions import Fraction
-    from pathlib import Path
-
-    from av.container import OutputContainer
-    from av.packet import Packet
-    from av.stream import Stream
-
 
 _GIVE_UP_AFTER = 8
 """Failed reads in a row after which a file counts as cut off there."""

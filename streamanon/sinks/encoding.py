@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from av.codec.codec import UnknownCodecError
+from av.video.frame import VideoFrame
 
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
-
-    from streamanon.types import Plane
+from streamanon.types import Plane
 
 FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
 """FFmpeg's name of the container for each suffix of an output."""

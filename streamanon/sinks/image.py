@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import cv2
 
 from streamanon.errors import UsageError
 from streamanon.sinks.part_file import PartFile
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from streamanon.types import SafeFrame
+from streamanon.types import SafeFrame
 
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95]
 _SETTINGS = {

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from streamanon.atomic_write import AtomicFile
 from streamanon.errors import MediaError, UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _ADVICE = {
     errno.ENOSPC: "free some space on the disk",

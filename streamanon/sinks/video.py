@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
+from av.container import OutputContainer
 from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamanon.errors import UsageError
 from streamanon.imaging.orientation import from_display_matrix
 from streamanon.sinks.copied_tracks import StreamCopier
-from streamanon.sinks.encoding import FORMATS, NVENC, choose_encoder, encoder_options, fill
+from streamanon.sinks.encoding import (
+    FORMATS,
+    NVENC,
+    EncoderSettings,
+    choose_encoder,
+    encoder_options,
+    fill,
+)
 from streamanon.sinks.part_file import PartFile
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from av.container import OutputContainer
-    from av.packet import Packet
-    from av.video.frame import VideoFrame
-
-    from streamanon.sinks.encoding import EncoderSettings
-    from streamanon.types import MediaInfo, SafeFrame
+from streamanon.types import MediaInfo, SafeFrame
 
 _LONGEST_TIMESCALE = 2**31 - 1
 

@@ -11,19 +11,15 @@ import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from numbers import Real
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.errors import MediaError, StreamanonError, UsageError, named_error_line
 from streamanon.imaging.picture import as_picture
-from streamanon.types import Frame
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import Picture
+from streamanon.types import Frame, Picture
 
 Arrays: TypeAlias = (
     "Iterable[NDArray[Any]] | Iterable[tuple[float, NDArray[Any]]] | cv2.VideoCapture"

@@ -6,23 +6,20 @@ Which pictures may be believed is decided by :mod:`streamanon.media.damage`.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from streamanon.media.damage import DamageTracker
 from streamanon.media.demux import demux
 from streamanon.media.reorder import ReorderBuffer
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-
-    from av.container import InputContainer
-    from av.packet import Packet
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 _OUTPUT_CORRUPT = 1 << 3
 """AV_CODEC_FLAG_OUTPUT_CORRUPT: return broken pictures too, which are covered and counted."""

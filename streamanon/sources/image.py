@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
 
 from streamanon.errors import MediaError, UsageError
 from streamanon.imaging.orientation import Orientation, from_exif
-from streamanon.types import ColourSpace, Frame, MediaInfo, Picture
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from streamanon.types import Plane
+from streamanon.types import ColourSpace, Frame, MediaInfo, Picture, Plane
 
 _TIFF_HEADERS = (b"II*\0", b"MM\0*")
 _EXIF = cv2.IMAGE_METADATA_EXIF

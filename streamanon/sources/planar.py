@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
+from av.buffer import Buffer
 from av.sidedata.sidedata import SideDataContainer
+from av.video.format import VideoFormat
+from av.video.frame import VideoFrame
 
-from streamanon.types import ColourSpace
-
-if TYPE_CHECKING:
-    from av.buffer import Buffer
-    from av.video.format import VideoFormat
-    from av.video.frame import VideoFrame
-
-    from streamanon.types import Matrix, Plane
+from streamanon.types import ColourSpace, Matrix, Plane
 
 _MATRICES: dict[int, Matrix] = {
     1: "bt709",

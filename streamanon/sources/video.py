@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
+from av.container import InputContainer
 from av.error import ArgumentError, FFmpegError
 from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from streamanon.errors import MediaError, UsageError
 from streamanon.imaging.orientation import from_display_matrix
@@ -23,17 +27,7 @@ from streamanon.sources.planar import (
     planes_of,
     range_code,
 )
-from streamanon.types import ContainerTags, Frame, MediaInfo, Picture
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from av.container import InputContainer
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
-
-    from streamanon.types import ColourSpace, Plane
+from streamanon.types import ColourSpace, ContainerTags, Frame, MediaInfo, Picture, Plane
 
 
 class VideoSource:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import side
-from streamanon.tracking.identity_assigner import skin_lab
-
-if TYPE_CHECKING:
-    from streamanon.protocols import Embedder, SexClassifier
-    from streamanon.tracking.identity_assigner import IdentityAssigner
-    from streamanon.types import Mesh, Picture, Track
+from streamanon.protocols import Embedder, SexClassifier
+from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
+from streamanon.types import Mesh, Picture, Track
 
 EARLY = 4
 """Samples of a new track taken without waiting, so that the first decision is a good one."""

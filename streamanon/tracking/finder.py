@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,12 +10,9 @@ from streamanon.errors import ModelError
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import centre, iou, is_plausible, side, touches
 from streamanon.imaging.picture import as_picture, clip_box, shrink
+from streamanon.protocols import Detector, Mesher
 from streamanon.tracking.tracker import match_score
-from streamanon.types import Face
-
-if TYPE_CHECKING:
-    from streamanon.protocols import Detector, Mesher
-    from streamanon.types import F32, Mesh, Picture
+from streamanon.types import F32, Face, Mesh, Picture
 
 PRESENCE = 0.5
 """Least presence of a mesh that is accepted (MediaPipe's own default)."""

@@ -12,9 +12,9 @@ recall at twice the false matches.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -22,11 +22,7 @@ import numpy as np
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import clip_box, shrink
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
-
-    from streamanon.types import F32, Identity, Mesh, Picture
+from streamanon.types import F32, Identity, Mesh, Picture
 
 SAME_PERSON = 0.40
 """Cosine similarity above which a track is a known person."""

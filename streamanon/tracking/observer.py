@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING
 from streamanon.errors import StageError, error_line
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import union
+from streamanon.protocols import Detector, Mesher
 from streamanon.tracking.finder import Finder
 from streamanon.tracking.look_back import PendingFrame, search_back
 from streamanon.tracking.scene_cuts import CutDetector
 from streamanon.tracking.smoothing import FaceSmoother
 from streamanon.tracking.tracker import SURE_SCORE, Tracker, with_margin
-from streamanon.types import Mesh, Scene, Subject, Track
+from streamanon.types import Frame, Identity, Mesh, Scene, Subject, Track
 
 if TYPE_CHECKING:
-    from streamanon.protocols import Detector, Mesher
     from streamanon.tracking.embedding_sampler import EmbeddingSampler
-    from streamanon.types import Frame, Identity
 
 LOOK_AHEAD = 12
 """Frames by which a file's frame is held back for faces that are found late."""

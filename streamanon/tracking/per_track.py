@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
-if TYPE_CHECKING:
-    from streamanon.types import Scene
+from streamanon.types import Scene
 
 FORGET_S = 1.0
 """How long the value of a track that is not in view is kept."""

@@ -8,13 +8,11 @@ new shot, nor one that shows the same scene in other light.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-if TYPE_CHECKING:
-    from streamanon.types import F32, U8, Picture
+from streamanon.types import F32, U8, Picture
 
 SIZE = (64, 36)
 """Width and height of the thumbnails compared; small motion averages out."""

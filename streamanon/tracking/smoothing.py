@@ -9,17 +9,11 @@ Lengths are in inter-ocular distances, so that the constants hold for every size
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
-from streamanon.types import MESH_POINTS
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32
+from streamanon.types import F32, MESH_POINTS
 
 F64 = np.float64
 

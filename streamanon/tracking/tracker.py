@@ -9,15 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamanon.imaging.boxes import centre, iou, side, union
-from streamanon.types import Face, Track
-
-if TYPE_CHECKING:
-    from streamanon.types import F32
+from streamanon.types import F32, Face, Track
 
 MARGIN = np.array([-0.18, -0.28, 0.18, 0.14], np.float32)
 """Margins of a cover around a face box, in box widths and heights; largest at the forehead."""

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import web
-
-if TYPE_CHECKING:
-    from aiohttp.typedefs import Middleware
+from aiohttp.typedefs import Middleware
 
 COOKIE = "streamanon-token"
 

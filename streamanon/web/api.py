@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,23 +16,20 @@ from aiohttp import web
 import streamanon
 from streamanon.config import setting_choices, setting_value
 from streamanon.errors import StreamanonError, UsageError
+from streamanon.live.status import Status
+from streamanon.live.supervisor import LineSupervisor
+from streamanon.types import Identity
 from streamanon.web import pages
-from streamanon.web.camera import TooManyVisitorsError
+from streamanon.web.camera import CameraPage, TooManyVisitorsError
 from streamanon.web.history import History
 from streamanon.web.metrics import CONTENT_TYPE, Metrics
 from streamanon.web.preview import Preview
+from streamanon.web.visitor_session import VisitorSession
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from streamanon.factory import Factory
-    from streamanon.live.status import Status
     from streamanon.live.stream import Stream
-    from streamanon.live.supervisor import LineSupervisor
-    from streamanon.types import Identity
     from streamanon.web.access import Handler
-    from streamanon.web.camera import CameraPage
-    from streamanon.web.visitor_session import VisitorSession
 
 METHODS = setting_choices("method")
 

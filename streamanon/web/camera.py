@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,18 +25,15 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.mediastreams import MediaStreamError
+from av.video.frame import VideoFrame
 
 from streamanon.errors import UsageError
 from streamanon.sinks.live.encoder import as_frame
+from streamanon.types import MediaInfo, SafeFrame
 from streamanon.web.visitor_session import LOG, VisitorSession
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from av.video.frame import VideoFrame
-
     from streamanon.factory import Factory
-    from streamanon.types import MediaInfo, SafeFrame
 
 MOST_VISITORS = 4
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias, get_args
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias, get_args
 
 from prometheus_client import generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from streamanon.live.status import State
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from prometheus_client.core import Metric
-
-    from streamanon.live.status import Status
+from streamanon.live.status import State, Status
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 from aiohttp import web
 
 from streamanon.identities.sheet import head
-
-if TYPE_CHECKING:
-    from streamanon.types import Identity
+from streamanon.types import Identity
 
 _FOLDER = Path(__file__).parent / "static"
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 import cv2
 
 from streamanon.imaging.picture import thumbnail
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
-
-    from streamanon.types import SafeFrame
+from streamanon.types import SafeFrame
 
 FRAME_S = 1 / 12
 """Seconds between pictures of the preview."""

@@ -8,6 +8,7 @@ import ipaddress
 import logging
 import secrets
 import socket
+from collections.abc import Sequence
 from contextlib import suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -21,8 +22,6 @@ from streamanon.web.camera import CameraPage
 from streamanon.web.history import SAMPLE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from streamanon.factory import Factory
     from streamanon.live.stream import Stream
 

@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from av.video.frame import VideoFrame
+
 from streamanon.live.supervisor import LineSupervisor
 from streamanon.pipeline.channel import Channel, StoppedError
 from streamanon.sources.live.frame_converter import FrameConverter
-from streamanon.types import Frame, MediaInfo, Picture
+from streamanon.types import Frame, MediaInfo, Picture, SafeFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from av.video.frame import VideoFrame
-
     from streamanon.factory import Factory
-    from streamanon.types import SafeFrame
 
 LOG = logging.getLogger("streamanon.camera")
 

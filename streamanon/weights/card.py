@@ -7,15 +7,13 @@ to the weights beside it. Reading one takes about 30 ms.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import onnxruntime
 
 from streamanon.errors import ModelError, error_line
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 KEY = "streamanon.card"
 """Key of the metadata under which the card is stored, as JSON."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.console import Console
@@ -11,9 +12,6 @@ from rich.console import Console
 from streamanon.cli.commands.options import settings, verbose
 from streamanon.config import Config
 from streamanon.errors import StreamanonError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _RUN_EXAMPLES = """\b
 Examples:

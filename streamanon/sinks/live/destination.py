@@ -6,6 +6,7 @@ import importlib.util
 import os
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,14 +14,11 @@ from typing import TYPE_CHECKING
 from streamanon.child_process import installed_program
 from streamanon.errors import UsageError
 from streamanon.extras import install_hint
-from streamanon.sinks.live.encoder import KEYFRAME_S
+from streamanon.sinks.live.encoder import KEYFRAME_S, Kind
 from streamanon.sinks.writers.messages import MuxJob
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from streamanon.media.address import Address
-    from streamanon.sinks.live.encoder import Kind
 
 _PUSH, _WINDOW = "streamanon.sinks.writers.push", "streamanon.sinks.writers.window"
 _VIRTUAL_CAMERA = "streamanon.sinks.writers.virtual_camera"

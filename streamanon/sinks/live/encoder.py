@@ -7,11 +7,13 @@ Measured, 720p on one core of an AMD EPYC, a talking head at crf 23: ultrafast 3
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
+from av.container import OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
@@ -20,14 +22,10 @@ from av.video.frame import PictureType
 from streamanon.errors import MediaError, UsageError
 from streamanon.sinks.encoding import fill
 from streamanon.sinks.writers.messages import TICK, VIDEO, MediaPacket
+from streamanon.types import ColourSpace, MediaInfo, Picture
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from av.container import OutputContainer
-
     from streamanon.media.audio import AudioFormat
-    from streamanon.types import ColourSpace, MediaInfo, Picture
 
 Kind: TypeAlias = Literal["libx264", "rawvideo"]
 

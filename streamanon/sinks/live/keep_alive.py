@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import time
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING
 
 from streamanon.errors import MediaError
+from streamanon.protocols import Sink
 from streamanon.safety.compose import placeholder_frame
-
-if TYPE_CHECKING:
-    from streamanon.protocols import Sink
-    from streamanon.types import MediaInfo, SafeFrame
+from streamanon.types import MediaInfo, SafeFrame
 
 SILENCE_S = 0.5
 _SILENT_FRAMES = 3

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from logging import Logger
 from threading import Condition, Thread
 from typing import IO, TYPE_CHECKING
 
@@ -18,14 +19,11 @@ from streamanon.child_process import module_command
 from streamanon.media.address import masked
 from streamanon.media.backoff import Backoff
 from streamanon.sinks.live.endpoint_probe import endpoint_of, is_listening
-from streamanon.sinks.writers.messages import VIDEO, send, send_job
+from streamanon.sinks.writers.messages import VIDEO, MediaPacket, send, send_job
 from streamanon.sinks.writers.writer import CLOSED, FAILED, OPEN
 
 if TYPE_CHECKING:
-    from logging import Logger
-
     from streamanon.sinks.live.destination import Destination
-    from streamanon.sinks.writers.messages import MediaPacket
 
 _DEPTH = {"libx264": 64, "rawvideo": 2}
 """Packets in the queue: two seconds of H.264; few uncompressed pictures, which are large."""

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from logging import Logger
 from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
 
-from streamanon.sinks.live.destination import destination
-from streamanon.sinks.live.encoder import Encoder, as_frame, h264_options
-from streamanon.sinks.live.output import Output
+from streamanon.media.address import Address
+from streamanon.sinks.live.destination import Destination, destination
+from streamanon.sinks.live.encoder import Encoder, Kind, as_frame, h264_options
+from streamanon.sinks.live.output import Output, OutputState
 from streamanon.sinks.writers.messages import AUDIO, TICK, MediaPacket
+from streamanon.types import MediaInfo, SafeFrame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from logging import Logger
-
-    from streamanon.media.address import Address
     from streamanon.media.audio import AudioQueue
-    from streamanon.sinks.live.destination import Destination
-    from streamanon.sinks.live.encoder import Kind
-    from streamanon.sinks.live.output import OutputState
-    from streamanon.types import MediaInfo, SafeFrame
 
 _CLOSING_S = 2.5
 _SMALLEST_STEP = 90

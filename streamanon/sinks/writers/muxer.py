@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import av
+from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
 
 from streamanon.sinks.writers.messages import AUDIO, TICK, VIDEO, MediaPacket, MuxJob
-
-if TYPE_CHECKING:
-    from av.container import OutputContainer
-    from av.stream import Stream
-    from av.video.codeccontext import VideoCodecContext
 
 
 class Muxer:

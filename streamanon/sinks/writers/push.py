@@ -10,7 +10,6 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
 
@@ -18,10 +17,7 @@ from streamanon.child_process import installed_program
 from streamanon.sinks.writers.messages import MediaPacket, MuxJob
 from streamanon.sinks.writers.muxer import Muxer
 from streamanon.sinks.writers.recording import Recording
-from streamanon.sinks.writers.writer import request_parent_death_signal, serve
-
-if TYPE_CHECKING:
-    from streamanon.sinks.writers.writer import Writer
+from streamanon.sinks.writers.writer import Writer, request_parent_death_signal, serve
 
 _DRAIN_TIMEOUT_S = 1.0
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import errno
 import shutil
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
 
 from streamanon.sinks.writers.messages import TICK, VIDEO, MediaPacket, MuxJob
 from streamanon.sinks.writers.muxer import Muxer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SEGMENT_S = 60
 _FLUSH_EVERY_MS = 1000

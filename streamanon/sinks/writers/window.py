@@ -5,17 +5,13 @@ from __future__ import annotations
 import sys
 import tkinter as tk
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from av.packet import Packet
+from av.video.frame import VideoFrame
 
+from streamanon.sinks.writers.messages import MediaPacket, MuxJob
 from streamanon.sinks.writers.muxer import video_decoder
 from streamanon.sinks.writers.writer import ClosedError, serve
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
-
-    from streamanon.sinks.writers.messages import MediaPacket, MuxJob
 
 _WIDEST_PX = 1280
 _BT709, _BT601 = 1, 5

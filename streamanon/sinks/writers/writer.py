@@ -11,16 +11,12 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from streamanon.errors import system_reason
-from streamanon.sinks.writers.messages import packets, receive_job
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamanon.sinks.writers.messages import MediaPacket, MuxJob
+from streamanon.sinks.writers.messages import MediaPacket, MuxJob, packets, receive_job
 
 OPEN, FAILED, CLOSED = "open", "failed: ", "closed: "
 """First words of the lines a writer prints: ready; failed, try again; ended on purpose, do not."""

@@ -11,12 +11,18 @@ import subprocess
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from queue import Empty, Full, Queue
 from threading import Event, Thread
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from streamanon.media.audio import AudioFormat, AudioPacket
 from streamanon.media.demux import demux
@@ -24,19 +30,10 @@ from streamanon.media.timeline import ticks
 from streamanon.sources.live.frame_converter import FrameConverter
 from streamanon.sources.live.http_fetch import Fetcher
 from streamanon.sources.live.reader import VideoReader, audio_format, is_paced, rate_of, video_track
+from streamanon.types import Plane
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-    from typing import Any
-
-    from av.audio.stream import AudioStream
-    from av.container import InputContainer
-    from av.packet import Packet
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
-
     from streamanon.sources.live.input_options import InputOptions
-    from streamanon.types import Plane
 
 _WAITING = 8
 _POLL_S = 0.1

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 import numpy as np
+from av.video.frame import VideoFrame
 
-from streamanon.imaging.orientation import from_display_matrix
+from streamanon.imaging.orientation import Orientation, from_display_matrix
 from streamanon.imaging.picture import blank_picture
 from streamanon.sources.planar import (
     colour_space,
@@ -17,13 +17,7 @@ from streamanon.sources.planar import (
     planes_of,
     range_code,
 )
-from streamanon.types import ColourSpace, ContainerTags
-
-if TYPE_CHECKING:
-    from av.video.frame import VideoFrame
-
-    from streamanon.imaging.orientation import Orientation
-    from streamanon.types import Matrix, Plane
+from streamanon.types import ColourSpace, ContainerTags, Matrix, Plane
 
 _LAYOUT = "yuv420p"
 """Pixel format of all live pictures, which every encoder, browser and virtual camera takes."""

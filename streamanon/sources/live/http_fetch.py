@@ -12,10 +12,12 @@ import io
 import re
 import socket
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urljoin, urlsplit
@@ -40,9 +42,6 @@ from av.error import HTTPForbiddenError, HTTPNotFoundError, HTTPUnauthorizedErro
 from streamanon.errors import MediaError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from threading import Event
-
     from streamanon.sources.live.reach import Reach
 
 _AGENT = f"Lavf/{'.'.join(map(str, av.library_versions['libavformat']))}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,6 @@ from streamanon.media.file_types import SELF_CONTAINED
 from streamanon.sources.live.reach import Reach, names_local
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from streamanon.media.address import Address
 
 _OPEN_S = 5.0

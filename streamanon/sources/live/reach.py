@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv6Address, IPv6Network, ip_address
-from typing import TYPE_CHECKING
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from streamanon.errors import MediaError
-
-if TYPE_CHECKING:
-    from ipaddress import IPv4Address
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
+from av.audio.stream import AudioStream
+from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from streamanon.errors import MediaError
 from streamanon.media.audio import AudioFormat, without_comments
@@ -16,15 +21,6 @@ from streamanon.media.frame_gaps import GapDetector
 from streamanon.media.h264 import FrameNumbers
 from streamanon.media.reorder import ReorderBuffer
 from streamanon.media.timeline import ticks
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from av.audio.stream import AudioStream
-    from av.container import InputContainer
-    from av.packet import Packet
-    from av.video.frame import VideoFrame
-    from av.video.stream import VideoStream
 
 _OUTPUT_CORRUPT = 1 << 3
 """AV_CODEC_FLAG_OUTPUT_CORRUPT: return broken pictures too, which are covered and counted."""

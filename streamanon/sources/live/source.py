@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from logging import Logger
 from threading import Event
 from typing import TYPE_CHECKING
 
 from streamanon.errors import MediaError, StreamanonError
-from streamanon.media.audio import AudioPacket, AudioQueue
+from streamanon.media.audio import AudioFormat, AudioPacket, AudioQueue
 from streamanon.media.backoff import Backoff
 from streamanon.media.timeline import LIVE_TICK, Timeline
 from streamanon.sources.live.connection import (
@@ -18,17 +20,12 @@ from streamanon.sources.live.connection import (
     DecodedFrame,
     StreamProperties,
 )
+from streamanon.sources.live.frame_converter import FrameConverter
 from streamanon.sources.live.input_options import input_options, open_error
-from streamanon.types import Frame, MediaInfo, Picture
+from streamanon.types import Frame, MediaInfo, Picture, Plane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from logging import Logger
-
     from streamanon.media.address import Address
-    from streamanon.media.audio import AudioFormat
-    from streamanon.sources.live.frame_converter import FrameConverter
-    from streamanon.types import Plane
 
 _POLL_S = 0.1
 _PATIENCE_S = 11.0
