@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 
 import av
 import numpy as np
@@ -11,22 +12,35 @@ from streamanon.detectors.mesh import MeshFitter
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
 from streamanon.types import U8, Face, Frame, Identity, Mesh, Scene, Subject, Track
+from testkit.networks import mesh_fitter
 from testkit.paths import DEMO
 
 CALM, LAUGHING = 0, 270
 """Frames of the clip."""
 
 
-def clip_frames(wanted: Iterable[int] = (CALM, LAUGHING)) -> dict[int, U8]:
+def clip_frames(wanted: Iterable[int]) -> dict[int, U8]:
     """Return frames of the clip by number, (h, w, 3) uint8 BGR."""
     found: dict[int, U8] = {}
     with av.open(str(DEMO)) as container:
-        for index, frame in enumerate(container.decode(video=0)):
+        for index, shown in enumerate(container.decode(video=0)):
             if index in wanted:
-                found[index] = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+                found[index] = np.asarray(shown.to_ndarray(format="bgr24"), np.uint8)
             if index >= max(wanted):
                 break
     return found
+
+
+@cache
+def frame(index: int) -> U8:
+    """Return one frame of the clip."""
+    return clip_frames([index])[index]
+
+
+@cache
+def mesh_of(index: int) -> Mesh:
+    """Fit the face of one frame."""
+    return fit(mesh_fitter(), frame(index))
 
 
 def fit(fitter: MeshFitter, image: U8) -> Mesh:
@@ -44,8 +58,8 @@ def scene(image: U8, mesh: Mesh, identity: Identity, index: int = 0) -> Scene:
     """Return a frame with one subject, 25 frames a second."""
     box = lm.face_box_from_mesh(mesh.points)
     track = Track(1, Face(box, 0.9, mesh=mesh), box)
-    frame = Frame(index, as_picture(image), index, Fraction(1, 25))
-    return Scene(frame, (Subject(track, identity),))
+    shot = Frame(index, as_picture(image), index, Fraction(1, 25))
+    return Scene(shot, (Subject(track, identity),))
 
 
 def turned(mesh: Mesh, degrees: float) -> Mesh:

@@ -13,8 +13,7 @@ from streamanon.protocols import Anonymiser
 from streamanon.safety.compose import compose
 from streamanon.types import Scene, Treatment
 from testkit.logs import log_into
-from testkit.networks import mesh_fitter
-from testkit.staged import CALM, clip_frames, fit, scene
+from testkit.staged import CALM, frame, mesh_of, scene
 
 
 def make(method: str) -> Anonymiser:
@@ -27,8 +26,7 @@ def make(method: str) -> Anonymiser:
 
 @pytest.fixture(scope="module")
 def shot() -> Scene:
-    image = clip_frames([CALM])[CALM]
-    return scene(image, fit(mesh_fitter(), image), load_builtin()[0])
+    return scene(frame(CALM), mesh_of(CALM), load_builtin()[0])
 
 
 def stepped(method: str) -> tuple[SteppedAnonymiser, list[str]]:

@@ -16,8 +16,7 @@ from streamanon.errors import ModelError
 from streamanon.face.network_input import AlignedFace, ConditionWarp, network_inputs
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
-from testkit.networks import mesh_fitter
-from testkit.staged import CALM, LAUGHING, clip_frames, fit
+from testkit.staged import CALM, LAUGHING, frame, mesh_of
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +25,8 @@ def live_faces() -> dict[str, NDArray[Any]]:
     condition = OnnxRuntimeBackend(weights.path("anonygan_condition.onnx"))
     network = FaceNetwork(OnnxRuntimeBackend(weights.path("anonygan.onnx")), condition)
     shown = []
-    for image in clip_frames([CALM, LAUGHING]).values():
-        face = AlignedFace.of(as_picture(image), fit(mesh_fitter(), image).points)
+    for index in (CALM, LAUGHING):
+        face = AlignedFace.of(as_picture(frame(index)), mesh_of(index).points)
         for identity in load_builtin()[:2]:
             known = network.prepare(identity)
             arrays = network_inputs(face, known.aligned, ConditionWarp.of(face, known.aligned))
