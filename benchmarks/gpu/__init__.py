@@ -1,5 +1,5 @@
-"""What the network costs on an NVIDIA card, in every way there is to run it.
+"""The cost of the network on an NVIDIA GPU, by every runtime and precision.
 
-Needs PyTorch, NumPy, OpenCV and click; onnx, onnxruntime-gpu and TensorRT only for the ways that
-are theirs.
+Needs PyTorch, NumPy, OpenCV and click; onnx, onnxruntime-gpu and TensorRT only for the variants
+that are theirs.
 """

@@ -1,11 +1,11 @@
-"""``python -m benchmarks gpu``: what the network costs on this machine's NVIDIA card.
+"""``python -m benchmarks gpu``: the cost of the network on this machine's NVIDIA GPU.
 
-Results: ``limits`` of the card as measured here; ``networks``, where their weights come from and
-what a run has to do; ``rows``, one for each network, way and batch, or one that says what a way
-lacks; ``lines``, whole lines from source to output (:mod:`benchmarks.gpu.lines`). ``ms`` is a run
-with everything on the card, ``whole_ms`` one from arrays in memory to arrays in memory;
-``arithmetic`` and ``bandwidth`` are shares of the limits, ``levels`` the largest difference from
-float32 in PyTorch, of 255.
+Results: ``limits`` of the GPU as measured here; ``networks``, the source of their weights and the
+operations of a run; ``rows``, one for each network, variant (key ``way``) and batch size, or one
+that says what is missing; ``lines``, whole lines from source to output
+(:mod:`benchmarks.gpu.lines`). ``ms`` is the time of a run with everything on the GPU, ``whole_ms``
+from arrays in memory to arrays in memory; ``arithmetic`` and ``bandwidth`` are shares of the
+limits, ``levels`` the largest difference from float32 in PyTorch, of 255.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmarks import ROOT, record
-from benchmarks.gpu.ways import ways
+from benchmarks.gpu.variants import variants
 from benchmarks.gpu.worker import Task
 from streamanon.errors import UsageError
 
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
 PARTS = ("networks", "lines")
 NETWORKS = ("live", "base")
-WAYS = tuple(ways(Path()))
-QUICK_WAYS = ("eager", "onnxruntime", "tensorrt")
+VARIANTS = tuple(variants(Path()))
+QUICK_VARIANTS = ("eager", "onnxruntime", "tensorrt")
 RUNTIMES = ("onnxruntime", "torch", "torch-tensorrt", "tensorrt", "cuda")
-"""Of whole lines; the processor first, to hold the others against."""
+"""Runtimes that whole lines are measured with; the first, on the processor, is the reference."""
 
 SHIPPED = ROOT / "training" / "live.pt"
 CLIP = ROOT / "examples" / "demo.mp4"
@@ -44,12 +44,12 @@ BYTES = {"fp32": 4, "fp16": 2}
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for, by the names of the options."""
+    """The options of the command."""
 
     parts: tuple[str, ...]
     runtimes: tuple[str, ...]
     networks: tuple[str, ...]
-    ways: tuple[str, ...]
+    variants: tuple[str, ...]
     batches: tuple[int, ...]
     live: Path | None
     base: Path | None
@@ -60,30 +60,30 @@ class Request:
 
     @property
     def folder(self) -> Path:
-        """Where the results go: a quick run, or one without a card, replaces no published one."""
+        """Folder of the results; quick runs and runs without a GPU replace no published ones."""
         return record.destination(self.out, CACHE, quick=self.quick or self.device == "cpu")
 
     def task(self, do: str, network: str, folder: Path) -> Task:
-        """Return what a process is to do."""
+        """Return the task of a process."""
         weights = self.live if network == "live" else self.base
         found = str(weights.resolve()) if weights else None
         return Task(do, network, found, self.batches, self.device, self.quick, str(folder))
 
     def settings(self) -> dict[str, Any]:
-        """Return what the results are to say of how they came about."""
+        """Return the settings that are stored with the results."""
         return {
             "device": self.device,
             "small_networks": self.quick,
             "float32": "is float32: TF32 is off",
             "operations": "additions and multiplications of convolutions and matrix products",
-            "bytes": "read and written by these, weights included, in the precision of the way",
+            "bytes": "read and written by these, weights included, in the precision of the variant",
             "limits": "a product of two matrices of 8192 x 8192, and a copy of 1 GiB",
             "lines": "anonygan on scenes made of the bundled clip; latency is from a frame leaving "
             "the source to the encoder having taken it, and of files holds the look-ahead",
         }
 
 
-@click.command(short_help="The network on an NVIDIA card, in every way.")
+@click.command(short_help="The network on an NVIDIA GPU, by every runtime.")
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), default=PARTS)
 @click.option(
     "--runtime",
@@ -91,10 +91,12 @@ class Request:
     multiple=True,
     type=click.Choice(RUNTIMES),
     default=RUNTIMES,
-    help="Of whole lines.",
+    help="Runtime of whole lines.",
 )
 @click.option("--network", "networks", multiple=True, type=click.Choice(NETWORKS), default=NETWORKS)
-@click.option("--way", "ways", multiple=True, type=click.Choice(WAYS), help="Default: all.")
+@click.option(
+    "--variant", "variants", multiple=True, type=click.Choice(VARIANTS), help="Default: all."
+)
 @click.option(
     "--batch",
     "batches",
@@ -110,19 +112,19 @@ class Request:
 )
 @click.option("--base", type=click.Path(path_type=Path), help="Weights of the larger network.")
 @click.option("--device", type=click.Choice(("cuda", "cpu")), default="cuda", show_default=True)
-@click.option("--limit-s", default=240.0, show_default=True, help="Longest that one way may take.")
+@click.option("--limit-s", default=240.0, show_default=True, help="Time limit of one variant.")
 @click.option("--quick", is_flag=True, help="Small networks, few runs: does everything work?")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
 def command(**options: Any) -> None:
-    """Measure every way to run the network on a card; one that is missing is said to be missing.
+    """Measure every variant of the network on a GPU; the results name those that cannot run.
 
-    And whole lines, from source to output, with the network on the card and on the processor.
-    Results are written after each way, so that what is interrupted is not lost; what is not asked
-    for is kept when it was measured on the same card.
+    Also measure whole lines, from source to output, with the network on the GPU and on the
+    processor. Results are written after each variant, so that an interrupted run can continue;
+    those that are not asked for are kept if they were measured on the same GPU.
     """
     batches = tuple(int(batch) for batch in options.pop("batches"))
-    chosen = options.pop("ways") or (QUICK_WAYS if options["quick"] else WAYS)
-    request = Request(batches=batches, ways=chosen, **options)
+    chosen = options.pop("variants") or (QUICK_VARIANTS if options["quick"] else VARIANTS)
+    request = Request(batches=batches, variants=chosen, **options)
     with tempfile.TemporaryDirectory() as folder:
         path = measure(request, Path(folder))
     click.echo(str(path))
@@ -132,9 +134,9 @@ def measure(request: Request, folder: Path) -> Path:
     """Measure everything, and return the file with the results.
 
     Raises:
-        UsageError: there is no such device.
+        UsageError: the device is not available.
     """
-    limits = _done(request.task("limits", "", folder), request.limit_s)
+    limits = _run_task(request.task("limits", "", folder), request.limit_s)
     if "missing" in limits:
         raise UsageError(f"nothing can be measured on {request.device}: {limits['missing']}")
     results = _kept(request, limits)
@@ -147,7 +149,7 @@ def measure(request: Request, folder: Path) -> Path:
 
 
 def _kept(request: Request, limits: dict[str, Any]) -> dict[str, Any]:
-    """Return what was measured before, on the same card, and is not asked for now."""
+    """Return earlier results of the same GPU that are not measured now."""
     kept: dict[str, Any] = {"limits": limits, "networks": {}, "rows": [], "lines": []}
     try:
         before = record.load("gpu", request.folder)["results"]
@@ -155,7 +157,9 @@ def _kept(request: Request, limits: dict[str, Any]) -> dict[str, Any]:
         return kept
     if before["limits"]["name"] != limits["name"]:
         return kept
-    again = {(n, w) for n in request.networks for w in request.ways if "networks" in request.parts}
+    again = {
+        (n, w) for n in request.networks for w in request.variants if "networks" in request.parts
+    }
     rows = [row for row in before["rows"] if (row["network"], row["way"]) not in again]
     others = {row["network"]: before["networks"][row["network"]] for row in rows}
     lines = before.get("lines", [])
@@ -167,17 +171,17 @@ def _kept(request: Request, limits: dict[str, Any]) -> dict[str, Any]:
 def _measure_networks(
     request: Request, results: dict[str, Any], folder: Path, save: Callable[[], Path]
 ) -> None:
-    """Add a row for each network, way and batch."""
+    """Add a row for each network, variant and batch size."""
     for network in request.networks:
-        about = _done(request.task("graph", network, folder), request.limit_s)
+        about = _run_task(request.task("graph", network, folder), request.limit_s)
         results["networks"][network] = about
-        for way in request.ways:
-            rows = _rows(request, network, way, folder)
+        for variant in request.variants:
+            rows = _rows(request, network, variant, folder)
             found = [_shares(row, results["limits"], about) for row in rows]
             results["rows"] += [row | {"commit": record.commit()} for row in found]
             save()
             for row in rows:
-                click.echo(_told(row), err=True)
+                click.echo(_described(row), err=True)
 
 
 def _measure_lines(request: Request, results: dict[str, Any], save: Callable[[], Path]) -> None:
@@ -193,18 +197,18 @@ def _measure_lines(request: Request, results: dict[str, Any], save: Callable[[],
         for row in lines.measured(runtime, plan, CLIP, CACHE, request.limit_s):
             results["lines"].append(row | {"commit": record.commit()})
             save()
-            click.echo(lines.told(row), err=True)
+            click.echo(lines.described(row), err=True)
 
 
-def _rows(request: Request, network: str, way: str, folder: Path) -> list[dict[str, Any]]:
-    """Return a row for each batch, or one that says why there is none."""
-    found = _done(request.task(way, network, folder), request.limit_s)
-    named = {"network": network, "way": way}
+def _rows(request: Request, network: str, variant: str, folder: Path) -> list[dict[str, Any]]:
+    """Return a row for each batch, or one row with the reason why it could not be measured."""
+    found = _run_task(request.task(variant, network, folder), request.limit_s)
+    named = {"network": network, "way": variant}
     return [named | row for row in found] if isinstance(found, list) else [named | found]
 
 
-def _done(task: Task, limit_s: float) -> Any:
-    """Return what a process found out, or ``missing`` with the reason it found out nothing."""
+def _run_task(task: Task, limit_s: float) -> Any:
+    """Return the results of a process, or ``missing`` with the reason why there are none."""
     file = Path(task.folder) / "task.json"
     file.write_text(json.dumps(asdict(task)))
     words = [sys.executable, "-m", "benchmarks.gpu.worker", str(file)]
@@ -221,7 +225,7 @@ def _done(task: Task, limit_s: float) -> Any:
 
 
 def _shares(row: dict[str, Any], limits: dict[str, Any], about: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with faces a second, and its shares of the limits."""
+    """Return a row with faces a second and shares of the limits added."""
     work = about.get("work", {}).get(str(row.get("batch")))
     took = row.get("ms", row.get("whole_ms"))
     if took is None or work is None:
@@ -235,9 +239,9 @@ def _shares(row: dict[str, Any], limits: dict[str, Any], about: dict[str, Any]) 
     }
 
 
-def _told(row: dict[str, Any]) -> str:
+def _described(row: dict[str, Any]) -> str:
     named = f"{row['network']:5} {row['way']:22}"
     if "missing" in row:
         return f"{named} missing: {row['missing']}"
-    took = f"{row['ms']:.3f} ms on the card, " if "ms" in row else ""
+    took = f"{row['ms']:.3f} ms on the GPU, " if "ms" in row else ""
     return f"{named} batch {row['batch']:2}: {took}{row['whole_ms']:.3f} ms whole"

@@ -1,4 +1,4 @@
-"""What the card can do at best, measured here and now: the limits that runs are held against."""
+"""The peak rates of the GPU, measured on the spot: the limits that runs are compared with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WARM_UP, RUNS = 20, 100
-"""Runs before the clock counts, and while it does."""
+"""Number of runs before the measurement and during it."""
 
 SIDE, COPIED = {"cuda": 8192, "cpu": 256}, {"cuda": 1 << 30, "cpu": 1 << 20}
 """Side of the matrices, and bytes of the array, by device."""
@@ -28,8 +28,8 @@ class Limits:
     """The limits of a device.
 
     Attributes:
-        operations_per_s: of a large matrix product, by precision.
-        bytes_per_s: read and written, of a large copy.
+        operations_per_s: operations a second of a large matrix product, by precision.
+        bytes_per_s: bytes read and written a second by a large copy.
     """
 
     operations_per_s: dict[str, float]

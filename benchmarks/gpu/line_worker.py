@@ -1,7 +1,7 @@
 """Whole lines with the network on one runtime, one measurement after the other, in one process.
 
-Asked by a JSON document on standard input, ``{"runtime": ..., "points": [...]}`` with the fields of
-:class:`Point`; answers with one line of JSON for each point. The lines of a point run side by side
+Reads ``{"runtime": ..., "points": [...]}`` with the fields of :class:`Point` from standard input;
+writes one line of JSON for each point. The lines of a point run side by side
 and share one network, as the streams of ``streamanon live`` do.
 """
 
@@ -40,13 +40,13 @@ METHOD = "anonygan"
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What is measured at once.
+    """One measurement.
 
     Attributes:
-        scene: file with the pictures.
-        height: of them.
-        faces: in them.
-        lines: side by side.
+        scene: video file.
+        height: height of the frames in px.
+        faces: number of faces in a frame.
+        lines: number of lines side by side.
         rate: frames a second at which cameras deliver, or None for files.
     """
 
@@ -58,11 +58,11 @@ class Point:
 
 
 def measured(factory: Factory, point: Point, folder: Path) -> dict[str, Any]:
-    """Run the lines of a point; return their figures (:mod:`benchmarks.speed.figures`).
+    """Run the lines of a point and return their figures (:mod:`benchmarks.speed.figures`).
 
-    Files become files; cameras are encoded as live streams are, and the packets go nowhere.
+    Files are written as files; cameras are encoded as live streams are, and the packets discarded.
     """
-    network = factory.face_network.live  # loaded before the clock counts
+    network = factory.face_network.live  # loaded before the measurement
     assert isinstance(network, SharedBackend)
     each = [factory.for_stream() for _ in range(point.lines)]
     sizes, busy_s = network.sizes.copy(), network.busy_s
@@ -87,18 +87,18 @@ def measured(factory: Factory, point: Point, folder: Path) -> dict[str, Any]:
 
 
 def encoded(source: Source) -> LiveSink:
-    """Return what encodes a live stream that nobody watches."""
+    """Return a sink that encodes a live stream and discards the packets."""
     options = h264_options(source.info, Config().crf, Config().live_preset)
     return LiveSink([(Encoder("libx264", source.info, options), ())], source.info)
 
 
 def together(sizes: Counter[int], busy_s: float, elapsed_s: float) -> dict[str, Any]:
-    """Return how often the network ran, for how many lines at once, and how busy it was.
+    """Return the number of runs of the network, their batch sizes, and its load.
 
     Args:
-        sizes: runs by the number of calls answered.
-        busy_s: in which the network was at work.
-        elapsed_s: in all.
+        sizes: number of runs by batch size.
+        busy_s: time in which the network was running.
+        elapsed_s: total time.
     """
     runs = sizes.total()
     calls = sum(size * count for size, count in sizes.items())
@@ -123,7 +123,7 @@ def peak_mb() -> float:
 
 
 def main() -> int:
-    """Measure what standard input asks for."""
+    """Measure the points given on standard input."""
     asked = json.load(sys.stdin)
     config = Config(method=METHOD, runtime=asked["runtime"], overwrite=True)
     try:
@@ -141,7 +141,7 @@ def main() -> int:
 
 
 def task(runtime: str, points: list[Point]) -> str:
-    """Return what standard input is to hold."""
+    """Return the JSON document for standard input."""
     return json.dumps({"runtime": runtime, "points": [asdict(point) for point in points]})
 
 

@@ -1,9 +1,9 @@
-"""Whole lines, from source to output, with the network on a card and on the processor.
+"""Whole lines, from source to output, with the network on a GPU and on the processor.
 
 A row for each point (:class:`benchmarks.gpu.line_worker.Point`) and runtime, or one that says why a
-runtime cannot be had. ``line_fps`` is what one line wrote a second, ``fps_runs`` that of each;
-``latency_ms`` is from a frame leaving its source to the encoder having taken it; ``network`` says
-for how many lines it ran at once, and for which share of the time.
+runtime is not available. ``line_fps`` is the rate at which one line wrote frames, ``fps_runs`` that
+of each; ``latency_ms`` is from a frame leaving its source to the encoder having taken it;
+``network`` holds its batch sizes and load.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ RATE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is measured on every runtime.
+    """The measurements made with every runtime.
 
     Attributes:
-        points: height, faces, lines, rate; a rate of None is a file.
-        frames: of each scene.
+        points: height, faces, lines, rate; a rate of None stands for a file.
+        frames: length of each scene.
     """
 
     points: Sequence[tuple[int, int, int, float | None]]
@@ -53,14 +53,14 @@ QUICK = Plan(((360, 1, 2, RATE), (360, 1, 1, None)), frames=40)
 def measured(
     runtime: str, plan: Plan, clip: Path, cache: Path, limit_s: float
 ) -> Iterator[dict[str, Any]]:
-    """Measure the points of a plan, each told as soon as it is done.
+    """Measure the points of a plan; yield each row as soon as it is ready.
 
     Args:
-        runtime: of the network.
-        plan: what is to be measured.
+        runtime: runtime of the network.
+        plan: points to measure.
         clip: footage of one person, which scenes are made of.
-        cache: where scenes are kept.
-        limit_s: longest that all points may take.
+        cache: folder for the scenes.
+        limit_s: time limit of all points together.
     """
     made = scenes(clip, plan.frames, [point[:2] for point in plan.points], cache)
     points = [Point(str(made[point[:2]]), *point) for point in plan.points]
@@ -99,8 +99,8 @@ def _why(code: int, complaints: Any, limit_s: float) -> str:
     return said[-1] if said else f"ended with {code}"
 
 
-def told(row: dict[str, Any]) -> str:
-    """Return a row in words."""
+def described(row: dict[str, Any]) -> str:
+    """Return a row as a line of text."""
     if "missing" in row:
         return f"{row.get('runtime', 'lines'):12} missing: {row['missing']}"
     scene = f"{row['lines']:2} x {row['height']}p, {row['faces']} faces, "
@@ -116,5 +116,5 @@ def told(row: dict[str, Any]) -> str:
         f"p50 {late.get('p50', 0):.0f} p99 {late.get('p99', 0):.0f} ms, {row['dropped']} dropped, "
         f"ms: {shares}, {row['cpu_ms']:.0f} of the processor; network {row['network']['ms_a_run']} "
         f"ms for {row['network']['calls_a_run']}, busy {row['network']['busy']}"
-        + ("" if row["alive"] else f"; not believed: {row['reason']}")
+        + ("" if row["alive"] else f"; not valid: {row['reason']}")
     )

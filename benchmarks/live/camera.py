@@ -1,7 +1,7 @@
 """Plays numbered clips to a server as a camera would; runs in a process of its own.
 
-Every frame sent is a line on standard output: its number, the monotonic clock. It comes back by
-itself when the server was away.
+Writes a line for every frame sent to standard output: its number, the monotonic clock. Reconnects
+by itself when the server was away.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _AGAIN_S = 0.1
 
 
 @dataclass
-class _Shown:
+class _Packet:
     """A packet of the clip."""
 
     number: int
@@ -35,28 +35,28 @@ class Camera:
         """Read the clips.
 
         Args:
-            clips: without B-frames, in MPEG-TS, so that every keyframe says how it is to be read:
-                the second may be of another size.
+            clips: MPEG-TS files without B-frames, in which every keyframe carries the decoder's
+                parameters: the second clip may have another size.
             url: rtsp:// address to push to.
-            pace: times real time.
+            pace: speed relative to real time.
         """
         self._clip, self._url, self._pace = clips[0], url, pace
-        self._frames: list[_Shown] = []
+        self._frames: list[_Packet] = []
         for clip in clips:
             with av.open(clip) as container:
                 stream = container.streams.video[0]
                 self._rate = float(stream.average_rate or 30)
                 packets = [packet for packet in container.demux(stream) if packet.size]
             self._frames += [
-                _Shown(number, bytes(packet), packet.is_keyframe)
+                _Packet(number, bytes(packet), packet.is_keyframe)
                 for number, packet in enumerate(packets)
             ]
 
     def send(self, seconds: float) -> None:
-        """Send until the time is over or the server goes.
+        """Send until the time is over or the connection is lost.
 
         Raises:
-            FFmpegError: the server went, or is not there.
+            FFmpegError: the connection was lost, or the server is not reachable.
         """
         options = {"rtsp_transport": "tcp"}
         with (

@@ -1,4 +1,4 @@
-"""Clips to play as a camera: numbered, so that a frame is known again, and with painted faces.
+"""Clips to play as a camera: numbered, so that frames can be identified, and with painted faces.
 
 The number stands along the upper edge as black and white blocks, which survive any encoder. The
 paint is a chequer of magenta and green on cheeks and nose: the detector and the mesh still find the
@@ -57,8 +57,8 @@ def write_numbered(path: Path, images: Iterable[U8], rate: Fraction | int) -> No
     """Encode pictures as a camera would, each with its number.
 
     Args:
-        path: of the clip, an MPEG-TS (.ts).
-        images: (h, w, 3) uint8 BGR; their uppermost rows are written over.
+        path: file to write, an MPEG-TS (.ts).
+        images: (h, w, 3) uint8 BGR; their uppermost rows are overwritten.
         rate: frames a second.
     """
     options = {**_CAMERA, "g": str(max(1, round(rate * KEYFRAME_S)))}
@@ -100,12 +100,12 @@ def painted(clip: Path, frames: int) -> Iterable[U8]:
 
 
 def write_painted_pair(folder: Path, clip: Path, frames: int) -> tuple[Path, Path]:
-    """Write a painted clip and the same half as large again.
+    """Write a painted clip, and the same 1.5 times as large.
 
     Args:
-        folder: where to.
-        clip: of one person.
-        frames: of it.
+        folder: folder for the two files.
+        clip: clip of one person.
+        frames: number of frames to take from its start.
     """
     images = list(painted(clip, frames))
     larger = [
@@ -118,10 +118,10 @@ def write_painted_pair(folder: Path, clip: Path, frames: int) -> tuple[Path, Pat
 
 
 def number_of(luma: NDArray[np.uint8]) -> int | None:
-    """Read the number of a picture; None when there is none.
+    """Read the number of a picture; None if it has no valid number.
 
     Args:
-        luma: (h, w) of the picture.
+        luma: (h, w) luma plane of the picture.
     """
     width = luma.shape[1] // _BITS
     rows = luma[STRIP_PX // 4 : 3 * STRIP_PX // 4, : width * _BITS]
@@ -137,7 +137,7 @@ def number_of(luma: NDArray[np.uint8]) -> int | None:
 def magenta(image: U8) -> int:
     """Count the magenta pixels of a (h, w, 3) uint8 BGR picture that have green ones near.
 
-    Magenta alone is no paint: garbage that still decodes can have any colour.
+    Magenta alone is not counted: damaged data that still decodes can have any colour.
     """
     blue, green, red = cv2.split(image)
     lit = np.minimum(blue, red)

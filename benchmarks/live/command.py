@@ -2,8 +2,8 @@
 
 Results: ``rows``, each of a ``kind``: "latency" (:mod:`benchmarks.live.load`),
 "memory" (the same on small pictures, which leaves room for a long run, and at full quality
-whatever else the machine does), "fault" (:class:`benchmarks.live.faults.Finding`).
-Parts that are not asked for stay as they were.
+however busy the machine is), "faults" (:class:`benchmarks.live.faults.FaultResult`).
+Results of parts that are not asked for are kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import click
 
 from benchmarks import ROOT, record
 from benchmarks.live.clips import scene, write_numbered, write_painted_pair
-from benchmarks.live.faults import FAULTS, Stage, small_disk
+from benchmarks.live.faults import FAULTS, FaultTestbed, small_disk
 from benchmarks.live.load import WARM_UP_S, Load
 from benchmarks.speed.rounds import CACHE
 from streamanon.errors import UsageError
@@ -35,7 +35,7 @@ _FRAMES = 240
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for, by the names of the options."""
+    """The options of the command."""
 
     parts: Sequence[str]
     methods: Sequence[str]
@@ -47,16 +47,16 @@ class Request:
 
     @property
     def folder(self) -> Path:
-        """Where the results go: a quick run replaces no published one unless told to."""
+        """Folder of the results; a quick run replaces published ones only with --out."""
         return record.destination(self.out, CACHE, quick=self.quick)
 
     @property
     def seconds(self) -> float:
-        """Of each measurement."""
+        """Length of each measurement."""
         return 10.0 if self.quick else 60 * self.minutes
 
     def settings(self, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """Return what the results are to say of how they came about."""
+        """Return the settings that are stored with the results."""
         runtimes = {name for row in rows for name in row.get("runtimes", {}).values()}
         return {
             "clip": self.clip.name,
@@ -92,9 +92,13 @@ class Request:
     "--minutes",
     default=5.0,
     show_default=True,
-    help="Of each measurement; of several streams a fifth.",
+    help="Length of each measurement; a fifth of it with several streams.",
 )
-@click.option("--quick", is_flag=True, help="One stream, ten seconds, short faults: does it work?")
+@click.option(
+    "--quick",
+    is_flag=True,
+    help="One stream, ten seconds, short faults, to check that everything works.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
 @click.option(
     "--clip",
@@ -103,10 +107,10 @@ class Request:
     help="Footage of one person (default: the bundled clip).",
 )
 def command(**options: Any) -> None:
-    """Measure latency, frame rate, drops and memory of live streams, and break them on purpose.
+    """Measure latency, frame rate, drops and memory of live streams, and cause faults on purpose.
 
     Cameras push numbered frames to a server, the product reads them there and pushes them to
-    another, players read them back. Everything runs on this machine and takes part in its load.
+    another, players read them back. Everything runs on this machine and adds to its load.
     """
     request = Request(**options)
     if request.quick:
@@ -159,17 +163,21 @@ def _faults(request: Request, folder: Path) -> Iterator[dict[str, Any]]:
     clips = write_painted_pair(folder, request.clip, 48)
     for fault in FAULTS:
         with ExitStack() as stack:
-            tape = None
-            if fault.needs_tape:
+            recording = None
+            if fault.needs_recording:
                 try:
-                    tape = stack.enter_context(small_disk(folder / "disk"))
+                    recording = stack.enter_context(small_disk(folder / "disk"))
                 except UsageError as error:
-                    click.echo(f"left out: {fault.name}: {error}", err=True)
+                    click.echo(f"skipped: {fault.name}: {error}", err=True)
                     continue
-            stage = stack.enter_context(Stage(clips, tape, raw=request.folder / "raw"))
-            finding = stage.suffer(fault, fault.downs_s if request.quick else fault.long_s)
-        told = finding.told(fault)
-        yield {"kind": "faults", "told": told, "cut": fault.cuts, **asdict(finding)}
+            testbed = stack.enter_context(
+                FaultTestbed(clips, recording, raw=request.folder / "raw")
+            )
+            result = testbed.cause(
+                fault, fault.outages_s if request.quick else fault.long_outages_s
+            )
+        logged = result.was_logged(fault)
+        yield {"kind": "faults", "told": logged, "cut": fault.disconnects_viewers, **asdict(result)}
 
 
 def _say(row: dict[str, Any]) -> None:

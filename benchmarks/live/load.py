@@ -1,4 +1,4 @@
-"""Streams under load: cameras, a server, the product, a server, players; and what that comes to."""
+"""Streams under load: cameras, a server, the product, a server, players."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from benchmarks.live.player import Seen
+    from benchmarks.live.player import PlayedFrame
 
 WARM_UP_S = 3.0
-"""Seconds of each run that count for nothing."""
+"""Seconds at the start of each run that are left out."""
 
 _MOST_SAMPLES = 120
 
@@ -36,11 +36,11 @@ class Load:
     """One measurement.
 
     Attributes:
-        clip: numbered, what every camera shows.
-        streams: side by side, in one process.
-        method: of hiding faces.
-        seconds: to measure.
-        pinned: stay at full quality; frames are dropped where there is too much to do.
+        clip: numbered clip that every camera plays.
+        streams: number of streams in one process.
+        method: method of hiding faces.
+        seconds: length of the measurement.
+        pinned: True to stay at full quality; frames are dropped instead.
     """
 
     clip: Path
@@ -114,7 +114,7 @@ class Load:
         return answer
 
     def _latencies(self, answer: dict[str, Any]) -> list[float]:
-        """Return the line's own latencies, the newest 10,000; the first part is left out."""
+        """Return the newest 10,000 latencies that the line measured, without the warm-up."""
         share = WARM_UP_S / answer["elapsed_s"]
         each = [stream["latency_ms"] for stream in answer["streams"]]
         return [one for stream in each for one in stream[round(share * len(stream)) :]]
@@ -125,7 +125,7 @@ class Load:
 
 
 def percentiles(values: Sequence[float]) -> dict[str, Any]:
-    """Return p50 and p99 with their n; None where there is nothing to tell."""
+    """Return p50 and p99 with their n; None without values."""
     if not values:
         return {"p50": None, "p99": None, "n": 0}
     p50, p99 = np.percentile(values, [50, 99])
@@ -133,9 +133,9 @@ def percentiles(values: Sequence[float]) -> dict[str, Any]:
 
 
 def glass_to_glass_ms(
-    sent: Sequence[tuple[int, float]], seen: Sequence[Seen], since_s: float, until_s: float
+    sent: Sequence[tuple[int, float]], seen: Sequence[PlayedFrame], since_s: float, until_s: float
 ) -> list[float]:
-    """Return how old each picture was when it was seen: numbers tell which one it is."""
+    """Return the age of each picture when it was played, identified by its number."""
     times: defaultdict[int, list[float]] = defaultdict(list)
     for number, at_s in sent:
         times[number].append(at_s)

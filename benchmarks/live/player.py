@@ -1,8 +1,8 @@
-"""Reads a stream back as a viewer would, and looks at every frame; runs in a process of its own.
+"""Reads a stream back as a viewer would, and examines every frame; runs in a process of its own.
 
-Every frame is a line on standard output: its number, -1 where it shows none (a card, or a frame
-that is covered whole); the monotonic clock; its time stamp in seconds; the connection, counted from
-0; its painted pixels (-1 when they are not counted).
+Writes a line for every frame to standard output: its number, -1 if it shows none (a placeholder, or
+a frame that is covered whole); the monotonic clock; its time stamp in seconds; the connection,
+counted from 0; its painted pixels (-1 when they are not counted).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _AGAIN_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class PlayedFrame:
     """One frame that was read back."""
 
     number: int
@@ -43,23 +43,23 @@ class Seen:
     magenta: int
 
     @classmethod
-    def parse(cls, line: str) -> Seen:
-        """Read what :func:`watch` wrote."""
+    def parse(cls, line: str) -> PlayedFrame:
+        """Parse a line that :func:`read_back` wrote."""
         number, at_s, time_s, connection, pixels = line.split()
         return cls(int(number), float(at_s), float(time_s), int(connection), int(pixels))
 
 
-def watch(url: str, connection: int, *, count: bool, keep: Path | None = None) -> bool:
-    """Read until the stream ends; tell whether there was anything.
+def read_back(url: str, connection: int, *, count: bool, keep: Path | None = None) -> bool:
+    """Read until the stream ends; return whether there was any frame.
 
     Args:
-        url: to read.
-        connection: its number, for the lines.
-        count: also count the painted pixels.
-        keep: folder for pictures of the frames that show any, to look at.
+        url: address to read.
+        connection: number of this connection, for the output.
+        count: True to count painted pixels, too.
+        keep: folder for pictures of frames with painted pixels, for inspection.
 
     Raises:
-        FFmpegError: there is no server, or no stream, or it went.
+        FFmpegError: there is no server or no stream, or the connection was lost.
     """
     seen = False
     with av.open(url, options=_OPTIONS, timeout=_TIMEOUT_S) as container:
@@ -87,14 +87,14 @@ def _end_with_parent() -> None:
 
 
 def main() -> None:
-    """Watch for as long as the parent holds standard input open."""
+    """Read back for as long as the parent holds standard input open."""
     url, what, *keep = sys.argv[1:]
     folder = Path(keep[0]) if keep else None
     Thread(target=_end_with_parent, daemon=True).start()
     connection = 0
     while True:
         try:
-            connection += watch(url, connection, count=what == "magenta", keep=folder)
+            connection += read_back(url, connection, count=what == "magenta", keep=folder)
         except (FFmpegError, OSError):
             connection += 1
         time.sleep(_AGAIN_S)

@@ -1,4 +1,4 @@
-"""Cameras and players beside the product: processes whose lines are kept as they come."""
+"""Cameras and players beside the product, as processes whose output is collected."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from benchmarks import ROOT
-from benchmarks.live.player import Seen
+from benchmarks.live.player import PlayedFrame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 
-class Lines:
-    """What a process prints, line by line, as it comes."""
+class OutputLines:
+    """The lines that a process prints, as they come."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.all: list[str] = []
@@ -37,8 +37,8 @@ class Lines:
 
 
 @contextmanager
-def started(module: str, *arguments: str) -> Iterator[Lines]:
-    """Run a module of ours until the context ends."""
+def running_module(module: str, *arguments: str) -> Iterator[OutputLines]:
+    """Run a Python module as a process until the context ends."""
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
@@ -46,7 +46,7 @@ def started(module: str, *arguments: str) -> Iterator[Lines]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    lines = Lines(process)
+    lines = OutputLines(process)
     try:
         yield lines
     finally:
@@ -58,10 +58,10 @@ def started(module: str, *arguments: str) -> Iterator[Lines]:
             pipe.close()
 
 
-class Sent:
-    """What a camera sent."""
+class SentFrames:
+    """The frames a camera sent."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: OutputLines) -> None:
         self._lines = lines
 
     @property
@@ -71,34 +71,36 @@ class Sent:
         return [(int(number), float(at_s)) for number, at_s in pairs]
 
 
-class Watched:
-    """What a player saw."""
+class PlayedFrames:
+    """The frames a player read."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: OutputLines) -> None:
         self._lines = lines
 
     @property
-    def all(self) -> list[Seen]:
+    def all(self) -> list[PlayedFrame]:
         """Every frame."""
-        return [Seen.parse(line) for line in list(self._lines.all)]
+        return [PlayedFrame.parse(line) for line in list(self._lines.all)]
 
 
 @contextmanager
-def camera(url: str, *clips: Path, pace: float = 1.0) -> Iterator[Sent]:
-    """Push clips again and again, for as long as the context lasts."""
-    with started("benchmarks.live.camera", url, str(pace), *map(str, clips)) as lines:
-        yield Sent(lines)
+def camera(url: str, *clips: Path, pace: float = 1.0) -> Iterator[SentFrames]:
+    """Push clips in a loop until the context ends."""
+    with running_module("benchmarks.live.camera", url, str(pace), *map(str, clips)) as lines:
+        yield SentFrames(lines)
 
 
 @contextmanager
-def player(url: str, *, count_magenta: bool, keep: Path | None = None) -> Iterator[Watched]:
-    """Read a stream back for as long as the context lasts.
+def player(url: str, *, count_magenta: bool, keep: Path | None = None) -> Iterator[PlayedFrames]:
+    """Read a stream back until the context ends.
 
     Args:
-        url: of it.
-        count_magenta: also count the painted pixels of every frame.
-        keep: folder for pictures of the frames that show any.
+        url: address of the stream.
+        count_magenta: True to count the painted pixels of every frame, too.
+        keep: folder for pictures of frames with painted pixels.
     """
     what = "magenta" if count_magenta else "numbers"
-    with started("benchmarks.live.player", url, what, *([str(keep)] if keep else [])) as lines:
-        yield Watched(lines)
+    with running_module(
+        "benchmarks.live.player", url, what, *([str(keep)] if keep else [])
+    ) as lines:
+        yield PlayedFrames(lines)

@@ -1,7 +1,7 @@
-"""Runs streams of the product for a while and says how they did; runs in a process of its own.
+"""Runs streams of the product for a while, in a process of its own.
 
-Asked by a JSON document on standard input, answers with one on standard output
-(:class:`benchmarks.live.load.Load` says what stands in them).
+Reads a JSON document from standard input and writes one to standard output
+(see :class:`benchmarks.live.load.Load`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SAMPLE_S = 1.0
 
 
 class _Pinned(SteppedAnonymiser):
-    """Has nothing to step down to, whatever else the machine has to do."""
+    """Has one level only, however busy the machine is."""
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -42,14 +42,14 @@ class PinnedFactory(Factory):
     """Builds lines that stay at full quality."""
 
     def ladder(self, method: str, log: Logger) -> SteppedAnonymiser:
-        """Return one that has full quality alone."""
+        """Return an anonymiser with one level, full quality."""
         return _Pinned(self.anonymiser, method, log)
 
 
 def run(asked: dict[str, Any]) -> dict[str, Any]:
-    """Run streams side by side and return what was measured."""
+    """Run streams side by side and return the measurements."""
     with logged(STREAM_LOG) as lines:
-        return {**_run(asked), "told": lines}
+        return {**_run(asked), "log": lines}
 
 
 def _run(asked: dict[str, Any]) -> dict[str, Any]:
@@ -105,11 +105,11 @@ def _resident_mb() -> float:
     own = Path("/proc/self/task")
     pids = ["self"]
     for task in own.iterdir():
-        with suppress(OSError):  # threads end at any time
+        with suppress(OSError):  # a thread may end meanwhile
             pids += (task / "children").read_text().split()
     pages = 0
     for pid in pids:
-        with suppress(OSError):  # and so do processes
+        with suppress(OSError):  # so may a process
             pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

@@ -55,7 +55,7 @@ class Request:
 
     @property
     def folder(self) -> Path:
-        """Where the results go: a quick run replaces no published one unless told to."""
+        """Folder of the results; a quick run replaces published ones only with --out."""
         return record.destination(self.out, self.cache, quick=self.quick)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""What one command costs: time, processor, memory."""
+"""Time, processor time and memory of one command."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Usage:
         cpu_s: processor time, user and system, all threads.
         peak_mb: largest resident size of any of its processes.
         others: share of the machine's processor time that other processes took meanwhile, 0..1;
-            times on a machine that is not quiet say little.
+            times on a busy machine say little.
     """
 
     elapsed_s: float
@@ -37,14 +37,14 @@ class Usage:
 
 
 def measured(command: Sequence[str], *, cores: int = 0) -> Usage:
-    """Run a command in the repository's root and account for it.
+    """Run a command in the repository's root and return what it used.
 
     Args:
         command: program and arguments, with absolute paths.
-        cores: how many processor cores it may use; 0 for all.
+        cores: number of processor cores it may use; 0 for all.
 
     Raises:
-        StreamanonError: it failed.
+        StreamanonError: the command failed.
     """
     launched = subprocess.run(
         [sys.executable, "-I", "-S", str(_LAUNCHER), str(cores), *command],
@@ -54,7 +54,7 @@ def measured(command: Sequence[str], *, cores: int = 0) -> Usage:
     )
     answer = json.loads(launched.stdout)
     if answer.pop("exit_code"):
-        complaint = " ".join(answer["complaint"].split()) or "it said nothing"
+        complaint = " ".join(answer["complaint"].split()) or "no message"
         raise StreamanonError(f"{' '.join(command[:4])} ... failed: {complaint}")
     del answer["complaint"]
     return Usage(**answer)

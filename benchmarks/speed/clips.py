@@ -1,8 +1,8 @@
-"""Clips made of real footage: as many moving faces as wanted, in as many pixels as wanted.
+"""Clips made of real footage: any number of moving faces at any resolution.
 
 The same scene in every size: a background cut from beside the face of the given footage, and in
 up to eight places that footage's face, a quarter of the frame high, each from another moment and
-every other one mirrored. So cost over resolution and cost over faces can be told apart.
+every other one mirrored. So the cost of resolution and the cost of faces can be separated.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FACE_HEIGHT = 0.25
 """Height of a face over the height of the frame."""
 
 MARGIN = 0.15
-"""What is cut out with a face on each side, over its height."""
+"""Margin cut out around a face on each side, over its height."""
 
 LEAST_BACKGROUND = 0.1
 """Least width of the part without a face, over the width of the footage."""
@@ -43,14 +43,14 @@ LEAST_BACKGROUND = 0.1
 _PLACES = (1, 6, 2, 5, 0, 7, 3, 4)
 """Order in which the places of four columns and two rows are filled."""
 
-_LOOK_EVERY = 10
+_DETECT_EVERY = 10
 _APART_FRAMES = 29
 _MADE = {"crf": "18", "preset": "veryfast"}
 
 
 @dataclass(frozen=True, slots=True)
 class Footage:
-    """What the clips are made of.
+    """The material of the clips.
 
     Attributes:
         faces: (h, w, 3) uint8 BGR cuts around the face, one a frame.
@@ -71,9 +71,9 @@ def cut(path: Path, frames: int) -> Footage:
     """Cut a clip that shows one face into that face and what is beside it.
 
     Raises:
-        UsageError: it is too short, shows no or several faces, or is filled by one.
+        UsageError: the clip is too short, shows no or several faces, or a face fills it.
     """
-    images, boxes, rate = _look(path, frames)
+    images, boxes, rate = _detect_faces(path, frames)
     height, width = images[0].shape[:2]
     face_px = float(np.median(boxes[:, 3] - boxes[:, 1]))
     x0, y0 = np.maximum(boxes[:, :2].min(axis=0) - MARGIN * face_px, 0).astype(int).tolist()
@@ -96,24 +96,24 @@ def cut(path: Path, frames: int) -> Footage:
     )
 
 
-def _look(path: Path, frames: int) -> tuple[list[U8], F32, Fraction]:
+def _detect_faces(path: Path, frames: int) -> tuple[list[U8], F32, Fraction]:
     """Return the first frames of a clip, (n, 4) boxes of the face in some of them, and the rate."""
     detector = Factory(Config()).detector
     source = VideoSource(path)
-    images, looked = [], []
+    images, detections = [], []
     try:
         for frame in islice(source, frames):
             images.append(whole_bgr(frame.picture))
-            if frame.index % _LOOK_EVERY == 0:
-                looked.append(detector.detect(frame.picture))
+            if frame.index % _DETECT_EVERY == 0:
+                detections.append(detector.detect(frame.picture))
     finally:
         source.close()
     if len(images) < frames:
         raise UsageError(f"{path} has {len(images)} frames, wanted {frames}: use a longer clip")
-    single = [faces[0].box for faces in looked if len(faces) == 1]
-    if len(single) < 0.9 * len(looked):
+    single = [faces[0].box for faces in detections if len(faces) == 1]
+    if len(single) < 0.9 * len(detections):
         raise UsageError(
-            f"{path} shows exactly one face in {len(single)} of {len(looked)} frames looked at: "
+            f"{path} shows exactly one face in {len(single)} of {len(detections)} examined frames: "
             "use a clip of one person"
         )
     return images, np.stack(single), source.info.rate
@@ -144,16 +144,16 @@ def paint(footage: Footage, index: int, height: int, faces: int) -> U8:
 
 
 def _moment(index: int, count: int) -> int:
-    """Walk through the footage to and fro, so that nobody jumps."""
+    """Play the footage forwards and backwards in turn, so that no face jumps."""
     at = index % (2 * count)
     return at if at < count else 2 * count - 1 - at
 
 
 def write_scene(footage: Footage, target: Path, height: int, faces: int) -> None:
-    """Encode the scene and make sure that as many faces are found in it as were put there.
+    """Encode the scene and check that all its faces are found.
 
     Raises:
-        UsageError: they are not.
+        UsageError: fewer or more faces are found.
     """
     part = target.with_name(f".{target.name}")
     with av.open(str(part), "w") as outside:
@@ -175,7 +175,7 @@ def write_scene(footage: Footage, target: Path, height: int, faces: int) -> None
 def scenes(
     clip: Path, frames: int, points: Iterable[tuple[int, int]], cache: Path
 ) -> dict[tuple[int, int], Path]:
-    """Return a scene for each height and number of faces; those on disk are not made again."""
+    """Return a scene for each height and number of faces; scenes on disk are reused."""
     folder = (cache / "scenes").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     name = (sha256(clip) or "")[:12]
@@ -191,13 +191,13 @@ def scenes(
 
 
 def count_faces(path: Path) -> int:
-    """Return how many faces the product's detector sees in the middle one of some frames."""
+    """Return the median number of faces that the product's detector finds in some frames."""
     detector, source = Factory(Config()).detector, VideoSource(path)
     try:
         counts = [
             len(detector.detect(frame.picture))
             for frame in source
-            if frame.index % (2 * _LOOK_EVERY) == 0
+            if frame.index % (2 * _DETECT_EVERY) == 0
         ]
     finally:
         source.close()
@@ -205,7 +205,7 @@ def count_faces(path: Path) -> int:
 
 
 def write_start(source: Path, target: Path, height: int, frames: int) -> int:
-    """Write the first frames of a clip, scaled, with the sound that goes with them untouched.
+    """Write the first frames of a clip, scaled, with their sound copied.
 
     Returns:
         Frames written.

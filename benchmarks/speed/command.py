@@ -1,9 +1,9 @@
-"""``python -m benchmarks speed``: what anonymising costs, and how the cost grows.
+"""``python -m benchmarks speed``: the cost of anonymising, and how it grows.
 
 Results: ``rows``, one for each point measured (:class:`benchmarks.speed.grid.Cell`, then the
 figures of :mod:`benchmarks.speed.figures`), each with the ``axes`` it lies on; the floors are rows,
-too. Times are in ms, fps those of whole processes from start to exit, ``line_fps`` those from the
-first frame on.
+too. Times are in ms; fps is of whole processes from start to exit, ``line_fps`` from the first
+frame on.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ QUICK_FRAMES = 130
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for, by the names of the options."""
+    """The options of the command."""
 
     clip: Path
     methods: Sequence[str]
@@ -52,12 +52,12 @@ class Request:
 
     @property
     def folder(self) -> Path:
-        """Where the results go: a quick run replaces no published one unless told to."""
+        """Folder of the results; a quick run replaces published ones only with --out."""
         return record.destination(self.out, self.cache, quick=self.quick)
 
     @cached_property
     def session(self) -> Path:
-        """Where the runs are kept until the results are there."""
+        """Folder of the runs until the results are written."""
         return session(self.cache, "speed", [self.settings(), self.methods, self.quick, self.full])
 
     def axes(self) -> dict[str, list[Cell]]:
@@ -71,7 +71,7 @@ class Request:
         return grid.everything(axes) if self.full else grid.sweep(axes)
 
     def settings(self) -> dict[str, Any]:
-        """Return what the results are to say of how they came about."""
+        """Return the settings that are stored with the results."""
         return {
             "clip": self.clip.name,
             "clip_sha256": sha256(self.clip),
@@ -99,12 +99,16 @@ class Request:
     type=click.Choice(grid.METHODS),
     default=(Config().method,),
     show_default=True,
-    help="What is swept; the other methods are measured at 720p with one face.",
+    help="Methods to sweep; the others are measured at 720p with one face.",
 )
-@click.option("--frames", default=240, show_default=True, help="Of each scene.")
-@click.option("--rounds", default=3, show_default=True, help="Times that everything is measured.")
-@click.option("--quick", is_flag=True, help="A few small scenes, once: does everything work?")
-@click.option("--full", is_flag=True, help="Every combination, not only along the axes.")
+@click.option("--frames", default=240, show_default=True, help="Frames of each scene.")
+@click.option(
+    "--rounds", default=3, show_default=True, help="Number of times that everything is measured."
+)
+@click.option(
+    "--quick", is_flag=True, help="A few small scenes, once, to check that everything works."
+)
+@click.option("--full", is_flag=True, help="Measure every combination, not only along the axes.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
 @click.option(
     "--cache",
@@ -134,8 +138,8 @@ def command(**options: Any) -> None:
     shutil.rmtree(request.session)
     dead = [row for row in rows if not row.get("alive", True)]
     for row in dead:
-        click.echo(f"not believed: {row['method']} {row['height']}p: {row['reason']}", err=True)
-    click.echo(f"{path}: {len(rows)} rows, {len(dead)} of them not believed")
+        click.echo(f"not valid: {row['method']} {row['height']}p: {row['reason']}", err=True)
+    click.echo(f"{path}: {len(rows)} rows, {len(dead)} of them not valid")
     if warning := figures.disturbance(rows):
         click.echo(warning, err=True)
 

@@ -17,28 +17,28 @@ if TYPE_CHECKING:
     from benchmarks.speed.rounds import Run
 
 WARM_UP_FRAMES = 24
-"""Frames at the start of each run that count in no percentile."""
+"""Frames at the start of each run that percentiles leave out."""
 
 LEAST_FRAMES = WARM_UP_FRAMES + 6
-"""Frames below which a scene measures nothing."""
+"""Least number of frames of a scene."""
 
 MOST_OTHERS = 0.1
-"""Share of the machine that others may take before times are not to be trusted."""
+"""Share of the machine that other processes may take before times are unreliable."""
 
 LEAST_FOUND = 0.9
-"""Share of the faces in view that a run must have hidden, for its speed to mean anything."""
+"""Share of the visible faces that a run must have hidden for its speed to be valid."""
 
 LEAST_REPLACED = 0.5
-"""Share of the hidden faces that its method must have hidden, at its best."""
+"""Share of the hidden faces that the method itself must have hidden."""
 
 
 def row(cell: Cell, runs: Sequence[Run], floors: Mapping[str, Sequence[Run]]) -> dict[str, Any]:
     """Return the figures of one cell.
 
     Args:
-        cell: what was measured.
-        runs: a run a round.
-        floors: the runs of the same rounds by name of the floor; empty for live cells.
+        cell: the point that was measured.
+        runs: one run for each round.
+        floors: runs of the floors in the same rounds, by name; empty for live cells.
     """
     known = {
         **asdict(cell),
@@ -52,7 +52,7 @@ def row(cell: Cell, runs: Sequence[Run], floors: Mapping[str, Sequence[Run]]) ->
 
 
 def cost(runs: Sequence[Run]) -> dict[str, Any]:
-    """Return what runs of one contestant cost, as seen from outside."""
+    """Return the cost of the runs of one contestant: time, processor time, memory."""
     return {
         "frames": median(run.details["frames"] for run in runs),
         "fps": median(fps(run) for run in runs),
@@ -64,15 +64,15 @@ def cost(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def disturbance(rows: Sequence[dict[str, Any]]) -> str:
-    """Return a warning where other processes were at work during the measurement, or ""."""
+    """Return a warning if other processes were busy during the measurement, else ""."""
     worst = max(row["others"] for row in rows)
     if worst < MOST_OTHERS:
         return ""
-    return f"other processes took up to {worst:.0%} of the machine: times are not to be trusted"
+    return f"other processes took up to {worst:.0%} of the machine: times are unreliable"
 
 
 def rounded(value: Any) -> Any:
-    """Round every fraction in plain values to the four digits that mean something."""
+    """Round all floats in plain values to four significant digits."""
     if isinstance(value, float):
         return float(f"{value:.4g}")
     if isinstance(value, dict):
@@ -81,7 +81,7 @@ def rounded(value: Any) -> Any:
 
 
 def ratio(runs: Sequence[Run], others: Sequence[Run]) -> float:
-    """Return how many times as fast as others runs were: the median over rounds."""
+    """Return how many times as fast as other runs these were: median over rounds."""
     return median(fps(a) / fps(b) for a, b in zip(runs, others, strict=True))
 
 
@@ -91,7 +91,7 @@ def fps(run: Run) -> float:
 
 
 def _inside(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
-    """Return the figures of a run of the product that are taken inside it."""
+    """Return the figures that runs of the product measured themselves."""
     details = [run.details for run in runs]
     names = [name for name in details[0]["stages"] if not (cell.rate and name == "read")]
     stages = {
@@ -107,15 +107,15 @@ def _inside(cell: Cell, runs: Sequence[Run]) -> dict[str, Any]:
         "latency_ms": spread_ms(d["latency_s"] for d in details),
         "stages": stages,
         "runtimes": details[0]["runtimes"],
-        **_alive(cell, details),
+        **_validity(cell, details),
     }
 
 
 def spread_ms(series: Iterable[Sequence[float]]) -> dict[str, float | int] | None:
-    """Return n and percentiles in ms over all runs; None where there are too few for a tail.
+    """Return n and percentiles in ms over all runs; None with too few values.
 
     Args:
-        series: seconds, a frame each, a series a run.
+        series: for each run, the seconds of each frame.
     """
     values = [1000 * value for one in series for value in one[WARM_UP_FRAMES:]]
     if len(values) < LEAST_FOR_PERCENTILES:
@@ -123,8 +123,8 @@ def spread_ms(series: Iterable[Sequence[float]]) -> dict[str, float | int] | Non
     return {"n": len(values), **percentiles(values)}
 
 
-def _alive(cell: Cell, details: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Tell whether the work was really done: a run that finds nobody is fast and means nothing."""
+def _validity(cell: Cell, details: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return whether faces were really hidden: a run that finds none is fast and not valid."""
     frames = sum(d["frames"] for d in details)
     counts = {
         key: sum(d[key] for d in details) / frames for key in ("replaced", "second_best", "covered")
@@ -136,5 +136,5 @@ def _alive(cell: Cell, details: Sequence[dict[str, Any]]) -> dict[str, Any]:
     elif best < LEAST_REPLACED * hidden:
         reason = f"{hidden:.2f} faces a frame were hidden, {best:.2f} of them as the method does"
     elif any(d["uncovered"] for d in details):
-        reason = "something was left uncovered"
+        reason = "faces were left uncovered"
     return {**counts, "alive": not reason, **({"reason": reason} if reason else {})}

@@ -1,4 +1,4 @@
-"""The least any anonymiser costs: copying a clip, and decoding and encoding it.
+"""The least cost of any anonymiser: copying a clip, or decoding and encoding it.
 
 Run as ``python -m benchmarks.speed.floors decode+encode|copy IN OUT``.
 """
@@ -33,7 +33,7 @@ def copy(source: Path, target: Path) -> None:
 
 
 def decode_encode(source: Path, target: Path) -> None:
-    """Decode and encode with our default settings, in two threads, and do nothing else."""
+    """Decode and encode with our default settings, in two threads, without anything else."""
     frames: queue.Queue[VideoFrame | None] = queue.Queue(_WAITING_FRAMES)
     with av.open(str(source)) as inside, av.open(str(target), "w") as outside:
         stream = inside.streams.video[0]

@@ -1,4 +1,4 @@
-"""What is measured: a sweep along each axis from a base point, or the full product."""
+"""The points that are measured: a sweep along each axis from a base point, or the full product."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LIVE_RATE = 30.0
 
 
 def _choices(setting: str) -> tuple[str, ...]:
-    """Return what a setting of the product may be."""
+    """Return the allowed values of a setting of the product."""
     return next(
         (tuple(field.metadata["choices"]) for field in fields(Config) if field.name == setting), ()
     )
@@ -31,7 +31,7 @@ ON_PROCESSOR = ("onnxruntime", "openvino")
 """Runtimes that need no GPU; those on a GPU are measured by ``benchmarks gpu``."""
 
 WITH_NETWORK = ("anonygan",)
-"""Methods whose network may run on one runtime or another."""
+"""Methods with a network, which several runtimes can run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Cell:
     """One point that is measured.
 
     Attributes:
-        height: of the frames, 16:9.
-        faces: in view.
-        method: of the product, or a floor.
-        threads: processor threads the whole process may use; its own number of threads is fixed.
-        rate: frames a second at which a camera delivers, or None for a file.
-        runtime: that the method's network is to run on, or None for the product's choice.
+        height: height of the frames (16:9) in px.
+        faces: number of visible faces.
+        method: method of the product, or name of a floor.
+        threads: processor threads that the whole process may use.
+        rate: frames a second of a camera, or None for a file.
+        runtime: runtime of the method's network, or None for the product's choice.
     """
 
     height: int
@@ -56,7 +56,7 @@ class Cell:
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """Readable name."""
         live = f", live {self.rate:g} fps" if self.rate else ""
         on = f" on {self.runtime}" if self.runtime else ""
         scene = f"{self.height}p, {self.faces} faces, {self.threads} threads"
@@ -72,10 +72,10 @@ class Axes:
     """The values along each axis; the base point is the one of ``height`` and ``faces``.
 
     Attributes:
-        heights: of the frames.
-        faces: in view.
-        methods: swept along height, faces and threads.
-        others: measured at the base point only.
+        heights: heights of the frames in px.
+        faces: numbers of visible faces.
+        methods: methods swept along height, faces and threads.
+        others: methods measured at the base point only.
         threads: processor threads; the largest is the base.
     """
 
@@ -87,12 +87,12 @@ class Axes:
 
 
 def available_threads() -> int:
-    """Return how many processor threads this process may use."""
+    """Return the number of processor threads that this process may use."""
     return len(os.sched_getaffinity(0))
 
 
 def threads_to_try() -> list[int]:
-    """Return 1, 2, 4 and so on, up to all there are."""
+    """Return 1, 2, 4 and so on, up to all available threads."""
     most = available_threads()
     return sorted({min(2**power, most) for power in range(most.bit_length() + 1)})
 
@@ -130,7 +130,7 @@ def everything(axes: Axes) -> dict[str, list[Cell]]:
 
 
 def with_floors(cells: Iterable[Cell]) -> list[Cell]:
-    """Return every cell once, right after the floors of the same scene and threads."""
+    """Return every cell once, after the floors of the same scene and threads."""
     ordered: list[Cell] = []
     wanted = sorted(dict.fromkeys(cells), key=lambda cell: (cell.height, cell.faces, cell.threads))
     for cell in wanted:

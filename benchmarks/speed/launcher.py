@@ -1,7 +1,7 @@
-"""Runs one command and prints, as JSON, what the operating system accounts for it.
+"""Runs one command and prints its time, processor time and memory as JSON.
 
 A script of its own, started as ``python -I -S launcher.py CORES COMMAND...``: Linux counts the
-memory of whoever starts a process towards that process's peak, so the starter must be small.
+memory of the parent towards the peak of the process it starts, so the parent must be small.
 """
 
 import json
@@ -13,7 +13,7 @@ import time
 
 def busy_s() -> float:
     """Return the processor time that the whole machine has spent working since it started."""
-    with open("/proc/stat", encoding="ascii") as file:  # noqa: PTH123  small: without pathlib
+    with open("/proc/stat", encoding="ascii") as file:  # noqa: PTH123  pathlib would make it larger
         user, nice, system, _idle, _waiting, *rest = map(int, file.readline().split()[1:9])
     return (user + nice + system + sum(rest)) / os.sysconf("SC_CLK_TCK")
 

@@ -1,7 +1,6 @@
 """Measures contestants in turn, several rounds, so that a slow minute hits all of them.
 
-What is measured is kept on disk until the suite throws it away: interrupted, it goes on where it
-was.
+Runs are kept on disk until the suite deletes them, so that an interrupted measurement continues.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ class Run:
     """One contestant in one round.
 
     Attributes:
-        usage: of the whole process.
-        details: plain values beside it.
+        usage: time and memory of the whole process.
+        details: plain values that the process reported.
     """
 
     usage: Usage
@@ -55,9 +54,9 @@ def interleaved(
     """Run every contestant once a round.
 
     Args:
-        contestants: by label; labels are unique and may hold any character.
-        rounds: how often.
-        folder: keeps the runs; see :func:`session`.
+        contestants: functions that run once, by label.
+        rounds: number of rounds.
+        folder: folder that keeps the runs; see :func:`session`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Run]] = {label: [] for label in contestants}

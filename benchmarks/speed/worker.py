@@ -1,8 +1,8 @@
 """One run of the product in a process of its own, with the times of its stages.
 
 Run as ``python -m benchmarks.speed.worker IN OUT TIMES.json --method M ...``. It does what
-``streamanon run`` does. With a rate the clip plays by the wall clock, like a camera: nothing is
-held back for looking ahead, and what comes too fast is dropped.
+``streamanon run`` does. With a rate the clip plays by the wall clock, like a camera: there is no
+look-ahead, and frames that come too fast are dropped.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Camera:
-    """A source whose frames come at an even rate by the wall clock, whether awaited or not."""
+    """A source whose frames come at an even rate by the wall clock, read or not."""
 
     def __init__(self, source: Source, rate: float) -> None:
         self._source, self._rate = source, rate
@@ -58,10 +58,10 @@ def anonymise(
     """Carry out a job; return its report.
 
     Args:
-        job: what is to be hidden, and where to.
-        factory: builds the line.
-        rate: frames a second, for a camera.
-        sink: opens another output than the job's.
+        job: input and output.
+        factory: factory of the parts of the line.
+        rate: frames a second to play at, as a camera; None for a file.
+        sink: function that opens another output than the job's.
     """
     anonymiser = factory.anonymiser()
     source = factory.source(job.input)
@@ -73,7 +73,7 @@ def anonymise(
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """Return what the figures are made of; of each stage only the entries that are a frame's."""
+    """Return the values for the figures; of each stage only the entries that belong to frames."""
     frames = len(report.latency_s)
     tracks = report.ledger.tracks.values()
     return {

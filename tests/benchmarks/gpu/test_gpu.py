@@ -1,4 +1,4 @@
-"""The suite for cards runs without a card, and without what a bare machine for training lacks."""
+"""The suite for GPUs runs without a GPU, and without what a bare machine for training lacks."""
 
 import json
 import os
@@ -17,10 +17,10 @@ import torch
 
 from benchmarks import record
 from benchmarks.gpu import lines
-from benchmarks.gpu.command import SHIPPED, Request, _kept, _shares, _told
+from benchmarks.gpu.command import SHIPPED, Request, _described, _kept, _shares
 from benchmarks.gpu.line_worker import together
-from benchmarks.gpu.subject import Subject
-from benchmarks.gpu.ways import ways
+from benchmarks.gpu.network import MeasuredNetwork
+from benchmarks.gpu.variants import variants
 from testkit.paths import ROOT
 
 
@@ -79,10 +79,10 @@ def test_whole_lines_are_measured_on_each_runtime_and_what_failed_is_said(tmp_pa
     assert "missing" in ended.stderr.splitlines()[-1]
 
 
-def test_what_is_not_asked_for_is_kept_on_the_same_card(tmp_path: Path) -> None:
+def test_what_is_not_asked_for_is_kept_on_the_same_gpu(tmp_path: Path) -> None:
     some: dict[str, Any] = {"batches": (1,), "live": None, "base": None, "limit_s": 1}
     before = {
-        "limits": {"name": "a card"},
+        "limits": {"name": "a GPU"},
         "networks": {"live": {"parameters": 1}, "base": {"parameters": 2}},
         "rows": [{"network": "live", "way": "eager"}, {"network": "base", "way": "eager"}],
         "lines": [{"runtime": "torch"}, {"runtime": "tensorrt"}, {"missing": "no av"}],
@@ -90,17 +90,15 @@ def test_what_is_not_asked_for_is_kept_on_the_same_card(tmp_path: Path) -> None:
     record.save("gpu", before, settings={}, folder=tmp_path)
     asked = Request(
         **some, parts=("networks", "lines"), runtimes=("torch",), networks=("live",),
-        ways=("eager",), device="cuda", quick=False, out=tmp_path,
+        variants=("eager",), device="cuda", quick=False, out=tmp_path,
     )  # fmt: skip
-    kept = _kept(asked, {"name": "a card"})
+    kept = _kept(asked, {"name": "a GPU"})
     assert kept["rows"] == before["rows"][1:]  # type: ignore[index]
     assert kept["networks"] == {"base": {"parameters": 2}}
     assert kept["lines"] == [{"runtime": "tensorrt"}]
     assert _kept(asked, {"name": "another"})["rows"] == []
-    assert _kept(replace(asked, parts=("lines",)), {"name": "a card"})["rows"] == before["rows"]
-    assert (
-        _kept(replace(asked, parts=("networks",)), {"name": "a card"})["lines"] == before["lines"]
-    )
+    assert _kept(replace(asked, parts=("lines",)), {"name": "a GPU"})["rows"] == before["rows"]
+    assert _kept(replace(asked, parts=("networks",)), {"name": "a GPU"})["lines"] == before["lines"]
 
 
 def test_how_many_a_run_answered_is_counted() -> None:
@@ -111,12 +109,12 @@ def test_how_many_a_run_answered_is_counted() -> None:
     assert found["busy"] == 0.2
     assert found["sizes"] == {"1": 2, "4": 2}
     assert together(Counter(), 0.0, 1.0)["calls_a_run"] is None
-    assert lines.told({"runtime": "cuda", "missing": "no card"}).endswith("missing: no card")
+    assert lines.described({"runtime": "cuda", "missing": "no GPU"}).endswith("missing: no GPU")
 
 
-def test_without_a_card_it_says_so_in_one_line(bare: dict[str, str], tmp_path: Path) -> None:
+def test_without_a_gpu_it_says_so_in_one_line(bare: dict[str, str], tmp_path: Path) -> None:
     if torch.cuda.is_available():
-        pytest.skip("there is a card")
+        pytest.skip("there is a GPU")
     ended = run("--out", str(tmp_path / "out"), env=bare)
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: nothing can be measured on cuda: ")
@@ -125,10 +123,10 @@ def test_without_a_card_it_says_so_in_one_line(bare: dict[str, str], tmp_path: P
 
 
 def test_operations_and_traffic_are_counted() -> None:
-    one, four = (Subject("live", None).work(batch) for batch in (1, 4))
+    one, four = (MeasuredNetwork("live", None).work(batch) for batch in (1, 4))
     assert one.operations == pytest.approx(2 * 0.85e9, rel=0.05)
     assert four.operations == 4 * one.operations
-    parameters = Subject("live", None).parameters
+    parameters = MeasuredNetwork("live", None).parameters
     assert parameters < one.elements < four.elements < 4 * one.elements
 
 
@@ -142,16 +140,16 @@ def test_shares_are_of_the_limits() -> None:
     assert found["bandwidth"] == pytest.approx(0.1)
     missing = {"network": "live", "way": "tensorrt", "missing": "not installed"}
     assert _shares(missing, limits, about) == missing
-    assert _told(missing).endswith("missing: not installed")
+    assert _described(missing).endswith("missing: not installed")
 
 
 def test_a_quick_run_replaces_no_published_result() -> None:
-    empty = ("parts", "runtimes", "networks", "ways", "batches")
+    empty = ("parts", "runtimes", "networks", "variants", "batches")
     some: dict[str, Any] = {"live": None, "base": None} | dict.fromkeys(empty, ())
     for device, quick, published in (("cuda", False, True), ("cuda", True, False), ("cpu", 0, 0)):
         request = Request(**some, device=device, limit_s=1, quick=bool(quick), out=None)
         assert (request.folder == ROOT / "benchmarks" / "results") == bool(published)
 
 
-def test_every_way_has_a_name_and_a_precision() -> None:
-    assert {precision for precision, _ in ways(Path()).values()} == {"fp32", "fp16"}
+def test_every_variant_has_a_name_and_a_precision() -> None:
+    assert {precision for precision, _ in variants(Path()).values()} == {"fp32", "fp16"}

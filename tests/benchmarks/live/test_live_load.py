@@ -1,17 +1,17 @@
-"""What cameras sent and players saw comes to."""
+"""Figures of the frames that cameras sent and players read."""
 
 import logging
 
 import pytest
 
 from benchmarks.live.load import glass_to_glass_ms, growth, percentiles
-from benchmarks.live.player import Seen
+from benchmarks.live.player import PlayedFrame
 from benchmarks.live.worker import PinnedFactory
 from streamanon.config import Config
 
 
-def _seen(number: int, at_s: float) -> Seen:
-    return Seen(number, at_s, at_s, 0, -1)
+def _seen(number: int, at_s: float) -> PlayedFrame:
+    return PlayedFrame(number, at_s, at_s, 0, -1)
 
 
 def test_a_picture_is_as_old_as_its_newest_sending() -> None:
@@ -41,7 +41,7 @@ def test_growth_is_that_of_the_second_half() -> None:
 
 
 def test_lines_of_a_player_are_read_back() -> None:
-    assert Seen.parse("12 3.5 0.25 1 0\n") == Seen(12, 3.5, 0.25, 1, 0)
+    assert PlayedFrame.parse("12 3.5 0.25 1 0\n") == PlayedFrame(12, 3.5, 0.25, 1, 0)
 
 
 def test_pinned_streams_have_nothing_to_step_down_to() -> None:

@@ -27,7 +27,7 @@ def _call(*arguments: str | Path) -> str:
 @pytest.mark.slow
 def test_a_quick_run_measures_every_kind_of_row(tmp_path: Path) -> None:
     said = _call("speed", "--quick", "--method", "warp", "--cache", tmp_path)
-    assert "8 rows, 0 of them not believed" in said
+    assert "8 rows, 0 of them not valid" in said
     document = json.loads((tmp_path / "quick" / "speed.json").read_text())
     assert document["settings"]["clip"] == "demo.mp4"
     rows = {(row["method"], row["faces"], row["rate"]): row for row in document["results"]["rows"]}

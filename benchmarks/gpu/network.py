@@ -1,4 +1,4 @@
-"""The network that is measured: with weights or without, its inputs, and what it has to do."""
+"""The network that is measured, its inputs, and the operations of a run."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ SMALL = {
     "live": GeneratorConfig("live", width=32, blocks=1),
     "base": GeneratorConfig("paper", width=32, blocks=1),
 }
-"""The same, to see whether everything works."""
+"""Small ones for a quick check."""
 
 _PRODUCTS = ("convolution", "mm", "bmm", "addmm", "baddbmm")
 
 
 @dataclass(frozen=True)
-class Work:
-    """What one run has to do.
+class Workload:
+    """The operations of one run.
 
     Attributes:
         operations: additions and multiplications of convolutions and matrix products.
-        elements: numbers that those read and write, weights included: what lies between them can
-            be done in passing.
+        elements: numbers that those read and write, weights included; the operations between them
+            can be fused.
     """
 
     operations: int
     elements: int
 
 
-class Subject:
+class MeasuredNetwork:
     """A network on a device.
 
     Attributes:
-        module: takes ``names`` in order.
-        names: of its inputs.
-        weights: where they come from.
+        module: the network; takes the inputs ``names`` in order.
+        names: names of the inputs.
+        weights: name of the file of the weights, or "random".
     """
 
     def __init__(self, network: str, weights: Path | None, *, small: bool = False) -> None:
@@ -62,7 +62,7 @@ class Subject:
         Args:
             network: "live" or "base".
             weights: a file that training wrote, or None for random ones, which cost the same.
-            small: take a small one.
+            small: make a small one.
         """
         if weights:
             content = checkpoint.read(weights)
@@ -78,7 +78,7 @@ class Subject:
         self._blocks = made.config.blocks
 
     def inputs(self, batch: int) -> dict[str, NDArray[Any]]:
-        """Return noise in the form of faces; what a run costs does not depend on it."""
+        """Return noise in the shape of the inputs; the cost does not depend on the values."""
         random = np.random.default_rng(batch)
         shapes = {
             "context": (CROP, CROP, 3),
@@ -103,13 +103,13 @@ class Subject:
                 made[name] = random.random(shape, np.float32) * CROP
         return made
 
-    def work(self, batch: int) -> Work:
-        """Count what a run has to do, by doing it once where it is cheap: on the processor."""
+    def work(self, batch: int) -> Workload:
+        """Count the operations of a run by running it once on the processor."""
         tensors = [torch.from_numpy(array) for array in self.inputs(batch).values()]
         counted = _Elements()  # type: ignore[no-untyped-call]
         with torch.no_grad(), FlopCounterMode(display=False) as operations, counted:
             self.module.cpu()(*tensors)
-        return Work(operations.get_total_flops(), counted.elements)
+        return Workload(operations.get_total_flops(), counted.elements)
 
 
 class _Elements(TorchDispatchMode):  # type: ignore[no-untyped-call]

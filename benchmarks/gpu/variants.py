@@ -1,4 +1,4 @@
-"""The ways to run a network on a card."""
+"""The variants of a network on a GPU: runtimes, each in one or two precisions."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from benchmarks.gpu.subject import Subject
+    from benchmarks.gpu.network import MeasuredNetwork
     from streamanon.backends.tensorrt_graph import Precision
 
 Arrays = dict[str, "NDArray[Any]"]
 
 
 @dataclass(frozen=True)
-class Ready:
-    """A network that is ready to run on one batch.
+class PreparedRun:
+    """A network prepared to run on one batch.
 
     Attributes:
-        answer: runs it and returns what it says.
-        run: one run with everything on the card, None where only whole runs can be had.
+        answer: runs the network and returns its outputs.
+        run: one run with everything on the GPU; None where only whole runs are possible.
         whole: one run from arrays in memory to arrays in memory.
     """
 
@@ -44,21 +44,21 @@ class Ready:
 
 def _torch(
     precision: Precision,
-    subject: Subject,
+    network: MeasuredNetwork,
     device: str,
     batch: int,
     *,
     compiled: bool = False,
     graph: bool = False,
-) -> Ready:
-    """Run it by PyTorch, whose convolutions take the weights in the precision they have."""
+) -> PreparedRun:
+    """Run the network with PyTorch, whose convolutions take the weights in their own precision."""
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
     if graph and device == "cpu":
         raise ModelError("no CUDA device")
-    module: Any = subject.module.to(device, TYPES[precision])
+    module: Any = network.module.to(device, TYPES[precision])
     module = module.to(memory_format=torch.channels_last)
-    given = subject.inputs(batch)
+    given = network.inputs(batch)
     tensors = [torch.from_numpy(array).to(device) for array in given.values()]
     call: Any = torch.compile(module, dynamic=False) if compiled else module
     half = torch.autocast(device, torch.float16, enabled=precision == "fp16", cache_enabled=False)
@@ -80,11 +80,11 @@ def _torch(
             tensor.copy_(torch.from_numpy(array))
         return {name: one.cpu().numpy() for name, one in zip(OUTPUTS, run(), strict=True)}
 
-    return Ready(answer, run, answer)
+    return PreparedRun(answer, run, answer)
 
 
 def _recorded(run: Callable[[], tuple[Tensor, ...]]) -> tuple[Any, tuple[Tensor, ...]]:
-    """Return a CUDA graph of a run, and where its answers appear."""
+    """Return a CUDA graph of a run, and its output tensors."""
     aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     with torch.cuda.stream(aside):
         for _ in range(3):
@@ -96,45 +96,45 @@ def _recorded(run: Callable[[], tuple[Tensor, ...]]) -> tuple[Any, tuple[Tensor,
     return recording, answers
 
 
-def _onnx_runtime(graph: Path, subject: Subject, device: str, batch: int) -> Ready:
-    """Run it by ONNX Runtime: on the card where its package can do that."""
+def _onnx_runtime(graph: Path, network: MeasuredNetwork, device: str, batch: int) -> PreparedRun:
+    """Run the network with ONNX Runtime, on the GPU where the installed package supports it."""
     from streamanon.backends.onnx_runtime import CPU, CUDA, OnnxRuntimeBackend
 
     backend = OnnxRuntimeBackend(graph, provider=CPU if device == "cpu" else CUDA)
-    run = partial(backend.run, subject.inputs(batch))
-    return Ready(run, None, run)
+    run = partial(backend.run, network.inputs(batch))
+    return PreparedRun(run, None, run)
 
 
 def _tensorrt(
     precision: Precision,
     graph: Path,
-    subject: Subject,
+    network: MeasuredNetwork,
     _: str,
     batch: int,
-) -> Ready:
-    """Run it by TensorRT: recorded on memory of PyTorch's, and whole as the product does."""
+) -> PreparedRun:
+    """Run the network with TensorRT: as a CUDA graph, and whole as the product does."""
     from streamanon.backends import cuda, engine_build, tensorrt_runtime
 
     tensorrt_runtime.about()
-    card = cuda.device()
+    gpu = cuda.device()
     saved = graph.with_suffix(f".{precision}.engine")
     if not saved.is_file():
         saved.write_bytes(engine_build.compiled(graph, precision)[0])
-    product = tensorrt_runtime.TensorRtBackend(saved.read_bytes(), card)
-    given = subject.inputs(batch)
+    product = tensorrt_runtime.TensorRtBackend(saved.read_bytes(), gpu)
+    given = network.inputs(batch)
     answer = partial(product.run, given)
     step = _on_torch(saved.read_bytes(), given)
     recording = _recorded(step)[0]
 
     def run() -> object:
         recording.replay()
-        return step  # whose memory it works on
+        return step  # keeps the memory that the graph uses
 
-    return Ready(answer, run, answer)
+    return PreparedRun(answer, run, answer)
 
 
 def _on_torch(engine: bytes, given: Arrays) -> Callable[[], tuple[Tensor, ...]]:
-    """Return what runs an engine once with everything on the card, in PyTorch's stream."""
+    """Return a function that runs an engine once on the GPU, in PyTorch's stream."""
     from streamanon.backends import tensorrt_runtime
 
     trt = tensorrt_runtime.trt
@@ -162,13 +162,15 @@ def _on_torch(engine: bytes, given: Arrays) -> Callable[[], tuple[Tensor, ...]]:
             raise ModelError("the engine could not be run")
         return answers
 
-    run.kept = (runtime, loaded, tensors)  # type: ignore[attr-defined]  # by address alone, else
+    run.kept = (runtime, loaded, tensors)  # type: ignore[attr-defined]  # referenced by address only
     torch.cuda.synchronize()
     return run
 
 
-def ways(graph: Path) -> dict[str, tuple[Precision, Callable[[Subject, str, int], Ready]]]:
-    """Return all ways by name: what each calculates in, and what makes a network ready.
+def variants(
+    graph: Path,
+) -> dict[str, tuple[Precision, Callable[[MeasuredNetwork, str, int], PreparedRun]]]:
+    """Return all variants by name: precision, and the function that prepares a network.
 
     Args:
         graph: ONNX file of the network.
