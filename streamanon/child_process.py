@@ -1,7 +1,5 @@
 """How this package starts processes: its own modules, and other programs."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What to install for an optional part of this package."""
 
-from __future__ import annotations
-
 from importlib import metadata
 from shlex import quote
 

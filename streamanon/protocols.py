@@ -4,8 +4,6 @@ An implementation is one file in ``sources/``, ``sinks/``, ``detectors/``, ``ano
 ``backends/``. These never import each other; ``factory.py`` passes each the objects it needs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Protocol
 

@@ -10,8 +10,6 @@ Conventions, stated once:
 * Frames are upright: a source undoes the rotation of the file, a sink puts it back.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum

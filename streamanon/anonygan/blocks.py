@@ -1,7 +1,5 @@
 """Convolutions with the initialisation a network without normalisation needs."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

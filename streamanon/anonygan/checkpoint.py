@@ -1,7 +1,5 @@
 """Networks on disk: weights with their configuration and a hash of the architecture."""
 
-from __future__ import annotations
-
 import hashlib
 import pickle
 from dataclasses import asdict

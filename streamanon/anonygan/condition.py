@@ -1,7 +1,5 @@
 """The condition branch: everything that depends only on the new identity, computed once."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

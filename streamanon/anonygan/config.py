@@ -1,7 +1,5 @@
 """Configuration of a generator."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, Self, TypeAlias
 

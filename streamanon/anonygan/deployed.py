@@ -1,7 +1,5 @@
 """The networks as the product runs them: plain arrays in, plain arrays out."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Patch discriminators, and the maps of landmarks that one of them sees."""
 
-from __future__ import annotations
-
 from typing import Self
 
 import torch

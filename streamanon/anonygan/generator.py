@@ -1,7 +1,5 @@
 """The live generator: 0.85 GMACs per face and frame."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """Reasoning over a graph whose nodes are the landmarks of two faces."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

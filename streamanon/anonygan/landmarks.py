@@ -1,7 +1,5 @@
 """Landmarks as input of the networks: maps, and attention weights."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """How attention, generated pixels and the warped portrait become one face."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

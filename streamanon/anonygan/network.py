@@ -1,7 +1,5 @@
 """A generator and its condition branch as one module, which is trained and saved."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 
 from streamanon.anonygan.condition import ConditionEncoder

@@ -1,7 +1,5 @@
 """The paper's generator, as published or with its faults fixed."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -1,7 +1,5 @@
 """The AnonyGAN network at work: identities prepared once and cached, faces generated in batches."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Covers that make no attempt to look like a face: mosaic, blur and solid."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from streamanon.safety.cover import blur, mosaic, solid

@@ -1,7 +1,5 @@
 """An anonymiser that changes its method while it runs: when asked to, and when time is short."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from logging import Logger

@@ -5,8 +5,6 @@ frame. The source's pixels inside the face reach the result only as low-frequenc
 over a quarter of the distance between the eyes.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import cv2

@@ -4,8 +4,6 @@ Both thresholds were set on clips and photographs that no network here was train
 are given with them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

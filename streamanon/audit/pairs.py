@@ -1,7 +1,5 @@
 """Pairs of frames of a file and its anonymised version."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import zip_longest
 

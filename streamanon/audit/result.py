@@ -1,7 +1,5 @@
 """Findings of an audit over a clip, as numbers and as JSON; no pixels, no embeddings."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any

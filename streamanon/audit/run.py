@@ -1,7 +1,5 @@
 """``streamanon audit``: opens two files, compares every frame, writes the findings."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from contextlib import closing

@@ -1,7 +1,5 @@
 """A contact sheet of the worst faces of the anonymised file, for people to check."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import cv2

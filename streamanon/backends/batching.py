@@ -1,7 +1,5 @@
 """Fixed batch sizes: batches of other sizes are padded to the next one. Checks of inputs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 

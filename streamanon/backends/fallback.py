@@ -1,7 +1,5 @@
 """A runtime that gives way to a better one between two runs, and is its fallback."""
 
-from __future__ import annotations
-
 import logging
 import subprocess
 import threading

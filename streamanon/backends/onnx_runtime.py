@@ -1,7 +1,5 @@
 """Networks on ONNX Runtime: on the CPU, or with ``onnxruntime-gpu`` on an NVIDIA GPU."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal

@@ -5,8 +5,6 @@ grow with the load, and no call waits for a batch to fill. A batch that fails is
 call, so that bad input affects only its own call.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -4,8 +4,6 @@ TensorRT from version 11 and TensorRT-RTX are strongly typed: a network is compu
 its graph. So half precision is chosen here, for all versions alike.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Literal
 

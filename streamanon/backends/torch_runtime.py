@@ -4,8 +4,6 @@ The weights of the ONNX file are loaded back into the modules that they were exp
 a run is one upload, one CUDA graph, one download.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path

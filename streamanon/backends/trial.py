@@ -1,7 +1,5 @@
 """Trying runtimes on a network: how fast they are, and whether they compute the same."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

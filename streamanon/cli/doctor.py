@@ -1,7 +1,5 @@
 """What this machine can do, why not more, and a test that anonymises one picture."""
 
-from __future__ import annotations
-
 import platform
 import time
 from dataclasses import dataclass

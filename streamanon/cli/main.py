@@ -1,7 +1,5 @@
 """The command line: its commands (:mod:`streamanon.cli.commands`), and how they end."""
 
-from __future__ import annotations
-
 import os
 import sys
 import threading

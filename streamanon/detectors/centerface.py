@@ -5,8 +5,6 @@ Source: Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as
 logarithm of the face's size, the offset of the centre from the cell, and five points in the box.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import cv2

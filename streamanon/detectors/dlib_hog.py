@@ -3,8 +3,6 @@
 The 68-point predictor was trained on 300-W, which excludes commercial use.
 """
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
 

@@ -5,8 +5,6 @@ is right on all 200 photographs of the London set whose sex is plain to see, on 
 of All-Age-Faces and on 99 % of 200 synthetic portraits.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from streamanon.face import landmarks as lm

@@ -3,8 +3,6 @@
 Its detector is a short-range one: it misses small faces that YuNet finds.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2

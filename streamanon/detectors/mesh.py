@@ -4,8 +4,6 @@ Same networks and same geometry as MediaPipe's FaceLandmarker, from its face_lan
 compares the two.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from streamanon.imaging.crop import crop_square, to_blob

@@ -1,7 +1,5 @@
 """MobileFaceNet: face recognition embeddings."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from streamanon.imaging.crop import crop_square, template_square, to_blob

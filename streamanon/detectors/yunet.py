@@ -4,8 +4,6 @@ Source: Wu et al., "YuNet: a tiny millisecond-level face detector", 2023; output
 libfacedetection.train.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache

@@ -4,8 +4,6 @@ Source: ``geometry_pipeline_metadata_landmarks.binarypb`` in Google's face_landm
 (float16/1), Apache-2.0; ``export/canonical_face.py`` makes the file read here out of it.
 """
 
-from __future__ import annotations
-
 from importlib.resources import files
 
 import numpy as np

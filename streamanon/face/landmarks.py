@@ -4,8 +4,6 @@ Indices are those of MediaPipe's face mesh (478 points); "right" is the subject'
 closed and in order, starting at the subject's right.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from streamanon.face.canonical_face import POSE_WEIGHTS, VERTICES

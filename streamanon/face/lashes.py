@@ -5,8 +5,6 @@ Of 60 photographs with shut eyes, from folds that no test uses, 50 of the result
 are detected as having shut eyes with this line, 41 without.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

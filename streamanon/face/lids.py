@@ -1,7 +1,5 @@
 """Closing eyelids: where they meet, and which skin of an open-eyed portrait covers a shut eye."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """Masks drawn from a face's mesh: the face itself, open eyes and open mouth."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

@@ -1,7 +1,5 @@
 """Measuring and matching light, sharpness and noise between a portrait and a frame."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

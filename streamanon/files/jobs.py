@@ -1,7 +1,5 @@
 """Pairs input files with output files, and checks them before anything is written."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path

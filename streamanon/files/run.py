@@ -1,7 +1,5 @@
 """Carries out jobs, from their settings to their reports."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A prepared gallery holds one webp per portrait and ``gallery.npz``, the index, w
 was measured on them: loading it needs no network. The index has the hash of each portrait.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from functools import partial

@@ -1,7 +1,5 @@
 """From a photograph to an identity: find the only face, check that it is usable, crop the head."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

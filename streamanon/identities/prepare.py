@@ -1,7 +1,5 @@
 """Preparing a user's own portraits once, so that later runs start without measuring them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A contact sheet of a gallery: every identity with its name."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

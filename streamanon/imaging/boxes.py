@@ -1,7 +1,5 @@
 """Boxes: (4,) float32 x0 y0 x1 y1 in px, as in :mod:`streamanon.types`."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from streamanon.types import F32

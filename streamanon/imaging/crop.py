@@ -1,7 +1,5 @@
 """Crops a rotated square out of a picture, at a network's input size."""
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray

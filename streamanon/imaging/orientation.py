@@ -1,7 +1,5 @@
 """The eight orientations of a stored picture, and how to turn it upright and back."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ decoder to encoder, whatever its colour matrix, range, depth and subsampling.
 Source of the coefficients: ITU-R BT.601-7, BT.709-6, BT.2020-2 (Kr, Kb) and BT.2100 (ranges).
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import cv2

@@ -1,7 +1,5 @@
 """Which live input goes to which outputs, decided and checked before anything is opened."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The newest frame that a live stream wrote, for previews."""
 
-from __future__ import annotations
-
 from logging import Logger
 
 from streamanon.protocols import Sink

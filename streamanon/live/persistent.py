@@ -1,7 +1,5 @@
 """Source and sink of a live stream that stay open while its lines fail and are built again."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from threading import Lock
 

@@ -13,8 +13,6 @@
 Every setting of :class:`streamanon.config.Config` that means something to a live stream is a key.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from dataclasses import dataclass, fields

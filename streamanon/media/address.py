@@ -5,8 +5,6 @@ RTMP path. They are used to connect and are never shown; everything that is prin
 :func:`masked`, which hides too much rather than too little.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

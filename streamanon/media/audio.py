@@ -5,8 +5,6 @@ place and cover picture. Sources: Vorbis I specification, 4.2 and 5; Matroska co
 (A_VORBIS, Xiph lacing); RFC 9639 (FLAC), 8.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Exponential back-off with jitter for reconnections."""
 
-from __future__ import annotations
-
 from random import Random
 
 _FIRST_S = 0.1

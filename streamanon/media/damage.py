@@ -11,8 +11,6 @@ end of an intra refresh. Its packet must come after the sign and be without a si
 Signs appear in decoding order and pictures in presentation order, so packets are numbered.
 """
 
-from __future__ import annotations
-
 _SECOND = 90_000
 _JUMP = _SECOND
 _PATIENCE = 10 * _SECOND

@@ -5,8 +5,6 @@ steady frame rate, so a longer interval means a lost picture. Nothing can be sai
 intervals vary all the time (a screen that is sent when it changes, pictures out of order).
 """
 
-from __future__ import annotations
-
 from collections import deque
 from statistics import median
 

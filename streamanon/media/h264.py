@@ -11,8 +11,6 @@ Source: ITU-T H.264 (08/2021). Names of syntax elements and numbers of clauses a
 standard; methods u, ue and se read its descriptors u(n), ue(v) and se(v) (7.2).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ picture as damaged when it returns it, in presentation order, which is too late 
 So they wait for it.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ The offset between the two clocks is the smallest delay of any frame so far, bec
 arrives before it was taken. To follow a slow source clock, it may grow a little between frames.
 """
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 LIVE_TICK = Fraction(1, 90_000)

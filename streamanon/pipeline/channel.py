@@ -1,7 +1,5 @@
 """Bounded channel between two stages: blocks when full, or drops the oldest item."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from threading import Condition

@@ -8,8 +8,6 @@ since costs change, when the current load was below it for long. Each attempt th
 wait before the next one.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Counts how every frame and every face was hidden, and which were not."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from streamanon.types import SafeFrame, Scene, Treated, Treatment

@@ -1,7 +1,5 @@
 """Figures of a running stream, cheap to update and to read."""
 
-from __future__ import annotations
-
 import time
 from collections import Counter, deque
 from collections.abc import Iterable

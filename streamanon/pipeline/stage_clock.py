@@ -1,7 +1,5 @@
 """Times one stage of the line, and names it in its errors."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

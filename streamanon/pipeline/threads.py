@@ -1,7 +1,5 @@
 """Limits OpenCV to one thread while lines are running."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock

@@ -4,8 +4,6 @@ Every subject of a scene is hidden here, by its patch if the patch can be truste
 not. A scene that is not trusted is covered whole. Sinks accept nothing but safe frames.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -4,8 +4,6 @@ A cover is computed from the mean colours of a few cells across the face, so tha
 more information about the face than these, however it is processed afterwards.
 """
 
-from __future__ import annotations
-
 import cv2
 import numpy as np
 

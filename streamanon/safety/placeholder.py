@@ -1,7 +1,5 @@
 """The placeholder shown while a stream has no picture."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

@@ -4,8 +4,6 @@ In order of preference: a realistic face; a mosaic when the replacement is missi
 whole frame covered when it is not known where a face is.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Choice of encoder, pixel format and encoder options for video files."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import av

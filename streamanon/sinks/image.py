@@ -1,7 +1,5 @@
 """Still pictures, encoded with OpenCV, which writes no metadata."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2

@@ -1,7 +1,5 @@
 """The file of an output: checks of its name, and messages for users when writing fails."""
 
-from __future__ import annotations
-
 import errno
 from pathlib import Path
 

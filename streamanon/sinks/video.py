@@ -1,7 +1,5 @@
 """Video files, encoded with PyAV."""
 
-from __future__ import annotations
-
 import math
 from contextlib import suppress
 from pathlib import Path

@@ -5,8 +5,6 @@ taken, so that a buffer may be used again for the next one. RGB cannot be told f
 found in it, less surely, and the new skin has the wrong colour.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction

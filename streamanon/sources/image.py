@@ -1,7 +1,5 @@
 """Still pictures, decoded with OpenCV."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Converts decoded pictures of any pixel format to planes of Y, U and V."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Video files, decoded with PyAV."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Computes the embedding of each face from time to time and gives it to the identity assigner."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

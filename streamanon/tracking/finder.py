@@ -1,7 +1,5 @@
 """Finds faces in one picture: all of them, or the one near an expected position."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

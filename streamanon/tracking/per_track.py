@@ -1,7 +1,5 @@
 """Keeps a value for each track in view."""
 
-from __future__ import annotations
-
 from typing import Generic, TypeVar
 
 from streamanon.types import Scene

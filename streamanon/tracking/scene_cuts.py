@@ -5,8 +5,6 @@ still there, and the detector may miss them. So neither a picture with too littl
 new shot, nor one that shows the same scene in other light.
 """
 
-from __future__ import annotations
-
 from collections import deque
 
 import cv2

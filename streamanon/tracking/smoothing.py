@@ -7,8 +7,6 @@ filtered slowly on the skin and fast around eyes and mouth, so that blinks and s
 Lengths are in inter-ocular distances, so that the constants hold for every size of face.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

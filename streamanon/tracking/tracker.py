@@ -5,8 +5,6 @@ waiting for n detections would cost n raw frames. A face that is not detected is
 last velocity, under a cover that grows with time and speed.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from itertools import count
 

@@ -5,8 +5,6 @@ page in the operator's browser, which is why the Host and Origin of a request ar
 interfaces a token is required.
 """
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """The streams' figures in the format of Prometheus."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias, get_args
 

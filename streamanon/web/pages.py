@@ -1,7 +1,5 @@
 """Files of the pages, and portraits of the gallery."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import cv2

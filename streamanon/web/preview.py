@@ -1,7 +1,5 @@
 """JPEG previews of anonymised frames, encoded once for all viewers and only while there are any."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The models that ship with the package; ``README.md`` beside this file is their card."""
 
-from __future__ import annotations
-
 import hashlib
 from functools import cache
 from importlib.resources import files

@@ -4,8 +4,6 @@ The file that ships is hashed as a whole (:func:`streamanon.weights.path`), so a
 to the weights beside it. Reading one takes about 30 ms.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

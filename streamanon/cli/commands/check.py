@@ -1,7 +1,5 @@
 """Looking into it: was a file anonymised, can this machine anonymise?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """Engines for NVIDIA GPUs."""
 
-from __future__ import annotations
-
 import typing
 
 import click

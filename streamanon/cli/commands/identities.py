@@ -1,7 +1,5 @@
 """The faces people are given."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

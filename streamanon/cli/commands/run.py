@@ -1,7 +1,5 @@
 """Anonymising: files, one live stream, several."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

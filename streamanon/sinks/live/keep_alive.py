@@ -1,7 +1,5 @@
 """Shows a placeholder while no frames arrive, so that players and recorders stay connected."""
 
-from __future__ import annotations
-
 import time
 from threading import Event, Lock, Thread
 

@@ -6,8 +6,6 @@ grey picture, from which FFmpeg reads the parameters of the streams. Packets fol
 one by one: a demuxer in between would hold some of them back.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import struct

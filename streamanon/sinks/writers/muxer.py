@@ -1,7 +1,5 @@
 """Muxes packets into containers, inside a writer process."""
 
-from __future__ import annotations
-
 import io
 from typing import cast
 

@@ -4,8 +4,6 @@ PyAV holds the interpreter lock while FFmpeg opens an output, which may take as 
 likes. In a separate process this blocks no other thread.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from contextlib import suppress

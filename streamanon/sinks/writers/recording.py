@@ -1,7 +1,5 @@
 """A segmented recording: a crash, a power cut or a full disk costs seconds, not the whole."""
 
-from __future__ import annotations
-
 import errno
 import shutil
 import time

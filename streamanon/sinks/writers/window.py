@@ -1,7 +1,5 @@
 """The process that shows a live output in a window."""
 
-from __future__ import annotations
-
 import sys
 import tkinter as tk
 from contextlib import suppress

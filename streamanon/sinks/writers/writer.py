@@ -5,8 +5,6 @@ once the output is open, or why it failed. It ends when its input ends, and is k
 parent dies. It ignores SIGTERM: the parent receives it too and has the output finished.
 """
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

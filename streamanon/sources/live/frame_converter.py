@@ -1,7 +1,5 @@
 """Converts the pictures of a live stream to the size and colours of its first one."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """Which addresses an input may lead to: nothing on the internet leads into the local network."""
 
-from __future__ import annotations
-
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
