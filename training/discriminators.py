@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from streamanon.anonygan.config import IBUG_POINTS
-from streamanon.anonygan.discriminators import PARTS, PatchDiscriminator, part_maps
 from streamanon.anonygan.landmarks import point_maps
 from training import losses
 from training.augment import augment
+from training.patch_discriminator import PARTS, PatchDiscriminator, part_maps
 
 if TYPE_CHECKING:
     from training.options import Options

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from streamanon.anonygan.discriminators import PARTS, PatchDiscriminator, part_maps
+from training.patch_discriminator import PARTS, PatchDiscriminator, part_maps
 
 
 @pytest.mark.parametrize(("inputs", "size"), [(3 + 3, 6_965_441), (3 + 68, 7_032_001)])
