@@ -29,7 +29,7 @@ CENTERFACE_THRESHOLD = 0.5
 """The published network's own default."""
 
 
-class Judge(Protocol):
+class DetectorJudge(Protocol):
     """An independent face detector."""
 
     @property
@@ -58,7 +58,7 @@ class DlibHog:
         self._detector = dlib.get_frontal_face_detector()
 
     def __call__(self, image: U8) -> F32:
-        """Return the faces; see :class:`Judge`."""
+        """Return the faces; see :class:`DetectorJudge`."""
         boxes, margins, _ = self._detector.run(np.ascontiguousarray(image[:, :, ::-1]), 1, 0.0)
         rows = [
             (box.left(), box.top(), box.right() + 1, box.bottom() + 1, margin)
@@ -75,24 +75,24 @@ class FromDetector:
         self._detector = detector
 
     def __call__(self, image: U8) -> F32:
-        """Return the faces; see :class:`Judge`."""
+        """Return the faces; see :class:`DetectorJudge`."""
         faces = self._detector.detect(as_picture(image))
         rows = [np.append(face.box, face.score) for face in faces]
         return np.array(rows, np.float32).reshape(-1, 5)
 
 
-def _yunet() -> Judge:
+def _yunet() -> DetectorJudge:
     backend = OnnxRuntimeBackend(weights.path("yunet.onnx"))
     detector = YuNetDetector(backend, min_face_px=SMALLEST_FACE_PX, threshold=YUNET_THRESHOLD)
     return FromDetector("yunet", detector)
 
 
-def _centerface() -> Judge:
+def _centerface() -> DetectorJudge:
     backend = OnnxRuntimeBackend(weights.path("centerface.onnx"))
     return FromDetector("centerface", CenterFaceDetector(backend, threshold=CENTERFACE_THRESHOLD))
 
 
-DETECTORS: dict[str, Callable[[], Judge]] = {
+DETECTORS: dict[str, Callable[[], DetectorJudge]] = {
     "dlib-hog": DlibHog,
     "yunet": _yunet,
     "centerface": _centerface,
@@ -100,7 +100,7 @@ DETECTORS: dict[str, Callable[[], Judge]] = {
 """The judges by name. YuNet is also what the pipeline itself finds faces with."""
 
 
-def detector(name: str) -> Judge:
+def detector(name: str) -> DetectorJudge:
     """Load the judge of a name.
 
     Raises:

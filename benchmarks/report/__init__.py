@@ -1,1 +1,1 @@
-"""Tables, plots and pictures out of the results, and out of nothing else."""
+"""Tables, plots and pictures, generated from the results alone."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@click.command(short_help="Tables, plots and pictures out of the results.")
+@click.command(short_help="Tables, plots and pictures of the results.")
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     "--root",
     type=click.Path(path_type=Path),
     default=ROOT,
-    help="Folder that gets docs/benchmarks.md, and whose README.md has the table if there is one "
+    help="Folder with docs/benchmarks.md to write and README.md to update, if it exists "
     "(default: this project).",
 )
-@click.option("--check", is_flag=True, help="Write nothing: fail when something is out of date.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if a file is out of date.")
 @click.option(
     "--redraw",
     is_flag=True,
-    help="Run the methods on the bundled pictures anew; otherwise only those without pictures.",
+    help="Run all methods on the bundled pictures again, not only those without pictures.",
 )
 def command(*, results: Path, root: Path, check: bool, redraw: bool) -> None:
     """Write docs/benchmarks.md, its plots and pictures, and the table of README.md."""
@@ -46,7 +46,7 @@ def command(*, results: Path, root: Path, check: bool, redraw: bool) -> None:
     if front.is_file():
         texts[front] = page.with_block(front.read_text(encoding="utf-8"), page.readme(records))
     folder = root / "docs" / page.FOLDER
-    methods = page.shown(records)
+    methods = page.pictured(records)
     if check:
         stale = [*_stale(texts), *_absent(folder, records, methods)]
         if stale:
@@ -65,14 +65,14 @@ def command(*, results: Path, root: Path, check: bool, redraw: bool) -> None:
 
 
 def _stale(texts: dict[Path, str]) -> Iterator[str]:
-    """Yield the names of files that are not there or say something else."""
+    """Yield the names of files that are missing or differ."""
     for path, text in texts.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             yield path.name
 
 
 def _absent(folder: Path, records: page.Records, methods: list[str]) -> Iterator[str]:
-    """Yield the names of plots and pictures that are not there."""
+    """Yield the names of missing plots and pictures."""
     names = [plot.name for plot in page.planned(records)]
     names += [file for name in methods for file in pictures.files(name)]
     yield from (name for name in names if not (folder / name).is_file())

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report.readings import Column, Reading, Table, Text, column
+from benchmarks.report.tables import Cell, Column, Table, TextTable, column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from benchmarks.report.readings import Better
     from benchmarks.report.records import Record
+    from benchmarks.report.tables import Better
 
 Row = dict[str, Any]
 
 QUIET_LOAD = 0.5
-"""Processes that wanted to run before a measurement, above which its times say little."""
+"""Number of other processes ready to run before a measurement, above which its times say little."""
 
 
-def tables(record: Record) -> Iterator[Table | Text]:
+def tables(record: Record) -> Iterator[Table | TextTable]:
     """Yield the tables of the live suite, in the order of the page."""
     rows: dict[str, list[Row]] = {"latency": [], "memory": [], "faults": []}
     for row in record.results["rows"]:
@@ -32,7 +32,7 @@ def tables(record: Record) -> Iterator[Table | Text]:
 
 
 def provider(record: Record) -> str:
-    """Return what ran the networks."""
+    """Return the runtimes of the networks."""
     return str(record.settings["provider"])
 
 
@@ -44,7 +44,7 @@ def _latency(record: Record, rows: list[Row]) -> Table:
         (
             *_pair(named, "captured to written", "captured_to_written_ms", "less"),
             *_pair(named, "glass to glass", "glass_to_glass_ms", "less"),
-            column("frames/s sent", named, lambda row: Reading(row["fps_sent"])),
+            column("frames/s sent", named, lambda row: Cell(row["fps_sent"])),
             column("frames/s seen", named, _seen, "more"),
             column("dropped", named, _dropped, "less", "%"),
             column("at full quality", named, _full, "more", "%"),
@@ -62,12 +62,12 @@ def _latency(record: Record, rows: list[Row]) -> Table:
 def _memory(record: Record, rows: list[Row]) -> Table:
     named = {_name(row): row for row in rows}
     return Table(
-        "Memory of a stream that goes on",
+        "Memory of a long stream",
         (
-            column("frames", named, lambda row: Reading(row["frames"])),
-            column("hours", named, lambda row: Reading(row["seconds"] / 3600)),
-            column("at first, MB", named, lambda row: Reading(row["memory"][0][1])),
-            column("at last, MB", named, lambda row: Reading(row["memory"][-1][1])),
+            column("frames", named, lambda row: Cell(row["frames"])),
+            column("hours", named, lambda row: Cell(row["seconds"] / 3600)),
+            column("at the start, MB", named, lambda row: Cell(row["memory"][0][1])),
+            column("at the end, MB", named, lambda row: Cell(row["memory"][-1][1])),
             column("growth in the second half, MB an hour", named, _plain("growth_mb_per_hour")),
             column("dropped", named, _dropped, "less", "%"),
             column("at full quality", named, _full, "more", "%"),
@@ -77,17 +77,17 @@ def _memory(record: Record, rows: list[Row]) -> Table:
     )
 
 
-def _faults(rows: list[Row]) -> Text:
-    return Text(
+def _faults(rows: list[Row]) -> TextTable:
+    return TextTable(
         "Faults",
         (
             *("fault", "times", "back within, s (median, worst)", "frames read back"),
-            *("raw faces", "time stamps that fell back", "viewers stayed connected", "told"),
+            *("raw faces", "time stamps that fell back", "viewers stayed connected", "logged"),
         ),
         tuple(_fault(row) for row in rows),
-        "Back: from the source's return to the first picture sent after it that a viewer saw; "
-        "where it never went, the longest time without a picture. Raw faces: frames with paint "
-        "that stands on the face of every source frame.",
+        "Back: from the source's return to the first picture sent after it that a viewer got; "
+        "where it never went, the longest gap between pictures. Raw faces: frames that show the "
+        "paint on the face of every source frame. Logged: the log says what happened.",
     )
 
 
@@ -100,7 +100,7 @@ def _fault(row: Row) -> tuple[str, ...]:
         str(row["frames"]),
         str(row["raw_frames"]),
         str(row["fell_back"]),
-        "it was their server" if row["cut"] else _yes(row["connections"] == 1),
+        "no: their server stopped" if row["cut"] else _yes(row["connections"] == 1),
         _yes(row["told"]),
     )
 
@@ -110,36 +110,36 @@ def _name(row: Row) -> str:
 
 
 def _pair(rows: dict[str, Row], label: str, key: str, better: Better) -> tuple[Column, ...]:
-    def take(part: str) -> Callable[[Row], Reading]:
-        return lambda row: Reading(row[key][part], n=row[key]["n"])
+    def take(part: str) -> Callable[[Row], Cell]:
+        return lambda row: Cell(row[key][part], n=row[key]["n"])
 
     return tuple(column(f"{label} {part}", rows, take(part), better) for part in ("p50", "p99"))
 
 
-def _plain(key: str) -> Callable[[Row], Reading]:
-    return lambda row: Reading(row[key])
+def _plain(key: str) -> Callable[[Row], Cell]:
+    return lambda row: Cell(row[key])
 
 
-def _seen(row: Row) -> Reading:
+def _seen(row: Row) -> Cell:
     seen = row["fps_seen"]
     interval = (min(seen), max(seen)) if len(seen) > 1 else None
-    return Reading(sum(seen) / len(seen), interval=interval)
+    return Cell(sum(seen) / len(seen), interval=interval)
 
 
-def _dropped(row: Row) -> Reading:
+def _dropped(row: Row) -> Cell:
     lost = sum(row["dropped"].values())
-    return Reading(lost / max(1, lost + row["frames"]))
+    return Cell(lost / max(1, lost + row["frames"]))
 
 
-def _full(row: Row) -> Reading:
-    return Reading(row["levels"].get("full", 0.0))
+def _full(row: Row) -> Cell:
+    return Cell(row["levels"].get("full", 0.0))
 
 
 def _disturbance(rows: list[Row]) -> str:
     busy = max(row["load_before"] for row in rows)
     if busy <= QUIET_LOAD:
         return ""
-    return f"**Not quiet**: up to {busy:g} other processes wanted to run before a measurement."
+    return f"**Not quiet**: up to {busy:g} other processes were ready to run before a measurement."
 
 
 def _yes(truth: object) -> str:

@@ -1,6 +1,6 @@
-"""Where something else is better than ours, out of the same tables that are published.
+"""Where others are better than our method, derived from the published tables.
 
-Two readings differ when their bounds do not overlap: the interval of each, where it has one, else
+Two figures differ when their bounds do not overlap: the interval of each, where it has one, else
 one deviation to either side, else the value itself. Figures that one of the two could be measured
 on far less than the other are not compared, and neither is anything dead, a control, or a judge
 that counts for nothing.
@@ -11,13 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.report.readings import Column, Reading, Table, Text, shown
+from benchmarks.report.tables import Cell, Column, Table, TextTable, formatted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
 LEAST_SHARE = 0.5
-"""Share of the one's n that the other must reach for the two to be compared."""
+"""Least ratio of the smaller n to the larger for two figures to be compared."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Loss:
 
     Attributes:
         figure: table and column.
-        own: our reading as text.
-        better: (name, reading as text) of each that is better.
+        own: our figure as text.
+        better: (name, figure as text) of each that is better.
     """
 
     figure: str
@@ -42,13 +42,13 @@ class Loss:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Our method against everybody else.
+    """Our method compared with all others.
 
     Attributes:
-        own: its name.
-        wins: comparisons it wins.
-        ties: comparisons without a clear difference.
-        losses: those it loses, by figure.
+        own: name of our method.
+        wins: number of comparisons it wins.
+        ties: number of comparisons without a clear difference.
+        losses: comparisons it loses, by figure.
     """
 
     own: str
@@ -67,25 +67,25 @@ class Comparison:
 
 
 def compare(
-    tables: Iterable[Table | Text], own: Collection[str], controls: Collection[str]
+    tables: Iterable[Table | TextTable], own: Collection[str], controls: Collection[str]
 ) -> Comparison:
     """Compare our rows with all others, figure by figure.
 
     Args:
-        tables: of all suites.
-        own: names of the one method in the tables; the first names it.
+        tables: tables of all suites.
+        own: names of our method in the tables; the first is used in the text.
         controls: names of rows that change nothing.
     """
     wins, ties = 0, 0
     losses: list[Loss] = []
     for table in tables:
-        if isinstance(table, Text) or not table.judged:
+        if isinstance(table, TextTable) or not table.judged:
             continue
         for column in table.columns:
-            ours = next((name for name in own if name in column.readings), None)
+            ours = next((name for name in own if name in column.cells), None)
             if ours is None or not column.better:
                 continue
-            rivals = [name for name in column.readings if name not in {*own, *controls}]
+            rivals = [name for name in column.cells if name not in {*own, *controls}]
             outcome = {name: _better(column, ours, name) for name in rivals}
             wins += sum(1 for one in outcome.values() if one == 1)
             ties += sum(1 for one in outcome.values() if one == 0)
@@ -97,7 +97,7 @@ def compare(
 
 def _better(column: Column, own: str, rival: str) -> int | None:
     """Return 1 when ours is better, -1 when the rival is, 0 without a difference, None if unfit."""
-    mine, theirs = column.readings[own], column.readings[rival]
+    mine, theirs = column.cells[own], column.cells[rival]
     if mine.bounds is None or theirs.bounds is None or not _alike(mine, theirs):
         return None
     low, high = mine.bounds
@@ -108,7 +108,7 @@ def _better(column: Column, own: str, rival: str) -> int | None:
     return 0
 
 
-def _alike(one: Reading, other: Reading) -> bool:
+def _alike(one: Cell, other: Cell) -> bool:
     if one.n is None or other.n is None:
         return True
     return min(one.n, other.n) >= LEAST_SHARE * max(one.n, other.n)
@@ -116,7 +116,7 @@ def _alike(one: Reading, other: Reading) -> bool:
 
 def _loss(table: Table, column: Column, own: str, rivals: Sequence[str]) -> Loss:
     def text(name: str) -> str:
-        return shown(column.readings[name], column.unit).replace("<br>", " ")
+        return formatted(column.cells[name], column.unit).replace("<br>", " ")
 
     return Loss(
         f"{table.title.rstrip('?')}, {column.label}",

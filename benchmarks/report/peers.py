@@ -6,18 +6,18 @@ from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.report import speed
-from benchmarks.report.readings import Column, Reading, Table, Text
+from benchmarks.report.tables import Cell, Column, Table, TextTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from benchmarks.report.readings import Better, Unit
     from benchmarks.report.records import Record
+    from benchmarks.report.tables import Better, Unit
 
 Row = dict[str, Any]
 
 FLOOR = "decode+encode"
-"""The row that changes nothing: the most that can be reached, and shows that judges see."""
+"""The row that changes nothing: the upper bound, and the control of the judges."""
 
 LEAST_CONTROL = 0.9
 """Share of the frames of an unchanged clip that a judge must call leaking to be alive."""
@@ -31,7 +31,7 @@ _KEPT = (
 )
 
 
-def tables(record: Record) -> Iterator[Table | Text]:
+def tables(record: Record) -> Iterator[Table | TextTable]:
     """Yield the tables of the peers suite, in the order of the page."""
     yield _ran(record)
     yield _costs(record)
@@ -41,7 +41,7 @@ def tables(record: Record) -> Iterator[Table | Text]:
 
 
 def provider(record: Record) -> str:
-    """Return what ran the networks of each."""
+    """Return the runtimes of each contestant's networks."""
     about = record.results["peers"].items()
     return "; ".join(f"{name} {one['version']}: {one['runtime']}" for name, one in about)
 
@@ -57,12 +57,12 @@ def fps(record: Record) -> Column:
 
 
 def leak_rate(record: Record, judge: str) -> Column:
-    """Return in how many of the frames with a face somebody is not hidden, over all clips."""
+    """Return the share of frames with a face in which one is not hidden, over all clips."""
     return _judged(record, judge, f"frames that leak, {judge}", _leaking, "%")
 
 
 def judges(record: Record) -> list[str]:
-    """Return who judged leaks."""
+    """Return the names of the judges of leaks."""
     return list(dict.fromkeys(name for row in record.results["rows"] for name in row["leaks"]))
 
 
@@ -77,7 +77,7 @@ def _by_name(record: Record) -> dict[str, list[Row]]:
 def _column(
     record: Record,
     label: str,
-    take: Callable[[list[Row]], Reading],
+    take: Callable[[list[Row]], Cell],
     better: Better = "",
     unit: Unit = "",
 ) -> Column:
@@ -86,23 +86,27 @@ def _column(
     )
 
 
-def _spread(key: str, runs: str | None = None) -> Callable[[list[Row]], Reading]:
+def _spread(key: str, runs: str | None = None) -> Callable[[list[Row]], Cell]:
     """Return the mean over clips, between the least and the most of all clips and rounds."""
 
-    def take(rows: list[Row]) -> Reading:
+    def take(rows: list[Row]) -> Cell:
         every = [value for row in rows for value in (row[runs] if runs else [row[key]])]
         interval = (min(every), max(every)) if len(every) > 1 else None
-        return Reading(mean(row[key] for row in rows), None, interval, len(every))
+        return Cell(mean(row[key] for row in rows), None, interval, len(every))
 
     return take
 
 
-Said = list[dict[str, Any]]
-"""What a judge said of each clip."""
+LeakResults = list[dict[str, Any]]
+"""The results of a judge for each clip."""
 
 
 def _judged(
-    record: Record, judge: str, label: str, take: Callable[[Said], Reading], unit: Unit = ""
+    record: Record,
+    judge: str,
+    label: str,
+    take: Callable[[LeakResults], Cell],
+    unit: Unit = "",
 ) -> Column:
     """Return a figure of leaks; dead where a clip could not be judged, or the judge is blind."""
     rows = _by_name(record)
@@ -112,7 +116,7 @@ def _judged(
     if share is None or share < LEAST_CONTROL:
         blind = f"calls {100 * (share or 0):.0f} % of the frames of unchanged clips leaking"
 
-    def read(own: list[Row]) -> Reading:
+    def read(own: list[Row]) -> Cell:
         said = _said(own, judge)
         reasons = [
             f"{row['clip']}: {one['reason']}"
@@ -120,31 +124,31 @@ def _judged(
             if not one["alive"]
         ]
         dead = "; ".join(reasons) or blind
-        return Reading(None, dead=dead) if dead else take(said)
+        return Cell(None, dead=dead) if dead else take(said)
 
     return _column(record, label, read, "less", unit)
 
 
-def _said(rows: list[Row], judge: str) -> Said:
+def _said(rows: list[Row], judge: str) -> LeakResults:
     return [row["leaks"][judge] for row in rows]
 
 
-def _leaking(said: Said) -> Reading:
+def _leaking(said: LeakResults) -> Cell:
     frames = sum(one["frames_with_face"] for one in said)
-    return Reading(sum(one["leaking_frames"] for one in said) / frames, n=frames)
+    return Cell(sum(one["leaking_frames"] for one in said) / frames, n=frames)
 
 
-def _worst(key: str) -> Callable[[Said], Reading]:
-    def take(said: Said) -> Reading:
+def _worst(key: str) -> Callable[[LeakResults], Cell]:
+    def take(said: LeakResults) -> Cell:
         known = [one[key] for one in said if one[key] is not None]
-        return Reading(max(known, default=None))
+        return Cell(max(known, default=None))
 
     return take
 
 
-def _ran(record: Record) -> Text:
+def _ran(record: Record) -> TextTable:
     about = record.results["peers"]
-    return Text(
+    return TextTable(
         "Who ran",
         ("", "version", "runtime", "what to know"),
         tuple(
@@ -161,7 +165,7 @@ def _costs(record: Record) -> Table:
     def ratio(other: str) -> Column:
         rows = {name: own for name, own in _by_name(record).items() if name != other}
         taken = {
-            name: Reading(mean(row["ratio"][other] for row in own), n=len(own))
+            name: Cell(mean(row["ratio"][other] for row in own), n=len(own))
             for name, own in rows.items()
         }
         return Column(f"times `{other}`", taken)
@@ -183,8 +187,8 @@ def _costs(record: Record) -> Table:
 
 
 def _kept(record: Record) -> Table:
-    def all_of(key: str) -> Callable[[list[Row]], Reading]:
-        return lambda rows: Reading(mean(bool(row[key]) for row in rows), n=len(rows))
+    def all_of(key: str) -> Callable[[list[Row]], Cell]:
+        return lambda rows: Cell(mean(bool(row[key]) for row in rows), n=len(rows))
 
     return Table(
         "What is left of a file beside peers",
@@ -212,7 +216,7 @@ def _leaks(record: Record) -> Table:
     )
 
 
-def _published(record: Record) -> Text:
+def _published(record: Record) -> TextTable:
     rows = []
     for system in record.results["published"]:
         figures = system.get("figure", [])
@@ -220,7 +224,7 @@ def _published(record: Record) -> Text:
             f"{one['value']} ({one['hardware']}; {one['source']})" for one in figures
         )
         rows.append((system["name"], system["kind"], system["stopped"], said or "none found"))
-    return Text(
+    return TextTable(
         "Systems that were not measured",
         ("", "kind", "what stopped it", "published (hardware; source)"),
         tuple(rows),

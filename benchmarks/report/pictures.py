@@ -1,7 +1,7 @@
 """Strips of pictures by method: the bundled stills, and moments of the bundled clip.
 
 Only pictures that may be published: portraits of the Face Research Lab London Set, whose people
-agreed (CC BY 4.0), and a clip of Wolfgang Langer on Pexels. Nothing is chosen by how well it went:
+agreed (CC BY 4.0), and a clip of Wolfgang Langer on Pexels. Nothing is selected by quality:
 every still is shown, and moments are evenly spaced.
 """
 
@@ -43,13 +43,13 @@ View = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Sources:
-    """What is shown.
+    """The pictures that are shown.
 
     Attributes:
-        stills: pictures.
-        clip: a video.
+        stills: picture files.
+        clip: video file.
         still_view: part of a still that is shown.
-        clip_view: part of the clip.
+        clip_view: part of the clip that is shown.
     """
 
     stills: Sequence[Path]
@@ -76,9 +76,9 @@ def write(name: str, folder: Path, sources: Sources) -> None:
     """Draw the strips of a method.
 
     Args:
-        name: of the method, "none" for the sources.
-        folder: where the strips go.
-        sources: what is shown.
+        name: name of the method, "none" for the sources.
+        folder: folder for the strips.
+        sources: pictures to show.
     """
     for file, cells in zip(
         files(name), (_stills(name, sources), _clip(name, sources)), strict=True

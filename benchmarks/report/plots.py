@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from benchmarks.report.readings import Column, Reading
     from benchmarks.report.records import Record
+    from benchmarks.report.tables import Cell, Column
 
 COLOURS = {
     "anonygan": "#D55E00",
@@ -44,8 +44,8 @@ class Plot:
     """A plot that the results suffice for.
 
     Attributes:
-        name: of its file.
-        caption: what it shows.
+        name: name of the file.
+        caption: caption under the plot.
         draw: makes it.
     """
 
@@ -68,9 +68,9 @@ def of_stills(record: Record) -> Iterator[Plot]:
         known = stills.recognised(record, judge, "same_rank_1", f"recognised by {judge}, rank 1")
         real = stills.distance(record, metric)
         points = {
-            name: (known.readings[name], real.readings[name])
-            for name in known.readings
-            if known.readings[name].bounds and real.readings[name].bounds
+            name: (known.cells[name], real.cells[name])
+            for name in known.cells
+            if known.cells[name].bounds and real.cells[name].bounds
         }
         if len(points) > 1:
             yield Plot(
@@ -156,7 +156,7 @@ def _curve(rows: Sequence[Mapping[str, Any]], warp: Mapping[str, Any]) -> Figure
     return figure
 
 
-def _scatter(points: Mapping[str, tuple[Reading, Reading]], known: Column, real: Column) -> Figure:
+def _scatter(points: Mapping[str, tuple[Cell, Cell]], known: Column, real: Column) -> Figure:
     figure = Figure(figsize=(8, 5.5))
     axes = figure.subplots()
     for number, (name, (x, y)) in enumerate(points.items()):

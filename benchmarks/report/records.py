@@ -1,4 +1,4 @@
-"""The results that a report is made of, and whether they say where they come from."""
+"""The results that a report is made from, and the check of their provenance."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 SUITES = ("stills", "video", "speed", "peers", "live", "training")
 
-_ALL = (
+_REQUIRED = (
     *("suite", "streamanon", "commit", "command", "results"),
     *("machine.cpu", "machine.cores", "machine.system", "versions.python", "versions.numpy"),
 )
-_OWN: dict[str, tuple[str, ...]] = {
+_REQUIRED_OF_SUITE: dict[str, tuple[str, ...]] = {
     "stills": ("settings.pairs", "settings.folds", "settings.provider", "results.judges"),
     "video": (
         *("settings.frames", "settings.seed", "settings.provider"),
@@ -35,7 +35,7 @@ _OWN: dict[str, tuple[str, ...]] = {
     ),
     "training": ("settings.pairs", "settings.settings", "settings.provider"),
 }
-_ROW = {
+_REQUIRED_OF_ROW = {
     "stills": ("commit", "seed"),
     "video": ("commit",),
     "speed": ("rounds", "frames"),
@@ -43,16 +43,16 @@ _ROW = {
     "live": ("kind", "commit"),
     "training": ("kind",),
 }
-"""What every row must say for itself."""
+"""Keys that every row must have."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What one suite wrote.
+    """The results file of one suite.
 
     Attributes:
-        suite: its name.
-        document: the whole file.
+        suite: name of the suite.
+        document: content of the file.
     """
 
     suite: str
@@ -60,13 +60,13 @@ class Record:
 
     @property
     def results(self) -> dict[str, Any]:
-        """What was measured."""
+        """The measurements."""
         found: dict[str, Any] = self.document["results"]
         return found
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What was asked for."""
+        """The settings of the measurement."""
         found: dict[str, Any] = self.document["settings"]
         return found
 
@@ -74,7 +74,7 @@ class Record:
         """Return where the figures come from, in one line.
 
         Args:
-            providers: what really ran the networks.
+            providers: runtimes that really ran the networks.
         """
         document, machine = self.document, self.document["machine"]
         used = ", ".join(f"{name} {version}" for name, version in document["versions"].items())
@@ -86,10 +86,10 @@ class Record:
 
 
 def read(folder: Path) -> dict[str, Record | None]:
-    """Read the results of every suite; None for one that has none.
+    """Read the results of every suite; None for a suite without results.
 
     Raises:
-        UsageError: results do not say where they come from, or there are none at all.
+        UsageError: provenance is missing, or there are no results at all.
     """
     found = {
         suite: Record(suite, load(suite, folder)) if (folder / f"{suite}.json").is_file() else None
@@ -98,7 +98,7 @@ def read(folder: Path) -> dict[str, Record | None]:
     if not any(found.values()):
         raise UsageError(f"no results in {folder}: run `python -m benchmarks speed`, for example")
     for record in filter(None, found.values()):
-        missing = list(silences(record))
+        missing = list(missing_provenance(record))
         if missing:
             raise UsageError(
                 f"{folder / record.suite}.json does not say {', '.join(missing)}: measure again "
@@ -107,16 +107,16 @@ def read(folder: Path) -> dict[str, Record | None]:
     return found
 
 
-def silences(record: Record) -> Iterator[str]:
-    """Yield what results should say of how they came about and do not."""
-    for path in (*_ALL, *_OWN[record.suite]):
+def missing_provenance(record: Record) -> Iterator[str]:
+    """Yield the keys of the provenance that are missing."""
+    for path in (*_REQUIRED, *_REQUIRED_OF_SUITE[record.suite]):
         if _at(record.document, path) in (None, "", [], {}, "unknown"):
             yield path
     for word in record.document.get("command") or ():
         if word != without_folders(word):
             yield f"its command without the folders of one disk ({word})"
     for name, row in _rows(record):
-        wanted = (*_ROW[record.suite], *(("runtimes",) if "stages" in row else ()))
+        wanted = (*_REQUIRED_OF_ROW[record.suite], *(("runtimes",) if "stages" in row else ()))
         yield from (f"{own} of row {name}" for own in wanted if own not in row)
 
 
@@ -131,7 +131,7 @@ def _rows(record: Record) -> Iterator[tuple[object, Mapping[str, Any]]]:
 
 
 def _at(document: Mapping[str, Any], path: str) -> Any:
-    """Return what lies at a dotted path, or None."""
+    """Return the value at a dotted path, or None."""
     value: Any = document
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None

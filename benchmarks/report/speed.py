@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report.readings import Column, Reading, Table, Text, column
+from benchmarks.report.tables import Cell, Column, Table, TextTable, column
 from benchmarks.speed import figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from benchmarks.report.readings import Better
     from benchmarks.report.records import Record
+    from benchmarks.report.tables import Better
 
 Row = dict[str, Any]
 
@@ -28,7 +28,7 @@ AXES: dict[str, tuple[str, Callable[[Row], str]]] = {
 """By axis, what it is called and how a point on it is."""
 
 
-def tables(record: Record) -> Iterator[Table | Text]:
+def tables(record: Record) -> Iterator[Table | TextTable]:
     """Yield the tables of the speed suite, in the order of the page."""
     yield _methods(record)
     yield _stages(record)
@@ -79,15 +79,15 @@ def floors_along(record: Record, rows: Sequence[Row], method: str) -> list[Row]:
     return [found[_point(row)] for row in rows if _point(row) in found]
 
 
-def fps(row: Row) -> Reading:
+def fps(row: Row) -> Cell:
     """Return frames a second of the whole process: the median round and the range of all."""
     runs = row["fps_runs"]
     interval = (min(runs), max(runs)) if len(runs) > 1 else None
-    return Reading(row["fps"], None, interval, row["rounds"], dead(row))
+    return Cell(row["fps"], None, interval, row["rounds"], dead(row))
 
 
 def dead(row: Row) -> str:
-    """Return why a row is not believed; "" when it is."""
+    """Return the reason why a row is not valid; "" if it is."""
     return "" if row.get("alive", True) else str(row["reason"])
 
 
@@ -111,7 +111,7 @@ def _costs(rows: Mapping[str, Row], *, compared: bool = False) -> tuple[Column, 
         column(
             f"times {FLOOR} alone",
             beside,
-            lambda row: Reading(row["ratio"][FLOOR], n=row["rounds"], dead=dead(row)),
+            lambda row: Cell(row["ratio"][FLOOR], n=row["rounds"], dead=dead(row)),
         ),
         column("processor ms a frame", rows, _plain("cpu_ms"), less),
         column("peak memory, MB", rows, _plain("peak_mb"), less),
@@ -119,8 +119,8 @@ def _costs(rows: Mapping[str, Row], *, compared: bool = False) -> tuple[Column, 
     )
 
 
-def _plain(key: str) -> Callable[[Row], Reading]:
-    return lambda row: Reading(row[key], n=row["rounds"], dead=dead(row))
+def _plain(key: str) -> Callable[[Row], Cell]:
+    return lambda row: Cell(row[key], n=row["rounds"], dead=dead(row))
 
 
 def _methods(record: Record) -> Table:
@@ -169,7 +169,7 @@ def _latency(record: Record) -> Table:
     dropped = column(
         "share of frames dropped",
         rows,
-        lambda row: Reading(
+        lambda row: Cell(
             row["dropped"] / (row["rounds"] * row["frames"] + row["dropped"]), dead=dead(row)
         ),
         unit="%",
@@ -185,8 +185,8 @@ def _latency(record: Record) -> Table:
 def _percentiles(label: str, spreads: Mapping[str, dict[str, Any] | None]) -> tuple[Column, ...]:
     """Return a column a percentile; without a value where there were too few frames."""
 
-    def take(key: str) -> Callable[[dict[str, Any] | None], Reading]:
-        return lambda spread: Reading(spread[key], n=spread["n"]) if spread else Reading(None, n=0)
+    def take(key: str) -> Callable[[dict[str, Any] | None], Cell]:
+        return lambda spread: Cell(spread[key], n=spread["n"]) if spread else Cell(None, n=0)
 
     return tuple(column(f"{label} {key}".strip(), spreads, take(key)) for key in PERCENTILES)
 

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report.readings import Column, Reading, Table, Text, column, number, shown
+from benchmarks.report.tables import (
+    Cell,
+    Column,
+    Table,
+    TextTable,
+    column,
+    formatted,
+    number,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from benchmarks.report.readings import Better, Unit
     from benchmarks.report.records import Record
+    from benchmarks.report.tables import Better, Unit
 
 LANDMARKS = {"landmarks": "mediapipe-mesh", "landmarks_dlib": "dlib-68"}
 """By key of a row, the judge whose landmarks they are."""
 
 CONTROL = "none"
-"""The method that changes nothing: shows that judges see, and competes with nobody."""
+"""The method that changes nothing: the control of the judges, not compared with others."""
 
 _KNOWN = (
     ("other_picture", "from another picture"),
@@ -40,7 +48,7 @@ _KEPT: tuple[tuple[str, str, Better, Unit], ...] = (
 )
 
 
-def tables(record: Record) -> Iterator[Table | Text]:
+def tables(record: Record) -> Iterator[Table | TextTable]:
     """Yield the tables of the stills, in the order of the page."""
     yield _judges(record)
     yield _faces(record)
@@ -120,24 +128,24 @@ def _column(
     dead = "" if judge.get("alive", True) else judge["reason"] or "not alive"
     found = {name: _at(row, path) for name, row in rows(record).items()}
     present = {name: figure for name, figure in found.items() if figure}
-    return column(label, present, lambda figure: Reading.of(figure, dead), better, unit)
+    return column(label, present, lambda figure: Cell.of(figure, dead), better, unit)
 
 
 def _at(row: Any, path: tuple[str, ...]) -> Any:
-    """Return what lies at a path, None where a row was asked for less than others."""
+    """Return the value at a path; None where a row has none."""
     for key in path:
         row = (row or {}).get(key)
     return row
 
 
-def _judges(record: Record) -> Text:
+def _judges(record: Record) -> TextTable:
     lines = []
     for name, judge in record.results["judges"].items():
         state = "alive" if judge["alive"] else f"**dead**: {judge['reason']}"
         lines.append((f"`{name}`", judge["kind"], state, _of_originals(judge)))
     pictures = record.results["originals"]
     dropped = len(pictures["without_face"])
-    return Text(
+    return TextTable(
         "The judges, on the originals",
         ("judge", "kind", "state", "on the originals"),
         tuple(lines),
@@ -151,7 +159,7 @@ def _judges(record: Record) -> Text:
 def _of_originals(judge: Mapping[str, Any]) -> str:
     if judge["kind"] == "detector":
         found = judge["originals"]["anywhere"]
-        return f"finds a face in {shown(Reading.of(found), '%')}, n = {found['n']}"
+        return f"finds a face in {formatted(Cell.of(found), '%')}, n = {found['n']}"
     if judge["kind"] == "recogniser":
         known = judge["originals"]
         training = "; **used in training: shown, counts for nothing**"
@@ -166,14 +174,14 @@ def _of_originals(judge: Mapping[str, Any]) -> str:
         floor = judge["floor"]["mean"]
         return "" if floor is None else f"{number(floor)} between originals of different people"
     seen = judge["originals"]["seen"]
-    return f"sees a face in {shown(Reading.of(seen), '%')}, n = {seen['n']}"
+    return f"sees a face in {formatted(Cell.of(seen), '%')}, n = {seen['n']}"
 
 
-def _faces(record: Record) -> Text:
+def _faces(record: Record) -> TextTable:
     def count(value: int | None) -> str:
         return "not known" if value is None else str(value)
 
-    return Text(
+    return TextTable(
         "What became of the faces",
         ("", "stills", "of them untouched", "faces replaced", "faces covered instead"),
         tuple(
@@ -227,7 +235,7 @@ def _informed(record: Record, name: str) -> Table:
     )
     return Table(
         f"An attacker who knows the method, {name}",
-        tuple(one for one in columns if one.readings),
+        tuple(one for one in columns if one.cells),
         "*After* a linear map from anonymised to original, learnt on the other fold, whose people "
         "are others; *before*: without it. The attacker is granted the best threshold on this "
         "fold's own strangers.",
@@ -249,7 +257,7 @@ def _second_opinion(record: Record) -> Table:
     columns = (kept(record, one[0], "landmarks_dlib") for one in _KEPT)
     return Table(
         "Pose by landmarks that no method uses",
-        tuple(one for one in columns if one.readings),
+        tuple(one for one in columns if one.cells),
         "dlib's 68 points, where its own detector finds the face before and after.",
     )
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report.readings import Column, Reading, Table, Text, column
+from benchmarks.report.tables import Cell, Column, Table, TextTable, column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from benchmarks.report.readings import Better, Unit
     from benchmarks.report.records import Record
+    from benchmarks.report.tables import Better, Unit
 
 FIGURES: tuple[tuple[str, str, Better, Unit], ...] = (
     ("error", "error, of 255", "less", ""),
@@ -31,7 +31,7 @@ runs, not to promise anything. Error: where the truth is known, another photogra
 as portrait. The rest: strangers as portraits."""
 
 
-def tables(record: Record) -> Iterator[Table | Text]:
+def tables(record: Record) -> Iterator[Table | TextTable]:
     """Yield the tables of the training suite."""
     rows = record.results["rows"]
     warp = {name: row for name, row in rows.items() if row["kind"] == "warp"}
@@ -64,6 +64,6 @@ def of_kind(rows: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 def _columns(rows: Mapping[str, Any]) -> tuple[Column, ...]:
     return tuple(
-        column(label, rows, lambda row, name=name: Reading(row[name]), better, unit)  # type: ignore[misc]
+        column(label, rows, lambda row, name=name: Cell(row[name]), better, unit)  # type: ignore[misc]
         for name, label, better, unit in FIGURES
     )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report.readings import Column, Reading, Table, Text, column
+from benchmarks.report.tables import Cell, Column, Table, TextTable, column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.report.readings import Better, Unit
     from benchmarks.report.records import Record
+    from benchmarks.report.tables import Better, Unit
 
 DETECTOR, MESH = "centerface", "mesh"
-"""Judges of leaks, and of what a face does."""
+"""Judges of leaks, and of expression and motion."""
 
 CONTROL = "none"
 LEAST_CONTROL = 0.9
@@ -61,7 +61,7 @@ _KEPT: tuple[Figure, ...] = (
 )
 
 
-def tables(record: Record) -> Iterator[Table | Text]:
+def tables(record: Record) -> Iterator[Table | TextTable]:
     """Yield the tables of the video suite, in the order of the page."""
     yield _clips(record)
     yield _hidden(record)
@@ -103,7 +103,7 @@ def judge_that_counts(record: Record) -> str | None:
 
 
 def leak_rate(record: Record) -> Column:
-    """Return in how many of the frames with a face somebody is not hidden, all clips together."""
+    """Return the share of frames with a face in which one is not hidden, over all clips."""
     return _pooled(
         record, "leaks leak_rate", "leaks frames_with_face", f"frames that leak, {DETECTOR}", "less"
     )
@@ -115,14 +115,14 @@ def figure(record: Record, which: Figure, judge: str = "") -> Column:
     place, label = place.format(judge=judge), label.format(judge=judge)
     dead = _dead(record, place)
 
-    def take(summary: dict[str, Any]) -> Reading:
+    def take(summary: dict[str, Any]) -> Cell:
         found = summary.get(place)
         if found is None:
-            return Reading(None, n=0, dead=dead)
+            return Cell(None, n=0, dead=dead)
         if unit == "yes/no":
-            return Reading(found["mean"], n=found["clips"], dead=dead)
+            return Cell(found["mean"], n=found["clips"], dead=dead)
         spread = (found["min"], found["max"]) if found["clips"] > 1 else None
-        return Reading(found["mean"], None, spread, found["clips"], dead)
+        return Cell(found["mean"], None, spread, found["clips"], dead)
 
     return column(label, record.results["summary"], take, better, unit)
 
@@ -131,11 +131,11 @@ def _pooled(record: Record, place: str, weight: str, label: str, better: Better)
     """Return a share of all frames of all clips."""
     dead = _dead(record, place)
 
-    def take(summary: dict[str, Any]) -> Reading:
+    def take(summary: dict[str, Any]) -> Cell:
         found, frames = summary.get(place, {}), summary.get(weight)
         if "pooled" not in found or frames is None:
-            return Reading(None, n=0, dead=dead)
-        return Reading(found["pooled"], n=round(frames["mean"] * frames["clips"]), dead=dead)
+            return Cell(None, n=0, dead=dead)
+        return Cell(found["pooled"], n=round(frames["mean"] * frames["clips"]), dead=dead)
 
     return column(label, record.results["summary"], take, better, "%")
 
@@ -157,8 +157,8 @@ def _table(record: Record, title: str, figures: tuple[Figure, ...], note: str) -
     return Table(title, tuple(figure(record, one) for one in figures), note)
 
 
-def _clips(record: Record) -> Text:
-    return Text(
+def _clips(record: Record) -> TextTable:
+    return TextTable(
         "The clips",
         ("clip", "frames", "of", "frames/s"),
         tuple(
@@ -167,8 +167,8 @@ def _clips(record: Record) -> Text:
         ),
         f"From the first frame of each, at most {record.settings['frames']}. In the tables below: "
         "mean over clips, in brackets the least and the most of any clip, n clips; shares of "
-        "frames are of those of all clips, n frames. Nothing is said of a face that is not there: "
-        "in a mosaic n is 0.",
+        "frames are of those of all clips, n frames. A face that is not visible is not "
+        "measured: in a mosaic n is 0.",
     )
 
 
@@ -176,7 +176,7 @@ def _hidden(record: Record) -> Table:
     judge = judge_that_counts(record)
     near = [figure(record, one, judge) for one in _SOURCE] if judge else []
     return Table(
-        "Is everybody hidden?",
+        "Is every face hidden?",
         (
             leak_rate(record),
             figure(record, _LONGEST),
@@ -191,7 +191,7 @@ def _hidden(record: Record) -> Table:
 def _identity(record: Record, judge: str, *, judged: bool) -> Table:
     marked = "" if judged else ", used in training"
     return Table(
-        f"Does somebody stay the same? {judge}{marked}",
+        f"Does the identity stay the same? {judge}{marked}",
         tuple(figure(record, one, judge) for one in _IDENTITY),
         "" if judged else "A loss of the training used this recogniser: it does not count.",
         judged=judged,
@@ -228,7 +228,7 @@ def _clip_by_clip(record: Record) -> Table:
     return Table("Clip by clip", tuple(columns), judged=False, order=order)
 
 
-def _of_clips(record: Record, method: str, part: str, name: str) -> dict[str, Reading]:
+def _of_clips(record: Record, method: str, part: str, name: str) -> dict[str, Cell]:
     dead = _dead(record, f"{part} {name}")
     found = {clip: row[part] for clip, row in rows(record)[method].items()}
-    return {clip: Reading(one.get(name), dead=dead) for clip, one in found.items()}
+    return {clip: Cell(one.get(name), dead=dead) for clip, one in found.items()}

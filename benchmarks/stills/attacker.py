@@ -10,7 +10,7 @@ originals.
 
 Before and after, the threshold is set anew on this fold's own pairs of a still and an original of
 different people, which the attacker is granted. A linear map of a fixed recogniser is the least an
-informed attacker can do: what it finds is there, what it does not find may still be.
+informed_attack attacker can do: what it finds is there, what it does not find may still be.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ STRENGTHS = tuple(10.0**power for power in range(-4, 4))
 """Strengths of regularisation tried, times the mean eigenvalue of the covariance."""
 
 
-def informed(
+def informed_attack(
     folds: Sequence[Fold], stills: Sequence[Mapping[str, F32]], recogniser: str
 ) -> dict[str, Any] | None:
     """Attack each fold with what the others teach.

@@ -101,7 +101,7 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
             networks=options["recognisers"],
             inception=options["inception"],
         )
-        suite = Suite(lfw, panel, protocol, _watch(progress))
+        suite = Suite(lfw, panel, protocol, _start_progress(progress))
         results = {"originals": suite.originals(), "judges": suite.judges()}
         for name, anonymise in prepared.items():
             rows[name] = suite.row(name, anonymise) | {"seed": seed}
@@ -131,7 +131,7 @@ def _rows_so_far(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
     return rows
 
 
-def _watch(progress: Progress) -> Callable[[str, int], Callable[[], None]]:
+def _start_progress(progress: Progress) -> Callable[[str, int], Callable[[], None]]:
     def begin(what: str, pictures: int) -> Callable[[], None]:
         task = progress.add_task(what, total=pictures)
         return lambda: progress.advance(task)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.judges import alive
+from benchmarks.judges import self_check
 from benchmarks.judges.detectors import DETECTORS, DlibHog, detector
 from benchmarks.judges.expression import Observation, observe, observe_at
 from benchmarks.judges.realism import InceptionFile, Lite0
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from benchmarks.judges.alive import Liveness
-    from benchmarks.judges.detectors import Judge
+    from benchmarks.judges.detectors import DetectorJudge
     from benchmarks.judges.realism import Features
     from benchmarks.judges.recognisers import Recogniser
+    from benchmarks.judges.self_check import SelfCheck
     from benchmarks.stills.cache import Cache
     from streamanon.types import F32, U8
 
@@ -85,7 +85,7 @@ class Panel:
             known = ", ".join((*DETECTORS, *RECOGNISERS))
             raise UsageError(f"no judge called {', '.join(unknown)}: choose of {known}")
         self._cache = cache
-        self.detectors: dict[str, Judge] = {
+        self.detectors: dict[str, DetectorJudge] = {
             name: detector(name) for name in DETECTORS if judges is None or name in judges
         }
         self.predictor = Predictor() if DlibHog.name in self.detectors else None
@@ -103,13 +103,13 @@ class Panel:
             self.features[InceptionFile.metric] = InceptionFile(inception)
             self._networks[InceptionFile.metric] = digest(inception.read_bytes())
 
-    def liveness(self) -> dict[str, Liveness]:
+    def self_checks(self) -> dict[str, SelfCheck]:
         """Return, by judge, whether it works on faces it must know."""
         return {
-            **{name: alive.check_detector(one) for name, one in self.detectors.items()},
-            **{name: alive.check_recogniser(one) for name, one in self.recognisers.items()},
-            **{name: alive.check_features(one) for name, one in self.features.items()},
-            LANDMARKS: alive.check_observer(observe),
+            **{name: self_check.check_detector(one) for name, one in self.detectors.items()},
+            **{name: self_check.check_recogniser(one) for name, one in self.recognisers.items()},
+            **{name: self_check.check_features(one) for name, one in self.features.items()},
+            LANDMARKS: self_check.check_observer(observe),
             **({self.predictor.name: check(self.predictor)} if self.predictor else {}),
         }
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import dlib
 import numpy as np
 
-from benchmarks.judges.alive import MOST, Liveness, known_faces
 from benchmarks.judges.detectors import DlibHog
+from benchmarks.judges.self_check import MOST, SelfCheck, known_faces
 from streamanon.errors import UsageError
 from streamanon.face.landmarks import face_box_from_mesh, ibug68
 
@@ -86,7 +86,7 @@ def error(before: F32, after: F32) -> float:
     return float(apart / np.linalg.norm(before[_LEFT_EYE_OUTER] - before[_RIGHT_EYE_OUTER]))
 
 
-def check(predictor: Predictor) -> Liveness:
+def check(predictor: Predictor) -> SelfCheck:
     """Check that landmarks lie where known faces have them."""
     detector = DlibHog()
     right = 0
@@ -94,5 +94,5 @@ def check(predictor: Predictor) -> Liveness:
         found = predictor(face.image, detector(face.image), face.points)
         right += len(found) > 0 and error(ibug68(face.points), found) < 0.15
     if right < MOST * len(known_faces()):
-        return Liveness(alive=False, reason=f"lies on {right} of {len(known_faces())} known faces")
-    return Liveness(alive=True)
+        return SelfCheck(alive=False, reason=f"lies on {right} of {len(known_faces())} known faces")
+    return SelfCheck(alive=True)

@@ -31,8 +31,8 @@ def detection(
     original face, since LFW shows bystanders too.
     """
     anywhere, at_face = [], []
-    for fold, said in zip(folds, stills, strict=True):
-        boxes = {name: said[name].boxes[detector] for name in fold.probes}
+    for fold, judged in zip(folds, stills, strict=True):
+        boxes = {name: judged[name].boxes[detector] for name in fold.probes}
         anywhere.append([len(found) > 0 for found in boxes.values()])
         at_face.append(
             [
@@ -51,10 +51,10 @@ def landmarks(
     ``seen`` is the share of stills in which one is. ``pose_paper`` is normalised as the paper's
     code does, ``landmark_nme`` by the distance of the outer eye corners.
     """
-    pairs = [_seen(fold, said) for fold, said in zip(folds, stills, strict=True)]
+    pairs = [_seen(fold, judged) for fold, judged in zip(folds, stills, strict=True)]
     seen = [
-        [said[name].seen is not None for name in fold.probes]
-        for fold, said in zip(folds, stills, strict=True)
+        [judged[name].seen is not None for name in fold.probes]
+        for fold, judged in zip(folds, stills, strict=True)
     ]
 
     def each(measure: Callable[[Observation, Observation], float]) -> Figure:
@@ -85,8 +85,8 @@ def landmarks68(
     seen: list[list[bool]] = []
     paper: list[list[float]] = []
     nme: list[list[float]] = []
-    for fold, said in zip(folds, stills, strict=True):
-        found = [(fold.judgements[name].points68, said[name].points68) for name in fold.probes]
+    for fold, judged in zip(folds, stills, strict=True):
+        found = [(fold.judgements[name].points68, judged[name].points68) for name in fold.probes]
         both = [(b, a) for b, a in found if b is not None and a is not None and len(b) and len(a)]
         seen.append([a is not None and len(a) > 0 for _, a in found])
         paper.append([predictor.error_paper(b, a) for b, a in both])
@@ -94,9 +94,9 @@ def landmarks68(
     return {"seen": figure(seen), "pose_paper": figure(paper), "landmark_nme": figure(nme)}
 
 
-def _seen(fold: Fold, said: Mapping[str, Judgement]) -> list[tuple[Observation, Observation]]:
+def _seen(fold: Fold, judged: Mapping[str, Judgement]) -> list[tuple[Observation, Observation]]:
     """Return what is seen before and after, of stills with a mesh."""
-    found = ((fold.references[name], said[name].seen) for name in fold.probes)
+    found = ((fold.references[name], judged[name].seen) for name in fold.probes)
     return [(before, after) for before, after in found if after is not None]
 
 
@@ -108,14 +108,14 @@ def _correlation(rows: NDArray[np.float64]) -> float:
 
 def _kept(
     name: str,
-    tell: Callable[[Observation], bool],
+    holds: Callable[[Observation], bool],
     pairs: Sequence[Sequence[tuple[Observation, Observation]]],
 ) -> dict[str, Figure]:
     """Return how often a yes-or-no is the same after as before, and how often a yes stays one."""
-    told = [[(tell(before), tell(after)) for before, after in fold] for fold in pairs]
+    answers = [[(holds(before), holds(after)) for before, after in fold] for fold in pairs]
     return {
-        f"{name}_agreement": figure([[b == a for b, a in fold] for fold in told]),
-        f"{name}_recall": figure([[a for b, a in fold if b] for fold in told]),
+        f"{name}_agreement": figure([[b == a for b, a in fold] for fold in answers]),
+        f"{name}_recall": figure([[a for b, a in fold if b] for fold in answers]),
     }
 
 
@@ -128,7 +128,9 @@ def realism(
     nothing is changed. ``to_others`` compares with the originals of the other folds, as the
     :func:`floor` does, which is what real pictures of other people have.
     """
-    after = [_features(said, fold.probes, metric) for fold, said in zip(folds, stills, strict=True)]
+    after = [
+        _features(judged, fold.probes, metric) for fold, judged in zip(folds, stills, strict=True)
+    ]
     before = [_features(fold.judgements, fold.probes, metric) for fold in folds]
     n = sum(map(len, after))
     own = [frechet(a, b) for a, b in zip(before, after, strict=True)]
@@ -153,6 +155,6 @@ def _crosswise(
 
 
 def _features(
-    said: Mapping[str, Judgement], names: Sequence[str], metric: str
+    judged: Mapping[str, Judgement], names: Sequence[str], metric: str
 ) -> NDArray[np.float64]:
-    return np.stack([said[name].features[metric] for name in names])
+    return np.stack([judged[name].features[metric] for name in names])

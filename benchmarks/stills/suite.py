@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.judges.alive import MOST, Liveness
+from benchmarks.judges.self_check import MOST, SelfCheck
 from benchmarks.lfw import PAIRS_OF_A_KIND, TEST_FOLDS, Lfw
 from benchmarks.record import commit
 from benchmarks.stills import preservation, reidentification
-from benchmarks.stills.attacker import informed
+from benchmarks.stills.attacker import informed_attack
 from benchmarks.stills.cache import version_of_judges
 from benchmarks.stills.originals import Fold, examine, pictures_of
 from benchmarks.stills.panel import LANDMARKS
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LEAST_CONTROL = 0.5
 """Share of the pairs of one person that a recogniser must accept among originals to be alive."""
 
-Watch = Callable[[str, int], Callable[[], None]]
+StartProgress = Callable[[str, int], Callable[[], None]]
 """Is told of a piece of work and its number of pictures; returns what to call after each."""
 
 Row = dict[str, Any]
@@ -73,18 +73,20 @@ class Counts:
 class Suite:
     """The originals and what the judges make of them; then one row a method."""
 
-    def __init__(self, lfw: Lfw, panel: Panel, protocol: Protocol, watch: Watch) -> None:
+    def __init__(
+        self, lfw: Lfw, panel: Panel, protocol: Protocol, start_progress: StartProgress
+    ) -> None:
         """Have the originals judged.
 
         Raises:
             UsageError: the data will not do.
         """
-        self._lfw, self._panel, self._watch = lfw, panel, watch
+        self._lfw, self._panel, self._start_progress = lfw, panel, start_progress
         self.protocol = protocol
         self._folds: list[Fold] = []
         for number in protocol.folds:
             pairs = lfw.pairs(number, protocol.of_a_kind)
-            advance = watch(f"originals of fold {number}", len(pictures_of(pairs)))
+            advance = start_progress(f"originals of fold {number}", len(pictures_of(pairs)))
             self._folds.append(examine(lfw, panel, pairs, advance))
         self._thresholds: dict[str, Threshold] = {
             name: reidentification.calibrate(self._folds, name) for name in panel.recognisers
@@ -101,7 +103,7 @@ class Suite:
 
     def judges(self) -> dict[str, Any]:
         """Return, by judge, whether it is alive and what it makes of the originals."""
-        working = self._panel.liveness()
+        working = self._panel.self_checks()
         originals = [fold.judgements for fold in self._folds]
         said: dict[str, Any] = {}
         for name in self._panel.detectors:
@@ -153,7 +155,7 @@ class Suite:
         stills: list[dict[str, Judgement]] = []
         for number, fold in zip(self.protocol.folds, self._folds, strict=True):
             said: dict[str, Judgement] = {}
-            advance = self._watch(f"{name}, fold {number}", len(fold.probes))
+            advance = self._start_progress(f"{name}, fold {number}", len(fold.probes))
             for picture in fold.probes:
                 before = self._lfw.image(picture)
                 after = anonymise(picture, before)
@@ -191,7 +193,7 @@ class Suite:
                     for fold, after in zip(folds, embeddings, strict=True)
                 ]
             )
-            learnt[name] = informed(folds, embeddings, name)
+            learnt[name] = informed_attack(folds, embeddings, name)
         return {
             "detection": {
                 name: preservation.detection(folds, stills, name) for name in panel.detectors
@@ -204,10 +206,10 @@ class Suite:
         }
 
 
-def _with_control(working: Liveness, share: float | None, least: float, what: str) -> Liveness:
-    """Return a judge's liveness, given also how much of the originals it gets right."""
+def _with_control(working: SelfCheck, share: float | None, least: float, what: str) -> SelfCheck:
+    """Return a judge's checks, given also how much of the originals it gets right."""
     if working.alive and (share is None or share < least):
-        return Liveness(alive=False, reason=f"gets {share or 0:.0%} of the {what} right")
+        return SelfCheck(alive=False, reason=f"gets {share or 0:.0%} of the {what} right")
     return working
 
 

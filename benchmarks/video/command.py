@@ -76,7 +76,7 @@ def command(clips: tuple[Path, ...], methods: tuple[str, ...], **options: Any) -
     described, rows = _so_far(out, settings)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        suite = Suite(load_panel(), limits, cache, _watch(progress))
+        suite = Suite(load_panel(), limits, cache, _start_progress(progress))
         for path in paths:
             clip = suite.clip(path)
             source = suite.source(clip)
@@ -119,7 +119,7 @@ def _so_far(out: Path, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[s
     return before["results"]["clips"], before["results"]["rows"]
 
 
-def _watch(progress: Progress) -> Callable[[str, int], Callable[[], None]]:
+def _start_progress(progress: Progress) -> Callable[[str, int], Callable[[], None]]:
     def begin(what: str, frames: int) -> Callable[[], None]:
         task = progress.add_task(what, total=frames)
         return lambda: progress.advance(task)

@@ -21,10 +21,10 @@ from benchmarks.video.panel import DETECTOR, MESH, SAME_PERSON
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from benchmarks.judges.alive import Liveness
+    from benchmarks.judges.self_check import SelfCheck
+    from benchmarks.video.comparison import Comparison
+    from benchmarks.video.face_series import FaceSeries
     from benchmarks.video.source import Source
-    from benchmarks.video.subject import Series
-    from benchmarks.video.watch import Watched
     from streamanon.audit.result import AuditResult
 
 LEAST_SEEN = 0.5
@@ -40,37 +40,39 @@ LEAKS = (
 Part = dict[str, Any]
 
 
-def parts(source: Source, watched: Watched, liveness: Mapping[str, Liveness]) -> dict[str, Part]:
+def parts(
+    source: Source, comparison: Comparison, checks: Mapping[str, SelfCheck]
+) -> dict[str, Part]:
     """Return all figures that come from the frames."""
-    before, after = source.subject, watched.subject
+    before, after = source.face, comparison.face
     seen = float(after.seen[before.seen].mean())
     hidden = "" if seen >= LEAST_SEEN else f"the output shows a face in {seen:.0%} of the frames"
-    mesh = _dead(liveness[MESH]) or hidden
+    mesh = _dead(checks[MESH]) or hidden
     return {
-        "leaks": _part(_dead(liveness[DETECTOR]), lambda: _leaks(watched.result)),
+        "leaks": _part(_dead(checks[DETECTOR]), lambda: _leaks(comparison.result)),
         "face": {"alive": True, "seen": seen, "frames": int(before.seen.sum())},
-        "to_source": _each(before, liveness, lambda name: _to_source(before, after, name)),
-        "identity": _each(before, liveness, lambda name: _identity(before, after, name), hidden),
+        "to_source": _each(before, checks, lambda name: _to_source(before, after, name)),
+        "identity": _each(before, checks, lambda name: _identity(before, after, name), hidden),
         "motion": _part(mesh, lambda: steadiness(before.points, after.points, source.rate)),
-        "warping": _part("", watched.warping.figures),
+        "warping": _part("", comparison.warping.figures),
         "expression": _part(mesh, lambda: _expression(before, after)),
     }
 
 
 def _each(
-    series: Series,
-    liveness: Mapping[str, Liveness],
+    series: FaceSeries,
+    checks: Mapping[str, SelfCheck],
     compute: Callable[[str], Part | None],
     reason: str = "",
 ) -> dict[str, Part]:
     """Return a part for each recogniser."""
     return {
-        name: _part(_dead(liveness[name]) or reason, partial(compute, name))
+        name: _part(_dead(checks[name]) or reason, partial(compute, name))
         for name in series.vectors
     }
 
 
-def _observations(series: Series) -> list[Observation | None]:
+def _observations(series: FaceSeries) -> list[Observation | None]:
     """Return what the expression measures take, frame by frame; they do not ask for the pose."""
     return [
         Observation(points, 1.0, shapes, 0.0, 0.0, 0.0) if seen else None
@@ -78,7 +80,7 @@ def _observations(series: Series) -> list[Observation | None]:
     ]
 
 
-def _dead(judge: Liveness) -> str:
+def _dead(judge: SelfCheck) -> str:
     return "" if judge.alive else f"the judge is dead: {judge.reason}"
 
 
@@ -94,11 +96,11 @@ def _leaks(result: AuditResult) -> Part:
     return {name: found[name] for name in LEAKS}
 
 
-def _to_source(before: Series, after: Series, name: str) -> Part:
+def _to_source(before: FaceSeries, after: FaceSeries, name: str) -> Part:
     return identity.to_source(before.vectors[name], after.vectors[name])
 
 
-def _identity(before: Series, after: Series, name: str) -> Part | None:
+def _identity(before: FaceSeries, after: FaceSeries, name: str) -> Part | None:
     """Return how constant the identity is, and that of the source beside it."""
     shown = np.where(after.seen[:, None], after.vectors[name], np.nan)
     own, given = (
@@ -107,7 +109,7 @@ def _identity(before: Series, after: Series, name: str) -> Part | None:
     return {"source": own, **given} if own and given else None
 
 
-def _expression(before: Series, after: Series) -> Part | None:
+def _expression(before: FaceSeries, after: FaceSeries) -> Part | None:
     """Return whether the face does what the source's does; a face that is not seen does not."""
     both = before.seen & after.seen
     correlations = blendshape_correlations(before.blendshapes[both], after.blendshapes[both])

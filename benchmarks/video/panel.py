@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.judges.alive import check_detector, check_observer, check_recogniser
 from benchmarks.judges.expression import observe
 from benchmarks.judges.recognisers import recogniser
+from benchmarks.judges.self_check import check_detector, check_observer, check_recogniser
 from streamanon.audit.run import load_judge
 from streamanon.identities.portrait import as_picture
 
 if TYPE_CHECKING:
-    from benchmarks.judges.alive import Liveness
     from benchmarks.judges.recognisers import Recogniser
+    from benchmarks.judges.self_check import SelfCheck
     from streamanon.audit.judge import Judge
     from streamanon.types import F32, U8
 
@@ -38,7 +38,7 @@ class Panel:
     judge: Judge
     recognisers: tuple[Recogniser, ...]
 
-    def liveness(self) -> dict[str, Liveness]:
+    def self_checks(self) -> dict[str, SelfCheck]:
         """Return whether each judge works, on portraits that it must know."""
         found = {DETECTOR: check_detector(_Boxes(self.judge)), MESH: check_observer(observe)}
         return found | {one.name: check_recogniser(one) for one in self.recognisers}

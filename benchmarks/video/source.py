@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.video.subject import Follower, Series, SeriesBuilder
+from benchmarks.video.face_series import FaceFollower, FaceSeries, FaceSeriesBuilder
 from streamanon.atomic_write import write_atomically
 from streamanon.errors import UsageError
 from streamanon.imaging.picture import whole_bgr
@@ -39,7 +39,7 @@ class Source:
 
     rate: float
     faces: list[list[Face]]
-    subject: Series
+    face: FaceSeries
 
     def save(self, path: Path) -> None:
         """Write everything into one .npz file."""
@@ -52,9 +52,9 @@ class Source:
             "rate": self.rate,
             "frames": len(self.faces),
             "faces": np.array(rows, np.float32).reshape(-1, _COLUMNS),
-            "points": self.subject.points,
-            "blendshapes": self.subject.blendshapes,
-            **{f"vectors {name}": rows for name, rows in self.subject.vectors.items()},
+            "points": self.face.points,
+            "blendshapes": self.face.blendshapes,
+            **{f"vectors {name}": rows for name, rows in self.face.vectors.items()},
         }
         content = io.BytesIO()
         np.savez(content, **arrays)
@@ -70,30 +70,30 @@ class Source:
                 faces[int(row[0])].append(Face(row[1:5], float(row[5]), points))
             names = [key for key in stored if key.startswith("vectors ")]
             vectors = {key.removeprefix("vectors "): stored[key] for key in names}
-            subject = Series(stored["points"], stored["blendshapes"], vectors)
-            return cls(float(stored["rate"]), faces, subject)
+            face = FaceSeries(stored["points"], stored["blendshapes"], vectors)
+            return cls(float(stored["rate"]), faces, face)
 
 
-def look(clip: Clip, panel: Panel, advance: Callable[[], None]) -> Source:
+def examine(clip: Clip, panel: Panel, advance: Callable[[], None]) -> Source:
     """Look at every frame of a clip.
 
     Raises:
         UsageError: it shows no face.
     """
     source = VideoSource(clip.path)
-    follower, builder = Follower(panel.recognisers[-1]), SeriesBuilder(panel.recognisers)
+    follower, builder = FaceFollower(panel.recognisers[-1]), FaceSeriesBuilder(panel.recognisers)
     faces = []
     for frame in source:
         image = whole_bgr(frame.picture)
-        seen = follower.see(image)
+        seen = follower.locate(image)
         builder.add(image, seen, None if seen is None else seen.points)
         faces.append(panel.judge.find(frame.picture))
         advance()
     source.close()
-    subject = builder.build()
-    if not any(faces) or not subject.seen.any():
+    face = builder.build()
+    if not any(faces) or not face.seen.any():
         raise UsageError(f"clip {clip.name} shows no face that can be measured: leave it out")
-    return Source(float(source.info.rate), faces, subject)
+    return Source(float(source.info.rate), faces, face)
 
 
 def _points(face: Face) -> F32:

@@ -14,21 +14,21 @@ from benchmarks import record
 from benchmarks.stills.cache import digest, version_of_judges
 from benchmarks.video import outputs
 from benchmarks.video.clips import first_frames, still_with_noise
+from benchmarks.video.comparison import compare_frames
 from benchmarks.video.figures import parts
 from benchmarks.video.flicker import flicker
 from benchmarks.video.integrity import kept
-from benchmarks.video.source import Source, look
-from benchmarks.video.watch import watch
+from benchmarks.video.source import Source, examine
 from streamanon.atomic_write import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.judges.alive import Liveness
+    from benchmarks.judges.self_check import SelfCheck
     from benchmarks.video.clips import Clip
     from benchmarks.video.panel import Panel
 
-    Watch = Callable[[str, int], Callable[[], None]]
+    StartProgress = Callable[[str, int], Callable[[], None]]
     """Is told what begins and how many frames it has; returns what to call after each."""
 
 _ROOT = Path(__file__).parents[2]
@@ -53,20 +53,20 @@ class Limits:
 class Suite:
     """Measures methods on clips; everything costly is kept in a folder and made once."""
 
-    def __init__(self, panel: Panel, limits: Limits, folder: Path, progress: Watch) -> None:
+    def __init__(self, panel: Panel, limits: Limits, folder: Path, progress: StartProgress) -> None:
         self._panel = panel
         self._limits = limits
         self._folder = folder
         self._progress = progress
-        self._liveness: dict[str, Liveness] = panel.liveness()
+        self._self_checks: dict[str, SelfCheck] = panel.self_checks()
         folder.mkdir(parents=True, exist_ok=True)
 
     def judges(self) -> dict[str, Any]:
         """Return who judged and whether they work."""
         training = {one.name: one.used_in_training for one in self._panel.recognisers}
         return {
-            name: {**liveness.as_json(), "used_in_training": training.get(name, False)}
-            for name, liveness in self._liveness.items()
+            name: {**checks.as_json(), "used_in_training": training.get(name, False)}
+            for name, checks in self._self_checks.items()
         }
 
     def clip(self, path: Path) -> Clip:
@@ -82,13 +82,13 @@ class Suite:
         path = self._folder / f"{clip.name}-source-{digest(clip.digest, _version())}.npz"
         if not path.exists():
             advance = self._progress(f"{clip.name}: original", clip.frames)
-            look(clip, self._panel, advance).save(path)
+            examine(clip, self._panel, advance).save(path)
         return Source.load(path)
 
     def row(self, method: str, clip: Clip, source: Source) -> dict[str, Any]:
         """Return the figures of a method on a clip."""
         output = outputs.produce(method, clip, self._folder, seed=self._limits.seed)
-        seen = np.flatnonzero(source.subject.seen)
+        seen = np.flatnonzero(source.face.seen)
         middle = int(seen[len(seen) // 2])
         still = still_with_noise(clip, middle, self._limits.still_frames, self._folder)
         stilled = outputs.produce(method, still, self._folder, seed=self._limits.seed)
@@ -97,10 +97,10 @@ class Suite:
         path = self._folder / f"{clip.name}-{method}-figures-{key}.json"
         if not path.exists():
             advance = self._progress(f"{clip.name}: {method}", clip.frames)
-            watched = watch(clip.path, output.path, source, self._panel, advance)
-            flickers = flicker(still.path, stilled.path, source.subject.points[middle])
+            comparison = compare_frames(clip.path, output.path, source, self._panel, advance)
+            flickers = flicker(still.path, stilled.path, source.face.points[middle])
             figures = {
-                **parts(source, watched, self._liveness),
+                **parts(source, comparison, self._self_checks),
                 "flicker": {"alive": True, **flickers}
                 if flickers
                 else {"alive": False, "reason": "the face is too small, or nothing changes"},

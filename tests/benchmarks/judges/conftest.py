@@ -7,7 +7,7 @@ pytest.importorskip("torch", reason="the group bench is not installed")
 pytest.importorskip("onnx", reason="the group train is not installed")
 
 
-from benchmarks.judges.alive import KnownFace, known_faces
+from benchmarks.judges.self_check import KnownFace, known_faces
 
 
 @pytest.fixture(scope="session")

@@ -4,18 +4,20 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.judges.alive import KnownFace, check_detector
-from benchmarks.judges.detectors import DETECTORS, Judge, detector
+from benchmarks.judges.detectors import DETECTORS, DetectorJudge, detector
+from benchmarks.judges.self_check import KnownFace, check_detector
 from streamanon.errors import UsageError
 from streamanon.types import F32, U8
 
 
 @pytest.fixture(scope="module", params=list(DETECTORS))
-def judge(request: pytest.FixtureRequest) -> Judge:
+def judge(request: pytest.FixtureRequest) -> DetectorJudge:
     return detector(request.param)
 
 
-def test_each_finds_one_face_where_it_is(judge: Judge, faces: tuple[KnownFace, ...]) -> None:
+def test_each_finds_one_face_where_it_is(
+    judge: DetectorJudge, faces: tuple[KnownFace, ...]
+) -> None:
     assert judge.name in DETECTORS
     for face in faces:
         found = judge(face.image)
@@ -26,7 +28,9 @@ def test_each_finds_one_face_where_it_is(judge: Judge, faces: tuple[KnownFace, .
         assert (shared > 0.6 * (high - low)).all()
 
 
-def test_each_finds_nothing_in_a_solid_cover(judge: Judge, faces: tuple[KnownFace, ...]) -> None:
+def test_each_finds_nothing_in_a_solid_cover(
+    judge: DetectorJudge, faces: tuple[KnownFace, ...]
+) -> None:
     image = faces[0].image.copy()
     x0, y0 = faces[0].points[:, :2].min(axis=0).astype(int) - 40
     x1, y1 = faces[0].points[:, :2].max(axis=0).astype(int) + 40
@@ -34,7 +38,7 @@ def test_each_finds_nothing_in_a_solid_cover(judge: Judge, faces: tuple[KnownFac
     assert judge(image).shape == (0, 5)
 
 
-def test_each_is_alive(judge: Judge) -> None:
+def test_each_is_alive(judge: DetectorJudge) -> None:
     assert check_detector(judge).as_json() == {"alive": True, "reason": ""}
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks.judges import expression
-from benchmarks.judges.alive import KnownFace, check_observer
 from benchmarks.judges.expression import Observation, observe, observe_at
+from benchmarks.judges.self_check import KnownFace, check_observer
 from streamanon.types import U8
 from testkit.photos import read_photo
 

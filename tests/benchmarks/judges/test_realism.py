@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, save
 from scipy import linalg
 
-from benchmarks.judges.alive import KnownFace, check_features
 from benchmarks.judges.realism import InceptionFile, Lite0, features, frechet
+from benchmarks.judges.self_check import KnownFace, check_features
 from streamanon.errors import UsageError
 from streamanon.identities.gallery import load_builtin
 from streamanon.types import U8

@@ -9,9 +9,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.judges.alive import KnownFace, check_recogniser
 from benchmarks.judges.expression import observe
 from benchmarks.judges.recognisers import RECOGNISERS, Recogniser, recogniser
+from benchmarks.judges.self_check import KnownFace, check_recogniser
 from streamanon import weights
 from streamanon.errors import UsageError
 from streamanon.types import F32, U8

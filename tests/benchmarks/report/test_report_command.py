@@ -29,7 +29,7 @@ def root(results: Path, tmp_path: Path) -> Path:
     folder = root / "docs" / page.FOLDER
     folder.mkdir(parents=True)
     (root / "README.md").write_text(f"# A\n\n{page.BEGIN}\n{page.END}\n\nThe end.\n")
-    for name in page.shown(read(results)):
+    for name in page.pictured(read(results)):
         for file in pictures.files(name):
             (folder / file).write_bytes(b"drawn before")
     said = _report("--results", results, "--root", root)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks.report import page
-from benchmarks.report.readings import number
 from benchmarks.report.records import Record, read
+from benchmarks.report.tables import number
 from streamanon.config import Config
 from streamanon.errors import UsageError
 
@@ -60,7 +60,7 @@ def test_figures_of_clips_are_means_between_extremes_and_shares_of_all_frames(
     change("video", another)
     text = page.page(read(results))
     assert _table(text, "Does the face stand still?")["warp"][0] == "1.50<br>[1.00, 2.00]<br>n = 2"
-    assert _table(text, "Is everybody hidden?")["warp"][0] == "25.0 %<br>n = 60"
+    assert _table(text, "Is every face hidden?")["warp"][0] == "25.0 %<br>n = 60"
     assert _table(text, "Does the face stand still?")["mosaic"][0] == "n = 0"
 
 
@@ -121,7 +121,7 @@ def test_the_judge_of_clips_is_dead_when_it_says_so_or_sees_no_leak_in_unchanged
 
     change("video", blind)
     text = page.page(read(results))
-    assert _table(text, "Is everybody hidden?")["warp"][:2] == ["**dead**"] * 2
+    assert _table(text, "Is every face hidden?")["warp"][:2] == ["**dead**"] * 2
     assert "calls 10% of the frames of unchanged clips leaking" in text
     steady = _table(text, "Does the face stand still?")["warp"]
     assert steady[:3] == ["**dead**"] * 3
@@ -195,7 +195,7 @@ def test_the_paths_of_users_never_name_pictures(records: Records) -> None:
     stills = records["stills"]
     assert stills is not None
     stills.results["rows"]["folder:theirs"] = stills.results["rows"]["warp"]
-    assert page.shown(records) == ["none", "blur101", "pixelation10", "mosaic", "warp"]
+    assert page.pictured(records) == ["none", "blur101", "pixelation10", "mosaic", "warp"]
 
 
 def test_speeds_of_a_busy_machine_are_marked(results: Path, change: Change) -> None:
@@ -220,8 +220,8 @@ def test_live_streams_have_latency_memory_and_faults(results: Path, change: Chan
     change("live", leak)
     text = page.page(read(results))
     assert "1 stream" in next(iter(_table(text, "Live streams under load")))
-    assert "warp, 1 stream" in _table(text, "Memory of a stream that goes on")
+    assert "warp, 1 stream" in _table(text, "Memory of a long stream")
     rows = _table(text, "Faults")
     assert rows["server killed"][1] == "0.50, 3.00"
     assert rows["server killed"][-2:] == ["**no**", "**no**"]
-    assert rows["output server killed"][-2] == "it was their server"
+    assert rows["output server killed"][-2] == "no: their server stopped"

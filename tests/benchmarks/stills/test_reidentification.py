@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from benchmarks.judges.expression import Observation
 from benchmarks.lfw import Pair
-from benchmarks.stills.attacker import Probe, informed
+from benchmarks.stills.attacker import Probe, informed_attack
 from benchmarks.stills.originals import Fold
 from benchmarks.stills.panel import Judgement
 from benchmarks.stills.reidentification import attack, calibrate, control, embeddings_of, figures_of
@@ -105,7 +105,7 @@ def test_a_method_that_only_turns_embeddings_is_seen_through() -> None:
     turn = np.linalg.qr(np.random.default_rng(4).normal(size=(DIMENSIONS, DIMENSIONS)))[0]
     stills = _stills(lambda embedding: np.asarray(turn @ embedding, np.float32))
     assert _means(stills)["same_rank_1"] < 0.1
-    found = informed(FOLDS, stills, "r")
+    found = informed_attack(FOLDS, stills, "r")
     assert found is not None
     assert found["before"]["same_rank_1"]["mean"] < 0.1
     assert found["after"]["same_rank_1"]["mean"] > 0.95
@@ -119,7 +119,7 @@ def test_an_informed_attacker_learns_nothing_from_noise_and_loses_nothing_withou
     random = np.random.default_rng(5)
     noise = _stills(lambda _: random.normal(size=DIMENSIONS).astype(np.float32))
     for stills, least, most in ((noise, 0.0, 0.1), (_stills(lambda one: one), 0.99, 1.0)):
-        found = informed(FOLDS, stills, "r")
+        found = informed_attack(FOLDS, stills, "r")
         assert found is not None
         assert least <= found["after"]["same_rank_1"]["mean"] <= most
         assert least <= found["after"]["other_picture"]["mean"] <= most
@@ -133,4 +133,4 @@ def test_a_probe_of_what_is_always_the_same_answers_the_mean() -> None:
 
 
 def test_one_fold_teaches_nobody() -> None:
-    assert informed(FOLDS[:1], _stills(lambda one: one)[:1], "r") is None
+    assert informed_attack(FOLDS[:1], _stills(lambda one: one)[:1], "r") is None

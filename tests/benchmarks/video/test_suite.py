@@ -13,14 +13,14 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from benchmarks.judges.alive import Liveness
+from benchmarks.judges.self_check import SelfCheck
 from benchmarks.video import command as module
 from benchmarks.video import figures
 from benchmarks.video.clips import first_frames
+from benchmarks.video.comparison import Comparison, compare_frames
+from benchmarks.video.face_series import FaceSeries
 from benchmarks.video.panel import SAME_PERSON, Panel, load_panel
-from benchmarks.video.source import Source, look
-from benchmarks.video.subject import Series
-from benchmarks.video.watch import Watched, watch
+from benchmarks.video.source import Source, examine
 from streamanon.errors import StreamanonError, UsageError
 from streamanon.types import F32, U8
 from testkit.clips import write_clip
@@ -121,54 +121,54 @@ def panel() -> Panel:
 
 
 @pytest.fixture(scope="module")
-def measured(panel: Panel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Source, Watched]:
+def measured(panel: Panel, tmp_path_factory: pytest.TempPathFactory) -> tuple[Source, Comparison]:
     """The demo clip beside itself."""
     clip = first_frames(DEMO, FRAMES, tmp_path_factory.mktemp("clips"))
-    source = look(clip, panel, lambda: None)
-    return source, watch(clip.path, clip.path, source, panel, lambda: None)
+    source = examine(clip, panel, lambda: None)
+    return source, compare_frames(clip.path, clip.path, source, panel, lambda: None)
 
 
-def alive() -> dict[str, Liveness]:
-    return {name: Liveness(alive=True) for name in ("centerface", "mesh", *SAME_PERSON)}
+def alive() -> dict[str, SelfCheck]:
+    return {name: SelfCheck(alive=True) for name in ("centerface", "mesh", *SAME_PERSON)}
 
 
 def test_a_source_is_read_as_it_was_written(
-    measured: tuple[Source, Watched], tmp_path: Path
+    measured: tuple[Source, Comparison], tmp_path: Path
 ) -> None:
     source = measured[0]
     source.save(tmp_path / "source.npz")
     again = Source.load(tmp_path / "source.npz")
     assert [len(faces) for faces in again.faces] == [len(faces) for faces in source.faces]
     assert again.faces[3][0].score == source.faces[3][0].score
-    np.testing.assert_array_equal(again.subject.points, source.subject.points)
-    assert again.subject.vectors.keys() == source.subject.vectors.keys()
+    np.testing.assert_array_equal(again.face.points, source.face.points)
+    assert again.face.vectors.keys() == source.face.vectors.keys()
 
 
 @pytest.mark.parametrize(
     ("judge", "part"), [("centerface", "leaks"), ("mesh", "motion"), ("mesh", "expression")]
 )
 def test_a_dead_judge_has_no_figures(
-    measured: tuple[Source, Watched], judge: str, part: str
+    measured: tuple[Source, Comparison], judge: str, part: str
 ) -> None:
-    dead = {**alive(), judge: Liveness(alive=False, reason="finds 0 of 6 known faces")}
+    dead = {**alive(), judge: SelfCheck(alive=False, reason="finds 0 of 6 known faces")}
     found = figures.parts(*measured, dead)[part]
     assert found == {"alive": False, "reason": "the judge is dead: finds 0 of 6 known faces"}
     assert figures.parts(*measured, alive())[part]["alive"]
 
 
-def test_a_dead_recogniser_has_no_figures(measured: tuple[Source, Watched]) -> None:
-    dead = {**alive(), "dlib-resnet": Liveness(alive=False, reason="answers the same")}
+def test_a_dead_recogniser_has_no_figures(measured: tuple[Source, Comparison]) -> None:
+    dead = {**alive(), "dlib-resnet": SelfCheck(alive=False, reason="answers the same")}
     found = figures.parts(*measured, dead)
     for part in ("to_source", "identity"):
         assert not found[part]["dlib-resnet"]["alive"]
         assert found[part]["mobilefacenet"]["alive"]
 
 
-def test_a_face_that_never_moves_has_no_expression(measured: tuple[Source, Watched]) -> None:
-    source, watched = measured
-    still = np.repeat(source.subject.blendshapes[:1], FRAMES, axis=0)
-    frozen = Series(source.subject.points, still, source.subject.vectors)
-    found = figures.parts(Source(source.rate, source.faces, frozen), watched, alive())
+def test_a_face_that_never_moves_has_no_expression(measured: tuple[Source, Comparison]) -> None:
+    source, comparison = measured
+    still = np.repeat(source.face.blendshapes[:1], FRAMES, axis=0)
+    frozen = FaceSeries(source.face.points, still, source.face.vectors)
+    found = figures.parts(Source(source.rate, source.faces, frozen), comparison, alive())
     assert not found["expression"]["alive"]
 
 
@@ -176,19 +176,19 @@ def test_a_detector_that_finds_nothing_does_not_pass(
     panel: Panel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(panel.judge._detector, "_threshold", 1.1)
-    assert not panel.liveness()["centerface"].alive
+    assert not panel.self_checks()["centerface"].alive
     clip = first_frames(DEMO, 3, tmp_path)
     with pytest.raises(UsageError, match="shows no face"):
-        look(clip, panel, lambda: None)
+        examine(clip, panel, lambda: None)
 
 
-def test_a_tally_of_nothing_is_no_leak_rate(measured: tuple[Source, Watched]) -> None:
-    source, watched = measured
-    empty = Source(source.rate, [[] for _ in source.faces], source.subject)
-    result = type(watched.result)(1 / source.rate)
+def test_a_tally_of_nothing_is_no_leak_rate(measured: tuple[Source, Comparison]) -> None:
+    source, comparison = measured
+    empty = Source(source.rate, [[] for _ in source.faces], source.face)
+    result = type(comparison.result)(1 / source.rate)
     result.add(0.0, [])
     with pytest.raises(StreamanonError, match="nothing was audited"):
-        figures.parts(empty, Watched(result, watched.subject, watched.warping), alive())
+        figures.parts(empty, Comparison(result, comparison.face, comparison.warping), alive())
 
 
 def test_a_constant_recogniser_is_found_dead(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,5 +196,5 @@ def test_a_constant_recogniser_is_found_dead(panel: Panel, monkeypatch: pytest.M
         return np.asarray(np.eye(128)[0], np.float32)
 
     monkeypatch.setattr(panel.recognisers[0], "embed", constant)
-    found = panel.liveness()[panel.recognisers[0].name]
-    assert found == Liveness(alive=False, reason="answers the same to every picture")
+    found = panel.self_checks()[panel.recognisers[0].name]
+    assert found == SelfCheck(alive=False, reason="answers the same to every picture")

@@ -25,7 +25,7 @@ SAME_PERSON = 0.333
 
 
 @dataclass(frozen=True)
-class Series:
+class FaceSeries:
     """What is seen of one face, frame by frame.
 
     Attributes:
@@ -44,7 +44,7 @@ class Series:
         return np.isfinite(self.points[:, 0, 0])
 
 
-class SeriesBuilder:
+class FaceSeriesBuilder:
     """Collects what is seen, a frame at a time."""
 
     def __init__(self, recognisers: Sequence[Recogniser]) -> None:
@@ -66,7 +66,7 @@ class SeriesBuilder:
             [None if source is None else one.embed(image, source) for one in self._recognisers]
         )
 
-    def build(self) -> Series:
+    def build(self) -> FaceSeries:
         """Return everything that was added."""
         n = len(self._seen)
         points = np.full((n, MESH_POINTS, 3), np.nan, np.float32)
@@ -82,10 +82,10 @@ class SeriesBuilder:
                 if vector is not None:
                     rows[index] = vector
             vectors[recogniser.name] = rows
-        return Series(points, shapes, vectors)
+        return FaceSeries(points, shapes, vectors)
 
 
-class Follower:
+class FaceFollower:
     """Follows the subject through the original: one person, also after it was lost."""
 
     def __init__(self, recogniser: Recogniser) -> None:
@@ -94,7 +94,7 @@ class Follower:
         self._total: F32 | None = None
         self._last: Observation | None = None
 
-    def see(self, image: U8) -> Observation | None:
+    def locate(self, image: U8) -> Observation | None:
         """Return the subject in the next frame, or None where it is not seen."""
         found = observe_at(image, self._last.points) if self._last else None
         if found is None:

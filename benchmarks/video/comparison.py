@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.judges.expression import observe_at
-from benchmarks.video.subject import Series, SeriesBuilder
+from benchmarks.video.face_series import FaceSeries, FaceSeriesBuilder
 from benchmarks.video.warping import WarpingError
 from streamanon.audit.pairs import pairs
 from streamanon.audit.result import AuditResult
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Watched:
+class Comparison:
     """What was seen of an anonymised clip.
 
     Attributes:
@@ -35,13 +35,13 @@ class Watched:
     """
 
     result: AuditResult
-    subject: Series
+    face: FaceSeries
     warping: WarpingError
 
 
-def watch(
+def compare_frames(
     clip: Path, output: Path, source: Source, panel: Panel, advance: Callable[[], None]
-) -> Watched:
+) -> Comparison:
     """Compare every frame of a clip with its anonymised version.
 
     Args:
@@ -52,8 +52,8 @@ def watch(
         advance: is called after every frame.
     """
     result, warping = AuditResult(1 / source.rate), WarpingError()
-    builder = SeriesBuilder(panel.recognisers)
-    meshes = [mesh if np.isfinite(mesh[0, 0]) else None for mesh in source.subject.points]
+    builder = FaceSeriesBuilder(panel.recognisers)
+    meshes = [mesh if np.isfinite(mesh[0, 0]) else None for mesh in source.face.points]
     with closing(VideoSource(clip)) as first, closing(VideoSource(output)) as second:
         for (before, after), faces, mesh in zip(
             pairs(first, second), source.faces, meshes, strict=True
@@ -64,4 +64,4 @@ def watch(
             image = whole_bgr(after.picture)
             builder.add(image, None if mesh is None else observe_at(image, mesh), mesh)
             advance()
-    return Watched(result, builder.build(), warping)
+    return Comparison(result, builder.build(), warping)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from benchmarks.judges.detectors import Judge
+    from benchmarks.judges.detectors import DetectorJudge
     from benchmarks.judges.expression import Observation
     from benchmarks.judges.realism import Features
     from benchmarks.judges.recognisers import Recogniser
@@ -40,7 +40,7 @@ SHIFT_PX = 24
 
 
 @dataclass(frozen=True)
-class Liveness:
+class SelfCheck:
     """Whether a judge works, and why not.
 
     Attributes:
@@ -81,7 +81,7 @@ def known_faces() -> tuple[KnownFace, ...]:
     return tuple(found)
 
 
-def check_detector(judge: Judge, faces: Sequence[KnownFace] | None = None) -> Liveness:
+def check_detector(judge: DetectorJudge, faces: Sequence[KnownFace] | None = None) -> SelfCheck:
     """Check that a detector finds known faces where they are, and none in a grey picture.
 
     Args:
@@ -91,37 +91,37 @@ def check_detector(judge: Judge, faces: Sequence[KnownFace] | None = None) -> Li
     known = known_faces() if faces is None else faces
     found = [_finds(judge(face.image), face.points) for face in known]
     if np.mean(found) < MOST:
-        return Liveness(alive=False, reason=f"finds {sum(found)} of {len(found)} known faces")
+        return SelfCheck(alive=False, reason=f"finds {sum(found)} of {len(found)} known faces")
     if len(judge(np.full_like(known[0].image, 128))):
-        return Liveness(alive=False, reason="finds a face in a grey picture")
-    return Liveness(alive=True)
+        return SelfCheck(alive=False, reason="finds a face in a grey picture")
+    return SelfCheck(alive=True)
 
 
-def check_recogniser(recogniser: Recogniser, faces: Sequence[KnownFace] | None = None) -> Liveness:
+def check_recogniser(recogniser: Recogniser, faces: Sequence[KnownFace] | None = None) -> SelfCheck:
     """Check that a recogniser knows a face again that was darkened a little, among others."""
     known = known_faces() if faces is None else faces
     first = np.stack([recogniser.embed(face.image, face.points) for face in known])
     again = np.stack([recogniser.embed(_disturbed(face.image), face.points) for face in known])
     if first.shape[1] != recogniser.dimensions or not np.isfinite(first).all():
-        return Liveness(alive=False, reason="gives embeddings that are not finite numbers")
+        return SelfCheck(alive=False, reason="gives embeddings that are not finite numbers")
     if np.abs(np.linalg.norm(first, axis=1) - 1).max() > 1e-3:
-        return Liveness(alive=False, reason="gives embeddings that are not of length 1")
+        return SelfCheck(alive=False, reason="gives embeddings that are not of length 1")
     return _tells_apart(first, again)
 
 
-def check_features(features: Features, faces: Sequence[KnownFace] | None = None) -> Liveness:
+def check_features(features: Features, faces: Sequence[KnownFace] | None = None) -> SelfCheck:
     """Check that features tell pictures apart, and find the nearest to a disturbed one."""
     known = known_faces() if faces is None else faces
     first = features([face.image for face in known])
     again = features([_disturbed(face.image) for face in known])
     if first.shape != (len(known), features.dimensions) or not np.isfinite(first).all():
-        return Liveness(alive=False, reason="gives features that are not finite numbers")
+        return SelfCheck(alive=False, reason="gives features that are not finite numbers")
     return _tells_apart(first, again)
 
 
 def check_observer(
     observe: Callable[[U8], Observation | None], faces: Sequence[KnownFace] | None = None
-) -> Liveness:
+) -> SelfCheck:
     """Check that landmarks lie on known faces, move with them, and that expressions differ."""
     known = known_faces() if faces is None else faces
     expressions = []
@@ -136,13 +136,13 @@ def check_observer(
         step = np.median((there.points - here.points)[:, :2], axis=0)
         right += bool(off.max() < 0.1 * width and np.abs(step - SHIFT_PX).max() < SHIFT_PX / 3)
     if len(expressions) < MOST * len(known):
-        return Liveness(alive=False, reason=f"sees {len(expressions)} of {len(known)} known faces")
+        return SelfCheck(alive=False, reason=f"sees {len(expressions)} of {len(known)} known faces")
     if right < MOST * len(known):
         reason = f"landmarks lie on the face and move with it in {right} of {len(known)} pictures"
-        return Liveness(alive=False, reason=reason)
+        return SelfCheck(alive=False, reason=reason)
     if np.std(expressions, axis=0).max() < 1e-3:
-        return Liveness(alive=False, reason="sees the same expression in every face")
-    return Liveness(alive=True)
+        return SelfCheck(alive=False, reason="sees the same expression in every face")
+    return SelfCheck(alive=True)
 
 
 def _finds(boxes: F32, points: F32) -> bool:
@@ -152,18 +152,18 @@ def _finds(boxes: F32, points: F32) -> bool:
     return bool(((middles >= low) & (middles <= high)).all(axis=1).any())
 
 
-def _tells_apart(first: NDArray[np.floating], again: NDArray[np.floating]) -> Liveness:
+def _tells_apart(first: NDArray[np.floating], again: NDArray[np.floating]) -> SelfCheck:
     """Check that vectors differ, and that each is nearest to that of its own disturbed picture."""
     apart = np.linalg.norm(first[:, None].astype(np.float64) - again[None], axis=2)
     scale = float(np.linalg.norm(first, axis=1).mean())
     others = np.linalg.norm(first[1:] - first[:-1], axis=1)
     if scale < 1e-9 or others.max() < 1e-4 * scale:
-        return Liveness(alive=False, reason="answers the same to every picture")
+        return SelfCheck(alive=False, reason="answers the same to every picture")
     hits = apart.argmin(axis=1) == np.arange(len(first))
     if hits.mean() < MOST:
         reason = f"knows {hits.sum()} of {len(hits)} pictures again after a slight change"
-        return Liveness(alive=False, reason=reason)
-    return Liveness(alive=True)
+        return SelfCheck(alive=False, reason=reason)
+    return SelfCheck(alive=True)
 
 
 def _disturbed(image: U8) -> U8:

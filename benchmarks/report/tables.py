@@ -1,4 +1,4 @@
-"""Figures as tables show them: a reading, a column of readings, a table of columns."""
+"""Tables of figures: cells, columns of cells, tables of columns."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Unit = Literal["", "%", "yes/no"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One figure.
+class Cell:
+    """One figure of a table.
 
     Attributes:
         value: a share of 1 where the unit is per cent; None where there was nothing to measure on.
-        std: over folds or clips.
+        std: deviation over folds or clips.
         interval: (low, high), see the column.
-        n: what it was measured on; None where it is not counted.
-        dead: why the measurement is not believed; "" when it is.
-        quoted: True when somebody published it: shown with the digits it has.
+        n: number of pictures, frames or runs measured; None where they are not counted.
+        dead: reason why the measurement is not valid; "" if it is.
+        quoted: True for a published figure, which is shown with all its digits.
     """
 
     value: float | None
@@ -44,7 +44,7 @@ class Reading:
 
     @property
     def bounds(self) -> tuple[float, float] | None:
-        """Between what the value lies: the interval, else one deviation, else the value."""
+        """Bounds of the value: the interval, else one deviation, else the value itself."""
         if self.value is None or self.dead:
             return None
         if self.interval:
@@ -58,20 +58,20 @@ class Column:
     """One figure of several contestants.
 
     Attributes:
-        label: of the figure.
-        readings: by contestant.
-        better: which way.
-        unit: of the value.
+        label: name of the figure.
+        cells: cells by contestant.
+        better: direction in which the figure is better.
+        unit: unit of the value.
     """
 
     label: str
-    readings: Mapping[str, Reading]
+    cells: Mapping[str, Cell]
     better: Better = ""
     unit: Unit = ""
 
     def common_n(self) -> int | None:
-        """Return what every reading was measured on, when it is the same for all."""
-        counts = {one.n for one in self.readings.values() if one.value is not None}
+        """Return what every cell was measured on, when it is the same for all."""
+        counts = {one.n for one in self.cells.values() if one.value is not None}
         return counts.pop() if len(counts) == 1 else None
 
 
@@ -80,11 +80,11 @@ class Table:
     """Contestants by figures.
 
     Attributes:
-        title: of the table.
-        columns: in order.
-        note: what a reader must know.
-        judged: False where the figures are shown but count for nothing.
-        order: of the rows; those that are in no column are left out.
+        title: title of the table.
+        columns: columns in order.
+        note: text before the table.
+        judged: False where the figures are shown but not compared.
+        order: names of the rows in order; those without a cell are left out.
     """
 
     title: str
@@ -96,19 +96,19 @@ class Table:
     @property
     def rows(self) -> list[str]:
         """Names of the contestants, in the order asked for, else in that of their appearance."""
-        found = dict.fromkeys(name for one in self.columns for name in one.readings)
+        found = dict.fromkeys(name for one in self.columns for name in one.cells)
         return [name for name in self.order if name in found] if self.order else list(found)
 
 
 @dataclass(frozen=True)
-class Text:
+class TextTable:
     """A table of words.
 
     Attributes:
-        title: of the table.
-        header: one a column.
-        rows: as long as the header.
-        note: what a reader must know.
+        title: title of the table.
+        header: headings of the columns.
+        rows: cells of each row, as many as headings.
+        note: text before the table.
     """
 
     title: str
@@ -120,38 +120,38 @@ class Text:
 def column(
     label: str,
     rows: Mapping[str, Any],
-    take: Callable[[Any], Reading],
+    take: Callable[[Any], Cell],
     better: Better = "",
     unit: Unit = "",
 ) -> Column:
-    """Return a column that takes a reading out of every row of the results."""
+    """Return a column that takes a cell out of every row of the results."""
     return Column(label, {name: take(row) for name, row in rows.items()}, better, unit)
 
 
-def shown(reading: Reading, unit: Unit, *, with_n: bool = False) -> str:
-    """Return a reading as a cell of a table.
+def formatted(cell: Cell, unit: Unit, *, with_n: bool = False) -> str:
+    """Return the text of a cell.
 
     A value, plus and minus its deviation, and its interval on a second line; "dead" where the
-    measurement is not believed, "n = 0" where there was nothing to measure on.
+    measurement is not valid, "n = 0" where there was nothing to measure on.
     """
-    if reading.dead:
+    if cell.dead:
         return "**dead**"
-    if reading.value is None:
+    if cell.value is None:
         return "n = 0"
     if unit == "yes/no":
-        return _yes_or_no(reading.value, reading.n or 1)
+        return _yes_or_no(cell.value, cell.n or 1)
     scale, sign = (100.0, " %") if unit == "%" else (1.0, "")
-    digits = _digits_of_share(reading.value) if unit == "%" else _digits(reading.value)
+    digits = _digits_of_share(cell.value) if unit == "%" else _digits(cell.value)
 
     def text(value: float) -> str:
-        written = f"{scale * value:.4g}" if reading.quoted else f"{scale * value:.{digits}f}"
+        written = f"{scale * value:.4g}" if cell.quoted else f"{scale * value:.{digits}f}"
         return written.lstrip("-") if float(written) == 0 else written
 
-    deviation = "" if reading.std is None else f" ± {text(reading.std)}"
-    cell = f"{text(reading.value)}{deviation}{sign}"
-    if reading.interval:
-        cell += f"<br>[{text(reading.interval[0])}, {text(reading.interval[1])}]"
-    return cell + (f"<br>n = {reading.n}" if with_n and reading.n is not None else "")
+    deviation = "" if cell.std is None else f" ± {text(cell.std)}"
+    shown = f"{text(cell.value)}{deviation}{sign}"
+    if cell.interval:
+        shown += f"<br>[{text(cell.interval[0])}, {text(cell.interval[1])}]"
+    return shown + (f"<br>n = {cell.n}" if with_n and cell.n is not None else "")
 
 
 def _yes_or_no(share: float, n: int) -> str:
