@@ -1,10 +1,11 @@
 """The fastest runtime is found by trying; one asked for by name is never replaced."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from streamanon.backends.choice import Candidate, candidates, detection_candidat
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.trial import noise
 from streamanon.errors import ModelError, UsageError
+from testkit.networks import ChangedNetwork
 
 EXACT = weights.path("face_blendshapes.onnx")
 INPUTS = {"points": np.random.default_rng(0).random((1, 146, 2), np.float32) * 200}
@@ -127,27 +129,22 @@ def test_a_runtime_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("off", [1.5, float("nan")])
 def test_a_gpu_that_answers_otherwise_than_the_processor_is_passed_over(off: float) -> None:
-    class Broken(OnnxRuntimeBackend):
-        def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-            answers = super().run(inputs)
-            return {name: np.asarray(one, np.float32) * off for name, one in answers.items()}
+    def changed(change: Callable[[Any], Any]) -> Candidate:
+        def network() -> OnnxRuntimeBackend:
+            return ChangedNetwork(
+                EXACT.name, lambda answer: {name: change(one) for name, one in answer.items()}
+            )
 
-    gpu = Candidate("gpu", lambda: Broken(EXACT), on_gpu=True)
+        return Candidate("gpu", network, on_gpu=True)
+
+    gpu = changed(lambda one: np.asarray(one, np.float32) * off)
     found = fastest([SLOW, gpu], INPUTS, EXACT)
     assert found.name == "slow"
     assert "gpu: answers otherwise than the processor: blendshapes is " in found.why
     with pytest.raises(ModelError, match="answers otherwise"):
         fastest([gpu], INPUTS, EXACT)
-    half = Candidate("gpu", lambda: Rounded(EXACT), on_gpu=True)
-    assert fastest([half], INPUTS, EXACT).on_gpu
-
-
-class Rounded(OnnxRuntimeBackend):
-    """The same network in half precision."""
-
-    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        answers = super().run(inputs)
-        return {name: one.astype(np.float16) for name, one in answers.items()}
+    half_precision = changed(lambda one: one.astype(np.float16))
+    assert fastest([half_precision], INPUTS, EXACT).on_gpu
 
 
 def test_what_finds_faces_runs_on_one_core_or_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

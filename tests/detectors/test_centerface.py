@@ -1,11 +1,8 @@
 """CenterFace on photographs, scaled and placed."""
 
-from collections.abc import Mapping
-
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
@@ -14,6 +11,7 @@ from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import ModelError
 from streamanon.imaging.boxes import iou
 from streamanon.imaging.picture import as_picture
+from testkit.networks import ChangedNetwork, without_numbers
 from testkit.photos import read_photo
 
 NAMES = ["london_001_neutral", "london_002_smiling", "portrait_man"]
@@ -65,11 +63,7 @@ def test_a_frame_of_any_size_without_a_face_gives_none(
 
 @pytest.mark.parametrize("broken", ["heat", "size"])
 def test_numbers_that_are_not_finite_do_not_pass_for_no_face(broken: str) -> None:
-    class Broken(OnnxRuntimeBackend):
-        def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-            answer = super().run(inputs)
-            return answer | {broken: np.full_like(answer[broken], np.nan)}
-
-    detector = CenterFaceDetector(Broken(weights.path("centerface.onnx")))
+    network = ChangedNetwork("centerface.onnx", lambda answer: without_numbers(answer, broken))
+    detector = CenterFaceDetector(network)
     with pytest.raises(ModelError, match="not finite"):
         detector.detect(as_picture(read_photo("portrait_man")))

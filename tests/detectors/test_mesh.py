@@ -1,19 +1,15 @@
 """The mesh on photographs, moved and turned."""
 
-from collections.abc import Mapping
-
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from streamanon import weights
-from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
 from streamanon.types import Mesh, Picture
+from testkit.networks import ChangedNetwork, network, without_numbers
 from testkit.photos import read_photo
 
 SMILE_LEFT, SMILE_RIGHT = 44, 45
@@ -64,13 +60,8 @@ def test_the_region_of_the_detector_is_that_of_the_mesh(
 
 
 def test_a_mesh_that_is_not_finite_is_not_believed() -> None:
-    class Broken(OnnxRuntimeBackend):
-        def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-            answer = super().run(inputs)
-            return {**answer, "points": np.full_like(answer["points"], np.nan)}
-
-    shapes = OnnxRuntimeBackend(weights.path("face_blendshapes.onnx"))
-    broken = MeshFitter(Broken(weights.path("face_mesh.onnx")), shapes)
+    mesh = ChangedNetwork("face_mesh.onnx", lambda answer: without_numbers(answer, "points"))
+    broken = MeshFitter(mesh, network("face_blendshapes.onnx"))
     roi = np.array([[120, 120], [390, 120], [120, 390]], np.float32)
     assert broken.fit(as_picture(read_photo("london_001_neutral")), roi).presence == 0
 

@@ -1,11 +1,11 @@
 """YuNet on photographs, scaled and placed."""
 
-from collections.abc import Mapping
+from itertools import count
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
@@ -14,6 +14,7 @@ from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import ModelError
 from streamanon.imaging.picture import as_picture
 from streamanon.types import F32, U8
+from testkit.networks import ChangedNetwork, without_numbers
 from testkit.photos import read_photo
 
 NAMES = ["london_001_neutral", "london_002_smiling", "portrait_man"]
@@ -86,13 +87,8 @@ def test_a_face_far_larger_than_the_frame_is_found_once(yunet: YuNetDetector) ->
 
 
 def test_numbers_that_are_not_finite_do_not_pass_for_no_face() -> None:
-    class Broken(OnnxRuntimeBackend):
-        def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-            return {
-                name: np.full_like(value, np.nan) for name, value in super().run(inputs).items()
-            }
-
-    detector = YuNetDetector(Broken(weights.path("yunet.onnx")), min_face_px=32)
+    network = ChangedNetwork("yunet.onnx", lambda answer: without_numbers(answer, *answer))
+    detector = YuNetDetector(network, min_face_px=32)
     with pytest.raises(ModelError, match="not finite"):
         detector.detect(as_picture(np.zeros((90, 160, 3), np.uint8)))
 
@@ -100,16 +96,13 @@ def test_numbers_that_are_not_finite_do_not_pass_for_no_face() -> None:
 @pytest.mark.parametrize("kind", ["bbox", "kps", "cls", "obj"])
 @pytest.mark.parametrize("look", [1, 2])
 def test_nor_do_they_in_one_kind_of_answer_or_in_the_second_look(look: int, kind: str) -> None:
-    class Broken(OnnxRuntimeBackend):
-        looks = 0
+    looks = count(1)
 
-        def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-            self.looks += 1
-            answer = super().run(inputs)
-            wrong = [name for name in answer if kind in name and self.looks == look]
-            return answer | {name: np.full_like(answer[name], np.nan) for name in wrong}
+    def spoilt(answer: dict[str, Any]) -> dict[str, Any]:
+        wrong = next(looks) == look
+        return without_numbers(answer, *(name for name in answer if kind in name and wrong))
 
-    detector = YuNetDetector(Broken(weights.path("yunet.onnx")), min_face_px=32)
+    detector = YuNetDetector(ChangedNetwork("yunet.onnx", spoilt), min_face_px=32)
     with pytest.raises(ModelError, match="not finite"):
         detector.detect(as_picture(read_photo("london_002_neutral")))
 

@@ -16,11 +16,12 @@ from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
 from streamanon.live import supervisor
 from streamanon.live.stream import STREAM_LOG, Stream
-from streamanon.media.address import input_address, output_address
+from streamanon.media.address import output_address
 from streamanon.pipeline import governor
 from streamanon.sources.live.connection import DecodedFrame
 from streamanon.sources.live.source import LiveSource
 from streamanon.types import Frame, Patch, Scene
+from testkit.addresses import live_input
 from testkit.logs import logged
 from testkit.servers.rtsp_relay import RtspRelay
 from testkit.waiting import wait_until
@@ -45,9 +46,8 @@ def log() -> Iterator[Log]:
 
 
 def _stream(address: str, outputs: Sequence[str] = (), config: Config | None = None) -> Stream:
-    source = input_address(address)
+    source = live_input(address)
     sinks = [found for text in outputs if (found := output_address(text))]
-    assert source is not None
     assert len(sinks) == len(outputs)
     factory = Factory(config or Config(method="mosaic"))
     return Stream("test", source, sinks, factory)
@@ -383,8 +383,7 @@ def test_one_stream_that_fails_leaves_the_other_alone(log: Log, relay: RtspRelay
     factory = Factory(Config(method="mosaic"))
     streams = []
     for name, address in (("good", TEST_PICTURE), ("bad", relay.url("nothing"))):
-        source = input_address(address)
-        assert source is not None
+        source = live_input(address)
         streams.append(Stream(name, source, [], factory.for_stream()))
     for stream in streams:
         stream.start()

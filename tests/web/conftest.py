@@ -16,8 +16,8 @@ from pathlib import Path
 from streamanon.config import Config
 from streamanon.factory import Factory
 from streamanon.live.stream import Stream
-from streamanon.media.address import input_address
 from streamanon.web.server import Server
+from testkit.addresses import live_input
 from testkit.painted import SIZE, painted_frames
 from testkit.requests import Site
 from testkit.waiting import wait_until
@@ -45,8 +45,7 @@ def painted_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def stream(factory: Factory, painted_clip: Path) -> Iterator[Stream]:
     """A live stream that shows the painted clip again and again."""
-    address = input_address(f"lavfi:movie={painted_clip}:loop=0,setpts=N/25/TB,realtime")
-    assert address is not None
+    address = live_input(f"lavfi:movie={painted_clip}:loop=0,setpts=N/25/TB,realtime")
     stream = Stream("hall 1", address, (), factory.for_stream())
     stream.start()
     try:

@@ -14,10 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 import streamanon.web
 from streamanon.factory import Factory
 from streamanon.live.stream import Stream
-from streamanon.media.address import input_address
 from streamanon.types import U8
 from streamanon.web.api import METHODS
 from streamanon.web.server import Server
+from testkit.addresses import live_input
 from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
 from testkit.requests import Site
 from testkit.waiting import wait_until
@@ -194,8 +194,7 @@ def test_the_description_names_every_route_and_no_other(site: Site) -> None:
 def test_health_fails_when_a_stream_has_ended_and_not_when_its_input_is_away(
     factory: Factory,
 ) -> None:
-    address = input_address("rtsp://operator:secret-word@127.0.0.1:9/cam")
-    assert address is not None
+    address = live_input("rtsp://operator:secret-word@127.0.0.1:9/cam")
     waiting = factory.for_stream(wait=True)
     stream = Stream("yard", address, (), waiting)
     server = Server([stream], factory, "127.0.0.1", 0, None)

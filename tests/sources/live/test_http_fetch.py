@@ -25,11 +25,11 @@ import numpy as np
 import pytest
 
 from streamanon.errors import MediaError, StreamanonError
-from streamanon.media.address import Address, input_address
 from streamanon.sources.live import reach
 from streamanon.sources.live.connection import Connection, ConnectionLost, Item, StreamProperties
 from streamanon.sources.live.input_options import input_options
 from streamanon.sources.live.source import LiveSource
+from testkit.addresses import live_input
 from testkit.clips import Clip, write_clip
 from testkit.servers import nginx
 from testkit.servers.mjpeg import mjpeg_camera
@@ -169,9 +169,7 @@ def _playlist(folder: Path, name: str, *segments: str) -> None:
 
 def _items(url: str) -> list[Item]:
     """Read an input to its end."""
-    address = input_address(url)
-    assert address is not None
-    connection = Connection(input_options(address, "tcp"), None)
+    connection = Connection(input_options(live_input(url), "tcp"), None)
     items: list[Item] = []
     while not items or not isinstance(items[-1], ConnectionLost):
         item = connection.next(10)
@@ -297,7 +295,7 @@ def test_a_list_of_files_is_no_input(site: Path, host: str) -> None:
     with _served(site) as server:
         (site / "list.mp4").write_text(f"ffconcat version 1.0\nfile {server.url}/plain0.ts\n")
         with pytest.raises(MediaError, match="is no video that can be read"):
-            LiveSource(_address(f"{server.url}/list.mp4".replace(_INTERNET, host)), log=LOG)
+            LiveSource(live_input(f"{server.url}/list.mp4".replace(_INTERNET, host)), log=LOG)
     assert "/plain0.ts" not in server.asked
 
 
@@ -342,7 +340,7 @@ def test_https_is_read_whatever_its_certificate_says(site: Path) -> None:
 def test_a_connection_that_is_abandoned_waits_for_no_server(start: bytes) -> None:
     with socket.create_server((_INTERNET, 0)) as server:
         url = f"http://{_INTERNET}:{server.getsockname()[1]}/x"
-        connection = Connection(input_options(_address(url), "tcp"), None)
+        connection = Connection(input_options(live_input(url), "tcp"), None)
         peer, _ = server.accept()
         with peer:
             peer.recv(4096)
@@ -362,14 +360,14 @@ def test_user_and_password_are_sent_where_they_belong(site: Path, scheme: str) -
         items = _items(f"{url.format('me:p%40ss')}/plain.m3u8")
         assert len(items) == _FRAMES + 2
         with pytest.raises(StreamanonError, match="user or password is missing or wrong"):
-            LiveSource(_address(f"{url.format('me:wrong')}/plain.m3u8"), log=LOG)
+            LiveSource(live_input(f"{url.format('me:wrong')}/plain.m3u8"), log=LOG)
 
 
 @pytest.mark.usefixtures("_internet")
 def test_pictures_one_after_the_other_come_as_they_are_sent() -> None:
     with mjpeg_camera() as url:
         began_s = time.monotonic()
-        source = LiveSource(_address(f"{url}/camera"), log=LOG)
+        source = LiveSource(live_input(f"{url}/camera"), log=LOG)
         frames = list(islice(source, 30))
         assert began_s < frames[-1].time_s <= time.monotonic()
         source.close()
@@ -380,16 +378,10 @@ def test_a_playlist_that_grows_keeps_its_pace(clip: Path, tmp_path: Path) -> Non
     with nginx.nginx(tmp_path) as server, publish(clip, server.url("cam"), loop="steady"):
         server.wait_for("cam")
         url = server.playlist("cam").replace(_INTERNET, "localhost")
-        source = LiveSource(_address(url), log=LOG)
+        source = LiveSource(live_input(url), log=LOG)
         start = time.monotonic()
         frames = list(islice(source, 100))
         source.close()
     assert time.monotonic() - start > 3
     assert float(np.median(np.diff([frame.pts for frame in frames]))) / 90 == pytest.approx(40, 0.1)
     assert source.state.reconnects == 0
-
-
-def _address(url: str) -> Address:
-    address = input_address(url)
-    assert address is not None
-    return address

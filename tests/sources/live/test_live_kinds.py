@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 from streamanon.errors import MediaError, StreamanonError, UsageError
-from streamanon.media.address import Address, input_address
+from streamanon.media.address import Address
 from streamanon.sources.live.connection import Connection, StreamProperties
 from streamanon.sources.live.input_options import InputOptions, input_options
 from streamanon.sources.live.source import LiveSource
 from streamanon.types import Frame
+from testkit.addresses import live_input
 from testkit.clips import Clip, write_clip
 from testkit.logs import log_into
 from testkit.servers import gstreamer, nginx
@@ -36,9 +37,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _open(url: str, transport: str = "tcp") -> LiveSource:
-    address = input_address(url)
-    assert address is not None
-    return LiveSource(address, transport=transport, log=logging.getLogger("test"))
+    return LiveSource(live_input(url), transport=transport, log=logging.getLogger("test"))
 
 
 def _watch(url: str, count: int = 40, transport: str = "tcp", *, sound: str = "aac") -> list[Frame]:
@@ -90,9 +89,7 @@ def test_rtmp_that_is_known_to_have_no_sound_is_opened_sooner(tmp_path: Path) ->
     silent = tmp_path / "silent.mp4"
     write_clip(silent, Clip(size=(96, 64), pts=tuple(range(0, 50 * 512, 512)), options=OPTIONS))
     with nginx.nginx(tmp_path) as server, publish(silent, server.url("cam"), loop="steady"):
-        address = input_address(server.url("cam"))
-        assert address is not None
-        first = input_options(address, "tcp")
+        first = input_options(live_input(server.url("cam")), "tcp")
         took_s = []
         for how in (first, first.for_reconnect(sound=False)):
             start = time.monotonic()
@@ -110,10 +107,8 @@ def test_udp_with_a_change_of_size_in_mid_stream(clip: Path, tmp_path: Path) -> 
     write_clip(wide, Clip(size=(192, 64), pts=pts, options=OPTIONS, sound="aac"))
     url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
     said: list[str] = []
-    address = input_address(url)
-    assert address is not None
     with publish(clip, url, loop="steady"):
-        source = LiveSource(address, log=log_into(said))
+        source = LiveSource(live_input(url), log=log_into(said))
         frames = list(islice(source, 20))
     with publish(wide, url, loop="steady"):
         frames += islice(source, 60)

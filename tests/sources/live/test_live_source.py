@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from streamanon.errors import MediaError, UsageError
-from streamanon.media.address import input_address
 from streamanon.sources.live.source import LiveSource
 from streamanon.types import Frame
+from testkit.addresses import live_input
 from testkit.clips import Clip, write_clip
 from testkit.logs import log_into
 from testkit.servers.rtsp_relay import RtspRelay, publish
@@ -44,9 +44,7 @@ BEGAN_S = time.monotonic()
 
 
 def _open(url: str, log: Log | None = None, **how: object) -> LiveSource:
-    address = input_address(url)
-    assert address is not None
-    return LiveSource(address, log=log_into(log if log is not None else []), **how)  # type: ignore[arg-type]
+    return LiveSource(live_input(url), log=log_into(log if log is not None else []), **how)  # type: ignore[arg-type]
 
 
 def _take(source: LiveSource, count: int) -> list[Frame]:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from av.video.stream import VideoStream
 
-from streamanon.media.address import input_address
 from streamanon.sources.live import reader
 from streamanon.sources.live.source import LiveSource
+from testkit.addresses import live_input
 from testkit.servers.rtsp_relay import RtspRelay
 
 RATE, FRAMES, WIDTH, HEIGHT = 50, 250, 160, 96
@@ -63,9 +63,7 @@ def test_what_is_believed_was_sent(tmp_path: Path, kind: str) -> None:
     with av.open(str(path)) as container:
         sent = {frame.to_ndarray()[:HEIGHT].tobytes() for frame in container.decode(video=0)}
     with RtspRelay() as relay, relay.serve_file(path, "cam", loop="steady") as url:
-        address = input_address(url)
-        assert address is not None
-        source = LiveSource(address, log=logging.getLogger("test"))
+        source = LiveSource(live_input(url), log=logging.getLogger("test"))
         believed: list[bool] = []
         last, lost_at = b"", 0
         for frame in islice(source, 400):
