@@ -18,12 +18,13 @@ from streamanon.factory import Factory
 from streamanon.pipeline.document import sha256
 from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
-from streamanon.protocols import Detector, Sink, Source
+from streamanon.protocols import Detector
 from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
 from streamanon.tracking.observer import Observer
-from streamanon.types import Frame, MediaInfo, Patch, SafeFrame, Scene
+from streamanon.types import Frame, Patch, Scene
+from testkit.hooked import HookedSink, HookedSource
 
 STAGES = ("read", "see", "replace", "write")
 FRAMES = 16
@@ -48,24 +49,6 @@ class Fault:
         self.release.wait(0.3 if self.kind == "slow" else 60)
 
 
-@dataclass
-class FaultySource:
-    inside: Source
-    fault: Fault
-
-    @property
-    def info(self) -> MediaInfo:
-        return self.inside.info
-
-    def __iter__(self) -> Iterator[Frame]:
-        for frame in self.inside:
-            self.fault.pass_by("read", frame.index)
-            yield frame
-
-    def close(self) -> None:
-        self.inside.close()
-
-
 class FaultyObserver(Observer):
     def __init__(self, detector: Detector, fault: Fault) -> None:
         super().__init__(detector)
@@ -87,19 +70,6 @@ class FaultyAnonymiser(PlainAnonymiser):
 
 
 @dataclass
-class FaultySink:
-    inside: Sink
-    fault: Fault
-
-    def write(self, frame: SafeFrame) -> None:
-        self.fault.pass_by("write", frame.index)
-        self.inside.write(frame)
-
-    def close(self, *, complete: bool) -> None:
-        self.inside.close(complete=complete)
-
-
-@dataclass
 class Rig:
     """A whole run into an empty folder, with one fault."""
 
@@ -108,13 +78,17 @@ class Rig:
     detector: Detector
 
     def run(self, fault: Fault) -> Report:
+        def read(frame: Frame) -> Frame:
+            fault.pass_by("read", frame.index)
+            return frame
+
         source = VideoSource(self.clip)
         sink = VideoSink(self.output, source.info, EncoderSettings(None, 20, "veryfast"))
         return run(
-            FaultySource(source, fault),
+            HookedSource(source, read),
             FaultyObserver(self.detector, fault),
             FaultyAnonymiser(fault),
-            FaultySink(sink, fault),
+            HookedSink(sink, lambda frame: fault.pass_by("write", frame.index)),
             stall_s=STALL_S if fault.kind == "hang" else 30.0,
         )
 

@@ -4,7 +4,7 @@ The checks are four pixels wide, so that any honest cover mixes them to grey.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from streamanon.errors import StageError
 from streamanon.imaging.picture import whole_bgr
 from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
-from streamanon.protocols import Anonymiser, Mesher, Sink, Source
+from streamanon.protocols import Anonymiser, Mesher
 from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
@@ -30,7 +30,6 @@ from streamanon.types import (
     U8,
     Face,
     Frame,
-    MediaInfo,
     Mesh,
     Patch,
     Picture,
@@ -38,6 +37,7 @@ from streamanon.types import (
     Scene,
     Treatment,
 )
+from testkit.hooked import HookedSink, HookedSource
 
 FRAMES = 20
 WIDTH, HEIGHT, FACE = 320, 240, 96
@@ -138,43 +138,6 @@ class Spoiled:
 
 
 @dataclass
-class Recorder:
-    """Keeps what the real sink is given; fails when told to."""
-
-    inside: Sink
-    fail_at: int = -1
-    frames: list[SafeFrame] = field(default_factory=list)
-
-    def write(self, frame: SafeFrame) -> None:
-        self.frames.append(frame)
-        if frame.index == self.fail_at:
-            raise OSError("the encoder died")
-        self.inside.write(frame)
-
-    def close(self, *, complete: bool) -> None:
-        self.inside.close(complete=complete)
-
-
-@dataclass
-class Damaging:
-    """A real source that cannot vouch for one frame."""
-
-    inside: Source
-    at: int
-
-    @property
-    def info(self) -> MediaInfo:
-        return self.inside.info
-
-    def __iter__(self) -> Iterator[Frame]:
-        for frame in self.inside:
-            yield replace(frame, damaged=frame.index == self.at)
-
-    def close(self) -> None:
-        self.inside.close()
-
-
-@dataclass
 class Line:
     """A whole run of the painted clip, with one part gone wrong."""
 
@@ -188,11 +151,21 @@ class Line:
     frames: list[SafeFrame] = field(default_factory=list)
 
     def run(self) -> Report:
-        source = Damaging(VideoSource(self.clip), self.damaged_at)
-        settings = EncoderSettings(None, 8, "veryfast")
-        sink = Recorder(VideoSink(self.output, source.info, settings), self.sink_fails_at)
-        self.frames = sink.frames
-        return run(source, Observer(self.detector, self.mesher), self.anonymiser, sink)
+        source = VideoSource(self.clip)
+        sink = VideoSink(self.output, source.info, EncoderSettings(None, 8, "veryfast"))
+        return run(
+            HookedSource(source, self._read),
+            Observer(self.detector, self.mesher),
+            self.anonymiser,
+            HookedSink(sink, self._write, self.frames),
+        )
+
+    def _read(self, frame: Frame) -> Frame:
+        return replace(frame, damaged=frame.index == self.damaged_at)
+
+    def _write(self, frame: SafeFrame) -> None:
+        if frame.index == self.sink_fails_at:
+            raise OSError("the encoder died")
 
     def treatments(self, index: int) -> set[Treatment]:
         return {treated.treatment for treated in self.frames[index].treated}
