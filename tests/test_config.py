@@ -72,6 +72,7 @@ def test_values_are_converted_wherever_they_come_from(
         ("wait", "true", "wait is 'true': wanted true or false"),
         ("identity", 3, "identity is 3: wanted a text"),
         ("report", [], r"report is \[\]: wanted a text"),
+        ("transport", "pigeon", "unknown transport 'pigeon': wanted tcp, udp"),
         ("method", ["warp"], r"unknown method \['warp'\]: wanted anonygan, warp"),
     ],
 )

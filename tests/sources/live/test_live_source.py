@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from streamanon.errors import MediaError, UsageError
+from streamanon.errors import MediaError
 from streamanon.sources.live.source import LiveSource
 from streamanon.types import Frame
 from testkit.addresses import live_input
@@ -294,8 +294,3 @@ def test_refusals_are_one_line_without_the_password(
     said = "".join(capfd.readouterr()) + str(refused.value)
     assert "s3cr3t" not in said
     assert "wr0ng" not in said
-
-
-def test_a_transport_that_does_not_exist_is_refused(relay: RtspRelay) -> None:
-    with pytest.raises(UsageError, match="choose one of tcp, udp"):
-        _open(relay.url("cam"), transport="carrier-pigeon")
