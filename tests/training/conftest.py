@@ -52,24 +52,12 @@ def data(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small() -> Options:
     """A run that does everything in each step, on three samples."""
-    return changed(
-        PRESETS["live"],
-        (
-            "batch=3",
-            "workers=0",
-            "network.width=16",
-            "network.blocks=2",
-            "adversarial_from=0",
-            "consistency_from=0",
-            "mix=[0.3, 0.3, 0.4]",
-            "rows.discriminator=2",
-            "rows.identity=1",
-            "rows.pose=1",
-            "rows.consistency=1",
-            "r1_every=2",
-            "augment=true",
-        ),
-    )
+    settings = """
+        batch=3 workers=0 network.width=16 network.blocks=2 adversarial_from=0 consistency_from=0
+        mix=[0.3,0.3,0.4] rows.discriminator=2 rows.identity=1 rows.pose=1 rows.consistency=1
+        r1_every=2 augment=true
+    """
+    return changed(PRESETS["live"], settings.split())
 
 
 @pytest.fixture(scope="session")

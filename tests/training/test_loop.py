@@ -17,22 +17,12 @@ from streamanon.errors import StreamanonError, UsageError
 from testkit.paths import ROOT
 from training.__main__ import main
 
-SMALL = [
-    f"--set={setting}"
-    for setting in (
-        "batch=2",
-        "workers=0",
-        "network.width=8",
-        "network.blocks=1",
-        "adversarial_from=0",
-        "rows.discriminator=1",
-        "rows.identity=0",
-        "rows.pose=0",
-        "weights.pull=0",
-        "weights.push=0",
-        "weights.pose=0",
-    )
-]
+SETTINGS = """
+    batch=2 workers=0 network.width=8 network.blocks=1 adversarial_from=0
+    rows.discriminator=1 rows.identity=0 rows.pose=0
+    weights.pull=0 weights.push=0 weights.pose=0
+"""
+SMALL = [f"--set={setting}" for setting in SETTINGS.split()]
 
 
 def run(*arguments: str | Path) -> str:
@@ -83,18 +73,11 @@ def test_time_is_over(data: Path, tmp_path: Path) -> None:
 def test_a_signal_ends_a_run_with_everything_written(
     number: int, data: Path, tmp_path: Path
 ) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "training",
-        "train",
-        str(tmp_path / "run"),
-        "--data",
-        str(data),
-    ]
+    command = [sys.executable, "-m", "training", "train", str(tmp_path / "run")]
+    command += ["--data", str(data), *SMALL, "--set=workers=1"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [*command, *SMALL, "--set=workers=1"],
+        command,
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,

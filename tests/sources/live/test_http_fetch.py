@@ -300,24 +300,15 @@ def test_a_list_of_files_is_no_input(site: Path, host: str) -> None:
 
 
 @pytest.mark.usefixtures("_internet")
-def test_a_redirected_playlist_finds_its_segments(site: Path) -> None:
+@pytest.mark.parametrize(("kind", "name"), [("plain", "live"), ("secret", "main.m3u8")])
+def test_a_redirected_playlist_finds_its_segments(site: Path, kind: str, name: str) -> None:
     (site / "deep").mkdir()
-    for path in [*site.glob("plain*")]:
-        path.rename(site / "deep" / path.name)
-    with _served(site) as server:
-        server.redirects = {"/live": "/deep/plain.m3u8"}
-        assert len(_items(f"{server.url}/live")) == _FRAMES + 2
-
-
-@pytest.mark.usefixtures("_internet")
-def test_a_redirected_list_of_a_list_finds_its_segments(site: Path) -> None:
-    (site / "deep").mkdir()
-    for path in [*site.glob("secret*"), site / "key"]:
+    for path in [*site.glob(f"{kind}*"), site / "key"]:
         path.rename(site / "deep" / path.name)
     (site / "main.m3u8").write_text("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlive\n")
     with _served(site) as server:
-        server.redirects = {"/live": "/deep/secret.m3u8"}
-        assert len(_items(f"{server.url}/main.m3u8")) == _FRAMES + 2
+        server.redirects = {"/live": f"/deep/{kind}.m3u8"}
+        assert len(_items(f"{server.url}/{name}")) == _FRAMES + 2
 
 
 @pytest.mark.usefixtures("_internet")
