@@ -260,10 +260,7 @@ class Factory:
         from streamanon.tracking.identity_assigner import IdentityAssigner
 
         return IdentityAssigner(
-            self.gallery,
-            seed=self.config.seed,
-            only=self.config.identity,
-            age=self.age,
+            self.gallery, seed=self.config.seed, only=self.config.identity, age=self.age
         )
 
     def observer(

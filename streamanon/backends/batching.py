@@ -66,9 +66,7 @@ def checked_rows(
 
 
 def run_in_batches(
-    inputs: Mapping[str, NDArray[np.generic]],
-    count: int,
-    run: Callable[[int, Arrays, int], Arrays],
+    inputs: Mapping[str, NDArray[np.generic]], count: int, run: Callable[[int, Arrays, int], Arrays]
 ) -> Arrays:
     """Return the outputs for any number of rows, run in batches of at most the largest size.
 

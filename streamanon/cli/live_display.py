@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from streamanon.cli.progress import counted
 from streamanon.live.status import Status
 from streamanon.live.stream import STREAM_LOG
 from streamanon.types import FULL_QUALITY
@@ -36,7 +37,7 @@ def status_line(status: Status) -> str:
         f"{status.state}{lost}",
         f"{status.fps_in:.1f} fps in, {status.fps_out:.1f} out",
         f"latency {status.latency_p50_ms:.0f} ms (p99 {status.latency_p99_ms:.0f})",
-        _count(status.faces, "face"),
+        counted(status.faces, "face"),
         status.method
         if status.level == FULL_QUALITY
         else f"{status.method} at level {status.level}",
@@ -53,11 +54,11 @@ def summary(status: Status) -> str:
     """Return the totals of a stream in one line."""
     hidden = ", ".join(f"{number} times {how}" for how, number in status.treatments.items())
     parts = [
-        _count(status.frames, "frame"),
-        f"{_count(status.people, 'face')} followed" + (f", hidden {hidden}" if hidden else ""),
-        f"{_count(status.reconnects, 'reconnect')}, {_count(status.restarts, 'restart')}",
+        counted(status.frames, "frame"),
+        f"{counted(status.people, 'face')} followed" + (f", hidden {hidden}" if hidden else ""),
+        f"{counted(status.reconnects, 'reconnect')}, {counted(status.restarts, 'restart')}",
     ]
-    parts += [f"{_count(n, 'frame')} dropped by {cause}" for cause, n in status.dropped.items()]
+    parts += [f"{counted(n, 'frame')} dropped by {cause}" for cause, n in status.dropped.items()]
     return f"{status.name}: " + ", ".join(parts)
 
 
@@ -72,10 +73,6 @@ def duration(seconds: float) -> str:
         if minutes
         else f"{left} s"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class LiveDisplay:

@@ -24,20 +24,21 @@ def summary(report: Report) -> str:
     tracks = report.ledger.tracks.values()
     replaced, covered = (sum(getattr(t, k) for t in tracks) for k in ("replaced", "covered"))
     parts = [
-        _count(report.ledger.frames, "frame"),
+        counted(report.ledger.frames, "frame"),
         f"{report.frames_per_s:.1f} fps",
-        f"{_count(len(tracks), 'face')} followed, hidden {replaced + covered} times",
+        f"{counted(len(tracks), 'face')} followed, hidden {replaced + covered} times",
     ]
     if covered:
         parts.append(f"{covered} of them by the emergency cover")
     if report.ledger.whole_frames:
-        parts.append(f"{_count(report.ledger.whole_frames, 'frame')} covered whole")
+        parts.append(f"{counted(report.ledger.whole_frames, 'frame')} covered whole")
     if report.frames_dropped:
-        parts.append(f"{_count(report.frames_dropped, 'frame')} dropped")
+        parts.append(f"{counted(report.frames_dropped, 'frame')} dropped")
     return ", ".join(parts)
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -118,7 +119,7 @@ class Display:
         """The present job got further."""
         now = time.monotonic()
         fps = position.done / max(now - self._start_s, 1e-3)
-        speed, people = f"{fps:.1f} fps", _count(position.people, "face")
+        speed, people = f"{fps:.1f} fps", counted(position.people, "face")
         if self._task is not None:
             self._bar.update(
                 self._task,

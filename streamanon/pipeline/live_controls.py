@@ -57,10 +57,7 @@ class LiveControls:
     """
 
     def __init__(
-        self,
-        meter: Meter | None = None,
-        ladder: Ladder | None = None,
-        log: logging.Logger = LOG,
+        self, meter: Meter | None = None, ladder: Ladder | None = None, log: logging.Logger = LOG
     ) -> None:
         """Create one.
 

@@ -41,12 +41,7 @@ class Server:
     """
 
     def __init__(
-        self,
-        streams: Sequence[Stream],
-        factory: Factory,
-        host: str,
-        port: int,
-        token: str | None,
+        self, streams: Sequence[Stream], factory: Factory, host: str, port: int, token: str | None
     ) -> None:
         """Prepare a server.
 

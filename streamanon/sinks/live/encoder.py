@@ -76,10 +76,7 @@ class Encoder:
     """Encodes pictures as 8 bit 4:2:0, which all browsers and devices can show."""
 
     def __init__(
-        self,
-        kind: Kind,
-        info: MediaInfo,
-        options: Mapping[str, str] | None = None,
+        self, kind: Kind, info: MediaInfo, options: Mapping[str, str] | None = None
     ) -> None:
         """Open the encoder.
 

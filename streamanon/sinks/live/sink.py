@@ -161,10 +161,7 @@ def open_outputs(
 
 
 def _started(
-    destinations: Sequence[Destination],
-    encoder: Encoder,
-    sound: AudioQueue | None,
-    log: Logger,
+    destinations: Sequence[Destination], encoder: Encoder, sound: AudioQueue | None, log: Logger
 ) -> tuple[Output, ...]:
     """Start the outputs of one encoder."""
     silent = with_sound = encoder.header()
