@@ -13,7 +13,7 @@ import torch
 
 from streamanon.anonygan import checkpoint
 from streamanon.errors import StreamanonError, UsageError
-from training import gallery, loop, options, parallel
+from training import gallery, loop, options, parallel, shape
 from training.data import prepare, shards
 from training.evaluate import measure
 from training.run_folder import RunFolder
@@ -31,6 +31,7 @@ def main() -> None:
 
 main.add_command(prepare.command, "prepare")
 main.add_command(gallery.command, "gallery")
+main.add_command(shape.command, "shape")
 
 
 @main.command("train")

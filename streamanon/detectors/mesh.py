@@ -27,13 +27,27 @@ _BLENDSHAPE_POINTS = (
 face_blendshapes_graph.cc."""
 
 
+class Blendshapes:
+    """Says what a face does: MediaPipe's blendshapes of a mesh."""
+
+    def __init__(self, network: Backend) -> None:
+        """Take the loaded network ``face_blendshapes.onnx``."""
+        self._network = network
+
+    def __call__(self, points: F32) -> F32:
+        """Return the (52,) float32 blendshapes, 0..1, of (478, 3) points in frame px."""
+        subset = points[None, _BLENDSHAPE_POINTS, :2]
+        answer = self._network.run({"points": np.ascontiguousarray(subset)})
+        return np.asarray(answer["blendshapes"], np.float32).reshape(52)
+
+
 class MeshFitter:
     """Fits the 478-point mesh; implements :class:`streamanon.protocols.Mesher`."""
 
     def __init__(self, mesh: Backend, blendshapes: Backend) -> None:
         """Wrap the loaded networks ``face_mesh.onnx`` and ``face_blendshapes.onnx``."""
         self._mesh = mesh
-        self._blendshapes = blendshapes
+        self._blendshapes = Blendshapes(blendshapes)
 
     def fit(self, picture: Picture, roi: F32, *, blendshapes: bool = False) -> Mesh:
         """Fit the face inside a region; see :meth:`streamanon.protocols.Mesher.fit`.
@@ -52,11 +66,5 @@ class MeshFitter:
         return Mesh(
             placed,
             presence=float(1 / (1 + np.exp(-np.clip(logit, -50, 50)))) if finite else 0.0,
-            blendshapes=self._expression(placed) if blendshapes else None,
+            blendshapes=self._blendshapes(placed) if blendshapes else None,
         )
-
-    def _expression(self, points: F32) -> F32:
-        """Return the (52,) blendshapes of (478, 3) points in frame px."""
-        subset = points[None, _BLENDSHAPE_POINTS, :2]
-        answer = self._blendshapes.run({"points": np.ascontiguousarray(subset)})
-        return np.asarray(answer["blendshapes"], np.float32).reshape(52)

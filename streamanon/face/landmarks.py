@@ -56,8 +56,8 @@ IBUG68 = (
 ROI_SCALE = 1.5
 """Side of the mesh network's input region, in lengths of the face's longer side (MediaPipe)."""
 
-_POSE_POINTS = POSE_WEIGHTS[:, 0].astype(np.int64)
-_POSE_SHARES = POSE_WEIGHTS[:, 1:].astype(np.float64) / POSE_WEIGHTS[:, 1].sum()
+POSE_POINTS = POSE_WEIGHTS[:, 0].astype(np.int64)
+POSE_SHARES = POSE_WEIGHTS[:, 1:].astype(np.float64) / POSE_WEIGHTS[:, 1].sum()
 
 
 def ibug68(points: F32) -> F32:
@@ -136,11 +136,11 @@ def head_pose(points: F32) -> tuple[float, float, float]:
     leans clockwise in the image; roll is applied last. The rotation is the weighted
     least-squares fit (Kabsch, 1976) of MediaPipe's canonical face to the mesh.
     """
-    seen = points[_POSE_POINTS].astype(np.float64)
-    model = VERTICES[_POSE_POINTS].astype(np.float64) * (1, -1, -1)
-    seen -= (seen * _POSE_SHARES).sum(axis=0)
-    model -= (model * _POSE_SHARES).sum(axis=0)
-    left, _, right = np.linalg.svd(seen.T @ (model * _POSE_SHARES))
+    seen = points[POSE_POINTS].astype(np.float64)
+    model = VERTICES[POSE_POINTS].astype(np.float64) * (1, -1, -1)
+    seen -= (seen * POSE_SHARES).sum(axis=0)
+    model -= (model * POSE_SHARES).sum(axis=0)
+    left, _, right = np.linalg.svd(seen.T @ (model * POSE_SHARES))
     handed = np.diag([1, 1, np.sign(np.linalg.det(left @ right))])
     turn = left @ handed @ right
     yaw = np.arctan2(turn[2, 0], np.hypot(turn[2, 1], turn[2, 2]))

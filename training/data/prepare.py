@@ -36,7 +36,7 @@ from training.data.shards import GEOMETRY, INDEX, Face, ShardWriter, encode, qua
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from streamanon.types import Picture
+    from streamanon.types import Mesh, Picture
 
 MIN_PRESENCE = 0.8
 
@@ -177,6 +177,17 @@ def _factory() -> Factory:
 
 def look_at(entry: Entry) -> Outcome:
     """Return the face of a picture as it is stored, or why it is left out."""
+    found = central_mesh(entry)
+    return found if isinstance(found, str) else _stored(entry, *found)
+
+
+def central_mesh(entry: Entry, *, blendshapes: bool = False) -> tuple[Picture, Mesh] | str:
+    """Return a picture and the mesh of the face it is of, or why it is left out.
+
+    Args:
+        entry: the picture.
+        blendshapes: whether the mesh is to have them.
+    """
     if entry.held_out:
         return "held out for testing (LFW)"
     try:
@@ -186,11 +197,13 @@ def look_at(entry: Entry) -> Outcome:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None or (data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[-64:]):
         return "corrupt, or no picture"
-    return _central_face(as_picture(np.asarray(image, np.uint8)), entry)
+    picture = as_picture(np.asarray(image, np.uint8))
+    mesh = _fitted(picture, blendshapes=blendshapes)
+    return mesh if isinstance(mesh, str) else (picture, mesh)
 
 
-def _central_face(picture: Picture, entry: Entry) -> Outcome:
-    """Return the face a picture is of: the one nearest to its centre, unless it is tiny."""
+def _fitted(picture: Picture, *, blendshapes: bool) -> Mesh | str:
+    """Return the mesh of the face nearest to the centre of a picture, unless it is tiny."""
     factory = _factory()
     faces = [face for face in factory.detector.detect(picture) if face.points is not None]
     if not faces:
@@ -203,9 +216,12 @@ def _central_face(picture: Picture, entry: Entry) -> Outcome:
     )
     assert chosen.points is not None
     mesh = factory.mesher.fit(picture, lm.roi_from_points(chosen.points))
-    mesh = factory.mesher.fit(picture, lm.roi_from_mesh(mesh.points))
-    if mesh.presence < MIN_PRESENCE:
-        return "mesh not believed"
+    mesh = factory.mesher.fit(picture, lm.roi_from_mesh(mesh.points), blendshapes=blendshapes)
+    return mesh if mesh.presence >= MIN_PRESENCE else "mesh not believed"
+
+
+def _stored(entry: Entry, picture: Picture, mesh: Mesh) -> Outcome:
+    """Return a face as it is stored, or why it is left out."""
     pose = lm.head_pose(mesh.points)
     if abs(pose[0]) > MAX_YAW_DEG:
         return "turned too far"

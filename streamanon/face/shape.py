@@ -1,0 +1,251 @@
+"""Whose shape a face has, apart from how it moves: a linear model of the mesh.
+
+A mesh, brought to the canonical face's pose and size, is taken for a mean face, what the expression
+does to it, and what is left: the person's *neutral*. After G2Face (H. Yang et al., "G2Face:
+High-Fidelity Reversible Face Anonymization via Generative and Geometric Priors", 2024), which
+takes geometry from a 3-D model and leaves out of it what tells who somebody is. The expression
+basis here is learnt by ``python -m training shape`` from differences between pictures of the same
+people, so that nothing of who they are is taken for expression.
+
+"Canonical" points are in the units of MediaPipe's canonical face (about a centimetre), x to the
+image's right, y down, z away from the camera, as in a mesh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from streamanon.face import landmarks as lm
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from streamanon.types import F32
+
+EYES_OPEN = (0.1, 0.7)
+"""Openings of an eye, in those of the person's neutral one, at which lids are left as they are, and
+from which they are the portrait's."""
+
+NARROWEST = 0.5
+"""Least share of its opening that an eye keeps when it becomes the portrait's."""
+
+INWARDS = 2.5
+"""Canonical units from the outline inwards over which a face that must keep its outline turns into
+the portrait's."""
+
+FACING_POWER = 8
+"""Power of the cosine with which a sight counts less: 0.6 at 20 degrees, 0.06 at 45."""
+
+FAR = 2.0
+"""Distance from what is known, in those usual between sights, at which a sight counts half."""
+
+MAX_WEIGHT = 250.0
+"""Sights, at their full weight, that are remembered."""
+
+_EYES = (
+    (lm.RIGHT_EYE, lm.RIGHT_IRIS_CENTRE),
+    (lm.LEFT_EYE, lm.LEFT_IRIS_CENTRE),
+)
+
+_UPPER_LIP_RINGS = (
+    (185, 40, 39, 37, 0, 267, 269, 270, 409),
+    (184, 74, 73, 72, 11, 302, 303, 304, 408),
+    (183, 42, 41, 38, 12, 268, 271, 272, 407),
+    (191, 80, 81, 82, 13, 312, 311, 310, 415),
+)
+_LOWER_LIP_RINGS = (
+    (146, 91, 181, 84, 17, 314, 405, 321, 375),
+    (77, 90, 180, 85, 16, 315, 404, 320, 307),
+    (96, 89, 179, 86, 15, 316, 403, 319, 325),
+    (95, 88, 178, 87, 14, 317, 402, 318, 324),
+)
+"""Rings of the lips, outer to inner, without the corners of the mouth."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How a mesh lies in the frame: ``points = scale * canonical @ turn.T + shift``.
+
+    Attributes:
+        scale: px a canonical unit.
+        turn: (3, 3) float64 rotation.
+        shift: (3,) float64 px.
+    """
+
+    scale: float
+    turn: NDArray[np.float64]
+    shift: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, points: F32) -> Pose:
+        """Return the pose of a (478, 3) mesh.
+
+        The similarity of weighted least squares (Umeyama, 1991) between the canonical face and the
+        mesh, with MediaPipe's weights.
+        """
+        seen = points[lm.POSE_POINTS].astype(np.float64)
+        model = lm.VERTICES[lm.POSE_POINTS].astype(np.float64) * (1, -1, -1)
+        middle, origin = ((part * lm.POSE_SHARES).sum(axis=0) for part in (seen, model))
+        seen, model = seen - middle, model - origin
+        left, stretch, right = np.linalg.svd(seen.T @ (model * lm.POSE_SHARES))
+        handed = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
+        turn = left * handed @ right
+        scale = float(stretch @ handed / (model * model * lm.POSE_SHARES).sum())
+        return cls(scale, turn, middle - scale * turn @ origin)
+
+    def canonical(self, points: F32) -> F32:
+        """Return (n, 3) points of the frame in canonical units."""
+        return np.asarray((points - self.shift) @ self.turn / self.scale, np.float32)
+
+    def placed(self, offsets: F32) -> F32:
+        """Return (n, 3) canonical differences between points as differences in px of the frame."""
+        return np.asarray(self.scale * offsets @ self.turn.T, np.float32)
+
+    @property
+    def facing(self) -> float:
+        """How squarely the face looks into the camera: the cosine of the angle away from it."""
+        return float(self.turn[2, 2])
+
+
+@dataclass(frozen=True)
+class ShapeModel:
+    """What expressions do to a face.
+
+    Attributes:
+        mean: (478, 3) float32 canonical, everybody's neutral.
+        expression: (52, 478, 3) float32 canonical, what a blendshape of 1 adds.
+        spread: root mean square distance of one sight's neutral from the person's, canonical units.
+    """
+
+    mean: F32
+    expression: F32
+    spread: float
+
+    @classmethod
+    def of(cls, stored: Mapping[str, NDArray[Any]]) -> ShapeModel:
+        """Return the model of the arrays that ``python -m training shape`` wrote."""
+        mean, expression = (stored[name].astype(np.float32) for name in ("mean", "expression"))
+        return cls(mean, expression, float(stored["spread"]))
+
+    def neutral(self, points: F32, blendshapes: F32) -> F32:
+        """Return (478, 3) float32 canonical: a face as it would be without its expression.
+
+        Args:
+            points: (478, 3) mesh, any units.
+            blendshapes: (52,) of it.
+        """
+        moved = np.tensordot(blendshapes, self.expression, axes=1)
+        return np.asarray(Pose.of(points).canonical(points) - moved, np.float32)
+
+
+def reshaped(points: F32, own: F32, other: F32, inwards: F32 | None = None) -> F32:
+    """Return a mesh with another person's shape and its own pose, gaze, blink and expression.
+
+    Args:
+        points: (478, 3) float32 mesh in frame px.
+        own: (478, 3) float32 canonical neutral of the person.
+        other: (478, 3) float32 canonical neutral of whom they become.
+        inwards: (478,) float32 in 0..1, how far each point goes there; None for all the way.
+
+    Returns:
+        (478, 3) float32 frame px.
+    """
+    pose = Pose.of(points)
+    offsets = other - own
+    _keep_lips(offsets)
+    _keep_lids(offsets, pose.canonical(points), own)
+    if inwards is not None:
+        offsets = offsets * inwards[:, None]
+    return np.asarray(points + pose.placed(offsets), np.float32)
+
+
+def _keep_lips(offsets: F32) -> None:
+    """Let the lips of a face be as far apart as they are, in place.
+
+    Closed mouths must stay closed, and the neutral of a portrait whose lips are a little apart
+    would open them.
+    """
+    upper, lower = list(_UPPER_LIP_RINGS[-1]), list(_LOWER_LIP_RINGS[-1])
+    apart = (offsets[lower] - offsets[upper]) / 2
+    for above, below in zip(_UPPER_LIP_RINGS, _LOWER_LIP_RINGS, strict=True):
+        offsets[list(above)] += apart
+        offsets[list(below)] -= apart
+
+
+def _keep_lids(offsets: F32, points: F32, own: F32) -> None:
+    """Let shut eyes stay shut, and irises move with their eyes, in place.
+
+    Args:
+        offsets: (478, 3) float32 canonical, what is going to be added.
+        points: (478, 3) float32 canonical, the face as it is.
+        own: (478, 3) float32 canonical, the person's neutral.
+    """
+    for outline, iris in _EYES:
+        upper, lower = list(outline[1:8]), list(outline[:8:-1])
+        usual = own[lower] - own[upper]
+        opening = float((points[lower, 1] - points[upper, 1]).sum() / max(usual[:, 1].sum(), 1e-3))
+        shut, open_ = EYES_OPEN
+        share = np.float32(np.clip((opening - shut) / (open_ - shut), 0, 1))
+        wider = offsets[lower] - offsets[upper]
+        wider[:, 1] = np.maximum(wider[:, 1], (NARROWEST - 1) * np.maximum(usual[:, 1], 0))
+        middle = (offsets[lower] + offsets[upper]) / 2
+        offsets[upper] = middle - share / 2 * wider
+        offsets[lower] = middle + share / 2 * wider
+        inner, outer = outline[8], outline[0]
+        across = own[outer] - own[inner]
+        along = float((points[iris] - points[inner]) @ across / (across @ across))
+        moved = offsets[list(outline)].mean(axis=0)
+        moved = moved + np.float32(along - 0.5) * (offsets[outer] - offsets[inner])
+        offsets[iris : iris + 5] = moved
+
+
+def away_from_outline(mean: F32) -> F32:
+    """Return (478,) float32: 0 on the outline of a face, 1 from :data:`INWARDS` inside.
+
+    Args:
+        mean: (478, 3) float32 canonical.
+    """
+    oval = mean[list(lm.FACE_OVAL), :2]
+    gaps = np.linalg.norm(mean[:, None, :2] - oval, axis=2).min(axis=1)
+    ramp = np.clip(gaps / INWARDS, 0, 1)
+    return np.asarray(ramp * ramp * (3 - 2 * ramp), np.float32)
+
+
+class NeutralEstimate:
+    """A person's neutral as it becomes known over the frames of a track.
+
+    A weighted mean in which a sight counts less the farther the head is turned, and the farther it
+    is from what is known (Cauchy's weights); old sights are forgotten slowly.
+    """
+
+    def __init__(self, spread: float) -> None:
+        """Create one that has seen nothing.
+
+        Args:
+            spread: of sights of one person (:attr:`ShapeModel.spread`).
+        """
+        self._spread = spread
+        self._weight = 0.0
+        self._mean: F32 | None = None
+
+    def add(self, neutral: F32, facing: float) -> F32:
+        """Take one sight into account and return what is known, (478, 3) float32 canonical.
+
+        Args:
+            neutral: (478, 3) float32 canonical.
+            facing: how squarely the face is seen (:attr:`Pose.facing`).
+        """
+        weight = max(facing, 0.1) ** FACING_POWER
+        if self._mean is None:
+            self._mean, self._weight = neutral, weight
+            return neutral
+        away = float(np.sqrt(((neutral - self._mean) ** 2).sum(axis=1).mean()))
+        weight /= 1 + (away / (FAR * self._spread)) ** 2
+        self._weight = min(self._weight + weight, MAX_WEIGHT)
+        self._mean = self._mean + np.float32(weight / self._weight) * (neutral - self._mean)
+        return self._mean

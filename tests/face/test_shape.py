@@ -1,0 +1,191 @@
+"""Shape apart from motion, on photographs of two people, neutral and smiling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from streamanon import weights
+from streamanon.face import landmarks as lm
+from streamanon.face.shape import (
+    NeutralEstimate,
+    Pose,
+    ShapeModel,
+    away_from_outline,
+    reshaped,
+)
+from streamanon.imaging.picture import as_picture
+from testkit.staged import LAUGHING, clip_frames, fit, mesh_fitter
+
+if TYPE_CHECKING:
+    from streamanon.types import F32
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+@dataclass(frozen=True)
+class Sight:
+    points: F32
+    blendshapes: F32
+
+
+@pytest.fixture(scope="module")
+def model() -> ShapeModel:
+    with np.load(weights.path("face_shape.npz")) as stored:
+        return ShapeModel.of(stored)
+
+
+@pytest.fixture(scope="module")
+def sights() -> dict[str, Sight]:
+    fitter, found = mesh_fitter(), {}
+    for path in sorted(FIXTURES.glob("*.webp")):
+        image = cv2.imread(str(path))
+        assert image is not None
+        height, width = image.shape[:2]
+        roi = np.array([(0, 0), (width, 0), (0, height)], np.float32)
+        for _ in range(3):
+            mesh = fitter.fit(as_picture(np.asarray(image, np.uint8)), roi, blendshapes=True)
+            roi = lm.roi_from_mesh(mesh.points)
+        assert mesh.blendshapes is not None
+        found[path.stem.split("_", 1)[1]] = Sight(mesh.points, mesh.blendshapes)
+    return found
+
+
+def neutral(model: ShapeModel, sight: Sight) -> F32:
+    return model.neutral(sight.points, sight.blendshapes)
+
+
+def gap(one: F32, two: F32) -> float:
+    return float(np.sqrt(((one - two) ** 2).sum(axis=1).mean()))
+
+
+def _lips_apart(points: F32) -> float:
+    return float(np.linalg.norm(points[14, :2] - points[13, :2]))
+
+
+def test_a_pose_brings_a_mesh_to_the_canonical_face_and_back(sights: dict[str, Sight]) -> None:
+    points = sights["001_neutral"].points
+    pose = Pose.of(points)
+    canonical = pose.canonical(points)
+    assert gap(canonical[:468], lm.VERTICES * np.array([1, -1, -1], np.float32)) < 0.8
+    assert np.allclose(pose.placed(canonical) + pose.shift, points, atol=1e-2)
+    assert pose.facing > 0.97
+    yaw, pitch, _ = lm.head_pose(points)
+    expected = np.cos(np.radians(yaw)) * np.cos(np.radians(pitch))
+    assert pose.facing == pytest.approx(float(expected), abs=1e-3)
+
+
+def test_the_neutral_tells_people_apart_and_not_their_smiles(
+    model: ShapeModel, sights: dict[str, Sight]
+) -> None:
+    neutrals = {name: neutral(model, sight) for name, sight in sights.items()}
+    raw = {name: Pose.of(one.points).canonical(one.points) for name, one in sights.items()}
+    for person in ("001", "002"):
+        same = gap(neutrals[f"{person}_neutral"], neutrals[f"{person}_smiling"])
+        assert same < 0.7 * gap(raw[f"{person}_neutral"], raw[f"{person}_smiling"])
+        assert same < 0.7 * gap(neutrals[f"{person}_neutral"], neutrals["man"])
+
+
+def test_with_ones_own_shape_nothing_changes(model: ShapeModel, sights: dict[str, Sight]) -> None:
+    sight = sights["001_smiling"]
+    own = neutral(model, sight)
+    assert np.abs(reshaped(sight.points, own, own) - sight.points).max() < 1e-3
+
+
+def test_the_shape_becomes_the_others_and_the_smile_stays(
+    model: ShapeModel, sights: dict[str, Sight]
+) -> None:
+    sight, other = sights["001_smiling"], neutral(model, sights["man"])
+    own = neutral(model, sight)
+    points = reshaped(sight.points, own, other)
+    became = Pose.of(points).canonical(points) - np.tensordot(
+        sight.blendshapes, model.expression, axes=1
+    )
+    assert gap(became, other) < 0.35 * gap(own, other)
+    for before, after in zip(lm.head_pose(sight.points), lm.head_pose(points), strict=True):
+        assert after == pytest.approx(before, abs=1.0)
+    assert _lips_apart(points) == pytest.approx(_lips_apart(sight.points), rel=0.15)
+
+
+def test_shut_eyes_stay_shut_and_open_ones_become_the_others(
+    model: ShapeModel, sights: dict[str, Sight]
+) -> None:
+    sight, other = sights["001_neutral"], neutral(model, sights["man"]).copy()
+    own = neutral(model, sight)
+    upper, lower = list(lm.RIGHT_EYE[1:8]), list(lm.RIGHT_EYE[:8:-1])
+    wider = 0.5 * (own[lower, 1] - own[upper, 1])
+    other[upper] = own[upper] - np.outer(wider, [0, 0.5, 0]).astype(np.float32)
+    other[lower] = own[lower] + np.outer(wider, [0, 0.5, 0]).astype(np.float32)
+    scale = Pose.of(sight.points).scale
+    grown = reshaped(sight.points, own, other)
+    more = grown[lower, 1] - grown[upper, 1] - (sight.points[lower, 1] - sight.points[upper, 1])
+    assert more.mean() == pytest.approx(scale * wider.mean(), rel=0.25)
+    shut = sight.points.copy()
+    shut[upper] = shut[lower]
+    still = reshaped(shut, own, other)
+    assert np.abs(still[lower] - still[upper]).max() < 0.05 * scale
+
+
+def test_irises_move_with_their_eyes(model: ShapeModel, sights: dict[str, Sight]) -> None:
+    sight = sights["001_neutral"]
+    own = neutral(model, sight)
+    other = own.copy()
+    other[list(lm.LEFT_EYE), 0] += 0.4
+    points = reshaped(sight.points, own, other)
+    moved = points - sight.points
+    assert np.allclose(moved[473:478], moved[list(lm.LEFT_EYE)].mean(axis=0), atol=0.5)
+    assert np.abs(moved[468:473]).max() < 0.5
+
+
+def test_a_mouth_stays_as_open_as_it_is(model: ShapeModel, sights: dict[str, Sight]) -> None:
+    image = clip_frames()[LAUGHING]
+    mesh = fit(mesh_fitter(), image)
+    own, other = (neutral(model, sights[name]) for name in ("001_neutral", "002_smiling"))
+    parted = other.copy()
+    parted[list(range(13, 19)), 1] += 0.5
+    before = _lips_apart(mesh.points)
+    assert before > 5
+    assert _lips_apart(reshaped(mesh.points, own, parted)) == pytest.approx(before, rel=0.1)
+
+
+def test_an_outline_that_must_stay_stays(model: ShapeModel, sights: dict[str, Sight]) -> None:
+    sight, other = sights["001_neutral"], neutral(model, sights["man"])
+    inwards = away_from_outline(model.mean)
+    assert inwards[list(lm.FACE_OVAL)].max() == 0
+    assert inwards[lm.NOSE_TIP] == 1
+    points = reshaped(sight.points, neutral(model, sight), other, inwards)
+    assert np.abs((points - sight.points)[list(lm.FACE_OVAL)]).max() < 1e-3
+    assert np.abs(points - sight.points).max() > 1
+
+
+def test_an_estimate_is_not_misled_by_single_sights(model: ShapeModel) -> None:
+    random = np.random.default_rng(0)
+    truth = model.mean + random.normal(0, 0.2, model.mean.shape).astype(np.float32)
+    noise = model.spread / np.sqrt(3)
+    estimate = NeutralEstimate(model.spread)
+    for index in range(60):
+        sight = truth + random.normal(0, noise, truth.shape).astype(np.float32)
+        if index % 10 == 5:
+            sight = sight + np.float32(3)
+        known = estimate.add(sight, 0.98)
+    assert gap(known, truth) < 0.35 * model.spread
+
+
+def test_a_turned_head_counts_little(model: ShapeModel) -> None:
+    seen, turned = model.mean, model.mean + np.float32(0.05)
+    estimate = NeutralEstimate(model.spread)
+    estimate.add(seen, 1.0)
+    known = estimate.add(turned, float(np.cos(np.radians(50))))
+    assert gap(known, seen) < 0.1 * gap(turned, seen)
+
+
+def test_a_track_that_is_only_seen_from_the_side_has_an_estimate(model: ShapeModel) -> None:
+    estimate = NeutralEstimate(model.spread)
+    for _ in range(3):
+        known = estimate.add(model.mean, 0.0)
+    assert np.allclose(known, model.mean)

@@ -1,0 +1,128 @@
+"""Learn ``face_shape.npz``: what expressions do to a mesh, and what everybody's face is without.
+
+    python -m training shape lfw.tar video_frames.tar aaf.tar synthetic.tar --out face_shape.npz
+
+Meshes and blendshapes are those of the product's own fitter. The expression basis is a ridge
+regression of meshes on blendshapes *within* people: of the differences of a face from the mean of
+the same person's faces. A regression over people takes their features for expressions, as narrow
+eyes for a squint; within people the neutral that is left re-identifies 84 % of 102 people from
+another photograph, with another expression, and over people 70 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+
+from streamanon.errors import UsageError
+from streamanon.face.shape import Pose
+from training.data.entries import Entry, read_entries
+from training.data.prepare import central_mesh
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+RIDGE = 5.0
+"""Added to the normal equations: what blendshapes that never move in the data are held back by."""
+
+MIN_FACING = 0.9
+"""Cosine of the angle away from the camera below which a face is left out: 26 degrees."""
+
+
+@dataclass(frozen=True)
+class Sights:
+    """Faces in canonical pose.
+
+    Attributes:
+        points: (n, 478 * 3) float64 canonical, see :mod:`streamanon.face.shape`.
+        blendshapes: (n, 52) float64.
+        person: (n,) number of the person.
+    """
+
+    points: NDArray[np.float64]
+    blendshapes: NDArray[np.float64]
+    person: NDArray[np.intp]
+
+
+def look_at(entries: Iterable[Entry]) -> Sights:
+    """Return the faces of pictures that look into the camera; none of people kept for testing.
+
+    Raises:
+        UsageError: there are none.
+    """
+    points, blendshapes, people = [], [], []
+    for entry in entries:
+        found = central_mesh(entry, blendshapes=True)
+        if isinstance(found, str):
+            continue
+        mesh = found[1]
+        pose = Pose.of(mesh.points)
+        if pose.facing >= MIN_FACING and mesh.blendshapes is not None:
+            points.append(pose.canonical(mesh.points).ravel())
+            blendshapes.append(mesh.blendshapes)
+            people.append(entry.person)
+    if not points:
+        raise UsageError("no picture shows a face that looks into the camera: name other sets")
+    _, person = np.unique(people, return_inverse=True)
+    return Sights(np.array(points, np.float64), np.array(blendshapes, np.float64), person)
+
+
+def fit(sights: Sights) -> dict[str, NDArray[Any]]:
+    """Return the arrays of the model, as :meth:`streamanon.face.shape.ShapeModel.of` takes them.
+
+    Args:
+        sights: of people, some of them seen several times.
+    """
+    counts = np.bincount(sights.person)
+    moved = sights.points - _of_person(sights.points, sights.person)
+    told = sights.blendshapes - _of_person(sights.blendshapes, sights.person)
+    normal = told.T @ told + RIDGE * np.eye(told.shape[1])
+    expression = np.linalg.solve(normal, told.T @ moved)
+    neutral = sights.points - sights.blendshapes @ expression
+    mean = np.average(neutral, axis=0, weights=1 / counts[sights.person])
+    away = neutral - _of_person(neutral, sights.person)
+    several = counts[sights.person] > 1
+    freedom = several.sum() - (counts > 1).sum()
+    square = (away[several] ** 2).sum() / max(freedom, 1) / (away.shape[1] // 3)
+    return {
+        "mean": mean.reshape(-1, 3).astype(np.float32),
+        "expression": expression.reshape(len(expression), -1, 3).astype(np.float16),
+        "spread": np.array(np.sqrt(square), np.float32),
+    }
+
+
+def explained(sights: Sights, expression: NDArray[Any]) -> float:
+    """Return the share of the variance within people that an expression basis explains."""
+    moved = sights.points - _of_person(sights.points, sights.person)
+    told = sights.blendshapes - _of_person(sights.blendshapes, sights.person)
+    left = moved - told @ expression.reshape(len(expression), -1).astype(np.float64)
+    return float(1 - (left**2).sum() / (moved**2).sum())
+
+
+def _of_person(values: NDArray[np.float64], person: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return, for each row, the mean over the rows of the same person."""
+    sums = np.zeros((int(person.max()) + 1, values.shape[1]))
+    np.add.at(sums, person, values)
+    return np.asarray((sums / np.bincount(person)[:, None])[person], np.float64)
+
+
+@click.command()
+@click.argument("inputs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+def command(inputs: tuple[Path, ...], out: Path) -> None:
+    """Learn the model of face shapes from tar files or folders of faces and write it to OUT."""
+    sights = look_at(entry for path in inputs for entry in read_entries(path))
+    model = fit(sights)
+    mean, expression, spread = (model[name] for name in ("mean", "expression", "spread"))
+    np.savez_compressed(out, mean=mean, expression=expression, spread=spread)
+    click.echo(
+        f"{len(sights.person)} faces of {sights.person.max() + 1} people; blendshapes explain "
+        f"{explained(sights, model['expression']):.0%} of what changes within people, the neutral "
+        f"differs by {float(model['spread']):.2f} units from sight to sight"
+    )
