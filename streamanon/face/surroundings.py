@@ -1,0 +1,235 @@
+"""What lies around a face, moved so that it fits a face of another outline.
+
+Each pixel beside the new face is fetched from where the old face's outline, at the nearest points
+of the mesh, lies from the new one's (Shepard's inverse distance weights); farther out it is fetched
+from ever nearer to itself. Nothing of the old face may appear beside the new one: what would be
+fetched from inside it is filled with the colours around it instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from streamanon.face import landmarks as lm
+from streamanon.face.warp import SKIN_POINTS
+from streamanon.imaging.picture import clip_box, read_bgr
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from streamanon.imaging.picture import Box
+    from streamanon.types import F32, U8, Picture
+
+REACH = 0.13
+"""Standard deviation of the Gaussian with which moving fades out, in sides of the face."""
+
+CELLS = 25
+"""Nodes a side of the face, of the grid on which it is worked out how far to move."""
+
+MOVED_PX = 0.15
+"""What is moved by less than this is left as it is."""
+
+RIM = 0.2
+"""Width of the rim of a face in eye distances; what lies deeper inside is never fetched."""
+
+AROUND, SPREAD = 0.15, (48, 48)
+"""How much around a face, in its sides, fills it, and the px to which that is shrunk for it."""
+
+MIN_PX = 16
+"""Least side of a region that is moved."""
+
+BESIDE = 0.01
+"""How far beside the old face the new one's edge is fetched from, in its sides; a px more."""
+
+_GUIDES = np.array(sorted({*lm.FACE_OVAL, *range(0, 468, 8)}))
+"""Mesh points whose displacement the rest follows."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """A region of the frame around one face, as it is to be around another.
+
+    Attributes:
+        box: of the region, in frame px.
+        fitted: (h, w, 3) uint8 BGR, moved; the old face's inside stretched over the new one's.
+        shown: the same without that inside: what may be seen where the new face does not cover.
+        moved: (h, w) bool, where it differs from the frame or a face is.
+    """
+
+    box: Box
+    fitted: U8
+    shown: U8
+    moved: U8
+
+
+def fit(
+    picture: Picture, old: F32, new: F32, others: Sequence[F32], strength: float
+) -> Surroundings | None:
+    """Move what surrounds a face.
+
+    Args:
+        picture: the frame.
+        old: (478, 3) float32 mesh of the face that is there, frame px.
+        new: (478, 3) float32 mesh of the face that will be.
+        others: (4,) boxes in px of other people's faces; nothing is moved into or out of them.
+        strength: how far to move, 0..1.
+
+    Returns:
+        The region, or None when it is outside the picture.
+    """
+    faces = [np.ascontiguousarray(part[:SKIN_POINTS, :2]) for part in (old, new)]
+    both = np.concatenate(faces)
+    low, high = both.min(axis=0), both.max(axis=0)
+    side = float((high - low).max())
+    farthest = max(float(np.hypot(*(_off_the_skin(faces[0], side) - faces[1]).T).max()), MOVED_PX)
+    reach = REACH * side * np.sqrt(2 * np.log(farthest / MOVED_PX)) + 2
+    box = clip_box(picture, np.concatenate([low - reach, high + reach]))
+    x0, y0, x1, y1 = box
+    size = (x1 - x0, y1 - y0)
+    if min(size) < MIN_PX:
+        return None
+    origin = np.array([x0, y0], np.float32)
+    faces = [part - origin for part in faces]
+    taboo = [np.asarray(other - np.tile(origin, 2), np.float32) for other in others]
+    cell = max(4, round(side / CELLS))
+    offsets, nodes = _offsets(size, faces, cell, taboo)
+    offsets *= np.float32(strength)
+    lookup = _spread_out(offsets + nodes, cell, size)
+    far = np.asarray(cv2.magnitude(*cv2.split(offsets)) > MOVED_PX, np.uint8)
+    moved = np.asarray(_spread_out(255 * far, cell, size) > 0, np.uint8)
+    source = read_bgr(picture, box)
+    fitted = np.asarray(_fetched(source, lookup), np.uint8)
+    free = np.full(size[::-1], 255, np.uint8)
+    for part in taboo:
+        left, top = np.floor(np.maximum(part[:2], 0)).astype(int).tolist()
+        right, bottom = np.ceil(np.maximum(part[2:], 0)).astype(int).tolist()
+        free[top:bottom, left:right] = 0
+    shown = _without_face(fitted, lookup, faces, free)
+    for hull in map(_hull, faces):
+        cv2.fillConvexPoly(moved, hull, 1, cv2.LINE_8, 4)
+    moved[free == 0] = 0
+    return Surroundings(box, fitted, shown, moved)
+
+
+def _offsets(
+    size: tuple[int, int], faces: Sequence[F32], cell: int, taboo: Sequence[F32]
+) -> tuple[F32, F32]:
+    """Return how far from each node of a grid its pixels are fetched, and where the nodes lie.
+
+    Args:
+        size: width and height of the region in px.
+        faces: (468, 2) float32 px of the region, the old mesh and the new one.
+        cell: distance of nodes in px.
+        taboo: (4,) boxes in px of the region.
+
+    Returns:
+        (rows, columns, 2) float32 px each; the grid is a cell larger than the region all around.
+    """
+    x, y = (
+        (np.arange(-(-length // cell) + 2, dtype=np.float32) - 0.5) * np.float32(cell) - 0.5
+        for length in size
+    )
+    grid = np.stack(np.meshgrid(x, y), axis=2)
+    nodes = grid.reshape(-1, 2)
+    side = float(np.ptp(np.concatenate(faces), axis=0).max())
+    old, new = _off_the_skin(faces[0], side)[_GUIDES], faces[1][_GUIDES]
+    square = (nodes**2).sum(axis=1)[:, None] - 2 * nodes @ new.T + (new**2).sum(axis=1)
+    square = np.maximum(square, np.float32(0.01 * cell**2))
+    weights = 1 / (square * np.sqrt(square))
+    offsets = weights @ (old - new) / weights.sum(axis=1, keepdims=True)
+    gaps = np.sqrt(square.min(axis=1))
+    drawn = np.zeros(grid.shape[:2], np.uint8)
+    cv2.fillConvexPoly(drawn, _hull((faces[1] - nodes[0]) / np.float32(cell)), 1, cv2.LINE_8, 4)
+    gaps[drawn.ravel() > 0] = 0
+    offsets *= np.exp(-0.5 * (gaps / np.float32(REACH * side)) ** 2)[:, None]
+    for part in taboo:
+        beyond = np.maximum(np.maximum(part[:2] - nodes, nodes - part[2:]), 0)
+        room = np.maximum(np.hypot(*beyond.T) - 1.5 * cell - 1, 0)
+        offsets *= np.minimum(room / np.maximum(np.hypot(*offsets.T), 1e-6), 1)[:, None]
+    return np.asarray(offsets.reshape(grid.shape), np.float32), grid
+
+
+def _spread_out(values: NDArray[Any], cell: int, size: tuple[int, int]) -> NDArray[Any]:
+    """Return values at the nodes of a grid, of :func:`_offsets`, as values at each px."""
+    rows, columns = values.shape[:2]
+    spread = cv2.resize(values, (columns * cell, rows * cell), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(spread)[cell : cell + size[1], cell : cell + size[0]]
+
+
+def _off_the_skin(points: F32, side: float) -> F32:
+    """Return (n, 2) points of a face a little farther out: its very edge belongs to the face."""
+    outwards = points - points.mean(axis=0)
+    away = 1 + BESIDE * side
+    unit = outwards / np.maximum(np.hypot(*outwards.T), 1.0)[:, None]
+    return np.asarray(points + away * unit, np.float32)
+
+
+def _hull(points: F32) -> NDArray[np.int32]:
+    """Return the convex hull of (n, 2) float32 points, in sixteenths of a px."""
+    return np.rint(np.asarray(cv2.convexHull(points.astype(np.float32))) * 16).astype(np.int32)
+
+
+def _fetched(image: NDArray[Any], lookup: F32) -> NDArray[Any]:
+    """Return an image at the (h, w, 2) px of a lookup; beyond its edge it goes on as it ends."""
+    border = cv2.BORDER_REPLICATE
+    found = cv2.remap(image, lookup, None, cv2.INTER_LINEAR, borderMode=border)  # type: ignore[call-overload]
+    return np.asarray(found)
+
+
+def _without_face(fitted: U8, lookup: F32, faces: Sequence[F32], free: U8) -> U8:
+    """Return a moved region without the old face, but for its rim inside the new one.
+
+    Args:
+        fitted: (h, w, 3) uint8 BGR.
+        lookup: (h, w, 2) float32, where in the region each pixel was fetched from.
+        faces: (468, 2) float32 px of the region, the old mesh and the new one.
+        free: (h, w) uint8, 0 where other people are: what is filled does not go on from there.
+    """
+    both = np.concatenate(faces)
+    margin = np.ptp(both, axis=0).max() * AROUND
+    low = np.maximum(np.floor(both.min(axis=0) - margin), 0).astype(int).tolist()
+    high = np.ceil(both.max(axis=0) + margin).astype(int).tolist()
+    here = (slice(low[1], high[1]), slice(low[0], high[0]))
+    old, new = np.zeros((2, *fitted[here].shape[:2]), np.uint8)
+    for face, drawn in zip(faces, (old, new), strict=True):
+        cv2.fillConvexPoly(drawn, _hull(face - np.array(low, np.float32)), 255, cv2.LINE_8, 4)
+    grown = cv2.dilate(old, np.ones((3, 3), np.uint8))  # of every px that is even touched
+    depth = cv2.distanceTransform(grown, cv2.DIST_L2, 3)
+    fetched = _fetched(np.asarray(depth), lookup[here] - np.array(low, np.float32))
+    rim = RIM * lm.inter_ocular_px(faces[0])
+    beside = new == 0
+    hidden = (fetched > rim) | ((fetched > 0) & beside)
+    spread = _spread(np.ascontiguousarray(fitted[here]), free[here] * (beside & ~hidden))
+    shown = fitted.copy()
+    cv2.copyTo(spread, np.asarray(hidden, np.uint8), shown[here])
+    return shown
+
+
+def _spread(image: U8, known: U8) -> U8:
+    """Return a region of smooth colours that go on from its known pixels (push and pull).
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        known: (h, w) uint8, 255 where it is known, else 0.
+    """
+    shares = cv2.resize(known, SPREAD, interpolation=cv2.INTER_AREA)
+    colours = cv2.resize(
+        cv2.bitwise_and(image, image, mask=known), SPREAD, interpolation=cv2.INTER_AREA
+    )
+    levels = [np.dstack([colours, shares]).astype(np.float32)]
+    while len(levels[-1]) > 2:
+        levels.append(np.asarray(cv2.pyrDown(levels[-1]), np.float32))
+    result = 255 * levels[-1][:, :, :3] / np.maximum(levels[-1][:, :, 3:], 1e-3)
+    for level in levels[-2::-1]:
+        below = np.asarray(cv2.resize(result, level.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+        result = level[:, :, :3] + (1 - level[:, :, 3:] / 255) * below
+    spread = np.clip(result, 0, 255).astype(np.uint8)
+    return np.asarray(
+        cv2.resize(spread, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8
+    )
