@@ -236,13 +236,24 @@ class Factory:
 
             warp = WarpAnonymiser(self._default_teeth)
             if method == "warp":
-                return warp
+                return self._reshaping(warp)
             from streamanon.anonymisers.anonygan import AnonyganAnonymiser
 
-            return AnonyganAnonymiser(self.face_network, self._checker, warp)
+            return self._reshaping(AnonyganAnonymiser(self.face_network, self._checker, warp))
         from streamanon.anonymisers.plain import PlainAnonymiser
 
         return PlainAnonymiser(method)
+
+    def _reshaping(self, inside: Anonymiser) -> Anonymiser:
+        """Have an anonymiser draw faces of the shape of the portraits they wear."""
+        from streamanon.anonymisers.reshaping import ReshapingAnonymiser
+        from streamanon.detectors.mesh import Blendshapes
+        from streamanon.face.shape import ShapeModel
+
+        with np.load(weights.path("face_shape.npz")) as stored:
+            model = ShapeModel.of(stored)
+        blendshapes = Blendshapes(self._network("face_blendshapes.onnx"))
+        return ReshapingAnonymiser(inside, model, blendshapes)
 
     def ladder(self, method: str, log: Logger) -> SteppedAnonymiser:
         """Return a new anonymiser that can change its method while it runs.

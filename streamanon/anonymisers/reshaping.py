@@ -1,0 +1,182 @@
+"""Gives faces the shape of the portraits they wear, before another anonymiser draws them.
+
+To the other anonymiser a face and what is around it look as if they had had the portrait's
+proportions from the start; it, its network and its checks work as they would on such a frame. Its
+patches come back completed by the surroundings, moved to meet the new outline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.face import landmarks as lm
+from streamanon.face import surroundings
+from streamanon.face.shape import NeutralEstimate, Pose, away_from_outline, reshaped
+from streamanon.imaging.picture import blend_bgr, copy_picture
+from streamanon.safety.policy import fault_of_patch, is_replaceable
+from streamanon.tracking.per_track import PerTrack
+from streamanon.types import Patch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streamanon.face.shape import ShapeModel
+    from streamanon.face.surroundings import Surroundings
+    from streamanon.protocols import Anonymiser
+    from streamanon.types import F32, Identity, Picture, Scene, Subject
+
+ROOM = 0.35
+"""Distance to another person's cover, in sides of the face, from which on an outline is free."""
+
+
+BEYOND = 0.25
+"""How far faces go beyond the portrait's shape, as a share of the way there.
+
+Hair, ears and neck stay, and whatever sees a face in them, a mesh or a person, takes it for part of
+what it was: of the way gone, a mesh fitted to the result has gone 0.7."""
+
+
+CLOSELY, LOOK_EVERY = 25, 4
+"""Frames of a track in each of which the person's shape is looked at; then every so many."""
+
+
+@dataclass
+class _Person:
+    """What is known of the shape of somebody: one a track."""
+
+    estimate: NeutralEstimate
+    neutral: F32 = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    frames: int = 0
+
+
+@dataclass(frozen=True)
+class _Reshaped:
+    """A subject with its new shape, and what is around it."""
+
+    subject: Subject
+    around: Surroundings
+
+
+class ReshapingAnonymiser:
+    """Another anonymiser, on faces of the portraits' shape; implements the protocol of one."""
+
+    needs_mesh = True
+
+    def __init__(
+        self, inside: Anonymiser, model: ShapeModel, blendshapes: Callable[[F32], F32]
+    ) -> None:
+        """Create one with no memory.
+
+        Args:
+            inside: draws the faces.
+            model: tells shape from expression.
+            blendshapes: returns the (52,) blendshapes of a (478, 3) mesh.
+        """
+        self._inside, self._model, self._blendshapes = inside, model, blendshapes
+        self._people: PerTrack[_Person] = PerTrack()
+        self._portraits: dict[str, F32] = {}
+        self._inwards = away_from_outline(model.mean)
+
+    def replace(self, scene: Scene) -> list[Patch | None]:
+        """Return one patch a subject; None where the other anonymiser has none."""
+        picture = copy_picture(scene.frame.picture)
+        made = [self._reshape(picture, scene, subject) for subject in scene.subjects]
+        self._people.forget(scene)
+        subjects = tuple(
+            one.subject if one else subject
+            for one, subject in zip(made, scene.subjects, strict=True)
+        )
+        seen = replace(scene, frame=replace(scene.frame, picture=picture), subjects=subjects)
+        patches = self._inside.replace(seen)
+        if len(patches) != len(made):
+            return patches
+        return [
+            _completed(patch, one, picture) if patch and one else patch
+            for patch, one in zip(patches, made, strict=True)
+        ]
+
+    def _reshape(self, picture: Picture, scene: Scene, subject: Subject) -> _Reshaped | None:
+        """Give a subject its new shape and move what is around it in the picture, in place."""
+        mesh, identity = subject.track.face.mesh, subject.identity
+        if mesh is None or identity is None or not is_replaceable(mesh):
+            return None
+        others = [other.track.cover for other in scene.subjects if other is not subject]
+        strength = _strength(mesh.points, others)
+        own = self._neutral_of_person(subject.track.id, mesh.points)
+        inwards = np.float32(1) - np.float32(1 - strength) * (1 - self._inwards)
+        other = self._neutral_of_portrait(identity)
+        points = reshaped(mesh.points, own, other + BEYOND * (other - own), inwards)
+        around = surroundings.fit(picture, mesh.points, points, others, strength)
+        if around is None:
+            return None
+        blend_bgr(picture, around.box, around.fitted, around.moved.astype(np.float32))
+        face = replace(subject.track.face, mesh=replace(mesh, points=points))
+        return _Reshaped(replace(subject, track=replace(subject.track, face=face)), around)
+
+    def _neutral_of_person(self, track_id: int, points: F32) -> F32:
+        """Return the neutral of a track with what is seen of it now."""
+        if track_id not in self._people:
+            self._people[track_id] = _Person(NeutralEstimate(self._model.spread))
+        person = self._people[track_id]
+        if person.frames < CLOSELY or person.frames % LOOK_EVERY == 0:
+            sight = self._model.neutral(points, self._blendshapes(points))
+            person.neutral = person.estimate.add(sight, Pose.of(points).facing)
+        person.frames += 1
+        return person.neutral
+
+    def _neutral_of_portrait(self, identity: Identity) -> F32:
+        """Return the neutral of an identity, remembered from the first time on."""
+        if identity.name not in self._portraits:
+            points = identity.mesh.points
+            self._portraits[identity.name] = self._model.neutral(points, self._blendshapes(points))
+        return self._portraits[identity.name]
+
+
+def _strength(points: F32, others: Sequence[F32]) -> float:
+    """Return how freely the outline of a face may move, 0..1: not where others are close.
+
+    Args:
+        points: (478, 3) mesh in frame px.
+        others: (4,) boxes of other people's covers.
+    """
+    box = lm.face_box_from_mesh(points)
+    side = max(float((box[2:] - box[:2]).max()), 1.0)
+    gaps = [
+        float(np.hypot(*np.maximum(np.maximum(other[:2] - box[2:], box[:2] - other[2:]), 0)))
+        for other in others
+    ]
+    return min([gap / (ROOM * side) for gap in gaps] + [1.0])
+
+
+def _completed(patch: Patch, one: _Reshaped, picture: Picture) -> Patch | None:
+    """Return a patch with the moved surroundings; None where it would not hide the face.
+
+    The surroundings hold nothing of the old face but the rim of it, moved to that of the new one:
+    what hides the features where they are seen now hides them.
+
+    Args:
+        patch: the new face.
+        one: its subject as the other anonymiser saw it.
+        picture: what the other anonymiser saw.
+    """
+    if fault_of_patch(patch, one.subject, picture):
+        return None
+    around = one.around
+    x0, y0, x1, y1 = around.box
+    image, alpha = around.shown.copy(), around.moved.astype(np.float32)
+    left, top = max(patch.x, x0), max(patch.y, y0)
+    height, width = patch.alpha.shape
+    right, bottom = min(patch.x + width, x1), min(patch.y + height, y1)
+    here = (slice(top - y0, bottom - y0), slice(left - x0, right - x0))
+    there = (slice(top - patch.y, bottom - patch.y), slice(left - patch.x, right - patch.x))
+    over = np.ascontiguousarray(patch.alpha[there])
+    face = np.ascontiguousarray(patch.image[there])
+    beside = alpha[here] > 0
+    blended = cv2.blendLinear(face, np.ascontiguousarray(image[here]), over, 1 - over)
+    image[here] = np.where(beside[:, :, None], blended, face)
+    alpha[here] = np.maximum(alpha[here], over)
+    return Patch(x0, y0, image, alpha, patch.reason)
