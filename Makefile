@@ -65,6 +65,8 @@ docs: $(VENV)/dev
 bench: $(VENV)/dev
 	if test -f $(STREAMANON_SHARED)/data/lfw.tar; then \
 	  $(BIN)/python -m benchmarks stills --quick --data $(STREAMANON_SHARED)/data --out $(QUICK); fi
+	if test -f $(STREAMANON_SHARED)/data/london_ccby.tar; then \
+	  $(BIN)/python -m benchmarks identity --quick --data $(STREAMANON_SHARED)/data/london_ccby.tar --out $(QUICK); fi
 	$(BIN)/python -m benchmarks video --quick --out $(QUICK)
 	$(BIN)/python -m benchmarks speed --quick --out $(QUICK)
 	$(BIN)/python -m benchmarks peers --quick --out $(QUICK)

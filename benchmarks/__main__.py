@@ -11,6 +11,7 @@ from streamanon.errors import StreamanonError
 
 SUITES = {
     "stills": "faces of the LFW protocol: found, recognised, posed and believed afterwards",
+    "identity": "who is still known, by geometry alone and by recognisers",
     "video": "leaks, identity, stability and expression over whole clips",
     "speed": "time, processor and memory, over resolution, faces, method and threads",
     "peers": "other anonymisers on the same clips, side by side",

@@ -16,6 +16,7 @@ import dlib
 import numpy as np
 import onnxruntime
 
+from benchmarks.judges.faceres import FaceRes
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder, align
@@ -195,7 +196,7 @@ RECOGNISERS: dict[str, Callable[[], Recogniser]] = {
     "dlib-resnet": DlibResNet,
     "mobilefacenet": MobileFaceNet,
 }
-"""The recognisers by name; ``onnx:PATH`` names any other."""
+"""The recognisers by name; ``onnx:PATH`` and ``faceres:PATH`` name others."""
 
 
 def recogniser(name: str) -> Recogniser:
@@ -206,9 +207,13 @@ def recogniser(name: str) -> Recogniser:
     """
     if name.startswith("onnx:"):
         return OnnxRecogniser(Path(name.removeprefix("onnx:")))
+    if name.startswith("faceres:"):
+        return FaceRes(Path(name.removeprefix("faceres:")))
     if name not in RECOGNISERS:
         known = ", ".join(RECOGNISERS)
-        raise UsageError(f"no recogniser called {name!r}: it is one of {known} or onnx:PATH")
+        raise UsageError(
+            f"no recogniser called {name!r}: it is one of {known}, onnx:PATH or faceres:PATH"
+        )
     return RECOGNISERS[name]()
 
 

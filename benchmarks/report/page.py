@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.report import (
+    identity,
     live,
     losses,
     overview,
@@ -82,6 +83,7 @@ class Section:
 
 SECTIONS = {
     "stills": Section("Stills", stills.tables, stills.provider, plots.of_stills),
+    "identity": Section("Identity", identity.tables, identity.provider),
     "video": Section("Clips", video.tables, video.provider, plots.of_video),
     "speed": Section("Speed", speed.tables, speed.provider, plots.of_speed),
     "peers": Section("Peers", peers.tables, peers.provider),

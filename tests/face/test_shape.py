@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -20,12 +19,11 @@ from streamanon.face.shape import (
     reshaped,
 )
 from streamanon.imaging.picture import as_picture
+from testkit.paths import PHOTOS
 from testkit.staged import LAUGHING, clip_frames, fit, mesh_fitter
 
 if TYPE_CHECKING:
     from streamanon.types import F32
-
-FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def model() -> ShapeModel:
 @pytest.fixture(scope="module")
 def sights() -> dict[str, Sight]:
     fitter, found = mesh_fitter(), {}
-    for path in sorted(FIXTURES.glob("*.webp")):
+    for path in sorted(PHOTOS.glob("*.webp")):
         image = cv2.imread(str(path))
         assert image is not None
         height, width = image.shape[:2]

@@ -1,0 +1,110 @@
+"""``python -m benchmarks identity``: who is still known, by geometry and by recognisers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from benchmarks import ROOT, record
+from benchmarks.identity.people import read_people
+from benchmarks.identity.suite import Suite
+from benchmarks.judges.recognisers import RECOGNISERS, recogniser
+from benchmarks.methods import label, method
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SHARED = ROOT.parent / "shared"
+METHODS = ("none", "solid", "mosaic", "warp", "anonygan")
+QUICK = 6
+"""People of a quick run."""
+
+CACHE = Path(".cache/streamanon-bench")
+
+
+@click.command(short_help="Who is still known, by geometry alone and by recognisers.")
+@click.argument("methods", nargs=-1)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=SHARED / "data" / "london_ccby.tar",
+    help="london_ccby.tar or its folder (default: ../shared/data beside the project).",
+)
+@click.option(
+    "--faceres",
+    type=click.Path(path_type=Path),
+    default=SHARED / "models" / "faceres.onnx",
+    help="faceres.onnx (default: ../shared/models beside the project; left out where it is not).",
+)
+@click.option(
+    "--recogniser",
+    "networks",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Another recogniser, an ONNX file that takes insightface's 112 px crops.",
+)
+@click.option("--seed", default=0, show_default=True, help="Of the product's choice of identities.")
+@click.option("--quick", is_flag=True, help=f"Only {QUICK} people.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the results (default: benchmarks/results; for --quick a cache).",
+)
+def command(methods: tuple[str, ...], **options: Any) -> None:
+    """Measure METHODS on the neutral photographs of the London set, matched to both photographs.
+
+    METHODS are none, blur101, pixelation10, any of the product's, or folder:PATH with pictures that
+    another system anonymised, named by the people's numbers. Each is a row of the results; rows of
+    methods that are not named stay as they are.
+    """
+    quick, seed = options["quick"], options["seed"]
+    out = record.destination(options["out"], CACHE, quick=quick)
+    faceres = options["faceres"]
+    asked = [*RECOGNISERS, *(f"onnx:{path}" for path in options["networks"])]
+    asked += [f"faceres:{faceres}"] if faceres.is_file() else []
+    people = read_people(options["data"], QUICK if quick else None)
+    settings = {"data": "London", "people": len(people), "provider": "CPUExecutionProvider"}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+
+        def begin(what: str) -> Callable[[], None]:
+            task = progress.add_task(what, total=len(people))
+            return lambda: progress.advance(task)
+
+        suite = Suite(people, [recogniser(name) for name in asked], begin("originals"))
+        rows = _rows_so_far(out, settings)
+        measured = []
+        for name in methods or METHODS:
+            row = suite.row(method(name, seed=seed), begin(label(name)))
+            rows[label(name)] = row | {"seed": seed}
+            measured.append(label(name))
+            results = {"judges": suite.judges(), "rows": rows}
+            record.save("identity", results, settings=settings, folder=out)
+    _show({name: rows[name] for name in measured})
+    click.echo(f"wrote {out / 'identity.json'}", err=True)
+
+
+def _rows_so_far(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the rows of an earlier run on the same people."""
+    if not (out / "identity.json").is_file():
+        return {}
+    before = record.load("identity", out)
+    rows: dict[str, Any] = before["results"]["rows"] if before["settings"] == settings else {}
+    return rows
+
+
+def _show(rows: dict[str, Any]) -> None:
+    """Print rank 1 and the rate at FAR 1e-3 by every judge."""
+    judges = list(next(iter(rows.values()))["known"])
+    kinds = ("other_rank_1", "other_far", "same_rank_1", "same_far")
+    table = Table("method", "judge", "rank 1, other", "FAR 1e-3, other", "rank 1", "FAR 1e-3")
+    for name, row in rows.items():
+        for judge in judges:
+            figures = [row["known"][judge][kind]["mean"] for kind in kinds]
+            table.add_row(name, judge, *(f"{value:.1%}" for value in figures))
+    Console(width=120).print(table)

@@ -1,0 +1,63 @@
+"""Tables of who is still known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.report.readings import Column, Reading, Table, column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.report.records import Record
+
+GEOMETRY = "geometry"
+
+_KINDS = (
+    ("other_rank_1", "rank 1, another photograph"),
+    ("other_far", "at FAR 1e-3, another photograph"),
+    ("same_rank_1", "rank 1, the same photograph"),
+    ("same_far", "at FAR 1e-3, the same photograph"),
+)
+
+_NOTE = """\
+{people} people of the London set, of whom nothing was learnt: the neutral photograph is anonymised
+and looked for among all the smiling ones, and among all the neutral ones. Chance at rank 1 is
+{chance:.1f} %. The threshold accepts one in a thousand of {impostors} pairs of different people."""
+
+_BY_SHAPE = """\
+An attacker who looks at no pixel: 468 points of the mesh, in canonical pose, beside those of others
+with the same expression."""
+
+_TRAINED = "Training losses used this recogniser, and the product chooses portraits by it."
+
+
+def tables(record: Record) -> Iterator[Table]:
+    """Yield one table a judge."""
+    for name, judge in record.results["judges"].items():
+        note = _NOTE.format(
+            people=record.settings["people"],
+            chance=100 * judge["chance"],
+            impostors=judge["impostors"],
+        )
+        about = _BY_SHAPE if name == GEOMETRY else _TRAINED if judge["used_in_training"] else ""
+        title = "Known by geometry alone" if name == GEOMETRY else f"Known by {name}"
+        columns = tuple(_column(record, name, kind, label) for kind, label in _KINDS)
+        judged = not judge["used_in_training"]
+        yield Table(title, columns, f"{note} {about}".strip(), judged=judged)
+
+
+def provider(record: Record) -> str:
+    """Return what ran the networks, and the commits of the rows."""
+    rows = record.results["rows"]
+    commits = ", ".join(f"{name} {row['commit']}" for name, row in rows.items())
+    return f"{record.settings['provider']}; commits of the rows: {commits}"
+
+
+def _column(record: Record, judge: str, kind: str, label: str) -> Column:
+    rows: dict[str, Any] = {
+        name: row["known"][judge][kind]
+        for name, row in record.results["rows"].items()
+        if judge in row["known"]
+    }
+    return column(label, rows, Reading.of, "less", "%")
