@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 REACH = 0.13
 """Standard deviation of the Gaussian with which moving fades out, in sides of the face."""
 
+CONTRAST, HOLD = 8.0, (0.1, 0.2)
+"""Contrast across the way, in 8 bit levels a third of a cell, at which half of moving is left out,
+and how far beside the face, in its sides, that begins and is in full."""
+
 CELLS = 25
 """Nodes a side of the face, of the grid on which it is worked out how far to move."""
 
@@ -98,12 +102,12 @@ def fit(
     faces = [part - origin for part in faces]
     taboo = [np.asarray(other - np.tile(origin, 2), np.float32) for other in others]
     cell = max(4, round(side / CELLS))
+    source = read_bgr(picture, box)
     offsets, nodes = _offsets(size, faces, cell, taboo)
-    offsets *= np.float32(strength)
+    offsets *= np.float32(strength) * _held(source, offsets, nodes, faces[1], cell)
     lookup = _spread_out(offsets + nodes, cell, size)
     far = np.asarray(cv2.magnitude(*cv2.split(offsets)) > MOVED_PX, np.uint8)
     moved = np.asarray(_spread_out(255 * far, cell, size) > 0, np.uint8)
-    source = read_bgr(picture, box)
     fitted = np.asarray(_fetched(source, lookup), np.uint8)
     free = np.full(size[::-1], 255, np.uint8)
     for part in taboo:
@@ -153,6 +157,40 @@ def _offsets(
         room = np.maximum(np.hypot(*beyond.T) - 1.5 * cell - 1, 0)
         offsets *= np.minimum(room / np.maximum(np.hypot(*offsets.T), 1e-6), 1)[:, None]
     return np.asarray(offsets.reshape(grid.shape), np.float32), grid
+
+
+def _held(source: U8, offsets: F32, grid: F32, new: F32, cell: int) -> F32:
+    """Return (rows, columns, 1) float32 in 0..1: less where moving would bend what stands still.
+
+    A line that crosses the way bends; one along it does not. So what counts is the contrast across
+    (the structure tensor), and only beside the face itself, where hair and skin must move.
+
+    Args:
+        source: (h, w, 3) uint8 BGR region.
+        offsets: (rows, columns, 2) float32 px, how far the nodes of a grid move.
+        grid: (rows, columns, 2) float32 px, where they lie.
+        new: (468, 2) float32 px, the mesh of the new face.
+        cell: distance of nodes in px.
+    """
+    rows, columns = grid.shape[:2]
+    small = (3 * (columns - 2), 3 * (rows - 2))
+    grey = cv2.resize(cv2.cvtColor(source, cv2.COLOR_BGR2GRAY), small, interpolation=cv2.INTER_AREA)
+    across, down = (
+        np.asarray(cv2.Sobel(grey, cv2.CV_32F, *order, scale=1 / 8)) for order in ((1, 0), (0, 1))
+    )
+    way = offsets / np.maximum(np.hypot(*cv2.split(offsets)), 1e-3)[:, :, None]
+    wide = cv2.resize(way[1:-1, 1:-1], small, interpolation=cv2.INTER_LINEAR)
+    crossed = (across * wide[:, :, 0] + down * wide[:, :, 1]) ** 2
+    inner = cv2.resize(crossed, (columns - 2, rows - 2), interpolation=cv2.INTER_AREA)
+    contrast = cv2.copyMakeBorder(inner, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    contrast = np.asarray(cv2.GaussianBlur(contrast, (0, 0), 1.0))
+    hull = np.asarray(cv2.convexHull((new - grid[0, 0]) / np.float32(cell)))
+    drawn = np.ones((rows, columns), np.uint8)
+    cv2.fillConvexPoly(drawn, np.rint(hull * 16).astype(np.int32), 0, cv2.LINE_8, 4)
+    gap = np.asarray(cv2.distanceTransform(drawn, cv2.DIST_L2, 5)) / CELLS
+    beside = np.clip((gap - HOLD[0]) / (HOLD[1] - HOLD[0]), 0, 1)
+    held = 1 - beside * contrast / (contrast + CONTRAST**2)
+    return np.asarray(held[:, :, None], np.float32)
 
 
 def _spread_out(values: NDArray[Any], cell: int, size: tuple[int, int]) -> NDArray[Any]:

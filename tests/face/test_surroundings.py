@@ -172,3 +172,27 @@ def test_a_face_cut_by_the_edge_is_filled_from_the_picture(edge: float) -> None:
     if around is not None:
         shown = over(painted, around, around.shown)
         assert plain(shown[silhouette(new, image.shape) == 0])
+
+
+def _line(level: int) -> tuple[U8, int, F32]:
+    """Return a picture with an upright line beside the face, where it is, and the face's mesh."""
+    image, points = calm()
+    points = (points - np.array([90, 0, 0])).astype(np.float32)
+    box = lm.face_box_from_mesh(points)
+    x = round(float(box[2]) + 0.2 * float((box[2:] - box[:2]).max()))
+    lined = np.full_like(image, 60)
+    lined[:, x - 2 : x + 3] = level
+    return lined, x, points
+
+
+def test_a_line_beside_the_face_stays_straight() -> None:
+    bent = {}
+    for level in (66, 230):
+        lined, x, points = _line(level)
+        around = fit(as_picture(lined), points, scaled(points, 0.8, 1.0), [], 1.0)
+        assert around is not None
+        light = over(lined, around, around.shown)[:, x - 12 : x + 12, 0].astype(float) - 60
+        places = (light * np.arange(-12, 12)).sum(axis=1) / light.sum(axis=1)
+        bent[level] = float(np.abs(places).max())
+    assert bent[230] < 1
+    assert bent[66] > 2 * bent[230]
