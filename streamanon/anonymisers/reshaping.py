@@ -33,7 +33,7 @@ ROOM = 0.35
 """Distance to another person's cover, in sides of the face, from which on an outline is free."""
 
 
-BEYOND = 0.25
+BEYOND = 0.35
 """How far faces go beyond the portrait's shape, as a share of the way there.
 
 Hair, ears and neck stay, and whatever sees a face in them, a mesh or a person, takes it for part of
