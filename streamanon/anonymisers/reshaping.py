@@ -16,6 +16,7 @@ import numpy as np
 from streamanon.face import landmarks as lm
 from streamanon.face import surroundings
 from streamanon.face.shape import NeutralEstimate, Pose, away_from_outline, reshaped
+from streamanon.imaging.boxes import union
 from streamanon.imaging.picture import blend_bgr, copy_picture
 from streamanon.safety.policy import fault_of_patch, is_replaceable
 from streamanon.tracking.per_track import PerTrack
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 ROOM = 0.35
 """Distance to another person's cover, in sides of the face, from which on an outline is free."""
+
+FREED_S = 0.5
+"""Time an outline takes to be free again after somebody was close."""
 
 
 BEYOND = 0.35
@@ -51,6 +55,14 @@ class _Person:
     estimate: NeutralEstimate
     neutral: F32 = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     frames: int = 0
+    strength: float = 1.0
+    time_s: float = -np.inf
+
+    def freed(self, strength: float, time_s: float) -> float:
+        """Return how freely the outline may move now: less at once, more only slowly."""
+        most = self.strength + (time_s - self.time_s) / FREED_S
+        self.strength, self.time_s = min(strength, max(most, 0.0)), time_s
+        return self.strength
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,13 @@ class _Reshaped:
 
     subject: Subject
     around: Surroundings
+
+    @property
+    def place(self) -> F32:
+        """(4,) float32 box in px around the new face."""
+        mesh = self.subject.track.face.mesh
+        assert mesh is not None
+        return lm.face_box_from_mesh(mesh.points)
 
 
 class ReshapingAnonymiser:
@@ -84,7 +103,14 @@ class ReshapingAnonymiser:
     def replace(self, scene: Scene) -> list[Patch | None]:
         """Return one patch a subject; None where the other anonymiser has none."""
         picture = copy_picture(scene.frame.picture)
-        made = [self._reshape(picture, scene, subject) for subject in scene.subjects]
+        places = [subject.track.cover for subject in scene.subjects]
+        made = []
+        for index, subject in enumerate(scene.subjects):
+            others = places[:index] + places[index + 1 :]
+            one = self._reshape(picture, subject, others, scene.frame.time_s)
+            made.append(one)
+            if one:
+                places[index] = union(places[index], one.place)
         self._people.forget(scene)
         subjects = tuple(
             one.subject if one else subject
@@ -99,14 +125,23 @@ class ReshapingAnonymiser:
             for patch, one in zip(patches, made, strict=True)
         ]
 
-    def _reshape(self, picture: Picture, scene: Scene, subject: Subject) -> _Reshaped | None:
-        """Give a subject its new shape and move what is around it in the picture, in place."""
+    def _reshape(
+        self, picture: Picture, subject: Subject, others: Sequence[F32], time_s: float
+    ) -> _Reshaped | None:
+        """Give a subject its new shape and move what is around it in the picture, in place.
+
+        Args:
+            picture: the frame, with those who were reshaped before.
+            subject: whom to reshape.
+            others: (4,) boxes in px of where everybody else is.
+            time_s: of the frame.
+        """
         mesh, identity = subject.track.face.mesh, subject.identity
         if mesh is None or identity is None or not is_replaceable(mesh):
             return None
-        others = [other.track.cover for other in scene.subjects if other is not subject]
-        strength = _strength(mesh.points, others)
         own = self._neutral_of_person(subject.track.id, mesh.points)
+        person = self._people[subject.track.id]
+        strength = person.freed(_strength(mesh.points, others), time_s)
         inwards = np.float32(1) - np.float32(1 - strength) * (1 - self._inwards)
         other = self._neutral_of_portrait(identity)
         points = reshaped(mesh.points, own, other + BEYOND * (other - own), inwards)

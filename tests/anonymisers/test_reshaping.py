@@ -221,3 +221,55 @@ def test_a_turned_head_is_drawn_or_left_out() -> None:
         shot = scene(image, turned(mesh_at(CALM), degrees), identity)
         safe = compose(shot, reshaping(WarpAnonymiser()).replace(shot))
         assert all(done.treatment is not Treatment.WHOLE_FRAME for done in safe.treated)
+
+
+def test_an_outline_is_free_again_only_slowly() -> None:
+    image, mesh, identity = frames()[CALM], mesh_at(CALM), identities()["hugo"]
+    box = lm.face_box_from_mesh(mesh.points)
+    beside = np.array([box[2] + 2, box[1], box[2] + 100, box[3]], np.float32)
+    neighbour = Subject(Track(2, Face(beside, 0.9), beside))
+    inside = Watching(
+        lambda scene: [*_grey(replace(scene, subjects=scene.subjects[:1])), None][
+            : len(scene.subjects)
+        ]
+    )
+    anonymiser, chins = reshaping(inside), []
+    for index in range(20):
+        shot = scene(image, mesh, identity, index)
+        if index == 1:
+            shot = replace(shot, subjects=(*shot.subjects, neighbour))
+        anonymiser.replace(shot)
+        shown = inside.seen[-1].subjects[0].track.face.mesh
+        assert shown is not None
+        chins.append(float(np.linalg.norm((shown.points - mesh.points)[lm.CHIN])))
+    assert chins[1] < 0.1 * chins[0]
+    assert 0.1 * chins[0] < chins[6] < 0.7 * chins[0]
+    assert chins[-1] == pytest.approx(chins[0], rel=0.05)
+
+
+def test_nobody_is_moved_into_the_new_face_of_another() -> None:
+    image, mesh, identity = frames()[CALM], mesh_at(CALM), identities()["hugo"]
+    shot = scene(image, mesh, identity)
+    away = np.array([-170, 0, 0], np.float32)
+    other = scene(image, replace(mesh, points=(mesh.points + away).astype(np.float32)), identity)
+    second = replace(other.subjects[0], track=replace(other.subjects[0].track, id=2))
+    inside = Watching(_grey)
+    patches = reshaping(inside).replace(replace(shot, subjects=(*shot.subjects, second)))
+    first = inside.seen[0].subjects[0].track.face.mesh
+    assert first is not None
+    x0, y0, x1, y1 = lm.face_box_from_mesh(first.points).astype(int)
+    late = patches[1]
+    assert late is not None
+    height, width = late.alpha.shape
+    shown = np.zeros(image.shape[:2], np.float32)
+    top, left = max(late.y, 0), max(late.x, 0)
+    part = late.alpha[top - late.y :, left - late.x :][
+        : image.shape[0] - top, : image.shape[1] - left
+    ]
+    shown[top : top + part.shape[0], left : left + part.shape[1]] = part
+    mine = inside.seen[0].subjects[1].track.face.mesh
+    assert mine is not None
+    edge = int(lm.face_box_from_mesh(mine.points)[2]) + 2
+    assert not shown[y0:y1, max(x0, edge) : x1].any()
+    assert height > 0
+    assert width > 0
