@@ -15,7 +15,7 @@ import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.face import surroundings
-from streamanon.face.shape import NeutralEstimate, Pose, away_from_outline, reshaped
+from streamanon.face.shape import NeutralEstimate, Pose, away_from_outline, reshaped, shape_for
 from streamanon.imaging.boxes import union
 from streamanon.imaging.picture import blend_bgr, copy_picture
 from streamanon.safety.policy import fault_of_patch, is_replaceable
@@ -35,13 +35,6 @@ ROOM = 0.35
 
 FREED_S = 0.5
 """Time an outline takes to be free again after somebody was close."""
-
-
-BEYOND = 0.35
-"""How far faces go beyond the portrait's shape, as a share of the way there.
-
-Hair, ears and neck stay, and whatever sees a face in them, a mesh or a person, takes it for part of
-what it was: of the way gone, a mesh fitted to the result has gone 0.7."""
 
 
 CLOSELY, LOOK_EVERY = 25, 4
@@ -144,7 +137,8 @@ class ReshapingAnonymiser:
         strength = person.freed(_strength(mesh.points, others), time_s)
         inwards = np.float32(1) - np.float32(1 - strength) * (1 - self._inwards)
         other = self._neutral_of_portrait(identity)
-        points = reshaped(mesh.points, own, other + BEYOND * (other - own), inwards)
+        wanted = shape_for(own, other, self._model.mean)
+        points = reshaped(mesh.points, own, wanted, inwards)
         around = surroundings.fit(picture, mesh.points, points, others, strength)
         if around is None:
             return None

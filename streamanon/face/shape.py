@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 
     from streamanon.types import F32
 
+BEYOND = 0.25
+"""How far faces go beyond the portrait's shape, as a share of the way there."""
+
+OPPOSITE = 0.86
+"""How much of what sets a person apart their new shape must have in the opposite direction.
+
+With it the shapes measured in the results for 102 people are as like to their own as to those of
+others: a mean cosine of 0.01 (0.44 without, 0.89 with their own shape), at rank 0.49 of 1."""
+
+MAX_AWAY = 0.35
+"""Most that is taken away for it, root mean square in canonical units."""
+
 EYES_OPEN = (0.1, 0.7)
 """Openings of an eye, in those of the person's neutral one, at which lids are left as they are, and
 from which they are the portrait's."""
@@ -141,6 +153,27 @@ class ShapeModel:
         """
         moved = np.tensordot(blendshapes, self.expression, axes=1)
         return np.asarray(Pose.of(points).canonical(points) - moved, np.float32)
+
+
+def shape_for(own: F32, other: F32, mean: F32) -> F32:
+    """Return the shape to give a person: another's, with nothing of what sets the person apart.
+
+    Hair, ears and neck stay, and whatever sees a face in them, a mesh or a person, takes it for
+    part of what it was. So faces go beyond the other's shape; and what still sets them apart as it
+    did the person, a wide jaw for example, is turned into its opposite. Fitted to the result, a
+    mesh then has none of it, in either direction.
+
+    Args:
+        own: (478, 3) float32 canonical neutral of the person.
+        other: (478, 3) float32 canonical neutral of whom they become.
+        mean: (478, 3) float32 canonical, everybody's (:attr:`ShapeModel.mean`).
+    """
+    wanted = other + np.float32(BEYOND) * (other - own)
+    apart = own - mean
+    square = max(float((apart * apart).sum()), 1e-6)
+    shared = float(((wanted - mean) * apart).sum()) / square
+    away = min(max(shared + OPPOSITE, 0.0), MAX_AWAY * float(np.sqrt(len(own) / square)))
+    return np.asarray(wanted - np.float32(away) * apart, np.float32)
 
 
 def reshaped(points: F32, own: F32, other: F32, inwards: F32 | None = None) -> F32:

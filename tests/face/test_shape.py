@@ -17,6 +17,7 @@ from streamanon.face.shape import (
     ShapeModel,
     away_from_outline,
     reshaped,
+    shape_for,
 )
 from streamanon.imaging.picture import as_picture
 from testkit.paths import PHOTOS
@@ -187,3 +188,28 @@ def test_a_track_that_is_only_seen_from_the_side_has_an_estimate(model: ShapeMod
     for _ in range(3):
         known = estimate.add(model.mean, 0.0)
     assert np.allclose(known, model.mean)
+
+
+def test_the_shape_given_has_nothing_of_the_persons_own(
+    model: ShapeModel, sights: dict[str, Sight]
+) -> None:
+    own = neutral(model, sights["001_neutral"])
+    apart = own - model.mean
+    for name in ("002_neutral", "man", "001_smiling"):
+        given = shape_for(own, neutral(model, sights[name]), model.mean)
+        shared = float(((given - model.mean) * apart).sum() / (apart * apart).sum())
+        assert shared < -0.8
+
+
+def test_a_shape_that_is_the_opposite_already_is_only_gone_beyond(model: ShapeModel) -> None:
+    random = np.random.default_rng(0)
+    apart = random.normal(0, 0.1, model.mean.shape).astype(np.float32)
+    given = shape_for(model.mean + apart, model.mean - apart, model.mean)
+    assert np.allclose(given, model.mean - 1.5 * apart, atol=1e-5)
+
+
+def test_a_strange_face_is_not_turned_into_its_whole_opposite(model: ShapeModel) -> None:
+    random = np.random.default_rng(0)
+    apart = random.normal(0, 3, model.mean.shape).astype(np.float32)
+    given = shape_for(model.mean + apart, model.mean, model.mean)
+    assert gap(given, model.mean - 0.25 * apart) < 0.4
