@@ -184,15 +184,15 @@ def _strength(points: F32, others: Sequence[F32]) -> float:
 def _completed(patch: Patch, one: _Reshaped, picture: Picture) -> Patch | None:
     """Return a patch with the moved surroundings; None where it would not hide the face.
 
-    The surroundings hold nothing of the old face but the rim of it, moved to that of the new one:
-    what hides the features where they are seen now hides them.
+    The surroundings hold nothing of the old face but its rim, moved to that of the new one, without
+    the features that reach into it when a head is turned.
 
     Args:
         patch: the new face.
         one: its subject as the other anonymiser saw it.
         picture: what the other anonymiser saw.
     """
-    if fault_of_patch(patch, one.subject, picture):
+    if fault_of_patch(patch, one.subject, picture, emptied=True):
         return None
     around = one.around
     x0, y0, x1, y1 = around.box

@@ -42,6 +42,9 @@ MOVED_PX = 0.15
 RIM = 0.2
 """Width of the rim of a face in eye distances; what lies deeper inside is never fetched."""
 
+FEATURE_MARGIN, DEEP = 0.03, 1e3
+"""How much around a feature is never fetched either, in eye distances, and the depth of that."""
+
 AROUND, SPREAD = 0.15, (48, 48)
 """How much around a face, in its sides, fills it, and the px to which that is shrunk for it."""
 
@@ -51,6 +54,10 @@ MIN_PX = 16
 BESIDE = 0.01
 """How far beside the old face the new one's edge is fetched from, in its sides; a px more."""
 
+_FEATURES = tuple(
+    list(part)
+    for part in (lm.RIGHT_BROW, lm.LEFT_BROW, lm.RIGHT_EYE, lm.LEFT_EYE, lm.NOSE, lm.OUTER_LIPS)
+)
 _GUIDES = np.array(sorted({*lm.FACE_OVAL, *range(0, 468, 8)}))
 """Mesh points whose displacement the rest follows."""
 
@@ -234,19 +241,38 @@ def _without_face(fitted: U8, lookup: F32, faces: Sequence[F32], free: U8) -> U8
     low = np.maximum(np.floor(both.min(axis=0) - margin), 0).astype(int).tolist()
     high = np.ceil(both.max(axis=0) + margin).astype(int).tolist()
     here = (slice(low[1], high[1]), slice(low[0], high[0]))
+    corner = np.array(low, np.float32)
     old, new = np.zeros((2, *fitted[here].shape[:2]), np.uint8)
     for face, drawn in zip(faces, (old, new), strict=True):
-        cv2.fillConvexPoly(drawn, _hull(face - np.array(low, np.float32)), 255, cv2.LINE_8, 4)
-    grown = cv2.dilate(old, np.ones((3, 3), np.uint8))  # of every px that is even touched
-    depth = cv2.distanceTransform(grown, cv2.DIST_L2, 3)
-    fetched = _fetched(np.asarray(depth), lookup[here] - np.array(low, np.float32))
-    rim = RIM * lm.inter_ocular_px(faces[0])
+        cv2.fillConvexPoly(drawn, _hull(face - corner), 255, cv2.LINE_8, 4)
+    eyes_px = lm.inter_ocular_px(faces[0])
+    depth = _depth(old, faces[0] - corner, max(1, round(FEATURE_MARGIN * eyes_px)))
+    fetched = _fetched(depth, lookup[here] - corner)
+    rim = RIM * eyes_px
     beside = new == 0
     hidden = (fetched > rim) | ((fetched > 0) & beside)
     spread = _spread(np.ascontiguousarray(fitted[here]), free[here] * (beside & ~hidden))
     shown = fitted.copy()
     cv2.copyTo(spread, np.asarray(hidden, np.uint8), shown[here])
     return shown
+
+
+def _depth(silhouette: U8, face: F32, margin_px: int) -> F32:
+    """Return (h, w) float32 px: how deep in a face a px lies, DEEP on and around its features.
+
+    Args:
+        silhouette: (h, w) uint8, 255 in the face, else 0.
+        face: (468, 2) float32 px, its mesh.
+        margin_px: how far around features.
+    """
+    touched = cv2.dilate(silhouette, np.ones((3, 3), np.uint8))
+    depth = np.asarray(cv2.distanceTransform(touched, cv2.DIST_L2, 3), np.float32)
+    features = np.zeros_like(silhouette)
+    for feature in _FEATURES:
+        cv2.fillConvexPoly(features, _hull(face[feature]), 255, cv2.LINE_8, 4)
+    around = np.ones((2 * margin_px + 1,) * 2, np.uint8)
+    depth[cv2.dilate(features, around) > 0] = DEEP
+    return depth
 
 
 def _spread(image: U8, known: U8) -> U8:

@@ -7,6 +7,7 @@ whole frame covered when it is not known where a face is.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
 from streamanon.types import F32, Mesh, Patch, Picture, Subject
@@ -24,6 +25,7 @@ _INNER_BROWS = (105, 66, 107, 55, 65, 52, 334, 296, 336, 285, 295, 282)
 _FEATURES = np.array(
     sorted({*lm.RIGHT_EYE, *lm.LEFT_EYE, *_INNER_BROWS, *lm.NOSE, *lm.OUTER_LIPS, *lm.INNER_LIPS})
 )
+_MIDDLE = np.array(sorted({*lm.NOSE, *lm.OUTER_LIPS, *lm.INNER_LIPS}))
 
 
 @dataclass(frozen=True)
@@ -78,14 +80,24 @@ def why_missing(subject: Subject) -> str:
     return "face turned too far, too small or outside the picture"
 
 
-def fault_of_patch(patch: Patch, subject: Subject, picture: Picture) -> str:
-    """Return why a patch cannot be trusted to hide a subject, or "" when it can."""
+def fault_of_patch(
+    patch: Patch, subject: Subject, picture: Picture, *, emptied: bool = False
+) -> str:
+    """Return why a patch cannot be trusted to hide a subject, or "" when it can.
+
+    Args:
+        patch: what is to hide the subject.
+        subject: whom.
+        picture: the frame.
+        emptied: whether the patch lies on pixels from which the face's features are gone already:
+            then brows and eyes may lie in its rim.
+    """
     image, alpha = patch.image, patch.alpha
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape != (*alpha.shape, 3):
         return f"patch image {image.shape} {image.dtype} does not fit its alpha {alpha.shape}"
     if alpha.dtype != np.float32 or not np.isfinite(alpha).all():
         return "patch alpha is not finite float32"
-    points = np.rint(_features(subject)).astype(np.int64)
+    points = np.rint(_features(subject, _MIDDLE if emptied else _FEATURES)).astype(np.int64)
     in_frame = (points >= 0).all(axis=1) & (points < (picture.width, picture.height)).all(axis=1)
     points = points[in_frame] - (patch.x, patch.y)
     if len(points) == 0:
@@ -98,11 +110,11 @@ def fault_of_patch(patch: Patch, subject: Subject, picture: Picture) -> str:
     return ""
 
 
-def _features(subject: Subject) -> F32:
-    """Return the (n, 2) points in frame px that a patch must hide."""
+def _features(subject: Subject, wanted: NDArray[np.int64]) -> F32:
+    """Return the (n, 2) points in frame px that a patch must hide; wanted are those of a mesh."""
     face = subject.track.face
     if face.mesh is not None:
-        return face.mesh.points[_FEATURES, :2]
+        return face.mesh.points[wanted, :2]
     x0, y0, x1, y1 = face.box
     steps = np.linspace(-0.7, 0.7, 9, dtype=np.float32)
     grid = np.stack(np.meshgrid(steps, steps), axis=2).reshape(-1, 2)

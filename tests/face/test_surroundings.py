@@ -196,3 +196,20 @@ def test_a_line_beside_the_face_stays_straight() -> None:
         bent[level] = float(np.abs(places).max())
     assert bent[230] < 1
     assert bent[66] > 2 * bent[230]
+
+
+@pytest.mark.parametrize("degrees", [-38, 38])
+def test_features_in_the_rim_of_a_turned_head_are_nowhere(degrees: float) -> None:
+    image, points = calm()
+    middle = points.mean(axis=0)
+    sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+    turn = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
+    points = ((points - middle) @ turn.T + middle).astype(np.float32)
+    painted = np.full_like(image, 60)
+    for feature in (lm.RIGHT_BROW, lm.LEFT_BROW, lm.RIGHT_EYE, lm.LEFT_EYE, lm.NOSE, lm.OUTER_LIPS):
+        hull = cv2.convexHull(points[list(feature), :2].astype(np.int32))
+        cv2.fillConvexPoly(painted, hull, MAGENTA)
+    for shape in SHAPES.values():
+        around = fit(as_picture(painted), points, shape(points), [], 1.0)
+        assert around is not None
+        assert plain(over(painted, around, around.shown))

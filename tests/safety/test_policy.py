@@ -1,11 +1,14 @@
 """What may be believed of a head's pose and size."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from streamanon.face import landmarks as lm
-from streamanon.safety.policy import SMALLEST_FACE_PX, PoseRange, is_replaceable
-from streamanon.types import F32, Mesh
+from streamanon.imaging.picture import as_picture
+from streamanon.safety.policy import SMALLEST_FACE_PX, PoseRange, fault_of_patch, is_replaceable
+from streamanon.types import F32, Face, Mesh, Patch, Subject, Track
 
 RANGE = PoseRange(yaw_deg=(30.0, 40.0), pitch_deg=(20.0, 25.0))
 
@@ -36,3 +39,18 @@ def test_a_mesh_must_be_finite_and_large() -> None:
     assert is_replaceable(Mesh(tall(SMALLEST_FACE_PX), 1.0))
     assert not is_replaceable(Mesh(tall(SMALLEST_FACE_PX - 1), 1.0))
     assert not is_replaceable(Mesh(np.full((478, 3), np.nan, np.float32), 1.0))
+
+
+def test_brows_in_the_rim_are_a_fault_only_where_they_are_still_there() -> None:
+    points = np.full((478, 3), 50, np.float32)
+    points[list(lm.RIGHT_BROW)] = (5, 5, 0)
+    face = Face(np.array([0, 0, 100, 100], np.float32), 1.0, mesh=Mesh(points, 1.0))
+    subject = Subject(Track(1, face, face.box))
+    alpha = np.zeros((100, 100), np.float32)
+    alpha[20:80, 20:80] = 1
+    patch = Patch(0, 0, np.zeros((100, 100, 3), np.uint8), alpha)
+    picture = as_picture(np.zeros((100, 100, 3), np.uint8))
+    assert fault_of_patch(patch, subject, picture)
+    assert not fault_of_patch(patch, subject, picture, emptied=True)
+    clear = replace(patch, alpha=alpha * np.float32(0.4))
+    assert fault_of_patch(clear, subject, picture, emptied=True)
