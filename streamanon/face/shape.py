@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streamanon.face import landmarks as lm
+from streamanon.face.canonical_face import VERTICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,7 +102,7 @@ class Pose:
         mesh, with MediaPipe's weights.
         """
         seen = points[lm.POSE_POINTS].astype(np.float64)
-        model = lm.VERTICES[lm.POSE_POINTS].astype(np.float64) * (1, -1, -1)
+        model = VERTICES[lm.POSE_POINTS].astype(np.float64) * (1, -1, -1)
         middle, origin = ((part * lm.POSE_SHARES).sum(axis=0) for part in (seen, model))
         seen, model = seen - middle, model - origin
         left, stretch, right = np.linalg.svd(seen.T @ (model * lm.POSE_SHARES))

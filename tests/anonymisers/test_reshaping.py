@@ -20,7 +20,8 @@ from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import whole_bgr
 from streamanon.safety.compose import compose
 from streamanon.types import Face, Patch, Scene, Subject, Track, Treatment
-from testkit.staged import CALM, LAUGHING, clip_frames, fit, mesh_fitter, scene, turned
+from testkit.networks import mesh_fitter
+from testkit.staged import CALM, LAUGHING, clip_frames, fit, scene, turned
 
 if TYPE_CHECKING:
     from collections.abc import Callable

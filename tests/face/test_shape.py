@@ -11,6 +11,7 @@ import pytest
 
 from streamanon import weights
 from streamanon.face import landmarks as lm
+from streamanon.face.canonical_face import VERTICES
 from streamanon.face.shape import (
     NeutralEstimate,
     Pose,
@@ -20,8 +21,9 @@ from streamanon.face.shape import (
     shape_for,
 )
 from streamanon.imaging.picture import as_picture
+from testkit.networks import mesh_fitter
 from testkit.paths import PHOTOS
-from testkit.staged import LAUGHING, clip_frames, fit, mesh_fitter
+from testkit.staged import LAUGHING, clip_frames, fit
 
 if TYPE_CHECKING:
     from streamanon.types import F32
@@ -71,7 +73,7 @@ def test_a_pose_brings_a_mesh_to_the_canonical_face_and_back(sights: dict[str, S
     points = sights["001_neutral"].points
     pose = Pose.of(points)
     canonical = pose.canonical(points)
-    assert gap(canonical[:468], lm.VERTICES * np.array([1, -1, -1], np.float32)) < 0.8
+    assert gap(canonical[:468], VERTICES * np.array([1, -1, -1], np.float32)) < 0.8
     assert np.allclose(pose.placed(canonical) + pose.shift, points, atol=1e-2)
     assert pose.facing > 0.97
     yaw, pitch, _ = lm.head_pose(points)

@@ -12,7 +12,8 @@ import pytest
 from streamanon.face import landmarks as lm
 from streamanon.face.surroundings import Surroundings, fit
 from streamanon.imaging.picture import as_picture
-from testkit.staged import CALM, clip_frames, mesh_fitter
+from testkit.networks import mesh_fitter
+from testkit.staged import CALM, clip_frames
 from testkit.staged import fit as fit_mesh
 
 if TYPE_CHECKING:
