@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.report.readings import Column, Reading, Table, column
+from benchmarks.report.tables import Cell, Column, Table, column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,4 +60,4 @@ def _column(record: Record, judge: str, kind: str, label: str) -> Column:
         for name, row in record.results["rows"].items()
         if judge in row["known"]
     }
-    return column(label, rows, Reading.of, "less", "%")
+    return column(label, rows, Cell.of, "less", "%")

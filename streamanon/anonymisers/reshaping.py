@@ -20,7 +20,7 @@ from streamanon.imaging.boxes import union
 from streamanon.imaging.picture import blend_bgr, copy_picture
 from streamanon.safety.policy import fault_of_patch, is_replaceable
 from streamanon.tracking.per_track import PerTrack
-from streamanon.types import Patch
+from streamanon.types import Frame, Patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,8 +109,9 @@ class ReshapingAnonymiser:
             one.subject if one else subject
             for one, subject in zip(made, scene.subjects, strict=True)
         )
-        seen = replace(scene, frame=replace(scene.frame, picture=picture), subjects=subjects)
-        patches = self._inside.replace(seen)
+        raw = scene.frame
+        frame = Frame(raw.index, picture, raw.pts, raw.time_base, raw.damaged)
+        patches = self._inside.replace(replace(scene, frame=frame, subjects=subjects))
         if len(patches) != len(made):
             return patches
         return [

@@ -37,7 +37,7 @@ def fitter() -> MeshFitter:
 
 @cache
 def frames() -> dict[int, U8]:
-    return clip_frames()
+    return clip_frames((CALM, LAUGHING))
 
 
 @cache

@@ -23,7 +23,7 @@ from streamanon.face.shape import (
 from streamanon.imaging.picture import as_picture
 from testkit.networks import mesh_fitter
 from testkit.paths import PHOTOS
-from testkit.staged import LAUGHING, clip_frames, fit
+from testkit.staged import CALM, LAUGHING, clip_frames, fit
 
 if TYPE_CHECKING:
     from streamanon.types import F32
@@ -144,7 +144,7 @@ def test_irises_move_with_their_eyes(model: ShapeModel, sights: dict[str, Sight]
 
 
 def test_a_mouth_stays_as_open_as_it_is(model: ShapeModel, sights: dict[str, Sight]) -> None:
-    image = clip_frames()[LAUGHING]
+    image = clip_frames((CALM, LAUGHING))[LAUGHING]
     mesh = fit(mesh_fitter(), image)
     own, other = (neutral(model, sights[name]) for name in ("001_neutral", "002_smiling"))
     parted = other.copy()

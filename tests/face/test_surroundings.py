@@ -13,7 +13,7 @@ from streamanon.face import landmarks as lm
 from streamanon.face.surroundings import Surroundings, fit
 from streamanon.imaging.picture import as_picture
 from testkit.networks import mesh_fitter
-from testkit.staged import CALM, clip_frames
+from testkit.staged import CALM, LAUGHING, clip_frames
 from testkit.staged import fit as fit_mesh
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ MAGENTA = (255, 0, 255)
 
 @cache
 def calm() -> tuple[U8, F32]:
-    image = clip_frames()[CALM]
+    image = clip_frames((CALM, LAUGHING))[CALM]
     return image, fit_mesh(mesh_fitter(), image).points
 
 
