@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 MOST = 0.8
 """Share of the known faces that a judge must get right to be alive."""
 
-KNOWN = 6
-"""Known faces that are looked at: the first of the built-in gallery."""
+KNOWN = ("amara", "amos", "arun", "bjorn", "clara", "edith")
+"""Known faces that are looked at: identities of the built-in gallery."""
 
 FACE_PX = 400
 """Longer side of a known face's picture."""
@@ -73,7 +73,7 @@ class KnownFace:
 def known_faces() -> tuple[KnownFace, ...]:
     """Return portraits that ship with streamanon, frontal and clear."""
     found = []
-    for identity in load_builtin()[:KNOWN]:
+    for identity in (one for one in load_builtin() if one.name in KNOWN):
         scale = FACE_PX / max(identity.portrait.shape[:2])
         size = [round(side * scale) for side in identity.portrait.shape[1::-1]]
         image = cv2.resize(identity.portrait, size, interpolation=cv2.INTER_AREA)
