@@ -1,4 +1,4 @@
-"""Where streamanon's claims come from: run ``python -m benchmarks --help``."""
+"""Measures streamanon: run ``python -m benchmarks --help``."""
 
 from pathlib import Path
 

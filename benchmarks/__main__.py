@@ -17,13 +17,13 @@ SUITES = {
     "peers": "other anonymisers on the same clips, side by side",
     "live": "latency, frame rate, memory and faults of live streams",
     "gpu": "the network on an NVIDIA GPU, by every runtime",
-    "training": "the curve of a training run, and what each part of the network is worth",
-    "report": "tables, plots and pictures out of the results",
+    "training": "the curve of a training run, and the effect of each part of the network",
+    "report": "tables, plots and pictures of the results",
 }
 
 
 class _Suites(click.Group):
-    """Imports a suite only when it is asked for: their needs differ and some are heavy."""
+    """Imports a suite only when it is asked for: their requirements differ and some are large."""
 
     def list_commands(self, _: click.Context) -> list[str]:
         return list(SUITES)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from streamanon.types import U8
 
 TEST_FOLDS = (7, 8)
-"""Nothing of these folds, nor anybody in them, may be trained on."""
+"""Neither pictures nor people of these folds may be trained on."""
 
 PAIRS_OF_A_KIND = 300
 """Pairs of one person in a fold, and pairs of two (View 2)."""
@@ -52,8 +52,8 @@ class Lfw:
     """Pictures and pairs out of ``lfw.tar`` or the folder it unpacks to.
 
     Attributes:
-        person: who is in each picture of the index.
-        source: where the pairs come from, :data:`DRAWN` or :data:`OFFICIAL`.
+        person: person in each picture of the index.
+        source: source of the pairs, :data:`DRAWN` or :data:`OFFICIAL`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,7 +63,7 @@ class Lfw:
             path: the tar file, the unpacked folder, or a folder that holds either.
 
         Raises:
-            UsageError: there is nothing there that can be used.
+            UsageError: the path holds no usable data.
         """
         self._files = _open(path)
         rows = list(csv.DictReader(io.StringIO(self._files.read(_INDEX).decode())))
@@ -95,7 +95,7 @@ class Lfw:
 
         Args:
             fold: number of the fold, from 1.
-            of_a_kind: how many of each kind, from the top of the list.
+            of_a_kind: number of pairs of each kind, from the top of the list.
 
         Raises:
             UsageError: the data holds no such fold.
@@ -159,12 +159,12 @@ class Lfw:
 
 
 def _stem(person: str, number: str) -> str:
-    """Return how LFW calls a picture."""
+    """Return the name of a picture in LFW."""
     return f"{person}_{number:0>4}"
 
 
 def _choices(by_person: dict[str, list[str]]) -> int:
-    """Count the pairs of one person there are to choose from."""
+    """Count the possible pairs of one person."""
     return sum(len(files) * (len(files) - 1) // 2 for files in by_person.values())
 
 

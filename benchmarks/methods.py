@@ -60,11 +60,11 @@ Method = Callable[[str, "U8"], Anonymised]
 
 
 def method(name: str, *, seed: int = 0) -> Method:
-    """Prepare a method; what it needs is loaded once.
+    """Prepare a method; its networks are loaded once.
 
     Args:
         name: see the module.
-        seed: of the product's choice of identities.
+        seed: seed of the product's choice of identities.
 
     Raises:
         UsageError: there is no such method, or no such folder.

@@ -1,4 +1,4 @@
-"""Results on disk: JSON files that say where they come from."""
+"""Results on disk: JSON files with their provenance."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PACKAGES = ("av", "dlib-bin", "numpy", "onnxruntime", "opencv-python-headless", 
 
 
 def save(name: str, results: object, *, settings: dict[str, Any], folder: Path = RESULTS) -> Path:
-    """Write results with what is needed to judge and repeat them.
+    """Write results with everything needed to judge and repeat them.
 
     Args:
-        name: of the file, without ending.
+        name: file name without suffix.
         results: plain values.
-        settings: what the suite was asked for, seeds, warm-up and the provider that really ran.
-        folder: where to.
+        settings: settings of the suite: seeds, warm-up and the provider that really ran.
+        folder: folder to write to.
 
     Returns:
         The file written; it replaces an older one in one step.
@@ -50,12 +50,12 @@ def save(name: str, results: object, *, settings: dict[str, Any], folder: Path =
 
 
 def destination(out: Path | None, cache: Path, *, quick: bool) -> Path:
-    """Return where results go: a quick run replaces no published one unless told to.
+    """Return the folder for results; a quick run replaces published ones only if asked to.
 
     Args:
         out: the folder asked for, if any.
-        cache: folder of what is kept between runs.
-        quick: whether the run only shows that everything works.
+        cache: folder of files kept between runs.
+        quick: True for a run that only checks that everything works.
     """
     return out or (cache / "quick" if quick else RESULTS)
 

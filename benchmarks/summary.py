@@ -1,4 +1,4 @@
-"""Few numbers for many: mean and deviation over folds, bootstrap intervals, percentiles."""
+"""Summaries of many values: mean and deviation over folds, bootstrap intervals, percentiles."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ LEAST_FOR_PERCENTILES = 100
 
 @dataclass(frozen=True)
 class Summary:
-    """What is said of a figure that was measured pair by pair, in folds.
+    """Summary of a figure that was measured pair by pair, in folds.
 
     Attributes:
-        mean: of the means of the folds.
+        mean: mean of the means of the folds.
         std: unbiased standard deviation of the means of the folds; None with a single fold.
-        n: pairs, all folds together.
+        n: number of pairs in all folds.
         folds: mean of each fold.
         interval: (low, high) of the mean, 95 % bootstrap.
     """
@@ -51,8 +51,8 @@ def summarise(folds: Sequence[ArrayLike], *, seed: int = 0) -> Summary:
     choice of pairs reaches; the deviation over folds says how much the folds differ.
 
     Args:
-        folds: for each fold (n,) finite values; rates are given as zeros and ones.
-        seed: of the resampling.
+        folds: (n,) finite values of each fold; rates are given as zeros and ones.
+        seed: seed of the resampling.
 
     Raises:
         ValueError: a fold is empty, or a value is not finite. A figure that could not be measured
@@ -83,10 +83,10 @@ def bootstrap(
     """Return the 95 % interval of a statistic: percentile bootstrap (Efron, 1979).
 
     Args:
-        statistic: of the pairs with these indices; pairs of all folds are numbered in one row.
-        sizes: pairs in each fold; each fold is resampled by itself.
-        resamples: how often.
-        seed: of the resampling; the same seed gives the same interval.
+        statistic: function of pair indices; the pairs of all folds are numbered consecutively.
+        sizes: number of pairs in each fold; each fold is resampled by itself.
+        resamples: number of resamples.
+        seed: seed of the resampling; the same seed gives the same interval.
     """
     random = np.random.default_rng(seed)
     starts = np.cumsum([0, *sizes[:-1]])

@@ -61,7 +61,7 @@ def samples(folder: Path | None, count: int) -> list[Sample]:
 
     Args:
         folder: folder with more pictures of faces, or None.
-        count: how many at most.
+        count: largest number of faces.
 
     Raises:
         UsageError: there is no such folder, or no face in it.

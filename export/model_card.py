@@ -13,7 +13,7 @@ _FORMS = {
 
 _PURPOSE = (
     "Paints another person's face over a face, from the frame around it, 70 landmarks and a "
-    "portrait moved into place; of the face's own pixels it is told the mean colour. Made for "
+    "portrait moved into place; of the face's own pixels it gets the mean colour only. Made for "
     "hiding people, not for showing them: it must not be used to impersonate anybody."
 )
 _LOSSES = (

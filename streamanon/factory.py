@@ -228,7 +228,7 @@ class Factory:
         """Return a new anonymiser; it remembers the faces of one stream.
 
         Args:
-            method: how faces are hidden; the configured method when left out.
+            method: method of hiding faces; the configured one by default.
         """
         method = method or self.config.method
         if method in ("warp", "anonygan"):

@@ -300,7 +300,7 @@ class Treated:
 
     Attributes:
         track_id: track of the subject, or None for the whole frame.
-        treatment: how it was hidden.
+        treatment: method that hid it.
         reason: why it was not hidden in a better way; "" when it was hidden in the best.
         identity: name of the condition identity shown, or "".
     """
@@ -322,7 +322,7 @@ class SafeFrame:
         picture: pixels that may be shown.
         pts: presentation time in ticks of time_base.
         time_base: seconds per tick.
-        treated: how each subject was hidden.
+        treated: treatment of each subject.
     """
 
     index: int

@@ -69,7 +69,7 @@ class Recipe:
     """What an identity is made of.
 
     Attributes:
-        name: of the identity.
+        name: name of the identity.
         portraits: file stems; the first gives the finest detail.
         blended: take the middle band from all portraits, so that features are mixed, too.
     """

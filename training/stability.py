@@ -28,7 +28,7 @@ def random_moves(count: int, reach: tuple[float, float, float] = REACH) -> Tenso
     """Return (count, 2, 3) similarities about the crop's centre, in crop px.
 
     Args:
-        count: how many.
+        count: number of items to make.
         reach: maximum rotation in degrees, change of size, and shift in px.
     """
     turn, zoom, right, down = (2 * torch.rand(4, count) - 1).unbind()

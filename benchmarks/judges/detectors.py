@@ -34,7 +34,7 @@ class DetectorJudge(Protocol):
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Name in tables."""
         ...
 
     def __call__(self, image: U8) -> F32:
@@ -104,7 +104,7 @@ def detector(name: str) -> DetectorJudge:
     """Load the judge of a name.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: the name is unknown.
     """
     if name not in DETECTORS:
         raise UsageError(f"no detector called {name!r}: it is one of {', '.join(DETECTORS)}")

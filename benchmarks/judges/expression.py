@@ -174,7 +174,7 @@ class Agreement:
         agreement: share of pictures in which source and result say the same.
         recall: share of the source's yes that the result says too; None where it never says yes.
         n: pictures.
-        positives: in which the source says yes.
+        positives: number of pictures in which the source says yes.
     """
 
     agreement: float

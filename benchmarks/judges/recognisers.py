@@ -1,7 +1,7 @@
-"""Recognisers that say whom a face shows.
+"""Recognisers: whether two faces show the same person.
 
 Every recogniser gets the picture *and where the face is*: the mesh of the original picture, also
-for the anonymised one. A covered face is found by nobody; an attacker who knows the original's
+for the anonymised one. No detector finds a covered face; an attacker who knows the original's
 geometry (from the frame before, say) still gets a crop, so a blur is judged by what it hides and
 not by the detector it blinds.
 """
@@ -56,7 +56,7 @@ class Recogniser(Protocol):
 
     @property
     def name(self) -> str:
-        """What tables call it."""
+        """Name in tables."""
         ...
 
     @property
@@ -138,7 +138,7 @@ class OnnxRecogniser:
 
     One input, (n or 1, 3, 112, 112) float32: RGB, (value - 127.5) / 128, the face aligned by eye
     centres, nose tip and mouth corners to ArcFace's template. One output, (n or 1, dimensions).
-    Other conventions are refused where shapes tell; pixel values cannot be told from outside.
+    Other shapes are refused; another range of pixel values cannot be detected.
     """
 
     used_in_training = False
@@ -203,7 +203,7 @@ def recogniser(name: str) -> Recogniser:
     """Load the recogniser of a name.
 
     Raises:
-        UsageError: there is none of that name, or its file will not do.
+        UsageError: the name is unknown, or its file cannot be used.
     """
     if name.startswith("onnx:"):
         return OnnxRecogniser(Path(name.removeprefix("onnx:")))

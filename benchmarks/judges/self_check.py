@@ -1,4 +1,4 @@
-"""Whether a judge works at all: checked on faces it must know, before its word is taken.
+"""Self-checks of judges: whether a judge works at all, tested on faces that it must recognise.
 
 A detector that finds nothing calls every picture anonymous, and a recogniser that always answers
 the same never recognises anybody. Such measurements are dead, not good; results carry the answer
@@ -45,7 +45,7 @@ class SelfCheck:
 
     Attributes:
         alive: True when its figures mean something.
-        reason: what is wrong; "" when alive.
+        reason: reason for the failure; "" when alive.
     """
 
     alive: bool
@@ -86,7 +86,7 @@ def check_detector(judge: DetectorJudge, faces: Sequence[KnownFace] | None = Non
 
     Args:
         judge: the detector.
-        faces: the originals of a suite, for example; the built-in portraits when not given.
+        faces: known faces; the built-in portraits by default.
     """
     known = known_faces() if faces is None else faces
     found = [_finds(judge(face.image), face.points) for face in known]

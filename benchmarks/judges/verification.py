@@ -22,7 +22,7 @@ FALSE_ACCEPT_RATE = 1e-3
 
 @dataclass(frozen=True)
 class Threshold:
-    """The score from which on two faces count as one person.
+    """The least score of two faces that count as one person.
 
     Attributes:
         score: accepted is what scores at least this.
@@ -92,14 +92,14 @@ def rank_1(
     """Look each probe up in a gallery.
 
     Args:
-        probes: (n, d) embeddings of whom to find.
-        probe_people: who they are.
+        probes: (n, d) embeddings of the people to find.
+        probe_people: person of each probe.
         gallery: (m, d) embeddings of pictures with names. It must not hold the probes' own
             originals, unless finding the very picture again is what is asked.
-        gallery_people: who they are.
+        gallery_people: person of each picture of the gallery.
 
     Raises:
-        ValueError: somebody looked for is not in the gallery, so that no answer could be right.
+        ValueError: the gallery lacks the person of a probe.
     """
     names, wanted = np.asarray(gallery_people), np.asarray(probe_people)
     share = np.array([(names == person).mean() for person in wanted])

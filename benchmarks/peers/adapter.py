@@ -1,4 +1,4 @@
-"""What a peer has to offer to be measured."""
+"""The interface of a peer that is measured."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Peer(Protocol):
     """An anonymiser of whole video files, run as a command."""
 
     def prepare(self, folder: Path) -> dict[str, str]:
-        """Make everything ready to run, or find it ready.
+        """Install everything that is needed, unless it is installed.
 
         Args:
-            folder: where an environment may be kept for the next time.
+            folder: folder that may keep an environment for later runs.
 
         Returns:
             What will run, for the record: "version", "runtime" and "note" (what a reader must know

@@ -43,7 +43,7 @@ QUICK_FRAMES, QUICK_HEIGHT = 12, 360
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for, by the names of the options."""
+    """The options of the command."""
 
     clips: Sequence[Path]
     height: int
@@ -60,11 +60,11 @@ class Request:
 
     @cached_property
     def session(self) -> Path:
-        """Where clips, outputs and runs are kept until the results are there."""
+        """Folder of clips, outputs and runs until the results are written."""
         return session(self.cache, "peers", [self.settings(), sorted(PEERS)]).resolve()
 
     def settings(self) -> dict[str, Any]:
-        """Return what the results are to say of how they came about."""
+        """Return the settings that are stored with the results."""
         return {
             "clips": {clip.name: sha256(clip) for clip in self.clips},
             "height": self.height,
@@ -81,11 +81,15 @@ class Request:
     multiple=True,
     type=click.Path(path_type=Path),
     default=(ROOT / "examples" / "demo.mp4",),
-    help="To be anonymised; may be given several times (default: the bundled clip).",
+    help="Clip to anonymise; may be given several times (default: the bundled clip).",
 )
-@click.option("--height", default=720, show_default=True, help="To which clips are scaled, px.")
-@click.option("--frames", default=240, show_default=True, help="Of each clip, from its start.")
-@click.option("--rounds", default=3, show_default=True, help="Times that everybody is timed.")
+@click.option(
+    "--height", default=720, show_default=True, help="Height that clips are scaled to, px."
+)
+@click.option(
+    "--frames", default=240, show_default=True, help="Frames of each clip, from its start."
+)
+@click.option("--rounds", default=3, show_default=True, help="Number of timed rounds.")
 @click.option("--quick", is_flag=True, help="A few frames of small clips, once.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
 @click.option(
@@ -124,7 +128,7 @@ def command(**options: Any) -> None:
 
 
 def measure(request: Request, clip: Path, peers: dict[str, Peer]) -> list[dict[str, Any]]:
-    """Return the rows of one clip; the floor changes nothing and shows that the judges see."""
+    """Return the rows of one clip; the floor changes nothing: the control of the judges."""
     folder = request.session / (sha256(clip) or clip.stem)[:12]
     folder.mkdir(parents=True, exist_ok=True)
     start = folder / "clip.mp4"
@@ -155,7 +159,7 @@ def _run(command: list[str], frames: int) -> Run:
 
 
 def _speed(name: str, runs: dict[str, list[Run]]) -> dict[str, Any]:
-    """Return what a contestant cost, and how fast it was beside each other one."""
+    """Return the cost of a contestant, and its speed relative to each other one."""
     own = runs[name]
     ratios = {other: ratio(own, theirs) for other, theirs in runs.items() if other != name}
     found: dict[str, Any] = rounded({**cost(own), "ratio": ratios})

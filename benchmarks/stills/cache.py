@@ -1,7 +1,7 @@
-"""What judges said of a picture, kept on disk, so that a run goes on where it was stopped.
+"""Judgements of pictures, cached on disk, so that an interrupted run continues.
 
-The key is what went in: the judge, its version and the very pixels. A method whose pictures change
-is judged again, one whose pictures stay the same is not, whatever happened to its code.
+The key is made of the judge, its version and the pixels: a method is judged again only if its
+pictures change.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CODE = (
     "streamanon/detectors/*.py",
     "streamanon/weights/*.onnx",
 )
-"""Files whose content decides what judges say."""
+"""Files that judgements depend on."""
 
 _PACKAGES = (
     "dlib-bin",
@@ -61,9 +61,11 @@ class Cache:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._file = sqlite3.connect(path, timeout=60)
-            self._file.execute("PRAGMA journal_mode = WAL")  # else each word waits for the disk
+            self._file.execute("PRAGMA journal_mode = WAL")  # else every write waits for the disk
             self._file.execute("PRAGMA synchronous = NORMAL")
-            self._file.execute("CREATE TABLE IF NOT EXISTS said (key TEXT PRIMARY KEY, value BLOB)")
+            self._file.execute(
+                "CREATE TABLE IF NOT EXISTS judgements (key TEXT PRIMARY KEY, value BLOB)"
+            )
         except (OSError, sqlite3.Error) as error:
             raise UsageError(f"cache {path} cannot be used ({error}): delete it") from error
 
@@ -73,7 +75,7 @@ class Cache:
 
     def recall(self, key: str, compute: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """Return the array of a key; it is computed and kept the first time."""
-        found = self._file.execute("SELECT value FROM said WHERE key = ?", (key,)).fetchone()
+        found = self._file.execute("SELECT value FROM judgements WHERE key = ?", (key,)).fetchone()
         if found:
             stored: NDArray[Any] = np.load(io.BytesIO(found[0]), allow_pickle=False)
             return stored
@@ -81,7 +83,9 @@ class Cache:
         value = io.BytesIO()
         np.save(value, array, allow_pickle=False)
         with self._file:
-            self._file.execute("INSERT OR REPLACE INTO said VALUES (?, ?)", (key, value.getvalue()))
+            self._file.execute(
+                "INSERT OR REPLACE INTO judgements VALUES (?, ?)", (key, value.getvalue())
+            )
         return array
 
 

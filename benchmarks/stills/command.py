@@ -41,7 +41,9 @@ QUICK = 5
     "--folds", default=",".join(map(str, TEST_FOLDS)), show_default=True, help="LFW folds."
 )
 @click.option(
-    "--judges", default=None, help="Detectors and recognisers to ask, with commas (default: all)."
+    "--judges",
+    default=None,
+    help="Detectors and recognisers to use, separated by commas (default: all).",
 )
 @click.option(
     "--recogniser",
@@ -55,14 +57,16 @@ QUICK = 5
     type=click.Path(path_type=Path),
     help="An Inception network (TorchScript or ONNX), for FID.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the product's choice of identities.")
+@click.option(
+    "--seed", default=0, show_default=True, help="Seed of the product's choice of identities."
+)
 @click.option("--quick", is_flag=True, help=f"Only {QUICK} + {QUICK} pairs a fold.")
 @click.option(
     "--cache",
     type=click.Path(path_type=Path),
     default=Path(".cache/streamanon-bench"),
     show_default=True,
-    help="Where judgements are kept, so that a run can go on.",
+    help="Folder of judgements, with which an interrupted run continues.",
 )
 @click.option(
     "--out",
@@ -73,8 +77,8 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
     """Measure METHODS on the LFW folds kept for testing.
 
     METHODS are none, blur101, pixelation10, any of the product's, or folder:PATH with pictures that
-    another system anonymised, named as in the data. Each is a row of the results; rows of methods
-    that are not named stay as they are.
+    another system anonymised, named as in the data. Each is a row of the results; rows of other
+    methods are kept.
     """
     quick, cache_folder = options["quick"], options["cache"]
     seed: int = options["seed"]

@@ -33,7 +33,7 @@ def figure_of(
     """Return a statistic of (n, ...) rows, one a picture, that is no mean of values.
 
     Args:
-        statistic: of the rows of one fold, or of as many drawn from them.
+        statistic: function of the rows of one fold, or of a resample of them.
         folds: rows of each fold; folds with fewer than two are left out.
     """
     folds = [rows for rows in folds if len(rows) > 1]

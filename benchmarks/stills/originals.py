@@ -1,4 +1,4 @@
-"""What is known of the originals of a fold before anything is anonymised."""
+"""The originals of a fold, examined before anything is anonymised."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Fold:
 
     Attributes:
         pairs: those whose pictures both show a face.
-        person: by name of picture, who is in it.
-        references: by name, what is seen in it; every picture of the pairs.
-        judgements: by name, what the judges say of it.
+        person: person by name of the picture.
+        references: observation by name, of every picture of the pairs.
+        judgements: judgement by name.
         dropped: names of pictures without a face; their pairs are left out.
     """
 
@@ -54,7 +54,7 @@ def examine(lfw: Lfw, panel: Panel, pairs: list[Pair], advance: Callable[[], Non
     Args:
         lfw: the data.
         panel: the judges.
-        pairs: of the fold.
+        pairs: pairs of the fold.
         advance: called once a picture, see :func:`pictures_of`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""All judges of a still, and what they said of one."""
+"""All judges of a still, and their judgements."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LANDMARKS = "mediapipe-mesh"
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What was said of one still.
+    """The judgement of one still.
 
     Attributes:
         boxes: by detector, (n, 5) float32: x0, y0, x1, y1, score of every face found.
@@ -48,7 +48,7 @@ class Judgement:
         features: by name of the distance, (d,) float64.
         seen: landmarks, expression and pose; None where no mesh is believed.
         points68: (68, 2) float32 px by dlib's predictor, (0, 2) where its detector sees no face;
-            None where it was not asked.
+            None where it was not used.
     """
 
     boxes: dict[str, F32]
@@ -59,7 +59,7 @@ class Judgement:
 
 
 class Panel:
-    """The judges; what they say is kept in the cache."""
+    """The judges; their judgements are cached."""
 
     def __init__(
         self,
@@ -72,8 +72,8 @@ class Panel:
         """Load the judges.
 
         Args:
-            cache: where their words are kept.
-            judges: detectors and recognisers to ask; None for all.
+            cache: cache of judgements.
+            judges: names of detectors and recognisers to use; None for all.
             networks: further recognisers, ONNX files.
             inception: an Inception network for FID.
 
@@ -122,8 +122,8 @@ class Panel:
         """Have every judge look at a still.
 
         Args:
-            image: (h, w, 3) uint8 BGR, the original or what became of it.
-            reference: what is seen in the original.
+            image: (h, w, 3) uint8 BGR, the original or its anonymised version.
+            reference: observation of the original.
         """
         points = reference.points
         boxes = {
@@ -144,7 +144,7 @@ class Panel:
         )
 
     def _points68(self, image: U8, boxes: dict[str, F32], points: F32) -> F32 | None:
-        """Return the landmarks of dlib's predictor, or None where it is not asked."""
+        """Return the landmarks of dlib's predictor, or None where it is not used."""
         if self.predictor is None:
             return None
         found = boxes[DlibHog.name]

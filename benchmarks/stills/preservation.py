@@ -1,4 +1,4 @@
-"""What of a face is kept: that it is one, where its parts are, what it does, how real it looks."""
+"""What of a face is kept: detection, landmarks, expression, and how real it looks."""
 
 from __future__ import annotations
 

@@ -2,13 +2,13 @@
 
 Two questions, asked by cosine of embeddings:
 
-* *other picture*: somebody has another photograph of the person. This is the paper's form, original
-  image 1 against anonymised image 2 of a pair.
-* *same picture*: somebody has the very original. It is the harder test, and says what is left in
-  the pixels.
+* *other picture*: the attacker has another photograph of the person. This is the paper's form,
+  original image 1 against anonymised image 2 of a pair.
+* *same picture*: the attacker has the very original. It is the harder test, and says what is left
+  in the pixels.
 
 Each is asked twice: as verification, one against one, at the threshold that takes one in a thousand
-pairs of strangers for one person; and as rank 1, one against everybody in a gallery of originals.
+pairs of strangers for one person; and as rank 1, one against a gallery of originals.
 
 AnonyGAN's code (Dall'Asen et al., ICIAP 2021) counts differently: a hit is a still whose class
 among the 8,631 or 10,575 people the recogniser was *trained* on is that of the original, over all
@@ -72,10 +72,10 @@ def attack(
     """Try to recognise the stills of a fold.
 
     Args:
-        fold: whose they are.
-        stills: embeddings of what became of the probes, by name.
+        fold: fold of the stills.
+        stills: embeddings of the anonymised probes by name.
         originals: embeddings of all originals of the fold, by name.
-        threshold: from which cosine on two are one person.
+        threshold: least cosine of two pictures of one person.
     """
     scores = np.array([stills[pair.second] @ originals[pair.first] for pair in fold.pairs])
     same = np.array([pair.same for pair in fold.pairs])

@@ -29,7 +29,7 @@ LEAST_CONTROL = 0.5
 """Share of the pairs of one person that a recogniser must accept among originals to be alive."""
 
 StartProgress = Callable[[str, int], Callable[[], None]]
-"""Is told of a piece of work and its number of pictures; returns what to call after each."""
+"""Takes a task and its number of pictures; returns the function to call after each."""
 
 Row = dict[str, Any]
 
@@ -58,7 +58,7 @@ class Counts:
     """What became of the faces of the stills, all folds together.
 
     Attributes:
-        stills: anonymised.
+        stills: number of anonymised stills.
         untouched: stills in which not one pixel changed.
         replaced: faces the method itself hid; None where it cannot be known.
         covered: faces the product covered with a mosaic instead; None where it cannot be known.
@@ -145,7 +145,7 @@ class Suite:
         """Measure one method.
 
         Args:
-            name: what to call it.
+            name: name of the method in tables.
             anonymise: see :mod:`benchmarks.methods`.
 
         Raises:

@@ -1,1 +1,1 @@
-"""What training comes to with the samples seen, and what each part of the network is worth."""
+"""The progress of training, and the effect of each part of the network."""

@@ -33,17 +33,26 @@ if TYPE_CHECKING:
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-@click.command(short_help="A run's curve, and what each part of network and training is worth.")
+@click.command(short_help="A run's curve, and the effect of each part of network and training.")
 @click.option("--data", required=True, type=FOLDER, help="Folder that `training prepare` made.")
 @click.option("--run", type=FOLDER, help="Folder of a run, for its curve.")
-@click.option("--steps", default=1000, show_default=True, help="Of each short run; 0 makes none.")
+@click.option(
+    "--steps", default=1000, show_default=True, help="Steps of each short run; 0 for none."
+)
 @click.option("--pairs", default=256, show_default=True, help="Pairs to measure on.")
-@click.option("--out", type=click.Path(path_type=Path), default=record.RESULTS, help="Results.")
-@click.option("--cache", type=click.Path(path_type=Path), default=CACHE, help="Short runs.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=record.RESULTS, help="Folder of the results."
+)
+@click.option(
+    "--cache", type=click.Path(path_type=Path), default=CACHE, help="Folder of the short runs."
+)
 def command(
     data: Path, run: Path | None, steps: int, pairs: int, *, out: Path, cache: Path
 ) -> None:
-    """Measure what training is worth. Hours on a CPU: a step takes about a second."""
+    """Measure the progress of training and the effect of its parts.
+
+    Takes hours on a CPU: a step takes about a second.
+    """
     if run is None and not steps:
         raise UsageError("nothing to measure: give --run, --steps, or both")
     kept = _kept(run) if run else []

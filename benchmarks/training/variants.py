@@ -1,4 +1,4 @@
-"""What is left out of the network or of its training, to see what it is worth."""
+"""Parts left out of the network or of its training, to measure their effect."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Variant:
     """A run that differs from the others in one thing.
 
     Attributes:
-        settings: what differs, as ``python -m training train --set`` takes it.
-        about: what that means.
+        settings: changed settings, as ``python -m training train --set`` takes them.
+        about: description of the change.
     """
 
     settings: tuple[str, ...]

@@ -37,10 +37,10 @@ class Clip:
     """One clip to measure.
 
     Attributes:
-        name: of the file it comes from, without suffix.
-        path: of the file that is measured.
-        frames: in that file.
-        of_frames: in the file that was given.
+        name: name of the original file without suffix.
+        path: file that is measured.
+        frames: number of frames in that file.
+        of_frames: number of frames in the original file.
         digest: SHA-256 of the file that is measured, in hex.
     """
 
@@ -78,7 +78,7 @@ def find(paths: Sequence[Path]) -> list[Path]:
 def first_frames(path: Path, frames: int, folder: Path) -> Clip:
     """Return the first frames of a video, with the sound that belongs to them.
 
-    A video no longer than that is measured as it is. A longer one is encoded again, near lossless
+    A video no longer than that is measured as it is. A longer one is encoded again, nearly lossless
     and upright; its frames keep their times and its sound is copied.
     """
     times_s = read(path).times_s

@@ -37,10 +37,16 @@ QUICK = Limits(frames=20, still_frames=8)
     f"{', '.join(METHODS)}).",
 )
 @click.option(
-    "--frames", default=Limits.frames, show_default=True, help="Of each clip, from its first."
+    "--frames",
+    default=Limits.frames,
+    show_default=True,
+    help="Frames of each clip, from its start.",
 )
 @click.option(
-    "--seed", default=Limits.seed, show_default=True, help="Of the product's choice of identities."
+    "--seed",
+    default=Limits.seed,
+    show_default=True,
+    help="Seed of the product's choice of identities.",
 )
 @click.option("--quick", is_flag=True, help=f"Only {QUICK.frames} frames.")
 @click.option(
@@ -48,7 +54,7 @@ QUICK = Limits(frames=20, still_frames=8)
     type=click.Path(path_type=Path),
     default=Path(".cache/streamanon-bench"),
     show_default=True,
-    help="Where outputs and figures are kept, so that a run can go on.",
+    help="Folder of outputs and figures, with which an interrupted run continues.",
 )
 @click.option(
     "--out",
@@ -58,7 +64,7 @@ QUICK = Limits(frames=20, still_frames=8)
 def command(clips: tuple[Path, ...], methods: tuple[str, ...], **options: Any) -> None:
     """Measure methods on whole CLIPS, files or folders (default: the demo clip).
 
-    Each method and clip is a row of the results; rows that are not named stay as they are.
+    Each method and clip is a row of the results; other rows are kept.
     """
     for method in methods:
         outputs.check(method)

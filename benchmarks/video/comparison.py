@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was seen of an anonymised clip.
+    """The observations of an anonymised clip.
 
     Attributes:
-        result: of leaks.
-        subject: the place of the followed face.
+        result: result of the leak audit.
+        face: series of the place of the followed face.
         warping: the flow-warped error there.
     """
 
@@ -47,9 +47,9 @@ def compare_frames(
     Args:
         clip: the original.
         output: the same frames after anonymisation.
-        source: what was seen in the original.
-        panel: who judges.
-        advance: is called after every frame.
+        source: observations of the original.
+        panel: the judges.
+        advance: function to call after every frame.
     """
     result, warping = AuditResult(1 / source.rate), WarpingError()
     builder = FaceSeriesBuilder(panel.recognisers)

@@ -26,7 +26,7 @@ SAME_PERSON = 0.333
 
 @dataclass(frozen=True)
 class FaceSeries:
-    """What is seen of one face, frame by frame.
+    """The observations of one face, frame by frame.
 
     Attributes:
         points: (n, 478, 3) float32 mesh in px; NaN where the face is not seen.
@@ -45,7 +45,7 @@ class FaceSeries:
 
 
 class FaceSeriesBuilder:
-    """Collects what is seen, a frame at a time."""
+    """Collects observations, a frame at a time."""
 
     def __init__(self, recognisers: Sequence[Recogniser]) -> None:
         self._recognisers = recognisers
@@ -57,7 +57,7 @@ class FaceSeriesBuilder:
 
         Args:
             image: (h, w, 3) uint8 BGR.
-            seen: in it.
+            seen: observation of the face, or None.
             source: (478, 3) mesh of the face in the original frame, by which a recogniser aligns;
                 None where it is not seen.
         """
@@ -86,7 +86,7 @@ class FaceSeriesBuilder:
 
 
 class FaceFollower:
-    """Follows the subject through the original: one person, also after it was lost."""
+    """Follows one person through the original, also after it was lost."""
 
     def __init__(self, recogniser: Recogniser) -> None:
         """Take the recogniser that tells whether a face found again is the subject."""

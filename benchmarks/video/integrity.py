@@ -22,7 +22,7 @@ class Contents:
 
     Attributes:
         times_s: presentation time of each frame in seconds.
-        duration_s: of the video track, or of the file where tracks have none.
+        duration_s: duration of the video track, or of the file if tracks have none.
         audio: a digest of every audio track's packets.
     """
 
@@ -55,7 +55,7 @@ def read(path: Path) -> Contents:
 
 
 def kept(original: Path, anonymised: Path) -> dict[str, bool | int | None]:
-    """Return what of a file its anonymised version kept; ``audio`` is None where it had none."""
+    """Return which properties the anonymised file kept; ``audio`` is None without sound."""
     before, after = read(original), read(anonymised)
     frames = len(before.times_s)
     return {

@@ -1,4 +1,4 @@
-"""What a method makes of a clip, kept on disk by what it was made from."""
+"""The outputs of methods on clips, cached on disk by method, clip, seed and code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from streamanon.types import Face, Picture
 
 NONE = "none"
-"""Hides nothing: the positive control, decoded and encoded as the product does."""
+"""Hides nothing: the positive control, decoded and encoded like the product's output."""
 
 PRODUCT: tuple[str, ...] = next(
     tuple(field.metadata["choices"]) for field in fields(Config) if field.name == "method"
@@ -45,9 +45,9 @@ class Output:
     """An anonymised clip.
 
     Attributes:
-        path: of the file.
+        path: the output file.
         digest: SHA-256 of the file, in hex.
-        faces: times a face was replaced by the method, and covered by the emergency cover instead.
+        faces: number of faces replaced by the method, and covered by the emergency cover instead.
     """
 
     path: Path
@@ -56,7 +56,7 @@ class Output:
 
 
 class _NoFaces:
-    """A detector that finds nobody."""
+    """A detector that finds no face."""
 
     def detect(self, _: Picture) -> list[Face]:
         return []

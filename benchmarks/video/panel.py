@@ -23,16 +23,16 @@ DETECTOR = "centerface"
 MESH = "mesh"
 SAME_PERSON = {"dlib-resnet": 0.925, "mobilefacenet": 0.333}
 """Cosine above which two photographs show the same person at a false accept rate of 1e-3, on
-originals of LFW (318,000 pairs, nobody of folds 7 and 8); 95 and 99 % of the genuine pairs pass."""
+originals of LFW (318,000 pairs, without folds 7 and 8); 95 and 99 % of the genuine pairs pass."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Who judges.
+    """The judges.
 
     Attributes:
-        judge: of leaks, as in ``streamanon audit``.
-        recognisers: of identity; the first that training did not use counts.
+        judge: judge of leaks, as in ``streamanon audit``.
+        recognisers: judges of identity; the first that training did not use counts.
     """
 
     judge: Judge

@@ -1,4 +1,4 @@
-"""What is seen in an original clip: looked at once, whatever methods are measured on it."""
+"""The observations of an original clip, made once for all methods."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from streamanon.types import F32
 
 _COLUMNS = 16
-"""Of a stored face: frame, box, score and five points."""
+"""Columns of a stored face: frame, box, score and five points."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What is seen in an original clip.
+    """The observations of an original clip.
 
     Attributes:
         rate: frames a second.
@@ -75,7 +75,7 @@ class Source:
 
 
 def examine(clip: Clip, panel: Panel, advance: Callable[[], None]) -> Source:
-    """Look at every frame of a clip.
+    """Examine every frame of a clip.
 
     Raises:
         UsageError: it shows no face.

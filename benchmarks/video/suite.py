@@ -1,4 +1,4 @@
-"""The line of the suite: clips, what is seen in them, what methods make of them, figures."""
+"""The steps of the suite: clips, their observations, outputs of methods, figures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from benchmarks.video.panel import Panel
 
     StartProgress = Callable[[str, int], Callable[[], None]]
-    """Is told what begins and how many frames it has; returns what to call after each."""
+    """Takes a task and its number of frames; returns the function to call after each."""
 
 _ROOT = Path(__file__).parents[2]
 _CODE = ("benchmarks/video/*.py", "streamanon/audit/*.py")
@@ -40,9 +40,9 @@ class Limits:
     """How much of each clip is measured.
 
     Attributes:
-        frames: of a clip, from its first.
-        still_frames: of the still clip with noise.
-        seed: of the product's choice of identities.
+        frames: number of frames of a clip, from its start.
+        still_frames: length of the still clip with noise.
+        seed: seed of the product's choice of identities.
     """
 
     frames: int = 300
@@ -62,7 +62,7 @@ class Suite:
         folder.mkdir(parents=True, exist_ok=True)
 
     def judges(self) -> dict[str, Any]:
-        """Return who judged and whether they work."""
+        """Return the judges and their self-checks."""
         training = {one.name: one.used_in_training for one in self._panel.recognisers}
         return {
             name: {**checks.as_json(), "used_in_training": training.get(name, False)}

@@ -35,7 +35,7 @@ Examples:
 @click.version_option(__version__, prog_name="streamanon")
 @verbose
 def cli() -> None:
-    """Replace every face of a video or picture by the face of somebody else.
+    """Replace every face of a video or picture by the face of another person.
 
     What cannot be replaced well is covered, never shown. Nothing is sent anywhere.
     """

@@ -145,7 +145,7 @@ def blank_picture(size: tuple[int, int], colour: ColourSpace, grey: int = 0) -> 
 
     Args:
         size: width and height in px.
-        colour: how the planes encode colour.
+        colour: colour encoding of the planes.
         grey: 8 bit level of B, G and R; 0 is black.
     """
     width, height = size

@@ -29,7 +29,7 @@ class Status:
         size: width and height of the outputs in px; (0, 0) before the first frame.
         method: method that was asked for.
         identity: name of the one identity given to all people, or None for one per person.
-        level: how much of the method the machine can afford now: "full", "warp" or "mosaic"
+        level: current quality level: "full", "warp" or "mosaic"
             (:mod:`streamanon.pipeline.governor`).
         fps_in: frames a second that came in, over the last seconds.
         fps_out: frames a second that went out, placeholders not counted.

@@ -46,7 +46,7 @@ class LineSupervisor:
 
     Attributes:
         meter: figures of all lines.
-        method: how faces are hidden.
+        method: method of hiding faces.
         identity: name of the one identity given to all people, or None for one per person.
         error: why the newest line failed, in one line; "" once the next one has written a frame.
         restarts: times the line was built again.

@@ -15,7 +15,7 @@ class StepDown:
         first: index of the first frame.
         last: index of the last frame.
         track_id: track of the subject, or None for the whole frame.
-        treatment: how it was hidden.
+        treatment: method that hid it.
         reason: why it was not hidden in a better way.
     """
 
@@ -75,7 +75,7 @@ class Ledger:
 
         Args:
             scene: scene of the frame.
-            safe: safe frame made of it.
+            safe: the composed safe frame.
             examined: whether the detector examined the frame; one that was not, and is not covered
                 whole, counts as uncovered.
         """

@@ -21,7 +21,7 @@ def draw_placeholder(size: tuple[int, int], colour: ColourSpace, lines: Sequence
 
     Args:
         size: width and height in px.
-        colour: how the planes of the picture encode colour.
+        colour: colour encoding of the picture's planes.
         lines: ASCII text, the headline first.
     """
     width, height = size

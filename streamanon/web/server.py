@@ -49,7 +49,7 @@ class Server:
             streams: what is shown; their names are unique.
             factory: builds the lines of the camera page and loads the gallery.
             host: name or address of an interface.
-            port: to listen on; 0 takes a free one.
+            port: port to listen on; 0 for any free one.
             token: required secret; None makes one up where other machines can connect.
         """
         self._host, self._port, self._given = host, port, token

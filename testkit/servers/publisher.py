@@ -38,7 +38,7 @@ def _push_once(source: Any, tracks: Any, to: tuple[Any, Any], since: tuple[float
 
     Args:
         source: an open clip.
-        tracks: of it.
+        tracks: tracks of the stream.
         to: the open output, and its streams by index.
         since: when the push began, and the seconds that packets are late by.
     """

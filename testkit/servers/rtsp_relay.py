@@ -39,8 +39,8 @@ class RtspRelay:
         """Prepare one.
 
         Args:
-            user: who may come in; "" for everybody.
-            password: of the user.
+            user: name of the only user allowed; "" for everybody.
+            password: password of the user.
             keeps_readers: readers stay, and are sent whatever is pushed to their path next.
         """
         self._secret = f"{user}:{password}" if user else ""
@@ -128,7 +128,7 @@ class RtspRelay:
 
         Args:
             clip: any video; its packets are copied.
-            path: of the relay.
+            path: path on the relay.
             loop: at the end of the clip: "" ends, "steady" goes on with growing timestamps,
                 "again" ends the push and begins a new one.
         """
@@ -154,7 +154,7 @@ def publish(clip: Path, url: str, *, loop: str = "") -> Iterator[subprocess.Pope
 
 
 class _Reader:
-    """Somebody who plays a path."""
+    """A client that plays a path."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.writer = writer
@@ -264,7 +264,7 @@ def _shifted(payload: bytes, ticks: int) -> bytes:
 
 
 class _Client:
-    """One connection: somebody who pushes or who reads."""
+    """One connection of a client that pushes or reads."""
 
     def __init__(self, server: _Server, writer: asyncio.StreamWriter) -> None:
         self._server, self._writer = server, writer

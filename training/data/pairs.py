@@ -51,7 +51,7 @@ class Kind(IntEnum):
     SAME = 1
     """Another of the same person."""
     CROSS = 2
-    """One of somebody else."""
+    """A picture of another person."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class PairDrawer:
             self._views = dict(zip(people.tolist(), rows, strict=True))
             self._returning = self._sources.only(lambda row: len(self._other_views(row)) > 0)
             if not len(self._returning.rows):
-                raise UsageError("nobody is in two pictures: prepare several of some people")
+                raise UsageError("no person is in two pictures: prepare several of some people")
         if mix[Kind.CROSS] > 0:
             self._portraits = self._sources.only(lambda row: bool(self._portrait[row]))
             if len(set(faces.person[self._portraits.rows].tolist())) < 2:
@@ -143,7 +143,7 @@ class PairDrawer:
         return np.asarray(kept, np.int64)
 
     def _stranger(self, source: int, random: np.random.Generator) -> int:
-        """Return the portrait of somebody else, with a skin like the source's."""
+        """Return the portrait of another person, with a skin like the source's."""
         faces, strangers = self._faces, list[int]()
         while len(strangers) < CANDIDATES:
             row = self._portraits.draw(random)

@@ -2,7 +2,7 @@
 
     python -m training prepare lfw.tar photos/ --out faces/
 
-Whoever is in a fold of LFW kept for testing is left out. So is a picture that cannot be decoded or
+People in a fold of LFW kept for testing are left out. So is a picture that cannot be decoded or
 shows no face that the product could anonymise; ``index.json`` names each and says why.
 """
 

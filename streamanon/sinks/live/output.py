@@ -60,7 +60,7 @@ class OutputState:
     Attributes:
         name: address without credentials.
         connected: True while it takes pictures.
-        restarts: how often it was opened again.
+        restarts: number of times it was opened again.
         dropped: pictures that were not written to it.
         reason: why it is not connected; "" while it is, and before the first try.
     """

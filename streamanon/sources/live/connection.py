@@ -97,7 +97,7 @@ class Connection:
         """Start.
 
         Args:
-            options: how to open the input.
+            options: options to open the input with.
             converter: converter of an earlier connection, whose size and colours are kept.
         """
         self._options, self._converter = options, converter

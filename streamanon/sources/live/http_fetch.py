@@ -73,7 +73,7 @@ class Fetcher:
 
         Args:
             url: address of the input, credentials included.
-            reach: of the input.
+            reach: addresses that the input may lead to.
             timeout_s: longest silence of a server, in seconds.
             over: set when nothing is to be fetched any more.
         """

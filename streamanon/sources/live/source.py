@@ -50,7 +50,7 @@ class SourceState:
     Attributes:
         connected: False while the connection is lost.
         since_s: seconds in this state.
-        reconnects: how often the connection was made again.
+        reconnects: number of times the connection was made again.
         reason: why it was lost last, without credentials; "" if it never was.
     """
 

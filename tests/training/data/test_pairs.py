@@ -77,7 +77,7 @@ def test_too_few_people_are_refused(faces: Faces) -> None:
     alone = np.flatnonzero(faces.person == faces.person[0])
     with pytest.raises(UsageError, match="strangers cannot be paired"):
         PairDrawer(faces, MIX, alone)
-    with pytest.raises(UsageError, match="nobody is in two pictures"):
+    with pytest.raises(UsageError, match="no person is in two pictures"):
         PairDrawer(faces, MIX, np.array([0, 2]))
     with pytest.raises(UsageError, match="no face"):
         PairDrawer(faces, MIX, np.array([], np.int64))
