@@ -77,7 +77,7 @@ def fit(sights: Sights) -> dict[str, NDArray[Any]]:
     """Return the arrays of the model, as :meth:`streamanon.face.shape.ShapeModel.of` takes them.
 
     Args:
-        sights: of people, some of them seen several times.
+        sights: observations of people, some of them seen several times.
     """
     counts = np.bincount(sights.person)
     moved = sights.points - _of_person(sights.points, sights.person)

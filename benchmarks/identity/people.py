@@ -26,7 +26,7 @@ _PHOTO = re.compile(r"(?:.*/)?(neutral|smiling)_front/(\d+)_\d+\.(?:webp|png|jpg
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who was photographed twice.
+    """A person who was photographed twice.
 
     Attributes:
         name: number in the set.
@@ -44,10 +44,10 @@ def read_people(path: Path, most: int | None = None) -> list[Person]:
 
     Args:
         path: the tar file or the unpacked folder.
-        most: how many; None for all.
+        most: largest number of people; None for all.
 
     Raises:
-        UsageError: nobody is in there with both photographs.
+        UsageError: it holds no person with both photographs.
     """
     stored = _of_folder(path) if path.is_dir() else _of_tar(path)
     photos: dict[str, dict[str, bytes]] = {}

@@ -1,4 +1,4 @@
-"""Is somebody still known? By geometry and by recognisers, from the same and another photograph."""
+"""Recognition by geometry and by recognisers, from the same and from another photograph."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ GEOMETRY = "geometry"
 
 @dataclass(frozen=True)
 class _Originals:
-    """What judges know of people, a row a person.
+    """What judges see of the originals, one row for each person.
 
     Attributes:
         people: those whose face is seen in both photographs.
-        seen: of each, in the neutral photograph and in the smiling one.
+        seen: observations of each person in the neutral and in the smiling photograph.
         neutral: by judge, (n, d) float32 unit vectors.
         smiling: by judge, the same.
         thresholds: by judge, set on all pairs of different people.

@@ -1,4 +1,4 @@
-"""Who somebody is by the shape of their face alone: an attacker who looks at no pixel.
+"""Recognition by the shape of the face alone: an attacker who looks at no pixel.
 
 The mesh is brought to the canonical pose and size by weighted Procrustes; what tells people apart
 is how its 468 points lie, seen from the front, beside those of others with the same expression.

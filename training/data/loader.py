@@ -65,7 +65,7 @@ def batches(
     Args:
         pairs: the samples.
         batch: samples a step, over all processes of a parallel run together.
-        first_step: where to begin.
+        first_step: number of the first step.
         workers: processes that make samples; 0 makes them in this one.
         rank: number of this process in a parallel run.
         world: number of processes of the parallel run.
