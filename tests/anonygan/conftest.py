@@ -38,7 +38,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def faces() -> dict[str, Tensor]:
     """Three faces of the gallery, each with its neighbour's identity."""
-    identities = load_builtin()[:4]
+    identities = [one for one in load_builtin() if one.name in ("amara", "amos", "arun", "bjorn")]
     aligned = [AlignedFace.of(as_picture(i.portrait), i.mesh.points) for i in identities]
     samples = []
     for source, portrait in pairwise(aligned):
