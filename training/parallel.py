@@ -32,6 +32,7 @@ def process_group() -> Iterator[torch.device]:
     try:
         distributed.barrier()  # until the first process has written the options
         yield device
+        distributed.barrier()  # a process that leaves early takes the threads of others down
     finally:
         gc.collect()  # a DistributedDataParallel that outlives its group crashes at exit
         distributed.destroy_process_group()

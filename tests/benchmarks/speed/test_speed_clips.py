@@ -63,7 +63,7 @@ def test_a_scene_that_lacks_its_faces_is_refused(footage: Footage, tmp_path: Pat
 def test_footage_without_a_single_face_is_refused(footage: Footage, tmp_path: Path) -> None:
     for faces in (0, 2):
         write_scene(footage, tmp_path / "scene.mp4", 360, faces)
-        with pytest.raises(UsageError, match="shows exactly one face in 0 of 4 frames"):
+        with pytest.raises(UsageError, match="shows exactly one face in 0 of 4 examined frames"):
             cut(tmp_path / "scene.mp4", FRAMES)
 
 
