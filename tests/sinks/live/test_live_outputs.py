@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -181,17 +180,25 @@ def test_several_outputs_share_one_encode(opened: Any, readers: Any, tmp_path: P
         folders = [tmp_path / "one", tmp_path / "two"]
         sink = opened(relay.url("out"), url, *(f"record:{folder}" for folder in folders))
         seen = [readers(relay.url("out")), readers(url, format="mpegts")]
-        feed(sink, 0, until=lambda: all(len(reader.numbers) > 30 for reader in seen))
+        after = feed(sink, 0, until=lambda: all(len(reader.numbers) > 30 for reader in seen))
+        after = feed(sink, after, until=lambda: all(state.connected for state in sink.state))
+        feed(sink, after, until=some(30))
         sink.close(complete=True)
-        packets = [
-            {bytes(packet) for packet in _packets(next(folder.glob("*.mkv")))} for folder in folders
-        ]
-    assert len(packets[0] & packets[1]) > 30
+    one, two = (packets_by_number(next(folder.glob("*.mkv"))) for folder in folders)
+    both = one.keys() & two.keys()
+    assert both
+    assert [one[number] for number in both] == [two[number] for number in both]
 
 
-def _packets(path: Path) -> Iterator[Any]:
+def packets_by_number(path: Path) -> dict[int, bytes]:
+    """Return the packets of a recording by the number of the picture in them."""
     with av.open(str(path)) as container:
-        yield from container.demux(video=0)
+        return {
+            number(frame): bytes(packet)
+            for packet in container.demux(video=0)
+            for frame in packet.decode()
+            if isinstance(frame, av.VideoFrame)
+        }
 
 
 def aac(seconds: float) -> tuple[AudioFormat, list[AudioPacket]]:
