@@ -277,6 +277,7 @@ class Patch:
         image: (h, w, 3) uint8 BGR.
         alpha: (h, w) float32 in 0..1; 1 shows only the patch.
         reason: why it is of lower quality than the method's best; "" when it is not.
+        method: name of the method that drew it.
     """
 
     x: int
@@ -284,6 +285,7 @@ class Patch:
     image: U8
     alpha: F32
     reason: str = ""
+    method: str = ""
 
 
 class Treatment(Enum):
@@ -303,12 +305,19 @@ class Treated:
         treatment: method that hid it.
         reason: why it was not hidden in a better way; "" when it was hidden in the best.
         identity: name of the condition identity shown, or "".
+        method: name of the method that drew the replacement; "" when there is none.
     """
 
     track_id: int | None
     treatment: Treatment
     reason: str = ""
     identity: str = ""
+    method: str = ""
+
+    @property
+    def hidden_by(self) -> str:
+        """Name of the method, or of the treatment where none drew a replacement."""
+        return self.method or self.treatment.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,7 +160,7 @@ class _PreparedFace:
         to_patch = affine_to_box(self.face.to_frame, region.box)
         image = transform.resampled(to_patch, region.size).apply(image)
         lashes.draw(image, warp.space.points, region.to_patch, sharpness.blur_px)
-        return region.patch(sharpness.with_grain(image), alpha)
+        return replace(region.patch(sharpness.with_grain(image), alpha), method="anonygan")
 
 
 class AnonyganAnonymiser:

@@ -1,6 +1,7 @@
 """Covers that make no attempt to look like a face: mosaic, blur and solid."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from streamanon.safety.cover import blur, mosaic, solid
 from streamanon.types import F32, Patch, Picture, Scene
@@ -20,8 +21,9 @@ class PlainAnonymiser:
 
     def __init__(self, method: str) -> None:
         """Create one for a method named in :data:`PLAIN`."""
-        self._draw = PLAIN[method]
+        self._method, self._draw = method, PLAIN[method]
 
     def replace(self, scene: Scene) -> list[Patch | None]:
         """Return one patch per subject; None for a subject outside the picture."""
-        return [self._draw(scene.frame.picture, s.track.cover) for s in scene.subjects]
+        patches = [self._draw(scene.frame.picture, s.track.cover) for s in scene.subjects]
+        return [patch and replace(patch, method=self._method) for patch in patches]

@@ -20,7 +20,7 @@ from streamanon.imaging.boxes import union
 from streamanon.imaging.picture import blend_bgr, copy_picture
 from streamanon.safety.policy import fault_of_patch, is_replaceable
 from streamanon.tracking.per_track import PerTrack
-from streamanon.types import Frame, Patch
+from streamanon.types import Frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from streamanon.face.shape import ShapeModel
     from streamanon.face.surroundings import Surroundings
     from streamanon.protocols import Anonymiser
-    from streamanon.types import F32, Identity, Picture, Scene, Subject
+    from streamanon.types import F32, Identity, Patch, Picture, Scene, Subject
 
 ROOM = 0.35
 """Distance to another person's cover, in sides of the face, from which on an outline is free."""
@@ -209,4 +209,4 @@ def _completed(patch: Patch, one: _Reshaped, picture: Picture) -> Patch | None:
     blended = cv2.blendLinear(face, np.ascontiguousarray(image[here]), over, 1 - over)
     image[here] = np.where(beside[:, :, None], blended, face)
     alpha[here] = np.maximum(alpha[here], over)
-    return Patch(x0, y0, image, alpha, patch.reason)
+    return replace(patch, x=x0, y=y0, image=image, alpha=alpha)

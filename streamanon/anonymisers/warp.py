@@ -5,7 +5,7 @@ frame. The source's pixels inside the face reach the result only as low-frequenc
 over a quarter of the distance between the eyes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -123,7 +123,7 @@ def _draw(
     lashes.draw(image, space.points, region.to_patch, state.sharpness.blur_px)
     image = state.sharpness.with_grain(image)
     mouth.draw(image, mouth.placement(space), region.to_patch, state.teeth)
-    return region.patch(image, alpha)
+    return replace(region.patch(image, alpha), method="warp")
 
 
 def _light_field(region: FaceRegion, space: FaceSpace, warped: U8, depth: F32) -> F32:

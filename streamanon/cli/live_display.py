@@ -52,7 +52,7 @@ def status_line(status: Status) -> str:
 
 def summary(status: Status) -> str:
     """Return the totals of a stream in one line."""
-    hidden = ", ".join(f"{number} times {how}" for how, number in status.treatments.items())
+    hidden = ", ".join(f"{number} times {how}" for how, number in status.methods.items())
     parts = [
         counted(status.frames, "frame"),
         f"{counted(status.people, 'face')} followed" + (f", hidden {hidden}" if hidden else ""),

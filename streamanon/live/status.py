@@ -40,6 +40,8 @@ class Status:
         faces: faces in the newest frame.
         people: number of tracks so far.
         treatments: faces hidden so far, by what was done.
+        methods: the same faces by the method that drew their replacement, or by treatment where
+            none did.
         reconnects: times the input came back.
         restarts: times the line was built again.
         outputs: state of each output.
@@ -63,6 +65,7 @@ class Status:
     faces: int = 0
     people: int = 0
     treatments: Mapping[str, int] = field(default_factory=dict)
+    methods: Mapping[str, int] = field(default_factory=dict)
     reconnects: int = 0
     restarts: int = 0
     outputs: tuple[OutputState, ...] = ()

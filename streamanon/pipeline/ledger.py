@@ -1,5 +1,6 @@
 """Counts how every frame and every face was hidden, and which were not."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from streamanon.types import SafeFrame, Scene, Treated, Treatment
@@ -48,7 +49,11 @@ class TrackSpan:
 
 
 class Ledger:
-    """Counts the frames and faces of one run; used by one thread at a time."""
+    """Counts the frames and faces of one run; used by one thread at a time.
+
+    Attributes:
+        methods: faces by the method that drew their replacement, or by treatment without one.
+    """
 
     def __init__(self, keep: int | None = None) -> None:
         """Create an empty one.
@@ -63,6 +68,7 @@ class Ledger:
         self.people = 0
         self.replaced = 0
         self.covered = 0
+        self.methods: Counter[str] = Counter()
         self.frames = 0
         self.with_faces = 0
         self.damaged = 0
@@ -101,6 +107,7 @@ class Ledger:
             else:
                 track.covered += 1
                 self.covered += 1
+        self.methods.update(one.hidden_by for one in safe.treated if one.track_id is not None)
         self._add_steps_down(index, safe.treated)
         self._drop_oldest()
 

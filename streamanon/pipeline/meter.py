@@ -34,6 +34,8 @@ class Reading:
         faces: faces in the last frame written.
         people: tracks in total; a person who comes back counts again.
         treatments: faces in total, by how they were hidden; frames where they were covered whole.
+        methods: faces in total, by the method that drew their replacement, or by treatment
+            without one.
         level: quality level; "full" when nothing is stepped down.
     """
 
@@ -46,6 +48,7 @@ class Reading:
     faces: int
     people: int
     treatments: dict[str, int]
+    methods: dict[str, int]
     level: str
 
 
@@ -58,6 +61,7 @@ class Meter:
         self._written: deque[tuple[float, float]] = deque(maxlen=MOST_ENTRIES)
         self._dropped: Counter[str] = Counter()
         self._treatments: Counter[str] = Counter()
+        self._methods: Counter[str] = Counter()
         self._frames = self._faces = self._people = 0
         self._newest_track = 0
         self._level = FULL_QUALITY
@@ -82,11 +86,13 @@ class Meter:
         with self._lock:
             self._written.append((time.monotonic(), latency_s))
             self._frames += 1
-            ids = {done.track_id for done in frame.treated if done.track_id is not None}
+            faces = {one.track_id: one for one in frame.treated if one.track_id is not None}
+            ids = set(faces)
             self._faces = len(ids)
             self._people += sum(track_id > self._newest_track for track_id in ids)
             self._newest_track = max(ids | {self._newest_track})
             whole = any(done.treatment is Treatment.WHOLE_FRAME for done in frame.treated)
+            self._methods.update(one.hidden_by for one in faces.values())
             self._treatments.update(
                 [Treatment.WHOLE_FRAME.value]
                 if whole
@@ -126,6 +132,7 @@ class Meter:
                 faces=self._faces if fps_out else 0,
                 people=self._people,
                 treatments=dict(self._treatments),
+                methods=dict(self._methods),
                 level=self._level,
             )
 

@@ -128,6 +128,7 @@ class Report:
                 "tracks": ledger.people,
                 "replaced": ledger.replaced,
                 "covered": ledger.covered,
+                "methods": dict(ledger.methods),
                 "backfilled": self.observer.backfilled,
                 "coasted": self.observer.coasted,
             },

@@ -81,7 +81,7 @@ def _treatment(subject: Subject, patch: Patch | None, picture: Picture, reason: 
     if fault:
         return Treated(subject.track.id, Treatment.COVERED, fault)
     name = subject.identity.name if subject.identity else ""
-    return Treated(subject.track.id, Treatment.REPLACED, patch.reason, name)
+    return Treated(subject.track.id, Treatment.REPLACED, patch.reason, name, patch.method)
 
 
 def paste(picture: Picture, patch: Patch) -> None:

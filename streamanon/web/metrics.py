@@ -53,6 +53,8 @@ class Metrics(Collector):
         yield _counter("dropped_frames", "Frames thrown away.", ["cause"], dropped)
         hidden = [((s.name, t), float(n)) for s in streams for t, n in s.treatments.items()]
         yield _counter("treatments", "Faces hidden, by what was done.", ["treatment"], hidden)
+        methods = [((s.name, m), float(n)) for s in streams for m, n in s.methods.items()]
+        yield _counter("methods", "Faces hidden, by the method that drew it.", ["method"], methods)
         yield from _outputs(streams)
         visitors = GaugeMetricFamily("streamanon_camera_visitors", "People on the camera page.")
         visitors.add_metric([], self._visitors())

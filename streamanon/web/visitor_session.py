@@ -142,6 +142,7 @@ class VisitorSession:
             "latency_p99_ms": round(reading.latency_p99_ms, 1),
             "faces": reading.faces,
             "treatments": dict(reading.treatments),
+            "methods": dict(reading.methods),
             "error": supervisor.error,
         }
 

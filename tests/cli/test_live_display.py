@@ -27,7 +27,7 @@ LIVE = Status(
     frames=2100,
     faces=1,
     people=3,
-    treatments={"replaced": 2000, "covered": 90},
+    methods={"anonygan": 2000, "covered": 90},
     outputs=(OutputState("rtsp://media/door", connected=True),),
 )
 
@@ -53,7 +53,7 @@ def test_what_is_not_well_is_named() -> None:
 def test_the_end_is_summed_up() -> None:
     status = replace(LIVE, state="stopped", reconnects=2, restarts=1, dropped={"see": 1})
     assert summary(status) == (
-        "door: 2100 frames, 3 faces followed, hidden 2000 times replaced, 90 times "
+        "door: 2100 frames, 3 faces followed, hidden 2000 times anonygan, 90 times "
         "covered, 2 reconnects, 1 restart, 1 frame dropped by see"
     )
 

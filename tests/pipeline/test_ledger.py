@@ -62,6 +62,17 @@ def test_a_subject_without_treatment_is_uncovered() -> None:
     assert ledger.uncovered == 1
 
 
+def test_faces_are_counted_by_method_and_a_mosaic_is_no_new_face() -> None:
+    ledger = Ledger()
+    mosaic = Treated(2, Treatment.REPLACED, "too much to do: mosaic instead", method="mosaic")
+    drawn = Treated(1, Treatment.REPLACED, identity="ann", method="anonygan")
+    ledger.record(_scene(0, 1, 2), _safe(0, drawn, mosaic), examined=True)
+    ledger.record(_scene(1, 1), _safe(1, COVERED), examined=True)
+    whole = (Treated(None, Treatment.WHOLE_FRAME), Treated(1, Treatment.WHOLE_FRAME))
+    ledger.record(_scene(2, 1, distrust="damaged"), _safe(2, *whole), examined=True)
+    assert ledger.methods == {"anonygan": 1, "mosaic": 1, "covered": 1, "whole-frame": 1}
+
+
 def test_an_untrusted_or_damaged_frame_that_is_not_covered_whole_is_uncovered() -> None:
     ledger = Ledger()
     ledger.record(_scene(0, distrust="scene cut"), _safe(0), examined=True)

@@ -62,13 +62,15 @@ def test_a_pause_and_a_burst_do_not_mislead_about_the_interval(
 
 def test_faces_are_counted_by_what_was_done_to_them_and_people_once() -> None:
     meter = Meter()
-    both = _safe(Treated(1, Treatment.REPLACED), Treated(2, Treatment.COVERED, "no mesh"))
+    drawn = Treated(1, Treatment.REPLACED, method="warp")
+    both = _safe(drawn, Treated(2, Treatment.COVERED, "no mesh"))
     for _ in range(10):
         meter.count_written(both, 0.01)
     whole = Treatment.WHOLE_FRAME
     meter.count_written(_safe(Treated(None, whole, "damaged"), Treated(2, whole, "damaged")), 0.01)
     reading = meter.read()
     assert reading.treatments == {"replaced": 10, "covered": 10, "whole-frame": 1}
+    assert reading.methods == {"warp": 10, "covered": 10, "whole-frame": 1}
     assert (reading.faces, reading.people) == (1, 2)
     meter.start()  # a new line numbers its tracks anew
     meter.count_written(_safe(Treated(1, Treatment.REPLACED)), 0.01)

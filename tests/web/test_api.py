@@ -170,6 +170,9 @@ def test_prometheus_can_read_the_figures(site: Site) -> None:
     assert 0 < latency["0.5"] <= latency["0.99"] < 10
     hidden = {s.labels["treatment"]: s.value for s in families["streamanon_treatments"].samples}
     assert sum(hidden.values()) > 0
+    methods = {s.labels["method"] for s in families["streamanon_methods"].samples}
+    assert methods <= {"anonygan", "warp", "mosaic", "covered", "whole-frame"}
+    assert methods
     assert families["streamanon_camera_visitors"].samples[0].value == 0
 
 
