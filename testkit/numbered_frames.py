@@ -1,7 +1,7 @@
 """Frames that carry their number as bars, so that it can be read back from any output."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,10 +9,13 @@ import av
 import numpy as np
 
 from streamanon.protocols import Sink
+from streamanon.sinks.live.sink import LiveSink
 from streamanon.types import U8, ColourSpace, ContainerTags, MediaInfo, Picture, SafeFrame
+from testkit.waiting import wait_until
 
 SIZE = (320, 240)
 _BITS, _BAR_PX = 16, 16
+_MAX_QUEUED = 32
 _DARK, _BRIGHT = 40, 210
 
 
@@ -50,7 +53,7 @@ def number(frame: av.VideoFrame) -> int:
     return sum(1 << bit for bit, value in enumerate(bars) if value > (_DARK + _BRIGHT) / 2)
 
 
-def feed(sink: Sink, start: int, *, until: Callable[[], bool], at_most_s: float = 20.0) -> int:
+def feed(sink: Sink, start: int, *, until: Callable[[], bool], at_most_s: float = 60.0) -> int:
     """Write frames at 30 a second until a condition is met; return the next number.
 
     Args:
@@ -66,6 +69,14 @@ def feed(sink: Sink, start: int, *, until: Callable[[], bool], at_most_s: float 
         index += 1
         time.sleep(max(0.0, began + (index - start) / 30 - time.monotonic()))
     return index
+
+
+def write_all(sink: LiveSink, frames: Iterable[SafeFrame]) -> None:
+    """Write frames as fast as the outputs take them, so that none is dropped."""
+    outputs = [output for _, several in sink._encoders for output in several]
+    for frame in frames:
+        sink.write(frame)
+        wait_until(lambda: max(len(output._queue) for output in outputs) < _MAX_QUEUED)
 
 
 def some(frames: int) -> Callable[[], bool]:

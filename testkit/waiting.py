@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(happened: Callable[[], object], within_s: float = 20.0) -> None:
+def wait_until(happened: Callable[[], object], within_s: float = 60.0) -> None:
     """Wait for something to happen; fail when it does not."""
     deadline = time.monotonic() + within_s
     while not happened():

@@ -242,12 +242,11 @@ def _disk_full(testbed: FaultTestbed, outage_s: float) -> float:
     assert testbed.recording is not None
     disk = testbed.recording.parent
     ballast = disk / "ballast"
-    with ballast.open("wb") as file, suppress(OSError):
+    logged = len(testbed.log)
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(65536))
-            file.flush()
-    logged = len(testbed.log)
-    _wait(lambda: len(testbed.log) > logged or None)
+    _wait(lambda: any("space left" in line for line in testbed.log[logged:]) or None)
     time.sleep(outage_s)
     began_s = time.monotonic()
     before = _recorded(testbed.recording)

@@ -3,13 +3,13 @@
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from testkit.servers.ports import free_port
+from testkit.waiting import wait_until
 
 _MODULE = Path("/usr/lib/nginx/modules/ngx_rtmp_module.so")
 _CONFIG = """
@@ -51,15 +51,17 @@ class Nginx:
     def wait_for(self, name: str) -> None:
         """Wait until the playlist names its first segments."""
         path = self.folder / "hls" / f"{name}.m3u8"
-        deadline = time.monotonic() + 15
-        while not path.exists() or path.read_text().count(".ts") < 2:
-            assert time.monotonic() < deadline, "nginx wrote no segments"
-            time.sleep(0.05)
+        wait_until(lambda: path.exists() and path.read_text().count(".ts") >= 2)
 
 
 def missing() -> bool:
     """Tell whether nginx or its module is not installed."""
     return not _MODULE.exists() or shutil.which("nginx", path="/usr/sbin:/usr/bin") is None
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
@@ -73,12 +75,7 @@ def nginx(folder: Path) -> Iterator[Nginx]:
     tool = shutil.which("nginx", path="/usr/sbin:/usr/bin") or "nginx"
     process = subprocess.Popen([tool, "-c", str(config), "-p", str(folder)])
     try:
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", server.rtmp)) == 0:
-                    break
-            time.sleep(0.02)
+        wait_until(lambda: _listens(server.rtmp))
         yield server
     finally:
         process.kill()

@@ -57,7 +57,7 @@ def _run_until_built_again(stream: Stream) -> None:
     """Run a stream whose line fails once until it goes on, and stop it."""
     stream.start()
     try:
-        wait_until(lambda: stream.status().restarts == 1)
+        wait_until(lambda: stream.status().restarts >= 1)
         frames = stream.status().frames
         wait_until(lambda: stream.status().frames > frames + 5)
         wait_until(lambda: stream.status().state == "live")
@@ -346,18 +346,18 @@ def test_reading_that_fails_goes_on_with_the_next_line(
 
 
 def test_a_stage_that_hangs_is_left_behind(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "STALL_S", 0.5)
+    monkeypatch.setattr(supervisor, "STALL_S", 1.0)
     stream = _stream(TEST_PICTURE)
     hung: list[int] = []
 
     def hang(frame: Frame) -> None:
         if frame.index > 5 and not hung:
             hung.append(frame.index)
-            time.sleep(2)
+            time.sleep(3)
 
     Failing(stream._factory, hang)
     _run_until_built_again(stream)
-    assert log.holds("no progress for 0.5 s")
+    assert log.holds("no progress for 1 s")
 
 
 def test_a_broken_anonymiser_leaves_everybody_covered(

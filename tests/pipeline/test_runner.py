@@ -297,7 +297,10 @@ def test_a_live_frame_that_nobody_examined_does_not_come_out() -> None:
         def __iter__(self) -> Iterator[Frame]:
             for frame in super().__iter__():
                 yield frame
-                taken.acquire(timeout=1)  # so that none is dropped
+                taken.acquire()  # so that none is dropped
+
+        def stop(self) -> None:
+            taken.release()
 
     sink = Shelf()
     with pytest.raises(LeakError, match="not hidden completely"):

@@ -58,7 +58,7 @@ class Client:
         return f"/api/camera/{answer.json['id']}"
 
     async def next(self) -> U8:
-        frame = await asyncio.wait_for(self.incoming[0].recv(), 15)
+        frame = await asyncio.wait_for(self.incoming[0].recv(), 60)
         assert isinstance(frame, av.VideoFrame)
         return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
 

@@ -135,7 +135,7 @@ def test_who_comes_as_the_last_viewer_leaves_is_shown_pictures(stream: Stream) -
         leaving = asyncio.create_task(first.aclose())
         await asyncio.sleep(0)
         try:
-            return [await asyncio.wait_for(anext(second), 5) for _ in range(3)]
+            return [await asyncio.wait_for(anext(second), 60) for _ in range(3)]
         finally:
             await leaving
             await second.aclose()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from testkit.numbered_frames import counted
+from testkit.numbered_frames import counted, write_all
 
 CHROMIUM = shutil.which("chromium")
 PLAYED = "(v => [v.currentTime, v.videoWidth])(document.querySelector('video'))"
@@ -28,9 +28,7 @@ def test_it_plays(opened: Any, tmp_path: Path) -> None:
     sink = opened(f"hls:{tmp_path}")
     while not sink.state[0].connected:
         time.sleep(0.02)
-    for index in range(300):
-        sink.write(counted(index))
-        time.sleep(0.003)
+    write_all(sink, map(counted, range(300)))
     sink.close(complete=True)
     page = '<video muted autoplay src="index.m3u8"></video>'
     (tmp_path / "page.html").write_text(page)

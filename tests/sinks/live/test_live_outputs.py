@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +25,16 @@ from streamanon.sinks.live.encoder import Encoder, as_frame
 from streamanon.sinks.live.sink import Clock
 from streamanon.sinks.writers.messages import MuxJob
 from streamanon.sinks.writers.writer import ClosedError
-from testkit.numbered_frames import SIZE, counted, feed, grab, number, some, stream_info
+from testkit.numbered_frames import (
+    SIZE,
+    counted,
+    feed,
+    grab,
+    number,
+    some,
+    stream_info,
+    write_all,
+)
 from testkit.servers.ports import free_port
 from testkit.servers.rtsp_relay import RtspRelay
 
@@ -84,9 +94,7 @@ def test_srt(opened: Any, readers: Any, tmp_path: Path) -> None:
 def test_hls_keeps_a_few_seconds_and_deletes_the_rest(opened: Any, tmp_path: Path) -> None:
     sink = opened(f"hls:{tmp_path / 'live'}")
     feed(sink, 0, until=lambda: sink.state[0].connected)
-    for index in range(200):
-        sink.write(counted(index, pts=18_000 * index))
-        time.sleep(0.005)
+    write_all(sink, (counted(index, pts=18_000 * index) for index in range(200)))
     sink.close(complete=True)
     segments = sorted((tmp_path / "live").glob("*.ts"))
     playlist = (tmp_path / "live" / "index.m3u8").read_text()
@@ -130,9 +138,8 @@ def test_hls_leaves_nothing_behind_when_it_is_written_again(opened: Any, tmp_pat
         while not sink.state[0].connected:
             sink.write(counted(1000 * run))
             time.sleep(0.03)
-        for index in range(1000 * run, 1000 * run + 100):
-            sink.write(counted(index, pts=18_000 * index))
-            time.sleep(0.005)
+        numbers = range(1000 * run, 1000 * run + 100)
+        write_all(sink, (counted(index, pts=18_000 * index) for index in numbers))
         sink.close(complete=True)
     listed = {
         line for line in (tmp_path / "index.m3u8").read_text().splitlines() if line.endswith(".ts")
@@ -146,9 +153,8 @@ def test_a_recording_comes_in_pieces(opened: Any, tmp_path: Path) -> None:
     sink = opened(f"record:{tmp_path}")
     feed(sink, 0, until=lambda: sink.state[0].connected)
     start = 1000
-    for index in range(start, start + 650):  # five a second
-        sink.write(counted(index, pts=18_000 * index))
-        time.sleep(0.003)
+    numbers = range(start, start + 650)
+    write_all(sink, (counted(index, pts=18_000 * index) for index in numbers))  # five a second
     sink.close(complete=True)
     pieces = sorted(tmp_path.glob("*.mkv"), key=lambda path: path.stat().st_mtime)
     assert len(pieces) == 3
@@ -161,17 +167,20 @@ def test_a_recording_comes_in_pieces(opened: Any, tmp_path: Path) -> None:
         assert all(first < second for first, second in pairwise(times))
         assert times[-1] < 63
         found += [number(frame) for frame in frames if number(frame) >= start]
-    assert found == list(range(start, start + 650))
+    assert found == list(numbers)
 
 
 def test_a_recording_can_be_played_while_it_goes_on(opened: Any, tmp_path: Path) -> None:
     sink = opened(f"record:{tmp_path}")
-    feed(sink, 0, until=lambda: sink.state[0].connected)
-    feed(sink, 0, until=some(90))
+    begin = feed(sink, 0, until=lambda: sink.state[0].connected)
     [piece] = tmp_path.glob("*.mkv")
-    with av.open(str(piece)) as container:
-        shown = [number(frame) for frame in container.decode(video=0)]
-    assert len(shown) > 30
+
+    def playable() -> int:
+        with suppress(av.error.EOFError):  # nothing was flushed yet
+            return len(packets_by_number(piece))
+        return 0
+
+    feed(sink, begin, until=lambda: playable() > 30)
 
 
 def test_several_outputs_share_one_encode(opened: Any, readers: Any, tmp_path: Path) -> None:
@@ -248,10 +257,9 @@ def test_sound_keeps_time_with_the_picture(opened: Any, tmp_path: Path) -> None:
                 assert isinstance(frame, av.VideoFrame)
                 first_picture = number(frame) if first_picture is None else first_picture
                 latest_picture = frame.time or 0.0
-    assert first_picture == begin
-    assert sounds[0] == pytest.approx(0.5, abs=0.03)
-    assert sounds[-1] < (heard_to - begin * 3000) / 90_000
-    assert sounds[-1] > 1.4
+    assert first_picture in (begin - 1, begin)  # it may have been opened while one was written
+    assert sounds[0] == pytest.approx((heard_from - first_picture * 3000) / 90_000, abs=0.03)
+    assert 1.4 < sounds[-1] < (heard_to - first_picture * 3000) / 90_000
 
 
 def test_sound_reaches_a_server_and_its_end_stops_no_picture(opened: Any, readers: Any) -> None:

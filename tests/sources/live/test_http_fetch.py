@@ -338,7 +338,7 @@ def test_a_connection_that_is_abandoned_waits_for_no_server(start: bytes) -> Non
             peer.sendall(start)
             assert connection.next(0.2) is None
             connection.abandon()
-            connection.join(2)
+            connection.join(20)
     assert not connection._thread.is_alive()
 
 

