@@ -76,6 +76,12 @@ class Config:
         "What finds faces. dlib and mediapipe need the extra of their name.",
         choices=("yunet", "dlib", "mediapipe"),
     )
+    max_pixels: int | None = _option(
+        None,
+        "Largest picture to decode, in pixels: a file of a few kilobytes may ask for gigabytes of "
+        "memory (default: 100 million for pictures, 8192 x 8192 for videos and streams).",
+        metavar="N",
+    )
     codec: str | None = _option(
         None,
         "Video encoder (default: h264 for mp4, mov and mkv; vp9 for webm).",
@@ -130,6 +136,8 @@ class Config:
                 raise _refusal(setting.name, value)
         if self.min_face < 8:
             raise UsageError(f"min-face is {self.min_face} px: nothing sees below 8, use 8 or more")
+        if self.max_pixels is not None and self.max_pixels < 1:
+            raise UsageError(f"max-pixels is {self.max_pixels}: wanted 1 or more")
         if self.stall_s <= 0:
             raise UsageError(f"stall-s is {self.stall_s}: it must be more than 0 seconds")
         if not 0 <= self.delay <= MOST_DELAY:

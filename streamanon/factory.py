@@ -303,10 +303,10 @@ class Factory:
         if path.suffix.lower() in IMAGE_SUFFIXES:
             from streamanon.sources.image import ImageSource
 
-            return ImageSource(path)
+            return ImageSource(path, self.config.max_pixels)
         from streamanon.sources.video import VideoSource
 
-        return VideoSource(path)
+        return VideoSource(path, self.config.max_pixels)
 
     def sink(self, path: Path, original: Path, info: MediaInfo) -> Sink:
         """Open a file to write frames to.
@@ -339,7 +339,14 @@ class Factory:
         from streamanon.sources.live.source import LiveSource
 
         transport, wait = self.config.transport, self.config.wait
-        return LiveSource(address, transport=transport, wait=wait, log=log, stopping=stopping)
+        return LiveSource(
+            address,
+            transport=transport,
+            max_pixels=self.config.max_pixels,
+            wait=wait,
+            log=log,
+            stopping=stopping,
+        )
 
     def live_sink(self, addresses: Sequence[Address], source: LiveSource, log: Logger) -> LiveSink:
         """Open the outputs of a live stream.

@@ -11,6 +11,8 @@ from streamanon.face import landmarks as lm
 from streamanon.face import mouth
 from streamanon.imaging.boxes import side
 from streamanon.imaging.picture import as_picture as as_picture  # noqa: PLC0414  found here by many
+from streamanon.imaging.picture_header import stated_sizes
+from streamanon.media.pixel_limit import PICTURE, check_pixels
 from streamanon.protocols import Detector, Embedder, Mesher, SexClassifier
 from streamanon.tracking.identity_assigner import skin_lab
 from streamanon.types import U8, Face, Identity, Mesh, Picture
@@ -158,7 +160,10 @@ def decode(data: bytes, path: Path) -> U8:
 
     Raises:
         UsageError: It is not a picture.
+        MediaError: It is too large.
     """
+    for size in stated_sizes(data):
+        check_pixels(f"portrait {path}", size, PICTURE)
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None:
         raise UsageError(f"portrait {path} is not a picture: wanted jpg, png or webp")

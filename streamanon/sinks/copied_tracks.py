@@ -20,6 +20,7 @@ from streamanon.errors import UsageError
 from streamanon.media.audio import without_comments
 from streamanon.media.demux import demux
 from streamanon.media.file_types import ONE_FILE
+from streamanon.media.pixel_limit import FILM, decoder_options
 from streamanon.sinks.encoding import FORMATS
 
 _GIVE_UP_AFTER = 8
@@ -36,7 +37,8 @@ class StreamCopier:
             path: original file.
             track: index of its video track.
         """
-        self._container = av.open(str(path.absolute()), options=ONE_FILE, metadata_errors="replace")
+        options = {**ONE_FILE, **decoder_options(FILM)}
+        self._container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
         self._video = self._container.streams[track]
         self._copies: dict[int, Stream] = {}
         self._durations: dict[int, int] = {}

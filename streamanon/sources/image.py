@@ -10,6 +10,8 @@ import numpy as np
 
 from streamanon.errors import MediaError, UsageError
 from streamanon.imaging.orientation import Orientation, from_exif
+from streamanon.imaging.picture_header import stated_sizes
+from streamanon.media.pixel_limit import PICTURE, check_pixels
 from streamanon.types import ColourSpace, Frame, MediaInfo, Picture, Plane
 
 _TIFF_HEADERS = (b"II*\0", b"MM\0*")
@@ -21,14 +23,18 @@ _MARKER = np.arange(6, dtype=np.uint8).reshape(2, 3)
 class ImageSource:
     """Yields one picture, upright, in planes of B, G and R; transparency over white."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_pixels: int | None = None) -> None:
         """Decode a picture.
+
+        Args:
+            path: picture.
+            max_pixels: pixels of the largest that is decoded; the default if left out.
 
         Raises:
             UsageError: the file does not exist or may not be read.
-            MediaError: it is not one complete still picture.
+            MediaError: it is not one complete still picture, or too large.
         """
-        self._picture = _picture(path)
+        self._picture = _picture(path, max_pixels or PICTURE)
         self._info = MediaInfo(
             name=path.name,
             width=self._picture.width,
@@ -53,7 +59,7 @@ class ImageSource:
         """Do nothing: the file was closed when it had been read."""
 
 
-def _picture(path: Path) -> Picture:
+def _picture(path: Path, max_pixels: int) -> Picture:
     if not path.exists():
         raise UsageError(f"input {path} does not exist: check the name")
     if path.is_dir():
@@ -64,6 +70,7 @@ def _picture(path: Path) -> Picture:
         raise UsageError(f"input {path} may not be read: check its permissions") from error
     except OSError as error:
         raise MediaError(f"{path} cannot be read ({error.strerror}): check the disk") from error
+    _check_header(data, path, max_pixels)
     array = _decoded(data, path)
     if array.ndim == 2:
         array = array[:, :, None].repeat(3, axis=2)
@@ -91,22 +98,34 @@ def _over_white(array: Plane) -> Plane:
     return seen.astype(np.uint8) if array.dtype == np.uint8 else seen.astype(np.uint16)
 
 
+def _check_header(data: bytes, path: Path, max_pixels: int) -> None:
+    """Look at a file before it is decoded.
+
+    Raises:
+        MediaError: it holds no picture, more than one, or one that is too large.
+    """
+    sizes = stated_sizes(data)
+    if not sizes:
+        raise MediaError(f"{path} is not a picture that can be read: wanted jpg, png, webp or tiff")
+    for size in sizes:
+        check_pixels(path, size, max_pixels)
+    if len(sizes) > 1:
+        raise MediaError(f"{path} holds {len(sizes)} pictures: wanted one, split it")
+
+
 def _decoded(data: bytes, path: Path) -> Plane:
     """Return the stored samples, (h, w) or (h, w, channels).
 
     Raises:
-        MediaError: the file cannot be decoded, or holds more than one picture.
+        MediaError: the file cannot be decoded.
     """
-    stored = np.frombuffer(data, np.uint8)
     try:
-        pages = [] if not data else cv2.imdecodemulti(stored, cv2.IMREAD_UNCHANGED)[1]
+        array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise MediaError(f"{path} cannot be decoded ({error.err}): check the file") from error
-    if not pages:
-        raise MediaError(f"{path} is not a picture that can be read: wanted jpg, png, webp or tiff")
-    if len(pages) > 1:
-        raise MediaError(f"{path} holds {len(pages)} pictures: wanted one, split it")
-    return cast("Plane", pages[0])
+    if array is None:
+        raise MediaError(f"{path} cannot be decoded: it is cut off or damaged, check the file")
+    return cast("Plane", array)
 
 
 def _exif_orientation(data: bytes) -> Orientation:

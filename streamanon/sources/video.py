@@ -1,6 +1,6 @@
 """Video files, decoded with PyAV."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +16,7 @@ from streamanon.errors import MediaError, UsageError
 from streamanon.imaging.orientation import from_display_matrix
 from streamanon.imaging.picture import blank_picture
 from streamanon.media.file_types import ONE_FILE
+from streamanon.media.pixel_limit import FILM, HEADERS_ONLY, check_pixels, decoder_options
 from streamanon.sources.decoder import Decoder, Slot
 from streamanon.sources.planar import (
     colour_space,
@@ -35,17 +36,23 @@ class VideoSource:
     pixels of the picture before it. Later changes of size or pixel format are converted back.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_pixels: int | None = None) -> None:
         """Open a file and decode up to its first picture.
+
+        Args:
+            path: video.
+            max_pixels: pixels of the largest frame that is decoded; the default if left out.
 
         Raises:
             UsageError: the file does not exist or may not be read.
-            MediaError: it is not a video, or no frame of it can be decoded.
+            MediaError: it is not a video, too large, or no frame of it can be decoded.
         """
         self._path = path
-        self._container = _open(path)
+        self._container = _open(path, decoder_options(max_pixels or FILM))
         try:
             stream = _video_stream(self._container, path)
+            _check_size(path, stream, max_pixels or FILM)
+            stream.codec_context.options = decoder_options(max_pixels or FILM)
             rate = stream.average_rate or stream.guessed_rate or Fraction(30)
             time_base = stream.time_base or 1 / rate
             step = max(1, round(1 / (rate * time_base)))
@@ -128,13 +135,14 @@ class VideoSource:
         return tuple(self._orientation.upright(plane) for plane in planes_of(shown, name))
 
 
-def _open(path: Path) -> InputContainer:
+def _open(path: Path, options: Mapping[str, str]) -> InputContainer:
     if not path.exists():
         raise UsageError(f"input {path} does not exist: check the name")
     if path.is_dir():
         raise UsageError(f"input {path} is a folder: name a video file")
     try:
-        return av.open(str(path.absolute()), options=ONE_FILE, metadata_errors="replace")
+        options = {**ONE_FILE, **options}
+        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except PermissionError as error:
         raise UsageError(f"input {path} may not be read: check its permissions") from error
     except ArgumentError as error:
@@ -158,6 +166,20 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
             return stream
     kinds = ", ".join(sorted({stream.type for stream in container.streams}))
     raise MediaError(f"{path} has no video track, it holds {kinds or 'nothing'}: name a video")
+
+
+def _check_size(path: Path, stream: VideoStream, max_pixels: int) -> None:
+    """Refuse a video that is too large, by its headers.
+
+    FFmpeg forgets a size that its decoder refuses, so they are read again without one.
+    """
+    size = stream.width, stream.height
+    if not all(size):
+        with _open(path, HEADERS_ONLY) as headers:
+            size = next(
+                (s.width, s.height) for s in headers.streams.video if s.index == stream.index
+            )
+    check_pixels(path, size, max_pixels)
 
 
 def _tags(stream: VideoStream, first: VideoFrame) -> ContainerTags:

@@ -26,6 +26,7 @@ from av.video.stream import VideoStream
 
 from streamanon.media.audio import AudioFormat, AudioPacket
 from streamanon.media.demux import demux
+from streamanon.media.pixel_limit import check_pixels, decoder_options
 from streamanon.media.timeline import ticks
 from streamanon.sources.live.frame_converter import FrameConverter
 from streamanon.sources.live.http_fetch import Fetcher
@@ -163,7 +164,7 @@ class Connection:
                 return av.open(
                     file,
                     format=form,
-                    options=tried,
+                    options={**tried, **decoder_options(options.max_pixels)},
                     timeout=(options.open_s, read_s),
                     metadata_errors="replace",
                     io_open=self._fetcher.open if self._fetcher else None,
@@ -178,7 +179,8 @@ class Connection:
         video = video_track(container)
         sound = next(iter(container.streams.audio), None)
         streams: list[Any] = [video] + ([sound] if sound else [])
-        reader = VideoReader(container, video)
+        check_pixels("the picture", (video.width, video.height), self._options.max_pixels)
+        reader = VideoReader(container, video, self._options.max_pixels)
         opened = False
         for packet in demux(container, streams, _GIVE_UP_AFTER):
             if self._over.is_set():
@@ -200,11 +202,11 @@ class Connection:
                 self._put(decoded)
 
     def _decoded(self, reader: VideoReader, frame: VideoFrame, *, damaged: bool) -> DecodedFrame:
-        aspect = reader.aspect
+        aspect, size = reader.aspect, (frame.width, frame.height)
+        check_pixels("the picture", size, self._options.max_pixels)
         if self._converter is None:
             self._converter = FrameConverter(frame, aspect)
         planes = self._converter.planes(frame, aspect)
-        size = (frame.width, frame.height)
         return DecodedFrame(planes, reader.pts(frame), time.monotonic(), damaged, size)
 
     def _properties(

@@ -22,6 +22,7 @@ from av.error import (
 from streamanon.child_process import installed_program
 from streamanon.errors import MediaError, StreamanonError, UsageError, system_reason
 from streamanon.media.file_types import SELF_CONTAINED
+from streamanon.media.pixel_limit import FILM
 from streamanon.sources.live.reach import Reach, names_local
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class InputOptions:
             then read instead of ``file``; empty for none.
         stall_s: seconds without a picture after which the connection counts as lost.
         open_s: seconds that opening may take.
+        max_pixels: pixels of the largest picture that is decoded.
         reach: where an HTTP input may lead; None where FFmpeg may connect by itself.
     """
 
@@ -66,6 +68,7 @@ class InputOptions:
     command: tuple[str, ...] = ()
     stall_s: float = _STALL_S
     open_s: float = _OPEN_S
+    max_pixels: int = FILM
     reach: Reach | None = None
 
     def for_reconnect(self, *, sound: bool) -> InputOptions:

@@ -19,6 +19,7 @@ from streamanon.media.audio import AudioFormat, without_comments
 from streamanon.media.damage import DamageTracker
 from streamanon.media.frame_gaps import GapDetector
 from streamanon.media.h264 import FrameNumbers
+from streamanon.media.pixel_limit import FILM, decoder_options
 from streamanon.media.reorder import ReorderBuffer
 from streamanon.media.timeline import ticks
 
@@ -50,7 +51,16 @@ _PACED = ("hls", "lavfi")
 class VideoReader:
     """Decodes the packets of one video track."""
 
-    def __init__(self, container: InputContainer, video: VideoStream) -> None:
+    def __init__(
+        self, container: InputContainer, video: VideoStream, max_pixels: int = FILM
+    ) -> None:
+        """Prepare to decode.
+
+        Args:
+            container: open input.
+            video: its track.
+            max_pixels: pixels of the largest picture that is decoded.
+        """
         self._video = video
         self._untimed = container.format.name in _UNTIMED
         # with several threads FFmpeg's H.264 decoder does not mark damaged pictures, or returns
@@ -62,8 +72,10 @@ class VideoReader:
         self._codec = video.codec.canonical_name
         extradata = bytes(video.codec_context.extradata or b"")
         self._numbers = FrameNumbers(extradata) if self._codec == "h264" else None
-        if self._numbers:
-            video.codec_context.options = {**video.codec_context.options, **_STRICT}
+        video.codec_context.options = {
+            **decoder_options(max_pixels),
+            **(_STRICT if self._numbers else {}),
+        }
         # not all of these have their packets marked as keyframes
         self._intra_only = self._codec in _INTRA_ONLY or video.codec.intra_only
         lossy = container.format.name in _LOSSY

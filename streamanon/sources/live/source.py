@@ -77,6 +77,7 @@ class LiveSource:
         address: Address,
         *,
         transport: str = "tcp",
+        max_pixels: int | None = None,
         wait: bool = False,
         log: Logger,
         stopping: Event | None = None,
@@ -86,6 +87,7 @@ class LiveSource:
         Args:
             address: where the input is.
             transport: "tcp" or "udp", for RTSP.
+            max_pixels: pixels of the largest picture that is decoded; the default if left out.
             wait: retry until it can be reached.
             log: logger for changes of its state; addresses are masked.
             stopping: ends the source when set, including the wait for the first picture.
@@ -95,7 +97,8 @@ class LiveSource:
             MediaError: it cannot be reached or has no video, or stopping was set first.
         """
         self._address, self._log = address, log
-        self._options = input_options(address, transport)
+        options = input_options(address, transport)
+        self._options = replace(options, max_pixels=max_pixels or options.max_pixels)
         self._stopping = stopping or Event()
         self._timeline = Timeline()
         self._state = _ConnectionState()
