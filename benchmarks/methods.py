@@ -20,7 +20,8 @@ import numpy as np
 
 from streamanon import Anonymiser, Config, Treatment, UsageError
 from streamanon.factory import Factory
-from streamanon.identities.portrait import as_picture, read_image
+from streamanon.identities.portrait import read_image
+from streamanon.imaging.picture import as_picture
 from streamanon.media.file_types import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:

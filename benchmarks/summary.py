@@ -18,7 +18,7 @@ RESAMPLES = 2000
 CONFIDENCE = 0.95
 DRAWN_AT_ONCE = 2**18
 
-LEAST_FOR_PERCENTILES = 100
+MIN_FOR_PERCENTILES = 100
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,9 @@ def percentiles(values: ArrayLike, at: Sequence[float] = (50, 95, 99)) -> dict[s
         UsageError: there are fewer than 100 values, of which a tail says nothing.
     """
     array = np.asarray(values, np.float64).ravel()
-    if array.size < LEAST_FOR_PERCENTILES:
+    if array.size < MIN_FOR_PERCENTILES:
         raise UsageError(
-            f"percentiles need {LEAST_FOR_PERCENTILES} values, got {array.size}: "
+            f"percentiles need {MIN_FOR_PERCENTILES} values, got {array.size}: "
             "measure a longer clip or more rounds"
         )
     found = np.percentile(array, at)

@@ -15,7 +15,7 @@ from typing import Any
 
 from streamanon.errors import UsageError
 
-MOST_DELAY = 120
+MAX_DELAY = 120
 """Frames a live stream may be held back."""
 
 _WANTED = {bool: "true or false", int: "a whole number", float: "a number"}
@@ -140,8 +140,8 @@ class Config:
             raise UsageError(f"max-pixels is {self.max_pixels}: wanted 1 or more")
         if self.stall_s <= 0:
             raise UsageError(f"stall-s is {self.stall_s}: it must be more than 0 seconds")
-        if not 0 <= self.delay <= MOST_DELAY:
-            raise UsageError(f"delay is {self.delay} frames: wanted 0 to {MOST_DELAY}")
+        if not 0 <= self.delay <= MAX_DELAY:
+            raise UsageError(f"delay is {self.delay} frames: wanted 0 to {MAX_DELAY}")
 
     @classmethod
     def of(cls, **values: Any) -> Config:

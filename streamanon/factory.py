@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from streamanon.tracking.observer import Observer
 
 
-MOST_LINES = 64
+MAX_LINES = 64
 """Most lines that may run one small network at the same time."""
 
 _PICTURES = {"yunet.onnx": (1, 3, 288, 512), "face_mesh.onnx": (1, 3, 256, 256)}
@@ -401,7 +401,7 @@ class Factory:
         with self._models.lock:
             if key not in self._models.networks:
                 choice = choose()
-                lanes = 1 if batches or choice.on_gpu else MOST_LINES
+                lanes = 1 if batches or choice.on_gpu else MAX_LINES
                 shared = SharedBackend(choice.backend, batches=batches, lanes=lanes)
                 self._models.networks[key] = (shared, choice.runtime)
             shared, self.runtimes[name] = self._models.networks[key]

@@ -20,7 +20,8 @@ import numpy as np
 from streamanon.config import Config
 from streamanon.face import landmarks as lm
 from streamanon.factory import Factory
-from streamanon.identities.portrait import as_picture, read_image
+from streamanon.identities.portrait import read_image
+from streamanon.imaging.picture import as_picture
 
 if TYPE_CHECKING:
     from streamanon.types import F32

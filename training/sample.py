@@ -14,7 +14,7 @@ from streamanon.face import mouth
 from streamanon.face.landmarks import head_pose
 from streamanon.face.network_input import AlignedCondition, AlignedFace
 from streamanon.identities.gallery import load_builtin, showing_most_teeth
-from streamanon.identities.portrait import as_picture
+from streamanon.imaging.picture import as_picture
 from training.data.dataset import collate, sample
 from training.data.entries import read_entries
 from training.data.prepare import look_at

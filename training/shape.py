@@ -81,9 +81,9 @@ def fit(sights: Sights) -> dict[str, NDArray[Any]]:
     """
     counts = np.bincount(sights.person)
     moved = sights.points - _of_person(sights.points, sights.person)
-    told = sights.blendshapes - _of_person(sights.blendshapes, sights.person)
-    normal = told.T @ told + RIDGE * np.eye(told.shape[1])
-    expression = np.linalg.solve(normal, told.T @ moved)
+    coefficients = sights.blendshapes - _of_person(sights.blendshapes, sights.person)
+    normal = coefficients.T @ coefficients + RIDGE * np.eye(coefficients.shape[1])
+    expression = np.linalg.solve(normal, coefficients.T @ moved)
     neutral = sights.points - sights.blendshapes @ expression
     mean = np.average(neutral, axis=0, weights=1 / counts[sights.person])
     away = neutral - _of_person(neutral, sights.person)
@@ -100,8 +100,8 @@ def fit(sights: Sights) -> dict[str, NDArray[Any]]:
 def explained(sights: Sights, expression: NDArray[Any]) -> float:
     """Return the share of the variance within people that an expression basis explains."""
     moved = sights.points - _of_person(sights.points, sights.person)
-    told = sights.blendshapes - _of_person(sights.blendshapes, sights.person)
-    left = moved - told @ expression.reshape(len(expression), -1).astype(np.float64)
+    coefficients = sights.blendshapes - _of_person(sights.blendshapes, sights.person)
+    left = moved - coefficients @ expression.reshape(len(expression), -1).astype(np.float64)
     return float(1 - (left**2).sum() / (moved**2).sum())
 
 

@@ -12,7 +12,7 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.centerface import CenterFaceDetector
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import UsageError
-from streamanon.identities.portrait import as_picture
+from streamanon.imaging.picture import as_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.face import landmarks as lm
-from streamanon.identities.portrait import as_picture
+from streamanon.imaging.picture import as_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ OPEN = 0.15
 """Gap between the inner lips, in widths of their length, from which on a mouth counts as open. Over
 the same photographs lips are seen apart from here on; at 0.1 one in two are."""
 
-LEAST_MOTION = 0.02
+MIN_MOTION = 0.02
 """Deviation of a blendshape over the source below which its correlation would be one of noise."""
 
 
@@ -211,7 +211,7 @@ def blendshape_correlations(source: ArrayLike, result: ArrayLike) -> NDArray[np.
     """
     before, after = np.asarray(source, np.float64), np.asarray(result, np.float64)
     before, after = before - before.mean(axis=0), after - after.mean(axis=0)
-    moves = np.sqrt((before**2).mean(axis=0)) >= LEAST_MOTION
+    moves = np.sqrt((before**2).mean(axis=0)) >= MIN_MOTION
     shared = (before * after).mean(axis=0)[moves]
     spread = np.sqrt((before**2).mean(axis=0) * (after**2).mean(axis=0))[moves]
     shares = np.divide(shared, spread, out=np.zeros_like(shared), where=spread > 1e-9)

@@ -22,8 +22,8 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder, align
 from streamanon.errors import UsageError
 from streamanon.face.landmarks import five_points
-from streamanon.identities.portrait import as_picture
 from streamanon.imaging.crop import crop_square, to_blob
+from streamanon.imaging.picture import as_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 WARM_UP_S = 3.0
 """Seconds at the start of each run that are left out."""
 
-_MOST_SAMPLES = 120
+_MAX_SAMPLES = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ def _shares(counts: dict[str, int]) -> dict[str, float]:
 
 
 def _thinned(series: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    step = max(1, len(series) // _MOST_SAMPLES)
+    step = max(1, len(series) // _MAX_SAMPLES)
     return list(series[::step])
 
 

@@ -18,8 +18,7 @@ from streamanon.detectors.centerface import CenterFaceDetector
 from streamanon.detectors.dlib_hog import DlibHogDetector
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.errors import StreamanonError
-from streamanon.identities.portrait import as_picture
-from streamanon.imaging.picture import whole_bgr
+from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.sources.video import VideoSource
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from streamanon.protocols import Detector, Source
     from streamanon.types import Frame, MediaInfo
 
-LEAST_FACE_PX = 40
+MIN_FACE_PX = 40
 """Least face that dlib's detector looks for; smaller ones take it too much time."""
 
 FIGURES = (
@@ -44,7 +43,7 @@ def judges() -> dict[str, Judge]:
     network = OnnxRuntimeBackend(weights.path("mobilefacenet.onnx"))
     detectors: dict[str, Detector] = {
         "centerface": CenterFaceDetector(OnnxRuntimeBackend(weights.path("centerface.onnx"))),
-        "dlib-hog": DlibHogDetector(min_face_px=LEAST_FACE_PX),
+        "dlib-hog": DlibHogDetector(min_face_px=MIN_FACE_PX),
     }
     return {name: Judge(d, MobileFaceNetEmbedder(network)) for name, d in detectors.items()}
 

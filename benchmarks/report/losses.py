@@ -16,7 +16,7 @@ from benchmarks.report.tables import Cell, Column, Table, TextTable, formatted
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-LEAST_SHARE = 0.5
+MIN_SHARE = 0.5
 """Least ratio of the smaller n to the larger for two figures to be compared."""
 
 
@@ -111,7 +111,7 @@ def _better(column: Column, own: str, rival: str) -> int | None:
 def _alike(one: Cell, other: Cell) -> bool:
     if one.n is None or other.n is None:
         return True
-    return min(one.n, other.n) >= LEAST_SHARE * max(one.n, other.n)
+    return min(one.n, other.n) >= MIN_SHARE * max(one.n, other.n)
 
 
 def _loss(table: Table, column: Column, own: str, rivals: Sequence[str]) -> Loss:

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 FLOOR = "decode+encode"
 """The row that changes nothing: the upper bound, and the control of the judges."""
 
-LEAST_CONTROL = 0.9
+MIN_CONTROL = 0.9
 """Share of the frames of an unchanged clip that a judge must call leaking to be alive."""
 
 _KEPT = (
@@ -113,7 +113,7 @@ def _judged(
     control = _said(rows.get(FLOOR, []), judge)
     share = _leaking(control).value if control and all(one["alive"] for one in control) else None
     blind = ""
-    if share is None or share < LEAST_CONTROL:
+    if share is None or share < MIN_CONTROL:
         blind = f"calls {100 * (share or 0):.0f} % of the frames of unchanged clips leaking"
 
     def read(own: list[Row]) -> Cell:

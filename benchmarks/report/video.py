@@ -16,7 +16,7 @@ DETECTOR, MESH = "centerface", "mesh"
 """Judges of leaks, and of expression and motion."""
 
 CONTROL = "none"
-LEAST_CONTROL = 0.9
+MIN_CONTROL = 0.9
 """Share of the frames of unchanged clips that must leak for the judge to be alive."""
 
 Figure = tuple[str, str, "Better", "Unit"]
@@ -148,7 +148,7 @@ def _dead(record: Record, place: str) -> str:
     if not said["alive"]:
         return str(said["reason"])
     control = record.results["summary"].get(CONTROL, {}).get("leaks leak_rate")
-    if part == "leaks" and control is not None and control["pooled"] < LEAST_CONTROL:
+    if part == "leaks" and control is not None and control["pooled"] < MIN_CONTROL:
         return f"calls {control['pooled']:.0%} of the frames of unchanged clips leaking"
     return ""
 

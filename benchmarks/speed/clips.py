@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
     from streamanon.types import F32, U8
 
-MOST_FACES = 8
+MAX_FACES = 8
 FACE_HEIGHT = 0.25
 """Height of a face over the height of the frame."""
 
 MARGIN = 0.15
 """Margin cut out around a face on each side, over its height."""
 
-LEAST_BACKGROUND = 0.1
+MIN_BACKGROUND = 0.1
 """Least width of the part without a face, over the width of the footage."""
 
 _PLACES = (1, 6, 2, 5, 0, 7, 3, 4)
@@ -83,7 +83,7 @@ def cut(path: Path, frames: int) -> Footage:
         .tolist()
     )
     beside = slice(0, x0) if x0 > width - x1 else slice(x1, width)
-    if beside.stop - beside.start < LEAST_BACKGROUND * width:
+    if beside.stop - beside.start < MIN_BACKGROUND * width:
         raise UsageError(f"{path} has no part that is free of faces: use another clip")
     if max(9 / 8 * (x1 - x0), y1 - y0) * FACE_HEIGHT / face_px > 0.5:
         raise UsageError(f"the face in {path} moves too far: use another clip")

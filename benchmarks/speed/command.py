@@ -128,10 +128,10 @@ def command(**options: Any) -> None:
         request = replace(request, frames=QUICK_FRAMES, rounds=1)
     if not request.clip.is_file():
         raise UsageError(f"clip {request.clip} does not exist: check the name")
-    if request.frames < figures.LEAST_FRAMES or request.rounds < 1:
+    if request.frames < figures.MIN_FRAMES or request.rounds < 1:
         raise UsageError(
             f"{request.frames} frames and {request.rounds} rounds measure nothing: "
-            f"use at least {figures.LEAST_FRAMES} and 1"
+            f"use at least {figures.MIN_FRAMES} and 1"
         )
     rows = measure(request)
     path = record.save("speed", {"rows": rows}, settings=request.settings(), folder=request.folder)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.speed.clips import width_of
 from benchmarks.speed.floors import FLOORS
-from benchmarks.summary import LEAST_FOR_PERCENTILES, percentiles
+from benchmarks.summary import MIN_FOR_PERCENTILES, percentiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 WARM_UP_FRAMES = 24
 """Frames at the start of each run that percentiles leave out."""
 
-LEAST_FRAMES = WARM_UP_FRAMES + 6
+MIN_FRAMES = WARM_UP_FRAMES + 6
 """Least number of frames of a scene."""
 
-MOST_OTHERS = 0.1
+MAX_OTHERS = 0.1
 """Share of the machine that other processes may take before times are unreliable."""
 
-LEAST_FOUND = 0.9
+MIN_FOUND = 0.9
 """Share of the visible faces that a run must have hidden for its speed to be valid."""
 
-LEAST_REPLACED = 0.5
+MIN_REPLACED = 0.5
 """Share of the hidden faces that the method itself must have hidden."""
 
 
@@ -66,7 +66,7 @@ def cost(runs: Sequence[Run]) -> dict[str, Any]:
 def disturbance(rows: Sequence[dict[str, Any]]) -> str:
     """Return a warning if other processes were busy during the measurement, else ""."""
     worst = max(row["others"] for row in rows)
-    if worst < MOST_OTHERS:
+    if worst < MAX_OTHERS:
         return ""
     return f"other processes took up to {worst:.0%} of the machine: times are unreliable"
 
@@ -118,7 +118,7 @@ def spread_ms(series: Iterable[Sequence[float]]) -> dict[str, float | int] | Non
         series: for each run, the seconds of each frame.
     """
     values = [1000 * value for one in series for value in one[WARM_UP_FRAMES:]]
-    if len(values) < LEAST_FOR_PERCENTILES:
+    if len(values) < MIN_FOR_PERCENTILES:
         return None
     return {"n": len(values), **percentiles(values)}
 
@@ -131,9 +131,9 @@ def _validity(cell: Cell, details: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
     hidden, reason = counts["replaced"] + counts["covered"], ""
     best = counts["replaced"] - counts["second_best"]
-    if hidden < LEAST_FOUND * cell.faces:
+    if hidden < MIN_FOUND * cell.faces:
         reason = f"{hidden:.2f} faces a frame were hidden, {cell.faces} are in view"
-    elif best < LEAST_REPLACED * hidden:
+    elif best < MIN_REPLACED * hidden:
         reason = f"{hidden:.2f} faces a frame were hidden, {best:.2f} of them as the method does"
     elif any(d["uncovered"] for d in details):
         reason = "faces were left uncovered"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.lfw import Lfw, Pair
     from benchmarks.stills.panel import Judgement, Panel
 
-LEAST_SHARE = 0.5
+MIN_SHARE = 0.5
 """Share of the pairs that must show two faces; with fewer there is nothing to measure."""
 
 
@@ -71,7 +71,7 @@ def examine(lfw: Lfw, panel: Panel, pairs: list[Pair], advance: Callable[[], Non
             judgements[name] = panel.judge(image, reference)
         advance()
     usable = [pair for pair in pairs if pair.first in references and pair.second in references]
-    if len(usable) < LEAST_SHARE * len(pairs) or not any(pair.same for pair in usable):
+    if len(usable) < MIN_SHARE * len(pairs) or not any(pair.same for pair in usable):
         raise UsageError(
             f"no face is found in {len(dropped)} of {len(references) + len(dropped)} originals: "
             "wanted photographs of faces"

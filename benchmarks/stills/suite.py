@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from benchmarks.methods import Method
     from benchmarks.stills.panel import Judgement, Panel
 
-LEAST_CONTROL = 0.5
+MIN_CONTROL = 0.5
 """Share of the pairs of one person that a recogniser must accept among originals to be alive."""
 
 StartProgress = Callable[[str, int], Callable[[], None]]
@@ -114,7 +114,7 @@ class Suite:
             threshold = self._thresholds[name]
             known = reidentification.control(self._folds, name, threshold)
             share = known["other_picture"]["mean"]
-            alive = _with_control(working[name], share, LEAST_CONTROL, "pairs of one person")
+            alive = _with_control(working[name], share, MIN_CONTROL, "pairs of one person")
             said[name] = {
                 "kind": "recogniser",
                 **alive.as_json(),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.video.source import Source
     from streamanon.audit.result import AuditResult
 
-LEAST_SEEN = 0.5
+MIN_SEEN = 0.5
 """Share of the source's frames in which a face must be seen at its place in the output, for its
 identity, motion and expression to mean anything. A mosaic shows none."""
 
@@ -46,7 +46,7 @@ def parts(
     """Return all figures that come from the frames."""
     before, after = source.face, comparison.face
     seen = float(after.seen[before.seen].mean())
-    hidden = "" if seen >= LEAST_SEEN else f"the output shows a face in {seen:.0%} of the frames"
+    hidden = "" if seen >= MIN_SEEN else f"the output shows a face in {seen:.0%} of the frames"
     mesh = _dead(checks[MESH]) or hidden
     return {
         "leaks": _part(_dead(checks[DETECTOR]), lambda: _leaks(comparison.result)),

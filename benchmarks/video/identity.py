@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.summary import LEAST_FOR_PERCENTILES
+from benchmarks.summary import MIN_FOR_PERCENTILES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def constancy(vectors: F32, same_person: float) -> dict[str, Any] | None:
     known = vectors[seen].astype(np.float64)
     to_mean = known @ _unit(known.mean(axis=0))
     adjacent = (vectors[1:] * vectors[:-1]).sum(axis=1)[both]
-    enough = adjacent.size >= LEAST_FOR_PERCENTILES
+    enough = adjacent.size >= MIN_FOR_PERCENTILES
     return {
         "std": float(to_mean.std()),
         "adjacent_mean": float(adjacent.mean()),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-LEAST_SHIFT_S = 0.001
+MIN_SHIFT_S = 0.001
 """Time a frame may move before it counts as moved; Matroska counts in milliseconds."""
 
 
@@ -70,4 +70,4 @@ def kept(original: Path, anonymised: Path) -> dict[str, bool | int | None]:
 def _close(before: tuple[float, ...], after: tuple[float, ...]) -> bool:
     """Tell whether frames are shown at the same times, but for how containers count."""
     pairs = zip(before, after, strict=False)
-    return len(before) == len(after) and all(abs(a - b) < LEAST_SHIFT_S for a, b in pairs)
+    return len(before) == len(after) and all(abs(a - b) < MIN_SHIFT_S for a, b in pairs)

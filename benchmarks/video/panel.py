@@ -11,7 +11,7 @@ from benchmarks.judges.expression import observe
 from benchmarks.judges.recognisers import recogniser
 from benchmarks.judges.self_check import check_detector, check_observer, check_recogniser
 from streamanon.audit.run import load_judge
-from streamanon.identities.portrait import as_picture
+from streamanon.imaging.picture import as_picture
 
 if TYPE_CHECKING:
     from benchmarks.judges.recognisers import Recogniser

@@ -27,10 +27,10 @@ RASTER_PX = 192
 AROUND = 1.4
 """Side of that square, in face boxes."""
 
-LEAST_SHARE = 0.02
+MIN_SHARE = 0.02
 """Of the square that must be face, and followed, for a pair of frames to count."""
 
-LEAST_FRAMES = 8
+MIN_FRAMES = 8
 
 
 class WarpingError:
@@ -55,14 +55,14 @@ class WarpingError:
         here, there = (crop_square(picture, corners, RASTER_PX) for picture in (last[0], before))
         flow, visible = self._follow(here, there)
         mask = face & visible
-        if mask.mean() < LEAST_SHARE:
+        if mask.mean() < MIN_SHARE:
             return
         self._source.append(_error(here, there, flow, mask))
         here, there = (crop_square(picture, corners, RASTER_PX) for picture in (last[1], after))
         self._output.append(_error(here, there, flow, mask))
         flow, visible = self._follow(here, there)
         mask = face & visible
-        if mask.mean() >= LEAST_SHARE:
+        if mask.mean() >= MIN_SHARE:
             self._own.append(_error(here, there, flow, mask))
 
     def figures(self) -> dict[str, Any] | None:
@@ -71,10 +71,10 @@ class WarpingError:
         ``own`` is the output's by its own flow, ``own_ratio`` that over the source's by its own;
         both None if too few.
         """
-        if len(self._source) < LEAST_FRAMES:
+        if len(self._source) < MIN_FRAMES:
             return None
         source, output = float(np.mean(self._source)), float(np.mean(self._output))
-        own = float(np.mean(self._own)) if len(self._own) >= LEAST_FRAMES else None
+        own = float(np.mean(self._own)) if len(self._own) >= MIN_FRAMES else None
         if source == 0:
             return None
         return {

@@ -14,8 +14,6 @@ from streamanon.pipeline.document import sha256, write_document
 from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import Progress, run
 
-__all__ = ["Outcome", "Watcher", "anonymise", "anonymise_all", "anonymise_with", "check_report"]
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -10,7 +10,7 @@ from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.face import mouth
 from streamanon.imaging.boxes import side
-from streamanon.imaging.picture import as_picture as as_picture  # noqa: PLC0414  found here by many
+from streamanon.imaging.picture import as_picture
 from streamanon.imaging.picture_header import stated_sizes
 from streamanon.media.pixel_limit import PICTURE, check_pixels
 from streamanon.protocols import Detector, Embedder, Mesher, SexClassifier

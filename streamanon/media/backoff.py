@@ -3,7 +3,7 @@
 from random import Random
 
 _FIRST_S = 0.1
-_MOST_S = 1.0
+_MAX_S = 1.0
 """A server that returns is found within a second; one that is down for days gets one try per
 second, which costs little."""
 
@@ -11,7 +11,7 @@ second, which costs little."""
 class Backoff:
     """Waits that double up to a limit, each shortened at random so that clients spread out."""
 
-    def __init__(self, seed: int | None = None, *, most_s: float = _MOST_S) -> None:
+    def __init__(self, seed: int | None = None, *, most_s: float = _MAX_S) -> None:
         """Begin.
 
         Args:

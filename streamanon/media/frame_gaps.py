@@ -15,7 +15,7 @@ _KNOWN_FROM = 12
 _GAP = 1.5
 """Times the usual interval, from which on a picture is missing."""
 
-_MOST_ODD = 0.2
+_MAX_ODD = 0.2
 """Share of unusual intervals above which the frame rate counts as unsteady."""
 
 
@@ -36,4 +36,4 @@ class GapDetector:
         longest = _GAP * median(steps) if len(steps) >= _KNOWN_FROM else 0.0
         odd = sum(not 0 < one < longest for one in steps)
         steps.append(step)
-        return 0 < longest < step and odd <= _MOST_ODD * len(steps)
+        return 0 < longest < step and odd <= _MAX_ODD * len(steps)

@@ -35,7 +35,7 @@ CLEAR_S = 5.0
 TRIAL_S = 20.0
 """A level that is left within this time after it was tried was tried too early."""
 
-MOST_CLEAR_S = 240.0
+MAX_CLEAR_S = 240.0
 """Longest wait before a level is tried again."""
 
 UNKNOWN_COST = 2.0
@@ -44,7 +44,7 @@ UNKNOWN_COST = 2.0
 BLIND = 3
 """Multiple of that wait after which a level is tried whatever its measured cost."""
 
-_LEAST_FRAMES = 5
+_MIN_FRAMES = 5
 """Fewest frames over which the load is measured."""
 
 
@@ -79,7 +79,7 @@ class _Window:
 
     def load(self, time_s: float) -> float | None:
         """Return the median load, or None before it is known."""
-        if time_s - self.since_s < WATCH_S or len(self.loads) < _LEAST_FRAMES:
+        if time_s - self.since_s < WATCH_S or len(self.loads) < _MIN_FRAMES:
             return None
         return median(load for _, load in self.loads)
 
@@ -144,7 +144,7 @@ class Governor:
         state = self._states[self._at]
         state.load = load
         if state.tried_s is not None and time_s - state.tried_s < TRIAL_S:
-            state.clear_s = min(2 * state.clear_s, MOST_CLEAR_S)
+            state.clear_s = min(2 * state.clear_s, MAX_CLEAR_S)
         else:
             state.clear_s = CLEAR_S
         self._at += 1

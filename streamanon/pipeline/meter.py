@@ -16,7 +16,7 @@ LATENCY_S = 10.0
 RATE_S = 3.0
 """Time over which rates are measured; short, so that a lost stream shows soon."""
 
-MOST_ENTRIES = 2400
+MAX_ENTRIES = 2400
 """Most frames kept: 10 s at 240 frames a second."""
 
 
@@ -57,8 +57,8 @@ class Meter:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._received_s: deque[float] = deque(maxlen=MOST_ENTRIES)
-        self._written: deque[tuple[float, float]] = deque(maxlen=MOST_ENTRIES)
+        self._received_s: deque[float] = deque(maxlen=MAX_ENTRIES)
+        self._written: deque[tuple[float, float]] = deque(maxlen=MAX_ENTRIES)
         self._dropped: Counter[str] = Counter()
         self._treatments: Counter[str] = Counter()
         self._methods: Counter[str] = Counter()

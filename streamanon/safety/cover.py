@@ -16,7 +16,7 @@ FACE_CELLS = 8
 FRAME_CELLS = 10
 """Cells across the shorter side of a frame that is covered whole."""
 
-LEAST_CELL_PX = 4
+MIN_CELL_PX = 4
 """Side of the smallest cell; smaller ones would come close to single pixels."""
 
 
@@ -35,7 +35,7 @@ def cell_means(
         (rows, columns, 3) uint8 BGR.
     """
     x0, y0, x1, y1 = box
-    side = max(LEAST_CELL_PX, int(min(across)) // cells)
+    side = max(MIN_CELL_PX, int(min(across)) // cells)
     size = (max(1, (x1 - x0) // side), max(1, (y1 - y0) // side))
     return shrink(picture, box, size)
 

@@ -30,11 +30,11 @@ Rate: TypeAlias = "float | Fraction | None"
 USUAL_RATE = 30.0
 """Frames a second when neither the caller nor the capture specifies them."""
 
-_MOST_RATE = 1000.0
+_MAX_RATE = 1000.0
 _TICK = Fraction(1, 1_000_000_000)
 """Seconds a tick of frames that come with times."""
 
-_MOST_DENOMINATOR = 1001
+_MAX_DENOMINATOR = 1001
 """Makes 30000/1001 of 29.97002997."""
 
 _HINTS = {
@@ -84,7 +84,7 @@ def array_frames(source: Arrays, fps: Rate = None) -> Iterator[Frame]:
         if not source.isOpened():
             raise UsageError("the capture is not open: check the name or number it was given")
         reported = source.get(cv2.CAP_PROP_FPS)
-        fps = fps or (reported if 0 < reported <= _MOST_RATE else None)
+        fps = fps or (reported if 0 < reported <= _MAX_RATE else None)
         return _frames(_captured(source), fps)
     if isinstance(source, (str, bytes)) or not isinstance(source, Iterable):
         raise UsageError(
@@ -113,7 +113,7 @@ def _frames(items: Iterable[object], fps: Rate) -> Iterator[Frame]:
         MediaError: iterating failed, or gave no frame.
     """
     exact = Fraction(fps or USUAL_RATE)
-    interval = 1 / (exact.limit_denominator(_MOST_DENOMINATOR) or exact)
+    interval = 1 / (exact.limit_denominator(_MAX_DENOMINATOR) or exact)
     size: tuple[int, int] | None = None
     base, pts = interval, -1
     for index, item in enumerate(_explained(items)):

@@ -19,11 +19,11 @@ EVERY = 10
 BETTER = 1.3
 """A view whose quality exceeds the best so far by this factor is always sampled."""
 
-LEAST_FACE_PX = 40.0
+MIN_FACE_PX = 40.0
 """Side of the smallest face whose embedding is reliable enough."""
 
-MOST_YAW_DEG = 35.0
-MOST_PITCH_DEG = 30.0
+MAX_YAW_DEG = 35.0
+MAX_PITCH_DEG = 30.0
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ def _quality(mesh: Mesh) -> float:
     """Return how well a view identifies a person, 0..1; 0 for a face turned away or too small."""
     size = side(lm.face_box_from_mesh(mesh.points))
     yaw, pitch, _ = lm.head_pose(mesh.points)
-    if size < LEAST_FACE_PX or abs(yaw) > MOST_YAW_DEG or abs(pitch) > MOST_PITCH_DEG:
+    if size < MIN_FACE_PX or abs(yaw) > MAX_YAW_DEG or abs(pitch) > MAX_PITCH_DEG:
         return 0.0
     frontal = np.cos(np.radians(1.5 * yaw)) * np.cos(np.radians(1.5 * pitch))
     return float(mesh.presence * frontal * min(1.0, size / 112))

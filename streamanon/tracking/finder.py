@@ -18,7 +18,7 @@ PRESENCE = 0.5
 FOLLOW_PRESENCE = 0.7
 """The same where only the mesh indicates a face and the detector does not."""
 
-LEAST_MESH_PX = 28.0
+MIN_MESH_PX = 28.0
 """Side of the smallest face that gets a mesh; smaller ones are only covered."""
 
 SEARCH_SIDES = 3.0
@@ -95,7 +95,7 @@ class Finder:
             face: face from the detector.
             before: mesh of the same face in the frame before, if there is one.
         """
-        if not self.meshes or side(face.box) < LEAST_MESH_PX:
+        if not self.meshes or side(face.box) < MIN_MESH_PX:
             return None
         if before is not None:
             mesh = self._fit(picture, _moved_roi(before, face.box), PRESENCE)

@@ -31,7 +31,7 @@ LOOK_AHEAD = 12
 WINDOW_BYTES = 96 * 2**20
 """Most bytes of pictures held back; of large pictures, fewer frames."""
 
-MOST_FAILURES = 25
+MAX_FAILURES = 25
 """Consecutive frames on which the detector may fail before the run ends."""
 
 
@@ -139,7 +139,7 @@ class Observer:
         except Exception as error:
             self._failures += 1
             self.stats.detector_failures += 1
-            if self._failures >= MOST_FAILURES:
+            if self._failures >= MAX_FAILURES:
                 failed = f"the detector failed on {self._failures} frames in a row"
                 raise StageError("see", f"{failed}: {error_line(error)}") from error
             pending.tracks.clear()

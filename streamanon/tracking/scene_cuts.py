@@ -15,10 +15,10 @@ from streamanon.types import F32, U8, Picture
 SIZE = (64, 36)
 """Width and height of the thumbnails compared; small motion averages out."""
 
-LEAST_CHANGE = 18.0
+MIN_CHANGE = 18.0
 """Mean absolute difference, in 8 bit levels, below which two frames are never a cut."""
 
-LEAST_SHIFT = 0.35
+MIN_SHIFT = 0.35
 """Least share of the luma histogram that changes at a cut; motion hardly changes it."""
 
 TIMES_USUAL = 3.0
@@ -62,7 +62,7 @@ class CutDetector:
         change = float(cv2.absdiff(luma, before).mean())
         shift = float(np.abs(self._histogram - old).sum()) / 2
         usual = float(np.median(self._changes)) if self._changes else 0.0
-        changed = change > max(LEAST_CHANGE, TIMES_USUAL * usual) and shift > LEAST_SHIFT
+        changed = change > max(MIN_CHANGE, TIMES_USUAL * usual) and shift > MIN_SHIFT
         cut = changed and tells and (shot is None or _is_another(luma, shot))
         if cut:
             self._changes.clear()

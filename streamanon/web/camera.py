@@ -35,7 +35,7 @@ from streamanon.web.visitor_session import LOG, VisitorSession
 if TYPE_CHECKING:
     from streamanon.factory import Factory
 
-MOST_VISITORS = 4
+MAX_VISITORS = 4
 
 _SILENCE_S = 10.0
 """Without a picture for so long, a visitor is gone."""
@@ -138,10 +138,8 @@ class CameraPage:
             TooManyVisitorsError: all places are taken.
             UsageError: the offer is none, or holds no video.
         """
-        if len(self._visitors) >= MOST_VISITORS:
-            raise TooManyVisitorsError(
-                f"{MOST_VISITORS} visitors are here already: try again later"
-            )
+        if len(self._visitors) >= MAX_VISITORS:
+            raise TooManyVisitorsError(f"{MAX_VISITORS} visitors are here already: try again later")
         name = secrets.token_urlsafe(12)
         track = SafeTrack()
         # no STUN servers: both ends are in one network, and no third party learns of them
@@ -155,7 +153,7 @@ class CameraPage:
         except BaseException:
             await self.leave(name)
             raise
-        LOG.info(f"a visitor came, {self.visitors} of {MOST_VISITORS} places taken")
+        LOG.info(f"a visitor came, {self.visitors} of {MAX_VISITORS} places taken")
         return {"id": name, "type": "answer", "sdp": answer}
 
     def session(self, name: str) -> VisitorSession | None:
@@ -172,7 +170,7 @@ class CameraPage:
             task.cancel()
         visitor.track.stop()
         await asyncio.gather(asyncio.to_thread(visitor.session.leave), visitor.connection.close())
-        LOG.info(f"a visitor left, {self.visitors} of {MOST_VISITORS} places taken")
+        LOG.info(f"a visitor left, {self.visitors} of {MAX_VISITORS} places taken")
 
     async def close(self) -> None:
         """End all sessions."""

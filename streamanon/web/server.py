@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("streamanon.web")
 
-_MOST_BYTES = 256 * 1024
+_MAX_BYTES = 256 * 1024
 _GOODBYE_S = 0.5
 
 
@@ -94,7 +94,7 @@ class Server:
     async def _serve(self, listening: socket.socket, token: str | None, ready: Event) -> None:
         self._loop = asyncio.get_running_loop()
         application = web.Application(
-            middlewares=[one_line_errors, guard(token)], client_max_size=_MOST_BYTES
+            middlewares=[one_line_errors, guard(token)], client_max_size=_MAX_BYTES
         )
         application.add_routes(self.api.routes())
         application.on_response_prepare.append(add_headers)

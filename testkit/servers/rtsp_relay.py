@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Self
 
 _HERE = Path(__file__).resolve()
-_MOST_WAITING_BYTES = 8_000_000
+_MAX_WAITING_BYTES = 8_000_000
 """What a reader that does not read is kept at most."""
 
 
@@ -165,7 +165,7 @@ class _Reader:
             udp.sendto(payload, self.by_udp[channel])
         elif self.writer.is_closing():
             return
-        elif self.writer.transport.get_write_buffer_size() < _MOST_WAITING_BYTES:
+        elif self.writer.transport.get_write_buffer_size() < _MAX_WAITING_BYTES:
             self.writer.write(bytes((0x24, channel)) + len(payload).to_bytes(2, "big") + payload)
 
 

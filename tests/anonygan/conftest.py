@@ -17,7 +17,7 @@ from streamanon.anonygan.network import AnonyGan
 from streamanon.face import mouth
 from streamanon.face.network_input import AlignedCondition, AlignedFace, network_inputs
 from streamanon.identities.gallery import load_builtin
-from streamanon.identities.portrait import as_picture
+from streamanon.imaging.picture import as_picture
 
 LIVE = GeneratorConfig("live", width=32, blocks=2)
 BASE = GeneratorConfig("paper", width=16, blocks=2)

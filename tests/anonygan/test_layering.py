@@ -89,14 +89,14 @@ def portrait() -> tuple[dict[str, Tensor], Tensor]:
     return given | {"underlay": underlay}, maps
 
 
-def test_the_skin_has_the_colour_it_is_told() -> None:
+def test_the_skin_has_the_colour_it_is_given() -> None:
     given, maps = portrait()
     given |= {"gain": torch.randn(2, 3, 16, 16) * 0.2, "bias": torch.rand(2, 3, 16, 16) * 0.2}
-    told = torch.tensor([[0.3, 0.35, 0.5], [0.5, 0.6, 0.75]])
-    lit = colour_corrected(match_skin_tone(given, maps, told))[:, :, 20:108, 20:108].mean(
+    tones = torch.tensor([[0.3, 0.35, 0.5], [0.5, 0.6, 0.75]])
+    lit = colour_corrected(match_skin_tone(given, maps, tones))[:, :, 20:108, 20:108].mean(
         dim=(2, 3)
     )
-    torch.testing.assert_close(lit, told, atol=0.02, rtol=0)
+    torch.testing.assert_close(lit, tones, atol=0.02, rtol=0)
 
 
 def test_haze_becomes_light_and_features_keep_their_contrast() -> None:
@@ -127,8 +127,8 @@ def test_without_skin_nothing_is_matched_and_all_is_finite() -> None:
 
 def test_the_portrait_is_as_colourful_as_the_skin_and_never_more() -> None:
     given, maps = portrait()
-    told = torch.tensor([[0.5, 0.5, 0.5], [0.2, 0.4, 0.9]])
-    dull, full = match_skin_tone(given, maps, told)["saturation"][:, 0].tolist()
+    tones = torch.tensor([[0.5, 0.5, 0.5], [0.2, 0.4, 0.9]])
+    dull, full = match_skin_tone(given, maps, tones)["saturation"][:, 0].tolist()
     assert SATURATION_RANGE[0] <= dull < 0.2
     assert full == SATURATION_RANGE[1]
 

@@ -75,7 +75,7 @@ def gap(one: F32, two: F32) -> float:
 
 @dataclass
 class Watching:
-    """An anonymiser that remembers what it was shown and draws what it is told to."""
+    """An anonymiser that keeps what it was shown and draws a given picture."""
 
     draw: Callable[[Scene], list[Patch | None]]
     seen: list[Scene] = field(default_factory=list)
@@ -248,7 +248,7 @@ def test_an_outline_is_free_again_only_slowly() -> None:
     assert chins[-1] == pytest.approx(chins[0], rel=0.05)
 
 
-def test_nobody_is_moved_into_the_new_face_of_another() -> None:
+def test_no_neighbour_is_moved_into_the_new_face() -> None:
     image, mesh, identity = frames()[CALM], mesh_at(CALM), identities()["hugo"]
     shot = scene(image, mesh, identity)
     away = np.array([-170, 0, 0], np.float32)

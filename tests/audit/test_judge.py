@@ -118,7 +118,7 @@ def test_a_face_moved_a_little_is_recognised(judge: Judge) -> None:
     assert comparison.recognised
 
 
-def test_a_face_nobody_could_tell_is_not_asked_of_the_recogniser(judge: Judge) -> None:
+def test_a_face_that_shows_too_little_is_not_given_to_the_recogniser(judge: Judge) -> None:
     vague = cv2.GaussianBlur(pixels(picture("london_001_neutral", 256)), (0, 0), 6)
     shown = as_picture(np.asarray(vague, np.uint8))
     comparisons = judge.compare(shown, shown)

@@ -106,7 +106,7 @@ def test_a_clip_without_faces_does_not_pass(
     assert not report.exists()
 
 
-def test_a_detector_that_finds_nothing_is_told_from_a_clean_file(
+def test_a_detector_that_finds_nothing_is_distinguished_from_a_clean_file(
     original: Path, anonymised: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blind = signoff.load_judge()

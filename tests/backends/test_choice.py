@@ -38,7 +38,7 @@ class Slow(OnnxRuntimeBackend):
 SLOW = Candidate("slow", lambda: Slow(EXACT))
 
 
-def test_the_fastest_is_taken_and_the_others_are_told() -> None:
+def test_the_fastest_is_taken_and_the_others_are_reported() -> None:
     found = fastest([SLOW, Candidate("plain", load), SLOW], INPUTS, EXACT)
     assert type(found.backend) is OnnxRuntimeBackend
     assert found.runtime.startswith("plain: ONNX Runtime")
@@ -47,7 +47,7 @@ def test_the_fastest_is_taken_and_the_others_are_told() -> None:
     assert times_ms[0] < 30 <= min(times_ms[1:])
 
 
-def test_what_cannot_be_loaded_is_passed_over_and_told(tmp_path: Path) -> None:
+def test_what_cannot_be_loaded_is_skipped_and_reported(tmp_path: Path) -> None:
     broken = Candidate("broken", partial(OnnxRuntimeBackend, tmp_path / "none.onnx"))
     found = fastest([broken, Candidate("plain", load)], INPUTS, EXACT)
     assert found.backend.run(INPUTS)["blendshapes"].shape == (52,)
@@ -89,7 +89,7 @@ def test_half_precision_is_for_networks_that_lose_little_by_it() -> None:
         assert (only.name, only.on_gpu) == (name, True)
 
 
-def test_what_a_gpu_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_gpu_lacks_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "has_gpu", lambda: True)
     monkeypatch.setattr(choice, "has_cuda", lambda: False)
     monkeypatch.setattr(tensorrt_runtime, "trt", None)

@@ -38,10 +38,10 @@ class Builder:
     """Builds an engine out of nothing, and counts."""
 
     def __init__(self, engine: bytes = b"engine" * 100) -> None:
-        self.engine, self.told = engine, list[bytes]()
+        self.engine, self.timings = engine, list[bytes]()
 
     def __call__(self, timings: bytes) -> tuple[bytes, bytes]:
-        self.told.append(timings)
+        self.timings.append(timings)
         return self.engine, b"timings"
 
 
@@ -60,9 +60,9 @@ def test_nothing_is_built_twice(cache: EngineCache) -> None:
         cache.read(PLAN)
     assert [cache.get_or_build(PLAN, build) for _ in range(2)] == [build.engine] * 2
     assert cache.read(PLAN) == build.engine
-    assert build.told == [b""]
+    assert build.timings == [b""]
     cache.get_or_build(replace(PLAN, precision="fp32"), build)
-    assert build.told == [b"", b"timings"], "what was found out about the GPU is of use again"
+    assert build.timings == [b"", b"timings"], "what was found out about the GPU is of use again"
 
 
 @pytest.mark.parametrize(
@@ -96,15 +96,15 @@ def test_a_damaged_engine_is_not_used_but_built_again(cache: EngineCache) -> Non
     assert [entry.text for entry in cache.entries()] == ["damaged: never used"]
     build = Builder()
     assert cache.get_or_build(PLAN, build) == build.engine == cache.read(PLAN)
-    assert len(build.told) == 1
+    assert len(build.timings) == 1
 
 
 def test_a_foreign_engine_under_our_name_is_not_used(cache: EngineCache) -> None:
     cache.get_or_build(PLAN, Builder())
     _, metadata = files(cache)
-    told = json.loads(metadata.read_text())
-    told["plan"]["device"] = "NVIDIA L4"
-    metadata.write_text(json.dumps(told))
+    content = json.loads(metadata.read_text())
+    content["plan"]["device"] = "NVIDIA L4"
+    metadata.write_text(json.dumps(content))
     with pytest.raises(ModelError, match="was made for something else"):
         cache.read(PLAN)
     assert [entry.text for entry in cache.entries()] == ["not what its name says: never used"]
@@ -127,7 +127,7 @@ def test_an_engine_that_others_may_have_put_there_is_not_used(
         cache.read(PLAN)
     with pytest.raises(ModelError, match="may be of another user"):
         cache.get_or_build(PLAN, build)
-    assert build.told == []
+    assert build.timings == []
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b"\xff"])

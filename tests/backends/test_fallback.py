@@ -1,4 +1,4 @@
-"""A better runtime takes over between two runs; when it fails, nobody notices but the log."""
+"""A better runtime takes over between two runs; when it fails, only the log shows it."""
 
 import logging
 import sys
@@ -60,16 +60,16 @@ def test_the_first_takes_over_when_the_gpu_is_lost(caplog: pytest.LogCaptureFixt
     for _ in range(3):
         assert np.array_equal(backend.run(INPUTS)["blendshapes"], wanted["blendshapes"])
     assert gpu.runs == 2, "what failed once is not asked again"
-    (told,) = caplog.messages
-    assert told.startswith("a GPU failed (the GPU failed: unspecified launch failure): ONNX Run")
+    (message,) = caplog.messages
+    assert message.startswith("a GPU failed (the GPU failed: unspecified launch failure): ONNX Run")
 
 
-def test_input_that_nobody_can_run_is_an_error() -> None:
+def test_input_that_no_runtime_can_run_is_an_error() -> None:
     with pytest.raises(ModelError, match="could not be run"):
         FallbackBackend(plain(), Gpu()).run({})
 
 
-def test_the_fastest_on_a_gpu_has_somebody_behind_it() -> None:
+def test_the_fastest_on_a_gpu_has_a_fallback() -> None:
     class Slow(OnnxRuntimeBackend):
         def run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
             time.sleep(0.02)
@@ -110,21 +110,21 @@ def test_a_stream_goes_on_while_a_better_runtime_is_built(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "message"),
     [
         ("import sys; print('warming up'); sys.exit('no space left')", "no engine: no space left"),
         ("import os; os.abort()", "no engine: its build ended: -6"),
     ],
 )
-def test_a_build_that_fails_is_told_and_changes_nothing(
-    caplog: pytest.LogCaptureFixture, script: str, told: str
+def test_a_build_that_fails_is_reported_and_changes_nothing(
+    caplog: pytest.LogCaptureFixture, script: str, message: str
 ) -> None:
     backend = FallbackBackend(plain())
     upgrade = Upgrade(backend, [sys.executable, "-c", script], Gpu, INPUTS, FOREVER)
     upgrade.start()
     upgrade.join(20)
     backend.run(INPUTS)
-    assert caplog.messages == [told]
+    assert caplog.messages == [message]
     assert backend.runtime.startswith("ONNX Runtime")
 
 

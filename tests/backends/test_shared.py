@@ -122,7 +122,7 @@ def test_a_network_without_batches_answers_one_after_the_other(
     )
 
 
-def test_bad_input_harms_nobody_else(anonygan: OnnxRuntimeBackend, faces: list[Arrays]) -> None:
+def test_bad_input_harms_no_other_caller(anonygan: OnnxRuntimeBackend, faces: list[Arrays]) -> None:
     network = Gated(anonygan)
     bad = faces[1] | {"points": np.zeros((1, 70, 2), np.int64)}
     odd = {name: array for name, array in faces[1].items() if name != "maps"}

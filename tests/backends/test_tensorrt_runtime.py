@@ -120,13 +120,13 @@ def test_a_network_of_unknown_steps_is_refused_in_one_line(tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("_no_card")
 def test_without_a_gpu_everything_says_so_in_one_line(tmp_path: Path) -> None:
-    told = r"^no CUDA device: this machine has no NVIDIA GPU, or a driver older than CUDA 1\d$"
+    message = r"^no CUDA device: this machine has no NVIDIA GPU, or a driver older than CUDA 1\d$"
     for call in (
         cuda.device,
         partial(engine_build.make, SMALL, "fp32"),
         partial(engine_build.load, SMALL, "fp32", build=True),
     ):
-        with pytest.raises(ModelError, match=told):
+        with pytest.raises(ModelError, match=message):
             call()
     engine, _ = engine_build.compiled(SMALL, "fp32")
     with pytest.raises(ModelError, match=r"^TensorRT.* cannot load the engine: .+$"):
@@ -157,8 +157,8 @@ def test_a_stream_starts_on_what_there_is_and_stays_there_when_nothing_can_be_bu
     build.join(60)
     assert backend.runtime == processor.runtime
     backend.run(inputs)
-    (told,) = caplog.messages
-    assert told.startswith("no engine: no CUDA device: this machine has no NVIDIA GPU")
+    (message,) = caplog.messages
+    assert message.startswith("no engine: no CUDA device: this machine has no NVIDIA GPU")
     EngineCache().get_or_build(engine_build.planned(SMALL, "fp32"), lambda _: (b"an engine", b""))
     assert engine_build.upgraded(choice, SMALL, "fp32", inputs) is processor, "it was a candidate"
 

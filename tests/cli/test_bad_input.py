@@ -118,7 +118,9 @@ def test_no_permission_to_write(
     assert "out.mp4" in _one_line(capfd)
 
 
-def test_a_place_where_nobody_can_write(face_clip: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_place_that_cannot_be_written_to(
+    face_clip: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert execute(["run", str(face_clip), "-o", "/proc/out.mp4", "--method", "mosaic"]) == 2
     assert "/proc" in _one_line(capfd)
 

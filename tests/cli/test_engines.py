@@ -45,13 +45,13 @@ def test_without_a_gpu_nothing_is_built(
         try:
             look()
         except ModelError as error:
-            told = str(error)
+            message = str(error)
             break
     else:
         pytest.skip("there is a GPU")
     for arguments in (["engine", "build"], ["engine", "build", "--precision", "fp16"]):
         assert execute(arguments) == 1
-        assert capsys.readouterr().err == f"streamanon: error: {told}\n"
+        assert capsys.readouterr().err == f"streamanon: error: {message}\n"
     assert not cache.folder.exists()
 
 
@@ -65,9 +65,9 @@ def test_what_is_built_is_kept(cache: EngineCache, monkeypatch: pytest.MonkeyPat
         pytest.skip(str(error))
     monkeypatch.setattr(engine_build, "device", lambda: GPU)
     seen: list[str] = []
-    told = engine.build(None, lambda name, *_: seen.append(name))
-    assert [line.split(" for ")[0] for line in told] == ["anonygan fp16", *SEE]
-    assert all(" MB, built in " in line for line in told)
+    message = engine.build(None, lambda name, *_: seen.append(name))
+    assert [line.split(" for ")[0] for line in message] == ["anonygan fp16", *SEE]
+    assert all(" MB, built in " in line for line in message)
     assert seen
     assert all(entry.usable for entry in cache.entries())
     assert len(cache.entries()) == 3

@@ -39,7 +39,7 @@ def _command(log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def test_a_stream_ends_well_when_it_is_told_to(painted_clip: Path, tmp_path: Path) -> None:
+def test_a_stream_ends_well_on_a_signal(painted_clip: Path, tmp_path: Path) -> None:
     log, report, tape = tmp_path / "log", tmp_path / "report.json", tmp_path / "tape"
     with (
         RtspRelay("ann", "secret") as relay,
@@ -106,7 +106,7 @@ def test_a_stream_that_could_not_hide_something_among_several_is_named_in_the_en
     push, frames = Observer.push, {320: 0, 160: 0}
 
     def blind(self: Observer, frame: Frame) -> list[Scene]:
-        """Let one frame of the smaller picture pass that nobody looked at."""
+        """Let one frame of the smaller picture pass without detection."""
         width = frame.picture.width
         frames[width] += 1
         return [Scene(frame)] if (width, frames[width]) == (160, 5) else push(self, frame)

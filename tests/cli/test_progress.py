@@ -41,6 +41,6 @@ def test_a_pipe_gets_lines_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
     assert line.endswith(" s left, 2 faces")
 
 
-def test_a_failure_among_several_is_told_at_once() -> None:
+def test_a_failure_among_several_is_reported_at_once() -> None:
     shown = _shown(terminal=False, jobs=3)
     assert shown == "streamanon: error: [1/3] in.mp4: it [broke]\n"

@@ -9,7 +9,7 @@ from streamanon.types import Identity
 from testkit.gallery_truth import women
 
 
-def test_every_portrait_of_the_gallery_is_told_right(gender_net: GenderNet) -> None:
+def test_every_portrait_of_the_gallery_is_classified_right(gender_net: GenderNet) -> None:
     for identity in load_builtin():
         p_female = gender_net.p_female(as_picture(identity.portrait), identity.mesh.points)
         assert (p_female > 0.5) == women()[identity.name], identity.name

@@ -1,4 +1,4 @@
-"""The examples of the Python API run, on real media, and what comes out shows nobody."""
+"""The examples of the Python API run, on real media, and what comes out shows no original face."""
 
 import shutil
 from importlib import import_module

@@ -20,7 +20,7 @@ from streamanon.face.network_input import (
     transformed,
 )
 from streamanon.identities.gallery import load_builtin
-from streamanon.identities.portrait import as_picture
+from streamanon.imaging.picture import as_picture
 from streamanon.types import F32, U8
 
 GALLERY = {identity.name: identity for identity in load_builtin()}
@@ -119,14 +119,14 @@ def test_a_face_that_wears_itself_stays_as_it_is() -> None:
 def test_the_complexion_is_the_mean_of_skin_alone() -> None:
     face = aligned("rosa")
     plain = network_inputs(face, condition("rosa"))
-    told, maps = plain["complexion"], plain["maps"]
+    complexion, maps = plain["complexion"], plain["maps"]
     organs = cv2.max(maps[:, :, 1], maps[:, :, 2]) > 0
     image = np.where(((maps[:, :, 3] == 0) | organs)[:, :, None], 0, face.image)
     other = AlignedFace(np.asarray(image, np.uint8), face.points, face.to_frame)
-    assert np.array_equal(network_inputs(other, condition("rosa"))["complexion"], told)
+    assert np.array_equal(network_inputs(other, condition("rosa"))["complexion"], complexion)
     cheek = face.image[70:76, 40:46].mean(axis=(0, 1))
-    assert np.abs(told - cheek).max() < 45
-    assert told[2] > told[1] > told[0] > 20
+    assert np.abs(complexion - cheek).max() < 45
+    assert complexion[2] > complexion[1] > complexion[0] > 20
 
 
 def test_beside_the_face_the_warp_is_grey_and_not_trusted() -> None:

@@ -99,14 +99,14 @@ def test_the_network_runs_where_it_is_asked_to() -> None:
     assert {"detector", "embedder"}.isdisjoint(vars(factory))
 
 
-def test_every_runtime_that_was_tried_is_told() -> None:
+def test_every_runtime_that_was_tried_is_reported() -> None:
     pytest.importorskip("openvino", reason="the extra openvino is not installed")
     factory = Factory(Config(method="anonygan"))
     factory.anonymiser()
-    told = factory.runtimes["anonygan.onnx"]
-    assert told.count(" ms") >= 2
-    assert "onnxruntime" in told
-    assert "openvino" in told
+    comparison = factory.runtimes["anonygan.onnx"]
+    assert comparison.count(" ms") >= 2
+    assert "onnxruntime" in comparison
+    assert "openvino" in comparison
 
 
 def test_streams_share_the_gallery_and_nothing_that_remembers() -> None:

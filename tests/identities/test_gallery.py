@@ -10,8 +10,9 @@ import pytest
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.identities import gallery
-from streamanon.identities.portrait import PortraitReader, as_picture, face_height_px
+from streamanon.identities.portrait import PortraitReader, face_height_px
 from streamanon.identities.prepare import prepare
+from streamanon.imaging.picture import as_picture
 from streamanon.types import U8, Identity
 from testkit.paths import PHOTOS, PORTRAITS
 from testkit.photos import read_photo

@@ -5,7 +5,8 @@ import pytest
 
 from streamanon.identities import sheet
 from streamanon.identities.gallery import load_builtin
-from streamanon.identities.portrait import PortraitReader, as_picture
+from streamanon.identities.portrait import PortraitReader
+from streamanon.imaging.picture import as_picture
 
 
 @pytest.mark.parametrize(("count", "columns", "rows"), [(1, 1, 1), (5, 3, 2), (26, 7, 4)])

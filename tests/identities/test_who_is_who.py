@@ -6,7 +6,8 @@ from streamanon.config import Config
 from streamanon.face import landmarks as lm
 from streamanon.factory import Factory
 from streamanon.identities.gallery import load_builtin
-from streamanon.identities.portrait import PortraitReader, as_picture, read_image
+from streamanon.identities.portrait import PortraitReader, read_image
+from streamanon.imaging.picture import as_picture
 from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
 from testkit.gallery_truth import ages, women
 from testkit.paths import PHOTOS

@@ -54,7 +54,7 @@ def test_each_line_goes_on_where_the_one_before_left_off() -> None:
     assert list(persistent) == []
 
 
-def test_a_source_that_breaks_is_read_anew_by_the_next_line() -> None:
+def test_a_source_that_breaks_is_read_again_by_the_next_line() -> None:
     source = Ten(breaks_at=1)
     persistent = PersistentSource(source)
     with pytest.raises(MediaError, match="broken"):
@@ -73,7 +73,7 @@ def test_closing_a_line_leaves_the_outputs_open() -> None:
     assert (len(sink.frames), sink.complete, written) == (1, None, [1])
 
 
-def test_frames_that_are_covered_whole_are_told_once_with_their_end(
+def test_frames_that_are_covered_whole_are_reported_once_with_their_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)

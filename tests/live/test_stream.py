@@ -31,7 +31,7 @@ TEST_PICTURE = "lavfi:testsrc2=size=320x240:rate=30"
 
 @dataclass
 class Log:
-    """What an operator is told."""
+    """What the log says."""
 
     lines: list[str]
 
@@ -146,7 +146,7 @@ def test_an_input_that_is_not_there_ends_the_stream(log: Log, relay: RtspRelay) 
     stream.stop()
 
 
-def test_waiting_for_an_input_ends_when_told(
+def test_waiting_for_an_input_ends_when_stopped(
     log: Log, relay: RtspRelay, painted_clip: Path
 ) -> None:
     waiting = _stream(relay.url("later"), config=Config(method="mosaic", wait=True))
@@ -157,7 +157,7 @@ def test_waiting_for_an_input_ends_when_told(
     assert waiting.error is None
 
 
-def test_a_lost_input_is_told_and_found_again(
+def test_a_lost_input_is_reported_and_found_again(
     log: Log, relay: RtspRelay, painted_clip: Path
 ) -> None:
     with relay.serve_file(painted_clip, "in", loop="again") as url:
@@ -271,7 +271,7 @@ def test_what_a_failed_line_could_not_hide_is_reported_in_the_end() -> None:
     shown: set[int] = set()
 
     class Blind(Failing):
-        """Lets one frame pass that nobody looked at."""
+        """Lets one frame pass without detection."""
 
         def observer(self, *arguments: object, **named: object) -> object:
             observer = super().observer(*arguments, **named)
@@ -305,7 +305,7 @@ def test_what_a_failed_line_could_not_hide_is_reported_in_the_end() -> None:
     assert leaks[0] not in shown
 
 
-def test_a_line_that_fails_again_and_again_is_told_once(log: Log) -> None:
+def test_a_line_that_fails_again_and_again_is_reported_once(log: Log) -> None:
     stream = _stream(TEST_PICTURE)
 
     def fail(frame: Frame) -> None:
@@ -360,7 +360,7 @@ def test_a_stage_that_hangs_is_left_behind(log: Log, monkeypatch: pytest.MonkeyP
     assert log.holds("no progress for 1 s")
 
 
-def test_a_broken_anonymiser_leaves_everybody_covered(
+def test_a_broken_anonymiser_leaves_all_faces_covered(
     relay: RtspRelay, painted_clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(self: object, scene: Scene) -> list[Patch | None]:

@@ -1,4 +1,4 @@
-"""Addresses are told from files, and never printed with their credentials."""
+"""Addresses are distinguished from files, and never printed with their credentials."""
 
 import pytest
 

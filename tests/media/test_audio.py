@@ -23,7 +23,7 @@ def test_packets_leave_in_order_and_not_before_their_time() -> None:
     assert track.take_until(10**9) == []
 
 
-def test_what_nobody_takes_is_lost_from_its_old_end() -> None:
+def test_what_is_not_taken_is_lost_oldest_first() -> None:
     track = AudioQueue(AAC)
     for number in range(5000):
         track.put(_packet(number))
@@ -59,15 +59,15 @@ def laced(*headers: bytes) -> bytes:
 @pytest.mark.parametrize("size", [10, 254, 255, 256, 70_000])
 def test_the_comments_of_vorbis_are_left_out(size: int) -> None:
     first, third = b"\1vorbis" + bytes(23), b"\5vorbis" + b"books"
-    told = laced(first, b"\3vorbis" + b"name" * (size // 4), third)
-    left = without_comments("vorbis", told)
+    header = laced(first, b"\3vorbis" + b"name" * (size // 4), third)
+    left = without_comments("vorbis", header)
     assert left == laced(first, b"\3vorbis" + bytes(8) + b"\1", third)
     assert without_comments("vorbis", left) == left
 
 
-@pytest.mark.parametrize("told", [b"\2", b"\2\x1e", b"\2\xff\xff", b"name" * 9, b"\2\1\1abname"])
-def test_what_cannot_be_read_is_not_passed_on(told: bytes) -> None:
-    assert without_comments("vorbis", told) == b""
+@pytest.mark.parametrize("header", [b"\2", b"\2\x1e", b"\2\xff\xff", b"name" * 9, b"\2\1\1abname"])
+def test_what_cannot_be_read_is_not_passed_on(header: bytes) -> None:
+    assert without_comments("vorbis", header) == b""
 
 
 def test_of_flac_only_what_a_decoder_needs_stays() -> None:

@@ -31,7 +31,7 @@ def test_decoding_begins_with_a_keyframe() -> None:
 
 
 @pytest.mark.parametrize("jump", [-5 * SECOND, 5 * SECOND])
-def test_after_a_jump_it_begins_anew(jump: int) -> None:
+def test_after_a_jump_it_begins_again(jump: int) -> None:
     stamps: list[int | None] = [
         STEP * number + (jump if number >= 10 else 0) for number in range(20)
     ]
@@ -117,7 +117,7 @@ def test_what_is_as_good_as_a_keyframe_ends_doubt_too() -> None:
     assert tracker.believes(50, keyframe=False, arrival=50)
 
 
-def test_a_keyframe_is_awaited_anew_when_the_clock_jumps_back() -> None:
+def test_a_keyframe_is_awaited_again_when_the_clock_jumps_back() -> None:
     tracker = DamageTracker()
     tracker.admits(keyframe=True, dts=100 * SECOND, arrival=0)
     tracker.doubt(arrival=0)

@@ -36,7 +36,7 @@ def test_also_when_a_tenth_of_all_is_lost() -> None:
     assert noticed == list(range(19, 200, 10))
 
 
-def test_nothing_is_told_where_there_is_no_beat() -> None:
+def test_nothing_is_reported_without_a_steady_rate() -> None:
     rng = np.random.default_rng(0)
     assert len(_gaps(rng.choice([STEP, 3 * STEP], 300, p=[0.6, 0.4]).tolist())) < 10
     reordered = [3 * STEP, -STEP, STEP, STEP] * 50

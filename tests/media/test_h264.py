@@ -48,9 +48,9 @@ def test_a_missing_reference_is_noticed(tmp_path: Path, setting: str, suffix: st
         if keyframe or packets[missing + 1][1] or not _needed(extradata, data):
             continue
         watch = FrameNumbers(extradata)
-        told = [watch.gap(data) for data, _ in packets[:missing] + packets[missing + 1 :]]
+        gaps = [watch.gap(data) for data, _ in packets[:missing] + packets[missing + 1 :]]
         tried += 1
-        noticed += told.index(True) - missing in range(5) if any(told) else 0
+        noticed += gaps.index(True) - missing in range(5) if any(gaps) else 0
     assert tried > 5
     assert noticed == tried
 

@@ -1,4 +1,4 @@
-"""Pictures that are shown before those they were told by."""
+"""Pictures that are shown before those they were predicted from."""
 
 from streamanon.media.reorder import ReorderBuffer
 
@@ -33,7 +33,7 @@ def test_without_reordering_nothing_waits() -> None:
     assert _run([0, 1, 2, 3], lost=(1,)) == ["0", "", "2", "3"]
 
 
-def test_b_pictures_wait_for_what_they_were_told_by_and_come_one_by_one() -> None:
+def test_b_pictures_wait_for_what_they_were_predicted_from_and_come_one_by_one() -> None:
     given = " ".join(_run([0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11])).split()
     assert given == [str(number) for number in range(11)]  # two are held
     late = " ".join(_run([0, 3, 1, 2, 6, 4, 5, 9, 7, 8, 12, 10, 11], damaged=(6,))).split()

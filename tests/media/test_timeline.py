@@ -119,7 +119,7 @@ def test_a_paced_source_that_is_decoded_ahead_keeps_its_pace(rate: int) -> None:
     line, step, ahead = Timeline(paced=True), SECOND // rate, 9
     times = [line.place(n * step, 100 + max(0, n - ahead) * step) for n in range(60)]
     assert times == [100 + n * step for n in range(60)]
-    # nobody waits for what a jump leaves out
+    # there is no wait for what a jump leaves out
     assert line.place(65 * step + SECOND, 100 + 51 * step) == times[-1] + 1
 
 

@@ -1,4 +1,4 @@
-"""The channel: order, bounds, both policies, and that nobody waits for the dead."""
+"""The channel: order, bounds, both policies, and that no thread waits for one that has ended."""
 
 from collections.abc import Callable
 from threading import Thread, Timer
@@ -94,7 +94,7 @@ def test_newest_says_when_an_older_item_had_to_go() -> None:
     assert list(channel) == [2]
 
 
-def test_a_receiver_that_does_not_wait_for_ever_is_told_that_nothing_came() -> None:
+def test_a_receiver_with_a_limit_gets_none_after_a_silence() -> None:
     channel: Channel[int] = Channel(1)
     items = channel.or_idle(0.01)
     assert next(items) is None
@@ -108,7 +108,7 @@ def test_a_receiver_that_does_not_wait_for_ever_is_told_that_nothing_came() -> N
 
     later = Timer(0.1, send)
     later.start()
-    assert list(items) == [8]  # it is told once a silence
+    assert list(items) == [8]  # None comes once a silence
     later.join()
 
 

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from streamanon.imaging.picture import blank_picture
-from streamanon.pipeline.meter import MOST_ENTRIES, Meter
+from streamanon.pipeline.meter import MAX_ENTRIES, Meter
 from streamanon.types import ColourSpace, SafeFrame, Treated, Treatment
 
 PICTURE = blank_picture((4, 4), ColourSpace("bt709"))
@@ -72,7 +72,7 @@ def test_faces_are_counted_by_what_was_done_to_them_and_people_once() -> None:
     assert reading.treatments == {"replaced": 10, "covered": 10, "whole-frame": 1}
     assert reading.methods == {"warp": 10, "covered": 10, "whole-frame": 1}
     assert (reading.faces, reading.people) == (1, 2)
-    meter.start()  # a new line numbers its tracks anew
+    meter.start()  # a new line numbers its tracks from the start
     meter.count_written(_safe(Treated(1, Treatment.REPLACED)), 0.01)
     assert meter.read().people == 3
 
@@ -81,7 +81,7 @@ def test_a_meter_does_not_grow_and_can_be_read_meanwhile() -> None:
     meter = Meter()
 
     def count() -> None:
-        for _ in range(MOST_ENTRIES):
+        for _ in range(MAX_ENTRIES):
             meter.count_received()
             meter.count_written(_safe(Treated(1, Treatment.REPLACED)), 0.01)
 
@@ -90,5 +90,5 @@ def test_a_meter_does_not_grow_and_can_be_read_meanwhile() -> None:
         thread.start()
     while any(thread.is_alive() for thread in threads):
         assert meter.read().faces in (0, 1)
-    assert meter.read().frames == 3 * MOST_ENTRIES
-    assert len(meter._received_s) == len(meter._written) == MOST_ENTRIES
+    assert meter.read().frames == 3 * MAX_ENTRIES
+    assert len(meter._received_s) == len(meter._written) == MAX_ENTRIES

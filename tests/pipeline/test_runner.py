@@ -1,4 +1,4 @@
-"""The line itself: order, nothing lost, nothing published after a failure, nobody left hanging."""
+"""The line itself: order, nothing lost, nothing published after a failure, no thread waits on."""
 
 import threading
 import time
@@ -211,7 +211,7 @@ def test_a_failing_anonymiser_means_covered_and_counted(error: Exception) -> Non
     assert sink.complete
 
 
-def test_a_frame_that_nobody_examined_is_not_published() -> None:
+def test_a_frame_that_was_not_examined_is_not_published() -> None:
     @dataclass
     class Idle(Delayed):
         def push(self, frame: Frame) -> list[Scene]:
@@ -279,7 +279,7 @@ def test_a_hang_is_named_and_the_rest_is_put_away() -> None:
     assert (sink.complete, source.closed, sink.frames) == (False, True, [])
 
 
-def test_a_live_frame_that_nobody_examined_does_not_come_out() -> None:
+def test_a_live_frame_that_was_not_examined_does_not_come_out() -> None:
     """However many of those behind it were examined meanwhile."""
 
     taken = threading.Semaphore(0)

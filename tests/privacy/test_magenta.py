@@ -84,7 +84,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class MagentaDetector:
-    """Finds the painted faces; goes wrong when told to."""
+    """Finds the painted faces; fails on demand."""
 
     wrong_at: tuple[int, ...] = ()
     error: Exception | None = None

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from streamanon.imaging.picture import as_picture
-from streamanon.safety.cover import FACE_CELLS, LEAST_CELL_PX, blur, mosaic, whole_frame
+from streamanon.safety.cover import FACE_CELLS, MIN_CELL_PX, blur, mosaic, whole_frame
 from streamanon.types import F32, U8, Picture
 
 
@@ -27,7 +27,7 @@ def test_no_cell_is_smaller_than_some_pixels(side: int) -> None:
     picture = noise(400, 400)
     patch = mosaic(picture, box(20, 20, 20 + side, 20 + side))
     assert patch is not None
-    most = max(1, min(side // LEAST_CELL_PX, 2 * FACE_CELLS - 1))
+    most = max(1, min(side // MIN_CELL_PX, 2 * FACE_CELLS - 1))
     assert max(cells(patch.image)) <= most
     soft = blur(picture, box(20, 20, 20 + side, 20 + side))
     assert soft is not None

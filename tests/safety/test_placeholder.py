@@ -53,7 +53,7 @@ def test_the_time_shows() -> None:
     assert 0 < len(changed[0]) < 2000
 
 
-def test_a_card_is_a_frame_of_its_stream_in_which_nobody_was_treated() -> None:
+def test_a_card_is_a_frame_of_its_stream_without_faces() -> None:
     info = MediaInfo("camera", 64, 48, STUDIO, Fraction(1, 90_000), Fraction(30), live=True)
     frame = placeholder_frame(info, ("NO SIGNAL",), 7, 123)
     assert (frame.index, frame.pts, frame.time_base) == (7, 123, Fraction(1, 90_000))

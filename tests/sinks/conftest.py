@@ -51,7 +51,7 @@ class Reader:
             with suppress(FFmpegError, OSError):
                 self._read_once({**options, **self.options})
             if self.numbers and "listen" in self.options:
-                return  # nobody could wake it from listening again
+                return  # it could not be woken from listening again
 
     def _read_once(self, options: dict[str, str]) -> None:
         timeout = None if "listen" in options else (3.0, 1.0)
@@ -100,8 +100,8 @@ def screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         stderr=subprocess.DEVNULL,
     )
     os.close(writing)
-    with os.fdopen(reading) as told:
-        monkeypatch.setenv("DISPLAY", f":{told.readline().strip()}")
+    with os.fdopen(reading) as display:
+        monkeypatch.setenv("DISPLAY", f":{display.readline().strip()}")
     yield folder / "Xvfb_screen0"
     server.terminate()
     server.wait()

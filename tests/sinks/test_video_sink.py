@@ -312,9 +312,9 @@ def test_the_comments_of_vorbis_stay_behind(tmp_path: Path) -> None:
         assert isinstance(track, AudioStream)
         track.layout = "stereo"
         track.codec_context.open()
-        told = bytes(track.codec_context.extradata or b"")
-        first = told[3 : 3 + told[1]]
-        third = told[3 + told[1] + told[2] :]
+        header = bytes(track.codec_context.extradata or b"")
+        first = header[3 : 3 + header[1]]
+        third = header[3 + header[1] + header[2] :]
         comments = b"\3vorbis" + bytes(4) + b"\1\0\0\0" + b"\x12\0\0\0TITLE=Home of Jane\1"
         track.codec_context.extradata = (
             bytes([2, len(first), len(comments)]) + first + comments + third
@@ -449,7 +449,7 @@ def start(path: Path, output: Path, **options: Any) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("limit", [20_000, 200_000, None], ids=str)
-def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, limit: int | None) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing(tmp_path: Path, limit: int | None) -> None:
     path = write_clip(tmp_path / "in.mp4", LONG)
     (tmp_path / "out").mkdir()
     if limit is None:  # just too small, which only shows when the index moves to the front

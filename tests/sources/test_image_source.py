@@ -176,7 +176,7 @@ def test_several_pages_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture at all", b"\xff\xd8\xff"])
-def test_what_is_no_picture_is_told_in_one_line(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_picture_is_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "in.jpg"
     path.write_bytes(content)
     with pytest.raises(MediaError) as caught:

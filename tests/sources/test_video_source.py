@@ -179,7 +179,7 @@ def test_a_corrupt_packet_becomes_a_damaged_frame(tmp_path: Path, lost: int, bfr
     assert set(damaged) <= set(group), "the next key frame should have ended it"
     for frame, before in zip(frames, whole, strict=True):
         same = np.array_equal(frame.picture.planes[0], before.picture.planes[0])
-        assert same or frame.damaged, "what is told by a damaged picture is not to be believed"
+        assert same or frame.damaged, "what comes from a damaged picture is damaged"
 
 
 @pytest.mark.parametrize("codec", ["mpeg4", "libx264"])

@@ -62,7 +62,7 @@ def test_people_who_differ_get_identities_that_differ() -> None:
     assert len(set(given(1))) == 8
 
 
-def test_nobody_wears_a_face_like_their_own_and_skins_fit() -> None:
+def test_no_identity_is_like_the_own_face_and_skins_fit() -> None:
     for seed, who in enumerate(EVERYBODY):
         worn = meet(IdentityAssigner(EVERYBODY, seed=seed), 0, who, [0])
         assert worn is not None
@@ -132,7 +132,7 @@ def test_the_decision_needs_no_evidence_and_unknown_people_leave_no_trace() -> N
     assert not assigner._people[0].evidence.embeddings.any()
 
 
-def test_who_comes_back_gets_the_old_identity_unless_somebody_visible_wears_it() -> None:
+def test_who_comes_back_gets_the_old_identity_unless_a_visible_person_wears_it() -> None:
     assigner = IdentityAssigner(GALLERY)
     ann, twin = PEOPLE[0], PEOPLE[0]
     first = meet(assigner, 0, ann, [0])
@@ -218,7 +218,7 @@ def test_the_identity_of_all_can_be_changed_and_taken_back_while_the_stream_goes
     assert newcomer not in (None, *own)
 
 
-def test_people_stay_known_when_tracks_are_numbered_anew() -> None:
+def test_people_stay_known_when_tracks_are_numbered_from_the_start() -> None:
     assigner = IdentityAssigner(GALLERY)
     first, second = (meet(assigner, track_id, PEOPLE[track_id], [0, 1]) for track_id in (0, 1))
     assigner.add_evidence(2, PEOPLE[2].embedding, 1.0)  # seen, not yet asked about

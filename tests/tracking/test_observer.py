@@ -11,7 +11,7 @@ from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import StageError
 from streamanon.imaging.picture import as_picture
-from streamanon.tracking.observer import MOST_FAILURES, Observer
+from streamanon.tracking.observer import MAX_FAILURES, Observer
 from streamanon.types import F32, U8, Face, Frame, Mesh, Picture, Scene
 from testkit.photos import read_photo
 
@@ -147,7 +147,7 @@ def test_two_people_have_two_ids_and_a_cut_gives_new_ones(yunet: YuNetDetector) 
     assert len(_ids(scenes[7]) | _ids(scenes[8])) == 3
 
 
-def test_nothing_is_found_where_nobody_is(yunet: YuNetDetector, mesher: MeshFitter) -> None:
+def test_nothing_is_found_without_a_face(yunet: YuNetDetector, mesher: MeshFitter) -> None:
     observer = Observer(yunet, mesher)
     scenes = _observe(observer, [_background()] * 5)
     assert not any(scene.subjects or scene.distrust for scene in scenes)
@@ -253,7 +253,7 @@ def test_a_detector_that_keeps_failing_ends_the_run() -> None:
         raise RuntimeError("driver lost")
 
     observer = Observer(Script(answer))
-    images = _numbered(MOST_FAILURES)
+    images = _numbered(MAX_FAILURES)
     with pytest.raises(StageError, match=r"see: .*25 frames in a row: driver lost") as caught:
         _observe(observer, images)
     assert caught.value.stage == "see"

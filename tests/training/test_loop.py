@@ -114,7 +114,7 @@ def test_a_full_disk_loses_nothing(
     assert (folder / "state.pt").read_bytes() == before
 
 
-def test_a_damaged_state_is_told(data: Path, tmp_path: Path) -> None:
+def test_a_damaged_state_is_reported(data: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     run("train", folder, "--data", data, *SMALL, "--set=steps=0")
     (folder / "state.pt").write_bytes((folder / "state.pt").read_bytes()[:1000])

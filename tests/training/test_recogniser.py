@@ -12,7 +12,7 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.face import landmarks as lm
 from streamanon.face.network_input import AlignedFace
-from streamanon.identities.portrait import as_picture
+from streamanon.imaging.picture import as_picture
 from training.data.shards import load
 from training.frozen import FrozenNetwork
 from training.recogniser import NodeFinder, Recogniser

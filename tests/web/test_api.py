@@ -120,7 +120,7 @@ def test_the_preview_moves_and_shows_no_raw_face(site: Site, stream: Stream) -> 
     assert max(loud_pixels(picture) for picture in pictures) < SHOWS
 
 
-def test_nothing_is_encoded_when_nobody_looks(site: Site) -> None:
+def test_nothing_is_encoded_without_a_viewer(site: Site) -> None:
     connection, response = site.connect("GET", f"{ONE}/preview.mjpg")
     with closing(connection), response:
         _part(response)

@@ -11,7 +11,7 @@ import numpy as np
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from streamanon.types import U8
-from streamanon.web.camera import MOST_VISITORS
+from streamanon.web.camera import MAX_VISITORS
 from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
 from testkit.requests import Site
 from testkit.waiting import wait_until
@@ -84,11 +84,11 @@ def test_a_visitor_comes_back_anonymised_and_leaves_nothing(site: Site) -> None:
             assert {picture.shape for picture in pictures} == {(SIZE[1], SIZE[0], 3)}
             assert max(loud_pixels(picture) for picture in pictures) < SHOWS
             assert pictures[-1].std() > 10
-            told = (await asyncio.to_thread(site.ask, "GET", path)).json
-            assert (told["method"], told["identity"], told["error"]) == ("warp", "amara", "")
+            status = (await asyncio.to_thread(site.ask, "GET", path)).json
+            assert (status["method"], status["identity"], status["error"]) == ("warp", "amara", "")
             wish = {"method": "mosaic", "identity": None}
-            told = (await asyncio.to_thread(site.ask, "PATCH", path, wish)).json
-            assert (told["method"], told["identity"]) == ("mosaic", None)
+            status = (await asyncio.to_thread(site.ask, "PATCH", path, wish)).json
+            assert (status["method"], status["identity"]) == ("mosaic", None)
             assert max([loud_pixels(await client.next()) for _ in range(10)]) < SHOWS
             name = path.rpartition("/")[2]
             return weakref.ref(site.server.camera.session(name))
@@ -108,7 +108,7 @@ def test_a_visitor_comes_back_anonymised_and_leaves_nothing(site: Site) -> None:
 def test_places_are_limited_and_free_again(site: Site) -> None:
     offer = {"sdp": offer_without_candidates("video")}
     names = []
-    for _ in range(MOST_VISITORS):
+    for _ in range(MAX_VISITORS):
         answer = site.ask("POST", "/api/camera", offer)
         assert answer.status == 201
         names.append(answer.json["id"])
@@ -116,7 +116,7 @@ def test_places_are_limited_and_free_again(site: Site) -> None:
     assert full.status == 503
     assert "try again later" in full.json["error"]
     assert (
-        f"streamanon_camera_visitors {MOST_VISITORS}.0" in site.ask("GET", "/metrics").body.decode()
+        f"streamanon_camera_visitors {MAX_VISITORS}.0" in site.ask("GET", "/metrics").body.decode()
     )
     assert site.ask("DELETE", f"/api/camera/{names[0]}").status == 204
     assert site.ask("GET", f"/api/camera/{names[0]}").status == 404

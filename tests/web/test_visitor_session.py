@@ -88,11 +88,11 @@ def test_no_raw_face_comes_back(factory: Factory, method: str) -> None:
         offer_until(
             session, lambda: "replaced" in watcher.treatments and session.to_json()["fps"] > 0
         )
-        told = session.to_json()
+        status = session.to_json()
     assert watcher.loudest < SHOWS
-    assert told["method"] == method
-    assert told["latency_p50_ms"] > 0
-    assert told["error"] == ""
+    assert status["method"] == method
+    assert status["latency_p50_ms"] > 0
+    assert status["error"] == ""
 
 
 def test_settings_change_while_the_line_runs(factory: Factory) -> None:
@@ -117,7 +117,7 @@ def test_pictures_of_another_size_are_fitted_into_the_first_ones(factory: Factor
 
 
 class BlindFactory(Factory):
-    """Factory whose detector fails while it is told to."""
+    """Factory whose detector fails while ``failing`` is set."""
 
     failing = True
 
@@ -185,7 +185,7 @@ class SlowFactory(Factory):
             def detect(self, picture: Picture) -> list[Face]:
                 time.sleep(0.08)
                 if SlowFactory.fail_next:
-                    raise RuntimeError("told to")
+                    raise RuntimeError("on demand")
                 SlowFactory.levels.append(SlowFactory.level())
                 return inside.detect(picture)
 

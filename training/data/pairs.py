@@ -33,7 +33,7 @@ WIDE_OPEN = 0.2
 PORTRAIT_YAW_DEG, PORTRAIT_PITCH_DEG = 20.0, 25.0
 """How far a portrait may be turned."""
 
-MOST_TURNED_DEG = 35.0
+MAX_TURNED_DEG = 35.0
 """How far a condition may be turned at all: what it hides cannot be moved onto the source."""
 
 PORTRAIT_SHARE = 0.6
@@ -102,7 +102,7 @@ class PairDrawer:
         turned = np.abs(faces.pose)
         self._portrait = (eyes > WIDE_OPEN) & (mouth < GAPING)
         self._portrait &= (turned[:, 0] < PORTRAIT_YAW_DEG) & (turned[:, 1] < PORTRAIT_PITCH_DEG)
-        self._usable = turned[:, 0] < MOST_TURNED_DEG
+        self._usable = turned[:, 0] < MAX_TURNED_DEG
         self._sources = _Lot(used, weight)
         if mix[Kind.SAME] > 0:
             order = np.argsort(member, kind="stable")

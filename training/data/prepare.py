@@ -42,7 +42,7 @@ MIN_PRESENCE = 0.8
 
 MAX_YAW_DEG = 60.0
 
-LEAST_SCALE = 0.45
+MIN_SCALE = 0.45
 """Picture px a crop px, at least: smaller faces would be blown up to a blur."""
 
 SECOND_FACE_RATIO = 0.5
@@ -227,7 +227,7 @@ def _stored(entry: Entry, picture: Picture, mesh: Mesh) -> Outcome:
         return "turned too far"
     face = AlignedFace.of(picture, mesh.points)
     scale = float(np.hypot(face.to_frame[0, 0], face.to_frame[1, 0]))
-    if scale < LEAST_SCALE:
+    if scale < MIN_SCALE:
         return "too small"
     skin = skin_lab(picture, mesh)
     return Face(

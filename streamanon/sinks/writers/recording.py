@@ -14,7 +14,7 @@ from streamanon.sinks.writers.muxer import Muxer
 
 SEGMENT_S = 60
 _FLUSH_EVERY_MS = 1000
-_LEAST_FREE_BYTES = 16 << 20
+_MIN_FREE_BYTES = 16 << 20
 """No segment is begun with less: otherwise the disk would fill with empty files."""
 
 
@@ -63,7 +63,7 @@ class Recording:
                     self._path.unlink()
 
     def _begin(self) -> tuple[Muxer, Path]:
-        if shutil.disk_usage(self._folder).free < _LEAST_FREE_BYTES:
+        if shutil.disk_usage(self._folder).free < _MIN_FREE_BYTES:
             raise OSError(errno.ENOSPC, "no space left on the disk")
         path = next(path for path in _names(self._folder) if not path.exists())
         options = {"cluster_time_limit": str(_FLUSH_EVERY_MS)}

@@ -34,7 +34,7 @@ _GRACE_S = 0.6
 """Longest wait for a device to be released."""
 _REFUSED_S = 0.2
 """Wait between tries while the server refuses connections: such a try costs next to nothing."""
-_MOST_S = 0.4
+_MAX_S = 0.4
 """Longest wait between other tries: a server is often back a moment before its camera is."""
 _NO_PICTURE = MediaError("the source ended before there was a picture: check what it serves")
 _USUAL_RATE = Fraction(30)
@@ -156,7 +156,7 @@ class LiveSource:
 
     def _first(self, *, wait: bool) -> tuple[Connection, StreamProperties]:
         """Connect for the first time."""
-        backoff, said = Backoff(most_s=_MOST_S), ""
+        backoff, said = Backoff(most_s=_MAX_S), ""
         while True:
             try:
                 return self._connect(None)
@@ -222,7 +222,7 @@ class LiveSource:
 
     def _reconnect(self) -> None:
         """Retry until there is a picture again or the source is stopped."""
-        backoff, said, tries = Backoff(most_s=_MOST_S), "", 0
+        backoff, said, tries = Backoff(most_s=_MAX_S), "", 0
         wait_s = backoff.next_s()
         while not self._stopping.wait(wait_s):
             tries += 1

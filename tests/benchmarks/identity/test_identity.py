@@ -56,7 +56,7 @@ def test_both_photographs_of_everybody_are_read(people: list[Person]) -> None:
     assert (people[0].neutral != people[0].smiling).any()
 
 
-def test_nobody_to_look_for_is_an_error(tmp_path: Path) -> None:
+def test_a_data_set_without_pairs_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nobody both neutral and smiling"):
         read_people(tmp_path)
     (tmp_path / "no.tar").write_bytes(b"no tar file")

@@ -75,7 +75,7 @@ def test_a_detector_that_looks_elsewhere_is_dead() -> None:
     assert not check_detector(Corner()).alive
 
 
-def test_originals_that_a_detector_cannot_see_are_told(faces: tuple[KnownFace, ...]) -> None:
+def test_originals_that_a_detector_cannot_see_are_reported(faces: tuple[KnownFace, ...]) -> None:
     upside_down = [
         type(face)(np.asarray(cv2.rotate(face.image, cv2.ROTATE_180), np.uint8), face.points)
         for face in faces

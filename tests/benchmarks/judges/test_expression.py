@@ -45,7 +45,7 @@ def test_an_open_mouth_is_one_whose_lips_are_apart(neutral: Observation) -> None
     assert expression.mouth_open(replace(neutral, points=points))
 
 
-def test_nobody_is_seen_where_there_is_nobody() -> None:
+def test_no_face_is_seen_where_there_is_none() -> None:
     assert observe(np.full((200, 200, 3), 90, np.uint8)) is None
 
 
@@ -137,7 +137,7 @@ def test_the_observer_is_alive() -> None:
     assert check_observer(observe).as_json() == {"alive": True, "reason": ""}
 
 
-def test_an_observer_that_sees_nobody_is_dead() -> None:
+def test_an_observer_that_sees_no_face_is_dead() -> None:
     assert check_observer(lambda _: None).reason.startswith("sees 0 of ")
 
 

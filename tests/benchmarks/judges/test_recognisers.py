@@ -50,7 +50,7 @@ def test_a_person_is_more_like_themselves_than_like_anybody(
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
     scores = {
         (a, b): float(vectors[a] @ vectors[b]) for a, b in combinations(NAMES, 2)
-    }  # people are told by the number in the name
+    }  # the number in the name says who it is
     same = [score for (a, b), score in scores.items() if a[:10] == b[:10]]
     different = [score for (a, b), score in scores.items() if a[:10] != b[:10]]
     assert len(same) == 2

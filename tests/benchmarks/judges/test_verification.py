@@ -41,7 +41,7 @@ def test_ties_let_no_more_pass_than_may() -> None:
     assert threshold.far == 0
 
 
-def test_a_recogniser_that_always_answers_the_same_accepts_nobody() -> None:
+def test_a_recogniser_that_always_answers_the_same_accepts_no_pair() -> None:
     same = np.full((50, 4), 0.5, np.float32)
     threshold = threshold_at_far(impostor_scores(same, [str(i) for i in range(50)]))
     assert accepted([1.0] * 10, threshold).sum() == 0
@@ -58,7 +58,7 @@ def test_rank_1_and_its_chance() -> None:
     assert found.chance == pytest.approx((0.5 + 0.25 + 0.5) / 3)
 
 
-def test_looking_for_somebody_who_is_not_in_the_gallery_is_an_error() -> None:
+def test_a_person_who_is_not_in_the_gallery_is_an_error() -> None:
     with pytest.raises(ValueError, match="must be in the gallery"):
         rank_1(EYE[:1], ["z"], EYE, list("abcd"))
 

@@ -22,7 +22,7 @@ def test_a_picture_is_as_old_as_its_newest_sending() -> None:
     assert glass_to_glass_ms(sent, seen, 1.2, 2.0) == pytest.approx([200])
 
 
-def test_what_nobody_sent_before_does_not_count() -> None:
+def test_what_was_not_sent_before_does_not_count() -> None:
     assert glass_to_glass_ms([(0, 5.0)], [_seen(0, 4.0)], 0.0, 9.0) == []
 
 

@@ -1,4 +1,4 @@
-"""Environments are made once, made anew when they were not finished, and hold nothing of ours."""
+"""Environments are made once, made again when they were not finished, and hold nothing of ours."""
 
 from pathlib import Path
 

@@ -87,7 +87,7 @@ def test_another_size_is_seen_and_judged_all_the_same(clip: Path, tmp_path: Path
         assert found["leak_rate"] == 1.0
 
 
-def test_a_clip_of_nobody_is_not_called_clean(tmp_path: Path) -> None:
+def test_a_clip_without_faces_is_not_called_clean(tmp_path: Path) -> None:
     path = tmp_path / "grey.mp4"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)

@@ -128,7 +128,7 @@ def test_the_judge_of_clips_is_dead_when_it_says_so_or_sees_no_leak_in_unchanged
     assert "**dead**" not in steady[3:]
 
 
-def test_a_run_that_hid_nobody_is_dead_however_fast(results: Path, change: Change) -> None:
+def test_a_run_that_hid_no_face_is_dead_however_fast(results: Path, change: Change) -> None:
     def idle(document: dict[str, Any]) -> None:
         for row in document["results"]["rows"]:
             if row["method"] == "mosaic":

@@ -34,7 +34,7 @@ def test_work_of_others_is_seen() -> None:
     assert disturbed.others > 0.2 / (os.cpu_count() or 1)
 
 
-def test_the_memory_of_whoever_asks_does_not_count() -> None:
+def test_the_memory_of_the_caller_does_not_count() -> None:
     held = np.ones(50_000_000)  # 400 MB
     assert measured(_python("pass")).peak_mb < 100
     assert held[-1]

@@ -49,7 +49,7 @@ def test_figures_are_medians_over_rounds() -> None:
     assert (found["alive"], found["replaced"], found["ratio"]) == (True, 1, {"copy": 0.5})
 
 
-def test_a_machine_that_is_not_quiet_is_told() -> None:
+def test_a_machine_that_is_not_quiet_is_reported() -> None:
     quiet, loud = (
         row(CELL, [Run(replace(_run(1).usage, others=others), _run(1).details)], {})
         for others in (0.02, 0.63)

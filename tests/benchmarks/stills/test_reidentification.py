@@ -77,7 +77,7 @@ def test_doing_nothing_is_a_total_leak() -> None:
     assert {name: known[name]["mean"] for name in found} == pytest.approx(found, abs=1e-6)
 
 
-def test_faces_of_nobody_are_recognised_no_more_than_by_chance() -> None:
+def test_faces_of_no_real_person_are_recognised_no_more_than_by_chance() -> None:
     random = np.random.default_rng(3)
     stills = _stills(lambda _: random.normal(size=DIMENSIONS).astype(np.float32))
     found = _means(stills)
@@ -132,5 +132,5 @@ def test_a_probe_of_what_is_always_the_same_answers_the_mean() -> None:
     assert np.allclose(probe(stills[0]), _unit(originals.mean(axis=0)), atol=1e-5)
 
 
-def test_one_fold_teaches_nobody() -> None:
+def test_one_fold_is_not_enough_to_learn_from() -> None:
     assert informed_attack(FOLDS[:1], _stills(lambda one: one)[:1], "r") is None

@@ -176,7 +176,7 @@ class _Lost(Predictor):
         return np.arange(136, dtype=np.float32).reshape(68, 2)
 
 
-def test_a_dead_judge_is_told_from_a_good_result(small_lfw: Path, panel: Panel) -> None:
+def test_a_dead_judge_is_distinguished_from_a_good_result(small_lfw: Path, panel: Panel) -> None:
     panel.detectors["blind"] = _Blind()
     panel.recognisers["forgetful"] = _Forgetful()
     panel.predictor = _Lost()

@@ -27,7 +27,7 @@ def test_a_short_clip_is_measured_as_it_is(tmp_path: Path) -> None:
     assert first_frames(path, 100, tmp_path).path == path
 
 
-def test_what_is_missing_is_told(tmp_path: Path) -> None:
+def test_what_is_missing_is_reported(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "whole.mp4", Clip(sound="aac"))
     assert kept(path, path) == {
         "source_frames": 12, "frames": True, "times": True, "duration": True, "audio": True,

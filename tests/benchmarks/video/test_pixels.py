@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.judges.expression import observe, observe_at
 from benchmarks.video.clips import NOISE, Clip, digest_of, still_with_noise
 from benchmarks.video.flicker import flicker
-from benchmarks.video.warping import LEAST_FRAMES, WarpingError
+from benchmarks.video.warping import MIN_FRAMES, WarpingError
 from streamanon.imaging.picture import blend_bgr, copy_picture, whole_bgr
 from streamanon.types import F32, Picture
 from testkit.paths import DEMO
@@ -80,16 +80,16 @@ def test_few_frames_and_frames_that_never_change_are_dead(
     demo_frames: list[Picture], meshes: list[F32]
 ) -> None:
     error = WarpingError()
-    for frame, mesh in zip(demo_frames[:LEAST_FRAMES], meshes, strict=False):
+    for frame, mesh in zip(demo_frames[:MIN_FRAMES], meshes, strict=False):
         error.add(frame, frame, mesh)
     assert error.figures() is None
     error = WarpingError()
-    for _ in range(LEAST_FRAMES + 2):
+    for _ in range(MIN_FRAMES + 2):
         error.add(demo_frames[0], demo_frames[0], meshes[0])
     assert error.figures() is None
 
 
-def test_flicker_is_told_from_noise(tmp_path: Path, meshes: list[F32]) -> None:
+def test_flicker_is_distinguished_from_noise(tmp_path: Path, meshes: list[F32]) -> None:
     demo = Clip("demo", DEMO, 14, 14, digest_of(DEMO))
     still = still_with_noise(demo, 0, 10, tmp_path)
     again = still_with_noise(demo, 0, 10, tmp_path)

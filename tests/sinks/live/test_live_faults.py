@@ -62,12 +62,12 @@ def test_a_server_that_comes_later_and_dies_and_returns(
         relay.start()
         after = feed(sink, after, until=lambda: len(reader.numbers) > seen and len(said) == 4)
     assert reader.numbers == sorted(set(reader.numbers))
-    told = [line.split(" ", 2)[2] for line in said]
-    assert told[0] == "failed (Connection refused): trying again until it works"
-    assert told[1].startswith("works again after ")
-    assert told[2].startswith("failed (")
-    assert told[3].startswith("works again after ")
-    assert len(told) == 4
+    events = [line.split(" ", 2)[2] for line in said]
+    assert events[0] == "failed (Connection refused): trying again until it works"
+    assert events[1].startswith("works again after ")
+    assert events[2].startswith("failed (")
+    assert events[3].startswith("works again after ")
+    assert len(events) == 4
 
 
 def test_a_server_that_is_away_is_knocked_at_and_costs_no_writer_a_try(
@@ -304,7 +304,7 @@ def test_writers_die_with_us_and_leave_what_was_recorded(tmp_path: Path) -> None
 
 
 @linux
-def test_writers_finish_what_they_write_when_everybody_is_told_to_end(
+def test_writers_finish_what_they_write_when_all_processes_are_terminated(
     opened: Any, said: list[str], tmp_path: Path
 ) -> None:
     """A service that is stopped: SIGTERM goes to all its processes at once."""

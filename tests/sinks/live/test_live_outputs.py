@@ -376,7 +376,7 @@ def test_a_window_shows_what_is_written(opened: Any, screen: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="uses an X server")
-def test_a_window_that_somebody_closes_says_so(screen: Path) -> None:
+def test_a_window_that_is_closed_says_so(screen: Path) -> None:
     window = pytest.importorskip("streamanon.sinks.writers.window", reason="Tk is not installed")
     encoder = Encoder("rawvideo", stream_info())
     shown = window.Window(MuxJob("window", "streamanon"), encoder.header())

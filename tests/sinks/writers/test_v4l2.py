@@ -1,4 +1,4 @@
-"""A real virtual camera of Linux; where there is none, scripts/with_v4l2.py emulates one."""
+"""A real virtual camera of Linux; without one, scripts/with_v4l2.py emulates one."""
 
 from collections.abc import Callable
 from pathlib import Path

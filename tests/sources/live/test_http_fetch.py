@@ -186,7 +186,7 @@ def _error(items: list[Item]) -> str:
 
 
 @pytest.mark.parametrize("local", ["127.0.0.1", "127.0.0.2", "10.1.2.3", "172.16.0.1", "0.0.0.0"])
-def test_local_addresses_are_told_from_public_ones(local: str) -> None:
+def test_local_addresses_are_distinguished_from_public_ones(local: str) -> None:
     assert not reach.is_public(ip_address(local))
     for form in (f"::ffff:{local}", f"64:ff9b::{local}"):
         assert not reach.is_public(ip_address(form))

@@ -267,7 +267,7 @@ def test_with_wait_it_goes_on_trying(clip: Path, relay: RtspRelay) -> None:
         sources[0].close()
 
 
-def test_waiting_ends_when_it_is_told_to(relay: RtspRelay) -> None:
+def test_waiting_ends_when_it_is_stopped(relay: RtspRelay) -> None:
     stopping = Event()
     Timer(0.5, stopping.set).start()
     with pytest.raises(MediaError):

@@ -93,7 +93,7 @@ def test_a_picture_with_a_hole_near_its_end_is_not_believed(
 ) -> None:
     """One packet of several that a picture came in is lost; the decoder reads over the hole.
 
-    Nor is a B picture that was told by it and is shown before it.
+    Nor is a B picture that was predicted from it and is shown before it.
     """
     monkeypatch.setattr(reader, "_LOSSY", ("mpegts",))  # as of RTSP
     path = tmp_path / "clip.ts"

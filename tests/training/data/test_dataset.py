@@ -31,7 +31,7 @@ def same(a: dict[str, NDArray[Any]], b: dict[str, NDArray[Any]]) -> bool:
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
-def test_a_sample_is_the_same_whoever_asks(faces: Faces) -> None:
+def test_a_sample_is_the_same_in_every_process(faces: Faces) -> None:
     one, other = PairDataset(faces, seed=5), PairDataset(faces, seed=5)
     other[3]
     assert same(one[11], other[11])

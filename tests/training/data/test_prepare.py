@@ -38,7 +38,7 @@ def test_people_and_times_are_those_of_the_index(faces: Faces) -> None:
     assert np.nan_to_num(faces.time_s, nan=-1).tolist() == pytest.approx([-1] * 4 + [0, 0.2, 1])
 
 
-def test_nobody_of_a_fold_for_testing_is_in_and_bad_pictures_are_named(prepared: Path) -> None:
+def test_no_person_of_a_fold_for_testing_is_in_and_bad_pictures_are_named(prepared: Path) -> None:
     index = json.loads((prepared / INDEX).read_text())
     assert {each["file"]: each["why"] for each in index["skipped"]} == {
         "kept/tested.webp": "held out for testing (LFW)",
