@@ -116,6 +116,14 @@ class Config:
         metavar="N",
         only="live",
     )
+    prefer: str = _option(
+        "face",
+        "What a live stream keeps when there is too much to do: face takes fewer frames a second "
+        "(30, 20, 15) before the method gets cheaper, and shows a mosaic last; rate takes every "
+        "frame and goes down to cheaper methods and a mosaic.",
+        choices=("face", "rate"),
+        only="live",
+    )
     transport: str = _option(
         "tcp",
         "How an RTSP input comes: udp has less delay where no packet is ever lost.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cached_property, partial
 from logging import Logger
 from pathlib import Path
 from threading import Event, RLock
@@ -31,6 +31,7 @@ from streamanon.weights.card import accepted, read_card
 
 if TYPE_CHECKING:
     from streamanon.anonymisers.network import FaceNetwork
+    from streamanon.anonymisers.reshaping import Person
     from streamanon.anonymisers.stepped import SteppedAnonymiser
     from streamanon.backends.shared import SharedBackend
     from streamanon.backends.trial import Choice
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from streamanon.sources.live.source import LiveSource
     from streamanon.tracking.identity_assigner import IdentityAssigner
     from streamanon.tracking.observer import Observer
+    from streamanon.tracking.per_track import PerTrack
 
 
 MAX_LINES = 64
@@ -224,11 +226,14 @@ class Factory:
         donor = showing_most_teeth(self.gallery)
         return texture_of(donor) if donor else None
 
-    def anonymiser(self, method: str | None = None) -> Anonymiser:
+    def anonymiser(
+        self, method: str | None = None, people: PerTrack[Person] | None = None
+    ) -> Anonymiser:
         """Return a new anonymiser; it remembers the faces of one stream.
 
         Args:
             method: method of hiding faces; the configured one by default.
+            people: what is known of people's shapes, to share with other anonymisers of the stream.
         """
         method = method or self.config.method
         if method in ("warp", "anonygan"):
@@ -236,15 +241,16 @@ class Factory:
 
             warp = WarpAnonymiser(self._default_teeth)
             if method == "warp":
-                return self._reshaping(warp)
+                return self._reshaping(warp, people)
             from streamanon.anonymisers.anonygan import AnonyganAnonymiser
 
-            return self._reshaping(AnonyganAnonymiser(self.face_network, self._checker, warp))
+            drawn = AnonyganAnonymiser(self.face_network, self._checker, warp)
+            return self._reshaping(drawn, people)
         from streamanon.anonymisers.plain import PlainAnonymiser
 
         return PlainAnonymiser(method)
 
-    def _reshaping(self, inside: Anonymiser) -> Anonymiser:
+    def _reshaping(self, inside: Anonymiser, people: PerTrack[Person] | None) -> Anonymiser:
         """Have an anonymiser draw faces of the shape of the portraits they wear."""
         from streamanon.anonymisers.reshaping import ReshapingAnonymiser
         from streamanon.detectors.mesh import Blendshapes
@@ -253,7 +259,7 @@ class Factory:
         with np.load(weights.path("face_shape.npz")) as stored:
             model = ShapeModel.of(stored)
         blendshapes = Blendshapes(self._network("face_blendshapes.onnx"))
-        return ReshapingAnonymiser(inside, model, blendshapes)
+        return ReshapingAnonymiser(inside, model, blendshapes, people)
 
     def ladder(self, method: str, log: Logger) -> SteppedAnonymiser:
         """Return a new anonymiser that can change its method while it runs.
@@ -263,8 +269,10 @@ class Factory:
             log: logger for changes of the method.
         """
         from streamanon.anonymisers.stepped import SteppedAnonymiser
+        from streamanon.tracking.per_track import PerTrack
 
-        return SteppedAnonymiser(self.anonymiser, method, log)
+        people: PerTrack[Person] = PerTrack()
+        return SteppedAnonymiser(partial(self.anonymiser, people=people), method, log)
 
     def identity_assigner(self) -> IdentityAssigner:
         """Return a new identity assigner; it remembers the people of one stream."""

@@ -29,6 +29,9 @@ Matrix: TypeAlias = Literal["rgb", "bt601", "bt709", "bt2020"]
 FULL_QUALITY = "full"
 """The quality level of a live stream at which nothing is stepped down."""
 
+SPARING, MOSAIC = "sparing", "mosaic"
+"""Quality levels at which the network is asked less often, and at which no face is shown."""
+
 MESH_POINTS = 478
 """Points of the MediaPipe face mesh: 468 on the skin, then 5 of each iris."""
 
@@ -260,11 +263,13 @@ class Scene:
         frame: raw frame.
         subjects: all people who must not be recognised.
         distrust: why the whole frame must be covered; "" when the subjects can be trusted.
+        sparing: whether networks are asked less often, because there is much to do.
     """
 
     frame: Frame
     subjects: tuple[Subject, ...] = ()
     distrust: str = ""
+    sparing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,9 @@ REUSE_WITHIN_PX = 1.0
 REUSE_FOR_S = 0.2
 """... or this much time has passed. The crop moves with the face, so the output still fits."""
 
+SPARING = 2.5
+"""Factor on both where networks are asked less often; light follows slowly in any case."""
+
 FEATURES_BLUR_PX = 1.5
 """Standard deviation, in crop px, of the fade between the portrait's eyes and mouth and the rest of
 the output."""
@@ -74,10 +77,10 @@ class _CachedOutput:
     nodes: F32
     time_s: float
 
-    def fits(self, nodes: F32, time_s: float) -> bool:
+    def fits(self, nodes: F32, time_s: float, patience: float) -> bool:
         """Return whether the face has changed too little to run the network again."""
-        moved = np.abs(nodes - self.nodes).max() >= REUSE_WITHIN_PX
-        return not moved and abs(time_s - self.time_s) < REUSE_FOR_S
+        moved = np.abs(nodes - self.nodes).max() >= REUSE_WITHIN_PX * patience
+        return not moved and abs(time_s - self.time_s) < REUSE_FOR_S * patience
 
 
 @dataclass
@@ -124,10 +127,10 @@ class _PreparedFace:
     state: _TrackState
     yaw_deg: float
 
-    def cached(self, time_s: float) -> bool:
+    def cached(self, time_s: float, patience: float) -> bool:
         """Return whether the network's last output still fits."""
         cached = self.state.cached
-        return cached is not None and cached.fits(self.face.nodes, time_s)
+        return cached is not None and cached.fits(self.face.nodes, time_s, patience)
 
     @cached_property
     def inputs(self) -> Arrays:
@@ -182,7 +185,8 @@ class AnonyganAnonymiser:
     def replace(self, scene: Scene) -> list[Patch | None]:
         """Return one patch per subject; None where the fallback returns None."""
         prepared = [self._prepare(scene.frame.picture, subject) for subject in scene.subjects]
-        results = self._generate(prepared, scene.frame.time_s)
+        patience = SPARING if scene.sparing else 1.0
+        results = self._generate(prepared, scene.frame.time_s, patience)
         self._states.forget(scene)
         return self._with_fallback(scene, results)
 
@@ -212,11 +216,11 @@ class AnonyganAnonymiser:
         return _PreparedFace(face, prepared, warp, region, state, yaw)
 
     def _generate(
-        self, prepared: Sequence[_PreparedFace | str], time_s: float
+        self, prepared: Sequence[_PreparedFace | str], time_s: float, patience: float
     ) -> list[Patch | str]:
         """Draw all faces of a frame, running the network at most once."""
         faces = [one for one in prepared if not isinstance(one, str)]
-        changed = [one for one in faces if not one.cached(time_s)]
+        changed = [one for one in faces if not one.cached(time_s, patience)]
         try:
             outputs = self._network.generate([one.inputs for one in changed])
         except ModelError as error:

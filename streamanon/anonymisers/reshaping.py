@@ -42,8 +42,8 @@ CLOSELY, LOOK_EVERY = 25, 4
 
 
 @dataclass
-class _Person:
-    """What is known of the shape of somebody: one a track."""
+class Person:
+    """What is known of the shape of somebody, one a track; for :class:`ReshapingAnonymiser`."""
 
     estimate: NeutralEstimate
     neutral: F32 = field(default_factory=lambda: np.zeros((0, 3), np.float32))
@@ -79,17 +79,22 @@ class ReshapingAnonymiser:
     needs_mesh = True
 
     def __init__(
-        self, inside: Anonymiser, model: ShapeModel, blendshapes: Callable[[F32], F32]
+        self,
+        inside: Anonymiser,
+        model: ShapeModel,
+        blendshapes: Callable[[F32], F32],
+        people: PerTrack[Person] | None = None,
     ) -> None:
-        """Create one with no memory.
+        """Create one.
 
         Args:
             inside: draws the faces.
             model: tells shape from expression.
             blendshapes: returns the (52,) blendshapes of a (478, 3) mesh.
+            people: what is known of people's shapes; others may use it between two frames.
         """
         self._inside, self._model, self._blendshapes = inside, model, blendshapes
-        self._people: PerTrack[_Person] = PerTrack()
+        self._people: PerTrack[Person] = PerTrack() if people is None else people
         self._portraits: dict[str, F32] = {}
         self._inwards = away_from_outline(model.mean)
 
@@ -150,7 +155,7 @@ class ReshapingAnonymiser:
     def _neutral_of_person(self, track_id: int, points: F32) -> F32:
         """Return the neutral of a track with what is seen of it now."""
         if track_id not in self._people:
-            self._people[track_id] = _Person(NeutralEstimate(self._model.spread))
+            self._people[track_id] = Person(NeutralEstimate(self._model.spread))
         person = self._people[track_id]
         if person.frames < CLOSELY or person.frames % LOOK_EVERY == 0:
             sight = self._model.neutral(points, self._blendshapes(points))

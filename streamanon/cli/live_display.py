@@ -39,8 +39,8 @@ def status_line(status: Status) -> str:
         f"latency {status.latency_p50_ms:.0f} ms (p99 {status.latency_p99_ms:.0f})",
         counted(status.faces, "face"),
         status.method
-        if status.level == FULL_QUALITY
-        else f"{status.method} at level {status.level}",
+        + ("" if status.level == FULL_QUALITY else f" at level {status.level}")
+        + (f" at {status.max_fps:g} fps" if status.max_fps else ""),
     ]
     lost_frames = sum(status.dropped.values())
     if lost_frames:

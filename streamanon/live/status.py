@@ -29,8 +29,9 @@ class Status:
         size: width and height of the outputs in px; (0, 0) before the first frame.
         method: method that was asked for.
         identity: name of the one identity given to all people, or None for one per person.
-        level: current quality level: "full", "warp" or "mosaic"
+        level: current quality level: "full", "sparing", "warp" or "mosaic"
             (:mod:`streamanon.pipeline.governor`).
+        max_fps: frames a second that are taken at most; 0 when all are.
         fps_in: frames a second that came in, over the last seconds.
         fps_out: frames a second that went out, placeholders not counted.
         latency_p50_ms: median time from the receipt of a frame until it was written.
@@ -56,6 +57,7 @@ class Status:
     method: str = ""
     identity: str | None = None
     level: str = FULL_QUALITY
+    max_fps: float = 0.0
     fps_in: float = 0.0
     fps_out: float = 0.0
     latency_p50_ms: float = 0.0

@@ -68,7 +68,7 @@ class LineSupervisor:
         self.restarts = self.uncovered = 0
         self.reports: list[Report] = []
         self._factory, self._log, self._stopping = factory, log, stopping
-        self._controls = LiveControls(self.meter, log=log)
+        self._controls = LiveControls(self.meter, log=log, prefer=factory.config.prefer)
         self._lock = Lock()
         self._assigner: IdentityAssigner | None = None
         self._ladder: SteppedAnonymiser | None = None

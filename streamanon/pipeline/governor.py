@@ -1,45 +1,61 @@
-"""Chooses the quality of a live stream by its load, with hysteresis.
+"""Chooses the quality of a live stream: how faces are hidden, and how many frames a second.
 
-The load is the work of the busiest stage in frame intervals: at 1 the stage is never idle, above 1
-frames are lost. Quality steps down to the next cheaper level when the load stays above
-:data:`TOO_MUCH`, or when frames are lost while it is not far below. It steps up when the expected
-load of the better level, from its measured cost, stays below :data:`AFFORDABLE` for a while, or,
-since costs change, when the current load was below it for long. Each attempt that fails doubles the
-wait before the next one.
+Capacity is measured with what is being done. The load is the share of time that the busiest stage
+works; while frames are lost it is 1, and the frames that come through are all the machine can do.
+Quality steps down only when frames are lost, at once to the first rung whose expected load is
+affordable; the frames of a burst, or of a slow moment, are no overload. It steps up by one rung
+when the expected load of the better one was affordable for a while, or, since costs change, when
+the current load was low for long. Each attempt that fails doubles the wait before the next one.
 """
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
-from statistics import median
 
-TOO_MUCH = 0.9
-"""Load above which quality steps down."""
+from streamanon.types import FULL_QUALITY, MOSAIC, SPARING
 
-LOSING = 0.7
-"""Load above which lost frames mean overload rather than a burst of the source."""
+RATES = (30.0, 20.0, 15.0)
+"""Frames a second to make do with rather than showing a mosaic."""
 
-AFFORDABLE = 0.75
-"""Highest expected load of a better level."""
+MIN_FPS = 5.0
+"""Frames a second below which a mosaic is better than a face."""
+
+LOSING = 0.1
+"""Share of frames lost above which there is too much to do ..."""
+
+LOADED = 0.7
+"""... at a load above this; below, they came in a burst."""
+
+ENOUGH, AFFORDABLE = 0.9, 0.8
+"""Highest expected load of a rung to step down to, and of one to step up to."""
+
+CALM = 0.02
+"""Share of frames lost up to which a better rung may be affordable."""
 
 START_S = 3.0
 """How long the load of a new stream is ignored, while networks and caches warm up."""
 
-WATCH_S = 1.0
-"""Time over which the load is measured before quality steps down."""
+SETTLE_S = 0.5
+"""The same after a step, while the old level fades out."""
+
+WATCH_S = 3.0
+"""Time over which load and losses are measured."""
 
 CLEAR_S = 5.0
-"""How long a better level must have been affordable before it is tried."""
+"""How long a better rung must have been affordable before it is tried."""
 
 TRIAL_S = 20.0
-"""A level that is left within this time after it was tried was tried too early."""
+"""A rung that is left within this time after it was tried was tried too early."""
 
 MAX_CLEAR_S = 240.0
-"""Longest wait before a level is tried again."""
+"""Longest wait before a rung is tried again."""
 
-UNKNOWN_COST = 2.0
-"""Assumed cost of a better level, in loads of the cheaper one, before it was measured."""
+CHEAPER = {MOSAIC: 0.5}
+"""Assumed cost of a level as a share of the next better one's, before it was measured ..."""
+
+USUALLY_CHEAPER = 0.85
+"""... and of a level not named there."""
 
 BLIND = 3
 """Multiple of that wait after which a level is tried whatever its measured cost."""
@@ -47,119 +63,218 @@ BLIND = 3
 _MIN_FRAMES = 5
 """Fewest frames over which the load is measured."""
 
+_SAME_RATE = 0.9
+"""A limit above this share of the source's rate makes no difference."""
 
-@dataclass(slots=True)
-class _Level:
-    """A level's cost relative to the next cheaper one, and the wait before it is tried."""
 
-    load: float = 0.0
-    ratio: float = UNKNOWN_COST
-    clear_s: float = CLEAR_S
-    tried_s: float | None = None
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One quality of a stream.
+
+    Attributes:
+        level: how faces are hidden.
+        max_fps: frames a second that are taken at most.
+    """
+
+    level: str
+    max_fps: float = inf
+
+
+def rungs_of(levels: Sequence[str], prefer: str) -> tuple[Rung, ...]:
+    """Return the qualities of a stream, best first.
+
+    Args:
+        levels: ways of hiding faces, best and most expensive first.
+        prefer: "face" to take fewer frames before the method gets cheaper, and a mosaic last;
+            "rate" to take all frames at every level.
+    """
+    if prefer == "rate" or len(levels) == 1:
+        return tuple(map(Rung, levels))
+    same = [level for level in levels if level in (FULL_QUALITY, SPARING)]
+    slower = [Rung(same[-1], rate) for rate in RATES]
+    rest = [Rung(level, RATES[-1]) for level in levels[len(same) :]]
+    return (*map(Rung, same), *slower, *rest)
 
 
 @dataclass(slots=True)
 class _Window:
-    """Loads and losses since the level last changed, for at most :data:`WATCH_S`."""
+    """Work and losses since the rung last changed, for about :data:`WATCH_S`."""
 
     since_s: float
-    loads: deque[tuple[float, float]] = field(default_factory=deque)
-    lost: deque[float] = field(default_factory=deque)
+    frames: deque[tuple[float, float, int]] = field(default_factory=deque)
+    worked_s: float = 0.0
+    lost: int = 0
     clear_since_s: float = inf
     calm_since_s: float = inf
 
-    def add(self, time_s: float, load: float, *, lost: bool) -> None:
-        self.loads.append((time_s, load))
-        if lost:
-            self.lost.append(time_s)
-        while self.loads[0][0] < time_s - WATCH_S:
-            self.loads.popleft()
-        while self.lost and self.lost[0] < time_s - WATCH_S:
-            self.lost.popleft()
+    def add(self, time_s: float, work_s: float, lost: int) -> None:
+        """Add a frame; the first only marks the beginning."""
+        if time_s < self.since_s:
+            return
+        if not self.frames:
+            work_s, lost = 0.0, 0
+        self.frames.append((time_s, work_s, lost))
+        self.worked_s += work_s
+        self.lost += lost
+        while self.count > _MIN_FRAMES and self.frames[1][0] < time_s - WATCH_S:
+            self.frames.popleft()
+            first_s, work_s, lost = self.frames[0]
+            self.frames[0] = (first_s, 0.0, 0)
+            self.worked_s -= work_s
+            self.lost -= lost
 
-    def load(self, time_s: float) -> float | None:
-        """Return the median load, or None before it is known."""
-        if time_s - self.since_s < WATCH_S or len(self.loads) < _MIN_FRAMES:
-            return None
-        return median(load for _, load in self.loads)
+    @property
+    def count(self) -> int:
+        """Frames done."""
+        return len(self.frames) - 1
+
+    @property
+    def span_s(self) -> float:
+        """Time in which they were done."""
+        return self.frames[-1][0] - self.frames[0][0] if self.frames else 0.0
+
+    @property
+    def full(self) -> bool:
+        """Whether it covers enough time and frames to judge by."""
+        return self.count >= _MIN_FRAMES and self.span_s >= 0.9 * WATCH_S
+
+    @property
+    def fps(self) -> float:
+        """Frames done a second."""
+        return self.count / self.span_s
+
+    @property
+    def load(self) -> float:
+        """Share of the time that the busiest stage worked."""
+        return self.worked_s / self.span_s
+
+    @property
+    def work_s(self) -> float:
+        """Mean work on a frame."""
+        return self.worked_s / self.count
+
+    @property
+    def lost_share(self) -> float:
+        """Frames lost, as a share of those done and lost."""
+        return self.lost / (self.lost + self.count)
 
 
 class Governor:
-    """Chooses among the quality levels of one stream."""
+    """Chooses among the rungs of one stream."""
 
-    def __init__(self, levels: Sequence[str]) -> None:
-        """Start at the best level.
+    def __init__(self, levels: Sequence[str], prefer: str = "face") -> None:
+        """Start at the best rung.
 
         Args:
-            levels: names, best and most expensive first; at least one.
+            levels: ways of hiding faces, best and most expensive first; at least one.
+            prefer: what to keep when there is too much to do: "face" or "rate".
         """
         self.levels = tuple(levels)
+        self.rungs = rungs_of(levels, prefer)
         self._at = 0
-        self._states = [_Level() for _ in self.levels]
+        self._cost = {self.levels[0]: 1.0}
+        for better, level in zip(self.levels, self.levels[1:], strict=False):
+            self._cost[level] = self._cost[better] * CHEAPER.get(level, USUALLY_CHEAPER)
+        self._clear_s = [CLEAR_S] * len(self.rungs)
+        self._tried_s = [-inf] * len(self.rungs)
+        self._left: tuple[str, float] | None = None
         self._window: _Window | None = None
-        self._started = False
+        self._source_fps = inf
 
     @property
-    def level(self) -> str:
-        """The current level."""
-        return self.levels[self._at]
+    def rung(self) -> Rung:
+        """The current rung."""
+        return self.rungs[self._at]
 
     def restart(self) -> None:
-        """Keep level and measured costs for a new line, which has to warm up again."""
-        self._window, self._started = None, False
+        """Keep rung and measured costs for a new line, which has to warm up again."""
+        self._window = None
 
-    def update(self, time_s: float, work_s: float, interval_s: float, *, lost: bool) -> str:
-        """Update the load with one frame and return the level for the next.
+    def update(self, time_s: float, work_s: float, interval_s: float, *, lost: int) -> Rung:
+        """Add one frame and return the rung for the next.
 
         Args:
             time_s: current time.
             work_s: time the busiest stage worked on the frame.
             interval_s: recent time between frames of the source.
-            lost: whether frames were dropped since the last call.
+            lost: frames lost since the last call.
         """
-        if self._window is None:
-            self._window = _Window(time_s + (0.0 if self._started else START_S))
-            self._started = True
-        window = self._window
-        window.add(time_s, work_s / max(interval_s, 1e-3), lost=lost)
-        load = window.load(time_s)
-        if load is None:
-            return self.level
-        self._learn(load)
-        losing = len(window.lost) > 1 and load > LOSING
-        if self._at + 1 < len(self.levels) and (load > TOO_MUCH or losing):
-            self._step_down(time_s, load)
-        elif self._at > 0:
-            self._consider_up(time_s, load, window)
-        return self.level
+        self._source_fps = 1 / max(interval_s, 1e-3)
+        window = self._window = self._window or _Window(time_s + START_S)
+        window.add(time_s, work_s, lost)
+        if window.full:
+            self._learn(window)
+            if window.lost_share > LOSING and window.load > LOADED:
+                self._step_down(time_s, window)
+            elif self._at > 0:
+                self._consider_up(time_s, window)
+        return self.rung
 
-    def _learn(self, load: float) -> None:
-        """Compare the first load measured at a level with that of the better one, just left."""
-        better = self._states[self._at - 1] if self._at > 0 else None
-        if better and better.load:
-            better.ratio = max(1.0, better.load / max(load, 1e-3))
-            better.load = 0.0
+    def _fps(self, rung: Rung) -> float:
+        """Return how many frames a second are taken at a rung."""
+        fps = self._source_fps
+        return rung.max_fps if rung.max_fps < _SAME_RATE * fps else fps
 
-    def _step_down(self, time_s: float, load: float) -> None:
-        state = self._states[self._at]
-        state.load = load
-        if state.tried_s is not None and time_s - state.tried_s < TRIAL_S:
-            state.clear_s = min(2 * state.clear_s, MAX_CLEAR_S)
-        else:
-            state.clear_s = CLEAR_S
-        self._at += 1
-        self._window = None
+    def _expected(self, rung: Rung, window: _Window) -> float:
+        """Return the expected load of another rung."""
+        cost = self._cost[rung.level] / self._cost[self.rung.level]
+        return window.load * cost * self._fps(rung) / window.fps
 
-    def _consider_up(self, time_s: float, load: float, window: _Window) -> None:
-        better = self._states[self._at - 1]
-        calm = not window.lost and load <= AFFORDABLE
+    def _learn(self, window: _Window) -> None:
+        """Compare the cost of a level with that of the one just left."""
+        if self._left and self._left[0] != self.rung.level:
+            level, work_s = self._left
+            here = self.levels.index(self.rung.level)
+            ratio = work_s / max(window.work_s, 1e-4)
+            better = self.levels.index(level) < here
+            ratio = max(ratio, 1.0) if better else min(ratio, 1.0)
+            self._cost[level] = self._cost[self.rung.level] * ratio
+        self._left = None
+
+    def _step_down(self, time_s: float, window: _Window) -> None:
+        """Go to the first rung that is affordable; to a mosaic only when hardly a face is left."""
+        fps = self._fps(self.rung)
+        hopeless = window.fps < min(MIN_FPS, fps / 2)
+        below = [
+            at
+            for at in range(self._at + 1, len(self.rungs))
+            if self._differs(at) and (self._keeps_face(at) or (hopeless and at == self._at + 1))
+        ]
+        if not below:
+            return
+        enough = (at for at in below if self._expected(self.rungs[at], window) <= ENOUGH)
+        soon = time_s - self._tried_s[self._at] < TRIAL_S
+        waited_s = self._clear_s[self._at]
+        self._clear_s[self._at] = min(2 * waited_s, MAX_CLEAR_S) if soon else CLEAR_S
+        self._move(next(enough, below[-1]), time_s, window)
+
+    def _differs(self, at: int) -> bool:
+        """Return whether a rung differs from the current one at the source's present rate."""
+        rung = self.rungs[at]
+        return rung.level != self.rung.level or self._fps(rung) != self._fps(self.rung)
+
+    def _keeps_face(self, at: int) -> bool:
+        """Return whether a rung shows a face, or frames matter more."""
+        return self.rungs[at].level != MOSAIC or self.rungs[at].max_fps == inf
+
+    def _consider_up(self, time_s: float, window: _Window) -> None:
+        better = next(filter(self._differs, range(self._at - 1, -1, -1)), None)
+        if better is None:
+            self._at = 0
+            return
+        calm = window.lost_share <= CALM and window.load <= AFFORDABLE
         window.calm_since_s = min(window.calm_since_s, time_s) if calm else inf
-        clear = calm and load * better.ratio <= AFFORDABLE
+        clear = calm and self._expected(self.rungs[better], window) <= AFFORDABLE
         window.clear_since_s = min(window.clear_since_s, time_s) if clear else inf
-        if (
-            time_s - window.clear_since_s >= better.clear_s
-            or time_s - window.calm_since_s >= BLIND * better.clear_s
+        wait_s = self._clear_s[better]
+        other_level = self.rungs[better].level != self.rung.level
+        if time_s - window.clear_since_s >= wait_s or (
+            other_level and time_s - window.calm_since_s >= BLIND * wait_s
         ):
-            better.tried_s = time_s
-            self._at -= 1
-            self._window = None
+            self._tried_s[better] = time_s
+            self._move(better, time_s, window)
+
+    def _move(self, at: int, time_s: float, window: _Window) -> None:
+        self._left = (self.rung.level, window.work_s)
+        self._at = at
+        self._window = _Window(time_s + SETTLE_S)

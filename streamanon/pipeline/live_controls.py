@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from math import inf
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from streamanon.pipeline.governor import Governor
 from streamanon.pipeline.meter import Meter
 from streamanon.protocols import Anonymiser
-from streamanon.types import FULL_QUALITY
+from streamanon.types import FULL_QUALITY, MOSAIC, SPARING, Frame
 
 if TYPE_CHECKING:
     from streamanon.pipeline.report import Report
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("streamanon")
 
 _MEANING = {
-    FULL_QUALITY: "nothing is stepped down any more",
+    FULL_QUALITY: "the method that was asked for",
+    SPARING: "the network is asked less often",
     "warp": "faces are replaced without the network",
-    "mosaic": "faces are hidden by a mosaic",
+    MOSAIC: "faces are hidden by a mosaic",
 }
 
 
@@ -57,7 +59,11 @@ class LiveControls:
     """
 
     def __init__(
-        self, meter: Meter | None = None, ladder: Ladder | None = None, log: logging.Logger = LOG
+        self,
+        meter: Meter | None = None,
+        ladder: Ladder | None = None,
+        log: logging.Logger = LOG,
+        prefer: str = "face",
     ) -> None:
         """Create one.
 
@@ -65,13 +71,17 @@ class LiveControls:
             meter: collects the figures; a new one by default.
             ladder: anonymiser of the lines, if its quality may be changed.
             log: logger for changes of the quality.
+            prefer: what to keep when there is too much to do: "face" or "rate".
         """
         self.meter = meter or Meter()
         self.report: Report | None = None
         self._ladder = ladder
         self._log = log
+        self._prefer = prefer
         self._governor = Governor((FULL_QUALITY,))
         self._dropped = 0
+        self._worked_s: list[float] = []
+        self._due_s = -inf
 
     def use(self, ladder: Ladder) -> None:
         """Set the anonymiser of the next line, which starts at the level of the line before."""
@@ -79,44 +89,53 @@ class LiveControls:
 
     def start(self) -> None:
         """Prepare for a new line, whose counts of tracks and drops start at 0."""
-        self._dropped = 0
+        self._dropped, self._worked_s = 0, []
         self._governor.restart()
         self.meter.start()
 
+    def takes(self, frame: Frame) -> bool:
+        """Return whether a frame is taken; the others are left out at even distances."""
+        max_fps = self._governor.rung.max_fps
+        tolerance_s = (self.meter.interval_s() or 0.0) / 2
+        time_s = frame.time_s
+        if max_fps == inf:
+            self._due_s = -inf
+        elif time_s < self._due_s - tolerance_s:
+            return False
+        else:
+            self._due_s = max(self._due_s, time_s - tolerance_s) + 1 / max_fps
+        return True
+
     def prepare(self, observer: Observer, anonymiser: Anonymiser) -> None:
         """Apply the current level to the next frame."""
-        level = self._governor.level
+        if self._ladder and self._ladder.levels != self._governor.levels:
+            self._governor = Governor(self._ladder.levels, self._prefer)
+        rung = self._governor.rung
         if self._ladder:
-            if self._ladder.levels != self._governor.levels:
-                self._governor = Governor(self._ladder.levels)
-                level = self._governor.level
-            self._ladder.step_to(level)
+            self._ladder.step_to(rung.level)
         observer.fit_meshes(enabled=anonymiser.needs_mesh)
-        self.meter.set_level(level)
+        self.meter.set_level(rung.level, 0.0 if rung.max_fps == inf else rung.max_fps)
 
     def update(self, stages: Sequence[StageClock], dropped: int) -> None:
-        """Choose the level for the next frame.
+        """Choose the quality of the next frame.
 
         Args:
             stages: stages after read.
-            dropped: frames dropped so far.
+            dropped: frames dropped so far by stages that were too slow.
         """
-        interval_s = self.meter.interval_s()
-        lost, self._dropped = dropped > self._dropped, dropped
-        if interval_s is None:
+        worked_s = [stage.times.worked_s.total_s for stage in stages]
+        new_s = [now - then for now, then in zip(worked_s, self._worked_s, strict=False)]
+        lost, interval_s = dropped - self._dropped, self.meter.interval_s()
+        self._worked_s, self._dropped = worked_s, dropped
+        if not new_s or interval_s is None:
             return
         # At most two frames are in progress, so that half of the total work is a lower limit.
-        work = [stage.recent_s for stage in stages]
-        busiest_s = max(*work, sum(work) / 2)
-        before = self._governor.level
-        level = self._governor.update(time.monotonic(), busiest_s, interval_s, lost=lost)
-        if level != before:
-            levels = self._governor.levels
-            down = levels.index(level) > levels.index(before)
-            why = (
-                f"too much to do ({busiest_s * 1000:.0f} ms a frame, one every "
-                f"{interval_s * 1000:.0f} ms): quality steps down"
-                if down
-                else "time to spare: quality steps up"
-            )
-            self._log.info(f"{why} to {level!r}: {_MEANING[level]}")
+        busiest_s = max(*new_s, sum(new_s) / 2)
+        before = self._governor.rung
+        rung = self._governor.update(time.monotonic(), busiest_s, interval_s, lost=lost)
+        if rung != before:
+            rungs = self._governor.rungs
+            down = rungs.index(rung) > rungs.index(before)
+            why = "too much to do: quality steps down" if down else "time to spare: it steps up"
+            limit = "" if rung.max_fps == inf else f", {rung.max_fps:g} frames a second at most"
+            self._log.info(f"{why} to {rung.level!r}{limit}: {_MEANING[rung.level]}")

@@ -30,13 +30,15 @@ class Reading:
         latency_p50_ms: median time from receiving a frame to having written it.
         latency_p99_ms: 99th percentile of that time.
         frames: frames written in total.
-        dropped: frames dropped in total, by the stage that was too slow.
+        dropped: frames dropped in total, by the stage that was too slow, or "rate" where fewer
+            frames a second are taken.
         faces: faces in the last frame written.
         people: tracks in total; a person who comes back counts again.
         treatments: faces in total, by how they were hidden; frames where they were covered whole.
         methods: faces in total, by the method that drew their replacement, or by treatment
             without one.
         level: quality level; "full" when nothing is stepped down.
+        max_fps: frames a second that are taken at most; 0 when all are.
     """
 
     fps_in: float
@@ -50,6 +52,7 @@ class Reading:
     treatments: dict[str, int]
     methods: dict[str, int]
     level: str
+    max_fps: float
 
 
 class Meter:
@@ -64,7 +67,7 @@ class Meter:
         self._methods: Counter[str] = Counter()
         self._frames = self._faces = self._people = 0
         self._newest_track = 0
-        self._level = FULL_QUALITY
+        self._level, self._max_fps = FULL_QUALITY, 0.0
 
     def start(self) -> None:
         """Prepare for a new line, whose track ids start at 1."""
@@ -99,10 +102,10 @@ class Meter:
                 else [done.treatment.value for done in frame.treated]
             )
 
-    def set_level(self, level: str) -> None:
-        """Set the quality level."""
+    def set_level(self, level: str, max_fps: float) -> None:
+        """Set the quality level and the most frames a second; 0 for all of them."""
         with self._lock:
-            self._level = level
+            self._level, self._max_fps = level, max_fps
 
     def interval_s(self) -> float | None:
         """Return the mean time between recently received frames; None before it is known.
@@ -134,6 +137,7 @@ class Meter:
                 treatments=dict(self._treatments),
                 methods=dict(self._methods),
                 level=self._level,
+                max_fps=self._max_fps,
             )
 
 

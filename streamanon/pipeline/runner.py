@@ -94,7 +94,7 @@ class _Line:
         self._failed: tuple[StageClock, BaseException] | None = None
         self._stalled: StageClock | None = None
         self.ledger = Ledger(keep)
-        self.frames_read = 0
+        self.frames_read = self.frames_left_out = 0
         self.frames_written = 0
         self.latency_s = Times(keep_times)
         self._captured: deque[tuple[int, float]] = deque()
@@ -128,7 +128,7 @@ class _Line:
             ledger=self.ledger,
             observer=self._observer.stats,
             frames_read=self.frames_read,
-            frames_dropped=self._frames.dropped,
+            frames_dropped=self._frames.dropped + self.frames_left_out,
             elapsed_s=elapsed_s,
             stages={stage.name: stage.times for stage in self.stages},
             latency_s=self.latency_s,
@@ -181,13 +181,16 @@ class _Line:
                     frame = next(frames, None)
                 if frame is None:
                     break
-                self._captured.append((frame.index, time.monotonic()))
-                drops = self._frames.put(frame)
                 self.frames_read += 1
                 if self._live:
                     self._live.meter.count_received()
-                    if drops:
-                        self._live.meter.count_dropped(self._slowest().name)
+                    if not self._live.takes(frame):
+                        self.frames_left_out += 1
+                        self._live.meter.count_dropped("rate")
+                        continue
+                self._captured.append((frame.index, time.monotonic()))
+                if self._frames.put(frame) and self._live:
+                    self._live.meter.count_dropped(self._slowest().name)
         finally:
             with stage.busy():
                 self._source.close()

@@ -198,6 +198,10 @@ def test_the_network_is_asked_again_when_a_face_moves_in_itself_or_after_a_momen
         cast.live.faces.clear()
         assert cast.play(scene(frame(CALM), shown, ANN, at)) != [None]
         assert cast.live.faces == [1] * asked, at
+    for at, shown, asked in ((9, mesh, False), (14, mesh, False), (22, mesh, True)):
+        cast.live.faces.clear()
+        cast.play(replace(scene(frame(CALM), shown, ANN, at), sparing=True))
+        assert cast.live.faces == [1] * asked, at
 
 
 def test_light_follows_slowly() -> None:

@@ -240,8 +240,9 @@ def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(governor, "START_S", 0.2)
+    monkeypatch.setattr(governor, "WATCH_S", 1.0)
     levels: list[str] = []
-    stream = _stream(TEST_PICTURE, config=Config(method="warp"))
+    stream = _stream(TEST_PICTURE, config=Config(method="warp", prefer="rate"))
     fail_at: list[int] = []
 
     def fail(frame: Frame) -> None:

@@ -15,7 +15,7 @@ from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.config import Config
 from streamanon.errors import StageError, StallError
 from streamanon.factory import Factory
-from streamanon.pipeline import runner
+from streamanon.pipeline import governor, runner
 from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
@@ -282,17 +282,41 @@ def _ladder(factory: Factory, costs_s: dict[str, float], said: list[str]) -> Ste
     return SteppedAnonymiser(make, "warp", log_into(said))
 
 
-def test_overload_steps_down_to_the_mosaic_and_says_so(factory: Factory, clip: Clip) -> None:
+def _overloaded(
+    factory: Factory, clip: Clip, prefer: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Report, Rig]:
+    """Run a line with time for 8 faces a second, of a camera that shows 20, until it keeps up."""
+    monkeypatch.setattr(governor, "START_S", 0.5)
+    monkeypatch.setattr(governor, "WATCH_S", 1.0)
     said: list[str] = []
     ladder = _ladder(factory, {"warp": 0.12, "mosaic": 0.0}, said)
-    rig = Rig(Camera(clip, fps=20, most=170), factory.observer(ladder, live=True), ladder)
-    rig.controls = LiveControls(ladder=ladder, log=log_into(said))
+    rig = Rig(Camera(clip, fps=20, most=90), factory.observer(ladder, live=True), ladder, said=said)
+    rig.controls = LiveControls(ladder=ladder, log=log_into(said), prefer=prefer)
     report = rig.run()
-    assert [line.rsplit("quality steps down to ")[-1] for line in said[:1]] == [
-        "'mosaic': faces are hidden by a mosaic"
-    ]
-    assert rig.controls.meter.read().level == "mosaic"
     assert report.uncovered == 0
+    assert sum(rig.controls.meter.read().dropped.values()) == report.frames_dropped
+    assert report.frames_read == report.ledger.frames + report.frames_dropped
+    return report, rig
+
+
+def test_overload_takes_fewer_frames_and_keeps_the_face(
+    factory: Factory, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, rig = _overloaded(factory, clip, "face", monkeypatch)
+    assert rig.said[0].endswith("'full', 15 frames a second at most: the method that was asked for")
+    reading = rig.controls.meter.read()
+    assert (reading.level, reading.max_fps) == ("full", 15)
+    assert reading.dropped["rate"] > 0
+    assert reading.methods == {"warp": report.ledger.frames}
+
+
+def test_overload_steps_down_to_the_mosaic_where_frames_matter_more(
+    factory: Factory, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    report, rig = _overloaded(factory, clip, "rate", monkeypatch)
+    assert rig.said[0].endswith("quality steps down to 'mosaic': faces are hidden by a mosaic")
+    reading = rig.controls.meter.read()
+    assert (reading.level, reading.max_fps, reading.dropped.get("rate")) == ("mosaic", 0, None)
     (done,) = rig.sink.frames[-1].treated
     assert (done.treatment, done.reason, done.identity) == (
         Treatment.REPLACED,
@@ -300,7 +324,8 @@ def test_overload_steps_down_to_the_mosaic_and_says_so(factory: Factory, clip: C
         "",
     )
     assert any(step.reason == done.reason for step in report.ledger.steps_down)
-    assert rig.sink.written[-1][0] == 169  # and keeps up again
+    assert report.ledger.methods["mosaic"] > 10
+    assert rig.sink.written[-1][0] == 89  # and keeps up again
 
 
 def test_identities_survive_a_mosaic_and_a_new_line(factory: Factory, clip: Clip) -> None:

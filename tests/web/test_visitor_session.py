@@ -5,6 +5,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 from threading import Event, Lock
 from typing import Any, ClassVar
@@ -197,7 +198,12 @@ def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(governor, "START_S", 0.2)
-    with visiting(SlowFactory(factory.config), "warp") as (session, watcher, _):
+    monkeypatch.setattr(governor, "WATCH_S", 1.0)
+    with visiting(SlowFactory(replace(factory.config, prefer="rate")), "warp") as (
+        session,
+        watcher,
+        _,
+    ):
         monkeypatch.setattr(SlowFactory, "level", lambda: session.to_json()["level"], raising=False)
         offer_until(session, lambda: session.to_json()["level"] == "mosaic")
         monkeypatch.setattr(SlowFactory, "fail_next", True)
