@@ -63,16 +63,10 @@ class Anonymiser:
     Networks are loaded when they are first needed, and shared with all other anonymisers of the
     process. Any thread may call any method at any time. Used with ``with``, or closed by hand, it
     frees what it holds at once; left to the garbage collector, later.
-
-    Attributes:
-        config: settings.
     """
 
     def __init__(self, config: Config | None = None) -> None:
         """Settle the settings; nothing is loaded yet.
-
-        Args:
-            config: settings; the defaults when left out.
 
         Raises:
             UsageError: it is not a Config.

@@ -7,17 +7,10 @@ from pathlib import Path
 
 
 class AtomicFile:
-    """A hidden file beside the final one, renamed when complete and deleted otherwise.
-
-    Attributes:
-        path: hidden file to write to.
-    """
+    """A hidden file beside the final one, renamed when complete and deleted otherwise."""
 
     def __init__(self, final: Path) -> None:
         """Create the hidden file.
-
-        Args:
-            final: name of the file once it is complete.
 
         Raises:
             OSError: the folder does not exist or may not be written to.

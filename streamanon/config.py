@@ -199,10 +199,6 @@ def setting_choices(name: str) -> tuple[str, ...]:
 def setting_value(name: str, value: Any) -> Any:
     """Return a value in the type of its setting.
 
-    Args:
-        name: field of :class:`Config`.
-        value: text of a command line, or value of TOML, JSON or Python.
-
     Raises:
         UsageError: the setting cannot have this value.
     """

@@ -70,10 +70,6 @@ class Factory:
 
     Lines that run at the same time need a factory each (:meth:`for_stream`): most networks may be
     used by one line only.
-
-    Attributes:
-        config: settings.
-        runtimes: runtime that runs each network loaded so far, by file name.
     """
 
     def __init__(self, config: Config, shared: _SharedModels | None = None) -> None:
@@ -86,9 +82,6 @@ class Factory:
         """Return a factory that shares its models with every other one made by this method.
 
         Galleries and networks are freed with the last of these factories.
-
-        Args:
-            config: settings.
         """
         with _of_process_lock:
             return cls(config, _of_process.setdefault("models", _SharedModels()))
@@ -262,12 +255,7 @@ class Factory:
         return ReshapingAnonymiser(inside, model, blendshapes, people)
 
     def ladder(self, method: str, log: Logger) -> SteppedAnonymiser:
-        """Return a new anonymiser that can change its method while it runs.
-
-        Args:
-            method: first method.
-            log: logger for changes of the method.
-        """
+        """Return a new anonymiser that can change its method while it runs."""
         from streamanon.anonymisers.stepped import SteppedAnonymiser
         from streamanon.tracking.per_track import PerTrack
 
@@ -317,13 +305,7 @@ class Factory:
         return VideoSource(path, self.config.max_pixels)
 
     def sink(self, path: Path, original: Path, info: MediaInfo) -> Sink:
-        """Open a file to write frames to.
-
-        Args:
-            path: file to write.
-            original: file the frames come from.
-            info: properties of the original.
-        """
+        """Open a file to write frames to."""
         if original.suffix.lower() in IMAGE_SUFFIXES:
             from streamanon.sinks.image import ImageSink
 
@@ -337,13 +319,7 @@ class Factory:
         return VideoSink(path, info, settings, keep_subtitles=keep, overwrite=overwrite)
 
     def live_source(self, address: Address, log: Logger, stopping: Event) -> LiveSource:
-        """Open a live input.
-
-        Args:
-            address: where the input is.
-            log: logger for changes of its state.
-            stopping: ends the input, or the wait for it, when set.
-        """
+        """Open a live input."""
         from streamanon.sources.live.source import LiveSource
 
         transport, wait = self.config.transport, self.config.wait
@@ -357,13 +333,7 @@ class Factory:
         )
 
     def live_sink(self, addresses: Sequence[Address], source: LiveSource, log: Logger) -> LiveSink:
-        """Open the outputs of a live stream.
-
-        Args:
-            addresses: where the outputs are.
-            source: input that is shown on them.
-            log: logger for changes of their state.
-        """
+        """Open the outputs of a live stream."""
         from streamanon.sinks.live.sink import open_outputs
 
         return open_outputs(

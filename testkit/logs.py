@@ -26,11 +26,7 @@ def log_into(lines: list[str]) -> logging.Logger:
 
 @contextmanager
 def logged(name: str) -> Iterator[list[str]]:
-    """Yield a list that gets the messages of one logger and those below it.
-
-    Args:
-        name: logger.
-    """
+    """Yield a list that gets the messages of one logger and those below it."""
     lines: list[str] = []
     log, handler = logging.getLogger(name), _Lines(lines)
     before = log.level

@@ -38,9 +38,6 @@ def blend(outputs: dict[str, Tensor]) -> Tensor:
     factor, its light and skin tone by the low-frequency gain and bias. In the paper's code the
     underlay is the context with a masked hole instead.
 
-    Args:
-        outputs: outputs of a generator.
-
     Returns:
         (n, 3, h, w) float32, nominally 0..1, not clamped.
     """

@@ -56,20 +56,10 @@ class PreparedIdentity:
 
 
 class FaceNetwork:
-    """Both branches of AnonyGAN; used by one thread at a time.
-
-    Attributes:
-        live: network that is run for every face of every frame.
-    """
+    """Both branches of AnonyGAN; used by one thread at a time."""
 
     def __init__(self, live: Backend, condition: Backend, teeth: U8 | None = None) -> None:
-        """Wrap the loaded networks ``anonygan.onnx`` and ``anonygan_condition.onnx``.
-
-        Args:
-            live: network that is run for every face of every frame.
-            condition: network that is run once for every identity.
-            teeth: mouth texture for identities that show no teeth.
-        """
+        """Wrap the loaded networks; ``teeth`` is a mouth for identities that show no teeth."""
         self.live, self._condition, self._teeth = live, condition, teeth
         self._prepared: dict[str, PreparedIdentity] = {}
 
@@ -86,9 +76,6 @@ class FaceNetwork:
 
     def generate(self, faces: Sequence[Mapping[str, NDArray[Any]]]) -> list[GeneratorOutput]:
         """Return the network's outputs for several faces, all in one run.
-
-        Args:
-            faces: inputs of the live network, without the batch axis.
 
         Raises:
             ModelError: The network could not be run, or its outputs have wrong shapes.

@@ -46,11 +46,7 @@ class _Fade:
 
 
 class SteppedAnonymiser:
-    """Hides faces by the method in force; another one takes over between two frames.
-
-    Attributes:
-        method: the name of the method that was asked for.
-    """
+    """Hides faces by the method in force; another one takes over between two frames."""
 
     def __init__(self, make: Callable[[str], Anonymiser], method: str, log: Logger) -> None:
         """Create one.

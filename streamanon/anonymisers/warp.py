@@ -58,11 +58,7 @@ class WarpAnonymiser:
     needs_mesh = True
 
     def __init__(self, teeth: U8 | None = None) -> None:
-        """Create an anonymiser without track states.
-
-        Args:
-            teeth: mouth texture for identities that show no teeth.
-        """
+        """Create one; ``teeth`` is a mouth texture for identities that show no teeth."""
         self._states: PerTrack[_TrackState] = PerTrack()
         self._teeth = teeth
 

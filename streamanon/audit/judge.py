@@ -124,13 +124,7 @@ class Judge:
     def compare(
         self, before: Picture, after: Picture, faces: Sequence[Face] | None = None
     ) -> list[FaceComparison]:
-        """Compare every face of the original.
-
-        Args:
-            before: original picture.
-            after: same picture, anonymised.
-            faces: result of :meth:`find`, if already computed.
-        """
+        """Compare every face of the original."""
         found = []
         for face in self.find(before) if faces is None else faces:
             kept = kept_structure(before, after, face.box)

@@ -72,12 +72,7 @@ def device() -> Device:
 
 
 class Tensor:
-    """An array on the GPU, with a copy in pinned host memory.
-
-    Attributes:
-        host: copy in host memory.
-        address: address of the array on the GPU.
-    """
+    """An array on the GPU, with a copy in pinned host memory."""
 
     def __init__(self, shape: Sequence[int], dtype: DTypeLike) -> None:
         """Allocate the memory.
@@ -110,11 +105,7 @@ class Tensor:
 
 
 class Stream:
-    """A CUDA stream.
-
-    Attributes:
-        handle: handle of the stream in CUDA.
-    """
+    """A CUDA stream."""
 
     def __init__(self) -> None:
         """Open a stream.

@@ -51,12 +51,6 @@ def compiled(
 ) -> tuple[bytes, bytes]:
     """Return the engine of a network, and the timing cache of the build.
 
-    Args:
-        path: ONNX file.
-        precision: number format of the computation.
-        timings: timing cache of earlier builds.
-        progress: see :func:`streamanon.backends.tensorrt_runtime.build`.
-
     Raises:
         ModelError: The network cannot be compiled.
     """
@@ -105,14 +99,7 @@ def load(path: Path, precision: Precision, *, build: bool) -> tensorrt_runtime.T
 def upgraded(
     choice: Choice, path: Path, precision: Precision, inputs: Mapping[str, NDArray[np.generic]]
 ) -> Runtime:
-    """Return a backend that switches to an engine once that is built and checked.
-
-    Args:
-        choice: runtime to use until then.
-        path: ONNX file.
-        precision: number format of the engine's computation.
-        inputs: inputs to check and to time the engine with.
-    """
+    """Return a backend that switches to an engine once that is built and checked."""
     try:
         plan = planned(path, precision)
     except ModelError:  # no GPU, or no TensorRT

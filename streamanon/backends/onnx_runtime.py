@@ -37,18 +37,10 @@ class OnnxRuntimeBackend:
 
     Denormals are flushed to zero (they cost up to 5x), and threads sleep while they wait: spinning
     would take the CPU from the other stages.
-
-    Attributes:
-        runtime: version, provider and threads.
     """
 
     def __init__(self, path: Path, *, threads: int = 1, provider: Provider = CPU) -> None:
         """Load a network.
-
-        Args:
-            path: ONNX file.
-            threads: number of CPU threads of a run.
-            provider: execution provider.
 
         Raises:
             ModelError: ONNX Runtime cannot load the file, or not with this provider.

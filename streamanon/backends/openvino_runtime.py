@@ -43,9 +43,6 @@ class OpenVinoBackend:
     """An ONNX file, compiled for this CPU.
 
     Denormals are flushed to zero, and threads are not pinned to cores: the other stages need them.
-
-    Attributes:
-        runtime: version, precision and threads.
     """
 
     def __init__(self, path: Path, *, threads: int = 1, precision: Precision = "f32") -> None:

@@ -51,12 +51,7 @@ class _Call:
 
 
 class SharedBackend:
-    """Lets any number of threads use one network; implements the protocol ``Backend``.
-
-    Attributes:
-        sizes: number of runs by number of calls in a batch.
-        busy_s: total time of all runs.
-    """
+    """Lets any number of threads use one network; implements the protocol ``Backend``."""
 
     def __init__(self, backend: Backend, *, batches: bool, lanes: int = 1) -> None:
         """Share a network.

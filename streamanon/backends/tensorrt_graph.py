@@ -126,12 +126,7 @@ def _between_products(graph: onnx.GraphProto) -> set[int]:
 def _reachable(
     start: set[int], nodes: Iterable[tuple[int, Iterable[str], Iterable[str]]]
 ) -> set[int]:
-    """Return the indices of the nodes that are reachable from some of them.
-
-    Args:
-        start: indices to start from.
-        nodes: index, inputs and outputs of each node, in topological order.
-    """
+    """Return the indices of the nodes that are reachable from some of them."""
     reached: set[str] = set()
     found = set()
     for number, entering, leaving in nodes:

@@ -134,19 +134,10 @@ def _profiles(taken: Mapping[str, Shape]) -> list[dict[str, tuple[Shape, Shape, 
 
 
 class TensorRtBackend:
-    """An engine, loaded; used by one thread at a time.
-
-    Attributes:
-        runtime: version and GPU.
-    """
+    """An engine, loaded; used by one thread at a time."""
 
     def __init__(self, engine: bytes, device: Device, *, graphs: bool = True) -> None:
         """Load an engine that is intact and was built on this machine.
-
-        Args:
-            engine: engine from :func:`build` for this GPU.
-            device: GPU to run on.
-            graphs: whether to use CUDA graphs where possible.
 
         Raises:
             ModelError: The engine cannot be loaded, or the GPU has too little memory for it.

@@ -46,10 +46,6 @@ def has_gpu() -> bool:
 def restore(path: Path, card: Mapping[str, Any]) -> DeployedGenerator:
     """Return the network that an ONNX file was exported from.
 
-    Args:
-        path: ONNX file.
-        card: model card of the file.
-
     Raises:
         ModelError: The file is not a generator, or one of another version.
     """
@@ -97,11 +93,7 @@ def _weights(graph: onnx.GraphProto, generator: nn.Module) -> dict[str, NDArray[
 
 
 class TorchBackend:
-    """The generator, loaded.
-
-    Attributes:
-        runtime: version, device and precision.
-    """
+    """The generator, loaded."""
 
     def __init__(self, path: Path, *, precision: Precision = "fp32", threads: int = 1) -> None:
         """Load a network onto the GPU, or without a GPU onto the CPU in float32.
@@ -185,12 +177,7 @@ def _on_gpu(module: nn.Module, precision: Precision) -> Callable[..., tuple[Tens
 
 
 class _Buffer:
-    """Arrays contiguous on the GPU and in pinned host memory: one copy moves all of them.
-
-    Attributes:
-        host: arrays in host memory.
-        device: arrays on the GPU.
-    """
+    """Arrays contiguous on the GPU and in pinned host memory: one copy moves all of them."""
 
     def __init__(self, layout: Layout, rows: int) -> None:
         """Allocate the memory."""

@@ -59,10 +59,6 @@ class _FloatGenerator(nn.Module):
 def exported(path: Path, precision: Precision) -> ExportedProgram:
     """Return the generator as one graph of PyTorch, for 1 to MAX_FACES faces; needs no GPU.
 
-    Args:
-        path: ``anonygan.onnx``.
-        precision: number format of convolutions and products.
-
     Raises:
         ModelError: The file is not a generator.
     """
@@ -101,18 +97,10 @@ def load(path: Path, precision: Precision, *, build: bool) -> TorchTensorRtBacke
 
 
 class TorchTensorRtBackend:
-    """The generator, compiled.
-
-    Attributes:
-        runtime: version and GPU.
-    """
+    """The generator, compiled."""
 
     def __init__(self, path: Path, engine: bytes) -> None:
         """Load an engine onto the GPU.
-
-        Args:
-            path: ONNX file that the engine was compiled from.
-            engine: compiled program.
 
         Raises:
             ModelError: The engine cannot be loaded.

@@ -62,11 +62,7 @@ class Choice:
 
 
 def noise(inputs: Mapping[str, Mapping[str, Any]]) -> dict[str, NDArray[np.generic]]:
-    """Return noise for one face, to time a network with.
-
-    Args:
-        inputs: shape and dtype of each input, as in the model card.
-    """
+    """Return noise for one face, to time a network with."""
     random = np.random.default_rng(0)
     return {
         name: (random.random([1, *about["shape"][1:]]) * 100).astype(about["dtype"])
@@ -78,11 +74,6 @@ def load_checked(
     load: Callable[[], Runtime], inputs: Mapping[str, NDArray[np.generic]], exact: Path
 ) -> Runtime:
     """Load a network on a GPU and check that its outputs agree with the CPU's.
-
-    Args:
-        load: loads the network.
-        inputs: inputs to compare the outputs for.
-        exact: ONNX file to compare with.
 
     Raises:
         ModelError: The network cannot be loaded, or its outputs differ.

@@ -29,12 +29,7 @@ class CenterFaceDetector:
     """Finds faces; implements :class:`streamanon.protocols.Detector`."""
 
     def __init__(self, backend: Backend, *, threshold: float = 0.5) -> None:
-        """Wrap the loaded network ``centerface.onnx``.
-
-        Args:
-            backend: loaded network.
-            threshold: minimum score.
-        """
+        """Wrap the loaded network ``centerface.onnx``."""
         self._backend = backend
         self._threshold = threshold
 

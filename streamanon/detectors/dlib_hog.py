@@ -28,9 +28,6 @@ class DlibHogDetector:
     def __init__(self, *, min_face_px: float) -> None:
         """Load dlib's networks.
 
-        Args:
-            min_face_px: smallest face to find, in frame px.
-
         Raises:
             UsageError: The extra ``dlib`` is not installed.
         """

@@ -137,12 +137,7 @@ class AlignedCondition:
 
     @classmethod
     def of(cls, identity: Identity, default_teeth: U8 | None) -> AlignedCondition:
-        """Cut an identity out of its portrait.
-
-        Args:
-            identity: identity to cut out.
-            default_teeth: mouth texture for identities that show no teeth.
-        """
+        """Cut an identity out of its portrait; the default is for those that show no teeth."""
         face = AlignedFace.of(as_picture(identity.portrait), identity.mesh.points)
         return cls(face, mouth.texture_or_default(identity, default_teeth))
 
@@ -241,11 +236,6 @@ def network_inputs(
     face: AlignedFace, condition: AlignedCondition, warp: ConditionWarp | None = None
 ) -> dict[str, NDArray[Any]]:
     """Return the live network's inputs for one face, without the batch axis.
-
-    Args:
-        face: source face.
-        condition: identity that replaces it.
-        warp: warp of the condition onto the source, when already computed.
 
     Returns:
         ``context`` (128, 128, 3) uint8 BGR, the raw crop;

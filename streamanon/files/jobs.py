@@ -32,11 +32,6 @@ def plan(inputs: Sequence[Path], output: Path, *, overwrite: bool = False) -> li
     One file goes to one file, or into a folder that exists. Several inputs, or a folder, go into
     a folder; the tree below an input folder is mirrored there.
 
-    Args:
-        inputs: files and folders.
-        output: file or folder.
-        overwrite: allow existing outputs.
-
     Raises:
         UsageError: an input is missing, an output exists, or inputs and output do not fit.
     """

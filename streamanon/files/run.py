@@ -81,11 +81,6 @@ def anonymise_all(
 ) -> list[Outcome]:
     """Carry out jobs one after the other; one that fails does not stop the rest.
 
-    Args:
-        jobs: jobs from :func:`plan`.
-        config: settings.
-        watcher: observer of the progress, or None.
-
     Raises:
         UsageError: the report would replace something it must not, or a setting is for live
             streams.
@@ -116,10 +111,6 @@ def _anonymise_all(
 
 def check_report(config: Config, taken: Sequence[Path] = ()) -> None:
     """Check that the report can be written.
-
-    Args:
-        config: settings, which may name a report.
-        taken: inputs and outputs, which it must not replace.
 
     Raises:
         UsageError: it would replace an input, an output or an existing file, or its folder is

@@ -50,14 +50,7 @@ _BARE_SKIN = (*_FOREHEAD, 50, 205, 280, 425)
 
 @dataclass(frozen=True)
 class PortraitReader:
-    """Reads portraits with the networks of the product.
-
-    Attributes:
-        detector: finds the face.
-        mesher: fits the mesh.
-        embedder: computes the recognition embedding.
-        sex: estimates apparent sex.
-    """
+    """Reads portraits with the networks of the product."""
 
     detector: Detector
     mesher: Mesher

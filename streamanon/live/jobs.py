@@ -23,10 +23,6 @@ class LiveJob:
 def plan_live(inputs: Sequence[str], outputs: Sequence[str]) -> LiveJob | None:
     """Return the live stream that a command line names, if it does.
 
-    Args:
-        inputs: addresses or paths, at least one.
-        outputs: addresses or paths; may be empty.
-
     Returns:
         The live stream, or None when all inputs and outputs are files.
 

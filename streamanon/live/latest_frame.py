@@ -17,12 +17,6 @@ class LatestFrameTap:
     """
 
     def __init__(self, sink: Sink, log: Logger) -> None:
-        """Wrap a sink.
-
-        Args:
-            sink: where frames go.
-            log: logger for the beginning and end of frames that are covered whole.
-        """
         self._sink, self._log = sink, log
         self._covered, self._covered_s = 0, 0.0
         self.latest: SafeFrame | None = None

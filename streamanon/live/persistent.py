@@ -13,9 +13,6 @@ class PersistentSource:
     The reader of a line that failed may still wait for a frame. It takes that frame, which is lost,
     before the next line's reader gets one. After a failure in reading, the next line starts a new
     iteration.
-
-    Attributes:
-        over: whether the source has ended.
     """
 
     def __init__(self, source: Source) -> None:
@@ -50,12 +47,6 @@ class PersistentSink:
     """A sink for several lines one after the other: close() leaves the sink behind it open."""
 
     def __init__(self, sink: Sink, written: Callable[[], None]) -> None:
-        """Wrap a sink.
-
-        Args:
-            sink: where frames go.
-            written: called after each written frame.
-        """
         self._sink, self._written = sink, written
 
     def write(self, frame: SafeFrame) -> None:

@@ -38,13 +38,7 @@ _SETTINGS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class StreamSpec:
-    """Name, addresses and settings of one stream.
-
-    Attributes:
-        name: name, unique in the file.
-        job: input and outputs.
-        config: settings.
-    """
+    """Name, addresses and settings of one stream."""
 
     name: str
     job: LiveJob

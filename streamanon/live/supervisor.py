@@ -113,12 +113,7 @@ class LineSupervisor:
         self._build()
 
     def run(self, source: Source, sink: Sink) -> None:
-        """Run lines until the source ends or the supervisor is to stop; closes the sink.
-
-        Args:
-            source: raw frames; stays open.
-            sink: where safe frames and placeholders go.
-        """
+        """Run lines until the source ends or the supervisor is to stop; closes the sink."""
         backoff, persistent = Backoff(), PersistentSource(source)
         keep = KeepAlive(sink, source.info)
         try:

@@ -126,13 +126,7 @@ def output_address(text: str) -> Address | None:
 
 
 def _address(text: str, direction: _Direction, other: _Direction) -> Address | None:
-    """Return the address in a text, or None for a file.
-
-    Args:
-        text: address as the user wrote it.
-        direction: direction it was given for.
-        other: other direction, whose addresses are recognised and refused.
-    """
+    """Return the address in a text, or None for a file."""
     if _DEVICE.fullmatch(text):
         return Address(direction.device, text)
     found = _SCHEME.match(text)

@@ -97,11 +97,7 @@ class AudioPacket:
 
 
 class AudioQueue:
-    """Passes packets from one thread to another; when it is full the oldest are dropped.
-
-    Attributes:
-        format: format of every packet.
-    """
+    """Passes packets from one thread to another; when it is full the oldest are dropped."""
 
     def __init__(self, format: AudioFormat) -> None:  # noqa: A002
         self.format = format

@@ -12,12 +12,6 @@ class Backoff:
     """Waits that double up to a limit, each shortened at random so that clients spread out."""
 
     def __init__(self, seed: int | None = None, *, most_s: float = _MAX_S) -> None:
-        """Begin.
-
-        Args:
-            seed: seed of the random numbers.
-            most_s: longest wait in seconds.
-        """
         self._random, self._most_s = Random(seed), most_s
         self._next_s = _FIRST_S
 

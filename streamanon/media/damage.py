@@ -29,9 +29,6 @@ class DamageTracker:
 
     Arrival times are for live streams, in ticks of 1/90000 s: there damage is forgotten after a
     while without keyframes. In files it never is.
-
-    Attributes:
-        failures: packets that could not be decoded and whose pictures are not known yet.
     """
 
     def __init__(self) -> None:

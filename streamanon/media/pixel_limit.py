@@ -12,11 +12,6 @@ FILM = 8192 * 8192
 def check_pixels(name: object, size: tuple[int, int], limit: int) -> None:
     """Refuse a picture that is too large.
 
-    Args:
-        name: file or address, for the message.
-        size: width and height in pixels.
-        limit: most pixels.
-
     Raises:
         MediaError: it has more.
     """

@@ -117,12 +117,7 @@ class LiveControls:
         self.meter.set_level(rung.level, 0.0 if rung.max_fps == inf else rung.max_fps)
 
     def update(self, stages: Sequence[StageClock], dropped: int) -> None:
-        """Choose the quality of the next frame.
-
-        Args:
-            stages: stages after read.
-            dropped: frames dropped so far by stages that were too slow.
-        """
+        """Choose the quality of the next frame."""
         worked_s = [stage.times.worked_s.total_s for stage in stages]
         new_s = [now - then for now, then in zip(worked_s, self._worked_s, strict=False)]
         lost, interval_s = dropped - self._dropped, self.meter.interval_s()

@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 
 class Times(Sequence[float]):
-    """A series of times of 4 bytes each: all of them, or the newest and the total of all.
-
-    Attributes:
-        total_s: sum of all entries, including those dropped.
-    """
+    """A series of times of 4 bytes each: all of them, or the newest and the total of all."""
 
     def __init__(self, keep: int | None = None) -> None:
         """Create an empty one.

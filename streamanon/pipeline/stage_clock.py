@@ -9,13 +9,7 @@ from streamanon.pipeline.report import StageTimes
 
 
 class StageClock:
-    """Measures how long a stage works on each item and waits between items.
-
-    Attributes:
-        name: name of the stage.
-        times: times of its work so far.
-        recent_s: time of the last piece of work.
-    """
+    """Measures how long a stage works on each item and waits between items."""
 
     def __init__(self, name: str, *, keep: int | None) -> None:
         """Create one for a stage that is waiting for its first item.

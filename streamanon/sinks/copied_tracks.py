@@ -31,12 +31,7 @@ class StreamCopier:
     """Copies packets of the original file unchanged, interleaved with the new video."""
 
     def __init__(self, path: Path, track: int) -> None:
-        """Open the original; call :meth:`add_tracks` next.
-
-        Args:
-            path: original file.
-            track: index of its video track.
-        """
+        """Open the original; call :meth:`add_tracks` next."""
         options = {**ONE_FILE, **decoder_options(FILM)}
         self._container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
         self._video = self._container.streams[track]

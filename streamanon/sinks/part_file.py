@@ -14,19 +14,10 @@ _ADVICE = {
 
 
 class PartFile:
-    """An output file that appears under its name only when it is complete.
-
-    Attributes:
-        path: hidden file to write to.
-    """
+    """An output file that appears under its name only when it is complete."""
 
     def __init__(self, final: Path, source: Path, *, overwrite: bool) -> None:
         """Create the hidden file, and the folder if it is missing.
-
-        Args:
-            final: name of the output once it is complete.
-            source: file it is made from.
-            overwrite: replace an existing output.
 
         Raises:
             UsageError: the output exists, is the source, or cannot be created.

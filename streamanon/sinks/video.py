@@ -46,13 +46,6 @@ class VideoSink:
     ) -> None:
         """Open the output and the original, whose audio is copied.
 
-        Args:
-            path: name of the output once it is complete.
-            info: properties of the source, which must be a video file.
-            settings: encoder and its quality.
-            keep_subtitles: copy subtitle and data tracks as well.
-            overwrite: replace an existing output.
-
         Raises:
             UsageError: the output cannot be written as asked.
         """

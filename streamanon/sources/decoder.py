@@ -66,13 +66,7 @@ class Decoder:
     """Decodes one video track in presentation order."""
 
     def __init__(self, container: InputContainer, stream: VideoStream, step: int) -> None:
-        """Prepare to decode.
-
-        Args:
-            container: open file.
-            stream: video track.
-            step: nominal ticks from frame to frame.
-        """
+        """Prepare to decode frames that are ``step`` ticks apart."""
         self._container, self._stream, self._step = container, stream, step
         stream.thread_type = "AUTO"
         stream.codec_context.flags |= _OUTPUT_CORRUPT

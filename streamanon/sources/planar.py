@@ -92,12 +92,7 @@ def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
 
 
 def planes_of(frame: VideoFrame, name: str) -> tuple[Plane, ...]:
-    """Return copies of the Y, U, V planes of a frame, as uint8 or uint16.
-
-    Args:
-        frame: picture of any pixel format.
-        name: planar YUV format of the planes.
-    """
+    """Return copies of the Y, U, V planes of a frame, as uint8 or uint16."""
     found = frame.format.name
     if found.replace("yuvj", "yuv").replace("yuva", "yuv") == name:
         return tuple(_copy(frame, index) for index in range(3))

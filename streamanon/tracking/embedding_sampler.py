@@ -36,11 +36,7 @@ class _TrackSamples:
 
 
 class EmbeddingSampler:
-    """Embeds each face in some of its frames only, because embedding is what costs.
-
-    Attributes:
-        assigner: gets the embeddings.
-    """
+    """Embeds each face in some of its frames only, because embedding is what costs."""
 
     def __init__(self, embedder: Embedder, sex: SexClassifier, assigner: IdentityAssigner) -> None:
         """Create one for a new line of a stream, whose tracks are numbered from the start.

@@ -32,12 +32,7 @@ AGREEMENT = 0.25
 
 
 class Finder:
-    """The detector and the mesh network, with their results checked.
-
-    Attributes:
-        meshes: whether meshes are fitted.
-        mesh_failures: times the mesh network failed.
-    """
+    """The detector and the mesh network, with their results checked."""
 
     def __init__(self, detector: Detector, mesher: Mesher | None) -> None:
         """Create one.
@@ -64,12 +59,7 @@ class Finder:
         return [face for face in faces if touches(face.box, picture.width, picture.height)]
 
     def find_near(self, picture: Picture, expected: Face) -> Face | None:
-        """Return the face at or close to an expected one, or None; more sensitive than find_all.
-
-        Args:
-            picture: whole frame.
-            expected: face where it should be, with the mesh last fitted if there is one.
-        """
+        """Return the face at or close to an expected one, or None; more sensitive than find_all."""
         found = self._detect_near(picture, expected.box)
         if found is None:
             return self._follow_mesh(picture, expected)
@@ -88,13 +78,7 @@ class Finder:
         return Face(box, mesh.presence, lm.five_points(mesh.points), mesh)
 
     def fit_mesh(self, picture: Picture, face: Face, before: Mesh | None) -> Mesh | None:
-        """Return the mesh of a face, or None when none fits well enough.
-
-        Args:
-            picture: whole frame.
-            face: face from the detector.
-            before: mesh of the same face in the frame before, if there is one.
-        """
+        """Return the mesh of a face, or None when none fits well enough."""
         if not self.meshes or side(face.box) < MIN_MESH_PX:
             return None
         if before is not None:

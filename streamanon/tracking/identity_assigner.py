@@ -219,12 +219,7 @@ class IdentityAssigner:
         return False
 
     def _decide(self, evidence: _Evidence, in_use: set[str]) -> _Person | None:
-        """Return the known or new person of a track; None when no identity is left.
-
-        Args:
-            evidence: what is known of the track.
-            in_use: names of the identities of others in the same frame.
-        """
+        """Return the known or new person of a track; None when no identity is left."""
         absent = [person for person in self._people if person.identity.name not in in_use]
         known = _recognised(evidence, absent)
         if known:

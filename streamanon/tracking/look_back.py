@@ -56,13 +56,7 @@ class PendingFrame:
         return track is not None and track.unseen_s == 0.0
 
     def search(self, finder: Finder, track_id: int, expected: Face) -> Face | None:
-        """Return the face of a track close to where it is expected, unless it is another track's.
-
-        Args:
-            finder: searches the picture.
-            track_id: track that is not seen so far.
-            expected: its expected face, with the mesh last fitted if there is one.
-        """
+        """Return the face of a track near its expected place, unless it is another track's."""
         found = finder.find_near(self.frame.picture, expected)
         if found is None:
             return None
@@ -86,11 +80,6 @@ class PendingFrame:
 
 def search_back(window: Sequence[PendingFrame], track_id: int, finder: Finder) -> int:
     """Add a track that is seen in the last frame of a window to the frames before.
-
-    Args:
-        window: consecutive frames; the last one sees the track.
-        track_id: track to search for.
-        finder: searches the pictures.
 
     Returns:
         The number of frames in which the face was found. A frame that could not be searched is not

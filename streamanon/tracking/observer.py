@@ -72,11 +72,7 @@ class ObserverStats:
 
 
 class Observer:
-    """Turns frames into scenes, in order, delayed by the look-ahead window.
-
-    Attributes:
-        stats: what it did so far.
-    """
+    """Turns frames into scenes, in order, delayed by the look-ahead window."""
 
     def __init__(
         self,

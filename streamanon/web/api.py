@@ -43,11 +43,7 @@ _KEPT = ("Allow", "WWW-Authenticate")
 
 
 class Api:
-    """Handlers over the streams and the camera page's visitors.
-
-    Attributes:
-        previews: previews of the streams, by name.
-    """
+    """Handlers over the streams and the camera page's visitors."""
 
     def __init__(self, streams: Sequence[Stream], factory: Factory, camera: CameraPage) -> None:
         self._streams = {stream.name: stream for stream in streams}

@@ -113,11 +113,7 @@ class CameraPage:
     """Sessions of all visitors of the camera page."""
 
     def __init__(self, factory: Factory) -> None:
-        """Prepare to take visitors.
-
-        Args:
-            factory: builds a line for each.
-        """
+        """Prepare to take visitors."""
         set_bit_rates()
         self._factory = factory
         self._visitors: dict[str, _Visitor] = {}

@@ -21,12 +21,6 @@ class Metrics(Collector):
     def __init__(
         self, statuses: Callable[[], Sequence[Status]], visitors: Callable[[], int]
     ) -> None:
-        """Create one.
-
-        Args:
-            statuses: returns the status of every stream.
-            visitors: returns the number of visitors of the camera page.
-        """
         self._statuses, self._visitors = statuses, visitors
 
     def render(self) -> bytes:

@@ -24,11 +24,7 @@ class Preview:
     """Pictures of one stream for any number of viewers."""
 
     def __init__(self, latest: Callable[[], SafeFrame | None]) -> None:
-        """Prepare; nothing is encoded without viewers.
-
-        Args:
-            latest: returns the newest frame that went out, or None before the first.
-        """
+        """Prepare; nothing is encoded without viewers."""
         self._latest = latest
         self._frame: SafeFrame | None = None
         self._jpeg = b""

@@ -95,19 +95,9 @@ class VisitorSink:
 
 
 class VisitorSession:
-    """One visitor's line, from their first picture on.
-
-    Attributes:
-        supervisor: runs the line, and changes its method and identity.
-    """
+    """One visitor's line, from their first picture on."""
 
     def __init__(self, factory: Factory, show: ShowFrame) -> None:
-        """Prepare a session.
-
-        Args:
-            factory: builds the lines of this session and of no other.
-            show: called with every safe frame, in a thread of the line.
-        """
         self._show = show
         self._left = Event()
         self._feed: Channel[CameraPicture] = Channel(1, newest=True)

@@ -80,11 +80,6 @@ class Encoder:
     ) -> None:
         """Open the encoder.
 
-        Args:
-            kind: FFmpeg's name of the encoder.
-            info: properties of the stream to encode.
-            options: encoder options for FFmpeg.
-
         Raises:
             UsageError: the encoder refuses its options.
         """
@@ -125,9 +120,6 @@ class Encoder:
         """Return a NUT file with the parameters of the streams.
 
         It holds one grey picture, encoded with the options of the stream.
-
-        Args:
-            sound: format of the audio that goes with the pictures, or None.
 
         Raises:
             FFmpegError: FFmpeg cannot describe this audio.

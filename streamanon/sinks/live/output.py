@@ -76,13 +76,6 @@ class Output:
     """Sends packets to a writer process, and starts another one whenever that fails."""
 
     def __init__(self, destination: Destination, header: bytes, log: Logger) -> None:
-        """Start writing.
-
-        Args:
-            destination: what to write, and where.
-            header: NUT file with the parameters of the streams.
-            log: logger for its failures and recoveries; addresses are masked.
-        """
         self.destination = destination
         self._header, self._log = header, log
         self._name = str(destination.address)
@@ -191,11 +184,7 @@ class Output:
             return self._change.wait_for(lambda: self._over, seconds)
 
     def _serve(self, spare: subprocess.Popen[bytes] | None) -> str:
-        """Run one writer until it ends; return why it did.
-
-        Args:
-            spare: writer process that was started already, or None.
-        """
+        """Run one writer until it ends; return why it did."""
         try:
             writer = spare or _started(self.destination.program)
         except OSError as error:

@@ -36,11 +36,7 @@ class Clock:
         self._last = -_SMALLEST_STEP
 
     def at(self, ticks: int) -> int:
-        """Return the timestamp of the next picture.
-
-        Args:
-            ticks: time of the picture on the timeline of the stream.
-        """
+        """Return the timestamp of the next picture."""
         if self._shift is None:
             self._shift = -ticks
         if not -_BACK < ticks + self._shift - self._last < _AHEAD:

@@ -18,10 +18,6 @@ class Muxer:
     def __init__(self, job: MuxJob, header: bytes) -> None:
         """Open the output and write its header.
 
-        Args:
-            job: format, target and options.
-            header: NUT file with the parameters of the streams (messages.py).
-
         Raises:
             OSError: the output cannot be opened.
         """

@@ -46,9 +46,6 @@ class ClosedError(Exception):
 def serve(writer: Callable[[MuxJob, bytes], Writer]) -> int:
     """Write the packets of the standard input until it ends.
 
-    Args:
-        writer: opens the output; takes the job and the header of its streams.
-
     Returns:
         The exit code.
     """
