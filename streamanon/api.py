@@ -29,7 +29,7 @@ from streamanon.files.run import anonymise_with
 from streamanon.imaging.picture import whole_bgr
 from streamanon.live.jobs import plan_live
 from streamanon.live.stream import Stream
-from streamanon.media.address import masked
+from streamanon.media.credentials import masked
 from streamanon.pipeline.in_memory import SafeImage, safe_images
 from streamanon.pipeline.report import Report
 from streamanon.sources.arrays import Arrays, Rate, array_frames, image_picture

@@ -15,6 +15,7 @@ from streamanon.cli.commands.identities import identities
 from streamanon.cli.commands.options import verbose
 from streamanon.cli.commands.run import live, run
 from streamanon.errors import StreamanonError, named_error_line
+from streamanon.media.credentials import masked
 
 INTERRUPTED = 130
 _EXAMPLES = """\b
@@ -46,9 +47,14 @@ for _command in (run, live, audit, doctor, identities, engine):
 
 
 def _fail(message: str, code: int) -> int:
-    line = " ".join(message.split())
+    line = masked(" ".join(message.split()))
     click.echo(f"streamanon: error: {line}", err=True)
     return code
+
+
+def print_traceback(error: BaseException) -> None:
+    """Print where an error came from, without credentials."""
+    click.echo(masked("".join(traceback.format_exception(error))), err=True, nl=False)
 
 
 def execute(arguments: Sequence[str]) -> int:
@@ -62,17 +68,19 @@ def execute(arguments: Sequence[str]) -> int:
         return _fail(error.format_message(), error.exit_code)
     except StreamanonError as error:
         if state["verbose"]:
-            traceback.print_exc()
+            print_traceback(error)
         return _fail(str(error), error.exit_code)
     except Exception as error:  # noqa: BLE001  the last line of defence is one line, too
         if state["verbose"]:
-            traceback.print_exc()
+            print_traceback(error)
         return _fail(f"{named_error_line(error)} (-v shows where)", 1)
     return result if isinstance(result, int) else 0
 
 
 def main() -> None:
     """Entry point of the ``streamanon`` command."""
+    sys.excepthook = lambda _kind, error, _where: print_traceback(error)
+    threading.excepthook = lambda failed: print_traceback(failed.exc_value or failed.exc_type())
     code = execute(sys.argv[1:])
     if threading.active_count() > 1:
         # A stage that hangs is still there: taking the interpreter down under it may crash.

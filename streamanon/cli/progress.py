@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from streamanon.media.credentials import masked
+
 if TYPE_CHECKING:
     from streamanon.files.jobs import Job
     from streamanon.files.run import Outcome
@@ -149,4 +151,4 @@ class Display:
             self._say(f"streamanon: error: {self._name}: {outcome.error}")
 
     def _say(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(masked(line), markup=False, highlight=False, soft_wrap=True)

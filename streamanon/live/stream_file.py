@@ -23,7 +23,8 @@ from typing import Any
 from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.live.jobs import LiveJob, check_apart, plan_live
-from streamanon.media.address import input_address, masked
+from streamanon.media.address import input_address
+from streamanon.media.credentials import masked
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOP = ("serve", "token", "stream")

@@ -1,32 +1,22 @@
 """Addresses of live inputs and outputs, and how to print them without credentials.
 
-An address may carry credentials: user and password, a key in the query, the stream key that ends an
-RTMP path. They are used to connect and are never shown; everything that is printed goes through
-:func:`masked`, which hides too much rather than too little.
+An address may carry credentials, which are used to connect and are never shown: see
+:mod:`streamanon.media.credentials`.
 """
 
 import re
 from dataclasses import dataclass
 
 from streamanon.errors import UsageError
+from streamanon.media.credentials import keep_secrets_of, masked, masked_url
 
 _WITHOUT_USUAL_PORT = ("srt", "udp")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//)?")
 """At least two characters: one would be a drive letter of Windows."""
+_AUTHORITY = re.compile(r"(?:[^/?#]*@)?(?:[^/?#@:\[\]]*|\[[0-9A-Fa-f:.%]*\])(?::(\d{0,9}))?(?=[/?#]|$)")
+"""User, host and port (a group) in what follows the "//"."""
 _DEVICE = re.compile(r"/dev/video\d+")
-_URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://\S+?)(?=[\"'),.:;]*(?:\s|$))")
-"""Without punctuation of the surrounding sentence."""
-_CREDENTIALS = re.compile(r"(?<=://).*@", re.DOTALL)
-_QUERY_VALUE = re.compile(r"([?&][^=&#]*=)(?!\d{1,2}(?:[&#\W]|$))[^&#]*")
-"""Small numbers are kept: they select the channel of a camera and are not secret."""
-_STREAM_KEY = re.compile(r"(rtmp[a-z]*://[^/]+/[^/]+/)[^?]+", re.IGNORECASE)
-_NAMED_SECRET = re.compile(
-    r"((?:pass(?:word|wd|phrase)?|pwd|token|secret|auth|key|user(?:name)?)=)[^&_/?;,\s\"']+",
-    re.IGNORECASE,
-)
-"""Anywhere in a URL: some cameras take user and password as part of the path."""
-_HIDDEN = "***"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -42,10 +32,14 @@ class Address:
     scheme: str
     target: str
 
+    def __post_init__(self) -> None:
+        if "://" in self.target:
+            keep_secrets_of(self.target)
+
     def __str__(self) -> str:
         """Return the address without its credentials."""
         if "://" in self.target:
-            return _masked_url(self.target)
+            return masked_url(self.target)
         return self.target if _DEVICE.fullmatch(self.target) else f"{self.scheme}:{self.target}"
 
     def __repr__(self) -> str:
@@ -150,31 +144,21 @@ def _address(text: str, direction: _Direction, other: _Direction) -> Address | N
 def _url(text: str, scheme: str, rest: str, direction: _Direction) -> Address:
     """Return the address in a text with "//", and the given rest behind it."""
     if scheme not in direction.urls:
-        raise UsageError(f"{_masked_url(text)} cannot be used here: wanted {direction.forms}")
+        raise UsageError(f"{masked_url(text)} cannot be used here: wanted {direction.forms}")
     if re.search(r"\s", text):
-        raise UsageError(f"{_masked_url(text)} holds a space: write %20 in its place")
+        raise UsageError(f"{masked_url(text)} holds a space: write %20 in its place")
     if not re.match(r"[^/?#]", rest):
-        raise UsageError(f"{_masked_url(text)} names no host: write {scheme}://HOST/PATH")
-    if scheme in _WITHOUT_USUAL_PORT:
-        port = re.match(r"[^/?#]*:(\d{1,5})(?=[/?#]|$)", rest)
-        if not port or not 0 < int(port[1]) < 65536:
-            raise UsageError(
-                f"{_masked_url(text)} names no port: write {scheme}://HOST:PORT, 1 to 65535"
-            )
+        raise UsageError(f"{masked_url(text)} names no host: write {scheme}://HOST/PATH")
+    authority = _AUTHORITY.match(rest)
+    if not authority:
+        raise UsageError(
+            f"{masked_url(text)} has a port that is no number, or a password with a / ? or # in "
+            "it: write %2F, %3F or %23 instead"
+        )
+    port = authority[1]
+    missing = not port and scheme in _WITHOUT_USUAL_PORT
+    if missing or (port and not 0 < int(port) < 65536):
+        raise UsageError(
+            f"{masked_url(text)} names no port: write {scheme}://HOST:PORT, 1 to 65535"
+        )
     return Address(scheme, scheme + text[len(scheme) :])
-
-
-def masked(text: str) -> str:
-    """Hide the credentials of every URL in a text, and values named as secrets."""
-    return _NAMED_SECRET.sub(rf"\1{_HIDDEN}", _URL.sub(lambda url: _masked_url(url[1]), text))
-
-
-def _masked_url(url: str) -> str:
-    """Hide user, password, query values and stream key of one URL.
-
-    Everything up to the last @ is hidden, because a password may contain an @ or a slash.
-    """
-    shown = _CREDENTIALS.sub(f"{_HIDDEN}@", url, count=1)
-    shown = _STREAM_KEY.sub(rf"\1{_HIDDEN}", shown)
-    shown = _QUERY_VALUE.sub(rf"\1{_HIDDEN}", shown)
-    return _NAMED_SECRET.sub(rf"\1{_HIDDEN}", shown)

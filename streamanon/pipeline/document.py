@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamanon.atomic_write import write_atomically
 from streamanon.errors import MediaError
+from streamanon.media.credentials import masked
 
 if TYPE_CHECKING:
     from streamanon.config import Config
@@ -68,8 +69,8 @@ def write_document(
 
 
 def as_json(document: dict[str, Any]) -> bytes:
-    """Return a document as the content of a JSON file."""
-    return (json.dumps(document, indent=1) + "\n").encode()
+    """Return a document as the content of a JSON file, without credentials."""
+    return (masked(json.dumps(document, indent=1)) + "\n").encode()
 
 
 def publish(path: Path, content: bytes) -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from streamanon.errors import UsageError
-from streamanon.media.address import Address, input_address, masked, output_address
+from streamanon.media.address import Address, input_address, output_address
+from streamanon.media.credentials import masked
 
 SECRET = "s3cr3t"
 
@@ -65,6 +66,12 @@ def test_a_file_is_no_address(text: str) -> None:
         ("srt://host?passphrase=s3cr3t", "write srt://HOST:PORT"),
         ("udp://:0", "write udp://HOST:PORT"),
         ("rtsp://u:s3 cr3t@camera/1", "write %20"),
+        ("rtsp://u:s3#cr3t@camera/1", "write %2F, %3F or %23 instead"),
+        ("rtsp://u:a/s3cr3t@camera/1", "write %2F, %3F or %23 instead"),
+        ("https://u:a?s3cr3t@camera/1", "write %2F, %3F or %23 instead"),
+        ("http://u:s3cr3t/1", "has a port that is no number"),
+        ("http://[::1/s3cr3t", "has a port that is no number"),
+        ("rtsp://camera:123456/1", "1 to 65535"),
         ("lavfi:", "lavfi:testsrc2"),
         ("window:", "is an output"),
         ("hls:folder", "is an output"),
@@ -101,17 +108,24 @@ def test_what_is_no_output_is_refused(text: str, complaint: str) -> None:
     [
         ("rtsp://admin:s3cr3t@camera:554/1", "rtsp://***@camera:554/1"),
         ("rtsp://admin:s3cr3t@7@camera/1", "rtsp://***@camera/1"),
-        ("rtsp://admin:a/s3cr3t@camera/1", "rtsp://***@camera/1"),
-        ("rtsp://admin:a?s3cr3t@camera/1", "rtsp://***@camera/1"),
         ("rtsp://admin:a's3cr3t@camera/1", "rtsp://***@camera/1"),
         ("rtsp://camera/1?channel=1&pw=s3cr3t", "rtsp://camera/1?channel=1&pw=***"),
-        (
-            "rtsp://camera/user=me_password=s3cr3t_channel=1",
-            "rtsp://camera/user=***_password=***_channel=1",
-        ),
+        ("rtsp://camera/user=me_password=s3cr3t_channel=1", "rtsp://camera/***"),
+        ("rtsps://camera:7441/aB3s3cr3t?enableSrtp", "rtsps://camera:7441/***?***"),
+        ("rtsp://nvr/Streaming/Channels/101", "rtsp://nvr/Streaming/Channels/101"),
+        ("rtsp://nvr/cam/realmonitor?channel=1&subtype=0",) * 2,
         ("rtmp://host/live2/s3cr3t", "rtmp://host/live2/***"),
         ("srt://host:9000?passphrase=s3cr3t", "srt://host:9000?passphrase=***"),
-        ("https://host/a.m3u8?token=s3cr3t#t", "https://host/a.m3u8?token=***"),
+        ("rtmp://host//live2/s3cr3t", "rtmp://host/live2/***"),
+        ("rtmp://host/s3cr3t", "rtmp://host/***"),
+        ("srt://host:9000?streamid=#!::u=me,r=s3cr3t", "srt://host:9000?***#***"),
+        ("udp://@239.0.0.1:5000?ttl=1", "udp://@239.0.0.1:5000?ttl=1"),
+        ("https://host:8443", "https://host:8443"),
+        ("https://host/", "https://host/"),
+        ("https://host/live/s3cr3t/a.m3u8", "https://host/***"),
+        ("https://host/a.m3u8?token=s3cr3t#t", "https://host/***?token=***#***"),
+        ("https://host/a.m3u8?s3cr3t", "https://host/***?***"),
+        ("https://host/a.m3u8#s3cr3t", "https://host/***#***"),
     ],
 )
 def test_credentials_are_never_shown(url: str, shown: str) -> None:

@@ -16,8 +16,8 @@ from threading import Condition, Thread
 from typing import IO, TYPE_CHECKING
 
 from streamanon.child_process import module_command
-from streamanon.media.address import masked
 from streamanon.media.backoff import Backoff
+from streamanon.media.credentials import masked
 from streamanon.sinks.live.endpoint_probe import endpoint_of, is_listening
 from streamanon.sinks.writers.messages import VIDEO, MediaPacket, send, send_job
 from streamanon.sinks.writers.writer import CLOSED, FAILED, OPEN

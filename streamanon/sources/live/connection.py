@@ -25,6 +25,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamanon.media.audio import AudioFormat, AudioPacket
+from streamanon.media.credentials import mask_error
 from streamanon.media.demux import demux
 from streamanon.media.pixel_limit import check_pixels, decoder_options
 from streamanon.media.timeline import ticks
@@ -144,6 +145,7 @@ class Connection:
                 # crashes V4L2
                 error = found.with_traceback(None)
                 error.__context__ = None
+                mask_error(error)  # FFmpeg quotes the address
         self._put(ConnectionLost(error))
 
     def _open(self, stack: ExitStack) -> InputContainer:
