@@ -13,7 +13,7 @@ from rich.text import Text
 from streamanon.cli.progress import counted
 from streamanon.live.status import Status
 from streamanon.live.stream import STREAM_LOG
-from streamanon.media.credentials import masked
+from streamanon.media.credentials import WITH_SECRET, masked
 from streamanon.types import FULL_QUALITY
 from streamanon.web.visitor_session import LOG as CAMERA_LOG
 
@@ -131,7 +131,8 @@ class _ConsoleHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line."""
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.created))
-        line = masked(" ".join((self._label(record.name) + record.getMessage()).split()))
+        line = " ".join((self._label(record.name) + record.getMessage()).split())
+        line = line if hasattr(record, *WITH_SECRET) else masked(line)
         self._console.print(f"{at} {line}", markup=False, highlight=False, soft_wrap=True)
 
     def _label(self, logger: str) -> str:

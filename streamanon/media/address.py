@@ -14,7 +14,9 @@ _WITHOUT_USUAL_PORT = ("srt", "udp")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(//)?")
 """At least two characters: one would be a drive letter of Windows."""
-_AUTHORITY = re.compile(r"(?:[^/?#]*@)?(?:[^/?#@:\[\]]*|\[[0-9A-Fa-f:.%]*\])(?::(\d{0,9}))?(?=[/?#]|$)")
+_AUTHORITY = re.compile(
+    r"(?:[^/?#]*@)?(?:[^/?#@:\[\]]*|\[[0-9A-Fa-f:.%]*\])(?::(\d{0,9}))?(?=[/?#]|$)"
+)
 """User, host and port (a group) in what follows the "//"."""
 _DEVICE = re.compile(r"/dev/video\d+")
 

@@ -8,9 +8,13 @@ hidden wherever else they appear. In doubt too much is hidden rather than too li
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from urllib.parse import quote, unquote
 
 HIDDEN = "***"
+
+WITH_SECRET = {"with_secret": True}
+"""Attribute of a log record whose secret the operator is to read, once."""
 
 _URL = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*\\?://\S+?)(?=[\"'),.:;\]}]*(?:\s|$))")
 """Without punctuation of the surrounding sentence."""
@@ -71,7 +75,7 @@ def masked(text: str) -> str:
 
 def masked_url(url: str) -> str:
     """Hide user, password, keys in the path, query values and fragment of one address."""
-    scheme = url.partition("://")[0].rstrip("\\").lower()
+    scheme = re.split(r"[^\w+.-]", url.partition("://")[0].rstrip("\\").lower())[-1]
     user, rest = _split(url)
     host, path, query, fragment = _parts(rest)
     host = _NO_PORT.sub(f":{HIDDEN}", host)
@@ -92,8 +96,9 @@ def mask_error(error: BaseException) -> None:
             continue
         seen.add(id(one))
         one.args = tuple(masked(arg) if isinstance(arg, str) else arg for arg in one.args)
-        if isinstance(getattr(one, "reason", None), BaseException):  # of URLError
-            errors.append(one.reason)  # type: ignore[attr-defined]
+        if isinstance(one, OSError) and isinstance(one.filename, str):
+            with suppress(AttributeError):  # FFmpeg's errors have it in their arguments
+                one.filename = masked(one.filename)
         errors += [one.__cause__, one.__context__]
 
 

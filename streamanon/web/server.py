@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from streamanon.errors import UsageError
+from streamanon.media.credentials import WITH_SECRET, keep_secret
 from streamanon.web.access import add_headers, guard
 from streamanon.web.api import Api, one_line_errors
 from streamanon.web.camera import CameraPage
@@ -80,7 +81,8 @@ class Server:
         )
         self._thread.start()
         ready.wait()
-        LOG.info(f"page: {self.url}{secret}")
+        LOG.info(f"page: {self.url}{secret}", extra=WITH_SECRET)
+        keep_secret(token or "")
 
     def close(self) -> None:
         """Stop listening and end all visits; safe to call twice."""

@@ -150,6 +150,11 @@ def test_texts_without_secrets_stay_as_they_are() -> None:
     assert masked(text) == text
 
 
+def test_addresses_within_a_graph_are_hidden_too() -> None:
+    address = input_address("lavfi:movie=http\\://me\\:s3cr3t@host/x")
+    assert str(address) == "movie=http\\://***@host/***"
+
+
 def test_devices_are_shown_as_they_are_written() -> None:
     for text in ("webcam:1", "/dev/video3", "screen:", "lavfi:testsrc2"):
         assert str(input_address(text)) == text
