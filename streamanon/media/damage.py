@@ -89,6 +89,11 @@ class DamageTracker:
         return self._sent if pts is None else self._numbers.get(pts, self._sent)
 
     @property
+    def doubtful(self) -> bool:
+        """Whether there was a sign of damage, and no renewal since."""
+        return self._since() is not None
+
+    @property
     def failing(self) -> bool:
         """Whether a packet could not be decoded, and it is not known which one."""
         return self._failed is not None

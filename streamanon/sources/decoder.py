@@ -1,14 +1,21 @@
 """Decodes a file so that every picture keeps its slot in time, also damaged and lost ones.
 
 Which pictures may be believed is decided by :mod:`streamanon.media.damage`.
+
+A decoder returns pictures in the order they are shown in, each with the time of its packet. Where
+that order and those times contradict each other (B pictures in AVI have times in coding order), the
+order is right: the earliest picture gets the earliest time.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from fractions import Fraction
+from itertools import pairwise
+from statistics import median
 from typing import NamedTuple
 
 from av.container import InputContainer
@@ -17,8 +24,8 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from streamanon.media.continuity import continuous
 from streamanon.media.damage import DamageTracker
-from streamanon.media.demux import demux
 from streamanon.media.reorder import ReorderBuffer
 
 _OUTPUT_CORRUPT = 1 << 3
@@ -30,6 +37,12 @@ _GIVE_UP_AFTER = 8
 _GAP = Fraction(3, 4)
 """In frame durations. A lost picture leaves a gap of a whole one on both sides; a second field
 leaves half, a hidden reference picture (VP8, VP9, AV1) next to nothing."""
+
+_LOOKED_AT, _KNOWN_FROM = 24, 5
+"""Pictures from which the duration of a frame is taken, and how many it takes."""
+
+_KEYFRAMES = 64
+"""Newest keyframes that are remembered: more than a decoder is ever behind."""
 
 
 class Slot(NamedTuple):
@@ -71,7 +84,11 @@ class Decoder:
         stream.thread_type = "AUTO"
         stream.codec_context.flags |= _OUTPUT_CORRUPT
         self._damage = DamageTracker()
-        self._reorder: ReorderBuffer[_Picture] = ReorderBuffer()
+        self._reorder: ReorderBuffer[_Picture] = ReorderBuffer(in_order=False)
+        self._contradicted = False
+        self._shown: deque[int] = deque(maxlen=_LOOKED_AT)
+        self._keyframes: deque[tuple[int, int]] = deque(maxlen=_KEYFRAMES)
+        self._cut_off: int | None = None
         self._awaited: list[int] = []
         self._corrupt: set[int] = set()
         self._given_up: set[int] = set()
@@ -86,9 +103,11 @@ class Decoder:
             for frame in self._pictures(packet):
                 pts = frame.pts if frame.pts is not None else frame.dts
                 broken = frame.is_corrupt or pts in self._corrupt
+                self._check_order(frame.pts, broken=broken)
                 shown = _Picture(frame, pts, self._damage.number(pts), self._damage.failing)
                 for one, damaged in self._reorder.show(shown, frame.pts, damaged=broken):
                     yield from self._place(one, broken=damaged)
+                yield from self._settle()
         for one, damaged in self._reorder.rest():
             yield from self._place(one, broken=damaged)
         yield from self._lost(None)
@@ -96,10 +115,10 @@ class Decoder:
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         """Yield packets, then an empty one or None, which flushes the decoder."""
         with suppress(InvalidDataError):
-            for packet in demux(self._container, [self._stream], _GIVE_UP_AFTER):
+            for packet in continuous(self._container, (), _GIVE_UP_AFTER):
                 if packet is None:
                     self._damage.doubt()
-                else:
+                elif packet.stream.index == self._stream.index:
                     yield packet
             return
         yield None
@@ -109,13 +128,15 @@ class Decoder:
         if not (self._begun or packet.is_keyframe):
             self._damage.doubt()
         self._begun = True
-        self._reorder.send(packet.pts)
         due = packet.pts if packet.pts is not None else packet.dts
         if packet.is_discard:
             due = None
+        self._reorder.send(None if packet.is_discard else packet.pts)
         self._damage.send(due)
         if due is None:
             return
+        if packet.is_keyframe:
+            self._keyframes.append((self._damage.number(due), due))
         insort(self._awaited, due)
         if packet.is_corrupt:
             self._corrupt.add(due)
@@ -127,6 +148,27 @@ class Decoder:
             self._damage.fail()
             return []
 
+    def _check_order(self, pts: int | None, *, broken: bool) -> None:
+        """Note whether the times of pictures contradict their order, which damage confuses."""
+        if pts is None:
+            return
+        if self._shown and pts < self._shown[-1] and not (broken or self._damage.doubtful):
+            self._contradicted, self._reorder.in_order = True, False
+        self._shown.append(pts)
+
+    def _settle(self) -> Iterator[Slot]:
+        """Conclude from packets that did not show a picture, as long as they were waited for."""
+        missing, self._reorder.given_up = self._reorder.given_up, 0
+        if not missing:
+            return
+        if not self._contradicted:
+            self._reorder.in_order = True
+            return
+        for pts in self._awaited[:missing]:
+            if self._damage.failures:
+                yield self._lost_slot(pts)
+        del self._awaited[:missing]
+
     def _believes(self, shown: _Picture, *, broken: bool) -> bool:
         """Return whether a picture may be believed.
 
@@ -135,6 +177,10 @@ class Decoder:
             broken: whether it is damaged, or depends on one that is.
         """
         keyframe = bool(shown.frame.key_frame)
+        after = self._leads(shown.number, shown.pts)
+        if after is not None and (broken or self._cut_off == after):
+            self._cut_off = after
+            return False
         if broken:
             self._damage.doubt(shown.number)
             return False
@@ -144,6 +190,17 @@ class Decoder:
             shown.pts, keyframe=keyframe, number=shown.number, failing=shown.failing
         )
 
+    def _leads(self, number: int, pts: int | None) -> int | None:
+        """Return the number of the keyframe that a picture is decoded after and shown before.
+
+        Such a picture may depend on those before the keyframe, but none after it depends on it.
+        """
+        before = bisect_right(self._keyframes, (number, 0))
+        if not before or pts is None or self._contradicted:
+            return None
+        key, shown_at = self._keyframes[before - 1]
+        return key if pts < shown_at and key < number else None
+
     def _place(self, shown: _Picture, *, broken: bool) -> Iterator[Slot]:
         """Yield a slot for a picture, after slots for the lost ones that were due before it.
 
@@ -151,6 +208,8 @@ class Decoder:
         apart: covers of lost faces move and grow with time.
         """
         pts = shown.pts
+        if self._contradicted and self._awaited:
+            pts = self._awaited.pop(0)
         if pts is None:
             pts = 0 if self._last is None else self._last + self._step
         if pts in self._given_up:
@@ -160,8 +219,10 @@ class Decoder:
             self._timeless = True
         else:
             self._timeless = False
-        yield from self._lost(pts)
-        self._corrupt.discard(pts)
+        if not self._contradicted:
+            yield from self._lost(pts)
+        if shown.pts is not None:
+            self._corrupt.discard(shown.pts)
         self._last = pts
         yield Slot(shown.frame, pts, damaged=not self._believes(shown, broken=broken))
 
@@ -170,20 +231,31 @@ class Decoder:
         end = len(self._awaited) if before is None else bisect_left(self._awaited, before)
         for pts in self._awaited[:end]:
             if self._is_lost(pts, before):
-                self._damage.lose(pts)
-                self._last = pts
-                self._given_up.add(pts)
-                yield Slot(None, pts, damaged=True)
+                yield self._lost_slot(pts)
         kept = self._awaited[end:]
         if kept and kept[0] == before:
             del kept[0]
         self._awaited = kept
 
+    def _lost_slot(self, pts: int) -> Slot:
+        """Return the slot of a picture that never came."""
+        if self._damage.failures or self._leads(self._damage.number(pts), pts) is None:
+            self._damage.lose(pts)
+        self._last = pts
+        self._given_up.add(pts)
+        return Slot(None, pts, damaged=True)
+
     def _is_lost(self, pts: int, before: int | None) -> bool:
         """Distinguish a lost picture from a packet that does not show one."""
         failed = self._damage.failures > 0
-        if self._last is None:
+        if self._last is None or self._contradicted:
             return failed
-        gap = self._step * _GAP
+        gap = self._usual_step() * _GAP
         alone = pts - self._last >= gap and (before is None or before - pts >= gap)
         return pts > self._last and (alone or failed)
+
+    def _usual_step(self) -> float:
+        """Return the usual ticks from picture to picture."""
+        if len(self._shown) < _KNOWN_FROM:
+            return self._step
+        return median(later - earlier for earlier, later in pairwise(sorted(self._shown)))

@@ -1,0 +1,56 @@
+"""Text subtitles converted for containers that hold another kind of text."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.subtitles.stream import SubtitleStream
+
+_CODECS = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "subrip"}
+
+
+def text_codec(container: str) -> str:
+    """Return the kind of text subtitles that a container holds.
+
+    Args:
+        container: FFmpeg's name of the container.
+    """
+    return _CODECS[container]
+
+
+class ConvertedText:
+    """Rewrites the lines of one track of text subtitles."""
+
+    def __init__(self, original: SubtitleStream, output: OutputContainer) -> None:
+        """Add the new track to an output.
+
+        Args:
+            original: track of the original, which is decoded.
+            output: container whose header is not written yet.
+        """
+        original.codec_context.open(strict=False)
+        stream = output.add_stream(text_codec(output.format.name))
+        assert isinstance(stream, SubtitleStream)
+        stream.codec_context.subtitle_header = original.codec_context.subtitle_header
+        stream.codec_context.time_base = original.time_base
+        stream.codec_context.open(strict=False)
+        self._original, self.stream, self._output = original, stream, output
+
+    def take(self, packet: Packet[SubtitleStream]) -> None:
+        """Rewrite one line; one that cannot be read is left out."""
+        lines = None
+        with suppress(FFmpegError):
+            lines = self._original.codec_context.decode2(packet)
+        if not lines:
+            return
+        rewritten = self.stream.codec_context.encode_subtitle(lines)
+        rewritten.stream, rewritten.time_base = self.stream, packet.time_base
+        rewritten.pts = rewritten.dts = packet.pts
+        rewritten.duration = packet.duration
+        self._output.mux(rewritten)
+
+    def finish(self) -> None:
+        """Nothing is held back."""
