@@ -84,7 +84,7 @@ class Config:
     )
     codec: str | None = _option(
         None,
-        "Video encoder (default: h264 for mp4, mov and mkv; vp9 for webm).",
+        "Video encoder (default: h264 for mp4, mov and mkv, hevc above 8 bits; vp9 for webm).",
         metavar="NAME",
         only="files",
     )
@@ -94,9 +94,17 @@ class Config:
         "Encoder speed, for x264 and x265 (default: veryfast; ultrafast for live streams).",
         metavar="NAME",
     )
+    sound: str = _option(
+        "copy",
+        "What becomes of the sound: copy takes it as it is where the output's container can hold "
+        "it and converts the rest, convert makes AAC of all (Opus in webm), none leaves it out.",
+        choices=("copy", "convert", "none"),
+        only="files",
+    )
     keep_subtitles: bool = _option(
         False,
-        "Copy subtitle and data tracks too. They may name people: dropped otherwise.",
+        "Keep subtitles, chapters, the timecode and data tracks, too. They may name people: left "
+        "behind otherwise.",
         only="files",
     )
     overwrite: bool = _option(False, "Replace an output or report that exists.")

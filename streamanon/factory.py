@@ -21,9 +21,9 @@ from streamanon.protocols import (
     Backend,
     Detector,
     Embedder,
+    FileSink,
     Mesher,
     SexClassifier,
-    Sink,
     Source,
 )
 from streamanon.types import F32, U8, Identity, MediaInfo
@@ -304,7 +304,7 @@ class Factory:
 
         return VideoSource(path, self.config.max_pixels)
 
-    def sink(self, path: Path, original: Path, info: MediaInfo) -> Sink:
+    def sink(self, path: Path, original: Path, info: MediaInfo) -> FileSink:
         """Open a file to write frames to."""
         if original.suffix.lower() in IMAGE_SUFFIXES:
             from streamanon.sinks.image import ImageSink
@@ -315,8 +315,14 @@ class Factory:
 
         config = self.config
         settings = EncoderSettings(config.codec, config.crf, config.file_preset)
-        keep, overwrite = config.keep_subtitles, config.overwrite
-        return VideoSink(path, info, settings, keep_subtitles=keep, overwrite=overwrite)
+        return VideoSink(
+            path,
+            info,
+            settings,
+            sound=config.sound,
+            keep_subtitles=config.keep_subtitles,
+            overwrite=config.overwrite,
+        )
 
     def live_source(self, address: Address, log: Logger, stopping: Event) -> LiveSource:
         """Open a live input."""

@@ -50,6 +50,16 @@ class Sink(Protocol):
         ...
 
 
+class FileSink(Sink, Protocol):
+    """Writes a file made from another one.
+
+    Attributes:
+        changes: what is converted and what stays behind, a line for each.
+    """
+
+    changes: list[str]
+
+
 class Detector(Protocol):
     """Finds faces; prefers a false detection to a missed face."""
 

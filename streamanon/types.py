@@ -96,6 +96,12 @@ class ContainerTags:
         transfer: transfer characteristics.
         matrix: luma coefficients.
         colour_range: FFmpeg's code: 0 unknown, 1 studio, 2 full.
+        field_order: "tt" when interlaced and the top field is shown first, "bb" when the bottom
+            field is, "" when progressive.
+        mastering_display: x and y of the green, blue and red primaries and of white in units of
+            0.00002, then the highest and lowest luminance in 0.0001 cd/m2 (ITU-T H.265, D.3.28);
+            None when unknown.
+        light_levels: highest light level of a pixel and of the mean of a frame, cd/m2; or None.
     """
 
     track: int
@@ -106,6 +112,9 @@ class ContainerTags:
     transfer: int = 2
     matrix: int = 2
     colour_range: int = 0
+    field_order: str = ""
+    mastering_display: tuple[int, ...] | None = None
+    light_levels: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,7 @@ def summary(report: Report) -> str:
         parts.append(f"{counted(report.ledger.whole_frames, 'frame')} covered whole")
     if report.frames_dropped:
         parts.append(f"{counted(report.frames_dropped, 'frame')} dropped")
+    parts += report.changes
     return ", ".join(parts)
 
 
@@ -116,6 +117,11 @@ class Display:
         number = f"[{self._begun}/{self._jobs}] " if self._jobs > 1 else ""
         self._name = f"{number}{job.input.name}"
         self._task = self._bar.add_task(self._name, total=None, frames="?", speed="", people="")
+
+    def opened(self, changes: Sequence[str]) -> None:
+        """The files of the present job are open."""
+        for change in changes:
+            self._say(f"{self._name}: {change}")
 
     def advance(self, position: Position) -> None:
         """The present job got further."""

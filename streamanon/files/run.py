@@ -1,8 +1,8 @@
 """Carries out jobs, from their settings to their reports."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,6 +29,10 @@ class Watcher(Protocol):
 
     def begin(self, job: Job) -> None:
         """Called when a job starts."""
+        ...
+
+    def opened(self, changes: Sequence[str]) -> None:
+        """Called before the first frame with what is converted and what stays behind."""
         ...
 
     def advance(self, position: Progress) -> None:
@@ -100,7 +104,7 @@ def _anonymise_all(
     for job in jobs:
         if watcher:
             watcher.begin(job)
-        outcomes.append(_carry_out(job, factory, watcher.advance if watcher else None))
+        outcomes.append(_carry_out(job, factory, watcher))
         if watcher:
             watcher.end(outcomes[-1])
     if config.report:
@@ -127,10 +131,10 @@ def check_report(config: Config, taken: Sequence[Path] = ()) -> None:
         raise UsageError(f"folder {path.parent} of the report does not exist: create it")
 
 
-def _carry_out(job: Job, factory: Factory, progress: Callable[[Progress], None] | None) -> Outcome:
+def _carry_out(job: Job, factory: Factory, watcher: Watcher | None) -> Outcome:
     """Run one job and keep its failure, so that the next can follow."""
     try:
-        report = _run(job, factory, progress)
+        report = _run(job, factory, watcher)
     except StreamanonError as error:
         return Outcome(job, error=error)
     except Exception as error:  # noqa: BLE001  one file must not stop the rest
@@ -143,7 +147,7 @@ def _carry_out(job: Job, factory: Factory, progress: Callable[[Progress], None] 
     return Outcome(job, report)
 
 
-def _run(job: Job, factory: Factory, progress: Callable[[Progress], None] | None) -> Report:
+def _run(job: Job, factory: Factory, watcher: Watcher | None) -> Report:
     """Open the source and the sink of a job and run its frames through the pipeline."""
     job.output.parent.mkdir(parents=True, exist_ok=True)
     anonymiser = factory.anonymiser()
@@ -154,8 +158,11 @@ def _run(job: Job, factory: Factory, progress: Callable[[Progress], None] | None
     except BaseException:
         source.close()
         raise
-    stall_s = factory.config.stall_s
-    return run(source, observer, anonymiser, sink, progress=progress, stall_s=stall_s)
+    progress, stall_s = watcher.advance if watcher else None, factory.config.stall_s
+    if watcher:
+        watcher.opened(sink.changes)
+    report = run(source, observer, anonymiser, sink, progress=progress, stall_s=stall_s)
+    return replace(report, changes=tuple(sink.changes))
 
 
 def _entry(outcome: Outcome) -> dict[str, Any]:

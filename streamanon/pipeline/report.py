@@ -83,6 +83,7 @@ class Report:
         stages: times by stage name.
         latency_s: time of each written frame since it left the source, with the look-ahead and
             without the encoder's delay.
+        changes: what was converted of a file and what stayed behind, a line for each.
 
     Of a live stream only the newest times, tracks and steps down are kept; totals include all.
     """
@@ -94,6 +95,7 @@ class Report:
     elapsed_s: float
     stages: dict[str, StageTimes]
     latency_s: Times
+    changes: tuple[str, ...] = ()
 
     @property
     def uncovered(self) -> int:
@@ -128,6 +130,7 @@ class Report:
                 "backfilled": self.observer.backfilled,
                 "coasted": self.observer.coasted,
             },
+            "changes": list(self.changes),
             "cuts": self.observer.cuts,
             "failures": {
                 "detector": self.observer.detector_failures,

@@ -1,54 +1,152 @@
-"""Stream copy from the original file: its audio, and its subtitles on request."""
+"""Everything but the video of the original file: its sound, and its subtitles on request.
+
+Sound is copied where the container holds it, else converted. What stays behind is named.
+"""
 
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Generator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, Protocol, cast
 
 import av
-from av.audio.codeccontext import AudioCodecContext
-from av.container import OutputContainer
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Disposition, Stream
+from av.subtitles.stream import SubtitleStream
 
 from streamanon.errors import UsageError
 from streamanon.media.audio import without_comments
+from streamanon.media.continuity import continuous
 from streamanon.media.demux import demux
 from streamanon.media.file_types import ONE_FILE
 from streamanon.media.pixel_limit import FILM, decoder_options
 from streamanon.sinks.encoding import FORMATS
+from streamanon.sinks.sound import ConvertedSound, encoder_for, usual_layout
+from streamanon.sinks.subtitles import ConvertedText, text_codec
 
 _GIVE_UP_AFTER = 8
 """Failed reads in a row after which a file counts as cut off there."""
 
+_TRIED_PACKETS, _TRIED_READS = 16, 4096
+"""Packets of each sound track that a container is tried with, and how far they are searched for."""
+
+_REMEMBERED = 64
+"""Newest durations that are remembered, because that of the last frame is asked for."""
+
+_UNPLAYABLE = {"mp4": "pcm_"}
+"""Sound that can be written into a container, but that hardly any player finds there."""
+
+
+class _Track(Protocol):
+    """What becomes of a track of the original."""
+
+    @property
+    def stream(self) -> Stream:
+        """The new track."""
+        ...
+
+    def take(self, packet: Packet[Any]) -> None:
+        """Take the next packet of the original."""
+        ...
+
+    def finish(self) -> None:
+        """Write what is held back."""
+        ...
+
+
+class _Copy:
+    """A track whose packets are written as they are."""
+
+    def __init__(self, original: Stream, output: OutputContainer) -> None:
+        self.stream = output.add_stream_from_template(original)
+        context = self.stream.codec_context
+        if isinstance(original, AudioStream) and context is not None:
+            context = cast("AudioStream", self.stream).codec_context
+            context.layout = usual_layout(original)
+            if context.extradata:
+                context.extradata = without_comments(context.name, bytes(context.extradata))
+        self._last: int | None = None
+
+    def take(self, packet: Packet[Any]) -> None:
+        """Write a packet; one that the container refuses as damaged is left out.
+
+        No player could play it. One that overlaps the packet before it comes just after it.
+        """
+        packet.stream = self.stream
+        if packet.dts is not None:
+            late = 0 if self._last is None else max(0, self._last + 1 - packet.dts)
+            packet.dts += late
+            packet.pts = None if packet.pts is None else packet.pts + late
+            self._last = packet.dts
+        try:
+            cast("OutputContainer", self.stream.container).mux(packet)
+        except FFmpegError as error:
+            if isinstance(error, OSError):
+                raise
+
+    def finish(self) -> None:
+        """Nothing is held back."""
+
 
 class StreamCopier:
-    """Copies packets of the original file unchanged, interleaved with the new video."""
+    """Takes the other tracks of the original over, interleaved with the new video.
+
+    Attributes:
+        changes: what is converted and what stays behind, a line for each.
+    """
 
     def __init__(self, path: Path, track: int) -> None:
         """Open the original; call :meth:`add_tracks` next."""
-        options = {**ONE_FILE, **decoder_options(FILM)}
-        self._container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
+        self._path = path
+        self._container = _open(path)
         self._video = self._container.streams[track]
-        self._copies: dict[int, Stream] = {}
-        self._durations: dict[int, int] = {}
+        self.changes: list[str] = []
+        self._tracks: dict[int, _Track] = {}
+        self._lengths: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
         self._reached: Fraction | None = None
         self._packets = self._read()
 
-    def add_tracks(self, output: OutputContainer, *, keep_subtitles: bool) -> None:
-        """Add the tracks that are copied to an output.
+    def add_tracks(
+        self, output: OutputContainer, video: Stream, *, sound: str, keep_subtitles: bool
+    ) -> None:
+        """Add tracks to an output.
+
+        Args:
+            output: container whose header is not written yet.
+            video: its new video track.
+            sound: "copy" to convert only what the container cannot hold, "convert" or "none".
+            keep_subtitles: take subtitles, data, chapters and the timecode over.
 
         Raises:
-            UsageError: the output's container cannot hold the audio.
+            UsageError: the output's container cannot hold the sound.
         """
+        samples = _first_sound(self._path) if sound == "copy" else {}
+        behind: list[str] = []
         for stream in self._container.streams:
-            if _wanted(stream, output.format.name, keep_subtitles=keep_subtitles):
-                self._copies[stream.index] = _add(stream, output)
+            if stream is self._video:
+                continue
+            name = _described(stream)
+            if isinstance(stream, AudioStream):
+                added = self._sound(stream, output, sound, samples.get(stream.index, []))
+            elif keep_subtitles:
+                added = self._other(stream, output)
+            else:
+                added = None
+            if added is not None:
+                self._tracks[stream.index] = added
+                _keep_language(stream, added.stream)
+            elif not (keep_subtitles and _timecode(stream)):
+                behind.append(name)
+        behind += self._names(output, video, keep=keep_subtitles)
+        if behind:
+            self.changes.append(f"left behind: {', '.join(behind)}")
 
     @property
     def sample_rates(self) -> list[int]:
@@ -56,7 +154,7 @@ class StreamCopier:
         return [stream.rate for stream in self._container.streams.audio if stream.rate]
 
     def copy_until(self, time_s: Fraction) -> None:
-        """Copy packets up to a time of the original's video, in seconds."""
+        """Take packets up to a time of the video, in seconds."""
         while self._reached is None or self._reached <= time_s:
             packet = next(self._packets, None)
             if packet is None:
@@ -64,95 +162,178 @@ class StreamCopier:
             self._take(packet)
 
     def copy_rest(self) -> None:
-        """Copy the remaining packets."""
+        """Take the remaining packets."""
         for packet in self._packets:
             self._take(packet)
+        for track in self._tracks.values():
+            track.finish()
 
-    def duration(self, pts: int, default: int) -> int:
-        """Return how long the original shows a frame, in ticks; call it once per frame."""
-        return self._durations.pop(pts, 0) or default
-
-    def end(self, last_pts: int, expected: int, tolerance: int) -> int:
+    def end(self, last_pts: int, step: int) -> int:
         """Return the end of the video track, in ticks.
 
-        This is the end the file states, unless it is before the last frame or more than the
-        tolerance after the expected end.
+        This is the end the file states, unless it is before the last frame or more than a step
+        after the end of that.
+
+        Args:
+            last_pts: time of the last frame; packets up to it have been taken.
+            step: usual ticks from frame to frame.
         """
-        if self._video.duration is None:
+        expected = last_pts + next((length for at, length in self._lengths if at == last_pts), step)
+        if self._video.duration is None or not self._video.time_base:
             return expected
-        stated = (self._video.start_time or 0) + self._video.duration
-        return stated if last_pts < stated <= expected + tolerance else expected
+        start_s = Fraction(self._container.start_time or 0, av.time_base)
+        start = (self._video.start_time or 0) - round(start_s / self._video.time_base)
+        stated = start + self._video.duration
+        return stated if last_pts < stated <= expected + step else expected
 
     def close(self) -> None:
         """Close the original; safe to call twice."""
         self._packets.close()
         self._container.close()
 
-    def _read(self) -> Generator[Packet[Stream]]:
-        """Yield the packets of the video and of the copied tracks; skip unreadable places."""
-        streams = [self._video, *(self._container.streams[index] for index in self._copies)]
+    def _sound(
+        self,
+        stream: AudioStream,
+        output: OutputContainer,
+        sound: str,
+        sample: list[Packet[AudioStream]],
+    ) -> _Track | None:
+        """Add a sound track; None if it stays behind."""
+        if sound == "none" or stream.codec_context is None:
+            return None
+        if sound == "copy" and _holds(output.format.name, stream, sample):
+            return _Copy(stream, output)
+        container, codec = output.format.name, stream.codec_context.name
+        try:
+            converted = ConvertedSound(stream, output)
+        except (ValueError, FFmpegError) as error:
+            raise UsageError(
+                f"the sound of the input ({codec}) can neither be held by {container} nor "
+                f"converted ({error}): wanted an output named {_suffixes(stream, sample)}, "
+                "or --sound none"
+            ) from error
+        reason = f": {container} cannot hold it" if sound == "copy" else ""
+        self.changes.append(f"sound converted from {codec} to {encoder_for(container)}{reason}")
+        return converted
+
+    def _other(self, stream: Stream, output: OutputContainer) -> _Track | None:
+        """Add a track of text or data; None if it stays behind."""
+        if stream.type not in ("subtitle", "data") or _timecode(stream):
+            return None
+        if _holds(output.format.name, stream, []):
+            return _Copy(stream, output)
+        codec = text_codec(output.format.name)
+        if isinstance(stream, SubtitleStream) and stream.codec_context.codec.text_sub:
+            self.changes.append(f"subtitles converted from {stream.codec_context.name} to {codec}")
+            return ConvertedText(stream, output)
+        return None
+
+    def _names(self, output: OutputContainer, video: Stream, *, keep: bool) -> list[str]:
+        """Take chapters and the timecode over, or return what stays behind of them."""
+        chapters = self._container.chapters()
+        described = [self._container.metadata, *(s.metadata for s in self._container.streams)]
+        timecode = next((tags["timecode"] for tags in described if "timecode" in tags), None)
+        if not keep:
+            return ["chapters"] * bool(chapters) + ["timecode"] * bool(timecode)
+        if timecode:
+            video.metadata["timecode"] = timecode
+        start_s = Fraction(self._container.start_time or 0, av.time_base)
+        for chapter in chapters:
+            base = cast("Fraction", chapter["time_base"])
+            moved = round(start_s / base)
+            chapter["start"], chapter["end"] = chapter["start"] - moved, chapter["end"] - moved
+        output.set_chapters(chapters)
+        return []
+
+    def _read(self) -> Generator[Packet[Any]]:
+        """Yield the packets of the video and of all other tracks; skip unreadable places."""
+        kept = (self._container.streams[index] for index in self._tracks)
+        others = [stream for stream in kept if stream.type not in ("video", "audio")]
         with suppress(InvalidDataError):
-            for packet in demux(self._container, streams, _GIVE_UP_AFTER):
+            for packet in continuous(self._container, others, _GIVE_UP_AFTER):
                 if packet is not None and packet.size:
                     yield packet
 
-    def _take(self, packet: Packet[Stream]) -> None:
-        """Copy a packet; of a video packet only note the duration and time.
-
-        A packet that the container refuses as damaged is left out; no player could play it.
-        """
+    def _take(self, packet: Packet[Any]) -> None:
+        """Pass a packet to its track; of a video packet only note the duration and time."""
+        if packet.stream_index in self._tracks:
+            self._tracks[packet.stream_index].take(packet)
         if packet.stream_index != self._video.index:
-            packet.stream = copy = self._copies[packet.stream_index]
-            try:
-                cast("OutputContainer", copy.container).mux(packet)
-            except FFmpegError as error:
-                if isinstance(error, OSError):
-                    raise
             return
         if packet.pts is not None and packet.duration:
-            self._durations[packet.pts] = packet.duration
+            self._lengths.append((packet.pts, packet.duration))
         if packet.dts is not None:
             self._reached = packet.dts * packet.time_base
 
 
-def _wanted(stream: Stream, container: str, *, keep_subtitles: bool) -> bool:
-    """Return whether a track is copied: audio always, others if requested and possible.
-
-    Tracks of codecs unknown to FFmpeg are left out; no player could play them.
-    """
-    if stream.type == "audio" and stream.codec_context is not None:
-        if not _fits(stream, container):
-            suffixes = [suffix for suffix, other in FORMATS.items() if _fits(stream, other)]
-            raise UsageError(
-                f"{container} cannot hold the sound of the input ({stream.codec_context.name}): "
-                f"wanted an output named {' or '.join(suffixes) or 'otherwise'}"
-            )
-        return True
-    return keep_subtitles and stream.type in ("subtitle", "data") and _fits(stream, container)
+def _open(path: Path) -> InputContainer:
+    options = {**ONE_FILE, **decoder_options(FILM)}
+    return av.open(str(path.absolute()), options=options, metadata_errors="replace")
 
 
-def _fits(stream: Stream, container: str) -> bool:
-    """Return whether a container can hold a track, by trying it."""
-    trial = av.open(io.BytesIO(), "w", format=container)
-    try:
-        _add(stream, trial)
-        trial.start_encoding()
-    except (ValueError, FFmpegError):
+def _first_sound(path: Path) -> dict[int, list[Packet[AudioStream]]]:
+    """Return the first packets of each sound track, to try containers with."""
+    with _open(path) as container:
+        tracks = list(container.streams.audio)
+        found: dict[int, list[Packet[AudioStream]]] = {stream.index: [] for stream in tracks}
+        if not tracks:
+            return found
+        with suppress(InvalidDataError):
+            for number, packet in enumerate(demux(container, tracks, _GIVE_UP_AFTER)):
+                if packet is not None and packet.size:
+                    found[packet.stream_index].append(packet)
+                enough = all(len(packets) >= _TRIED_PACKETS for packets in found.values())
+                if enough or number > _TRIED_READS:
+                    break
+        return {index: packets[:_TRIED_PACKETS] for index, packets in found.items()}
+
+
+def _holds(container: str, stream: Stream, sample: list[Packet[Any]]) -> bool:
+    """Return whether players find a track in a container, by writing the beginning of it."""
+    codec = "" if stream.codec_context is None else stream.codec_context.name
+    if container in _UNPLAYABLE and codec.startswith(_UNPLAYABLE[container]):
         return False
-    finally:
-        with suppress(FFmpegError):
-            trial.close()
-    return True
+    written = io.BytesIO()
+    try:
+        with av.open(written, "w", format=container) as trial:
+            copy = _Copy(stream, trial).stream
+            trial.start_encoding()
+            start = min((packet.dts for packet in sample if packet.dts is not None), default=0)
+            for packet in sample:
+                moved = Packet(bytes(packet))
+                moved.stream, moved.time_base = copy, packet.time_base
+                moved.pts = None if packet.pts is None else packet.pts - start
+                moved.dts = None if packet.dts is None else packet.dts - start
+                moved.duration, moved.is_keyframe = packet.duration, packet.is_keyframe
+                trial.mux(moved)
+        if not sample:
+            return True
+        with av.open(io.BytesIO(written.getvalue()), "r") as check:
+            return any(packet.size for packet in check.demux(audio=0))
+    except (ValueError, IndexError, FFmpegError):
+        return False
 
 
-def _add(stream: Stream, output: OutputContainer) -> Stream:
-    """Add a track with the parameters of another; of its tags only the language is kept."""
-    copy = output.add_stream_from_template(stream)
-    context = copy.codec_context
-    if isinstance(context, AudioCodecContext) and context.extradata:
-        context.extradata = without_comments(context.name, bytes(context.extradata))
-    language = stream.metadata.get("language")
-    copy.metadata.clear()
+def _suffixes(stream: Stream, sample: list[Packet[Any]]) -> str:
+    suffixes = [suffix for suffix, name in FORMATS.items() if _holds(name, stream, sample)]
+    return " or ".join(suffixes) or "otherwise"
+
+
+def _described(stream: Stream) -> str:
+    codec = "" if stream.codec_context is None else f" ({stream.codec_context.name})"
+    if stream.disposition & Disposition.attached_pic:
+        return "cover picture"
+    kinds = {"audio": "sound", "subtitle": "subtitles", "video": "another video"}
+    return f"{kinds.get(stream.type, stream.type)}{codec}"
+
+
+def _timecode(stream: Stream) -> bool:
+    return stream.type == "data" and "timecode" in stream.metadata
+
+
+def _keep_language(original: Stream, stream: Stream) -> None:
+    """Of the tags of a track keep only the language."""
+    language = original.metadata.get("language")
+    stream.metadata.clear()
     if language:
-        copy.metadata["language"] = language
-    return copy
+        stream.metadata["language"] = language

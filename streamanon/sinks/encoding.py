@@ -8,7 +8,7 @@ from av.codec.codec import UnknownCodecError
 from av.video.frame import VideoFrame
 
 from streamanon.errors import UsageError
-from streamanon.types import Plane
+from streamanon.types import ContainerTags, Plane
 
 FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
 """FFmpeg's name of the container for each suffix of an output."""
@@ -18,11 +18,15 @@ NVENC = "_nvenc"
 
 _DEFAULTS = {"webm": ("libvpx-vp9",)}
 _H264_OR_HEVC = ("libx264", "libx265")
-"""HEVC is used where H.264 cannot hold the bit depth."""
+_HEVC_OR_H264 = ("libx265", "libx264")
+"""Pictures of more than 8 bits are HEVC, which devices and browsers play; they play H.264 of 8 bits
+only. Interlaced pictures are H.264, which codes fields."""
+
+_FOR_PLAYERS = ("mp4", "webm")
+"""Containers in which browsers and phones expect 4:2:0; editors read the others."""
 
 _ANY_SIZE = ("libvpx", "libvpx-vp9")
-"""Encoders that subsample odd sizes. Others get a picture of odd size as 4:4:4, which
-keeps its size in every player; padding would need cropping, which most players ignore."""
+"""Encoders that subsample odd sizes. For others the last row and column are repeated."""
 
 _DEPTHS = {"": ("", "10le", "12le"), "10le": ("10le", "12le", ""), "12le": ("12le", "10le", "")}
 _CHROMAS = {
@@ -48,35 +52,66 @@ class EncoderSettings:
     preset: str
 
 
-def choose_encoder(
-    codec: str | None, container: str, wanted: str, size: tuple[int, int]
-) -> tuple[str, str]:
+def choose_encoder(codec: str | None, container: str, tags: ContainerTags) -> tuple[str, str]:
     """Return the encoder and its pixel format.
 
     Args:
         codec: name of an encoder or codec; None chooses one for the container.
         container: FFmpeg's name of the container.
-        wanted: planar YUV format of the pictures.
-        size: stored width and height.
+        tags: pixel format and field order of the original.
 
     Raises:
         UsageError: the encoder is unknown, or none of its formats can hold the pictures.
     """
-    names = (_named(codec),) if codec else _DEFAULTS.get(container, _H264_OR_HEVC)
-    offers = [(name, format_) for name in names for format_ in _formats(name, wanted, size)]
+    wanted = tags.pixel_format
+    if codec:
+        names: tuple[str, ...] = (_named(codec),)
+    else:
+        hevc = _depth(wanted) and not tags.field_order
+        names = _DEFAULTS.get(container, _HEVC_OR_H264 if hevc else _H264_OR_HEVC)
+        if container in _FOR_PLAYERS:
+            wanted = f"yuv420p{_depth(wanted)}"
+    offers = [(name, format_) for name in names for format_ in _formats(name, wanted)]
     if not offers:
-        raise UsageError(f"encoder {names[0]} cannot hold {wanted} at {size}: choose another codec")
+        raise UsageError(f"encoder {names[0]} cannot hold {wanted}: choose another codec")
     kept = [offer for offer in offers if _depth(offer[1]) == _depth(wanted)]
     return (kept or offers)[0]
 
 
-def encoder_options(encoder: str, settings: EncoderSettings) -> dict[str, str]:
-    """Return FFmpeg's options for an encoder."""
+def encoded_size(encoder: str, format_: str, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the stored width and height that an encoder takes, the next even ones if need be.
+
+    Args:
+        encoder: name of an encoder.
+        format_: its pixel format.
+        size: stored width and height of the pictures.
+    """
+    if encoder in _ANY_SIZE:
+        return size
+    width, height = size
+    chroma = format_[3:6]
+    wide, high = chroma != "444", chroma == "420"
+    return width + (width % 2 if wide else 0), height + (height % 2 if high else 0)
+
+
+def encoder_options(encoder: str, settings: EncoderSettings, tags: ContainerTags) -> dict[str, str]:
+    """Return FFmpeg's options for an encoder.
+
+    Args:
+        encoder: name of an encoder.
+        settings: quality and speed.
+        tags: field order, mastering display and light levels of the original.
+    """
+    fields = {"flags": "+ildct+ilme", "field_order": tags.field_order} if tags.field_order else {}
+    return {**_quality(encoder, settings, tags), **fields}
+
+
+def _quality(encoder: str, settings: EncoderSettings, tags: ContainerTags) -> dict[str, str]:
     crf = {"crf": str(settings.crf)}
     if encoder == "libx264":
         return {**crf, "preset": settings.preset}
     if encoder == "libx265":
-        return {**crf, "preset": settings.preset, "x265-params": "log-level=error"}
+        return {**crf, "preset": settings.preset, "x265-params": _x265_parameters(tags)}
     if encoder == "libvpx-vp9":
         return {**crf, "deadline": "realtime", "cpu-used": "8", "row-mt": "1"}
     if encoder.endswith(NVENC):  # its default is 2 Mbit/s, whatever the size
@@ -84,16 +119,34 @@ def encoder_options(encoder: str, settings: EncoderSettings) -> dict[str, str]:
     return crf if encoder in ("libsvtav1", "libaom-av1", "libvpx") else {}
 
 
+def _x265_parameters(tags: ContainerTags) -> str:
+    """Return x265's own parameters: the metadata of HDR10, in units of the HEVC standard."""
+    parameters = ["log-level=error"]
+    if tags.mastering_display:
+        gx, gy, bx, by, rx, ry, wx, wy, most, least = tags.mastering_display
+        points = f"G({gx},{gy})B({bx},{by})R({rx},{ry})WP({wx},{wy})L({most},{least})"
+        parameters.append(f"master-display={points}")
+    if tags.light_levels:
+        parameters.append("max-cll={},{}".format(*tags.light_levels))
+    return ":".join(parameters)
+
+
 def fill(picture: VideoFrame, index: int, plane: Plane) -> None:
-    """Copy a plane into a picture whose lines may be padded."""
+    """Copy a plane into a picture, whose lines may be padded.
+
+    If the picture is larger than the plane, the last row and column are repeated.
+    """
     target = picture.planes[index]
     view: Plane = np.ndarray(
-        plane.shape,
+        (target.height, target.width),
         plane.dtype,
         buffer=memoryview(target),
         strides=(target.line_size, plane.itemsize),
     )
-    np.copyto(view, plane)
+    rows, columns = plane.shape
+    np.copyto(view[:rows, :columns], plane)
+    view[rows:, :columns] = plane[-1:]
+    view[:, columns:] = view[:, columns - 1 : columns]
 
 
 def _named(name: str) -> str:
@@ -107,26 +160,16 @@ def _named(name: str) -> str:
     return codec.name
 
 
-def _formats(name: str, wanted: str, size: tuple[int, int]) -> list[str]:
+def _formats(name: str, wanted: str) -> list[str]:
     """Return the formats of an encoder that can replace the wanted one, best first."""
     known = {one.name for one in av.Codec(name, "w").video_formats or ()}
     tried = (
-        (chroma, f"yuv{chroma}p{depth}")
+        f"yuv{chroma}p{depth}"
         for depth in _DEPTHS[_depth(wanted)]
         for chroma in _CHROMAS[wanted[3:6]]
     )
-    return [
-        format_
-        for chroma, format_ in tried
-        if format_ in known and (name in _ANY_SIZE or _divides(chroma, size))
-    ]
+    return [format_ for format_ in tried if format_ in known]
 
 
 def _depth(format_: str) -> str:
     return format_[7:]
-
-
-def _divides(chroma: str, size: tuple[int, int]) -> bool:
-    """Return whether a size consists of whole chroma samples."""
-    width, height = size
-    return (chroma == "444" or width % 2 == 0) and (chroma != "420" or height % 2 == 0)

@@ -21,7 +21,11 @@ _HOLDS_16_BITS = (".png", ".tif", ".tiff")
 
 
 class ImageSink:
-    """Writes one picture without metadata, with its depth where the format has it."""
+    """Writes one picture without metadata, with its depth where the format has it.
+
+    Attributes:
+        changes: what is converted and what stays behind, a line for each.
+    """
 
     def __init__(self, path: Path, original: Path, *, overwrite: bool = False) -> None:
         """Prepare the output.
@@ -38,6 +42,7 @@ class ImageSink:
         if self._suffix not in _SETTINGS:
             raise UsageError(f"output {path} is no picture: wanted one of {' '.join(_SETTINGS)}")
         self._part = PartFile(path, original, overwrite=overwrite)
+        self.changes: list[str] = []
 
     def write(self, frame: SafeFrame) -> None:
         """Encode and write the picture.

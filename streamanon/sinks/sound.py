@@ -73,10 +73,13 @@ class ConvertedSound:
         self._fifo = AudioFifo()
         self._next: int | None = None
 
-    def take(self, packet: Packet[AudioStream]) -> None:
+    def take(self, packet: Packet[AudioStream] | None) -> None:
         """Decode a packet of the original, and write what became of it.
 
         What cannot be decoded becomes silence.
+
+        Args:
+            packet: next packet, or None for the end.
         """
         frames: list[AudioFrame] = []
         with suppress(FFmpegError):
@@ -86,7 +89,7 @@ class ConvertedSound:
 
     def finish(self) -> None:
         """Write what is still held."""
-        self.take(Packet())
+        self.take(None)
         self._end_graph()
         self._encode(partial=True)
         self._output.mux(self.stream.encode(None))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from fractions import Fraction
 
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
 
+_MILLISECOND = Fraction(1, 1000)
 _CODECS = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "subrip"}
 
 
@@ -35,7 +37,7 @@ class ConvertedText:
         stream = output.add_stream(text_codec(output.format.name))
         assert isinstance(stream, SubtitleStream)
         stream.codec_context.subtitle_header = original.codec_context.subtitle_header
-        stream.codec_context.time_base = original.time_base
+        stream.codec_context.time_base = original.time_base or _MILLISECOND
         stream.codec_context.open(strict=False)
         self._original, self.stream, self._output = original, stream, output
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import av
 from av.container import OutputContainer
 from av.error import FFmpegError
+from av.filter import Graph
 from av.packet import Packet
+from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -19,6 +21,7 @@ from streamanon.sinks.encoding import (
     NVENC,
     EncoderSettings,
     choose_encoder,
+    encoded_size,
     encoder_options,
     fill,
 )
@@ -26,13 +29,20 @@ from streamanon.sinks.part_file import PartFile
 from streamanon.types import MediaInfo, SafeFrame
 
 _LONGEST_TIMESCALE = 2**31 - 1
+_SETTINGS_FIELDS = {"tt": "tff", "bb": "bff"}
+_HEVC_TAG = "hvc1"
+"""What Apple's players want to find in mp4 and mov; FFmpeg writes hev1."""
 
 
 class VideoSink:
     """Writes a video that differs from the original only in its pictures and its metadata.
 
-    Timestamps, duration, rotation, pixel aspect, colour tags, range, depth and audio are kept.
-    Tags, chapters, cover pictures, other video tracks and, by default, subtitles are not.
+    Timestamps, duration, rotation, pixel aspect, colour tags, range, depth, fields, HDR and sound
+    are kept. Tags, cover pictures, other video tracks and, by default, subtitles, chapters and the
+    timecode are not.
+
+    Attributes:
+        changes: what differs from the original and what stays behind, a line for each.
     """
 
     def __init__(
@@ -41,10 +51,19 @@ class VideoSink:
         info: MediaInfo,
         settings: EncoderSettings,
         *,
+        sound: str = "copy",
         keep_subtitles: bool = False,
         overwrite: bool = False,
     ) -> None:
-        """Open the output and the original, whose audio is copied.
+        """Open the output and the original, whose sound is taken over.
+
+        Args:
+            path: name of the output once it is complete.
+            info: properties of the source, which must be a video file.
+            settings: encoder and its quality.
+            sound: "copy" to convert only what the container cannot hold, "convert" or "none".
+            keep_subtitles: take subtitles, data, chapters and the timecode over as well.
+            overwrite: replace an existing output.
 
         Raises:
             UsageError: the output cannot be written as asked.
@@ -60,9 +79,12 @@ class VideoSink:
         self._size = (info.height, info.width) if sideways else (info.width, info.height)
         self._step = max(1, round(1 / (info.rate * info.time_base)))
         self._held: Packet[VideoStream] | None = None
-        self._lag, self._last = 0, (0, 0)
-        wanted = self._tags.pixel_format
-        encoder, layout = choose_encoder(settings.codec, container, wanted, self._size)
+        self._lag, self._end = 0, 0
+        self._lengths: dict[int, int] = {}
+        self._newest: VideoFrame | None = None
+        encoder, layout = choose_encoder(settings.codec, container, self._tags)
+        self._encoded = encoded_size(encoder, layout, self._size)
+        self._fields = self._field_graph(layout) if self._tags.field_order else None
         self._part = PartFile(path, info.path, overwrite=overwrite)
         self._open: list[StreamCopier | OutputContainer] = []
         try:
@@ -70,9 +92,12 @@ class VideoSink:
             self._open.append(self._original)
             self._output = self._create(container)
             self._open.append(self._output)
-            options = encoder_options(encoder, settings)
+            options = encoder_options(encoder, settings, self._tags)
             self._video = self._add_video(encoder, layout, info, options)
-            self._original.add_tracks(self._output, keep_subtitles=keep_subtitles)
+            self._original.add_tracks(
+                self._output, self._video, sound=sound, keep_subtitles=keep_subtitles
+            )
+            self.changes = [*self._picture_changes(layout), *self._original.changes]
             self._start(f"{encoder}, {layout}, crf {settings.crf}, preset {settings.preset}")
         except BaseException:
             self._abandon()
@@ -84,15 +109,19 @@ class VideoSink:
         Raises:
             MediaError: the frame could not be written.
         """
-        picture = av.VideoFrame(*self._size, self._tags.pixel_format)
+        picture = av.VideoFrame(*self._encoded, self._tags.pixel_format)
         for index, plane in enumerate(frame.picture.planes):
             fill(picture, index, self._orientation.stored(plane))
         picture.pts, picture.time_base = frame.pts, frame.time_base
         picture.colorspace, picture.color_range = self._tags.matrix, self._tags.colour_range
+        if self._fields is not None:
+            self._fields.push(picture)
+            picture = self._fields.vpull()
         try:
-            self._encode(picture)
+            self._encode_newest(frame.pts)
         except FFmpegError as error:
             raise self._part.failure(error) from error
+        self._newest = picture
 
     def close(self, *, complete: bool) -> None:
         """Finish, and publish when complete; safe to call twice.
@@ -106,6 +135,7 @@ class VideoSink:
             self._abandon()
             return
         try:
+            self._encode_newest(None)
             self._encode(None)
             self._mux_last()
             self._original.copy_rest()
@@ -129,6 +159,36 @@ class VideoSink:
         name = str(self._part.path.absolute())
         return av.open(name, "w", format=container, container_options=options)
 
+    def _field_graph(self, layout: str) -> Graph:
+        """Return a graph that converts interlaced pictures field by field, and marks them."""
+        first = _SETTINGS_FIELDS[self._tags.field_order]
+        width, height = self._encoded
+        graph = Graph()
+        nodes = [
+            graph.add_buffer(
+                width=width,
+                height=height,
+                format=VideoFormat(self._tags.pixel_format),
+                time_base=self._time_base,
+            ),
+            graph.add("scale", "interl=1"),
+            graph.add("format", layout),
+            graph.add("setfield", first),
+            graph.add("buffersink"),
+        ]
+        graph.link_nodes(*nodes).configure()
+        return graph
+
+    def _picture_changes(self, layout: str) -> list[str]:
+        """Return what becomes of size, chroma and depth."""
+        changes, stored = [], self._tags.pixel_format
+        if self._encoded != self._size:
+            sizes = ["x".join(map(str, size)) for size in (self._size, self._encoded)]
+            changes.append(f"size {sizes[0]} becomes {sizes[1]}, which every player shows")
+        if layout != stored:
+            changes.append(f"pictures are written as {layout}, not {stored}")
+        return changes
+
     def _add_video(
         self, encoder: str, layout: str, info: MediaInfo, options: dict[str, str]
     ) -> VideoStream:
@@ -146,7 +206,9 @@ class VideoSink:
         stream.time_base = info.time_base
         context = stream.codec_context
         context.time_base, context.pix_fmt = info.time_base, layout
-        context.width, context.height = self._size
+        context.width, context.height = self._encoded
+        if encoder == "libx265" and self._output.format.name in ("mp4", "mov"):
+            context.codec_tag = _HEVC_TAG
         if tags.sample_aspect:
             context.sample_aspect_ratio = tags.sample_aspect
         context.color_primaries, context.color_trc = tags.primaries, tags.transfer
@@ -171,12 +233,29 @@ class VideoSink:
             raise self._refused(asked, error) from error
 
     def _refused(self, asked: str, error: FFmpegError) -> UsageError:
-        width, height = self._size
+        width, height = self._encoded
         gpu = "it needs an NVIDIA GPU that can encode; else " if NVENC in asked else ""
         return UsageError(
             f"the encoder refuses {width}x{height} with {asked} ({error.strerror}): "
             f"{gpu}choose another codec, crf or preset"
         )
+
+    def _encode_newest(self, until: int | None) -> None:
+        """Encode the newest picture, when it is known how long it is shown.
+
+        Args:
+            until: time of the next one, in ticks, or None for the last.
+        """
+        picture = self._newest
+        if picture is None:
+            return
+        assert picture.pts is not None
+        if until is None:
+            self._original.copy_until(picture.pts * self._time_base)
+            until = self._original.end(picture.pts, self._step)
+            self._end = until
+        self._lengths[picture.pts] = until - picture.pts
+        self._encode(picture)
 
     def _encode(self, picture: VideoFrame | None) -> None:
         """Encode a picture, or flush; write the packets and the copied tracks up to their time."""
@@ -184,8 +263,7 @@ class VideoSink:
             assert packet.pts is not None
             assert packet.dts is not None
             self._original.copy_until(packet.pts * self._time_base)
-            packet.duration = self._original.duration(packet.pts, self._step)
-            self._last = max(self._last, (packet.pts, packet.pts + packet.duration))
+            packet.duration = self._lengths.pop(packet.pts, self._step)
             if self._held is None:
                 self._lag = packet.pts - packet.dts
             else:
@@ -199,8 +277,7 @@ class VideoSink:
         last one can be chosen.
         """
         if self._held is not None and self._held.dts is not None:
-            end = self._original.end(*self._last, tolerance=self._step)
-            self._held.duration = max(1, end - self._lag - self._held.dts)
+            self._held.duration = max(1, self._end - self._lag - self._held.dts)
             self._output.mux(self._held)
 
     def _abandon(self) -> None:

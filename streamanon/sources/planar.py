@@ -1,5 +1,6 @@
 """Converts decoded pictures of any pixel format to planes of Y, U and V."""
 
+from fractions import Fraction
 from typing import cast
 
 import numpy as np
@@ -81,14 +82,58 @@ def colour_space(frame: VideoFrame) -> ColourSpace:
 
 
 def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
-    """Return the nine numbers of a frame's display matrix, or None without one.
+    """Return the nine numbers of a frame's display matrix, or None without one."""
+    return _side_data(frame, "DISPLAYMATRIX")
+
+
+def _side_data(frame: VideoFrame, name: str) -> tuple[int, ...] | None:
+    """Return the 32 bit numbers of a frame's side data, or None without it.
 
     ``frame.side_data`` is not used because it puts the frame into a reference cycle, which Python's
     garbage collector frees later and later: streams kept hundreds of pictures that way.
     """
     held = SideDataContainer(frame)  # type: ignore[call-arg]  # missing in its stub
-    matrix = cast("Buffer | None", held.get("DISPLAYMATRIX"))
-    return None if matrix is None else tuple(memoryview(matrix).cast("i").tolist())
+    stored = cast("Buffer | None", held.get(name))
+    return None if stored is None else tuple(memoryview(stored).cast("i").tolist())
+
+
+_FIELD_ORDERS = {2: "tt", 3: "bb", 4: "bb", 5: "tt"}
+"""By FFmpeg's AVFieldOrder: the field that is shown first, whichever is coded first."""
+
+
+def field_order(frame: VideoFrame, order: int) -> str:
+    """Return "tt" or "bb" by the field of an interlaced stream that is shown first, else "".
+
+    Args:
+        frame: its first picture.
+        order: FFmpeg's code for the order of its fields.
+    """
+    return _FIELD_ORDERS.get(order, "tt" if frame.interlaced_frame else "")
+
+
+def mastering_display(frame: VideoFrame) -> tuple[int, ...] | None:
+    """Return the display a film was graded on, as :class:`ContainerTags` has it, or None.
+
+    FFmpeg's AVMasteringDisplayMetadata: x and y of red, green, blue and white, then the lowest and
+    highest luminance, each a numerator and a denominator; then whether colours and luminance are
+    known.
+    """
+    stored = _side_data(frame, "MASTERING_DISPLAY_METADATA")
+    if stored is None:
+        return None
+    *parts, has_colours, has_luminance = stored
+    if not (has_colours and has_luminance) or not all(parts[1::2]):
+        return None
+    values = [Fraction(*pair) for pair in zip(parts[::2], parts[1::2], strict=True)]
+    red, green, blue, white = (values[at : at + 2] for at in range(0, 8, 2))
+    points = [round(value * 50_000) for value in (*green, *blue, *red, *white)]
+    return (*points, round(values[9] * 10_000), round(values[8] * 10_000))
+
+
+def light_levels(frame: VideoFrame) -> tuple[int, int] | None:
+    """Return MaxCLL and MaxFALL in cd/m2, or None without them."""
+    stored = _side_data(frame, "CONTENT_LIGHT_LEVEL")
+    return None if stored is None else (stored[0], stored[1])
 
 
 def planes_of(frame: VideoFrame, name: str) -> tuple[Plane, ...]:

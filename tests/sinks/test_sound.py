@@ -1,0 +1,155 @@
+"""Sound that the container of the output can and cannot hold."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from av.audio.stream import AudioStream
+
+from streamanon.sinks.encoding import EncoderSettings
+from streamanon.sinks.video import VideoSink
+from streamanon.sources.video import VideoSource
+from streamanon.types import SafeFrame
+from testkit.clips import Clip, write_clip
+
+SECOND = 48_000
+
+
+def write(path: Path, codec: str, pieces: list[tuple[int, int]], layout: str = "stereo") -> Path:
+    """Write four seconds of picture with sound that clicks twenty times a second.
+
+    Args:
+        path: file to write.
+        codec: of the sound.
+        pieces: first and last sample of each piece of sound.
+        layout: channels.
+    """
+    video_codec = "mpeg2video" if path.suffix == ".mpg" else "mpeg4"
+    clip = Clip(video_codec, pts=tuple(range(100)), time_base=Fraction(1, 25), options={})
+    plain = write_clip(path.with_name("plain.mp4"), clip)
+    with av.open(str(plain)) as container, av.open(str(path), "w") as out:
+        video = out.add_stream_from_template(container.streams.video[0])
+        sound = out.add_stream(codec, rate=SECOND)
+        assert isinstance(sound, AudioStream)
+        sound.codec_context.layout, sound.codec_context.bit_rate = layout, 128_000
+        sound.codec_context.open()
+        for packet in container.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                out.mux(packet)
+        for first, last in pieces:
+            for start in range(first, last, sound.codec_context.frame_size or 960):
+                size = min(sound.codec_context.frame_size or 960, last - start)
+                out.mux(sound.encode(clicks(start, size, sound)))
+        out.mux(sound.encode(None))
+    return path
+
+
+def clicks(start: int, size: int, sound: AudioStream) -> av.AudioFrame:
+    at = np.arange(start, start + size)
+    loud = 0.5 * np.sin(at * 2 * np.pi * 1000 / SECOND) * (at // 480 % 5 == 0)
+    channels = sound.codec_context.layout.nb_channels
+    frame = av.AudioFrame.from_ndarray(
+        np.repeat(loud[None], channels, 0).astype(np.float32), "fltp", sound.codec_context.layout
+    )
+    frame.sample_rate, frame.pts, frame.time_base = SECOND, start, Fraction(1, SECOND)
+    (converted,) = av.AudioResampler(sound.codec_context.format.name).resample(frame)
+    return converted
+
+
+def run(path: Path, output: Path, sound: str = "copy") -> list[str]:
+    """Send every frame of a file into a sink; return what it says it changes."""
+    source = VideoSource(path)
+    sink = VideoSink(output, source.info, EncoderSettings(None, 30, "ultrafast"), sound=sound)
+    for frame in source:
+        sink.write(SafeFrame(frame.index, frame.picture, frame.pts, frame.time_base))
+    sink.close(complete=True)
+    source.close()
+    return sink.changes
+
+
+def heard(path: Path) -> tuple[str, str, Any]:
+    """Return codec, layout and the loudness of every 10 ms from time 0 on."""
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        loud = np.zeros(5 * SECOND, np.float32)
+        for frame in container.decode(stream):
+            if frame.time is None:
+                continue
+            (one,) = av.AudioResampler("flt", "mono", SECOND).resample(frame)
+            wave, start = one.to_ndarray()[0], round(frame.time * SECOND)
+            wave = wave[max(0, -start) :]
+            loud[max(0, start) : max(0, start) + len(wave)] = wave
+        codec = stream.codec_context
+        return codec.name, codec.layout.name, np.abs(loud).reshape(-1, 480).max(1)
+
+
+WHOLE = [(0, 4 * SECOND)]
+LOUD = np.arange(500) % 5 == 0
+
+
+@pytest.mark.parametrize(
+    ("codec", "before", "after", "expected"),
+    [
+        ("aac", ".mp4", ".mkv", "aac"),
+        ("libmp3lame", ".mkv", ".mp4", "mp3float"),
+        ("pcm_s16le", ".avi", ".mp4", "aac"),
+        ("pcm_s16le", ".avi", ".mov", "pcm_s16le"),
+        ("pcm_s24le", ".mov", ".mkv", "pcm_s24le"),
+        ("wmav2", ".asf", ".mp4", "aac"),
+        ("wmav2", ".asf", ".webm", "opus"),
+        ("adpcm_ima_wav", ".avi", ".mp4", "aac"),
+        ("aac", ".mp4", ".webm", "opus"),
+        ("ac3", ".mkv", ".mp4", "ac3"),
+        ("flac", ".mkv", ".mov", "aac"),
+        ("mp2", ".mpg", ".webm", "opus"),
+    ],
+)
+def test_every_sound_comes_out_with_its_picture(
+    tmp_path: Path, codec: str, before: str, after: str, expected: str
+) -> None:
+    path, output = write(tmp_path / f"in{before}", codec, WHOLE), tmp_path / f"out{after}"
+    changes = run(path, output)
+    found, _, loud = heard(output)
+    assert found == expected
+    assert len(changes) == (expected in ("aac", "opus") and codec != expected)
+    _, _, original = heard(path)
+    first = [int(np.argmax(one > 0.25)) for one in (original, loud)]
+    with av.open(str(path)) as container:  # files begin at 0, wherever the original does
+        first[0] -= round((container.start_time or 0) / 10_000)
+    assert abs(first[0] - first[1]) <= 2, "hundredths of a second"
+    assert 75 <= (loud > 0.25).sum() <= 170
+
+
+def test_channels_without_a_layout_get_the_usual_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.avi", "pcm_s16le", WHOLE)
+    with av.open(str(path)) as container:
+        assert container.streams.audio[0].codec_context.layout.name == "2 channels"
+    run(path, tmp_path / "out.mov")
+    assert heard(tmp_path / "out.mov")[1] == "stereo"
+
+
+@pytest.mark.parametrize("layout", ["mono", "5.1"])
+def test_channels_are_kept_when_sound_is_converted(tmp_path: Path, layout: str) -> None:
+    path = write(tmp_path / "in.mkv", "pcm_s16le", WHOLE, layout)
+    run(path, tmp_path / "out.mp4")
+    assert heard(tmp_path / "out.mp4")[:2] == ("aac", layout)
+
+
+def test_missing_sound_is_silence_and_what_follows_is_in_time(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.mkv", "pcm_s16le", [(0, SECOND), (3 * SECOND, 4 * SECOND)])
+    run(path, tmp_path / "out.mp4")
+    loud = heard(tmp_path / "out.mp4")[2] > 0.25
+    assert not loud[105:295].any()
+    assert np.flatnonzero(loud[295:])[0] + 295 == pytest.approx(300, abs=2)
+
+
+def test_asked_for_all_is_converted_and_none_is_left_out(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "in.mp4", Clip(sound="aac"))
+    assert run(path, tmp_path / "a.mkv", "convert") == ["sound converted from aac to aac"]
+    assert run(path, tmp_path / "b.mkv", "none") == ["left behind: sound (aac)"]
+    with av.open(str(tmp_path / "b.mkv")) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
