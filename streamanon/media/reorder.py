@@ -15,7 +15,7 @@ _FORGOTTEN = 32
 """Packets after which the picture of an earlier one is no longer awaited."""
 _MAX_REORDERED = 17
 """Pictures that are shown before one that was decoded before them: 16 by the standards."""
-_LONGEST_DELAY = 512
+_MAX_DELAY = 512
 """The same while nothing is known of the order: more than any decoder holds back."""
 _DEEPEST = 8
 """Most pictures that are held only to return them at a steady pace."""
@@ -57,7 +57,7 @@ class ReorderBuffer(Generic[_T]):
         self._sent += 1
         if pts is not None:
             self._orders[pts] = self._sent
-        self._forget(self._sent - (_FORGOTTEN if self.in_order else _LONGEST_DELAY))
+        self._forget(self._sent - (_FORGOTTEN if self.in_order else _MAX_DELAY))
 
     def show(self, picture: _T, pts: int | None, *, damaged: bool) -> Iterator[tuple[_T, bool]]:
         """Take a picture from the decoder; yield those that need not wait any longer.

@@ -19,9 +19,9 @@ from av.packet import Packet
 _ENCODERS = {"webm": "libopus"}
 _DEFAULT = "aac"
 _BITS_PER_CHANNEL = 96_000
-_MOST_CHANNELS = 8
+_MAX_CHANNELS = 8
 
-_LONGEST_SILENCE_S = 10
+_MAX_SILENCE_S = 10
 """Shorter gaps are filled with silence, so that sound stays with its picture; after a longer one
 the track goes on later."""
 
@@ -62,7 +62,7 @@ class ConvertedSound:
         channels = context.layout.nb_channels
         stream = output.add_stream(name, rate=rate)
         assert isinstance(stream, AudioStream)
-        stream.codec_context.layout = f"{channels}c" if channels <= _MOST_CHANNELS else "stereo"
+        stream.codec_context.layout = f"{channels}c" if channels <= _MAX_CHANNELS else "stereo"
         stream.codec_context.bit_rate = _BITS_PER_CHANNEL * stream.codec_context.layout.nb_channels
         stream.codec_context.open()
         self._original, self.stream = original, stream
@@ -98,9 +98,9 @@ class ConvertedSound:
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
         due = None if frame.pts is None else frame.pts * cast("Fraction", frame.time_base)
         ahead = 0 if due is None or self._next is None else due - Fraction(self._next, self._rate)
-        if shape != self._shape or ahead > _LONGEST_SILENCE_S:
+        if shape != self._shape or ahead > _MAX_SILENCE_S:
             self._end_graph()
-            if self._next is None or ahead > _LONGEST_SILENCE_S:
+            if self._next is None or ahead > _MAX_SILENCE_S:
                 self._fifo = AudioFifo()
                 self._next = round((due or 0) * self._rate)
             self._graph, self._shape = self._new_graph(frame), shape

@@ -31,7 +31,7 @@ from streamanon.sources.planar import (
 )
 from streamanon.types import ColourSpace, ContainerTags, Frame, MediaInfo, Picture, Plane
 
-_MOST_INTERLACED = 31
+_MAX_INTERLACED_RATE = 31
 """Interlaced pictures a second, from which on fields are counted and not pictures."""
 
 
@@ -69,7 +69,7 @@ class VideoSource:
             raise
         self._size = (first.width, first.height)
         self._tags = _tags(stream, first)
-        if self._tags.field_order and rate > _MOST_INTERLACED:
+        if self._tags.field_order and rate > _MAX_INTERLACED_RATE:
             rate /= 2
         self._orientation = from_display_matrix(self._tags.display_matrix)
         sideways = self._orientation.sideways
