@@ -5,6 +5,7 @@ Settings that make sense only for files, or only for live streams, say so (``onl
 
 from __future__ import annotations
 
+import re
 import typing
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
@@ -117,6 +118,12 @@ class Config:
         "after 5 at the latest.",
         metavar="SECONDS",
     )
+    record_mode: str = _option(
+        "600",
+        "Permissions of the files that record: writes, as of chmod.",
+        metavar="MODE",
+        only="live",
+    )
     delay: int = _option(
         0,
         "Frames a live stream is held back, so that a face that is found late is covered in the "
@@ -154,6 +161,8 @@ class Config:
             raise UsageError(f"min-face is {self.min_face} px: nothing sees below 8, use 8 or more")
         if self.max_pixels is not None and self.max_pixels < 1:
             raise UsageError(f"max-pixels is {self.max_pixels}: wanted 1 or more")
+        if not re.fullmatch("[0-7]{3}", self.record_mode):
+            raise UsageError(f"record-mode is {self.record_mode!r}: wanted three digits, 640 say")
         if self.stall_s <= 0:
             raise UsageError(f"stall-s is {self.stall_s}: it must be more than 0 seconds")
         if not 0 <= self.delay <= MAX_DELAY:

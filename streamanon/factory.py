@@ -347,6 +347,7 @@ class Factory:
             source.info,
             crf=self.config.crf,
             preset=self.config.live_preset,
+            record_mode=int(self.config.record_mode, 8),
             sound=source.sound,
             log=log,
         )

@@ -12,6 +12,7 @@ from streamanon.errors import UsageError
 @pytest.mark.parametrize(
     ("config", "kind", "message"),
     [
+        (Config(record_mode="640"), "files", "--record-mode is for live streams only"),
         (Config(delay=3), "files", "--delay is for live streams only"),
         (Config(transport="udp"), "files", "--transport is for live streams only"),
         (Config(wait=True), "files", "--wait is for live streams only"),
@@ -29,6 +30,12 @@ def test_settings_of_both_kinds_are_taken() -> None:
         Config(method="mosaic", crf=30, seed=2).check(kind)
     Config(delay=3, wait=True, transport="udp").check("live")
     Config(codec="hevc", overwrite=True).check("files")
+
+
+@pytest.mark.parametrize("mode", ["", "6", "0600", "888", "rw-"])
+def test_permissions_are_three_digits(mode: str) -> None:
+    with pytest.raises(UsageError, match="wanted three digits"):
+        Config(record_mode=mode)
 
 
 @pytest.mark.parametrize("delay", [-1, 10_000])

@@ -15,7 +15,7 @@ from streamanon.child_process import installed_program
 from streamanon.errors import UsageError
 from streamanon.extras import install_hint
 from streamanon.sinks.live.encoder import KEYFRAME_S, Kind
-from streamanon.sinks.writers.messages import MuxJob
+from streamanon.sinks.writers.messages import OWNER_ONLY, MuxJob
 
 if TYPE_CHECKING:
     from streamanon.media.address import Address
@@ -89,7 +89,7 @@ def _hls(address: Address) -> Destination:
         "hls_list_size": "6",
         # append_list: a restarted writer continues the playlist and deletes old segments in time
         "hls_flags": "delete_segments+append_list+independent_segments",
-        "hls_segment_filename": str(folder / "live-%06d.ts"),
+        "hls_segment_filename": "live-%06d.ts",
     }
     job = MuxJob("hls", str(playlist), options)
     return Destination(address, _PUSH, job, sounds=frozenset({"aac", "mp3", "ac3"}))
@@ -111,8 +111,8 @@ def _check_playlist(path: Path, address: Address) -> None:
             )
 
 
-def _record(address: Address) -> Destination:
-    job = MuxJob("recording", str(_folder(address)), from_zero=True)
+def _record(address: Address, mode: int) -> Destination:
+    job = MuxJob("recording", str(_folder(address)), from_zero=True, mode=mode)
     return Destination(address, _PUSH, job, sounds=_MPEGTS_SOUNDS | {"vorbis", "flac"})
 
 
@@ -179,16 +179,21 @@ _DESTINATIONS: dict[str, Callable[[Address], Destination]] = {
     "udp": _udp,
     "srt": _srt,
     "hls": _hls,
-    "record": _record,
     "virtual-camera": _virtual_camera,
     "window": _window,
 }
 
 
-def destination(address: Address) -> Destination:
+def destination(address: Address, record_mode: int = OWNER_ONLY) -> Destination:
     """Return how an output is written.
+
+    Args:
+        address: where the output is.
+        record_mode: permissions of recorded files.
 
     Raises:
         UsageError: this machine cannot write it.
     """
+    if address.scheme == "record":
+        return _record(address, record_mode)
     return _DESTINATIONS[address.scheme](address)

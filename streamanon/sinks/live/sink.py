@@ -13,7 +13,7 @@ from streamanon.media.address import Address
 from streamanon.sinks.live.destination import Destination, destination
 from streamanon.sinks.live.encoder import Encoder, Kind, as_frame, h264_options
 from streamanon.sinks.live.output import Output, OutputState
-from streamanon.sinks.writers.messages import AUDIO, TICK, MediaPacket
+from streamanon.sinks.writers.messages import AUDIO, OWNER_ONLY, TICK, MediaPacket
 from streamanon.types import MediaInfo, SafeFrame
 
 if TYPE_CHECKING:
@@ -118,12 +118,13 @@ class LiveSink:
                     output.put(audio)
 
 
-def open_outputs(
+def open_outputs(  # noqa: PLR0913  what to open, and the settings of the encoder and of files
     addresses: Sequence[Address],
     info: MediaInfo,
     *,
     crf: int,
     preset: str,
+    record_mode: int = OWNER_ONLY,
     sound: AudioQueue | None,
     log: Logger,
 ) -> LiveSink:
@@ -136,13 +137,14 @@ def open_outputs(
         info: properties of the stream; its size does not change.
         crf: constant rate factor of the encoder.
         preset: speed preset of the encoder.
+        record_mode: permissions of recorded files.
         sound: audio for the outputs that can hold it, or None.
         log: logger for changes of their state; addresses are masked.
 
     Raises:
         UsageError: this machine cannot write an output, or the encoder refuses its options.
     """
-    destinations = [destination(address) for address in addresses]
+    destinations = [destination(address, record_mode) for address in addresses]
     settings: dict[Kind, dict[str, str]] = {
         "libx264": h264_options(info, crf, preset),
         "rawvideo": {},

@@ -17,6 +17,9 @@ from typing import IO
 TICK = Fraction(1, 90_000)
 """Seconds per tick of every timestamp sent to an output."""
 
+OWNER_ONLY = 0o600
+"""Permissions of files that nobody else may read."""
+
 VIDEO, AUDIO = b"V", b"S"
 _JOB, _STREAM_HEADER = b"O", b"H"
 _FRAMING = struct.Struct("<c?qqI")
@@ -51,6 +54,7 @@ class MuxJob:
         options: container options for FFmpeg.
         from_zero: True if timestamps begin at 0 on every connection.
         parent: id of the process with which the writer ends.
+        mode: permissions of the files of a recording.
     """
 
     format: str
@@ -58,6 +62,7 @@ class MuxJob:
     options: dict[str, str] = field(default_factory=dict)
     from_zero: bool = False
     parent: int = field(default_factory=os.getpid)
+    mode: int = OWNER_ONLY
 
 
 def send_job(pipe: IO[bytes], job: MuxJob, header: bytes) -> None:

@@ -4,9 +4,11 @@ PyAV holds the interpreter lock while FFmpeg opens an output, which may take as 
 likes. In a separate process this blocks no other thread.
 """
 
+import os
 import subprocess
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from av.error import FFmpegError
@@ -71,10 +73,22 @@ def _delete_unlisted(playlist: Path) -> None:
             segment.unlink(missing_ok=True)
 
 
+def _hls(job: MuxJob, header: bytes) -> Muxer:
+    """Write a playlist, in its folder: FFmpeg would take a "%d" in its path for a number's place.
+
+    Raises:
+        OSError: the folder cannot be read or written.
+    """
+    playlist = Path(job.url)
+    os.chdir(playlist.parent)
+    _delete_unlisted(playlist)
+    return Muxer(replace(job, url=playlist.name), header)
+
+
 def _writer(job: MuxJob, header: bytes) -> Writer:
     match job.format:
         case "hls":
-            _delete_unlisted(Path(job.url))
+            return _hls(job, header)
         case "recording":
             return Recording(job, header)
         case "srt":

@@ -1,6 +1,7 @@
 """A segmented recording: a crash, a power cut or a full disk costs seconds, not the whole."""
 
 import errno
+import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ class Recording:
         Raises:
             OSError: the disk is full, or the folder was deleted.
         """
-        self._folder, self._header = Path(job.url), header
+        self._folder, self._header, self._mode = Path(job.url), header, job.mode
         self._muxer, self._path = self._begin()
         self._end: int | None = None
 
@@ -66,6 +67,7 @@ class Recording:
         if shutil.disk_usage(self._folder).free < _MIN_FREE_BYTES:
             raise OSError(errno.ENOSPC, "no space left on the disk")
         path = next(path for path in _names(self._folder) if not path.exists())
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, self._mode))
         options = {"cluster_time_limit": str(_FLUSH_EVERY_MS)}
         try:
             job = MuxJob("matroska", str(path), options, from_zero=True)

@@ -4,10 +4,11 @@ import random
 import re
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +25,7 @@ from streamanon.sinks.live.destination import destination
 from streamanon.sinks.live.encoder import Encoder, as_frame
 from streamanon.sinks.live.sink import Clock
 from streamanon.sinks.writers.messages import MuxJob
+from streamanon.sinks.writers.recording import Recording
 from streamanon.sinks.writers.writer import ClosedError
 from testkit.numbered_frames import (
     SIZE,
@@ -92,17 +94,19 @@ def test_srt(opened: Any, readers: Any, tmp_path: Path) -> None:
 
 
 def test_hls_keeps_a_few_seconds_and_deletes_the_rest(opened: Any, tmp_path: Path) -> None:
-    sink = opened(f"hls:{tmp_path / 'live'}")
+    folder = tmp_path / "live %d, 100%"
+    sink = opened(f"hls:{folder}")
     feed(sink, 0, until=lambda: sink.state[0].connected)
     write_all(sink, (counted(index, pts=18_000 * index) for index in range(200)))
     sink.close(complete=True)
-    segments = sorted((tmp_path / "live").glob("*.ts"))
-    playlist = (tmp_path / "live" / "index.m3u8").read_text()
+    assert list(tmp_path.iterdir()) == [folder]
+    segments = sorted(folder.glob("*.ts"))
+    playlist = (folder / "index.m3u8").read_text()
     listed = [line for line in playlist.splitlines() if line.endswith(".ts")]
     assert len(listed) == 6
     assert len(segments) <= 8
     assert "#EXT-X-ENDLIST" in playlist
-    with av.open(str(tmp_path / "live" / "index.m3u8")) as container:
+    with av.open(str(folder / "index.m3u8")) as container:
         numbers = [number(frame) for frame in container.decode(video=0)]
     assert numbers == list(range(numbers[0], 200))
     assert len(numbers) >= 50
@@ -158,6 +162,7 @@ def test_a_recording_comes_in_pieces(opened: Any, tmp_path: Path) -> None:
     sink.close(complete=True)
     pieces = sorted(tmp_path.glob("*.mkv"), key=lambda path: path.stat().st_mtime)
     assert len(pieces) == 3
+    assert {stat.S_IMODE(piece.stat().st_mode) for piece in pieces} == {0o600}
     found: list[int] = []
     for piece in pieces:
         with av.open(str(piece)) as container:
@@ -181,6 +186,14 @@ def test_a_recording_can_be_played_while_it_goes_on(opened: Any, tmp_path: Path)
         return 0
 
     feed(sink, begin, until=lambda: playable() > 30)
+
+
+def test_a_recording_has_the_permissions_it_is_told(tmp_path: Path) -> None:
+    encoder = Encoder("libx264", stream_info(), {"preset": "ultrafast"})
+    job = MuxJob("recording", str(tmp_path), mode=0o640)
+    with closing(Recording(job, encoder.header())):
+        [piece] = tmp_path.glob("*.mkv")
+        assert stat.S_IMODE(piece.stat().st_mode) == 0o640
 
 
 def test_several_outputs_share_one_encode(opened: Any, readers: Any, tmp_path: Path) -> None:
