@@ -1,9 +1,13 @@
 """What to install for an optional part of this package."""
 
 from importlib import metadata
+from pathlib import Path
 from shlex import quote
+from types import ModuleType
 
 from packaging.requirements import Requirement
+
+from streamanon.errors import UsageError
 
 
 def install_hint(extra: str) -> str:
@@ -22,3 +26,19 @@ def install_hint(extra: str) -> str:
         if one.marker and one.marker.evaluate({"extra": extra}) and not one.marker.evaluate()
     ]
     return f"pip install {' '.join(quote(one) for one in wanted)}"
+
+
+def heif(path: Path) -> ModuleType:
+    """Return the package that reads and writes HEIC.
+
+    Args:
+        path: file it is needed for.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise UsageError(f"{path} is a HEIC picture: {install_hint('heic')}") from error
+    return pillow_heif

@@ -15,7 +15,6 @@ import numpy as np
 
 from streamanon import weights
 from streamanon.config import Config
-from streamanon.media.file_types import IMAGE_SUFFIXES
 from streamanon.protocols import (
     Anonymiser,
     Backend,
@@ -294,11 +293,17 @@ class Factory:
         sampler = EmbeddingSampler(self.embedder, self._sex_classifier, assigner)
         return Observer(self.detector, self.mesher, sampler, look_ahead=look_ahead)
 
-    def source(self, path: Path) -> Source:
-        """Open a file to read frames from."""
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            from streamanon.sources.image import ImageSource
+    def source(self, path: Path, *, as_video: bool = False) -> Source:
+        """Open a file to read frames from.
 
+        Args:
+            path: video or picture; what it is shows in its content.
+            as_video: read an animated picture as a video.
+        """
+        from streamanon.sources.image import ImageSource
+        from streamanon.sources.picture_file import is_picture
+
+        if is_picture(path) and not as_video:
             return ImageSource(path, self.config.max_pixels)
         from streamanon.sources.video import VideoSource
 
@@ -306,10 +311,10 @@ class Factory:
 
     def sink(self, path: Path, original: Path, info: MediaInfo) -> FileSink:
         """Open a file to write frames to."""
-        if original.suffix.lower() in IMAGE_SUFFIXES:
+        if info.container is None:
             from streamanon.sinks.image import ImageSink
 
-            return ImageSink(path, original, overwrite=self.config.overwrite)
+            return ImageSink(path, original, info, overwrite=self.config.overwrite)
         from streamanon.sinks.encoding import EncoderSettings
         from streamanon.sinks.video import VideoSink
 

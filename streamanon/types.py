@@ -45,12 +45,14 @@ class ColourSpace:
         full_range: True for 0..2^depth-1, False for studio range (16..235 at 8 bits).
         depth: bits a sample; planes are uint8 at 8 and uint16 above.
         chroma_shift: (x, y) log2 of the chroma subsampling; (1, 1) is 4:2:0.
+        profile: ICC profile of planes that hold B, G, R of other colours than sRGB; else b"".
     """
 
     matrix: Matrix
     full_range: bool = False
     depth: int = 8
     chroma_shift: tuple[int, int] = (1, 1)
+    profile: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,8 @@ class MediaInfo:
         live: True when frames arrive in real time and are lost if not taken.
         path: file the stream is read from, or None.
         container: properties of a video file that a sink copies; None for other streams.
+        loop: times an animation is shown, 0 for again and again.
+        changes: what the source converted or left behind, a line for each.
     """
 
     name: str
@@ -144,6 +148,8 @@ class MediaInfo:
     live: bool = False
     path: Path | None = None
     container: ContainerTags | None = None
+    loop: int = 0
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,8 @@ class Frame:
         pts: presentation time in ticks of time_base.
         time_base: seconds per tick.
         damaged: True when the decoder reported errors in the pixels.
+        duration: how long it is shown, in ticks; None for until the next one.
+        cut: True when it does not follow the frame before in time, as a page of a document.
     """
 
     index: int
@@ -163,6 +171,8 @@ class Frame:
     pts: int
     time_base: Fraction
     damaged: bool = False
+    duration: int | None = None
+    cut: bool = False
 
     @property
     def time_s(self) -> float:
@@ -346,6 +356,7 @@ class SafeFrame:
         pts: presentation time in ticks of time_base.
         time_base: seconds per tick.
         treated: treatment of each subject.
+        duration: how long it is shown, in ticks; None for until the next one.
     """
 
     index: int
@@ -353,3 +364,4 @@ class SafeFrame:
     pts: int
     time_base: Fraction
     treated: tuple[Treated, ...] = field(default=())
+    duration: int | None = None

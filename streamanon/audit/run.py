@@ -20,6 +20,7 @@ from streamanon.media.file_types import IMAGE_SUFFIXES
 from streamanon.pipeline.document import as_json, publish, sha256, versions
 from streamanon.protocols import Source
 from streamanon.sources.image import ImageSource
+from streamanon.sources.picture_file import is_picture
 from streamanon.sources.video import VideoSource
 
 JUDGES = ("centerface.onnx", "mobilefacenet.onnx")
@@ -106,6 +107,6 @@ def check_outputs(
 
 
 def _source(path: Path) -> Source:
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if is_picture(path):
         return ImageSource(path)
     return VideoSource(path)

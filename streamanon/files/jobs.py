@@ -1,11 +1,16 @@
 """Pairs input files with output files, and checks them before anything is written."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from streamanon.errors import UsageError
-from streamanon.media.file_types import IMAGE_SUFFIXES, VIDEO_OUTPUTS, VIDEO_SUFFIXES
+from streamanon.media.file_types import PICTURE_FORMATS, VIDEO_OUTPUTS, VIDEO_SUFFIXES
+from streamanon.sources.picture_file import is_animation, is_picture, kind_of
+
+_SOUND_SUFFIXES = (".m4a", ".mka", ".oga", ".ogg", ".opus", ".weba", ".wma")
+"""Suffixes of sound in containers that can hold video as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +27,10 @@ class Job:
 
     @property
     def is_image(self) -> bool:
-        """True for a still picture, False for a video."""
-        return self.input.suffix.lower() in IMAGE_SUFFIXES
+        """True for still pictures, False for a video; an animation can be read as either."""
+        return is_picture(self.input) and not (
+            self.output.suffix.lower() in VIDEO_OUTPUTS and is_animation(self.input)
+        )
 
 
 def plan(inputs: Sequence[Path], output: Path, *, overwrite: bool = False) -> list[Job]:
@@ -50,7 +57,7 @@ def plan(inputs: Sequence[Path], output: Path, *, overwrite: bool = False) -> li
 
 
 def _into_folder(inputs: Sequence[Path], output: Path) -> list[Job]:
-    if output.is_file() or output.suffix.lower() in (*VIDEO_OUTPUTS, *IMAGE_SUFFIXES):
+    if output.is_file() or output.suffix.lower() in (*VIDEO_OUTPUTS, *PICTURE_FORMATS):
         raise UsageError(f"output {output} is a file: several inputs need a folder")
     jobs = []
     for path in inputs:
@@ -60,29 +67,61 @@ def _into_folder(inputs: Sequence[Path], output: Path) -> list[Job]:
             found = _media_below(path, output)
             if not found:
                 raise UsageError(f"folder {path} holds no video and no picture: nothing to do")
-            jobs += [Job(one, _named(output / one.relative_to(path))) for one in found]
+            jobs += [Job(one, _named(one, output / one.relative_to(path))) for one in found]
         else:
-            jobs.append(Job(path, _named(output / path.name)))
+            jobs.append(Job(path, _named(path, output / path.name)))
     return jobs
 
 
+def left_out(inputs: Iterable[Path], output: Path) -> dict[str, int]:
+    """Count the visible files of the input folders that are neither video nor picture.
+
+    Args:
+        inputs: files and folders.
+        output: file or folder; what is below it is not counted.
+
+    Returns:
+        Their number by suffix, the most frequent first.
+    """
+    below = [one for path in inputs if path.is_dir() for one in _files_below(path, output)]
+    suffixes = Counter(
+        one.suffix.lower() or "without a suffix" for one in below if not _is_media(one)
+    )
+    return dict(suffixes.most_common())
+
+
 def _media_below(folder: Path, output: Path) -> list[Path]:
-    """Return the visible media files below a folder, sorted, except those below the output."""
+    return [path for path in _files_below(folder, output) if _is_media(path)]
+
+
+def _files_below(folder: Path, output: Path) -> list[Path]:
+    """Return the visible files below a folder, sorted, except those below the output."""
     done = output.resolve()
     return [
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in (*VIDEO_SUFFIXES, *IMAGE_SUFFIXES)
-        and path.is_file()
+        if path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and done not in path.resolve().parents
     ]
 
 
-def _named(output: Path) -> Path:
-    """Return an output name with a suffix that can be written; other videos become mp4."""
-    kept = output.suffix.lower() in (*VIDEO_OUTPUTS, *IMAGE_SUFFIXES)
-    return output if kept else output.with_suffix(".mp4")
+def _is_media(path: Path) -> bool:
+    """Tell by its content whether a file is to be anonymised, and by its name otherwise."""
+    suffix, kind = path.suffix.lower(), kind_of(path)
+    if kind is None or suffix in _SOUND_SUFFIXES:
+        return suffix in (*VIDEO_SUFFIXES, *PICTURE_FORMATS)
+    return True
+
+
+def _named(source: Path, output: Path) -> Path:
+    """Return an output name with a suffix that can be written: videos become mp4, pictures jpg."""
+    picture = is_picture(source)
+    if output.suffix.lower() in (PICTURE_FORMATS if picture else VIDEO_OUTPUTS):
+        return output
+    known = output.suffix.lower() in (*VIDEO_SUFFIXES, *PICTURE_FORMATS)
+    ending = ".jpg" if picture else ".mp4"
+    return output.with_suffix(ending) if known else output.with_name(output.name + ending)
 
 
 def _check(jobs: Iterable[Job], *, overwrite: bool) -> None:
@@ -90,7 +129,7 @@ def _check(jobs: Iterable[Job], *, overwrite: bool) -> None:
     inputs = {job.input.resolve() for job in jobs}
     taken: dict[Path, Path] = {}
     for job in jobs:
-        allowed = IMAGE_SUFFIXES if job.is_image else VIDEO_OUTPUTS
+        allowed = tuple(PICTURE_FORMATS) if job.is_image else VIDEO_OUTPUTS
         if job.output.suffix.lower() not in allowed:
             raise UsageError(
                 f"output {job.output} has the suffix {job.output.suffix!r}: "

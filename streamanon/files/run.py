@@ -151,7 +151,7 @@ def _run(job: Job, factory: Factory, watcher: Watcher | None) -> Report:
     """Open the source and the sink of a job and run its frames through the pipeline."""
     job.output.parent.mkdir(parents=True, exist_ok=True)
     anonymiser = factory.anonymiser()
-    source = factory.source(job.input)
+    source = factory.source(job.input, as_video=not job.is_image)
     try:
         observer = factory.observer(anonymiser, live=source.info.live)
         sink = factory.sink(job.output, job.input, source.info)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamanon.imaging.profiles import from_srgb, to_srgb
 from streamanon.types import F32, U8, ColourSpace, Picture, Plane
 
 _KR_KB = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
@@ -93,7 +94,8 @@ def _assemble(luma: U8, chroma: tuple[U8, U8], colour: ColourSpace) -> U8:
     joined = cv2.merge([luma, first, second])
     if colour.matrix != "rgb":
         joined = cv2.transform(joined, _to_bgr(colour))
-    return np.asarray(joined, np.uint8)
+    image = np.asarray(joined, np.uint8)
+    return to_srgb(image, colour.profile) if colour.profile else image
 
 
 def read_bgr(picture: Picture, box: Box) -> U8:
@@ -176,6 +178,8 @@ def blend_bgr(picture: Picture, box: Box, image: U8, alpha: F32) -> None:
     """
     colour = picture.colour
     x0, y0, x1, y1 = box
+    if colour.profile:
+        image = from_srgb(image, colour.profile)
     planar = image if colour.matrix == "rgb" else cv2.transform(image, _from_bgr(colour))
     rows, columns = _chroma(box, colour)
     places = ((slice(y0, y1), slice(x0, x1)), (rows, columns), (rows, columns))

@@ -57,7 +57,9 @@ def compose(scene: Scene, patches: Sequence[Patch | None], reason: str = "") -> 
         for patch, done in zip(patches, treated, strict=True):
             if done.treatment is Treatment.REPLACED and patch is not None:
                 paste(picture, patch)
-    return SafeFrame(frame.index, picture, frame.pts, frame.time_base, tuple(treated))
+    return SafeFrame(
+        frame.index, picture, frame.pts, frame.time_base, tuple(treated), frame.duration
+    )
 
 
 def placeholder_frame(info: MediaInfo, lines: Sequence[str], index: int, pts: int) -> SafeFrame:

@@ -153,9 +153,9 @@ class Observer:
         """Detect faces, match them to the tracks and fit their meshes."""
         picture, time_s = pending.frame.picture, pending.frame.time_s
         tracker = self._tracker = self._tracker or Tracker(picture.width, picture.height)
-        pending.cut = self._cuts.is_cut(picture)
+        pending.cut = self._cuts.is_cut(picture) or pending.frame.cut
         if pending.cut:
-            tracker.reset()
+            tracker.reset(picture.width, picture.height)
             self.stats.cuts += 1
         old = tracker.ids
         tracks = tracker.update(self._finder.find_all(picture), time_s)

@@ -87,8 +87,9 @@ class Tracker:
         """Ids of the tracks followed at the moment."""
         return set(self._states)
 
-    def reset(self) -> None:
-        """Forget all tracks, at a scene cut."""
+    def reset(self, width: int, height: int) -> None:
+        """Forget all tracks, at a scene cut; frames are of this size in px from now on."""
+        self._width, self._height = width, height
         self._states.clear()
 
     def update(self, faces: list[Face], time_s: float) -> list[Track]:

@@ -7,7 +7,7 @@ import pytest
 from streamanon.errors import UsageError
 from streamanon.sinks.image import ImageSink
 from streamanon.sources.image import ImageSource
-from streamanon.types import ColourSpace, Picture, Plane, SafeFrame
+from streamanon.types import ColourSpace, MediaInfo, Picture, Plane, SafeFrame
 
 
 def frame(*, depth: int = 8) -> SafeFrame:
@@ -22,8 +22,15 @@ def frame(*, depth: int = 8) -> SafeFrame:
     return SafeFrame(0, Picture(planes, colour), 0, Fraction(1))
 
 
+INFO = MediaInfo(
+    "original", 60, 40, frame().picture.colour, Fraction(1), Fraction(1), frame_count=1
+)
+
+
 def write(path: Path, what: SafeFrame, *, overwrite: bool = False) -> None:
-    sink = ImageSink(path, path.with_name("original.jpg"), overwrite=overwrite)
+    original = path.with_name("original.jpg")
+    original.touch()
+    sink = ImageSink(path, original, INFO, overwrite=overwrite)
     sink.write(what)
     sink.close(complete=True)
 
@@ -60,7 +67,7 @@ def test_extreme_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
 
 def test_nothing_has_the_final_name_before_the_end(tmp_path: Path) -> None:
     output = tmp_path / "new" / "out.png"
-    sink = ImageSink(output, tmp_path / "original.png")
+    sink = ImageSink(output, tmp_path / "original.png", INFO)
     sink.write(frame())
     assert not output.exists()
     sink.close(complete=False)
@@ -74,7 +81,7 @@ def test_the_input_is_never_written_over(tmp_path: Path, name: str) -> None:
     (tmp_path / "link.png").symlink_to(original)
     (tmp_path / "hard.png").hardlink_to(original)
     with pytest.raises(UsageError, match="input itself"):
-        ImageSink(tmp_path / name, original, overwrite=True)
+        ImageSink(tmp_path / name, original, INFO, overwrite=True)
     assert original.read_text() == "mine"
 
 
@@ -91,5 +98,5 @@ def test_an_existing_output_is_replaced_only_when_asked(tmp_path: Path) -> None:
 
 def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"\.png"):
-        ImageSink(tmp_path / "out.heic", tmp_path / "original.png")
+        ImageSink(tmp_path / "out.psd", tmp_path / "original.png", INFO)
     assert list(tmp_path.iterdir()) == []

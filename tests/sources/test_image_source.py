@@ -166,15 +166,6 @@ def test_broken_exif_is_upright(tmp_path: Path) -> None:
     assert read(path).width == 60
 
 
-def test_several_pages_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "in.tiff"
-    ok, content = cv2.imencodemulti(".tiff", [scene(3), scene(3)])
-    assert ok
-    path.write_bytes(content.tobytes())
-    with pytest.raises(MediaError, match="2 pictures"):
-        ImageSource(path)
-
-
 @pytest.mark.parametrize("content", [b"", b"no picture at all", b"\xff\xd8\xff"])
 def test_what_is_no_picture_is_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "in.jpg"
@@ -185,9 +176,10 @@ def test_what_is_no_picture_is_one_line(tmp_path: Path, content: bytes) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_floating_point_samples_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="float32"):
-        ImageSource(write(tmp_path / "in.tiff", np.zeros((4, 4, 3), np.float32)))
+@pytest.mark.parametrize("channels", [1, 3])
+def test_floating_point_samples_are_refused(tmp_path: Path, channels: int) -> None:
+    with pytest.raises(MediaError, match=r"cannot be decoded|samples of"):
+        ImageSource(write(tmp_path / "in.tiff", np.zeros((4, 4, channels), np.float32)))
 
 
 def test_a_wrong_name_is_a_wrong_request(tmp_path: Path) -> None:

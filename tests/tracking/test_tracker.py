@@ -99,7 +99,7 @@ def test_a_face_lost_near_the_edge_is_covered_up_to_the_edge() -> None:
 def test_ids_are_never_used_again() -> None:
     tracker = Tracker(640, 360)
     (first,) = tracker.update([_face(300)], 0.0)
-    tracker.reset()
+    tracker.reset(640, 360)
     assert not tracker.ids
     (second,) = tracker.update([_face(300)], 0.04)
     tracker.update([], 9.0)
