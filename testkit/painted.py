@@ -48,6 +48,13 @@ def painted_frames() -> tuple[NDArray[np.uint8], ...]:
     return tuple(frames)
 
 
+def painted_images() -> list[U8]:
+    """Return the frames of the clip as (480, 640, 3) uint8 BGR."""
+    return [
+        np.asarray(cv2.cvtColor(one, cv2.COLOR_YUV2BGR_I420), np.uint8) for one in painted_frames()
+    ]
+
+
 def _painted(image: U8, points: F32) -> NDArray[np.uint8]:
     planes = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)
     hull = cv2.convexHull(np.ascontiguousarray(points, np.float32))
@@ -68,6 +75,12 @@ def loud_pixels(image: U8) -> int:
     _, red, blue = cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb).astype(np.int16))
     u, v = blue - 128, red - 128
     return int(((np.minimum(u, v) > _LOUD) | (np.maximum(u, v) < -_LOUD)).sum())
+
+
+def magenta_pixels(image: U8) -> int:
+    """Count the magenta pixels of a (h, w, 3) uint8 BGR image."""
+    blue, green, red = (image[..., channel].astype(int) for channel in range(3))
+    return int(((blue > 150) & (red > 150) & (green < 100)).sum())
 
 
 def write_y4m(path: Path) -> None:

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import pytest
 
-import streamanon
 from streamanon import Anonymiser, Config, MediaError, Treatment, UsageError
 from streamanon.factory import Factory
 from streamanon.identities.portrait import read_image
@@ -66,11 +65,10 @@ class Memory:
 
 @pytest.mark.parametrize("method", ["warp", "anonygan", "mosaic", "blur", "solid"])
 def test_a_picture_is_treated_as_a_file_is(images: list[U8], tmp_path: Path, method: str) -> None:
-    config = Config(method=method, seed=3)
     cv2.imwrite(str(tmp_path / "in.png"), images[0])
-    streamanon.anonymise(tmp_path / "in.png", tmp_path / "out.png", config)
     before = images[0].copy()
-    with Anonymiser(config) as anonymiser:
+    with Anonymiser(Config(method=method, seed=3)) as anonymiser:
+        anonymiser.file(tmp_path / "in.png", tmp_path / "out.png")
         safe = anonymiser.image(images[0])
         assert np.array_equal(safe, anonymiser.image(images[0]))
     assert np.array_equal(safe, read_image(tmp_path / "out.png"))

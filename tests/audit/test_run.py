@@ -15,8 +15,9 @@ from streamanon.audit.sheet import CELL_PX
 from streamanon.cli.main import execute
 from streamanon.errors import StreamanonError
 from testkit.paths import PHOTOS
+from testkit.videos import read_images, write_video
 
-from .conftest import FRAMES, RAW, decode, encode
+from .conftest import FRAMES, RAW
 
 
 def audited(original: Path, result: Path, folder: Path) -> tuple[int, dict[str, Any]]:
@@ -78,8 +79,8 @@ def test_the_report_names_no_files_and_holds_no_vectors(
 def test_the_sheet_shows_the_anonymised_file_only(
     original: Path, anonymised: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    magenta = [np.full_like(image, (255, 0, 255)) for image in decode(original)]
-    covered = encode(tmp_path / "magenta.mp4", magenta)
+    magenta = [np.full_like(image, (255, 0, 255)) for image in read_images(original)]
+    covered = write_video(tmp_path / "magenta.mp4", magenta, rate=24)
     sheet = tmp_path / "sheet.png"
     assert execute(["audit", str(original), str(covered), "--sheet", str(sheet)]) == 0
     drawn = cv2.imread(str(sheet))
@@ -99,7 +100,7 @@ def test_a_picture_can_be_audited(tmp_path: Path) -> None:
 def test_a_clip_without_faces_does_not_pass(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    grey = encode(tmp_path / "grey.mp4", [np.full((96, 128, 3), 90, np.uint8)] * 3)
+    grey = write_video(tmp_path / "grey.mp4", [np.full((96, 128, 3), 90, np.uint8)] * 3, rate=24)
     report = tmp_path / "audit.json"
     assert execute(["audit", str(grey), str(grey), "--report", str(report)]) == 1
     assert "no face found in ORIGINAL (3 frames): nothing was audited" in capsys.readouterr().err
@@ -119,9 +120,9 @@ def test_a_detector_that_finds_nothing_is_distinguished_from_a_clean_file(
 def test_files_that_do_not_belong_together_are_refused(
     original: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    images = decode(original)
-    short = encode(tmp_path / "short.mp4", images[:-2])
-    small = encode(tmp_path / "small.mp4", [image[:180, :320] for image in images])
+    images = read_images(original)
+    short = write_video(tmp_path / "short.mp4", images[:-2], rate=24)
+    small = write_video(tmp_path / "small.mp4", [image[:180, :320] for image in images], rate=24)
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"no video")
     for other, code, message in (

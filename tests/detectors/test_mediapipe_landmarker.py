@@ -1,9 +1,7 @@
 """MediaPipe's own run of the model beside the built-in one."""
 
 import sys
-from collections.abc import Iterator
 
-import av
 import numpy as np
 import pytest
 
@@ -14,18 +12,10 @@ from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
-from streamanon.types import U8
-from testkit.paths import DEMO
 from testkit.photos import read_photo
+from testkit.staged import clip_frames
 
 NAMES = ["london_001_neutral", "london_001_smiling", "london_002_neutral", "portrait_man"]
-
-
-def frames_of_the_clip() -> Iterator[U8]:
-    with av.open(str(DEMO)) as container:
-        for index, frame in enumerate(container.decode(video=0)):
-            if index in (0, 150, 300):
-                yield np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
 
 
 def test_without_mediapipe_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +28,7 @@ def test_the_built_in_run_agrees_with_mediapipe(yunet: YuNetDetector, mesher: Me
     pytest.importorskip("mediapipe", reason="the extra mediapipe is not installed")
     theirs = MediapipeDetector(weights.path("face_landmarker.task"))
     gaps = []
-    for image in (*map(read_photo, NAMES), *frames_of_the_clip()):
+    for image in (*map(read_photo, NAMES), *clip_frames([0, 150, 300]).values()):
         picture = as_picture(image)
         (face,) = theirs.detect(picture)
         (seen,) = yunet.detect(picture)

@@ -5,7 +5,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -14,8 +13,9 @@ from examples import opencv_loop, pyav_pipe
 from examples.supervision_annotator import FaceAnonymiser
 from streamanon import Config, Treatment, UsageError
 from streamanon.types import U8
-from testkit.painted import SHOWS, loud_pixels, painted_frames
+from testkit.painted import SHOWS, loud_pixels, painted_frames, painted_images
 from testkit.paths import ROOT
+from testkit.videos import bgr, read_frames, write_video
 
 EXAMPLES = ROOT / "examples"
 COUNT = 16
@@ -23,32 +23,20 @@ COUNT = 16
 
 @pytest.fixture(scope="module")
 def images() -> list[U8]:
-    frames = painted_frames()[:COUNT]
-    return [np.asarray(cv2.cvtColor(one, cv2.COLOR_YUV2BGR_I420), np.uint8) for one in frames]
+    return painted_images()[:COUNT]
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A painted face, with times that are not even."""
-    path: Path = tmp_path_factory.mktemp("examples") / "painted.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"crf": "8"})
-        stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
-        for index, planes in enumerate(painted_frames()[:COUNT]):
-            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-            frame.pts = index + index // 4
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+    path = tmp_path_factory.mktemp("examples") / "painted.mp4"
+    frames = painted_frames()[:COUNT]
+    return write_video(path, frames, form="yuv420p", pts=lambda index: index + index // 4)
 
 
 def _shown(path: Path) -> list[tuple[float, int]]:
     """Return the times of a file's frames, and how much of a raw face each shows."""
-    with av.open(str(path)) as container:
-        return [
-            (frame.time or 0.0, loud_pixels(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)))
-            for frame in container.decode(video=0)
-        ]
+    return [(frame.time or 0.0, loud_pixels(bgr(frame))) for frame in read_frames(path)]
 
 
 def test_every_example_is_short_explains_itself_and_is_listed() -> None:

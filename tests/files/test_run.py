@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -19,22 +18,15 @@ from streamanon.files.run import anonymise_all
 from streamanon.pipeline.document import sha256
 from streamanon.tracking import observer
 from streamanon.tracking.observer import Observer
-from streamanon.types import U8, Frame, Scene
+from streamanon.types import Frame, Scene
+from testkit.videos import read_images
 
 MOSAIC = Config(method="mosaic")
 
 
-def _images(path: Path) -> list[U8]:
-    with av.open(str(path)) as container:
-        return [
-            np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-            for frame in container.decode(video=0)
-        ]
-
-
 def _change(before: Path, after: Path) -> list[float]:
     """Return how much the middle of each frame changed, in grey levels."""
-    pairs = zip(_images(before), _images(after), strict=True)
+    pairs = zip(read_images(before), read_images(after), strict=True)
     middle = (slice(60, 180), slice(60, 180))
     return [float(np.abs(a[middle].astype(int) - b[middle]).mean()) for a, b in pairs]
 
@@ -52,14 +44,14 @@ def test_every_method_changes_the_face_in_every_frame(
 
 
 def test_a_picture_becomes_a_picture(face_clip: Path, tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "in.png"), _images(face_clip)[0])
+    cv2.imwrite(str(tmp_path / "in.png"), read_images(face_clip)[0])
     report = streamanon.anonymise(tmp_path / "in.png", tmp_path / "out.png")
     assert (report.ledger.frames, report.ledger.tracks[1].replaced) == (1, 1)
     assert _change(tmp_path / "in.png", tmp_path / "out.png")[0] > 4
 
 
 def test_a_face_in_the_transparency_of_a_picture_is_hidden(face_clip: Path, tmp_path: Path) -> None:
-    grey = cv2.cvtColor(_images(face_clip)[0], cv2.COLOR_BGR2GRAY)
+    grey = cv2.cvtColor(read_images(face_clip)[0], cv2.COLOR_BGR2GRAY)
     black = np.zeros_like(grey)
     cv2.imwrite(str(tmp_path / "in.png"), cv2.merge([black, black, black, 255 - grey]))
     report = streamanon.anonymise(tmp_path / "in.png", tmp_path / "out.png", Config(method="solid"))

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import av
 import pytest
 
 from streamanon.anonymisers.plain import PlainAnonymiser
@@ -25,6 +24,7 @@ from streamanon.sources.video import VideoSource
 from streamanon.tracking.observer import Observer
 from streamanon.types import Frame, Patch, Scene
 from testkit.hooked import HookedSink, HookedSource
+from testkit.videos import read_frames
 
 STAGES = ("read", "see", "replace", "write")
 FRAMES = 16
@@ -108,11 +108,6 @@ def rig(face_clip: Path, tmp_path: Path, detector: Detector) -> Iterator[Rig]:
     assert sha256(face_clip) == before
 
 
-def _frames_of(path: Path) -> int:
-    with av.open(str(path)) as container:
-        return sum(1 for _ in container.decode(video=0))
-
-
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("stage", ["read", "see", "write"])
 def test_raise(rig: Rig, stage: str, moment: str) -> None:
@@ -127,7 +122,7 @@ def test_raise_in_replace_costs_realism_not_the_run(rig: Rig, moment: str) -> No
     report = rig.run(Fault("replace", "raise", MOMENTS[moment]))
     (step,) = report.ledger.steps_down
     assert (step.first, step.last, step.treatment) == (*[MOMENTS[moment]] * 2, "covered")
-    assert (report.uncovered, _frames_of(rig.output)) == (0, FRAMES)
+    assert (report.uncovered, len(read_frames(rig.output))) == (0, FRAMES)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -154,5 +149,5 @@ def test_hang(rig: Rig, stage: str, moment: str) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_slow(rig: Rig, stage: str, moment: str) -> None:
     report = rig.run(Fault(stage, "slow", MOMENTS[moment]))
-    assert (report.uncovered, report.frames_dropped, _frames_of(rig.output)) == (0, 0, FRAMES)
+    assert (report.uncovered, report.frames_dropped, len(read_frames(rig.output))) == (0, 0, FRAMES)
     assert rig.left() == [rig.output]

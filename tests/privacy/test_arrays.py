@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
@@ -15,7 +14,7 @@ from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.pipeline.ledger import Ledger
 from streamanon.types import U8
-from testkit.painted import SHOWS, loud_pixels, painted_frames
+from testkit.painted import SHOWS, loud_pixels, painted_images
 
 COUNT = 18
 METHODS = ("warp", "mosaic")
@@ -23,8 +22,7 @@ METHODS = ("warp", "mosaic")
 
 @pytest.fixture(scope="module")
 def images() -> list[U8]:
-    frames = painted_frames()[:COUNT]
-    return [np.asarray(cv2.cvtColor(one, cv2.COLOR_YUV2BGR_I420), np.uint8) for one in frames]
+    return painted_images()[:COUNT]
 
 
 class Fault:

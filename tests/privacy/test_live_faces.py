@@ -27,6 +27,7 @@ from streamanon.pipeline.runner import run
 from streamanon.types import F32, U8, ColourSpace, Frame, MediaInfo, Mesh
 from testkit.memory_sink import Shelf
 from testkit.networks import mesh_fitter
+from testkit.painted import magenta_pixels
 from testkit.staged import clip_frames, fit
 
 RGB = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
@@ -46,11 +47,6 @@ def _painted(image: U8, mesh: Mesh) -> U8:
         loud = np.where(checks, np.array([255, 0, 255]), np.array([0, 255, 0]))
         image[y0:y1, x0:x1] = loud
     return image
-
-
-def _magenta(image: U8) -> int:
-    blue, green, red = (image[..., channel].astype(int) for channel in range(3))
-    return int(((blue > 170) & (red > 170) & (green < 90)).sum())
 
 
 @cache
@@ -123,14 +119,16 @@ def _shown(factory: Factory, camera: Camera, level: str, delay: int = 0) -> tupl
     sink, observer = Shelf(), factory.observer(anonymiser, live=True)
     observer._look_ahead = delay
     report = run(camera, observer, anonymiser, sink, live=LiveControls(ladder=anonymiser))
-    assert [_magenta(whole_bgr(frame.picture)) for frame in sink.frames] == [0] * len(sink.frames)
+    assert [magenta_pixels(whole_bgr(frame.picture)) for frame in sink.frames] == [0] * len(
+        sink.frames
+    )
     assert report.uncovered == 0
     return report, sink
 
 
 def test_the_paint_is_there_and_faces_are_found_under_it(factory: Factory) -> None:
-    assert min(_magenta(image) for image in talking()) > 500
-    there = [_magenta(image) > 100 for image in flashes()]
+    assert min(magenta_pixels(image) for image in talking()) > 500
+    there = [magenta_pixels(image) > 100 for image in flashes()]
     assert there == [index % 5 == 3 for index in range(40)]
     for image in (*talking()[::13], *flashes()[3::5]):
         assert factory.detector.detect(as_picture(image))

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -38,6 +37,8 @@ from streamanon.types import (
     Treatment,
 )
 from testkit.hooked import HookedSink, HookedSource
+from testkit.painted import magenta_pixels
+from testkit.videos import read_images, write_video
 
 FRAMES = 20
 WIDTH, HEIGHT, FACE = 320, 240, 96
@@ -59,27 +60,10 @@ def _painted(index: int) -> U8:
     return image
 
 
-def _bgr(frame: av.VideoFrame) -> U8:
-    return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-
-
-def magenta(image: U8) -> int:
-    """Count the magenta pixels of a (h, w, 3) uint8 BGR image."""
-    blue, green, red = (image[..., channel].astype(int) for channel in range(3))
-    return int(((blue > 170) & (red > 170) & (green < 90)).sum())
-
-
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path: Path = tmp_path_factory.mktemp("magenta") / "painted.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"crf": "8"})
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for index in range(FRAMES):
-            frame = av.VideoFrame.from_ndarray(_painted(index), format="bgr24")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+    path = tmp_path_factory.mktemp("magenta") / "painted.mp4"
+    return write_video(path, map(_painted, range(FRAMES)))
 
 
 @dataclass
@@ -171,10 +155,8 @@ class Line:
         return {treated.treatment for treated in self.frames[index].treated}
 
     def assert_nothing_shows(self) -> None:
-        assert [magenta(whole_bgr(frame.picture)) for frame in self.frames] == [0] * FRAMES
-        with av.open(str(self.output)) as container:
-            shown = [magenta(_bgr(frame)) for frame in container.decode(video=0)]
-        assert shown == [0] * FRAMES
+        assert [magenta_pixels(whole_bgr(frame.picture)) for frame in self.frames] == [0] * FRAMES
+        assert list(map(magenta_pixels, read_images(self.output))) == [0] * FRAMES
 
 
 @pytest.fixture
@@ -183,8 +165,7 @@ def line(clip: Path, tmp_path: Path) -> Line:
 
 
 def test_the_clip_is_magenta_all_over(clip: Path) -> None:
-    with av.open(str(clip)) as container:
-        counts = [magenta(_bgr(frame)) for frame in container.decode(video=0)]
+    counts = list(map(magenta_pixels, read_images(clip)))
     assert len(counts) == FRAMES
     assert min(counts) > FACE * FACE / 4
 
@@ -282,5 +263,7 @@ def test_the_encoder_dies(line: Line) -> None:
     line.sink_fails_at = FRAMES // 2
     with pytest.raises(StageError, match="the encoder died"):
         line.run()
-    assert [magenta(whole_bgr(frame.picture)) for frame in line.frames] == [0] * len(line.frames)
+    assert [magenta_pixels(whole_bgr(frame.picture)) for frame in line.frames] == [0] * len(
+        line.frames
+    )
     assert list(line.output.parent.iterdir()) == []

@@ -12,6 +12,7 @@ from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
 from streamanon.types import ColourSpace, Frame, MediaInfo, Plane
 from testkit.clips import CFR, VFR, Clip, picture, remux, write_clip
+from testkit.videos import read_frames
 
 
 def read(path: Path) -> tuple[MediaInfo, list[Frame]]:
@@ -20,11 +21,6 @@ def read(path: Path) -> tuple[MediaInfo, list[Frame]]:
     source.close()
     source.close()
     return source.info, frames
-
-
-def decoded(path: Path) -> list[av.VideoFrame]:
-    with av.open(str(path)) as container:
-        return list(container.decode(video=0))
 
 
 @pytest.mark.parametrize("pts", [CFR, VFR])
@@ -39,7 +35,7 @@ def test_frames_come_in_order_with_their_own_time_and_pixels(
     assert [frame.pts for frame in frames] == list(pts)
     assert {frame.time_base for frame in frames} == {info.time_base} == {Fraction(1, 12800)}
     assert not any(frame.damaged for frame in frames)
-    for frame, expected in zip(frames, decoded(path), strict=True):
+    for frame, expected in zip(frames, read_frames(path), strict=True):
         joined = expected.to_ndarray()
         assert np.array_equal(frame.picture.planes[0], joined[:64])
         assert np.array_equal(frame.picture.planes[1].ravel(), joined[64:80].ravel())
@@ -52,7 +48,7 @@ def test_ten_bits_stay_ten_bits(tmp_path: Path, layout: str, shift: tuple[int, i
     info, frames = read(path)
     assert info.colour == ColourSpace("bt601", depth=10, chroma_shift=shift)
     assert frames[0].picture.planes[0].dtype == np.uint16
-    expected = np.frombuffer(bytes(decoded(path)[0].planes[0]), "<u2").reshape(64, -1)[:, :96]
+    expected = np.frombuffer(bytes(read_frames(path)[0].planes[0]), "<u2").reshape(64, -1)[:, :96]
     assert np.array_equal(frames[0].picture.planes[0], expected)
 
 
@@ -94,7 +90,7 @@ def test_any_pixel_format_shows_the_colours_players_show(
 ) -> None:
     path = write_clip(tmp_path / f"in{suffix}", Clip(codec=codec, layout=layout, options={}))
     info, frames = read(path)
-    for frame, shown in zip(frames, decoded(path), strict=True):
+    for frame, shown in zip(frames, read_frames(path), strict=True):
         expected = shown.to_ndarray(
             format="bgr24",
             src_colorspace="ITU601",

@@ -2,7 +2,6 @@
 
 from contextlib import closing
 
-import av
 import pytest
 
 pytest.importorskip("aiohttp", reason="the extra web is not installed")
@@ -18,8 +17,9 @@ from streamanon.factory import Factory
 from streamanon.live.stream import Stream
 from streamanon.web.server import Server
 from testkit.addresses import live_input
-from testkit.painted import SIZE, painted_frames
+from testkit.painted import painted_frames
 from testkit.requests import Site
+from testkit.videos import write_video
 from testkit.waiting import wait_until
 
 
@@ -31,15 +31,8 @@ def factory() -> Factory:
 @pytest.fixture(scope="session")
 def painted_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The painted frames as a file, without loss of colour that matters."""
-    path: Path = tmp_path_factory.mktemp("painted") / "painted.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"crf": "12"})
-        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-        for planes in painted_frames():
-            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
+    path = tmp_path_factory.mktemp("painted") / "painted.mp4"
+    return write_video(path, painted_frames(), form="yuv420p")
 
 
 @pytest.fixture(scope="module")

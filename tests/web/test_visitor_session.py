@@ -3,12 +3,11 @@
 import gc
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import count
 from threading import Event, Lock
-from typing import Any, ClassVar
+from typing import Any
 
 import av
 import cv2
@@ -19,7 +18,6 @@ from streamanon.config import Config
 from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
 from streamanon.live import supervisor
-from streamanon.pipeline import governor
 from streamanon.types import Face, MediaInfo, Picture, SafeFrame
 from streamanon.web.visitor_session import LOG, VisitorSession
 from testkit.logs import logged
@@ -169,50 +167,6 @@ def test_after_a_stall_a_line_shares_no_network_with_the_stuck_thread(
         freed.set()
     assert watcher.loudest < SHOWS
     assert any("no progress for 1 s" in line for line in said)
-
-
-class SlowFactory(Factory):
-    """Builds a slow detector that keeps the levels it was asked at and fails on request."""
-
-    fail_next = False
-    levels: ClassVar[list[str]] = []
-    level: ClassVar[Callable[[], str]]
-
-    def for_stream(self, **changes: Any) -> Factory:
-        factory = super().for_stream(**changes)
-        inside = factory.detector
-
-        class Detector:
-            def detect(self, picture: Picture) -> list[Face]:
-                time.sleep(0.08)
-                if SlowFactory.fail_next:
-                    raise RuntimeError("on demand")
-                SlowFactory.levels.append(SlowFactory.level())
-                return inside.detect(picture)
-
-        vars(factory)["detector"] = Detector()
-        return factory
-
-
-def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
-    factory: Factory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(governor, "START_S", 0.2)
-    monkeypatch.setattr(governor, "WATCH_S", 1.0)
-    with visiting(SlowFactory(replace(factory.config, prefer="rate")), "warp") as (
-        session,
-        watcher,
-        _,
-    ):
-        monkeypatch.setattr(SlowFactory, "level", lambda: session.to_json()["level"], raising=False)
-        offer_until(session, lambda: session.to_json()["level"] == "mosaic")
-        monkeypatch.setattr(SlowFactory, "fail_next", True)
-        offer_until(session, lambda: session.to_json()["error"])
-        SlowFactory.levels.clear()
-        monkeypatch.setattr(SlowFactory, "fail_next", False)
-        offer_until(session, lambda: len(SlowFactory.levels) > 3)
-        assert set(SlowFactory.levels) == {"mosaic"}
-    assert watcher.loudest < SHOWS
 
 
 def test_a_silent_camera_is_replaced_by_the_placeholder(factory: Factory) -> None:

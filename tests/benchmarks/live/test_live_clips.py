@@ -2,20 +2,17 @@
 
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
 from benchmarks.live.clips import STRIP_PX, magenta, number_of, painted, write_numbered
 from streamanon import Config, anonymise
 from testkit.paths import DEMO
+from testkit.videos import read_images
 
 
 def _read(path: Path) -> list[tuple[int | None, int]]:
-    with av.open(str(path)) as container:
-        frames = [one.to_ndarray(format="bgr24") for one in container.decode(video=0)]
-    images = [np.asarray(frame, np.uint8) for frame in frames]
-    return [(number_of(image[..., 1]), magenta(image)) for image in images]
+    return [(number_of(image[..., 1]), magenta(image)) for image in read_images(path)]
 
 
 def test_every_number_survives_the_encoder(tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 """Leaks, lost sound and lost frames are seen; what could not be judged is not called good."""
 
-from fractions import Fraction
-
-import av
+import numpy as np
 import pytest
 
 pytest.importorskip("dlib", reason="the extra dlib is not installed")
@@ -16,6 +14,7 @@ from benchmarks.speed.floors import copy, decode_encode
 from streamanon.config import Config
 from streamanon.files.run import anonymise
 from testkit.paths import DEMO
+from testkit.videos import read_images, write_video
 
 FRAMES = 6
 
@@ -67,13 +66,7 @@ def test_lost_frames_are_seen_and_leave_nothing_to_judge(clip: Path, tmp_path: P
 
 
 def test_another_speed_is_seen(clip: Path, tmp_path: Path) -> None:
-    with av.open(str(clip)) as inside, av.open(str(tmp_path / "slow.mp4"), "w") as outside:
-        stream = outside.add_stream("libx264", rate=20)
-        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
-        for index, frame in enumerate(inside.decode(video=0)):
-            frame.pts, frame.time_base = index, Fraction(1, 20)
-            outside.mux(stream.encode(frame))
-        outside.mux(stream.encode())
+    write_video(tmp_path / "slow.mp4", read_images(clip), rate=20)
     kept = integrity(clip, tmp_path / "slow.mp4")
     assert (kept["frames_kept"], kept["times_kept"], kept["duration_kept"]) == (True, False, False)
 
@@ -88,13 +81,7 @@ def test_another_size_is_seen_and_judged_all_the_same(clip: Path, tmp_path: Path
 
 
 def test_a_clip_without_faces_is_not_called_clean(tmp_path: Path) -> None:
-    path = tmp_path / "grey.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
-        for _ in range(3):
-            container.mux(stream.encode(av.VideoFrame(320, 180, "yuv420p")))
-        container.mux(stream.encode())
+    path = write_video(tmp_path / "grey.mp4", [np.full((180, 320, 3), 128, np.uint8)] * 3)
     for found in leaks(path, path).values():
         assert not found["alive"]
         assert "no face found" in found["reason"]

@@ -5,21 +5,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
 from streamanon.imaging.picture import blend_bgr
 from streamanon.safety.compose import compose
 from streamanon.types import U8, Face, Frame, SafeFrame, Scene, Subject, Track
 from testkit.numbered_frames import counted, grab
+from testkit.painted import magenta_pixels
 from testkit.servers.ports import free_port
 from testkit.servers.rtsp_relay import RtspRelay
-
-
-def magenta(image: U8) -> int:
-    """Count the magenta pixels of a (h, w, 3) uint8 BGR image."""
-    blue, green, red = (image[..., channel].astype(int) for channel in range(3))
-    return int(((blue > 150) & (red > 150) & (green < 100)).sum())
+from testkit.videos import read_images
 
 
 def painted(index: int) -> tuple[SafeFrame, SafeFrame]:
@@ -62,11 +57,10 @@ def test_nothing_of_a_face_reaches_any_output(
     images = [picture for reader in seen for picture in reader.pictures[:20]]
     images += [one for one in screens if one.any()]
     for path in (folders["hls"] / "index.m3u8", next(folders["record"].glob("*.mkv"))):
-        with av.open(str(path)) as container:
-            frames = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
-        assert len(frames) > 20
-        images += [np.asarray(frame, np.uint8) for frame in frames]
-    assert [magenta(image) for image in images] == [0] * len(images)
+        written = read_images(path)
+        assert len(written) > 20
+        images += written
+    assert [magenta_pixels(image) for image in images] == [0] * len(images)
 
 
 def test_the_paint_would_show(opened: Any, tmp_path: Path) -> None:
@@ -76,6 +70,4 @@ def test_the_paint_would_show(opened: Any, tmp_path: Path) -> None:
     for index in range(10):
         sink.write(painted(index)[0])
     sink.close(complete=True)
-    with av.open(str(next(tmp_path.glob("*.mkv")))) as container:
-        frames = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
-    assert min(magenta(np.asarray(frame, np.uint8)) for frame in frames) > 500
+    assert min(map(magenta_pixels, read_images(next(tmp_path.glob("*.mkv"))))) > 500

@@ -7,7 +7,6 @@ from itertools import islice, pairwise
 from pathlib import Path
 from threading import Event, Thread, Timer
 
-import av
 import numpy as np
 import pytest
 
@@ -18,6 +17,7 @@ from testkit.addresses import live_input
 from testkit.clips import Clip, write_clip
 from testkit.logs import log_into
 from testkit.servers.rtsp_relay import RtspRelay, publish
+from testkit.videos import read_frames
 from testkit.waiting import wait_until
 
 STEP = 1800  # 50 frames a second
@@ -107,8 +107,7 @@ def test_pictures_that_were_reordered_come_in_order(tmp_path: Path, relay: RtspR
 
 
 def test_pictures_that_are_believed_are_those_that_were_sent(clip: Path, relay: RtspRelay) -> None:
-    with av.open(str(clip)) as container:
-        sent = {frame.to_ndarray()[:64].tobytes() for frame in container.decode(video=0)}
+    sent = {frame.to_ndarray()[:64].tobytes() for frame in read_frames(clip)}
     with relay.serve_file(clip, "cam", loop="steady") as url:
         source = _open(url, Log())
         believed = Counter[bool]()

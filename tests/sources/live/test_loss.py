@@ -17,6 +17,7 @@ from streamanon.sources.live import reader
 from streamanon.sources.live.source import LiveSource
 from testkit.addresses import live_input
 from testkit.servers.rtsp_relay import RtspRelay
+from testkit.videos import read_frames
 
 RATE, FRAMES, WIDTH, HEIGHT = 50, 250, 160, 96
 _QUICK = {
@@ -60,8 +61,7 @@ def _write(path: Path, encoder: str, options: dict[str, str]) -> None:
 def test_what_is_believed_was_sent(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "clip.mkv"
     _write(path, *ENCODERS[kind])
-    with av.open(str(path)) as container:
-        sent = {frame.to_ndarray()[:HEIGHT].tobytes() for frame in container.decode(video=0)}
+    sent = {frame.to_ndarray()[:HEIGHT].tobytes() for frame in read_frames(path)}
     with RtspRelay() as relay, relay.serve_file(path, "cam", loop="steady") as url:
         source = LiveSource(live_input(url), log=logging.getLogger("test"))
         believed: list[bool] = []
@@ -99,8 +99,7 @@ def test_a_picture_with_a_hole_near_its_end_is_not_believed(
     path = tmp_path / "clip.ts"
     options = {"g": "5", "crf": "10", "x264-params": f"{coding}:threads=1"}
     _write(path, "libx264", options)
-    with av.open(str(path)) as container:
-        sent = {frame.to_ndarray()[:HEIGHT].tobytes() for frame in container.decode(video=0)}
+    sent = {frame.to_ndarray()[:HEIGHT].tobytes() for frame in read_frames(path)}
     for left in (20, 60, 150, 300):
         found = Counter(_after_holes(path, sent, left))
         assert found["believed", "wrong"] == 0, f"{left} bytes after the hole"
