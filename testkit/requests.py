@@ -1,7 +1,8 @@
 """Requests to a running server."""
 
 import json
-from contextlib import closing
+import socket
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
@@ -31,9 +32,14 @@ class Site:
         self.port = urlsplit(server.url).port
 
     def connect(
-        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: dict[str, str] | None = None,
+        source: str = "127.0.0.1",
     ) -> tuple[HTTPConnection, HTTPResponse]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=20, source_address=(source, 0))
         headers = dict(headers or {})
         data = body if isinstance(body, str | bytes | None) else json.dumps(body)
         if data is not None:
@@ -42,8 +48,40 @@ class Site:
         return connection, connection.getresponse()
 
     def ask(
-        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: dict[str, str] | None = None,
+        source: str = "127.0.0.1",
     ) -> Answer:
-        connection, response = self.connect(method, path, body, headers)
+        connection, response = self.connect(method, path, body, headers, source)
         with closing(connection):
             return Answer(response.status, dict(response.getheaders()), response.read())
+
+    def open(self, source: str = "127.0.0.1") -> socket.socket:
+        """Return a connection over which nothing was sent."""
+        return socket.create_connection(("127.0.0.1", self.port), 20, (source, 0))
+
+    def send(self, data: bytes) -> bytes:
+        """Send bytes over a connection of their own; return what is answered until it ends.
+
+        Where nothing comes, the end of the request is signalled: it may never have been complete.
+        """
+        answer = b""
+        with self.open() as connection:
+            connection.sendall(data)
+            connection.settimeout(0.2)
+            with suppress(OSError):
+                while received := _received(connection):
+                    answer += received
+        return answer
+
+
+def _received(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(1 << 16)
+    except TimeoutError:
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(20)
+        return connection.recv(1 << 16)

@@ -7,7 +7,7 @@ import re
 import signal
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from threading import Event
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("streamanon")
 
 _LOOK_EVERY_S = 0.25
+_FILES = 4096
 _HOST_PORT = re.compile(r"(?:\[([0-9a-fA-F:.%]+)\]|([^:\[\]]+)):(\d{1,5})")
 
 
@@ -52,8 +53,10 @@ def operate(live: LiveConfig, console: Console) -> None:
     for one in specs:
         one.config.check("live")
     host_port = parse_host_port(live.serve) if live.serve else None
-    if live.token and not host_port:
-        raise UsageError("a token is for visitors of the page: ask for it with serve, or leave it")
+    if not host_port and (live.token is not None or live.behind_proxy):
+        setting = "a proxy in front" if live.token is None else "a token"
+        raise UsageError(f"{setting} is for the page: ask for it with serve, or leave it")
+    _allow_more_files()
     with ExitStack() as stack:
         factory = Factory(config)
         stack.callback(factory.close)
@@ -63,7 +66,7 @@ def operate(live: LiveConfig, console: Console) -> None:
         running = [_stream(one, factory) for one in specs]
         stack.callback(_stop, running)
         if host_port:
-            stack.callback(_page(running, factory, host_port, live.token).close)
+            stack.callback(_page(running, factory, host_port, live).close)
         for stream in running:
             stream.start()
         up = set(running)
@@ -77,6 +80,17 @@ def operate(live: LiveConfig, console: Console) -> None:
     if config.report:
         write_document(config.report, config, [one.report() for one in running], factory.runtimes)
     _raise_failure(running)
+
+
+def _allow_more_files() -> None:
+    """Raise the soft limit on open files, which is low enough by default to be used up."""
+    with suppress(ImportError, OSError, ValueError):  # Windows has none; a container may forbid it
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+        if 0 <= soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def parse_host_port(text: str) -> tuple[str, int]:
@@ -113,7 +127,7 @@ def _stop(streams: Sequence[Stream]) -> None:
 
 
 def _page(
-    streams: Sequence[Stream], factory: Factory, host_port: tuple[str, int], token: str | None
+    streams: Sequence[Stream], factory: Factory, host_port: tuple[str, int], live: LiveConfig
 ) -> Any:
     """Start the page and return its server."""
     try:
@@ -122,7 +136,7 @@ def _page(
         raise UsageError(
             f"the page needs a package that is missing ({error.name}): {install_hint('web')}"
         ) from error
-    server = Server(streams, factory, *host_port, token)
+    server = Server(streams, factory, host_port, live.token, behind_proxy=live.behind_proxy)
     server.start()
     return server
 

@@ -27,7 +27,7 @@ from streamanon.media.address import input_address
 from streamanon.media.credentials import masked
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_TOP = ("serve", "token", "stream")
+_TOP = ("serve", "token", "behind_proxy", "stream")
 _OWN = ("name", "input", "outputs")
 _COMMAND_ONLY = ("overwrite", "report")
 _SETTINGS = tuple(
@@ -54,11 +54,13 @@ class LiveConfig:
         streams: what to run, in the order of the file.
         serve: HOST:PORT of the page, or None.
         token: secret of the page, or None.
+        behind_proxy: whether the page is reached through a proxy.
     """
 
     streams: tuple[StreamSpec, ...]
     serve: str | None = None
     token: str | None = None
+    behind_proxy: bool = False
 
 
 def read_streams(path: Path) -> LiveConfig:
@@ -102,7 +104,10 @@ def _live_config(document: dict[str, Any]) -> LiveConfig:
             which = repr(name) if isinstance(name, str) else str(number)
             raise UsageError(f"stream {which}: {error}") from error
     check_apart([sink for one in streams for sink in one.job.outputs])
-    return LiveConfig(tuple(streams), serve, _text(document, "token"))
+    behind_proxy = document.get("behind_proxy", False)
+    if not isinstance(behind_proxy, bool):
+        raise UsageError(f"behind_proxy is {behind_proxy!r}: wanted true or false")
+    return LiveConfig(tuple(streams), serve, _text(document, "token"), behind_proxy)
 
 
 def _stream(table: dict[str, Any]) -> StreamSpec:

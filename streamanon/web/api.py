@@ -20,6 +20,7 @@ from streamanon.live.status import Status
 from streamanon.live.supervisor import LineSupervisor
 from streamanon.types import Identity
 from streamanon.web import pages
+from streamanon.web.access import VISITOR, Handler
 from streamanon.web.camera import CameraPage, TooManyVisitorsError
 from streamanon.web.history import History
 from streamanon.web.metrics import CONTENT_TYPE, Metrics
@@ -29,16 +30,18 @@ from streamanon.web.visitor_session import VisitorSession
 if TYPE_CHECKING:
     from streamanon.factory import Factory
     from streamanon.live.stream import Stream
-    from streamanon.web.access import Handler
 
 METHODS = setting_choices("method")
 
 _GRACE_S = 10.0
 """A stream that has been restarting for longer counts as failed."""
 
+BODY_S = 10.0
+"""Time in which the body of a request must be there."""
+
 _BOUNDARY = "frame"
 
-_KEPT = ("Allow", "WWW-Authenticate")
+_KEPT = ("Allow", "Retry-After", "WWW-Authenticate")
 """Headers of errors that are kept."""
 
 
@@ -260,7 +263,12 @@ async def _body(request: web.Request) -> dict[str, Any]:
     if request.content_type != "application/json":
         raise web.HTTPUnsupportedMediaType(text="send application/json")
     try:
-        body = json.loads(await request.read())
+        async with asyncio.timeout(BODY_S):
+            data = await request.read()
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout(text=f"the body was not there after {BODY_S:.0f} s") from error
+    try:
+        body = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise UsageError("the body is no JSON: send an object in UTF-8") from error
     if not isinstance(body, dict):

@@ -9,7 +9,7 @@ import logging
 import secrets
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,11 @@ from aiohttp import web
 
 from streamanon.errors import UsageError
 from streamanon.media.credentials import WITH_SECRET, keep_secret
-from streamanon.web.access import add_headers, guard
+from streamanon.web.access import add_headers, check_token, guard
 from streamanon.web.api import Api, one_line_errors
 from streamanon.web.camera import CameraPage
+from streamanon.web.connections import Connections
+from streamanon.web.event_log import EventLog, counted_reports, exception_summary
 from streamanon.web.history import SAMPLE_S
 
 if TYPE_CHECKING:
@@ -38,25 +40,42 @@ class Server:
     Attributes:
         api: request handlers.
         camera: sessions of the camera page.
+        connections: connections to the page.
         url: address of the page, without the token; "" before the start.
     """
 
     def __init__(
-        self, streams: Sequence[Stream], factory: Factory, host: str, port: int, token: str | None
+        self,
+        streams: Sequence[Stream],
+        factory: Factory,
+        host_port: tuple[str, int],
+        token: str | None,
+        *,
+        behind_proxy: bool = False,
     ) -> None:
         """Prepare a server.
 
         Args:
             streams: what is shown; their names are unique.
             factory: builds the lines of the camera page and loads the gallery.
-            host: name or address of an interface.
-            port: port to listen on; 0 for any free one.
+            host_port: name or address of an interface, and the port to listen on; 0 for any free
+                one.
             token: required secret; None makes one up where other machines can connect.
+            behind_proxy: whether all requests come through a proxy, so that a token is required
+                and visitors have the addresses that it names.
+
+        Raises:
+            UsageError: the token is none.
         """
-        self._host, self._port, self._given = host, port, token
+        if token is not None:
+            check_token(token)
+        (self._host, self._port), self._given = host_port, token
+        self._behind_proxy = behind_proxy
+        self._events = EventLog(LOG)
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.camera = CameraPage(factory)
+        self.connections = Connections(self._events, behind_proxy=behind_proxy)
         self.api = Api(streams, factory, self.camera)
         self._end = asyncio.Event()
         self.url = ""
@@ -70,7 +89,8 @@ class Server:
         listening = _listen(self._host, self._port)
         address, port = listening.getsockname()[:2]
         local = ipaddress.ip_address(address.partition("%")[0]).is_loopback
-        token = self._given or (None if local else secrets.token_urlsafe(18))
+        open_to_all = local and not self._behind_proxy
+        token = self._given or (None if open_to_all else secrets.token_urlsafe(18))
         self.url = _url(self._host, port)
         secret = f"?token={token}" if token and not self._given else ""
         ready = Event()
@@ -94,24 +114,35 @@ class Server:
         self._thread = None
 
     async def _serve(self, listening: socket.socket, token: str | None, ready: Event) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
+        loop.set_exception_handler(
+            lambda _, context: self._events.count(f"page: {exception_summary(context)}")
+        )
         application = web.Application(
-            middlewares=[one_line_errors, guard(token)], client_max_size=_MAX_BYTES
+            middlewares=[one_line_errors, guard(token, behind_proxy=self._behind_proxy)],
+            client_max_size=_MAX_BYTES,
         )
         application.add_routes(self.api.routes())
         application.on_response_prepare.append(add_headers)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=_GOODBYE_S)
         await runner.setup()
-        await web.SockSite(runner, listening).start()
-        ready.set()
-        try:
-            while not self._end.is_set():
-                self.api.sample()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._end.wait(), SAMPLE_S)
-        finally:
-            await self.camera.close()
-            await runner.cleanup()
+        assert runner.server is not None
+        with closing(listening), counted_reports(self._events):
+            accepting = asyncio.create_task(self.connections.accept(listening, runner.server))
+            ready.set()
+            try:
+                await self._sample_until_end()
+            finally:
+                accepting.cancel()
+                await self.camera.close()
+                await runner.cleanup()
+
+    async def _sample_until_end(self) -> None:
+        while not self._end.is_set():
+            self.api.sample()
+            self._events.flush()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._end.wait(), SAMPLE_S)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -157,6 +157,36 @@ def test_the_page_is_where_it_was_asked_for(tmp_path: Path) -> None:
     assert "s3cret" not in log.read_text()
 
 
+@pytest.mark.parametrize("way", ["option", "environment", "file", "environment of a file"])
+def test_an_empty_token_is_refused(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("aiortc", reason="the extra web is not installed")
+    file, token = tmp_path / "streams.toml", 'token = ""\n' if way == "file" else ""
+    file.write_text(
+        f'serve = "127.0.0.1:0"\n{token}[[stream]]\nname = "a"\ninput = "{TEST_PICTURE}"\n'
+    )
+    if way.startswith("environment"):
+        monkeypatch.setenv("STREAMANON_TOKEN", "")
+    arguments = ["run", TEST_PICTURE, "--serve", "127.0.0.1:0"]
+    if way == "option":
+        arguments += ["--token", ""]
+    if way.endswith("file"):
+        arguments = ["live", str(file)]
+    assert execute(arguments) == 2
+    assert "the token is empty" in capsys.readouterr().err
+
+
+def test_a_proxy_is_in_front_of_a_page_or_of_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["run", "a.mp4", "-o", "b.mp4", "--behind-proxy"]) == 2
+    assert "--behind-proxy is for live streams only" in capsys.readouterr().err
+    arguments = ["run", TEST_PICTURE, "-o", f"record:{tmp_path}", "--behind-proxy"]
+    assert execute(arguments) == 2
+    assert "a proxy in front is for the page" in capsys.readouterr().err
+
+
 def test_an_input_that_is_not_there_is_one_line(
     relay: RtspRelay, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

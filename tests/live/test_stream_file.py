@@ -31,8 +31,9 @@ def _read(folder: Path, text: str) -> LiveConfig:
 
 
 def test_every_stream_has_its_own_settings(tmp_path: Path) -> None:
-    found = _read(tmp_path, 'serve = "127.0.0.1:8080"\ntoken = "abc"\n' + DOOR + YARD)
-    assert (found.serve, found.token) == ("127.0.0.1:8080", "abc")
+    page = 'serve = "127.0.0.1:8080"\ntoken = "abc"\nbehind_proxy = true\n'
+    found = _read(tmp_path, page + DOOR + YARD)
+    assert (found.serve, found.token, found.behind_proxy) == ("127.0.0.1:8080", "abc", True)
     door, yard = found.streams
     assert (door.name, door.job.input.target) == ("door", "rtsp://ann:secret@camera/1")
     assert [str(sink) for sink in door.job.outputs] == ["rtsp://media/door", "record:/srv/door"]
@@ -48,6 +49,7 @@ def test_every_stream_has_its_own_settings(tmp_path: Path) -> None:
         ("stream = 3", "write [[stream]]"),
         ("serv = 'x'\n" + DOOR, "unknown key 'serv': did you mean serve?"),
         ("token = 12345\n" + DOOR, "token is no text"),
+        ('behind_proxy = "yes"\n' + DOOR, "behind_proxy is 'yes': wanted true or false"),
         (DOOR + "metod = 'warp'", "stream 'door': unknown key 'metod': did you mean method?"),
         (DOOR + "overwrite = true", "stream 'door': unknown key 'overwrite'"),
         (DOOR + "crf = 'good'", "stream 'door': crf is 'good': wanted a whole number"),

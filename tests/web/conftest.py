@@ -51,7 +51,7 @@ def stream(factory: Factory, painted_clip: Path) -> Iterator[Stream]:
 @pytest.fixture
 def site(stream: Stream, factory: Factory) -> Iterator[Site]:
     """A server on the loopback interface."""
-    server = Server([stream], factory, "127.0.0.1", 0, None)
+    server = Server([stream], factory, ("127.0.0.1", 0), None)
     server.start()
     with closing(server):
         yield Site(server)

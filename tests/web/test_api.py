@@ -200,7 +200,7 @@ def test_health_fails_when_a_stream_has_ended_and_not_when_its_input_is_away(
     address = live_input("rtsp://operator:secret-word@127.0.0.1:9/cam")
     waiting = factory.for_stream(wait=True)
     stream = Stream("yard", address, (), waiting)
-    server = Server([stream], factory, "127.0.0.1", 0, None)
+    server = Server([stream], factory, ("127.0.0.1", 0), None)
     server.start()
     try:
         site = Site(server)

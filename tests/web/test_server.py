@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from urllib.parse import quote
 
 import pytest
 
@@ -26,7 +27,7 @@ def said() -> Iterator[list[str]]:
 @pytest.fixture
 def open_site(stream: Stream, factory: Factory, said: list[str]) -> Iterator[Site]:
     """A server on all interfaces that made a token of its own."""
-    server = Server([stream], factory, "0.0.0.0", 0, None)
+    server = Server([stream], factory, ("0.0.0.0", 0), None)
     server.start()
     with closing(server):
         yield Site(server)
@@ -73,7 +74,7 @@ def test_health_says_nothing_about_streams_without_the_token(open_site: Site) ->
 def test_a_given_token_is_asked_for_but_not_said(
     stream: Stream, factory: Factory, said: list[str]
 ) -> None:
-    server = Server([stream], factory, "127.0.0.1", 0, "my secret")
+    server = Server([stream], factory, ("127.0.0.1", 0), "my secret")
     server.start()
     with closing(server):
         site = Site(server)
@@ -81,6 +82,67 @@ def test_a_given_token_is_asked_for_but_not_said(
         bearer = {"Authorization": "Bearer my secret", "Host": "proxy.example"}
         assert site.ask("GET", "/", headers=bearer).status == 200
     assert said == [f"page: {server.url}"]
+
+
+@pytest.mark.parametrize("token", ["", "  ", "\t", "gehéim", "two\nlines", " padded", "a\udcff"])
+def test_a_token_that_protects_nothing_is_refused(
+    stream: Stream, factory: Factory, token: str
+) -> None:
+    with pytest.raises(UsageError, match=r"the token (is empty|holds characters)"):
+        Server([stream], factory, ("0.0.0.0", 0), token)
+
+
+@pytest.mark.parametrize("token", ["a b", 'q"u;o,t=e\\', "%41+%2B&x", "~" * 300])
+def test_a_token_of_any_signs_opens_the_page_in_every_way(
+    stream: Stream, factory: Factory, token: str
+) -> None:
+    server = Server([stream], factory, ("127.0.0.1", 0), token)
+    server.start()
+    with closing(server):
+        site = Site(server)
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert site.ask("GET", "/", headers=bearer).status == 200
+        answer = site.ask("GET", f"/?token={quote(token, safe='')}")
+        assert answer.status == 303
+        cookie = answer.headers["Set-Cookie"].partition("; HttpOnly")[0]
+        assert site.ask("GET", "/", headers={"Cookie": cookie}).status == 200
+
+
+def test_behind_a_proxy_a_token_is_made_up_and_changes_come_from_its_host(
+    stream: Stream, factory: Factory, said: list[str]
+) -> None:
+    server = Server([stream], factory, ("127.0.0.1", 0), None, behind_proxy=True)
+    server.start()
+    with closing(server):
+        site, token = Site(server), token_of(said)
+        assert site.ask("GET", "/").status == 401
+        secure = {"X-Forwarded-Proto": "https"}
+        assert "Secure" in site.ask("GET", f"/?token={token}", headers=secure).headers["Set-Cookie"]
+        headers = {"Authorization": f"Bearer {token}", "Origin": "https://cams.example"}
+        path, wish = "/api/streams/hall%201", {"method": "warp"}
+        assert site.ask("PATCH", path, wish, headers=headers).status == 403
+        headers["X-Forwarded-Host"] = "cams.example"
+        assert site.ask("PATCH", path, wish, headers=headers).status == 200
+
+
+@pytest.mark.parametrize(
+    "header", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Proto"]
+)
+def test_without_a_token_a_proxy_is_noticed(site: Site, header: str) -> None:
+    answer = site.ask("GET", "/api/streams", headers={header: "192.0.2.1"})
+    assert answer.status == 403
+    assert "--behind-proxy" in answer.json["error"]
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example/", "/%5Cevil.example/", "/\\evil.example", "///x"]
+)
+def test_the_token_is_taken_out_of_an_address_without_leaving_this_server(
+    open_site: Site, said: list[str], path: str
+) -> None:
+    answer = open_site.ask("GET", f"{path}?token={token_of(said)}")
+    assert answer.status == 303
+    assert re.fullmatch(r"/[\w%][^\\]*", answer.headers["Location"])
 
 
 def test_the_loopback_answers_only_to_its_names(site: Site) -> None:
@@ -114,7 +176,7 @@ def test_answers_forbid_framing_and_foreign_scripts(site: Site) -> None:
 def test_a_taken_port_is_said_in_one_line(stream: Stream, factory: Factory) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        server = Server([stream], factory, "127.0.0.1", port, None)
+        server = Server([stream], factory, ("127.0.0.1", port), None)
         with pytest.raises(UsageError, match=rf"127.0.0.1:{port} \(in use\): .*another port"):
             server.start()
         server.close()
@@ -122,7 +184,7 @@ def test_a_taken_port_is_said_in_one_line(stream: Stream, factory: Factory) -> N
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "a..b"])
 def test_a_foreign_address_is_said_in_one_line(stream: Stream, factory: Factory, host: str) -> None:
-    server = Server([stream], factory, host, 0, None)
+    server = Server([stream], factory, (host, 0), None)
     with pytest.raises(UsageError, match=f"cannot serve on {host}"):
         server.start()
 

@@ -1,6 +1,8 @@
 """Anonymising: files, one live stream, several."""
 
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from streamanon.cli.commands.options import settings, verbose
 from streamanon.config import Config
 from streamanon.errors import StreamanonError, UsageError
 
+_TOKEN_VARIABLE = "STREAMANON_TOKEN"
 _RUN_EXAMPLES = """\b
 Examples:
   streamanon run in.mp4 -o out.mp4                        a video
@@ -62,9 +65,15 @@ Example of a file:
 @click.option(
     "--token",
     metavar="TEXT",
-    envvar="STREAMANON_TOKEN",
+    envvar=_TOKEN_VARIABLE,
     help="What visitors of the page must know; made up when others than this machine can reach it. "
     "Better given in the environment variable STREAMANON_TOKEN.",
+)
+@click.option(
+    "--behind-proxy",
+    is_flag=True,
+    help="A reverse proxy is in front of the page, so that everybody seems to come from this "
+    "machine: require a token, and take visitors' addresses from X-Forwarded-For.",
 )
 @settings
 @verbose
@@ -73,6 +82,7 @@ def run(
     outputs: tuple[str, ...],
     serve: str | None,
     token: str | None,
+    behind_proxy: bool,  # noqa: FBT001
     **given: Any,
 ) -> int:
     """Anonymise videos, pictures and folders, or a live stream.
@@ -87,17 +97,24 @@ def run(
 
     config, job = Config.of(**given), plan_live(inputs, outputs)
     if job is None:
-        if serve:
-            raise UsageError("--serve is for live streams only: leave it out")
+        if serve or behind_proxy:
+            page = "--serve" if serve else "--behind-proxy"
+            raise UsageError(f"{page} is for live streams only: leave it out")
         return _run_files(inputs, outputs, config)
     if not outputs and not serve:
         raise UsageError("Missing option '-o': name an output, or look at it with --serve")
     from streamanon.cli.operate import operate
     from streamanon.live.stream_file import LiveConfig, StreamSpec
 
-    token = token if serve else None
-    operate(LiveConfig((StreamSpec("live", job, config),), serve, token), Console(stderr=True))
+    streams = (StreamSpec("live", job, config),)
+    token = _page_token(token) if serve else None
+    operate(LiveConfig(streams, serve, token, behind_proxy), Console(stderr=True))
     return 0
+
+
+def _page_token(given: str | None) -> str | None:
+    """Return the token, also an empty one of the environment, which click takes for none."""
+    return os.environ.get(_TOKEN_VARIABLE) if given is None else given
 
 
 def _run_files(inputs: Sequence[str], outputs: Sequence[str], config: Config) -> int:
@@ -128,12 +145,14 @@ def live(file: Path) -> int:
     Each [[stream]] has a name, an input, outputs, and any setting of `streamanon run` that means
     something to a live stream, with _ for -. Streams share networks and nothing else: what happens
     to one does not touch the others. Inputs that are not there yet are waited for. The file may
-    begin with serve and token, as for `streamanon run`.
+    begin with serve, token and behind_proxy, as for `streamanon run`.
 
     Runs until Ctrl-C or SIGTERM; the exit code is that of `streamanon run`.
     """
     from streamanon.cli.operate import operate
     from streamanon.live.stream_file import read_streams
 
-    operate(read_streams(file), Console(stderr=True))
+    config = read_streams(file)
+    token = _page_token(config.token) if config.serve else config.token
+    operate(replace(config, token=token), Console(stderr=True))
     return 0
