@@ -166,7 +166,8 @@ class Api:
             raise UsageError("sdp is missing: send the offer of an RTCPeerConnection")
         settings = await self._settings(body)
         try:
-            answer = await self._camera.enter(sdp, {"method": METHODS[0], **settings})
+            wish = {"method": METHODS[0], **settings}
+            answer = await self._camera.enter(sdp, wish, request[VISITOR])
         except TooManyVisitorsError as error:
             return web.json_response({"error": str(error)}, status=503)
         return web.json_response(answer, status=201)

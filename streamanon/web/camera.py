@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from struct import unpack_from
 from typing import TYPE_CHECKING, Any
 
 import aiortc.codecs.vpx
@@ -24,12 +26,16 @@ from aiortc import (
     RTCRtpSender,
     RTCSessionDescription,
 )
+from aiortc.jitterbuffer import JitterFrame
 from aiortc.mediastreams import MediaStreamError
+from av.frame import Frame
 from av.video.frame import VideoFrame
 
 from streamanon.errors import UsageError
 from streamanon.sinks.live.encoder import as_frame
 from streamanon.types import MediaInfo, SafeFrame
+from streamanon.web.connections import network_of
+from streamanon.web.offer import check_size, reduced_offer
 from streamanon.web.visitor_session import LOG, VisitorSession
 
 if TYPE_CHECKING:
@@ -37,24 +43,47 @@ if TYPE_CHECKING:
 
 MAX_VISITORS = 4
 
+MAX_BY_ADDRESS = 2
+"""Places that visitors from one address can have."""
+
+START_S = 3.0
+"""Longest time from the answer until the connection stands, and from there to the first picture."""
+
 _SILENCE_S = 10.0
 """Without a picture for so long, a visitor is gone."""
+
+MAX_PIXELS = 1920 * 1080
+"""Size of a visitor's pictures; larger ones are not decoded."""
 
 _KBITS = {"min": 600, "start": 1000, "max": 1500}
 """Measured at 640 x 480 and 30 frames a second: 1500 is good for 43 dB. Twice that adds 1.5 dB, and
 3 ms of processor time to each frame, for coding it twice and for its packets."""
 
 
-def set_bit_rates() -> None:
-    """Raise aiortc's limits, which are too low for the size of a camera's pictures."""
+def set_codec_limits() -> None:
+    """Raise aiortc's limits of rates, which are too low for a camera, and limit its pictures."""
     vpx = aiortc.codecs.vpx
+    vars(aiortc.codecs)["Vp8Decoder"] = LimitedVp8Decoder
     vpx.DEFAULT_BITRATE, vpx.MIN_BITRATE, vpx.MAX_BITRATE = (
         1000 * _KBITS[name] for name in ("start", "min", "max")
     )
 
 
 class TooManyVisitorsError(Exception):
-    """All places are taken."""
+    """All places are taken, or all that one address can have."""
+
+
+class LimitedVp8Decoder(aiortc.codecs.vpx.Vp8Decoder):
+    """Decoder that drops keyframes of a size no camera has: 50 bytes can ask for 400 MB."""
+
+    def decode(self, encoded_frame: JitterFrame) -> list[Frame]:
+        """Decode one frame; see RFC 6386, section 9.1, for the header."""
+        head = encoded_frame.data[:10]
+        if len(head) == 10 and not head[0] & 1:
+            width, height = (value & 0x3FFF for value in unpack_from("<HH", head, 6))
+            if width * height > MAX_PIXELS:
+                return []
+        return super().decode(encoded_frame)
 
 
 class SafeTrack(MediaStreamTrack):
@@ -103,9 +132,12 @@ class SafeTrack(MediaStreamTrack):
 class _Visitor:
     """One connection, and everything that ends with it."""
 
+    network: str
     connection: RTCPeerConnection
     session: VisitorSession
     track: SafeTrack
+    connected: asyncio.Event = field(default_factory=asyncio.Event)
+    seen: bool = False
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
 
@@ -114,43 +146,63 @@ class CameraPage:
 
     def __init__(self, factory: Factory) -> None:
         """Prepare to take visitors."""
-        set_bit_rates()
+        set_codec_limits()
         self._factory = factory
         self._visitors: dict[str, _Visitor] = {}
+        self._entering: Counter[str] = Counter()
 
     @property
     def visitors(self) -> int:
         """Number of visitors."""
         return len(self._visitors)
 
-    async def enter(self, sdp: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    async def enter(self, sdp: str, settings: Mapping[str, Any], address: str) -> dict[str, Any]:
         """Answer a browser's offer.
 
         Args:
             sdp: the offer.
             settings: those that differ from the factory's, by name.
+            address: where the visitor's request came from.
 
         Raises:
-            TooManyVisitorsError: all places are taken.
+            TooManyVisitorsError: all places are taken, or those of this address.
             UsageError: the offer is none, or holds no video.
         """
-        if len(self._visitors) >= MAX_VISITORS:
+        check_size(sdp)
+        network = network_of(address)
+        self._check_places(network)
+        self._entering[network] += 1
+        try:
+            offer = await asyncio.to_thread(reduced_offer, sdp, address)
+        finally:
+            self._entering -= Counter([network])
+        name, answer = await self._take_place(offer, settings, network)
+        return {"id": name, "type": "answer", "sdp": answer}
+
+    def _check_places(self, network: str) -> None:
+        taken = Counter(visitor.network for visitor in self._visitors.values()) + self._entering
+        if taken.total() >= MAX_VISITORS:
             raise TooManyVisitorsError(f"{MAX_VISITORS} visitors are here already: try again later")
-        name = secrets.token_urlsafe(12)
-        track = SafeTrack()
+        if taken[network] >= MAX_BY_ADDRESS:
+            raise TooManyVisitorsError(
+                f"{MAX_BY_ADDRESS} visitors from your address are here already: try again later"
+            )
+
+    async def _take_place(
+        self, offer: str, settings: Mapping[str, Any], network: str
+    ) -> tuple[str, str]:
+        """Return the name of a new session, and the answer to its offer."""
+        name, track = secrets.token_urlsafe(12), SafeTrack()
         # no STUN servers: both ends are in one network, and no third party learns of them
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         session = VisitorSession(self._factory.for_stream(**settings), track.show)
-        visitor = _Visitor(connection, session, track)
-        self._visitors[name] = visitor
+        visitor = self._visitors[name] = _Visitor(network, connection, session, track)
         session.start()
         try:
-            answer = await self._answer(name, visitor, sdp)
+            return name, await self._answer(name, visitor, offer)
         except BaseException:
             await self.leave(name)
             raise
-        LOG.info(f"a visitor came, {self.visitors} of {MAX_VISITORS} places taken")
-        return {"id": name, "type": "answer", "sdp": answer}
 
     def session(self, name: str) -> VisitorSession | None:
         """Return a session that has not ended."""
@@ -166,7 +218,8 @@ class CameraPage:
             task.cancel()
         visitor.track.stop()
         await asyncio.gather(asyncio.to_thread(visitor.session.leave), visitor.connection.close())
-        LOG.info(f"a visitor left, {self.visitors} of {MAX_VISITORS} places taken")
+        if visitor.seen:
+            LOG.info(f"a visitor left, {self.visitors} of {MAX_VISITORS} places taken")
 
     async def close(self) -> None:
         """End all sessions."""
@@ -183,6 +236,8 @@ class CameraPage:
 
         @connection.on("connectionstatechange")
         async def _() -> None:
+            if connection.connectionState == "connected":
+                visitor.connected.set()
             if connection.connectionState in ("failed", "closed"):
                 await self.leave(name)
 
@@ -195,17 +250,27 @@ class CameraPage:
         if not incoming:
             raise UsageError("the offer holds no video: send the camera's track")
         await connection.setLocalDescription(await connection.createAnswer())
-        task = asyncio.create_task(self._receive(name, visitor.session, incoming[0]))
+        task = asyncio.create_task(self._receive(name, visitor, incoming[0]))
         visitor.tasks.add(task)
         return _with_bit_rates(connection.localDescription.sdp)
 
-    async def _receive(self, name: str, session: VisitorSession, track: MediaStreamTrack) -> None:
+    def _note_picture(self, visitor: _Visitor) -> None:
+        """Log a visit with its first picture: offers alone could fill the log."""
+        if not visitor.seen:
+            visitor.seen = True
+            LOG.info(f"a visitor came, {self.visitors} of {MAX_VISITORS} places taken")
+
+    async def _receive(self, name: str, visitor: _Visitor, track: MediaStreamTrack) -> None:
         """Hand pictures over as fast as they come, until there are no more."""
+        wait_s = START_S
         with suppress(MediaStreamError, TimeoutError):
+            await asyncio.wait_for(visitor.connected.wait(), wait_s)
             while True:
-                picture = await asyncio.wait_for(track.recv(), _SILENCE_S)
+                picture = await asyncio.wait_for(track.recv(), wait_s)
                 if isinstance(picture, av.VideoFrame):
-                    session.offer(picture)
+                    visitor.session.offer(picture)
+                    wait_s = _SILENCE_S
+                    self._note_picture(visitor)
         await self.leave(name)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from streamanon.config import Config
 from streamanon.factory import Factory
 from streamanon.live.stream import Stream
+from streamanon.web import camera
 from streamanon.web.server import Server
 from testkit.addresses import live_input
 from testkit.painted import painted_frames
@@ -46,6 +47,12 @@ def stream(factory: Factory, painted_clip: Path) -> Iterator[Stream]:
         yield stream
     finally:
         stream.stop()
+
+
+@pytest.fixture(autouse=True)
+def _time_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Visitors of a busy machine may take longer than those of the product."""
+    monkeypatch.setattr(camera, "START_S", 20.0)
 
 
 @pytest.fixture
