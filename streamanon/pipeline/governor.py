@@ -18,8 +18,8 @@ from streamanon.types import FULL_QUALITY, MOSAIC, SPARING
 RATES = (30.0, 20.0, 15.0)
 """Frames a second to make do with rather than showing a mosaic."""
 
-MIN_FPS = 5.0
-"""Frames a second below which a mosaic is better than a face."""
+MIN_FPS, TOO_FEW_S = 3.0, 10.0
+"""With fewer frames a second than this for so long, a mosaic is better than a face."""
 
 LOSING = 0.1
 """Share of frames lost above which there is too much to do ..."""
@@ -106,6 +106,7 @@ class _Window:
     lost: int = 0
     clear_since_s: float = inf
     calm_since_s: float = inf
+    too_few_since_s: float = inf
 
     def add(self, time_s: float, work_s: float, lost: int) -> None:
         """Add a frame; the first only marks the beginning."""
@@ -233,8 +234,9 @@ class Governor:
 
     def _step_down(self, time_s: float, window: _Window) -> None:
         """Go to the first rung that is affordable; to a mosaic only when hardly a face is left."""
-        fps = self._fps(self.rung)
-        hopeless = window.fps < min(MIN_FPS, fps / 2)
+        too_few = window.fps < min(MIN_FPS, self._fps(self.rung) / 2)
+        window.too_few_since_s = min(window.too_few_since_s, time_s) if too_few else inf
+        hopeless = time_s - window.too_few_since_s >= TOO_FEW_S
         below = [
             at
             for at in range(self._at + 1, len(self.rungs))

@@ -81,6 +81,7 @@ def test_frames_lost_in_a_burst_of_the_source_are_no_overload() -> None:
         ((60, 50, 40, 5), Rung("sparing", 15)),
         ((95, 85, 50, 5), Rung("warp", 15)),
         ((150, 140, 120, 10), Rung("warp", 15)),
+        ((300, 290, 280, 10), Rung("warp", 15)),
         ((500, 450, 400, 20), Rung("mosaic", 15)),
     ],
 )
