@@ -186,22 +186,24 @@ class Factory:
     def _fastest(self) -> Choice:
         """Return the generator on the fastest runtime."""
         from streamanon.anonymisers.network import check_cards
-        from streamanon.backends.choice import candidates, fastest, has_gpu
+        from streamanon.backends.choice import candidates, fastest, has_gpu, remembered
         from streamanon.backends.trial import noise
 
         exact, condition = weights.path("anonygan.onnx"), weights.path("anonygan_condition.onnx")
-        int8 = "anonygan_int8.onnx"
+        name = "anonygan_int8.onnx"
+        int8 = weights.path(name) if name in weights.SHA256 else None
         card = read_card(exact)
         check_cards(card, read_card(condition))
         fp16, inputs = accepted(card, "fp16"), noise(card["inputs"])
         ways = candidates(
             self.config.runtime,
             exact,
-            weights.path(int8) if int8 in weights.SHA256 else None,
+            int8,
             bf16=accepted(card, "bf16"),
             fp16=fp16,
         )
-        choice = fastest(ways, inputs, exact)
+        memory = remembered(ways, [exact, int8] if int8 else [exact])
+        choice = fastest(ways, inputs, exact, memory)
         if self.config.runtime != "auto" or not has_gpu():
             return choice
         from streamanon.backends.engine_build import upgraded

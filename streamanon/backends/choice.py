@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamanon.backends.fallback import FallbackBackend
+from streamanon.backends.memory import ChoiceMemory
 from streamanon.backends.onnx_runtime import CUDA, NO_CUDA, OnnxRuntimeBackend, has_cuda
 from streamanon.backends.trial import Choice, Runtime, best_times, load_checked
 from streamanon.errors import ModelError, UsageError
@@ -119,12 +121,21 @@ def _onnxruntime(exact: Path, int8: Path | None) -> list[Candidate]:
 def _openvino(exact: Path, int8: Path | None, *, bf16: bool) -> list[Candidate]:
     if find_spec("openvino") is None:
         return [Candidate("openvino", _Missing(f"not installed: {install_hint('openvino')}"))]
-    from streamanon.backends.openvino_runtime import OpenVinoBackend, has_bf16
 
-    precision: Literal["f32", "bf16"] = "bf16" if bf16 and has_bf16() else "f32"
-    load = partial(OpenVinoBackend, threads=_threads())
-    found = [Candidate(f"openvino {precision}", partial(load, exact, precision=precision))]
+    def load(path: Path, precision: Literal["f32", "bf16"] = "f32") -> Runtime:
+        from streamanon.backends.openvino_runtime import OpenVinoBackend
+
+        return OpenVinoBackend(path, threads=_threads(), precision=precision)
+
+    form: Literal["f32", "bf16"] = "bf16" if bf16 and _has_bf16() else "f32"
+    found = [Candidate(f"openvino {form}", partial(load, exact, form))]
     return found + ([Candidate("openvino int8", partial(load, int8))] if int8 else [])
+
+
+def _has_bf16() -> bool:
+    from streamanon.backends.openvino_runtime import has_bf16
+
+    return has_bf16()
 
 
 def _cuda(exact: Path) -> list[Candidate]:
@@ -181,10 +192,25 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def remembered(candidates: Sequence[Candidate], networks: Sequence[Path]) -> ChoiceMemory | None:
+    """Return the memory of a choice; None where it is made each time, as it is with a GPU.
+
+    Args:
+        candidates: what to choose from.
+        networks: files of the network, its main form first.
+    """
+    if len(candidates) < 2 or any(one.on_gpu for one in candidates):
+        return None
+    return ChoiceMemory(networks, [one.name for one in candidates], _threads())
+
+
 def fastest(
-    candidates: Sequence[Candidate], inputs: Mapping[str, NDArray[np.generic]], exact: Path
+    candidates: Sequence[Candidate],
+    inputs: Mapping[str, NDArray[np.generic]],
+    exact: Path,
+    memory: ChoiceMemory | None = None,
 ) -> Choice:
-    """Return the candidate that runs a network fastest, here and now.
+    """Return the candidate that runs a network fastest, here and now or when it was last tried.
 
     The fastest candidate on the CPU becomes the fallback of one on a GPU.
 
@@ -193,10 +219,16 @@ def fastest(
             differ from the CPU's.
         inputs: inputs to time the network with.
         exact: ONNX file, run on the CPU to compare outputs with.
+        memory: remembers the choice, so that only the chosen candidate is loaded next time.
 
     Raises:
         ModelError: No candidate can be used.
     """
+    known = memory.recall() if memory else None
+    for one in candidates:
+        if known and one.name == known.name:
+            with suppress(ModelError):
+                return Choice(one.name, one.load(), f"{known.why}; remembered")
     loaded: list[tuple[Candidate, Runtime]] = []
     skipped = []
     for candidate in candidates:
@@ -219,6 +251,8 @@ def fastest(
     ]
     why = "; ".join([f"{best_s[first] * 1000:.1f} ms", *others, *skipped])
     chosen, backend = loaded[first]
+    if memory:
+        memory.store(chosen.name, why)
     on_cpu = [n for n, (candidate, _) in enumerate(loaded) if not candidate.on_gpu]
     if chosen.on_gpu and on_cpu:
         backend = FallbackBackend(loaded[min(on_cpu, key=best_s.__getitem__)][1], backend)

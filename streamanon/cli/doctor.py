@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from streamanon import weights
+from streamanon.backends import memory
 from streamanon.backends.choice import cores, has_gpu
 from streamanon.backends.cuda import device
 from streamanon.backends.tensorrt_runtime import about
@@ -133,7 +134,8 @@ def _models() -> Finding:
 
 
 def _runtime() -> Finding:
-    """Try the runtimes on the network that generates faces."""
+    """Try the runtimes on the network that generates faces, and remember the fastest."""
+    memory.forget()
     factory = Factory(Config(method="anonygan"))
     try:
         factory.anonymiser()

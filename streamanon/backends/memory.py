@@ -1,0 +1,103 @@
+"""Which runtime was the fastest for a network on this machine, remembered in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from streamanon.atomic_write import write_atomically
+
+_PACKAGES = ("streamanon", "onnxruntime", "openvino")
+_CPU_INFO = Path("/proc/cpuinfo")
+_SAYS_WHICH = ("vendor_id", "model name", "flags", "Features", "CPU part")
+"""Entries of that file which name a processor and what it can do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A choice made before.
+
+    Attributes:
+        name: name of the candidate.
+        why: times of all candidates.
+    """
+
+    name: str
+    why: str
+
+
+class ChoiceMemory:
+    """The choice for one network among some candidates; safe for several processes at once.
+
+    Another machine, network, number of threads, candidate or version has another memory. Where the
+    cache cannot be read or written, nothing is remembered.
+    """
+
+    def __init__(self, networks: Sequence[Path], candidates: Sequence[str], threads: int) -> None:
+        """Name what the choice depends on.
+
+        Args:
+            networks: files of the network, its main form first.
+            candidates: names to choose from.
+            threads: number of threads of a run.
+        """
+        self._candidates = tuple(candidates)
+        about = [[_digest(path) for path in networks], self._candidates, threads, _machine()]
+        key = hashlib.sha256(json.dumps([*about, _versions()]).encode()).hexdigest()[:16]
+        self._file = folder() / f"{networks[0].stem}-{key}.json"
+
+    def recall(self) -> Remembered | None:
+        """Return the choice, or None when there is none that can be used."""
+        try:
+            stored = json.loads(self._file.read_text(encoding="utf-8"))
+            found = Remembered(str(stored["name"]), str(stored["why"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return found if found.name in self._candidates else None
+
+    def store(self, name: str, why: str) -> None:
+        """Remember a choice, if the cache can be written."""
+        with suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_atomically(self._file, json.dumps({"name": name, "why": why}).encode())
+
+
+def folder() -> Path:
+    """Return the folder of choices in the user's cache."""
+    return user_cache_path("streamanon", appauthor=False, opinion=False) / "runtimes"
+
+
+def forget() -> None:
+    """Remove all choices, so that they are made again."""
+    for file in folder().glob("*.json"):
+        with suppress(OSError):
+            file.unlink()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _versions() -> Mapping[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def _machine() -> list[str]:
+    """Return what names the processor; its first core's entries where the system lists them."""
+    about = [platform.machine(), platform.processor()]
+    with suppress(OSError):
+        lines = _CPU_INFO.read_text(encoding="utf-8", errors="replace").split("\n\n")[0]
+        about += [line for line in lines.splitlines() if line.startswith(_SAYS_WHICH)]
+    return about
