@@ -216,11 +216,7 @@ class Anonymiser:
         self.close()
 
     def _open_models(self) -> Factory:
-        """Return the factory that holds the networks.
-
-        Raises:
-            UsageError: the anonymiser is closed.
-        """
+        """Return the factory that holds the networks."""
         models = self._models
         if models is None:
             raise UsageError("the anonymiser is closed: make another one")

@@ -360,12 +360,7 @@ class Factory:
         )
 
     def _network(self, name: str, runtime: str = "onnxruntime") -> Backend:
-        """Return a small network, without batching.
-
-        Args:
-            name: file name.
-            runtime: runtime that may run it; a CPU serves many lines at once, a GPU one by one.
-        """
+        """Return a small network; a CPU serves many lines at once, a GPU one by one."""
         from streamanon.backends.choice import detection_candidates, fastest
         from streamanon.backends.trial import noise
 

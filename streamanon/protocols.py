@@ -119,5 +119,9 @@ class Backend(Protocol):
     """A network loaded by one runtime; called by one thread at a time."""
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        """Map named input arrays to named output arrays."""
+        """Map named input arrays to named output arrays.
+
+        Raises:
+            ModelError: an input has the wrong name, dtype or shape, or the device failed.
+        """
         ...

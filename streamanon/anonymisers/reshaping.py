@@ -192,11 +192,6 @@ def _completed(patch: Patch, one: _Reshaped, picture: Picture) -> Patch | None:
 
     The surroundings hold nothing of the old face but its rim, moved to that of the new one, without
     the features that reach into it when a head is turned.
-
-    Args:
-        patch: the new face.
-        one: its subject as the other anonymiser saw it.
-        picture: what the other anonymiser saw.
     """
     if fault_of_patch(patch, one.subject, picture, emptied=True):
         return None

@@ -170,9 +170,6 @@ def _checked(failed: str, answer: tuple[Any, ...]) -> Any:
     Args:
         failed: message for an error.
         answer: error code, then the result, if any.
-
-    Raises:
-        ModelError: The code is an error.
     """
     code, *results = answer
     if int(code):

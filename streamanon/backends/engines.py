@@ -178,11 +178,7 @@ class EngineCache:
 
 
 def _check_owner(folder: Path) -> None:
-    """Refuse engines that another user may have put there: to load one is to run its code.
-
-    Raises:
-        ModelError: others may write to the folder.
-    """
+    """Refuse engines that another user may have put there: to load one is to run its code."""
     if sys.platform == "win32":
         return
     status = folder.stat()
@@ -220,11 +216,7 @@ def _entry(file: Path) -> Entry:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Create a folder, and turn errors of writing there into one line.
-
-    Raises:
-        ModelError: The folder cannot be written to, or others may write to it.
-    """
+    """Create a folder, and turn errors of writing there into one line."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         _check_owner(folder)

@@ -85,11 +85,7 @@ class Upgrade(threading.Thread):
             log.warning("no engine: %s", error)
 
     def _offer(self) -> None:
-        """Build and load the engine, and offer it if it is faster.
-
-        Raises:
-            ModelError: The engine cannot be built, loaded or run.
-        """
+        """Build and load the engine, and offer it if it is faster."""
         start = time.monotonic()
         build = subprocess.run(
             self._command,

@@ -76,11 +76,7 @@ class OnnxRuntimeBackend:
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        """Map named input arrays to named output arrays.
-
-        Raises:
-            ModelError: An input has the wrong name, dtype or shape.
-        """
+        """Map named input arrays to named output arrays; raises ModelError."""
         try:
             outputs = self._session.run(self._outputs, dict(inputs))
         except Exception as error:

@@ -87,11 +87,7 @@ class OpenVinoBackend:
         )
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        """Map named input arrays to named output arrays.
-
-        Raises:
-            ModelError: An input has the wrong name, dtype or shape.
-        """
+        """Map named input arrays to named output arrays; raises ModelError."""
         check_inputs(inputs, self._inputs, self._name)  # OpenVINO would convert or cut silently
         try:
             answer = self._request.infer({k: np.ascontiguousarray(v) for k, v in inputs.items()})

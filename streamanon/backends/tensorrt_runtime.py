@@ -166,11 +166,7 @@ class TensorRtBackend:
         self.runtime = f"{name} on {device.name}, {'with' if recorded else 'no'} CUDA graphs"
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        """Map named input arrays to named output arrays.
-
-        Raises:
-            ModelError: An input has the wrong name, dtype or shape, or the GPU failed.
-        """
+        """Map named input arrays to named output arrays; raises ModelError."""
         if self._rows:
             wanted = {name: (shape[1:], kind) for name, (shape, kind) in self._takes.items()}
             count = checked_rows(inputs, wanted, _WHAT)
@@ -191,11 +187,7 @@ class TensorRtBackend:
         return self._bindings[shapes].run(rows, count)
 
     def _bind(self, shapes: Mapping[str, Shape], profile: int) -> _Binding:
-        """Prepare runs on inputs of some shapes.
-
-        Raises:
-            ModelError: The engine does not take them, or the GPU has too little memory.
-        """
+        """Prepare runs on inputs of some shapes."""
         binding = _Binding(self._engine, profile, shapes, self._stream, self._log)
         if self._graphs:
             binding.record()

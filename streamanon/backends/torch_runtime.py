@@ -69,9 +69,6 @@ def _weights(graph: onnx.GraphProto, generator: nn.Module) -> dict[str, NDArray[
 
     Biases that are all zero may be missing, or share a name. The weights of linear layers without a
     bias have lost their names and are transposed; they are taken in the order of the layers.
-
-    Raises:
-        ModelError: The weights do not fit the generator.
     """
     held = {one.name.removesuffix(".half"): numpy_helper.to_array(one) for one in graph.initializer}
     shapes = {name: tuple(value.shape) for name, value in generator.state_dict().items()}
@@ -125,11 +122,7 @@ class TorchBackend:
         self.runtime = f"PyTorch {torch.__version__} on {name}, {precision}, with CUDA graphs"
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> Arrays:
-        """Map named input arrays to named output arrays.
-
-        Raises:
-            ModelError: An input has the wrong name, dtype or shape, or the GPU failed.
-        """
+        """Map named input arrays to named output arrays; raises ModelError."""
         count = checked_rows(inputs, self._inputs, self._name)
         with self._as_model_error("could not be run"):
             if not self._prepared:

@@ -112,11 +112,7 @@ class TorchTensorRtBackend:
         self.runtime = f"{name} on {torch.cuda.get_device_name()}"
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> Arrays:
-        """Map named input arrays to named output arrays.
-
-        Raises:
-            ModelError: An input has the wrong name, dtype or shape, or the GPU failed.
-        """
+        """Map named input arrays to named output arrays; raises ModelError."""
         count = checked_rows(inputs, self._inputs, self._name)
         with _as_model_error(f"{self._name} could not be run"), torch.inference_mode():
             answers = [self._run_rows(inputs, at) for at in range(0, count, MAX_FACES)]
@@ -172,11 +168,7 @@ def _shapes(rows: Layout) -> tuple[tuple[dict[int, Any], ...]]:
 
 
 def _compiler() -> ModuleType:
-    """Return Torch-TensorRT, whose import fails in many ways where it cannot be used.
-
-    Raises:
-        ModelError: Torch-TensorRT cannot be used.
-    """
+    """Return Torch-TensorRT, whose import fails in many ways where it cannot be used."""
     try:
         return import_module("torch_tensorrt")
     except ImportError as error:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.errors import ModelError
+from streamanon.protocols import Backend
 
 RUNS = 5
 """Timed runs of each runtime; one more run goes before them as a warm-up."""
@@ -23,16 +24,12 @@ MAX_ERROR = 0.1
 not trusted. In half precision it is about a hundredth."""
 
 
-class Runtime(Protocol):
+class Runtime(Backend, Protocol):
     """A backend that describes what it runs on."""
 
     @property
     def runtime(self) -> str:
         """Library, version and device that run the network."""
-        ...
-
-    def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        """Map named input arrays to named output arrays."""
         ...
 
 

@@ -93,11 +93,7 @@ class YuNetDetector:
         return np.asarray(rows[sides > 0.7 * min(box[2:]), :], np.float32)
 
     def _search(self, image: U8, box: tuple[int, int, int, int]) -> F32:
-        """Return (n, 15) candidates in an image of a box: box, five points in frame px, score.
-
-        Raises:
-            ModelError: A candidate is not finite.
-        """
+        """Return (n, 15) candidates in an image of a box: box, five points in frame px, score."""
         x0, y0, x1, y1 = box
         height, width = image.shape[:2]
         padded = cv2.copyMakeBorder(image, 0, -height % 32, 0, -width % 32, cv2.BORDER_CONSTANT)

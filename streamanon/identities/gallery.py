@@ -115,11 +115,7 @@ def _portraits(folder: Path) -> list[Path]:
 
 
 def _load_prepared(folder: Path) -> tuple[Identity, ...]:
-    """Return the identities of a folder that has an index.
-
-    Raises:
-        UsageError: Index and portraits do not match.
-    """
+    """Return the identities of a folder that has an index."""
     remedy = f"delete {INDEX}, or prepare the portraits again"
     try:
         with np.load(folder / INDEX) as index:

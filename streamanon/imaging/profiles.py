@@ -107,11 +107,7 @@ def _srgb() -> ImageCms.ImageCmsProfile:
 
 
 def _tags(icc: bytes) -> dict[bytes, bytes]:
-    """Return the content of each tag by its signature.
-
-    Raises:
-        ValueError: it is not a profile, or is cut off.
-    """
+    """Return the content of each tag by its signature."""
     if len(icc) < _HEADER + 4 or icc[36:40] != b"acsp":
         raise ValueError("not an ICC profile")
     (count,) = struct.unpack_from(">I", icc, _HEADER)

@@ -130,11 +130,7 @@ def _named(stage: str) -> Iterator[None]:
 
 
 def _hide(scene: Scene, anonymiser: Anonymiser, observer: Observer, ledger: Ledger) -> SafeImage:
-    """Return what a caller may see of a frame: its safe pixels, and where faces were.
-
-    Raises:
-        LeakError: something was left uncovered, in this frame or one before.
-    """
+    """Return what a caller may see of a frame: its safe pixels, and where faces were."""
     safe = hide(scene, anonymiser, observer.stats, ledger)
     if ledger.uncovered:
         raise LeakError(f"frame {safe.index} could not be hidden: file a bug")

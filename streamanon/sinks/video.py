@@ -216,11 +216,7 @@ class VideoSink:
         return stream
 
     def _start(self, asked: str) -> None:
-        """Open the encoder and write the header.
-
-        Raises:
-            UsageError: the encoder refuses its options, or the container the encoder.
-        """
+        """Open the encoder and write the header."""
         try:
             self._video.codec_context.open()
         except FFmpegError as error:  # a missing GPU raises PermissionError, which is an OSError
@@ -241,11 +237,7 @@ class VideoSink:
         )
 
     def _encode_newest(self, until: int | None) -> None:
-        """Encode the newest picture, when it is known how long it is shown.
-
-        Args:
-            until: time of the next one, in ticks, or None for the last.
-        """
+        """Encode the newest picture, when it is known how long it is shown."""
         picture = self._newest
         if picture is None:
             return

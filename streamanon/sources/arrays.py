@@ -106,12 +106,7 @@ def _captured(capture: cv2.VideoCapture) -> Iterator[object]:
 
 
 def _frames(items: Iterable[object], fps: Rate) -> Iterator[Frame]:
-    """Turn arrays, or pairs, into frames, all of one size and one kind.
-
-    Raises:
-        UsageError: an item is not a picture, or differs from the first in size or kind.
-        MediaError: iterating failed, or gave no frame.
-    """
+    """Turn arrays, or pairs, into frames, all of one size and one kind."""
     exact = Fraction(fps or USUAL_RATE)
     interval = 1 / (exact.limit_denominator(_MAX_DENOMINATOR) or exact)
     size: tuple[int, int] | None = None
@@ -153,11 +148,7 @@ def _explained(items: Iterable[object]) -> Iterator[object]:
 
 
 def _ticks(time_s: object, name: str) -> int:
-    """Return a time in ticks.
-
-    Raises:
-        UsageError: it is not a finite number.
-    """
+    """Return a time in ticks."""
     if not isinstance(time_s, Real) or not math.isfinite(time_s):
         raise UsageError(f"{name} has the time {time_s!r}: wanted seconds as a number")
     return round(Fraction(float(time_s)) / _TICK)

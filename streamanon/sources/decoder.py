@@ -170,12 +170,7 @@ class Decoder:
         del self._awaited[:missing]
 
     def _believes(self, shown: _Picture, *, broken: bool) -> bool:
-        """Return whether a picture may be believed.
-
-        Args:
-            shown: next picture in presentation order.
-            broken: whether it is damaged, or depends on one that is.
-        """
+        """Return whether a picture may be believed."""
         keyframe = bool(shown.frame.key_frame)
         after = self._leads(shown.number, shown.pts)
         if after is not None and (broken or self._cut_off == after):

@@ -233,12 +233,7 @@ def _count(image: ImageFile.ImageFile) -> int:
 
 
 def _changes(image: ImageFile.ImageFile, left_behind: int) -> tuple[str, ...]:
-    """Return what is converted and what stays behind.
-
-    Args:
-        image: file.
-        left_behind: number of its pictures that are not shown.
-    """
+    """Return what is converted and what stays behind."""
     changes = []
     if image.mode in ("CMYK", "LAB"):
         changes.append(f"{image.mode} becomes sRGB")
@@ -258,15 +253,7 @@ def _sizes(image: ImageFile.ImageFile) -> list[tuple[int, int]]:
 
 
 def _pages(image: ImageFile.ImageFile, sizes: Sequence[tuple[int, int]]) -> list[int]:
-    """Return the numbers of the pictures of a file that are shown.
-
-    Args:
-        image: file.
-        sizes: width and height of each picture.
-
-    Raises:
-        ValueError: it is a raw photograph.
-    """
+    """Return the numbers of the pictures of a file that are shown."""
     numbers = list(range(_count(image)))
     if image.format == "PNG" and image.info.get("default_image"):
         return numbers[1:]  # it is for viewers that do not know animations

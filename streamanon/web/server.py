@@ -146,11 +146,7 @@ class Server:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket.
-
-    Raises:
-        UsageError: there is no such interface, or the port is taken or not for us.
-    """
+    """Return a listening socket."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -4,14 +4,19 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import CUDA, OnnxRuntimeBackend, has_cuda
 from streamanon.errors import ModelError
+from streamanon.protocols import Backend
 from testkit.paths import ROOT
 
 
@@ -81,20 +86,27 @@ def test_two_threads_give_what_one_gives() -> None:
         assert np.allclose(array.astype(np.float32), two[name].astype(np.float32), atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "inputs",
-    [
-        {"image": np.zeros((1, 3, 256, 256), np.float32)},
-        {"input": np.zeros((1, 3, 128, 256), np.float32)},
-        {"input": np.zeros((1, 3, 256, 256), np.uint8)},
-    ],
-)
-def test_a_wrong_input_is_named_in_one_line(
-    mesh: OnnxRuntimeBackend, inputs: dict[str, np.ndarray]
-) -> None:
-    with pytest.raises(ModelError, match=r"^face_mesh\.onnx could not be run: .+$") as caught:
-        mesh.run(inputs)
-    assert "\n" not in str(caught.value)
+@pytest.fixture(params=["onnx_runtime.OnnxRuntimeBackend", "openvino_runtime.OpenVinoBackend"])
+def load(request: pytest.FixtureRequest) -> Callable[[Path], Backend]:
+    """Each runtime of the processor."""
+    module, _, name = request.param.partition(".")
+    if module.startswith("openvino"):
+        pytest.importorskip("openvino", reason="the extra openvino is not installed")
+    backend: Callable[[Path], Backend] = getattr(
+        import_module(f"streamanon.backends.{module}"), name
+    )
+    return backend
+
+
+def test_a_wrong_input_is_named_in_one_line(load: Callable[[Path], Backend]) -> None:
+    mesh, image = load(weights.path("face_mesh.onnx")), np.zeros((1, 3, 256, 256), np.float32)
+    wrong: list[dict[str, NDArray[Any]]] = [
+        {"image": image}, {"input": image[:, :, :64]}, {"input": image.astype(np.uint8)}, {}
+    ]  # fmt: skip
+    for inputs in wrong:
+        with pytest.raises(ModelError, match=r"^face_mesh\.onnx could not be run: .+$") as caught:
+            mesh.run(inputs)
+        assert "\n" not in str(caught.value)
 
 
 def test_a_package_without_cuda_says_so() -> None:
@@ -104,7 +116,9 @@ def test_a_package_without_cuda_says_so() -> None:
         OnnxRuntimeBackend(weights.path("yunet.onnx"), provider=CUDA)
 
 
-def test_a_file_that_is_no_network_is_named_in_one_line(broken_network: Path) -> None:
+def test_a_file_that_is_no_network_is_named_in_one_line(
+    broken_network: Path, load: Callable[[Path], Backend]
+) -> None:
     with pytest.raises(ModelError, match=r"broken\.onnx") as caught:
-        OnnxRuntimeBackend(broken_network)
+        load(broken_network)
     assert "\n" not in str(caught.value)

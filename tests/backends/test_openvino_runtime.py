@@ -9,11 +9,8 @@ import pytest
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
-from streamanon.errors import ModelError
 
 pytest.importorskip("openvino", reason="the extra openvino is not installed")
-
-from pathlib import Path
 
 from streamanon.backends.openvino_runtime import OpenVinoBackend, has_bf16
 
@@ -65,21 +62,3 @@ def test_bfloat16_is_near(recogniser: OpenVinoBackend) -> None:
     )
     assert not np.array_equal(ours, exact)
     assert float(ours @ exact) / np.linalg.norm(ours) / np.linalg.norm(exact) > 0.99
-
-
-@pytest.mark.parametrize(
-    "inputs",
-    [{"image": INPUT}, {"input0": INPUT[:, :, :64]}, {"input0": INPUT.astype(np.float64)}, {}],
-)
-def test_a_wrong_input_is_named_in_one_line(
-    recogniser: OpenVinoBackend, inputs: dict[str, np.ndarray]
-) -> None:
-    with pytest.raises(ModelError, match=r"^mobilefacenet\.onnx could not be run: .+$") as caught:
-        recogniser.run(inputs)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_file_that_is_no_network_is_named_in_one_line(broken_network: Path) -> None:
-    with pytest.raises(ModelError, match=r"broken\.onnx") as caught:
-        OpenVinoBackend(broken_network)
-    assert "\n" not in str(caught.value)

@@ -213,11 +213,7 @@ class Output:
             self._reason = ""
 
     def _hand_over(self, pipe: IO[bytes]) -> None:
-        """Send what is queued until the end.
-
-        Raises:
-            OSError: the writer has ended.
-        """
+        """Send what is queued until the end."""
         opened = time.monotonic()
         while True:
             with self._change:
@@ -279,9 +275,6 @@ def _started(program: str) -> subprocess.Popen[bytes]:
     """Start a writer process.
 
     It gets its own session: Ctrl-C is for this process, which then has the output finished.
-
-    Raises:
-        OSError: the system cannot start another process.
     """
     return subprocess.Popen(
         module_command(program),

@@ -62,11 +62,7 @@ class SrtWriter:
 
 
 def _delete_unlisted(playlist: Path) -> None:
-    """Delete the segments that the previous writer had not deleted yet.
-
-    Raises:
-        OSError: the folder cannot be read or written.
-    """
+    """Delete the segments that the previous writer had not deleted yet."""
     listed = playlist.read_text().splitlines() if playlist.exists() else []
     for segment in playlist.parent.glob("live-*.ts"):
         if segment.name not in listed:
@@ -74,11 +70,7 @@ def _delete_unlisted(playlist: Path) -> None:
 
 
 def _hls(job: MuxJob, header: bytes) -> Muxer:
-    """Write a playlist, in its folder: FFmpeg would take a "%d" in its path for a number's place.
-
-    Raises:
-        OSError: the folder cannot be read or written.
-    """
+    """Write a playlist, in its folder: FFmpeg would take "%d" in a path for a number's place."""
     playlist = Path(job.url)
     os.chdir(playlist.parent)
     _delete_unlisted(playlist)

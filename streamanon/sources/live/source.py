@@ -170,11 +170,7 @@ class LiveSource:
             self._stopping.wait(wait_s)
 
     def _connect(self, converter: FrameConverter | None) -> tuple[Connection, StreamProperties]:
-        """Connect once and wait for the first picture.
-
-        Raises:
-            StreamanonError: the try failed.
-        """
+        """Connect once and wait for the first picture."""
         start = time.monotonic()
         connection = Connection(self._options, converter)
         try:
