@@ -86,7 +86,9 @@ def test_two_threads_give_what_one_gives() -> None:
         assert np.allclose(array.astype(np.float32), two[name].astype(np.float32), atol=1e-4)
 
 
-@pytest.fixture(params=["onnx_runtime.OnnxRuntimeBackend", "openvino_runtime.OpenVinoBackend"])
+@pytest.fixture(
+    scope="module", params=["onnx_runtime.OnnxRuntimeBackend", "openvino_runtime.OpenVinoBackend"]
+)
 def load(request: pytest.FixtureRequest) -> Callable[[Path], Backend]:
     """Each runtime of the processor."""
     module, _, name = request.param.partition(".")
@@ -95,6 +97,7 @@ def load(request: pytest.FixtureRequest) -> Callable[[Path], Backend]:
     backend: Callable[[Path], Backend] = getattr(
         import_module(f"streamanon.backends.{module}"), name
     )
+    backend(weights.path("face_mesh.onnx"))  # OpenVINO keeps a thread from then on
     return backend
 
 
