@@ -242,6 +242,8 @@ class Anonymiser:
         self, frames: Iterator[Frame], *, live: bool
     ) -> Generator[SafeImage, None, None]:
         """Yield frames with everyone hidden, as long as the anonymiser is open."""
+        if self.config.seal or self.config.seal_passphrase:
+            raise UsageError("seal is for files and live streams: leave it out for arrays")
         with self._factory() as factory:
             anonymiser = factory.anonymiser()
             observer = factory.observer(anonymiser, live=live)

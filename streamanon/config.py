@@ -19,7 +19,12 @@ from streamanon.errors import UsageError
 MAX_DELAY = 120
 """Frames a live stream may be held back."""
 
-_WANTED = {bool: "true or false", int: "a whole number", float: "a number"}
+_WANTED = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    tuple: "a text, or several",
+}
 _FROM: dict[type, tuple[type, ...]] = {int: (str,), float: (str, int), Path: (str,)}
 """Other types that a type of setting is converted from."""
 
@@ -109,6 +114,26 @@ class Config:
         only="files",
     )
     overwrite: bool = _option(False, "Replace an output or report that exists.")
+    seal: tuple[str, ...] = _option(
+        (),
+        "Keep what is replaced, encrypted for this recipient, in a sidecar beside the output "
+        "(OUTPUT.sealed): an age or SSH public key, or a file of them. Once for each. "
+        "`streamanon reveal` restores it. Needs the extra sealed; see docs/sealed.md.",
+        metavar="RECIPIENT",
+        only="files",
+    )
+    seal_passphrase: Path | None = _option(
+        None,
+        "Seal for whoever knows a passphrase, too: the first line of this file.",
+        metavar="FILE",
+        only="files",
+    )
+    threshold: int = _option(
+        1, "How many recipients of --seal must come together to open it.", metavar="K", only="files"
+    )
+    lossless: bool = _option(
+        False, "Keep the pixels of --seal exactly; takes much more space.", only="files"
+    )
     report: Path | None = _option(
         None, "Write what was done to every frame and face to this JSON file.", metavar="FILE"
     )
@@ -165,8 +190,16 @@ class Config:
             raise UsageError(f"record-mode is {self.record_mode!r}: wanted three digits, 640 say")
         if self.stall_s <= 0:
             raise UsageError(f"stall-s is {self.stall_s}: it must be more than 0 seconds")
+        self._check_seal()
         if not 0 <= self.delay <= MAX_DELAY:
             raise UsageError(f"delay is {self.delay} frames: wanted 0 to {MAX_DELAY}")
+
+    def _check_seal(self) -> None:
+        if not (self.seal or self.seal_passphrase) and (self.lossless or self.threshold != 1):
+            given = "lossless" if self.lossless else "threshold"
+            raise UsageError(f"--{given} is about what --seal keeps: name a recipient with it")
+        if self.threshold < 1:
+            raise UsageError(f"threshold is {self.threshold}: wanted 1 to the number of recipients")
 
     @classmethod
     def of(cls, **values: Any) -> Config:
@@ -203,6 +236,8 @@ class Config:
 def setting_type(name: str) -> type:
     """Return the type of a setting, without the None of an optional one."""
     hint = typing.get_type_hints(Config)[name]
+    if typing.get_origin(hint) is tuple:
+        return tuple
     found: type = next(one for one in (*typing.get_args(hint), hint) if one is not type(None))
     return found
 
@@ -216,10 +251,20 @@ def setting_choices(name: str) -> tuple[str, ...]:
 def setting_value(name: str, value: Any) -> Any:
     """Return a value in the type of its setting.
 
+    Args:
+        name: field of :class:`Config`.
+        value: text of a command line, or value of TOML, JSON or Python; of a setting of several
+            texts, one or a list.
+
     Raises:
         UsageError: the setting cannot have this value.
     """
     kind, choices = setting_type(name), setting_choices(name)
+    if kind is tuple:
+        texts = (value,) if isinstance(value, str) else value
+        if isinstance(texts, list | tuple) and all(isinstance(one, str) for one in texts):
+            return tuple(texts)
+        raise _refusal(name, value)
     if choices and value not in choices:
         raise UsageError(f"unknown {name} {value!r}: wanted {', '.join(choices)}")
     if value is None and Config.__dataclass_fields__[name].default is None:

@@ -15,6 +15,8 @@ import numpy as np
 
 from streamanon import weights
 from streamanon.config import Config
+from streamanon.errors import UsageError
+from streamanon.extras import install_hint
 from streamanon.protocols import (
     Anonymiser,
     Backend,
@@ -22,7 +24,9 @@ from streamanon.protocols import (
     Embedder,
     FileSink,
     Mesher,
+    Seal,
     SexClassifier,
+    Sink,
     Source,
 )
 from streamanon.types import F32, U8, Identity, MediaInfo
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from streamanon.backends.trial import Choice
     from streamanon.identities.portrait import PortraitReader
     from streamanon.media.address import Address
+    from streamanon.sealed.keys import Recipients
     from streamanon.sinks.live.sink import LiveSink
     from streamanon.sources.live.source import LiveSource
     from streamanon.tracking.identity_assigner import IdentityAssigner
@@ -330,6 +335,51 @@ class Factory:
             keep_subtitles=config.keep_subtitles,
             overwrite=config.overwrite,
         )
+
+    def sealed(self, sink: Sink, output: Path, info: MediaInfo) -> tuple[Sink, Seal | None]:
+        """Have what is replaced sealed beside an output, if the settings ask for it.
+
+        Args:
+            sink: writes the output.
+            output: its name.
+            info: properties of the stream.
+
+        Returns:
+            The sink to use, and what gets the frames before and after; None when nothing is sealed.
+
+        Raises:
+            UsageError: the sidecar cannot be made.
+        """
+        if not self.check_recipients():
+            return sink, None
+        from streamanon.sealed.sealer import Sealer, SealingSink
+        from streamanon.sealed.sidecar import SidecarWriter, sidecar_of
+
+        path, overwrite = sidecar_of(output), self.config.overwrite
+        writer = partial(SidecarWriter, path, access=self._recipients.access, overwrite=overwrite)
+        sealer = Sealer(writer, info, self._recipients, lossless=self.config.lossless)
+        return SealingSink(sink, sealer, output), sealer
+
+    def check_recipients(self) -> bool:
+        """Read the recipients of sealed originals; return whether there are any.
+
+        Raises:
+            UsageError: one is none, or a package is missing.
+        """
+        asked = bool(self.config.seal or self.config.seal_passphrase)
+        return asked and bool(self._recipients)
+
+    @cached_property
+    def _recipients(self) -> Recipients:
+        """Who can open what is sealed."""
+        try:
+            from streamanon.sealed.keys import Recipients
+        except ImportError as error:
+            raise UsageError(
+                f"--seal needs a package that is missing ({error.name}): {install_hint('sealed')}"
+            ) from error
+        config = self.config
+        return Recipients.of(config.seal, secret=config.seal_passphrase, threshold=config.threshold)
 
     def live_source(self, address: Address, log: Logger, stopping: Event) -> LiveSource:
         """Open a live input."""

@@ -60,6 +60,14 @@ class FileSink(Sink, Protocol):
     changes: list[str]
 
 
+class Seal(Protocol):
+    """Keeps what is replaced, encrypted."""
+
+    def add(self, scene: Scene, safe: SafeFrame) -> None:
+        """Take a frame before and after its faces were hidden; must not wait."""
+        ...
+
+
 class Detector(Protocol):
     """Finds faces; prefers a false detection to a missed face."""
 

@@ -268,10 +268,17 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A track and its identity, or None when the face can only be covered."""
+    """Somebody in a frame.
+
+    Attributes:
+        track: where they are.
+        identity: whom they become; None when the face can only be covered.
+        person: number of the person, the same whenever they come back; None when not known.
+    """
 
     track: Track
     identity: Identity | None = None
+    person: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,4 +371,24 @@ class SafeFrame:
     pts: int
     time_base: Fraction
     treated: tuple[Treated, ...] = field(default=())
+    duration: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RevealedFrame:
+    """A frame into which sealed originals were put back, for somebody who has the key.
+
+    Only :mod:`streamanon.sealed.opening` builds one. It shows faces, on purpose, and is taken by
+    sinks for files only.
+
+    Attributes:
+        picture: pixels, restored where that was asked for.
+        pts: presentation time in ticks of time_base.
+        time_base: seconds per tick.
+        duration: ticks it is shown for; None when the source does not say.
+    """
+
+    picture: Picture
+    pts: int
+    time_base: Fraction
     duration: int | None = None

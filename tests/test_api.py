@@ -375,3 +375,11 @@ def test_importing_the_package_loads_nothing() -> None:
         "assert not {'torch', 'aiohttp'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_arrays_are_not_sealed() -> None:
+    with (
+        Anonymiser(Config(method="mosaic", seal=("age1",))) as anonymiser,
+        pytest.raises(UsageError, match="seal is for files and live streams"),
+    ):
+        anonymiser.image(np.zeros((64, 64, 3), np.uint8))

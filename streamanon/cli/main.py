@@ -14,6 +14,7 @@ from streamanon.cli.commands.engine import engine
 from streamanon.cli.commands.identities import identities
 from streamanon.cli.commands.options import verbose
 from streamanon.cli.commands.run import live, run
+from streamanon.cli.commands.seal import reveal, seal
 from streamanon.errors import StreamanonError, named_error_line
 from streamanon.media.credentials import masked
 
@@ -42,7 +43,7 @@ def cli() -> None:
     """
 
 
-for _command in (run, live, audit, doctor, identities, engine):
+for _command in (run, live, audit, reveal, seal, doctor, identities, engine):
     cli.add_command(_command)
 
 

@@ -1,8 +1,9 @@
 """Carries out jobs, from their settings to their reports."""
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -101,6 +102,7 @@ def _anonymise_all(
     config.check("files")
     outcomes = []
     factory.observer(factory.anonymiser())  # wrong settings show before the first job
+    factory.check_recipients()
     for job in jobs:
         if watcher:
             watcher.begin(job)
@@ -151,17 +153,20 @@ def _run(job: Job, factory: Factory, watcher: Watcher | None) -> Report:
     """Open the source and the sink of a job and run its frames through the pipeline."""
     job.output.parent.mkdir(parents=True, exist_ok=True)
     anonymiser = factory.anonymiser()
-    source = factory.source(job.input, as_video=not job.is_image)
-    try:
+    with ExitStack() as undo:
+        source = factory.source(job.input, as_video=not job.is_image)
+        undo.callback(source.close)
         observer = factory.observer(anonymiser, live=source.info.live)
         sink = factory.sink(job.output, job.input, source.info)
-    except BaseException:
-        source.close()
-        raise
+        undo.callback(partial(sink.close, complete=False))
+        sealing, seal = factory.sealed(sink, job.output, source.info)
+        undo.pop_all()
     progress, stall_s = watcher.advance if watcher else None, factory.config.stall_s
     if watcher:
         watcher.opened(sink.changes)
-    report = run(source, observer, anonymiser, sink, progress=progress, stall_s=stall_s)
+    report = run(
+        source, observer, anonymiser, sealing, progress=progress, stall_s=stall_s, seal=seal
+    )
     return replace(report, changes=tuple(sink.changes))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from streamanon.errors import named_error_line
-from streamanon.protocols import Anonymiser
+from streamanon.protocols import Anonymiser, Seal
 from streamanon.safety.compose import compose
 from streamanon.types import Patch, SafeFrame, Scene
 
@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from streamanon.tracking.observer import ObserverStats
 
 
-def hide(scene: Scene, anonymiser: Anonymiser, stats: ObserverStats, ledger: Ledger) -> SafeFrame:
+def hide(
+    scene: Scene,
+    anonymiser: Anonymiser,
+    stats: ObserverStats,
+    ledger: Ledger,
+    seal: Seal | None = None,
+) -> SafeFrame:
     """Hide everyone in a scene.
 
     Args:
@@ -22,10 +28,13 @@ def hide(scene: Scene, anonymiser: Anonymiser, stats: ObserverStats, ledger: Led
         anonymiser: generates the patches; if it fails, every subject is covered.
         stats: counts of that observer, which tell whether the frame was examined.
         ledger: records the frame, and what was left uncovered.
+        seal: keeps what is replaced; None to keep nothing.
     """
     patches, reason = _patches(scene, anonymiser)
     safe = compose(scene, patches, reason)
     ledger.record(scene, safe, examined=stats.was_examined(safe.index))
+    if seal:
+        seal.add(scene, safe)
     return safe
 
 

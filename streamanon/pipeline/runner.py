@@ -30,7 +30,7 @@ from streamanon.pipeline.live_controls import LiveControls, Stoppable
 from streamanon.pipeline.report import Report, Times
 from streamanon.pipeline.stage_clock import StageClock, with_stage_name
 from streamanon.pipeline.threads import opencv_single_threaded
-from streamanon.protocols import Anonymiser, Sink, Source
+from streamanon.protocols import Anonymiser, Seal, Sink, Source
 from streamanon.types import Frame, SafeFrame, Scene
 
 if TYPE_CHECKING:
@@ -76,12 +76,13 @@ class _Line:
         anonymiser: Anonymiser,
         sink: Sink,
         live: LiveControls | None,
+        seal: Seal | None,
     ) -> None:
         self._live = (live or LiveControls()) if source.info.live else None
         room = 1 if self._live else _QUEUED_FRAMES
         keep, keep_times = (_LIVE_KEEP, _LIVE_KEEP_TIMES) if self._live else (None, None)
         self._source, self._observer = source, observer
-        self._anonymiser, self._sink = anonymiser, sink
+        self._anonymiser, self._sink, self._seal = anonymiser, sink, seal
         self._frames: Channel[Frame] = Channel(room, newest=self._live is not None)
         self._scenes: Channel[Scene] = Channel(room)
         self._safe_frames: Channel[SafeFrame] = Channel(room)
@@ -230,7 +231,7 @@ class _Line:
     def _replace(self, stage: StageClock) -> None:
         for scene in self._scenes:
             with stage.busy():
-                safe = hide(scene, self._anonymiser, self._observer.stats, self.ledger)
+                safe = hide(scene, self._anonymiser, self._observer.stats, self.ledger, self._seal)
             if self._live and self.ledger.uncovered:
                 raise LeakError(f"frame {safe.index} was not hidden completely: it is not shown")
             self._safe_frames.put(safe)
@@ -271,6 +272,7 @@ def run(  # noqa: PLR0913  the four parts of a line, and its options
     progress: Callable[[Progress], None] | None = None,
     stall_s: float = 60.0,
     live: LiveControls | None = None,
+    seal: Seal | None = None,
 ) -> Report:
     """Process all frames of a source and write them to a sink; closes both.
 
@@ -282,12 +284,13 @@ def run(  # noqa: PLR0913  the four parts of a line, and its options
         progress: called about ten times a second, in the calling thread.
         stall_s: longest time a stage may work on one item; reading from a live source is exempt.
         live: figures and quality of a live source's line; gets its report, also when it fails.
+        seal: keeps what is replaced, encrypted.
 
     Raises:
         StageError: a stage raised an error; StreamanonErrors are passed on unchanged.
         StallError: a stage hangs; its thread is left behind as a daemon.
     """
-    line = _Line(source, observer, anonymiser, sink, live)
+    line = _Line(source, observer, anonymiser, sink, live, seal)
     start = time.monotonic()
     try:
         with opencv_single_threaded():

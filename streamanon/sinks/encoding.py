@@ -45,11 +45,13 @@ class EncoderSettings:
         codec: name of an encoder or codec; None chooses one for the container.
         crf: constant rate factor; smaller is better and larger.
         preset: speed preset of x264 and x265.
+        lossless: keep every sample; crf has no effect then.
     """
 
     codec: str | None
     crf: int
     preset: str
+    lossless: bool = False
 
 
 def choose_encoder(codec: str | None, container: str, tags: ContainerTags) -> tuple[str, str]:
@@ -109,11 +111,14 @@ def encoder_options(encoder: str, settings: EncoderSettings, tags: ContainerTags
 def _quality(encoder: str, settings: EncoderSettings, tags: ContainerTags) -> dict[str, str]:
     crf = {"crf": str(settings.crf)}
     if encoder == "libx264":
-        return {**crf, "preset": settings.preset}
+        return {**({"qp": "0"} if settings.lossless else crf), "preset": settings.preset}
     if encoder == "libx265":
-        return {**crf, "preset": settings.preset, "x265-params": _x265_parameters(tags)}
+        exact = ":lossless=1" if settings.lossless else ""
+        parameters = _x265_parameters(tags) + exact
+        return {**crf, "preset": settings.preset, "x265-params": parameters}
     if encoder == "libvpx-vp9":
-        return {**crf, "deadline": "realtime", "cpu-used": "8", "row-mt": "1"}
+        exact = "1" if settings.lossless else "0"
+        return {**crf, "lossless": exact, "deadline": "realtime", "cpu-used": "8", "row-mt": "1"}
     if encoder.endswith(NVENC):  # its default is 2 Mbit/s, whatever the size
         return {"rc": "vbr", "cq": str(settings.crf), "b": "0"}
     return crf if encoder in ("libsvtav1", "libaom-av1", "libvpx") else {}

@@ -17,7 +17,7 @@ from streamanon.extras import heif
 from streamanon.imaging.picture import whole_bgr
 from streamanon.media.file_types import HEAD_BYTES, PICTURE_FORMATS, picture_format
 from streamanon.sinks.part_file import PartFile
-from streamanon.types import U8, MediaInfo, Picture, SafeFrame
+from streamanon.types import U8, MediaInfo, Picture, RevealedFrame, SafeFrame
 
 MOST_PIXELS = 400_000_000
 """Pixels of all pictures of an animation, which is kept in memory until it is complete."""
@@ -99,7 +99,7 @@ class ImageSink:
                 f"{MOST_PIXELS // 10**6} million pixels in all: split it, or make a video of it"
             )
 
-    def write(self, frame: SafeFrame) -> None:
+    def write(self, frame: SafeFrame | RevealedFrame) -> None:
         """Encode a picture; those of an animation are written at the end.
 
         Raises:

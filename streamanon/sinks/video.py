@@ -26,7 +26,7 @@ from streamanon.sinks.encoding import (
     fill,
 )
 from streamanon.sinks.part_file import PartFile
-from streamanon.types import MediaInfo, SafeFrame
+from streamanon.types import MediaInfo, RevealedFrame, SafeFrame
 
 _LONGEST_TIMESCALE = 2**31 - 1
 _SETTINGS_FIELDS = {"tt": "tff", "bb": "bff"}
@@ -103,7 +103,7 @@ class VideoSink:
             self._abandon()
             raise
 
-    def write(self, frame: SafeFrame) -> None:
+    def write(self, frame: SafeFrame | RevealedFrame) -> None:
         """Encode one frame.
 
         Raises:

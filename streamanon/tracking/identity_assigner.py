@@ -89,6 +89,7 @@ class _Evidence:
 class _Person:
     """A person with an identity; ``last_used`` orders people by when they were last visible."""
 
+    number: int
     identity: Identity
     evidence: _Evidence
     last_used: int
@@ -196,6 +197,11 @@ class IdentityAssigner:
         person.last_used = self._calls
         return person.identity
 
+    def person_of(self, track_id: int) -> int | None:
+        """Return the number of a track's person; None before it has an identity of its own."""
+        person = self._by_track.get(track_id)
+        return person.number if person else None
+
     def forget(self, track_id: int) -> None:
         """Drop a track that has ended, but keep its person."""
         self._evidence.pop(track_id, None)
@@ -236,7 +242,7 @@ class IdentityAssigner:
         else:
             return None
         self._people_so_far += 1
-        person = _Person(identity, evidence, self._calls)
+        person = _Person(self._people_so_far, identity, evidence, self._calls)
         self._people.append(person)
         return person
 

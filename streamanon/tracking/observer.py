@@ -20,7 +20,7 @@ from streamanon.tracking.look_back import PendingFrame, search_back
 from streamanon.tracking.scene_cuts import CutDetector
 from streamanon.tracking.smoothing import FaceSmoother
 from streamanon.tracking.tracker import SURE_SCORE, Tracker, with_margin
-from streamanon.types import Frame, Identity, Mesh, Scene, Subject, Track
+from streamanon.types import Frame, Mesh, Scene, Subject, Track
 
 if TYPE_CHECKING:
     from streamanon.tracking.embedding_sampler import EmbeddingSampler
@@ -195,13 +195,16 @@ class Observer:
     def _scene(self, pending: PendingFrame) -> Scene:
         tracks = [self._smoothed(track, pending.frame.time_s) for track in pending.tracks.values()]
         self.stats.coasted += sum(track.unseen_s > 0 for track in tracks)
-        subjects = tuple(Subject(track, self._identity(track, pending)) for track in tracks)
+        subjects = tuple(self._subject(track, pending) for track in tracks)
         return Scene(pending.frame, subjects, pending.distrust)
 
-    def _identity(self, track: Track, pending: PendingFrame) -> Identity | None:
-        if self._sampler is None or track.face.mesh is None:
-            return None
-        return self._sampler.assigner.identity_of(track.id, pending.tracks)
+    def _subject(self, track: Track, pending: PendingFrame) -> Subject:
+        if self._sampler is None:
+            return Subject(track)
+        assigner, identity = self._sampler.assigner, None
+        if track.face.mesh is not None:
+            identity = assigner.identity_of(track.id, pending.tracks)
+        return Subject(track, identity, assigner.person_of(track.id))
 
     def _smoothed(self, track: Track, time_s: float) -> Track:
         """Return a track with a smoothed mesh, which its cover contains."""

@@ -34,10 +34,11 @@ def settings(command: Callable[..., Any]) -> Callable[..., Any]:
             f"--{setting.name.replace('_', '-')}",
             default=setting.default,
             is_flag=kind is bool,
+            multiple=kind is tuple,
             type={bool: bool, Path: click.Path()}.get(kind, str),
             metavar=f"[{'|'.join(choices)}]" if choices else setting.metadata.get("metavar"),
             help=setting.metadata["help"],
-            show_default=kind is not bool and setting.default is not None,
+            show_default=kind is not bool and setting.default not in (None, ()),
             shell_complete=partial(_matching, choices) if choices else None,
         )(command)
     return command

@@ -1,0 +1,286 @@
+"""Restores what was sealed of an anonymised file, for somebody who has the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from streamanon.config import Config
+from streamanon.errors import MediaError, UsageError
+from streamanon.factory import Factory
+from streamanon.files.jobs import plan
+from streamanon.pipeline.document import sha256
+from streamanon.sealed.keys import Keyring, Recipients, from_passphrase, private_keys
+from streamanon.sealed.log import append_entry, log_key, log_of
+from streamanon.sealed.opening import OpenSidecar, Tally, revealed
+from streamanon.sealed.records import NOBODY, Access
+from streamanon.sealed.sidecar import SUFFIX, Sidecar, sidecar_of
+from streamanon.sinks.encoding import EncoderSettings
+from streamanon.sinks.image import ImageSink
+from streamanon.sinks.video import VideoSink
+
+if TYPE_CHECKING:
+    from streamanon.protocols import Source
+
+CRF = 4
+"""Quality of a restored video: coding it once more costs a small part of what sealing did."""
+
+_ALWAYS = range(-(2**62), 2**62)
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What somebody opens a sidecar with.
+
+    Attributes:
+        keys: files of private keys.
+        passphrase: file whose first line is a passphrase, or None.
+    """
+
+    keys: Sequence[Path] = ()
+    passphrase: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be revealed.
+
+    Attributes:
+        persons: numbers; all when empty, and frames that were covered whole.
+        begin_us: first time, in microseconds of the output; None for the begin.
+        end_us: time after the last; None for the end.
+    """
+
+    persons: tuple[int, ...] = ()
+    begin_us: int | None = None
+    end_us: int | None = None
+
+    @property
+    def span(self) -> range:
+        """Times in microseconds.
+
+        Raises:
+            UsageError: it ends before it begins.
+        """
+        begin = _ALWAYS.start if self.begin_us is None else self.begin_us
+        end = _ALWAYS.stop if self.end_us is None else self.end_us
+        if begin >= end:
+            raise UsageError(f"from {begin / 1e6:g} s to {end / 1e6:g} s is no span: swap them")
+        return range(begin, end)
+
+
+def find_sidecar(output: Path) -> Sidecar:
+    """Return the sidecar of an anonymised file, or the one that is named itself.
+
+    A recording of a live stream has that of its stream: the newest that was begun before it.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if output.suffix == SUFFIX:
+        return Sidecar(output)
+    own = sidecar_of(output)
+    if own.exists():
+        return Sidecar(own)
+    before = [
+        path
+        for path in output.parent.glob(f"*{SUFFIX}")
+        if path.stem <= output.stem[: len(path.stem)]
+    ]
+    for path in sorted(before, reverse=True):
+        if len(path.stem) == len("2026-01-01_00-00-00") and output.suffix == ".mkv":
+            return Sidecar(path)
+    raise UsageError(
+        f"there is no {own}: the sidecar must lie beside {output.name}; without it nothing of the "
+        "original is left"
+    )
+
+
+def unlock(sidecar: Sidecar, given: Secrets) -> tuple[OpenSidecar, Keyring]:
+    """Open a sidecar with private keys.
+
+    Args:
+        sidecar: the sidecar.
+        given: keys.
+
+    Raises:
+        UsageError: the keys do not open it, or it is damaged.
+    """
+    identities = [one for path in given.keys for one in private_keys(path)]
+    if given.passphrase:
+        identities.append(from_passphrase(sidecar.access, given.passphrase, sidecar.path.name))
+    if not identities:
+        raise UsageError("no key was given: name a file of private keys with -i")
+    keyring = Keyring(sidecar.access, identities, sidecar.path.name)
+    return OpenSidecar(sidecar, keyring), keyring
+
+
+def reveal(  # noqa: PLR0913  what, with what, to where, and how
+    output: Path,
+    target: Path,
+    given: Secrets,
+    wanted: Wanted,
+    *,
+    force: bool = False,
+    overwrite: bool = False,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Tally:
+    """Write an anonymised file with the originals put back.
+
+    Everything that is to be revealed is decrypted once before anything is written, and noted in the
+    log before the restored file appears.
+
+    Args:
+        output: anonymised file.
+        target: restored file.
+        given: keys.
+        wanted: whom, and when.
+        force: take an output that is not the one that was sealed; frames match by their times.
+        overwrite: replace a target that exists.
+        progress: called with the frames done and their number, where that is known.
+
+    Returns:
+        What was put back.
+
+    Raises:
+        UsageError: the keys do not open it, files do not fit or there is nothing to reveal.
+        MediaError: a file could not be read or written.
+    """
+    (job,) = plan([output], target, overwrite=overwrite)
+
+    def source_of(factory: Factory) -> Source:
+        return factory.source(output, as_video=not job.is_image)
+
+    sidecar = find_sidecar(output)
+    opened, keyring = unlock(sidecar, given)
+    persons, span = [sidecar.named(one) for one in wanted.persons], wanted.span
+    if not force:
+        _check_bound(opened, output)
+    entries = opened.entries(persons, span)
+    if not entries:
+        raise UsageError(_why_nothing(sidecar, persons))
+    opened.verify(entries)
+    with closing(Factory(Config())) as factory, closing(source_of(factory)) as source:
+        _check_size(opened.about, source)
+        exact = bool(opened.about["lossless"])
+        sink = _sink(job.output, output, source, lossless=exact, overwrite=overwrite)
+        try:
+            tally = Tally()
+            crops = opened.crops(entries, span, source.info.colour)
+            start_us = None if opened.about["live"] else opened.about.get("start_us")
+            for done, frame in enumerate(revealed(iter(source), crops, tally, start_us), 1):
+                sink.write(frame)
+                if progress:
+                    progress(done, source.info.frame_count)
+            _check_tally(tally, opened, force=force)
+            entry = {
+                "opened_with": keyring.opened_with,
+                "persons": persons or list(sidecar.people),
+                "from_s": (wanted.begin_us or 0) / 1e6,
+                "to_s": None if wanted.end_us is None else wanted.end_us / 1e6,
+            }
+            key = log_key(opened.file_key)
+            append_entry(log_of(sidecar.path), sidecar.header, key, entry)
+            sink.close(complete=True)
+        finally:
+            sink.close(complete=False)
+    return tally
+
+
+def reseal(sidecar: Sidecar, given: Secrets, *, add: Sequence[str], drop: Sequence[str]) -> Access:
+    """Change who can open a sidecar.
+
+    Args:
+        sidecar: the sidecar.
+        given: keys that open it.
+        add: public keys to add, or files of them.
+        drop: public keys to leave out.
+
+    Returns:
+        Who can open it now.
+
+    Raises:
+        UsageError: the keys do not open it, or a recipient is wrong.
+        MediaError: it could not be written; it is unchanged.
+    """
+    if not (add or drop):
+        raise UsageError("nothing was asked for: name a recipient with --add or --drop")
+    opened, _ = unlock(sidecar, given)
+    recipients = Recipients.changed(sidecar.access, add, drop)
+    opened.verify(
+        [one for one in sidecar.segments.values() if one.segment.number and not one.forgotten]
+    )
+    sidecar.rewrite(recipients.access, lambda entry: opened.wrap_for(recipients, entry))
+    return recipients.access
+
+
+def forget(sidecar: Sidecar, person: int) -> int:
+    """Destroy the keys of a person, and of frames covered whole; return how many there were.
+
+    Raises:
+        UsageError: there is no such person.
+        MediaError: the sidecar could not be written.
+    """
+    people = sidecar.people
+    entries = [*people[sidecar.named(person)], *people.get(NOBODY, [])]
+    left = [entry for entry in entries if not entry.forgotten]
+    sidecar.forget(left)
+    return len(left)
+
+
+def _sink(
+    target: Path, output: Path, source: Source, *, lossless: bool, overwrite: bool
+) -> VideoSink | ImageSink:
+    if source.info.container is None:
+        return ImageSink(target, output, source.info, overwrite=overwrite)
+    settings = EncoderSettings(None, CRF, "veryfast", lossless=lossless)
+    return VideoSink(target, source.info, settings, keep_subtitles=True, overwrite=overwrite)
+
+
+def _check_bound(opened: OpenSidecar, output: Path) -> None:
+    """Refuse an output that is not what was sealed.
+
+    Raises:
+        UsageError: it is not.
+    """
+    name = opened.sidecar.path.name
+    if not opened.sidecar.complete:
+        raise UsageError(
+            f"{name} has no end: its run was interrupted, or it was cut. What is there opens with "
+            "--force, by the times of frames"
+        )
+    if sha256(output) not in opened.outputs:
+        raise UsageError(
+            f"{output} is not the file that {name} was made with: it was re-encoded, cut, scaled "
+            "or replaced since. With --force, originals are put where frames have the same times"
+        )
+
+
+def _check_size(about: dict[str, Any], source: Source) -> None:
+    made, found = (about["width"], about["height"]), (source.info.width, source.info.height)
+    if any(not 0 <= now - then <= 1 for now, then in zip(found, made, strict=True)):  # made even
+        raise UsageError(
+            f"{source.info.name} has {found[0]}x{found[1]} px and was sealed with "
+            f"{made[0]}x{made[1]}: it was scaled, cropped or turned since, and nothing can be "
+            "aligned; take the file that was sealed"
+        )
+
+
+def _check_tally(tally: Tally, opened: OpenSidecar, *, force: bool) -> None:
+    if tally.restored == 0 or (tally.missed and not force and not opened.about["live"]):
+        raise MediaError(
+            f"{tally.missed} of {tally.missed + tally.restored} sealed crops have the time of no "
+            "frame: the frames of this file have other times; take the file that was sealed"
+        )
+
+
+def _why_nothing(sidecar: Sidecar, persons: Sequence[int]) -> str:
+    asked = [entry for one in persons or sidecar.people for entry in sidecar.people[one]]
+    if asked and all(entry.forgotten for entry in asked):
+        who = f"person {', '.join(map(str, persons))}" if persons else "everybody"
+        return f"{who} was forgotten in {sidecar.path.name}: their keys are destroyed for good"
+    shows = f"`streamanon seal list {sidecar.path}` shows who is in it, and when"
+    return f"nothing is sealed there: {shows}"

@@ -1,0 +1,209 @@
+"""Opens a sidecar and puts originals back: the only module that builds a RevealedFrame."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from av.error import FFmpegError
+from cryptography.exceptions import InvalidTag
+
+from streamanon.imaging.picture import copy_picture
+from streamanon.sealed.cipher import SegmentCipher
+from streamanon.sealed.coding import Crop, decode_crops
+from streamanon.sealed.crops import paste_back
+from streamanon.sealed.keys import Keyring, Recipients
+from streamanon.sealed.records import Chunk, DamagedError, Keys
+from streamanon.sealed.sidecar import SegmentEntry, Sidecar
+from streamanon.types import ColourSpace, Frame, RevealedFrame
+
+_NEAR_US = 1_500
+"""Farthest that times of one frame differ: containers count in milliseconds at worst."""
+
+_SHIFTED_US = 500_000
+"""Farthest that a container moves its begin."""
+
+
+@dataclass
+class Tally:
+    """How sealed crops met the frames of an output.
+
+    Attributes:
+        restored: crops that were put back.
+        missed: crops for whose time there was no frame.
+    """
+
+    restored: int = 0
+    missed: int = 0
+
+
+class OpenSidecar:
+    """A sidecar with keys that open it; nothing of it was changed since it was made.
+
+    Attributes:
+        sidecar: the sidecar.
+        about: what it says of the stream: width, height, format, live, lossless, start_us.
+        outputs: SHA-256, in hex, of what it was made with; empty when the run did not end.
+    """
+
+    def __init__(self, sidecar: Sidecar, keyring: Keyring) -> None:
+        """Open it.
+
+        Raises:
+            UsageError: the keys do not open it.
+            DamagedError: it is damaged.
+        """
+        self.sidecar, self._keyring = sidecar, keyring
+        entry = sidecar.segments[0]
+        self._file = self._unwrapped(entry)
+        self.about: dict[str, Any] = {}
+        self.outputs: list[str] = []
+        for text in self._plain(entry, self._file):
+            try:
+                part = json.loads(text)
+            except ValueError as error:
+                raise self._damaged(entry) from error
+            if "width" in part or "start_us" in part:
+                self.about |= part
+            if "output" in part:
+                self.outputs.append(part["output"])
+            if "digest" in part:
+                self.outputs += part["outputs"]
+                if part["digest"] != sidecar.digest.hex():
+                    raise DamagedError(
+                        f"{sidecar.path.name} is damaged: records were changed, added or taken "
+                        "away; take a copy of it"
+                    )
+
+    @property
+    def file_key(self) -> bytearray:
+        """Data key of the file's segment."""
+        return self._file.key
+
+    def entries(self, persons: Sequence[int], wanted: range) -> list[SegmentEntry]:
+        """Return the segments of some people in a span that can be opened.
+
+        Args:
+            persons: numbers; none for all, with frames covered whole.
+            wanted: span in microseconds.
+        """
+        people = self.sidecar.people
+        return [
+            entry
+            for person in persons or people
+            for entry in people[person]
+            if not (entry.forgotten or self._cut_off(entry))
+            and entry.segment.start_us < wanted.stop
+            and entry.until_us >= wanted.start
+        ]
+
+    def _cut_off(self, entry: SegmentEntry) -> bool:
+        """Tell whether an interrupted run left a segment without anything in it."""
+        return not (self.sidecar.complete or (entry.keys and entry.chunks))
+
+    def verify(self, entries: Sequence[SegmentEntry]) -> None:
+        """Decrypt segments once, so that damage shows before anything is written.
+
+        Raises:
+            DamagedError: one of them was changed.
+        """
+        for entry in entries:
+            cipher = self._unwrapped(entry)
+            for _ in self._plain(entry, cipher):
+                pass
+            cipher.forget()
+
+    def crops(
+        self, entries: Sequence[SegmentEntry], wanted: range, colour: ColourSpace
+    ) -> Iterator[Crop]:
+        """Yield the crops of segments in the order of their times.
+
+        Args:
+            entries: segments.
+            wanted: span in microseconds.
+            colour: that of the output.
+        """
+        streams: dict[int, list[SegmentEntry]] = {}
+        for entry in sorted(entries, key=lambda one: one.segment.number):
+            streams.setdefault(entry.segment.person, []).append(entry)
+        merged = (self._crops_of(one, wanted, colour) for one in streams.values())
+        return heapq.merge(*merged, key=lambda crop: crop.time_us)
+
+    def wrap_for(self, recipients: Recipients, entry: SegmentEntry) -> Keys:
+        """Return the key of a segment, wrapped for other recipients."""
+        cipher = self._unwrapped(entry)
+        try:
+            return recipients.wrap(self.sidecar.header, entry.segment, cipher)
+        finally:
+            cipher.forget()
+
+    def _crops_of(
+        self, entries: Sequence[SegmentEntry], wanted: range, colour: ColourSpace
+    ) -> Iterator[Crop]:
+        for entry in entries:
+            cipher = self._unwrapped(entry)
+            try:
+                yield from decode_crops(self._plain(entry, cipher), wanted, colour)
+            except (ValueError, KeyError, IndexError, FFmpegError, zlib.error) as error:
+                raise self._damaged(entry) from error
+            finally:
+                cipher.forget()
+
+    def _unwrapped(self, entry: SegmentEntry) -> SegmentCipher:
+        if entry.keys is None or not entry.keys.wraps:
+            raise self._damaged(entry)
+        return self._keyring.unwrap(self.sidecar.header, entry.segment, entry.keys)
+
+    def _plain(self, entry: SegmentEntry, cipher: SegmentCipher) -> Iterator[bytes]:
+        for chunk in self.sidecar.chunks(entry):
+            yield self._opened(entry, cipher, chunk)
+
+    def _opened(self, entry: SegmentEntry, cipher: SegmentCipher, chunk: Chunk) -> bytes:
+        try:
+            return cipher.open(chunk)
+        except InvalidTag as error:
+            raise self._damaged(entry) from error
+
+    def _damaged(self, entry: SegmentEntry) -> DamagedError:
+        return DamagedError(
+            f"{self.sidecar.path.name} is damaged: segment {entry.segment.number} was changed; "
+            "nothing was revealed, take a copy of it"
+        )
+
+
+def revealed(
+    frames: Iterable[Frame], crops: Iterator[Crop], tally: Tally, start_us: int | None
+) -> Iterator[RevealedFrame]:
+    """Yield frames of an output with the originals put back.
+
+    Args:
+        frames: frames of the output, in the order of their times.
+        crops: what was sealed, in the same order.
+        tally: counts what fits.
+        start_us: time at which the first frame was sealed, as some containers begin at another;
+            None to take times as they are.
+    """
+    crop, shift_us = next(crops, None), 0
+    for number, frame in enumerate(frames):
+        time_us = round(frame.pts * frame.time_base * 1_000_000)
+        if number == 0 and start_us is not None and abs(time_us - start_us) < _SHIFTED_US:
+            shift_us = time_us - start_us
+        time_us -= shift_us
+        picture = frame.picture
+        while crop and crop.time_us < time_us - _NEAR_US:
+            tally.missed += 1
+            crop = next(crops, None)
+        while crop and crop.time_us <= time_us + _NEAR_US:
+            if picture is frame.picture:
+                picture = copy_picture(picture)
+            paste_back(picture, crop.place, crop.mask, crop.planes)
+            tally.restored += 1
+            crop = next(crops, None)
+        yield RevealedFrame(picture, frame.pts, frame.time_base, frame.duration)
+    while crop:
+        tally.missed += 1
+        crop = next(crops, None)

@@ -1,0 +1,80 @@
+"""Raw pixels leave in one way more: as ciphertext; and come back in one module."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import streamanon
+
+PACKAGE = Path(streamanon.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SEALED = sorted((PACKAGE / "sealed").glob("*.py"))
+
+MAY_WRITE = {"sidecar.py", "log.py", "keys.py"}
+"""Records, the log, and a new private key."""
+
+_WRITERS = {"write_bytes", "write_text", "imwrite", "imencode", "tofile", "save", "savez", "dump"}
+
+
+def _named(module: Path, name: str) -> bool:
+    """Tell whether a module calls or hands on what has a name; annotations do not count."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    annotations = {
+        id(inner)
+        for node in ast.walk(tree)
+        for part in (getattr(node, "annotation", None), getattr(node, "returns", None))
+        if isinstance(part, ast.AST)
+        for inner in ast.walk(part)
+    }
+    return any(
+        id(node) not in annotations
+        and (
+            (isinstance(node, ast.Name) and node.id == name)
+            or (isinstance(node, ast.Attribute) and node.attr == name)
+        )
+        for node in ast.walk(tree)
+    )
+
+
+def test_only_the_opener_builds_revealed_frames() -> None:
+    building = [module for module in MODULES if _named(module, "RevealedFrame")]
+    assert building == [PACKAGE / "sealed" / "opening.py"]
+
+
+def test_only_the_cipher_makes_ciphertext() -> None:
+    making = []
+    for module in SEALED:
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            given = node.keywords if isinstance(node, ast.Call) else []
+            if any(keyword.arg == "ciphertext" for keyword in given):
+                making.append(module.name)
+    assert making == ["cipher.py"]
+    assert [module.name for module in SEALED if _named(module, "ChaCha20Poly1305")] == ["cipher.py"]
+
+
+@pytest.mark.parametrize("module", SEALED, ids=lambda path: path.name)
+def test_only_records_the_log_and_new_keys_are_written(module: Path) -> None:
+    writes = False
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        modes = [one.value for one in node.args if isinstance(one, ast.Constant)]
+        opens = node.func.attr in ("open", "fdopen") and "rb" not in modes and bool(modes)
+        writes |= opens or node.func.attr in _WRITERS or node.func.attr == "O_CREAT"
+    assert writes == (module.name in MAY_WRITE)
+
+
+def test_the_sidecar_takes_nothing_but_records() -> None:
+    source = (PACKAGE / "sealed" / "sidecar.py").read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    (append,) = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and node.name == "append"
+    )
+    assert [ast.unparse(one.annotation) for one in append.args.args[1:] if one.annotation] == [
+        "Record"
+    ]
+    assert "streamanon.imaging" not in source
+    assert "streamanon.sealed.coding" not in source
