@@ -51,3 +51,29 @@ def test_a_file_that_is_never_finished_is_deleted_at_exit(tmp_path: Path) -> Non
     repository = Path(__file__).parents[1]
     assert subprocess.run(command, cwd=repository, check=False).returncode == 3
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_next_writer_deletes_what_dead_ones_left(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from streamanon.atomic_write import AtomicFile; "
+        "AtomicFile(Path(sys.argv[1])).path.write_bytes(b'half'); os._exit(9)"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "first.mp4")]
+    assert subprocess.run(command, cwd=Path(__file__).parents[1], check=False).returncode == 9
+    [left] = tmp_path.iterdir()
+    foreign = tmp_path / ".notes.0123456789ab.part"
+    foreign.touch()
+    alive = AtomicFile(tmp_path / "second.mp4")
+    assert set(tmp_path.iterdir()) == {foreign, alive.path}
+    assert not left.exists()
+    subprocess.run(command, cwd=Path(__file__).parents[1], check=False)
+    assert alive.path.exists()
+    alive.discard()
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere" / "out.json")
+    write_atomically(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "elsewhere" / "out.json").read_bytes() == b"new"

@@ -1,6 +1,8 @@
 """The command line: its commands (:mod:`streamanon.cli.commands`), and how they end."""
 
+import errno
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -9,6 +11,7 @@ from collections.abc import Sequence
 import click
 
 from streamanon import __version__
+from streamanon.cli import memory
 from streamanon.cli.commands.check import audit, doctor
 from streamanon.cli.commands.engine import engine
 from streamanon.cli.commands.identities import identities
@@ -18,7 +21,10 @@ from streamanon.cli.commands.seal import reveal, seal
 from streamanon.errors import StreamanonError, named_error_line
 from streamanon.media.credentials import masked
 
-INTERRUPTED = 130
+_ENDING = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+"""Signals that end a run: Ctrl-C, the system, a terminal that is closed."""
 _EXAMPLES = """\b
 Examples:
   streamanon run in.mp4 -o out.mp4        anonymise a video
@@ -58,28 +64,57 @@ def print_traceback(error: BaseException) -> None:
     click.echo(masked("".join(traceback.format_exception(error))), err=True, nl=False)
 
 
+def _explained(error: Exception) -> tuple[str, int]:
+    """Return the message of an error, and the exit code."""
+    if isinstance(error, click.Abort):
+        number = getattr(error.__cause__, "number", signal.SIGINT)
+        return "interrupted: no unfinished output was left", 128 + number
+    if isinstance(error, click.ClickException):
+        return error.format_message(), error.exit_code
+    short = memory.exhausted(error)
+    if short:
+        return short, 1
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return f"the name {str(error.filename)[:40]}... is too long: choose another", 2
+    if isinstance(error, StreamanonError):
+        return str(error), error.exit_code
+    return f"{named_error_line(error)} (-v shows where)", 1
+
+
 def execute(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; an error becomes one line on stderr."""
     state = {"verbose": False}
+    short = memory.shortage()
+    if short:
+        return _fail(short, 1)
     try:
         result = cli.main(list(arguments), "streamanon", standalone_mode=False, obj=state)
-    except click.Abort:
-        return _fail("interrupted: no unfinished output was left", INTERRUPTED)
-    except click.ClickException as error:
-        return _fail(error.format_message(), error.exit_code)
-    except StreamanonError as error:
-        if state["verbose"]:
-            print_traceback(error)
-        return _fail(str(error), error.exit_code)
     except Exception as error:  # noqa: BLE001  the last line of defence is one line, too
-        if state["verbose"]:
+        if state["verbose"] and not isinstance(error, (click.Abort, click.ClickException)):
             print_traceback(error)
-        return _fail(f"{named_error_line(error)} (-v shows where)", 1)
+        return _fail(*_explained(error))
     return result if isinstance(result, int) else 0
+
+
+class _Interrupt(KeyboardInterrupt):
+    """A signal that ends the run."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+def _interrupt(number: int, _: object) -> None:
+    for one in _ENDING:  # what was begun is cleaned up first, in some seconds at most
+        signal.signal(one, signal.SIG_IGN)
+    raise _Interrupt(number)
 
 
 def main() -> None:
     """Entry point of the ``streamanon`` command."""
+    for one in _ENDING:
+        if signal.getsignal(one) is not signal.SIG_IGN:  # as nohup has it
+            signal.signal(one, _interrupt)
     sys.excepthook = lambda _kind, error, _where: print_traceback(error)
     threading.excepthook = lambda failed: print_traceback(failed.exc_value or failed.exc_type())
     code = execute(sys.argv[1:])

@@ -152,8 +152,9 @@ def _signals() -> Iterator[Event]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         LOG.info(f"stopping ({signal.Signals(number).name}): outputs are finished")
 
-    for one in (signal.SIGINT, signal.SIGTERM):
-        before[one] = signal.signal(one, stop)
+    for one in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(one) is not signal.SIG_IGN:  # as nohup has it
+            before.setdefault(one, signal.signal(one, stop))
     try:
         yield stopped
     finally:

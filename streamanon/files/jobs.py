@@ -43,8 +43,9 @@ def plan(inputs: Sequence[Path], output: Path, *, overwrite: bool = False) -> li
         UsageError: an input is missing, an output exists, or inputs and output do not fit.
     """
     for path in inputs:
-        if not path.exists():
+        if not _exists("input", path):
             raise UsageError(f"input {path} does not exist: check the name")
+    _exists("output", output)
     into_folder = len(inputs) > 1 or inputs[0].is_dir() or output.is_dir()
     if into_folder:
         jobs = _into_folder(inputs, output)
@@ -54,6 +55,28 @@ def plan(inputs: Sequence[Path], output: Path, *, overwrite: bool = False) -> li
             raise UsageError(f"folder {output.parent} of the output does not exist: create it")
     _check(jobs, overwrite=overwrite)
     return jobs
+
+
+def _exists(role: str, path: Path) -> bool:
+    """Return whether something has a name.
+
+    Raises:
+        UsageError: it cannot have it: the name is too long, or links lead to each other.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        name = (
+            str(path)
+            if len(str(path)) < 100
+            else f"{str(path)[:40]}... ({len(str(path))} characters)"
+        )
+        raise UsageError(
+            f"{role} {name} cannot be used ({error.strerror}): choose another name"
+        ) from error
+    return True
 
 
 def _into_folder(inputs: Sequence[Path], output: Path) -> list[Job]:

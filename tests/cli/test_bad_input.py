@@ -1,5 +1,6 @@
 """Every bad input ends in one line that helps, the right exit code, and untouched files."""
 
+import errno
 import os
 import resource
 import subprocess
@@ -13,6 +14,8 @@ import numpy as np
 import pytest
 
 from streamanon.cli.main import execute
+from streamanon.cli.memory import exhausted
+from streamanon.errors import StageError
 from streamanon.pipeline.document import sha256
 from testkit.clips import write_silence
 from testkit.videos import read_frames
@@ -124,6 +127,52 @@ def test_a_place_that_cannot_be_written_to(
 ) -> None:
     assert execute(["run", str(face_clip), "-o", "/proc/out.mp4", "--method", "mosaic"]) == 2
     assert "/proc" in _one_line(capfd)
+
+
+@pytest.mark.parametrize("argument", ["input", "output", "report"])
+def test_a_name_that_is_too_long(
+    face_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], argument: str
+) -> None:
+    names = {"input": str(face_clip), "output": str(tmp_path / "out.mp4"), "report": "r.json"}
+    names[argument] = str(tmp_path / f"{300 * 'x'}.mp4")
+    arguments = ["run", names["input"], "-o", names["output"], "--report", names["report"]]
+    assert execute([*arguments, "--method", "mosaic"]) == 2
+    assert "too long" in _one_line(capfd)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_links_that_lead_to_each_other(
+    face_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out.mp4").symlink_to(tmp_path / "out.mp4")
+    assert execute(["run", str(face_clip), "-o", str(tmp_path / "out.mp4")]) == 2
+    assert "symbolic links" in _one_line(capfd)
+
+
+@pytest.mark.parametrize("limit_mb", [250, 400])
+def test_too_little_memory(face_clip: Path, tmp_path: Path, limit_mb: int) -> None:
+    limit = limit_mb << 20
+    command = [sys.executable, "-m", "streamanon", "run", str(face_clip)]
+    done = subprocess.run(
+        [*command, "-o", str(tmp_path / "out.mp4")],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+    )
+    assert done.returncode == 1, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert "too little memory: " in line
+    assert f"{limit_mb} MB" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_that_runs_out_is_said_whoever_finds_out() -> None:
+    failed = StageError("replace", "MemoryError")
+    failed.__cause__ = MemoryError("Unable to allocate 641. KiB")
+    assert "too little memory" in str(exhausted(failed))
+    assert exhausted(OSError(errno.ENOMEM, "Cannot allocate memory"))
+    assert exhausted(OSError(errno.ENOSPC, "No space left on device")) is None
 
 
 def test_a_full_disk(long_face_clip: Path, tmp_path: Path) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from streamanon.atomic_write import AtomicFile
+
 
 def _start(clip: Path, output: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "streamanon", "run", str(clip), "-o", str(output)]
+    command += ["--method", "mosaic"]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -38,14 +41,20 @@ def test_sigkill(long_face_clip: Path, tmp_path: Path, written: int) -> None:
     process.kill()
     process.communicate(timeout=60)
     assert not output.exists()
+    AtomicFile(output).discard()  # as the next run does
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_ctrl_c(long_face_clip: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_run_as_ctrl_c_does(
+    long_face_clip: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     process = _start(long_face_clip, tmp_path / "out.mp4")
     _wait_for_bytes(tmp_path, process, 1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
+    process.send_signal(number)  # somebody is impatient
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, (out, err)
+    assert process.returncode == 128 + number, (out, err)
     assert err.strip().splitlines()[-1].startswith("streamanon: error: interrupted")
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []

@@ -21,6 +21,7 @@ Examples:
   streamanon run in.mp4 -o out.mp4 --identities faces/    with your own portraits
   streamanon run holiday/ -o anonymous/                   a whole tree
   streamanon run a.mp4 b.jpg -o done/ --report done.json  several, with a report
+  ffmpeg -i in.avi -f nut - | streamanon run - -o - > out.mkv
 
 \b
   streamanon run webcam:0 --serve 127.0.0.1:8080          look at it in a browser
@@ -89,9 +90,14 @@ def run(
 
     An output file appears under its name only when it is complete and every face in it is hidden. A
     live INPUT is rtsp://, rtmp://, http://, srt://, udp://, webcam:0, /dev/video0, screen: or
-    lavfi:GRAPH. It runs until Ctrl-C or SIGTERM, whatever happens to it or to its outputs.
+    lavfi:GRAPH. It runs until Ctrl-C, SIGTERM or SIGHUP, whatever happens to it or to its outputs.
 
-    The exit code is 0 then, 2 when the request cannot be carried out as made, 1 when it failed.
+    Named pipes, and - for the standard input and output, take the place of files: what comes is
+    read to its end first, what goes is sent when it is complete, as Matroska if no suffix says
+    otherwise.
+
+    The exit code is 0 then, 2 when the request cannot be carried out as made, 1 when it failed, 128
+    and the number of the signal that ended a run of files.
     """
     from streamanon.live.jobs import plan_live
 
@@ -120,20 +126,22 @@ def _page_token(given: str | None) -> str | None:
 def _run_files(inputs: Sequence[str], outputs: Sequence[str], config: Config) -> int:
     from streamanon.cli.progress import Display
     from streamanon.files.jobs import plan
+    from streamanon.files.pipes import as_files
     from streamanon.files.run import anonymise_all
 
     if len(outputs) != 1:
         problem = f"{len(outputs)} outputs" if outputs else "Missing option '-o'"
         raise UsageError(f"{problem}: name one file, or one folder for several inputs")
-    jobs = plan([Path(one) for one in inputs], Path(outputs[0]), overwrite=config.overwrite)
-    with Display(Console(stderr=True), len(jobs)) as display:
-        outcomes = anonymise_all(jobs, config, display)
-    failures = [outcome.error for outcome in outcomes if outcome.error]
-    if not failures:
-        return 0
-    if len(jobs) == 1:
-        raise failures[0]
-    raise StreamanonError(f"{len(failures)} of {len(jobs)} files failed, see above")
+    with as_files(inputs, outputs[0]) as (paths, output):
+        jobs = plan(paths, output, overwrite=config.overwrite)
+        with Display(Console(stderr=True), len(jobs)) as display:
+            outcomes = anonymise_all(jobs, config, display)
+        failures = [outcome.error for outcome in outcomes if outcome.error]
+        if failures and len(jobs) == 1:
+            raise failures[0]
+        if failures:
+            raise StreamanonError(f"{len(failures)} of {len(jobs)} files failed, see above")
+    return 0
 
 
 @click.command(epilog=_LIVE_EXAMPLES, short_help="Anonymise several live streams.")
