@@ -63,11 +63,13 @@ def test_a_head_that_comes_byte_by_byte_is_cut_off(
     monkeypatch.setattr(connections, "UNPROVEN_S", 0.3)
     head = iter(HALF_A_HEAD * 100)
     with serving(stream, factory) as site, site.open() as connection:
-        wait_until(lambda: len(site.server.connections) == 1)
 
         def closed() -> bool:
-            connection.sendall(bytes([next(head)]))
-            return len(site.server.connections) == 0
+            try:
+                connection.sendall(bytes([next(head)]))
+            except (BrokenPipeError, ConnectionResetError):
+                return True
+            return False
 
         wait_until(closed)
 
@@ -75,8 +77,8 @@ def test_a_head_that_comes_byte_by_byte_is_cut_off(
 def test_an_idle_connection_ends_and_one_in_use_stays(
     stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "UNPROVEN_S", 0.2)
-    monkeypatch.setattr(connections, "IDLE_S", 0.6)
+    monkeypatch.setattr(connections, "UNPROVEN_S", 2.0)
+    monkeypatch.setattr(connections, "IDLE_S", 3.0)
     request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with serving(stream, factory) as site, site.open() as connection:
         answers = 0
