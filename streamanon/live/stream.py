@@ -115,7 +115,7 @@ class Stream:
 
     def status(self) -> Status:
         """Return what the stream is doing."""
-        source, sink, reading = self._source, self._sink, self._supervisor.meter.read()
+        source, sink, reading = self._source, self._sink, self._supervisor.reading()
         connected = source.state if source else None
         (state, since_s), lost = self._supervisor.state, ""
         if state == "live" and connected and not connected.connected:

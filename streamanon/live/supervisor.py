@@ -16,7 +16,7 @@ from streamanon.errors import StallError, StreamanonError, error_line
 from streamanon.live.persistent import PersistentSink, PersistentSource
 from streamanon.media.backoff import Backoff
 from streamanon.pipeline.live_controls import LiveControls
-from streamanon.pipeline.meter import Meter
+from streamanon.pipeline.meter import Meter, Reading
 from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
 from streamanon.protocols import Sink, Source
@@ -74,12 +74,18 @@ class LineSupervisor:
         self._ladder: SteppedAnonymiser | None = None
         self._phase: tuple[State, float] = ("starting", time.monotonic())
         self._logged = ""
+        self._keep: KeepAlive | None = None
 
     @property
     def state(self) -> tuple[State, float]:
         """State and the seconds since it began; a lost input does not change it."""
         state, since = self._phase
         return state, time.monotonic() - since
+
+    def reading(self) -> Reading:
+        """Return the figures of all lines; no faces while the placeholder is shown."""
+        reading = self.meter.read()
+        return replace(reading, faces=0) if self._keep and self._keep.silent else reading
 
     def set_method(self, method: str) -> None:
         """Hide faces by another method from the next frames on; it is loaded before the switch.
@@ -115,7 +121,7 @@ class LineSupervisor:
     def run(self, source: Source, sink: Sink) -> None:
         """Run lines until the source ends or the supervisor is to stop; closes the sink."""
         backoff, persistent = Backoff(), PersistentSource(source)
-        keep = KeepAlive(sink, source.info)
+        keep = self._keep = KeepAlive(sink, source.info)
         try:
             while not self._stopping.is_set() and not persistent.over:
                 began = time.monotonic()

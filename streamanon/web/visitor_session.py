@@ -122,11 +122,13 @@ class VisitorSession:
     def to_json(self) -> dict[str, Any]:
         """Return the figures of the session, as plain JSON values."""
         supervisor = self.supervisor
-        reading = supervisor.meter.read()
+        reading = supervisor.reading()
         return {
             "method": supervisor.method,
             "identity": supervisor.identity,
             "level": reading.level,
+            "max_fps": reading.max_fps,
+            "frames": reading.frames,
             "fps": round(reading.fps_out, 1),
             "latency_p50_ms": round(reading.latency_p50_ms, 1),
             "latency_p99_ms": round(reading.latency_p99_ms, 1),

@@ -7,10 +7,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from streamanon.live.stream import Stream
@@ -161,6 +163,74 @@ def test_the_camera_comes_back_anonymised(site: Site, page: Page) -> None:
     page.get_by_role("button", name="Stop the camera").click()
     wait_until(lambda: site.server.camera.visitors == 0)
     page.get_by_role("button", name="Start the camera").wait_for()
+
+
+def test_the_camera_page_says_what_it_shows(site: Site, page: Page) -> None:
+    page.goto(address(site, "camera"))
+    page.get_by_role("button", name="Start the camera").click()
+    page.locator("video").wait_for(timeout=20_000)
+    state, level = page.locator("#state"), page.locator("#level [aria-current=step]")
+    wait_until(
+        lambda: (
+            "Warp" in page.locator("#counts").inner_text()
+            or "Anony" in page.locator("#counts").inner_text()
+        )
+    )
+    (visitor,) = site.server.camera._visitors.values()
+    meter = visitor.session.supervisor.meter
+    meter.set_level("mosaic", 0.0)
+    wait_until(lambda: (state.inner_text(), level.inner_text()) == ("Live, mosaic", "Mosaic"))
+    assert "hidden by a mosaic" in page.locator("#level .why").inner_text()
+    meter.set_level("full", 15.0)
+    wait_until(lambda: "15 frames a second at most" in page.locator("#level .why").inner_text())
+    page.get_by_role("button", name="Stop the camera").press("Enter")
+    start = page.get_by_role("button", name="Start the camera")
+    wait_until(lambda: start.evaluate("button => button === document.activeElement"))
+    assert page.locator("[data-figure=faces] b").inner_text() == "–"
+
+
+def test_a_card_whose_server_is_gone_is_not_live(site: Site, browser: Browser) -> None:
+    page = browser.new_page()
+    page.goto(address(site, ""))
+    state = page.locator(".stream .state")
+    wait_until(lambda: state.inner_text() == "Live")
+    site.server.close()
+    wait_until(lambda: state.inner_text() == "Unknown")
+    assert page.get_by_text("Live", exact=True).count() == 0
+    assert "live" not in page.title().lower()
+    page.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 400)])
+def test_axe_finds_nothing(site: Site, browser: Browser, scheme: Any, width: int) -> None:
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
+    page = context.new_page()
+
+    def check(what: str) -> None:
+        found = Axe().run(page)
+        assert found.violations_count == 0, f"{what}: {found.generate_report()}"
+        assert page.locator("h1").count() == 1
+
+    page.goto(address(site, ""))
+    wait_until(lambda: page.locator(".counts li").count() > 0)
+    check("streams")
+    page.get_by_role("button", name="Each their own").click()
+    page.get_by_role("button", name="Nora").wait_for()
+    check("the choice of an identity")
+    page.get_by_role("button", name="Close").click()
+    page.route("**/api/streams", lambda route: route.fulfill(status=500, body="{}"))
+    page.get_by_role("alert").filter(has_text="what you see below is old").wait_for()
+    check("streams of a server that is gone")
+    page.goto(address(site, "camera"))
+    check("camera")
+    page.get_by_role("button", name="Start the camera").click()
+    page.locator("video").wait_for(timeout=20_000)
+    (visitor,) = site.server.camera._visitors.values()
+    visitor.session.supervisor.meter.set_level("mosaic", 15.0)
+    wait_until(lambda: "mosaic" in page.locator("#state").inner_text())
+    check("camera, running")
+    context.close()
+    wait_until(lambda: site.server.camera.visitors == 0)
 
 
 def test_a_closed_tab_ends_the_visit(site: Site, browser: Browser) -> None:

@@ -102,6 +102,8 @@ def test_a_visitor_comes_back_anonymised_and_leaves_nothing(site: Site) -> None:
             assert pictures[-1].std() > 10
             status = (await asyncio.to_thread(site.ask, "GET", path)).json
             assert (status["method"], status["identity"], status["error"]) == ("warp", "amara", "")
+            document = (await asyncio.to_thread(site.ask, "GET", "/api/openapi.json")).json
+            assert status.keys() == document["components"]["schemas"]["Visit"]["properties"].keys()
             wish = {"method": "mosaic", "identity": None}
             status = (await asyncio.to_thread(site.ask, "PATCH", path, wish)).json
             assert (status["method"], status["identity"]) == ("mosaic", None)

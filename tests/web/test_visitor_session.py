@@ -174,6 +174,7 @@ def test_a_silent_camera_is_replaced_by_the_placeholder(factory: Factory) -> Non
         offer_until(session, lambda: watcher.frames > 4)
         before = watcher.frames
         wait_until(lambda: watcher.frames > before + 4)
+        assert session.to_json()["faces"] == 0
     assert watcher.loudest < SHOWS
 
 

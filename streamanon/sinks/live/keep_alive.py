@@ -20,6 +20,9 @@ class KeepAlive:
 
     Frames and placeholders come from different threads and are passed on one at a time. Timestamps
     of placeholders continue those of the frames, at the pace of the clock.
+
+    Attributes:
+        silent: whether the newest picture is a placeholder.
     """
 
     def __init__(self, sink: Sink, info: MediaInfo) -> None:
@@ -34,6 +37,7 @@ class KeepAlive:
         self._lock = Lock()
         self._over = Event()
         self._index, self._pts = 0, 0
+        self.silent = False
         self._written = self._frame_at = time.monotonic()
         self._thread = Thread(target=self._watch, name="streamanon-keep-alive", daemon=True)
         self._thread.start()
@@ -46,6 +50,7 @@ class KeepAlive:
         """
         with self._lock:
             self._sink.write(frame)
+            self.silent = False
             self._note(frame.index, round(frame.pts * frame.time_base / self._info.time_base))
             self._frame_at = self._written
 
@@ -73,6 +78,7 @@ class KeepAlive:
             self._sink.write(self._placeholder(pts))
         except MediaError:
             return  # the next frame meets the same failure, where it is handled
+        self.silent = True
         self._note(self._index, pts)
 
     def _placeholder(self, pts: int = 0) -> SafeFrame:

@@ -3,6 +3,7 @@
 import { Chart } from "./chart.js";
 import { Sender, buildIdentity, buildMethods, showIdentity, showMethod } from "./choices.js";
 import { get, patch, post, remove } from "./http.js";
+import { buildLevels, showLevel, showMethods } from "./levels.js";
 
 const GATHER_MS = 2000;
 const SAMPLES = 60;
@@ -112,12 +113,17 @@ async function start() {
     stop(REFUSALS[error.name] ?? error.message);
     return;
   }
-  element("stop").hidden = false;
+  showRunning(true);
   element("stop").focus();
   clock = setInterval(tick, 1000);
 }
 
+function showRunning(running) {
+  for (const name of ["stop", "level", "counts"]) element(name).hidden = !running;
+}
+
 function stop(reason = "") {
+  const focused = element("stop").contains(document.activeElement);
   clearInterval(clock);
   stream?.getTracks().forEach((track) => track.stop());
   const peer = connection;
@@ -129,7 +135,9 @@ function stop(reason = "") {
   video.hidden = true;
   element("invitation").hidden = false;
   element("start").disabled = Boolean(whyNoCamera());
-  element("stop").hidden = true;
+  showRunning(false);
+  if (focused) element("start").focus();
+  for (const name of Object.keys(past)) clearFigure(name);
   setState("starting", "Off");
   tell(reason);
 }
@@ -149,6 +157,19 @@ function figure(name, value, note, sample) {
   charts[name].draw(past[name]);
 }
 
+function clearFigure(name) {
+  past[name] = [];
+  document.querySelector(`[data-figure=${name}] b`).textContent = "–";
+  charts[name].draw([]);
+}
+
+function stateOf(status, fps) {
+  if (status.error) return ["stopped", "Covered"];
+  if (!fps || !status.fps) return ["starting", status.frames ? "No picture" : "Starting"];
+  if (status.level === "full") return ["live", "Live"];
+  return ["lost", `Live, ${status.level}`];
+}
+
 async function tick() {
   const fps = shown;
   shown = 0;
@@ -160,8 +181,10 @@ async function tick() {
     return;
   }
   if (!visit) return;
-  setState(status.error ? "stopped" : fps ? "live" : "starting", status.error ? "Covered" : fps ? "Live" : "Starting");
+  setState(...stateOf(status, fps));
   tell(status.error);
+  showLevel(element("level"), status);
+  showMethods(element("counts"), status.methods);
   const slow = Math.round(status.latency_p99_ms);
   figure("fps", String(fps), "", [fps, status.fps]);
   figure("latency", `${Math.round(status.latency_p50_ms)} ms`, `median, p99 ${slow} ms`,
@@ -180,6 +203,7 @@ function build() {
     const tile = document.querySelector(`[data-figure=${name}]`);
     charts[name] = new Chart(tile, { length: SAMPLES, least: least[name], words: words[name], steps: name === "faces" });
   }
+  buildLevels(element("level"));
   buildMethods(element("methods"), (method) => change({ method })).then(showWish, (error) => tell(error.message));
   buildIdentity(element("identity"), {
     title: "Who you become",

@@ -12,6 +12,8 @@ const TITLES = {
 
 const EACH = "Each their own";
 
+export const titleOf = (method) => TITLES[method]?.[0] ?? method;
+
 const HAS_IDENTITY = new Set(["warp", "anonygan"]);
 
 // The names are the same for everybody on the page: asked for once.

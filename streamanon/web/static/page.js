@@ -61,6 +61,8 @@ function setConnected(answer, text = "") {
   if (!answer) {
     health.textContent = "No connection";
     health.dataset.state = "stopped";
+    document.title = "No connection · streamanon";
+    for (const card of cards.values()) card.disconnect();
   }
   showPreviews();
 }

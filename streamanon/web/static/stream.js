@@ -3,16 +3,12 @@
 import { Chart } from "./chart.js";
 import { Sender, buildIdentity, buildMethods, showIdentity, showMethod } from "./choices.js";
 import { patch, streamPath } from "./http.js";
+import { buildLevels, showLevel, showMethods } from "./levels.js";
 
 const SAMPLES = 180;
 const STATES = {
   starting: "Starting", live: "Live", lost: "Input lost", restarting: "Restarting", stopped: "Stopped",
 };
-const REDUCED = {
-  warp: "Busy: faces are replaced without the network.",
-  mosaic: "Busy: faces are hidden by a mosaic for now.",
-};
-const TREATMENTS = { replaced: "replaced", covered: "covered", "whole-frame": "frame covered" };
 
 const number = new Intl.NumberFormat("en-GB");
 const plural = (count, one, many) => `${number.format(count)} ${count === 1 ? one : many}`;
@@ -75,6 +71,7 @@ export class StreamCard {
   }
 
   buildControls() {
+    buildLevels(this.find(".level"));
     this.methods = this.find(".methods");
     this.identity = this.find(".identity");
     this.sender = new Sender((settings) => this.send(settings));
@@ -162,6 +159,14 @@ export class StreamCard {
     this.showBooks(status);
   }
 
+  // Its server does not answer: what is shown is old.
+  disconnect() {
+    const state = this.find(".state");
+    setText(state, "Unknown");
+    state.dataset.state = "lost";
+    setText(this.find(".since"), "");
+  }
+
   sample(status) {
     const at = Date.now() / 1000;
     this.samples.push({ ...status, dropped: sum(status.dropped), at });
@@ -171,12 +176,7 @@ export class StreamCard {
   showSettings() {
     showMethod(this.methods, this.status.method);
     showIdentity(this.identity, this.status.identity, this.status.method);
-    for (const step of this.element.querySelectorAll(".level li")) {
-      if (step.dataset.level === this.status.level) step.setAttribute("aria-current", "step");
-      else step.removeAttribute("aria-current");
-    }
-    this.find(".level").classList.toggle("reduced", this.status.level !== "full");
-    setText(this.find(".why"), REDUCED[this.status.level] ?? "");
+    showLevel(this.find(".level"), this.status);
   }
 
   showFigures(status) {
@@ -214,17 +214,7 @@ export class StreamCard {
   }
 
   showBooks(status) {
-    const total = sum(status.treatments);
-    const kinds = Object.keys(TREATMENTS);
-    this.element.querySelectorAll(".share i").forEach((bar, index) => {
-      bar.style.width = total ? `${(100 * (status.treatments[kinds[index]] ?? 0)) / total}%` : "0";
-    });
-    const hidden = kinds.filter((kind) => status.treatments[kind] !== undefined);
-    fill(
-      this.find(".treatments ul"),
-      hidden.map((kind) => `${number.format(status.treatments[kind])} ${TREATMENTS[kind]}`),
-      "none",
-    );
+    showMethods(this.find(".counts"), status.methods);
     const causes = Object.entries(status.dropped).filter(([, count]) => count);
     fill(this.find(".drops ul"), causes.map(([cause, count]) => `${number.format(count)} ${cause}`), "none");
     fill(this.find(".events ul"), [
