@@ -117,23 +117,20 @@ class Config:
     seal: tuple[str, ...] = _option(
         (),
         "Keep what is replaced, encrypted for this recipient, in a sidecar beside the output "
-        "(OUTPUT.sealed): an age or SSH public key, or a file of them. Once for each. "
-        "`streamanon reveal` restores it. Needs the extra sealed; see docs/sealed.md.",
+        "(OUTPUT.sealed; of a live stream, in the folder of record:): an age or SSH public key, or "
+        "a file of them. Once for each. `streamanon reveal` restores it. Needs the extra sealed; "
+        "see docs/sealed.md.",
         metavar="RECIPIENT",
-        only="files",
     )
     seal_passphrase: Path | None = _option(
         None,
         "Seal for whoever knows a passphrase, too: the first line of this file.",
         metavar="FILE",
-        only="files",
     )
     threshold: int = _option(
-        1, "How many recipients of --seal must come together to open it.", metavar="K", only="files"
+        1, "How many recipients of --seal must come together to open it.", metavar="K"
     )
-    lossless: bool = _option(
-        False, "Keep the pixels of --seal exactly; takes much more space.", only="files"
-    )
+    lossless: bool = _option(False, "Keep the pixels of --seal exactly; takes much more space.")
     report: Path | None = _option(
         None, "Write what was done to every frame and face to this JSON file.", metavar="FILE"
     )

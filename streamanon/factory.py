@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from streamanon.identities.portrait import PortraitReader
     from streamanon.media.address import Address
     from streamanon.sealed.keys import Recipients
+    from streamanon.sealed.live import LiveSealing
+    from streamanon.sealed.sealer import Sealer
     from streamanon.sinks.live.sink import LiveSink
     from streamanon.sources.live.source import LiveSource
     from streamanon.tracking.identity_assigner import IdentityAssigner
@@ -352,13 +354,35 @@ class Factory:
         """
         if not self.check_recipients():
             return sink, None
-        from streamanon.sealed.sealer import Sealer, SealingSink
-        from streamanon.sealed.sidecar import SidecarWriter, sidecar_of
+        from streamanon.sealed.sealer import SealingSink
+        from streamanon.sealed.sidecar import sidecar_of
 
-        path, overwrite = sidecar_of(output), self.config.overwrite
-        writer = partial(SidecarWriter, path, access=self._recipients.access, overwrite=overwrite)
-        sealer = Sealer(writer, info, self._recipients, lossless=self.config.lossless)
+        sealer = self._sealer(sidecar_of(output), info)
         return SealingSink(sink, sealer, output), sealer
+
+    def _sealer(self, path: Path, info: MediaInfo) -> Sealer:
+        """Begin a sidecar."""
+        from streamanon.sealed.sealer import Sealer
+        from streamanon.sealed.sidecar import SidecarWriter
+
+        recipients, overwrite = self._recipients, self.config.overwrite
+        writer = partial(SidecarWriter, path, access=recipients.access, overwrite=overwrite)
+        return Sealer(writer, info, recipients, lossless=self.config.lossless)
+
+    def sealed_live(
+        self, sink: LiveSink, folder: Path, info: MediaInfo, log: Logger
+    ) -> LiveSealing:
+        """Have what is replaced in a live stream sealed beside its recordings.
+
+        Args:
+            sink: outputs of the stream.
+            folder: where recordings are made.
+            info: properties of the stream.
+            log: logger for failures of sealing, which do not stop the stream.
+        """
+        from streamanon.sealed.live import LiveSealing
+
+        return LiveSealing(sink, folder, lambda path: self._sealer(path, info), log)
 
     def check_recipients(self) -> bool:
         """Read the recipients of sealed originals; return whether there are any.
@@ -405,6 +429,7 @@ class Factory:
             crf=self.config.crf,
             preset=self.config.live_preset,
             record_mode=int(self.config.record_mode, 8),
+            keep_times=self.check_recipients(),
             sound=source.sound,
             log=log,
         )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import av
+
 from streamanon.config import Config
 from streamanon.errors import MediaError, UsageError
 from streamanon.factory import Factory
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 CRF = 4
 """Quality of a restored video: coding it once more costs a small part of what sealing did."""
+
+_CUT_US = 500_000
+"""Begin from which on a file was cut: containers move it by less."""
 
 _ALWAYS = range(-(2**62), 2**62)
 
@@ -159,6 +164,7 @@ def reveal(  # noqa: PLR0913  what, with what, to where, and how
     persons, span = [sidecar.named(one) for one in wanted.persons], wanted.span
     if not force:
         _check_bound(opened, output)
+    span, start_us = _alignment(opened, output, span, force=force and not job.is_image)
     entries = opened.entries(persons, span)
     if not entries:
         raise UsageError(_why_nothing(sidecar, persons))
@@ -170,20 +176,12 @@ def reveal(  # noqa: PLR0913  what, with what, to where, and how
         try:
             tally = Tally()
             crops = opened.crops(entries, span, source.info.colour)
-            start_us = None if opened.about["live"] else opened.about.get("start_us")
             for done, frame in enumerate(revealed(iter(source), crops, tally, start_us), 1):
                 sink.write(frame)
                 if progress:
                     progress(done, source.info.frame_count)
             _check_tally(tally, opened, force=force)
-            entry = {
-                "opened_with": keyring.opened_with,
-                "persons": persons or list(sidecar.people),
-                "from_s": (wanted.begin_us or 0) / 1e6,
-                "to_s": None if wanted.end_us is None else wanted.end_us / 1e6,
-            }
-            key = log_key(opened.file_key)
-            append_entry(log_of(sidecar.path), sidecar.header, key, entry)
+            _log(opened, keyring, persons, wanted)
             sink.close(complete=True)
         finally:
             sink.close(complete=False)
@@ -247,16 +245,61 @@ def _check_bound(opened: OpenSidecar, output: Path) -> None:
         UsageError: it is not.
     """
     name = opened.sidecar.path.name
+    if sha256(output) in opened.outputs:
+        return
     if not opened.sidecar.complete:
         raise UsageError(
             f"{name} has no end: its run was interrupted, or it was cut. What is there opens with "
             "--force, by the times of frames"
         )
-    if sha256(output) not in opened.outputs:
-        raise UsageError(
-            f"{output} is not the file that {name} was made with: it was re-encoded, cut, scaled "
-            "or replaced since. With --force, originals are put where frames have the same times"
-        )
+    raise UsageError(
+        f"{output} is not the file that {name} was made with: it was re-encoded, cut, scaled or "
+        "replaced since. With --force, originals are put where frames have the same times"
+    )
+
+
+def _log(opened: OpenSidecar, keyring: Keyring, persons: Sequence[int], wanted: Wanted) -> None:
+    """Note what is about to be revealed.
+
+    Raises:
+        MediaError: it cannot be written.
+    """
+    sidecar = opened.sidecar
+    entry = {
+        "opened_with": keyring.opened_with,
+        "persons": persons or list(sidecar.people),
+        "from_s": (wanted.begin_us or 0) / 1e6,
+        "to_s": None if wanted.end_us is None else wanted.end_us / 1e6,
+    }
+    append_entry(log_of(sidecar.path), sidecar.header, log_key(opened.file_key), entry)
+
+
+def _alignment(
+    opened: OpenSidecar, output: Path, span: range, *, force: bool
+) -> tuple[range, int | None]:
+    """Return a span on the clock of the sidecar, and what that shows at the first frame.
+
+    Args:
+        opened: the sidecar.
+        output: the file.
+        span: microseconds from the begin of the file.
+        force: the file may have been cut.
+    """
+    start_us = opened.about.get("start_us")
+    if opened.about["live"]:
+        recorded = _recorded(output)
+        start_us, stop_us = recorded.start, min(span.stop + recorded.start, recorded.stop)
+        return range(max(span.start + start_us, start_us - 1), stop_us), start_us
+    kept = _recorded(output).start if force else 0  # where times were kept when it was cut
+    return span, kept if kept > _CUT_US else start_us
+
+
+def _recorded(output: Path) -> range:
+    """Return the times that a recording of a stream has, in microseconds, on the stream's clock."""
+    with av.open(str(output)) as container:
+        stream = container.streams.video[0]
+        start = round((stream.start_time or 0) * (stream.time_base or 0) * 1_000_000)
+        return range(start, start + (container.duration or 0) + 1_000_000)
 
 
 def _check_size(about: dict[str, Any], source: Source) -> None:

@@ -11,10 +11,11 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict
+from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
-from streamanon.errors import LeakError, StreamanonError, named_error_line
+from streamanon.errors import LeakError, StreamanonError, UsageError, named_error_line
 from streamanon.live.latest_frame import LatestFrameTap
 from streamanon.live.status import Status
 from streamanon.live.supervisor import LineSupervisor
@@ -53,11 +54,15 @@ class Stream:
             input: where frames come from.
             outputs: where anonymised frames go; may be empty when only :meth:`latest` is used.
             factory: builds the parts of this stream and of no other.
+
+        Raises:
+            UsageError: it is to be sealed, and is not recorded.
         """
         self.name = name
         self.log = logging.getLogger(f"{STREAM_LOG}.{name}")
         self._input, self._outputs, self._factory = input, tuple(outputs), factory
         self._stopping = Event()
+        self._recorded = _recorded(outputs) if factory.check_recipients() else None
         self._supervisor = LineSupervisor(factory, self.log, self._stopping)
         self._error: StreamanonError | None = None
         self._source: LiveSource | None = None
@@ -172,5 +177,25 @@ class Stream:
         with ExitStack() as stack:
             self._source = stack.enter_context(closing(source))
             sink = self._sink = self._factory.live_sink(self._outputs, source, self.log)
-            self._tap = LatestFrameTap(sink, self.log)
-            self._supervisor.run(source, self._tap)
+            if self._recorded is None:
+                self._tap = LatestFrameTap(sink, self.log)
+                self._supervisor.run(source, self._tap)
+                return
+            sealing = self._factory.sealed_live(sink, self._recorded, source.info, self.log)
+            self._tap = LatestFrameTap(sealing, self.log)
+            self._supervisor.run(source, self._tap, sealing)
+
+
+def _recorded(outputs: Sequence[Address]) -> Path:
+    """Return the folder of the recording that what is sealed belongs to.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    folders = [one.target for one in outputs if one.scheme == "record"]
+    if len(folders) != 1:
+        raise UsageError(
+            f"--seal with {len(folders)} outputs record:FOLDER: a live stream is sealed beside its "
+            "recording, name one"
+        )
+    return Path(folders[0]).expanduser().absolute()

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from logging import Logger
 from threading import Event, Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from streamanon.errors import StallError, StreamanonError, error_line
 from streamanon.live.persistent import PersistentSink, PersistentSource
@@ -19,7 +19,7 @@ from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.meter import Meter, Reading
 from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
-from streamanon.protocols import Sink, Source
+from streamanon.protocols import Seal, Sink, Source
 from streamanon.sinks.live.keep_alive import KeepAlive
 
 if TYPE_CHECKING:
@@ -39,6 +39,14 @@ _STALL_BACKOFF = 10
 """Factor on the wait after a stall: if stalls go on, the threads left behind add up."""
 
 _REPORTS = 5
+
+
+class LineSeal(Seal, Protocol):
+    """Seals what the lines of one stream replace."""
+
+    def begin_line(self) -> None:
+        """Note that tracks are numbered from the start again."""
+        ...
 
 
 class LineSupervisor:
@@ -70,6 +78,7 @@ class LineSupervisor:
         self._factory, self._log, self._stopping = factory, log, stopping
         self._controls = LiveControls(self.meter, log=log, prefer=factory.config.prefer)
         self._lock = Lock()
+        self._seal: LineSeal | None = None
         self._assigner: IdentityAssigner | None = None
         self._ladder: SteppedAnonymiser | None = None
         self._phase: tuple[State, float] = ("starting", time.monotonic())
@@ -118,8 +127,9 @@ class LineSupervisor:
         """
         self._build()
 
-    def run(self, source: Source, sink: Sink) -> None:
+    def run(self, source: Source, sink: Sink, seal: LineSeal | None = None) -> None:
         """Run lines until the source ends or the supervisor is to stop; closes the sink."""
+        self._seal = seal
         backoff, persistent = Backoff(), PersistentSource(source)
         keep = self._keep = KeepAlive(sink, source.info)
         try:
@@ -153,8 +163,11 @@ class LineSupervisor:
         observer, anonymiser = self._build()
         self._controls.use(anonymiser)
         stall_s = min(self._factory.config.stall_s, STALL_S)
+        seal, controls = self._seal, self._controls
+        if seal:
+            seal.begin_line()
         try:
-            run(source, observer, anonymiser, sink, stall_s=stall_s, live=self._controls)
+            run(source, observer, anonymiser, sink, stall_s=stall_s, live=controls, seal=seal)
         finally:
             if self._controls.report:
                 self.reports = [*self.reports, self._controls.report][-_REPORTS:]

@@ -24,9 +24,6 @@ from streamanon.types import ColourSpace, Frame, RevealedFrame
 _NEAR_US = 1_500
 """Farthest that times of one frame differ: containers count in milliseconds at worst."""
 
-_SHIFTED_US = 500_000
-"""Farthest that a container moves its begin."""
-
 
 @dataclass
 class Tally:
@@ -184,13 +181,13 @@ def revealed(
         frames: frames of the output, in the order of their times.
         crops: what was sealed, in the same order.
         tally: counts what fits.
-        start_us: time at which the first frame was sealed, as some containers begin at another;
-            None to take times as they are.
+        start_us: time of the first frame when it was sealed, as files may begin at another; None
+            to take times as they are.
     """
     crop, shift_us = next(crops, None), 0
     for number, frame in enumerate(frames):
         time_us = round(frame.pts * frame.time_base * 1_000_000)
-        if number == 0 and start_us is not None and abs(time_us - start_us) < _SHIFTED_US:
+        if number == 0 and start_us is not None:
             shift_us = time_us - start_us
         time_us -= shift_us
         picture = frame.picture

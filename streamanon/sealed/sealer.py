@@ -147,7 +147,7 @@ class Sealer:
         self._people, self._open = _People(), dict[int, _OpenSegment]()
         self._segments, self._begun = 0, False
         self._pending: deque[_Job] = deque()
-        self._queue: Queue[_Job | bytes | None] = Queue(_QUEUED)
+        self._queue: Queue[_Job | Path | bytes | None] = Queue(_QUEUED)
         self._failure: StreamanonError | None = None
         about = {
             "width": info.width,
@@ -194,9 +194,9 @@ class Sealer:
                 self._begun = True
                 self._put(replace(job, time_us=time_us))
 
-    def note_output(self, digest: str) -> None:
-        """Note the SHA-256, in hex, of one of several outputs that is complete."""
-        self._put(json.dumps({"output": digest}).encode())
+    def note_output(self, output: Path) -> None:
+        """Note one of several outputs that is complete."""
+        self._put(output)
 
     def drain(self) -> None:
         """Write everything that was added, but not the end.
@@ -239,7 +239,7 @@ class Sealer:
         with suppress(StreamanonError):
             self.drain()
 
-    def _put(self, job: _Job | bytes | None) -> None:
+    def _put(self, job: _Job | Path | bytes | None) -> None:
         """Hand over to the thread, waiting while it has enough to do."""
         while True:
             if self._failure:
@@ -253,6 +253,8 @@ class Sealer:
         """Seal until told to end; body of the thread."""
         try:
             while (job := self._queue.get()) is not None:
+                if isinstance(job, Path):
+                    job = json.dumps({"output": sha256(job)}).encode()
                 if isinstance(job, bytes):
                     self._writer.append(self._file.seal(job, 0, last=False))
                 else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from logging import Logger
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,11 @@ class Clock:
     def __init__(self) -> None:
         self._shift: int | None = None
         self._last = -_SMALLEST_STEP
+
+    @property
+    def time_us(self) -> int:
+        """The last timestamp, in microseconds."""
+        return round(self._last * TICK * 1_000_000)
 
     def at(self, ticks: int) -> int:
         """Return the timestamp of the next picture."""
@@ -68,6 +74,11 @@ class LiveSink:
         self._encoders, self._info, self._sound = encoders, info, sound
         self._clock = Clock()
         self._last_sound = -1
+
+    @property
+    def time_us(self) -> int:
+        """Time of the last frame in the outputs, in microseconds."""
+        return self._clock.time_us
 
     @property
     def state(self) -> tuple[OutputState, ...]:
@@ -125,6 +136,7 @@ def open_outputs(  # noqa: PLR0913  what to open, and the settings of the encode
     crf: int,
     preset: str,
     record_mode: int = OWNER_ONLY,
+    keep_times: bool = False,
     sound: AudioQueue | None,
     log: Logger,
 ) -> LiveSink:
@@ -138,6 +150,7 @@ def open_outputs(  # noqa: PLR0913  what to open, and the settings of the encode
         crf: constant rate factor of the encoder.
         preset: speed preset of the encoder.
         record_mode: permissions of recorded files.
+        keep_times: recordings keep the times of the stream, instead of beginning at 0 each.
         sound: audio for the outputs that can hold it, or None.
         log: logger for changes of their state; addresses are masked.
 
@@ -145,6 +158,8 @@ def open_outputs(  # noqa: PLR0913  what to open, and the settings of the encode
         UsageError: this machine cannot write an output, or the encoder refuses its options.
     """
     destinations = [destination(address, record_mode) for address in addresses]
+    if keep_times:
+        destinations = [replace(one, job=replace(one.job, from_zero=False)) for one in destinations]
     settings: dict[Kind, dict[str, str]] = {
         "libx264": h264_options(info, crf, preset),
         "rawvideo": {},

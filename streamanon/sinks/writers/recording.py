@@ -32,6 +32,7 @@ class Recording:
         Raises:
             OSError: the disk is full, or the folder was deleted.
         """
+        self._from_zero = job.from_zero
         self._folder, self._header, self._mode = Path(job.url), header, job.mode
         self._muxer, self._path = self._begin()
         self._end: int | None = None
@@ -70,7 +71,7 @@ class Recording:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, self._mode))
         options = {"cluster_time_limit": str(_FLUSH_EVERY_MS)}
         try:
-            job = MuxJob("matroska", str(path), options, from_zero=True)
+            job = MuxJob("matroska", str(path), options, from_zero=self._from_zero)
             return Muxer(job, self._header), path
         except FFmpegError:
             path.unlink(missing_ok=True)
