@@ -12,7 +12,7 @@ from fractions import Fraction
 AUDIO_TICK = Fraction(1, 90_000)
 """Seconds per tick of a packet's pts and duration, the same as of live frames."""
 
-_KEPT_PACKETS = 1024
+MAX_QUEUED = 1024
 """Packets in the queue, about 20 s of AAC: longer than a picture is ever delayed."""
 
 
@@ -102,7 +102,7 @@ class AudioQueue:
     def __init__(self, format: AudioFormat) -> None:  # noqa: A002
         self.format = format
         # append and popleft of a bounded deque are safe between threads
-        self._packets: deque[AudioPacket] = deque(maxlen=_KEPT_PACKETS)
+        self._packets: deque[AudioPacket] = deque(maxlen=MAX_QUEUED)
 
     def put(self, packet: AudioPacket) -> None:
         """Add a packet whose pts is larger than that of the one before."""

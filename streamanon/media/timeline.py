@@ -9,12 +9,13 @@ arrives before it was taken. To follow a slow source clock, it may grow a little
 """
 
 from fractions import Fraction
+from typing import NamedTuple
 
 LIVE_TICK = Fraction(1, 90_000)
 """Seconds per tick."""
 
 _SECOND = 90_000
-_LATE = _SECOND
+MAX_LATE = _SECOND
 """Ticks. A frame later than this behind the fastest is no jitter: the source's time jumped back."""
 
 _LATE_PACED = _SECOND // 10
@@ -27,19 +28,32 @@ _GAP_PACED = _SECOND
 _DRIFT = 500
 """The offset may grow by one tick in this many: ten times the usual error of camera clocks."""
 
-_AUDIO_TOLERANCE = _SECOND // 20
-"""Audio packets are joined seamlessly if they are off by no more than this, which is inaudible."""
-
 
 def ticks(pts: int, time_base: Fraction) -> int:
     """Return a timestamp in ticks of LIVE_TICK."""
     return int(pts * time_base / LIVE_TICK)
 
 
-class Timeline:
-    """Gives the frames and audio packets of one stream their times.
+class Span(NamedTuple):
+    """Frames between two jumps of the source's time.
 
     Attributes:
+        offset: ticks from the source's clock to ours.
+        first: source's time of the newest frame but one.
+        last: source's time of the newest frame.
+    """
+
+    offset: int
+    first: int
+    last: int
+
+
+class Timeline:
+    """Gives the frames of one stream their times.
+
+    Attributes:
+        spans: the present span of frames and the one before, the present one last.
+        arrival: time of the newest frame on this machine's clock, in ticks.
         paced: whether the reader waits for the time of each frame.
         jump: ticks by which the source's time jumped at the last frame; 0 if it did not.
     """
@@ -54,15 +68,16 @@ class Timeline:
         self.paced = paced
         self.jump = 0
         self._offset: int | None = None
-        self._arrival = 0
+        self.spans: tuple[Span, ...] = ()
+        self.arrival = 0
         self._pts: int | None = None
         self._last: int | None = None
-        self._heard: int | None = None
 
     def restart(self, *, paced: bool) -> None:
         """Forget the source's clock: a new connection may have another one."""
         self.paced = paced
         self._offset = self._pts = None
+        self.spans = ()
 
     def place(self, pts: int | None, arrival: int) -> int:
         """Return the time of a frame, in ticks; later than that of every frame before.
@@ -76,10 +91,13 @@ class Timeline:
         if pts is not None:
             self._offset = self._followed(pts, arrival)
             away = 0 if before is None else before - self._offset
-            self.jump = away if abs(away) > _LATE else 0
+            self.jump = away if abs(away) > MAX_LATE else 0
             wanted = pts + self._offset
+            before_it = pts if self.jump or self._pts is None else self._pts
+            earlier = self.spans if self.jump else self.spans[:-1]
+            self.spans = (*earlier[-1:], Span(self._offset, before_it, pts))
             self._pts = pts
-        self._arrival = arrival
+        self.arrival = arrival
         self._last = wanted if self._last is None else max(wanted, self._last + 1)
         return self._last
 
@@ -93,23 +111,6 @@ class Timeline:
             step = 0 if self._pts is None else pts - self._pts
             steady = -_EARLY_PACED <= late <= _LATE_PACED and step <= _GAP_PACED
             return self._offset if steady else anchored
-        if not 0 <= late <= _LATE:
+        if not 0 <= late <= MAX_LATE:
             return anchored
-        return self._offset + min(late, max(0, arrival - self._arrival) // _DRIFT)
-
-    def place_audio(self, pts: int, duration: int) -> int | None:
-        """Return the time of an audio packet in ticks, or None to leave it out.
-
-        Args:
-            pts: time on the source's clock in ticks.
-            duration: ticks.
-        """
-        if self._offset is None:
-            return None
-        wanted = pts + self._offset
-        if self._heard is not None and abs(wanted - self._heard) <= _AUDIO_TOLERANCE:
-            wanted = self._heard
-        if self._heard is not None and wanted < self._heard:
-            return None
-        self._heard = wanted + duration
-        return wanted
+        return self._offset + min(late, max(0, arrival - self.arrival) // _DRIFT)

@@ -121,24 +121,3 @@ def test_a_paced_source_that_is_decoded_ahead_keeps_its_pace(rate: int) -> None:
     assert times == [100 + n * step for n in range(60)]
     # there is no wait for what a jump leaves out
     assert line.place(65 * step + SECOND, 100 + 51 * step) == times[-1] + 1
-
-
-def test_sound_goes_with_the_picture_and_without_seams() -> None:
-    line, draw = Timeline(), random.Random(0)
-    assert line.place_audio(0, 1920) is None
-    ends = None
-    for number in range(500):
-        line.place(7 * SECOND + number * 1920, number * 1920 + draw.randrange(900))
-        at = line.place_audio(7 * SECOND + number * 1920, 1920)
-        assert at is not None
-        assert ends is None or at == ends
-        ends = at + 1920
-        assert abs(at - number * 1920) < 4500
-
-
-def test_sound_never_goes_back() -> None:
-    line = Timeline()
-    line.place(10 * SECOND, 0)
-    assert line.place_audio(10 * SECOND, 1920) == 0
-    assert line.place_audio(9 * SECOND, 1920) is None
-    assert line.place_audio(11 * SECOND, 1920) == SECOND

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from streamanon.errors import MediaError, StreamanonError
 from streamanon.media.audio import AudioFormat, AudioPacket, AudioQueue
 from streamanon.media.backoff import Backoff
+from streamanon.media.live_sound import LiveSound
 from streamanon.media.timeline import LIVE_TICK, Timeline
 from streamanon.sources.live.connection import (
     Connection,
@@ -38,6 +39,9 @@ _MAX_S = 0.4
 """Longest wait between other tries: a server is often back a moment before its camera is."""
 _NO_PICTURE = MediaError("the source ended before there was a picture: check what it serves")
 _USUAL_RATE = Fraction(30)
+
+_SILENT_S = 10.0
+"""So long without sound while packets of it come in is a fault."""
 
 _QUIET_S = 60.0
 """Shortest time between two log messages on timestamps that jump."""
@@ -101,6 +105,9 @@ class LiveSource:
         self._options = replace(options, max_pixels=max_pixels or options.max_pixels)
         self._stopping = stopping or Event()
         self._timeline = Timeline()
+        self._live_sound = LiveSound(self._timeline)
+        self._heard_s = time.monotonic()
+        self._silent = False
         self._state = _ConnectionState()
         self._index = 0
         self._quiet_until_s = 0.0
@@ -180,6 +187,8 @@ class LiveSource:
                 item = connection.next(_POLL_S)
                 if isinstance(item, StreamProperties):
                     self._timeline.restart(paced=item.paced)
+                    self._live_sound.restart()
+                    self._heard_s = time.monotonic()
                     self._state.connected()
                     return connection, item
                 if isinstance(item, ConnectionLost):
@@ -239,6 +248,7 @@ class LiveSource:
         if decoded.size != self._size:
             self._note_size(decoded.size)
         pts = self._timeline.place(decoded.pts, int(decoded.arrival_s / LIVE_TICK))
+        self._pass_sound(self._live_sound.placed())
         if self._timeline.jump:
             self._note_jump(float(self._timeline.jump * LIVE_TICK))
         if self._timeline.paced:
@@ -267,9 +277,22 @@ class LiveSource:
     def _queue_audio(self, packet: AudioPacket) -> None:
         if self.sound is None or not self._sounds:
             return
-        pts = self._timeline.place_audio(packet.pts, packet.duration)
-        if pts is not None:
-            self.sound.put(replace(packet, pts=pts))
+        self._pass_sound(self._live_sound.add(packet))
+        if not self._silent and time.monotonic() - self._heard_s > _SILENT_S:
+            self._silent = True
+            self._log.warning(
+                f"{self._address}: silent for {_SILENT_S:.0f} s although sound comes in: its time "
+                "stamps do not fit those of the pictures"
+            )
+
+    def _pass_sound(self, packets: list[AudioPacket]) -> None:
+        if packets and self.sound:
+            self._heard_s = time.monotonic()
+            if self._silent:
+                self._silent = False
+                self._log.info(f"{self._address}: the sound is back")
+            for packet in packets:
+                self.sound.put(packet)
 
     def _compare_sound(self, found: AudioFormat | None) -> None:
         """Drop the audio from here on if its format changed: outputs were opened for the first."""
