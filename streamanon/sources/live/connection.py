@@ -220,7 +220,7 @@ class Connection:
             rate=rate_of(video),
             codec=video.codec_context.name,
             sound=audio_format(sound) if sound else None,
-            paced=is_paced(container),
+            paced=is_paced(container) or (self._fetcher is not None and self._fetcher.is_file),
         )
 
     def _put_audio(self, packet: Packet[Any]) -> None:

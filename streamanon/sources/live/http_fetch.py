@@ -66,7 +66,11 @@ _FAILURES = (OSError, HTTPException, ValueError, AttributeError)
 
 
 class Fetcher:
-    """Fetches what FFmpeg asks for on one connection to an HTTP input."""
+    """Fetches what FFmpeg asks for on one connection to an HTTP input.
+
+    Attributes:
+        is_file: whether the server announced a length: a file, sent as fast as it is read.
+    """
 
     def __init__(self, url: str, reach: Reach, timeout_s: float, over: Event) -> None:
         """Prepare; nothing is fetched yet.
@@ -89,6 +93,7 @@ class Fetcher:
             passwords.add_password(None, host, unquote(name), unquote(word))
             self._opener.add_handler(HTTPBasicAuthHandler(passwords))
             self._opener.add_handler(HTTPDigestAuthHandler(passwords))
+        self.is_file = False
         self._first: Any = None
         self._refused = False
 
@@ -102,6 +107,7 @@ class Fetcher:
         """
         self._first = self.fetch(self._url)
         self._url = self._first.url
+        self.is_file = bool(self._first.length)
         return self._url, _format(self._first)
 
     def open(self, url: str, _flags: int, options: Mapping[str, str]) -> _Body | io.BytesIO:

@@ -208,4 +208,5 @@ def audio_format(sound: AudioStream) -> AudioFormat | None:
 
 def is_paced(container: InputContainer) -> bool:
     """Return whether frames arrive as fast as they are read, not in real time."""
-    return container.format.name in _PACED or bool(container.duration)
+    is_file = container.duration or container.size > 0  # a stream's is negative: an error
+    return container.format.name in _PACED or bool(is_file)

@@ -354,6 +354,28 @@ def test_user_and_password_are_sent_where_they_belong(site: Path, scheme: str) -
             LiveSource(live_input(f"{url.format('me:wrong')}/plain.m3u8"), log=LOG)
 
 
+@pytest.mark.parametrize("host", ["on the internet", "local"])
+def test_a_file_is_held_to_real_time_though_it_states_no_duration(
+    clip: Path, tmp_path: Path, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FFmpeg reads files of the local network itself."""
+    monkeypatch.setattr(reach, "is_public", lambda _: host == "on the internet")
+    with av.open(str(clip)) as film, av.open(str(tmp_path / "film.h264"), "w", "h264") as target:
+        copy = target.add_stream_from_template(film.streams.video[0])
+        for packet in film.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copy
+                target.mux(packet)
+    with _served(tmp_path) as server:
+        found = _items(f"{server.url}/film.h264")
+    (about,) = (item for item in found if isinstance(item, StreamProperties))
+    assert about.paced
+    with mjpeg_camera() as url:
+        source = LiveSource(live_input(f"{url}/camera"), log=LOG)
+        assert not source._timeline.paced
+        source.close()
+
+
 @pytest.mark.usefixtures("_internet")
 def test_pictures_one_after_the_other_come_as_they_are_sent() -> None:
     with mjpeg_camera() as url:
