@@ -9,6 +9,7 @@ import re
 import typing
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from fractions import Fraction
 from functools import cache
 from math import isnan
 from pathlib import Path
@@ -23,10 +24,17 @@ _WANTED = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
-    tuple: "a text, or several",
+    Fraction: "seconds, or HOURS:MINUTES:SECONDS",
 }
-_FROM: dict[type, tuple[type, ...]] = {int: (str,), float: (str, int), Path: (str,)}
+_FROM: dict[type, tuple[type, ...]] = {
+    int: (str,),
+    float: (str, int),
+    Path: (str,),
+    Fraction: (str, int, float),
+}
 """Other types that a type of setting is converted from."""
+
+_TIME = re.compile(r"(\d+:){0,2}\d+(\.\d+)?")
 
 KINDS = {"files": "files", "live": "live streams"}
 """What a setting can be limited to, and how to call it."""
@@ -113,6 +121,38 @@ class Config:
         "behind otherwise.",
         only="files",
     )
+    from_: Fraction | None = _option(
+        None,
+        "Touch nothing before this time, in seconds or as HOURS:MINUTES:SECONDS: everyone can be "
+        "seen there.",
+        metavar="TIME",
+        only="files",
+    )
+    to: Fraction | None = _option(
+        None, "Touch nothing from this time on, in the same way.", metavar="TIME", only="files"
+    )
+    region: tuple[str, ...] = _option(
+        (),
+        "cover:X,Y,WIDTH,HEIGHT is always covered (a logo, a screen, a window); "
+        "leave:X,Y,WIDTH,HEIGHT leaves faces that lie within it as they are. In pixels of the "
+        "upright picture, or with %. May be given several times.",
+        metavar="REGION",
+        only="files",
+    )
+    keep_face: tuple[Path, ...] = _option(
+        (),
+        "Photograph of somebody who agreed to be seen: this person stays as they are wherever two "
+        "recognisers are sure of it. May be given several times. Needs the extra dlib.",
+        metavar="PHOTO",
+        only="files",
+    )
+    boxes: Path | None = _option(
+        None,
+        "Write where faces were, with times, landmarks and what was done, to this JSON file, which "
+        "only its owner may read.",
+        metavar="FILE",
+        only="files",
+    )
     overwrite: bool = _option(False, "Replace an output or report that exists.")
     seal: tuple[str, ...] = _option(
         (),
@@ -185,6 +225,10 @@ class Config:
             raise UsageError(f"max-pixels is {self.max_pixels}: wanted 1 or more")
         if not re.fullmatch("[0-7]{3}", self.record_mode):
             raise UsageError(f"record-mode is {self.record_mode!r}: wanted three digits, 640 say")
+        if self.from_ is not None and self.to is not None and self.from_ >= self.to:
+            raise UsageError(
+                f"from is {float(self.from_)} s and to {float(self.to)} s: wanted a span"
+            )
         if self.stall_s <= 0:
             raise UsageError(f"stall-s is {self.stall_s}: it must be more than 0 seconds")
         self._check_seal()
@@ -225,16 +269,24 @@ class Config:
         for setting in fields(self):
             only = setting.metadata.get("only", kind)
             if only != kind and getattr(self, setting.name) != setting.default:
-                flag = setting.name.replace("_", "-")
-                raise UsageError(f"--{flag} is for {KINDS[only]} only: leave it out")
+                raise UsageError(f"{flag(setting.name)} is for {KINDS[only]} only: leave it out")
+
+
+def flag(name: str) -> str:
+    """Return the flag of a setting: ``--min-face`` for ``min_face``."""
+    return f"--{name.rstrip('_').replace('_', '-')}"
+
+
+@cache
+def is_several(name: str) -> bool:
+    """Tell whether a setting has any number of values."""
+    return isinstance(Config.__dataclass_fields__[name].default, tuple)
 
 
 @cache
 def setting_type(name: str) -> type:
-    """Return the type of a setting, without the None of an optional one."""
+    """Return the type of a setting, or of each of its values, without the None of an optional."""
     hint = typing.get_type_hints(Config)[name]
-    if typing.get_origin(hint) is tuple:
-        return tuple
     found: type = next(one for one in (*typing.get_args(hint), hint) if one is not type(None))
     return found
 
@@ -256,12 +308,16 @@ def setting_value(name: str, value: Any) -> Any:
     Raises:
         UsageError: the setting cannot have this value.
     """
+    if is_several(name):
+        several = (value,) if isinstance(value, str) else value
+        if not isinstance(several, list | tuple):
+            raise UsageError(f"{flag(name)[2:]} is {value!r}: wanted a text, or several")
+        return tuple(_one_value(name, one) for one in several)
+    return _one_value(name, value)
+
+
+def _one_value(name: str, value: Any) -> Any:
     kind, choices = setting_type(name), setting_choices(name)
-    if kind is tuple:
-        texts = (value,) if isinstance(value, str) else value
-        if isinstance(texts, list | tuple) and all(isinstance(one, str) for one in texts):
-            return tuple(texts)
-        raise _refusal(name, value)
     if choices and value not in choices:
         raise UsageError(f"unknown {name} {value!r}: wanted {', '.join(choices)}")
     if value is None and Config.__dataclass_fields__[name].default is None:
@@ -269,7 +325,7 @@ def setting_value(name: str, value: Any) -> Any:
     taken = (kind, *_FROM.get(kind, ()))
     if isinstance(value, bool) == (kind is bool) and isinstance(value, taken):
         with suppress(ValueError, OverflowError):
-            converted = kind(value)
+            converted = _seconds(value) if kind is Fraction else kind(value)
             if kind is not float or not isnan(converted):
                 return converted
     raise _refusal(name, value)
@@ -277,4 +333,20 @@ def setting_value(name: str, value: Any) -> Any:
 
 def _refusal(name: str, value: Any) -> UsageError:
     wanted = _WANTED.get(setting_type(name), "a text")
-    return UsageError(f"{name.replace('_', '-')} is {value!r}: wanted {wanted}")
+    return UsageError(f"{flag(name)[2:]} is {value!r}: wanted {wanted}")
+
+
+def _seconds(value: Any) -> Fraction:
+    """Return a time of "12.5", "1:30" or "1:02:03.5", exactly as it is written.
+
+    Raises:
+        ValueError: it is not a time.
+    """
+    if not isinstance(value, str):
+        return Fraction(str(value))
+    if not _TIME.fullmatch(value):
+        raise ValueError(value)
+    seconds = Fraction(0)
+    for part in value.split(":"):
+        seconds = 60 * seconds + Fraction(part)
+    return seconds

@@ -29,7 +29,7 @@ from streamanon.protocols import (
     Sink,
     Source,
 )
-from streamanon.types import F32, U8, Identity, MediaInfo
+from streamanon.types import F32, U8, Identity, MediaInfo, Picture
 from streamanon.weights.card import accepted, read_card
 
 if TYPE_CHECKING:
@@ -38,14 +38,17 @@ if TYPE_CHECKING:
     from streamanon.anonymisers.stepped import SteppedAnonymiser
     from streamanon.backends.shared import SharedBackend
     from streamanon.backends.trial import Choice
+    from streamanon.detectors.dlib_resnet import DlibResNetEmbedder
     from streamanon.identities.portrait import PortraitReader
     from streamanon.media.address import Address
+    from streamanon.safety.permits import Permissions
     from streamanon.sealed.keys import Recipients
     from streamanon.sealed.live import LiveSealing
     from streamanon.sealed.sealer import Sealer
     from streamanon.sinks.live.sink import LiveSink
     from streamanon.sources.live.source import LiveSource
     from streamanon.tracking.identity_assigner import IdentityAssigner
+    from streamanon.tracking.kept_faces import KeptFaces
     from streamanon.tracking.observer import Observer
     from streamanon.tracking.per_track import PerTrack
 
@@ -295,12 +298,59 @@ class Factory:
         from streamanon.tracking.embedding_sampler import EmbeddingSampler
         from streamanon.tracking.observer import LOOK_AHEAD, Observer
 
-        look_ahead = self.config.delay if live else LOOK_AHEAD
-        if not anonymiser.needs_mesh and assigner is None:
-            return Observer(self.detector, look_ahead=look_ahead)
-        assigner = assigner or self.identity_assigner()
-        sampler = EmbeddingSampler(self.embedder, self._sex_classifier, assigner)
-        return Observer(self.detector, self.mesher, sampler, look_ahead=look_ahead)
+        kept = self._kept_faces()
+        sampler = None
+        if anonymiser.needs_mesh or assigner is not None:
+            assigner = assigner or self.identity_assigner()
+            sampler = EmbeddingSampler(self.embedder, self._sex_classifier, assigner)
+        return Observer(
+            self.detector,
+            self.mesher if sampler or kept else None,
+            sampler,
+            look_ahead=self.config.delay if live else LOOK_AHEAD,
+            permissions=self.permissions,
+            kept=kept,
+        )
+
+    @cached_property
+    def permissions(self) -> Permissions:
+        """What the user says may be seen."""
+        from streamanon.safety.permits import Permissions, parse_region
+
+        config = self.config
+        regions = tuple(parse_region(text) for text in config.region)
+        return Permissions(config.from_, config.to, regions, len(config.keep_face))
+
+    def _kept_faces(self) -> KeptFaces | None:
+        """Return what recognises people who may be seen, for one line; None without any."""
+        if not self.config.keep_face:
+            return None
+        from streamanon.face.landmarks import five_points
+        from streamanon.tracking.kept_faces import KeptFaces
+
+        def mobilefacenet(picture: Picture, points: F32) -> F32:
+            return self.embedder.embed(picture, five_points(points))
+
+        recognisers = (mobilefacenet, self._second_embedder.embed)
+        photos = [[one(*photo) for one in recognisers] for photo in self._photos]
+        return KeptFaces(recognisers, photos)
+
+    @cached_property
+    def _second_embedder(self) -> DlibResNetEmbedder:
+        """Has to agree with the embedder before a face is shown."""
+        from streamanon.detectors.dlib_resnet import DlibResNetEmbedder
+
+        return DlibResNetEmbedder("--keep-face")
+
+    @cached_property
+    def _photos(self) -> list[tuple[Picture, F32]]:
+        """Photographs of people who may be seen, and the mesh points of their faces."""
+        from streamanon.identities.portrait import read_image
+        from streamanon.imaging.picture import as_picture
+
+        images = [(path, read_image(path)) for path in self.config.keep_face]
+        reader = self.portrait_reader
+        return [(as_picture(image), reader.fit(image, path).points) for path, image in images]
 
     def source(self, path: Path, *, as_video: bool = False) -> Source:
         """Open a file to read frames from.
@@ -312,11 +362,15 @@ class Factory:
         from streamanon.sources.image import ImageSource
         from streamanon.sources.picture_file import is_picture
 
+        limit = self.config.max_pixels
         if is_picture(path) and not as_video:
-            return ImageSource(path, self.config.max_pixels)
+            return ImageSource(path, limit)
+        from streamanon.sources.spans import SpannedSource
         from streamanon.sources.video import VideoSource
 
-        return VideoSource(path, self.config.max_pixels)
+        source = VideoSource(path, limit)
+        whole = self.config.from_ is None and self.config.to is None
+        return source if whole else SpannedSource(source, self.permissions)
 
     def sink(self, path: Path, original: Path, info: MediaInfo) -> FileSink:
         """Open a file to write frames to."""

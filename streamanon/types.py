@@ -153,6 +153,16 @@ class MediaInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Permit:
+    """Leave to show something as it is, because the user said so.
+
+    Only :mod:`streamanon.safety.permits` makes one.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One raw frame. It may show faces, so only the pipeline may hold it.
 
@@ -164,6 +174,7 @@ class Frame:
         damaged: True when the decoder reported errors in the pixels.
         duration: how long it is shown, in ticks; None for until the next one.
         cut: True when it does not follow the frame before in time, as a page of a document.
+        permit: leave to show the whole frame as it is, or None.
     """
 
     index: int
@@ -173,6 +184,7 @@ class Frame:
     damaged: bool = False
     duration: int | None = None
     cut: bool = False
+    permit: Permit | None = None
 
     @property
     def time_s(self) -> float:
@@ -274,11 +286,13 @@ class Subject:
         track: where they are.
         identity: whom they become; None when the face can only be covered.
         person: number of the person, the same whenever they come back; None when not known.
+        permit: leave to show the face as it is, or None.
     """
 
     track: Track
     identity: Identity | None = None
     person: int | None = None
+    permit: Permit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,12 +303,14 @@ class Scene:
         frame: raw frame.
         subjects: all people who must not be recognised.
         distrust: why the whole frame must be covered; "" when the subjects can be trusted.
+        covers: (4,) float32 boxes that are always covered.
         sparing: whether networks are asked less often, because there is much to do.
     """
 
     frame: Frame
     subjects: tuple[Subject, ...] = ()
     distrust: str = ""
+    covers: tuple[F32, ...] = ()
     sparing: bool = False
 
 
@@ -320,11 +336,12 @@ class Patch:
 
 
 class Treatment(Enum):
-    """How a face was hidden, best first."""
+    """How a face was hidden, best first; or that it was shown, with a permit."""
 
     REPLACED = "replaced"
     COVERED = "covered"
     WHOLE_FRAME = "whole-frame"
+    SHOWN = "shown"
 
 
 @dataclass(frozen=True, slots=True)

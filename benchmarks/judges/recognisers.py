@@ -8,21 +8,20 @@ not by the detector it blinds.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import dlib
 import numpy as np
 import onnxruntime
 
 from benchmarks.judges.faceres import FaceRes
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.detectors.dlib_resnet import DlibResNetEmbedder
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder, align
 from streamanon.errors import UsageError
 from streamanon.face.landmarks import five_points
-from streamanon.imaging.crop import crop_square, to_blob
+from streamanon.imaging.crop import to_blob
 from streamanon.imaging.picture import as_picture
 
 if TYPE_CHECKING:
@@ -31,21 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streamanon.types import F32, U8
-
-_DLIB_POINTS = (263, 362, 33, 133, 2)
-"""Mesh points of dlib's five: outer and inner corner of left and right eye, base of the nose."""
-
-_DLIB_TEMPLATE = np.array(
-    [[0.8595674595992, 0.2134981538014], [0.6460604764104, 0.2289674387677],
-     [0.1205750620789, 0.2137274526848], [0.3340850613712, 0.2290642403242],
-     [0.4901123135679, 0.6277975316475]],
-    np.float64,
-)  # fmt: skip
-"""Where they belong, in sides of the face; source: dlib's get_face_chip_details."""
-
-_DLIB_PX = 150
-_DLIB_PADDING = 0.25
-"""Side of the network's input, and what it shows around the face, in sides of the face."""
 
 ONNX_PX = 112
 _ONNX_SHAPE = (3, ONNX_PX, ONNX_PX)
@@ -83,11 +67,7 @@ class Recogniser(Protocol):
 
 
 class DlibResNet:
-    """dlib's ResNet-29 (dlib_face_recognition_resnet_model_v1); nothing was trained against it.
-
-    Aligned by five points as dlib does, except that they come from the mesh and keep their
-    fractions of a pixel.
-    """
+    """dlib's ResNet-29; nothing was trained against it."""
 
     name = "dlib-resnet"
     used_in_training = False
@@ -99,21 +79,11 @@ class DlibResNet:
         Raises:
             UsageError: the package that carries it is not installed.
         """
-        # Only the package's files are wanted: importing it needs the deprecated pkg_resources.
-        package = find_spec("face_recognition_models")
-        if package is None or package.origin is None:
-            raise UsageError("dlib-resnet needs a package: pip install face-recognition-models")
-        folder = Path(package.origin).parent / "models"
-        self._network = dlib.face_recognition_model_v1(
-            str(folder / "dlib_face_recognition_resnet_model_v1.dat")
-        )
+        self._embedder = DlibResNetEmbedder(self.name)
 
     def embed(self, image: U8, mesh_points: F32) -> F32:
         """Describe one face; see :class:`Recogniser`."""
-        square = _dlib_square(mesh_points[_DLIB_POINTS, :2])
-        chip = crop_square(as_picture(image), square, _DLIB_PX)
-        vector = self._network.compute_face_descriptor(np.ascontiguousarray(chip[:, :, ::-1]))
-        return _unit(np.array(vector))
+        return self._embedder.embed(as_picture(image), mesh_points)
 
 
 class MobileFaceNet:
@@ -215,20 +185,6 @@ def recogniser(name: str) -> Recogniser:
             f"no recogniser called {name!r}: it is one of {known}, onnx:PATH or faceres:PATH"
         )
     return RECOGNISERS[name]()
-
-
-def _dlib_square(points: F32) -> F32:
-    """Return the (3, 2) corners, in px, of the square behind (5, 2) points that dlib looks at.
-
-    The similarity of least squares between points and template, with points as complex numbers.
-    """
-    seen = points.astype(np.float64) @ (1, 1j)
-    side = 1 + 2 * _DLIB_PADDING
-    template = (_DLIB_TEMPLATE + _DLIB_PADDING) @ (1, 1j)
-    centred = template - template.mean()
-    turn = np.vdot(centred, seen - seen.mean()) / np.vdot(centred, centred)
-    corners = (np.array([0, side, side * 1j]) - template.mean()) * turn + seen.mean()
-    return np.stack([corners.real, corners.imag], axis=1).astype(np.float32)
 
 
 def _unit(vector: NDArray[np.floating]) -> F32:

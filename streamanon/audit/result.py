@@ -51,6 +51,7 @@ class AuditResult:
         leaking_frames: (number, seconds) of frames with a leak, in order.
         cosines: cosines of all faces that the recogniser can tell apart.
         kept: structure kept of every face.
+        shown: faces that were left as they are on request, which are in none of the other figures.
     """
 
     frame_s: float
@@ -61,6 +62,7 @@ class AuditResult:
     leaking_frames: list[tuple[int, float]] = field(default_factory=list)
     cosines: list[float] = field(default_factory=list)
     kept: list[float] = field(default_factory=list)
+    shown: int = 0
 
     def add(self, time_s: float, comparisons: Sequence[FaceComparison]) -> None:
         """Count the faces of the next frame."""
@@ -99,6 +101,10 @@ class AuditResult:
         Raises:
             StreamanonError: No face was found in the original.
         """
+        if not self.faces and self.shown:
+            raise StreamanonError(
+                f"all {self.shown} faces of ORIGINAL are shown on request: nothing was audited"
+            )
         if not self.faces:
             raise StreamanonError(
                 f"no face found in ORIGINAL ({self.frames} frames): nothing was audited"
@@ -128,6 +134,7 @@ class AuditResult:
             "frames": self.frames,
             "frames_with_face": self.frames_with_face,
             "faces": self.faces,
+            "shown": self.shown,
             "leaking_frames": len(self.leaking_frames),
             "leak_rate": round(rate, 5),
             "unchanged": sum(leak.comparison.unchanged for leak in self.leaks),
@@ -156,6 +163,8 @@ class AuditResult:
         self.require_faces()
         seen = _count(self.faces, "face")
         closest = f"; cosine to the source at most {max(self.cosines):.2f}" if self.cosines else ""
+        if self.shown:
+            closest += f"; {self.shown} more shown on request"
         if self.passed:
             where = f"{self.frames_with_face} of {_count(self.frames, 'frame')}"
             return f"pass: {seen} in {where}, none unchanged, none recognised{closest}"

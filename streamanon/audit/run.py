@@ -12,6 +12,7 @@ from streamanon.audit.judge import Judge
 from streamanon.audit.pairs import check_sizes, pairs
 from streamanon.audit.result import AuditResult
 from streamanon.audit.sheet import ContactSheet
+from streamanon.audit.shown import Shown
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.centerface import CenterFaceDetector
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
@@ -44,6 +45,7 @@ def audit(
     *,
     report: Path | None = None,
     sheet: Path | None = None,
+    boxes: Path | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> AuditResult:
     """Compare a file with its anonymised version, face by face.
@@ -53,6 +55,7 @@ def audit(
         anonymised: same frames after anonymisation.
         report: JSON file to write the findings to.
         sheet: picture file to draw the worst faces of the anonymised file on.
+        boxes: file of the run's ``--boxes``: what it left as it is on request is counted apart.
         progress: called with the number of frames compared, and their total number if known.
 
     Raises:
@@ -60,12 +63,15 @@ def audit(
         MediaError: A file cannot be read.
         StreamanonError: The original shows no face, so that nothing could be audited.
     """
+    shown = Shown(boxes, sha256(original)) if boxes else None
     with closing(_source(original)) as first, closing(_source(anonymised)) as second:
         check_sizes(first, second)
         judge, worst = load_judge(), ContactSheet()
         result = AuditResult(float(1 / first.info.rate))
         for before, after in pairs(first, second):
-            comparisons = judge.compare(before.picture, after.picture)
+            found = judge.compare(before.picture, after.picture)
+            comparisons = [one for one in found if not (shown and shown.allows(before.index, one))]
+            result.shown += len(found) - len(comparisons)
             worst.add(before.index, before.time_s, after.picture, comparisons)
             result.add(before.time_s, comparisons)
             if progress:

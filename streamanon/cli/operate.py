@@ -47,7 +47,7 @@ def operate(live: LiveConfig, console: Console) -> None:
     """
     specs = live.streams
     config = specs[0].config
-    check_report(config)
+    check_report(config.report, overwrite=config.overwrite)
     if config.overwrite and not config.report:
         raise UsageError("--overwrite is for files and reports, live outputs replace nothing")
     for one in specs:

@@ -34,6 +34,10 @@ def summary(report: Report) -> str:
         parts.append(f"{covered} of them by the emergency cover")
     if report.ledger.whole_frames:
         parts.append(f"{counted(report.ledger.whole_frames, 'frame')} covered whole")
+    if report.ledger.shown:
+        parts.append(f"{counted(report.ledger.shown, 'face')} shown, as permitted")
+    if report.ledger.shown_frames:
+        parts.append(f"{counted(report.ledger.shown_frames, 'frame')} left as they are")
     if report.frames_dropped:
         parts.append(f"{counted(report.frames_dropped, 'frame')} dropped")
     parts += report.changes

@@ -1,6 +1,6 @@
 """Carries out jobs, from their settings to their reports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,6 +11,7 @@ from streamanon.config import Config
 from streamanon.errors import LeakError, StreamanonError, UsageError, named_error_line
 from streamanon.factory import Factory
 from streamanon.files.jobs import Job, plan
+from streamanon.pipeline.boxes import BoxFile
 from streamanon.pipeline.document import sha256, write_document
 from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import Progress, run
@@ -82,61 +83,83 @@ def anonymise_with(factory: Factory, input: str | Path, output: str | Path) -> R
 
 
 def anonymise_all(
-    jobs: Sequence[Job], config: Config, watcher: Watcher | None = None
+    jobs: Sequence[Job],
+    config: Config,
+    watcher: Watcher | None = None,
+    left_out: Mapping[str, int] | None = None,
 ) -> list[Outcome]:
     """Carry out jobs one after the other; one that fails does not stop the rest.
+
+    Args:
+        jobs: jobs from :func:`plan`.
+        config: settings.
+        watcher: observer of the progress, or None.
+        left_out: for the report, numbers of files that are neither video nor picture, by suffix.
 
     Raises:
         UsageError: the report would replace something it must not, or a setting is for live
             streams.
     """
     with closing(Factory(config)) as factory:
-        return _anonymise_all(factory, jobs, watcher)
+        return _anonymise_all(factory, jobs, watcher, left_out)
 
 
 def _anonymise_all(
-    factory: Factory, jobs: Sequence[Job], watcher: Watcher | None = None
+    factory: Factory,
+    jobs: Sequence[Job],
+    watcher: Watcher | None = None,
+    left_out: Mapping[str, int] | None = None,
 ) -> list[Outcome]:
     config = factory.config
-    check_report(config, [path for job in jobs for path in (job.input, job.output)])
+    taken = [path for job in jobs for path in (job.input, job.output)]
+    check_report(config.report, taken, overwrite=config.overwrite)
+    check_report(config.boxes, [*taken, config.report], overwrite=config.overwrite)
     config.check("files")
     outcomes = []
     factory.observer(factory.anonymiser())  # wrong settings show before the first job
     factory.check_recipients()
-    for job in jobs:
-        if watcher:
-            watcher.begin(job)
-        outcomes.append(_carry_out(job, factory, watcher))
-        if watcher:
-            watcher.end(outcomes[-1])
+    boxes = BoxFile(config.boxes) if config.boxes else None
+    try:
+        for job in jobs:
+            if watcher:
+                watcher.begin(job)
+            outcomes.append(_carry_out(job, factory, watcher, boxes))
+            if watcher:
+                watcher.end(outcomes[-1])
+    finally:
+        if boxes:
+            boxes.close(complete=len(outcomes) == len(jobs))
     if config.report:
         entries = [_entry(outcome) for outcome in outcomes]
-        write_document(config.report, config, entries, factory.runtimes)
+        write_document(config.report, config, entries, factory.runtimes, left_out)
     return outcomes
 
 
-def check_report(config: Config, taken: Sequence[Path] = ()) -> None:
-    """Check that the report can be written.
+def check_report(
+    path: Path | None, taken: Sequence[Path | None] = (), *, overwrite: bool = False
+) -> None:
+    """Check that a report, or a file of boxes, can be written.
 
     Raises:
         UsageError: it would replace an input, an output or an existing file, or its folder is
             missing.
     """
-    path = config.report
     if path is None:
         return
-    if any(path.resolve() == one.resolve() for one in taken):
+    if any(path.resolve() == one.resolve() for one in taken if one):
         raise UsageError(f"report {path} is an input or an output: choose another name")
-    if path.exists() and (path.is_dir() or not config.overwrite):
+    if path.exists() and (path.is_dir() or not overwrite):
         raise UsageError(f"report {path} exists: choose another name or --overwrite")
     if not path.absolute().parent.is_dir():
         raise UsageError(f"folder {path.parent} of the report does not exist: create it")
 
 
-def _carry_out(job: Job, factory: Factory, watcher: Watcher | None) -> Outcome:
+def _carry_out(
+    job: Job, factory: Factory, watcher: Watcher | None, boxes: BoxFile | None
+) -> Outcome:
     """Run one job and keep its failure, so that the next can follow."""
     try:
-        report = _run(job, factory, watcher)
+        report = _run(job, factory, watcher, boxes)
     except StreamanonError as error:
         return Outcome(job, error=error)
     except Exception as error:  # noqa: BLE001  one file must not stop the rest
@@ -149,7 +172,7 @@ def _carry_out(job: Job, factory: Factory, watcher: Watcher | None) -> Outcome:
     return Outcome(job, report)
 
 
-def _run(job: Job, factory: Factory, watcher: Watcher | None) -> Report:
+def _run(job: Job, factory: Factory, watcher: Watcher | None, boxes: BoxFile | None) -> Report:
     """Open the source and the sink of a job and run its frames through the pipeline."""
     job.output.parent.mkdir(parents=True, exist_ok=True)
     anonymiser = factory.anonymiser()
@@ -162,12 +185,28 @@ def _run(job: Job, factory: Factory, watcher: Watcher | None) -> Report:
         sealing, seal = factory.sealed(sink, job.output, source.info)
         undo.pop_all()
     progress, stall_s = watcher.advance if watcher else None, factory.config.stall_s
+    changes = (*sink.changes, *factory.permissions.stated)
     if watcher:
-        watcher.opened(sink.changes)
-    report = run(
-        source, observer, anonymiser, sealing, progress=progress, stall_s=stall_s, seal=seal
-    )
-    return replace(report, changes=tuple(sink.changes))
+        watcher.opened(changes)
+    if boxes:
+        boxes.begin(sha256(job.input), source.info)
+    complete = False
+    try:
+        report = run(
+            source,
+            observer,
+            anonymiser,
+            sealing,
+            progress=progress,
+            stall_s=stall_s,
+            seal=seal,
+            record=boxes.add if boxes else None,
+        )
+        complete = not report.uncovered
+    finally:
+        if boxes:
+            boxes.end(complete=complete)
+    return replace(report, changes=changes)
 
 
 def _entry(outcome: Outcome) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,13 +41,23 @@ def sha256(path: Path) -> str | None:
 
 def settings(config: Config) -> dict[str, Any]:
     """Return the settings; paths may name people and are only reported as given."""
-    return {
-        name: True if isinstance(value, Path) else value for name, value in asdict(config).items()
-    }
+    return {name: _plain(value) for name, value in asdict(config).items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Fraction):
+        return float(value)
+    return True if isinstance(value, Path) else value
 
 
 def write_document(
-    path: Path, config: Config, files: Sequence[dict[str, Any]], runtimes: Mapping[str, str]
+    path: Path,
+    config: Config,
+    files: Sequence[dict[str, Any]],
+    runtimes: Mapping[str, str],
+    left_out: Mapping[str, int] | None = None,
 ) -> None:
     """Write the report of all files of a call, complete or not at all.
 
@@ -55,6 +66,7 @@ def write_document(
         config: settings of the call.
         files: entry of each file.
         runtimes: runtime of each network, and why it was chosen.
+        left_out: files of the input folders that are neither video nor picture, by suffix.
 
     Raises:
         MediaError: the file cannot be written.
@@ -63,6 +75,7 @@ def write_document(
         "versions": versions(),
         "settings": settings(config),
         "runtimes": dict(runtimes),
+        "left_out": dict(left_out or {}),
         "files": list(files),
     }
     publish(path, as_json(document))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from streamanon.errors import named_error_line
@@ -40,9 +41,15 @@ def hide(
 
 def _patches(scene: Scene, anonymiser: Anonymiser) -> tuple[list[Patch | None], str]:
     """Return a patch for each subject, or no patch and the reason."""
-    if scene.distrust or not scene.subjects:
-        return [None] * len(scene.subjects), ""
+    none: list[Patch | None] = [None] * len(scene.subjects)
+    hidden = tuple(subject for subject in scene.subjects if not subject.permit)
+    if scene.distrust or not hidden:
+        return none, ""
     try:
-        return anonymiser.replace(scene), ""
+        made = anonymiser.replace(replace(scene, subjects=hidden))
     except Exception as error:  # noqa: BLE001  covered, counted and reported, never raw
-        return [None] * len(scene.subjects), f"the anonymiser failed: {named_error_line(error)}"
+        return none, f"the anonymiser failed: {named_error_line(error)}"
+    if len(made) != len(hidden):
+        return none, f"{len(made)} patches for {len(hidden)} subjects"
+    patches = iter(made)
+    return [None if subject.permit else next(patches) for subject in scene.subjects], ""

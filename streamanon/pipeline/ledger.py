@@ -38,6 +38,7 @@ class TrackSpan:
         identities: names of the identities shown, in order of appearance.
         replaced: frames in which the face was replaced.
         covered: frames in which it was covered, alone or with the whole frame.
+        shown: frames in which it was left as it is, with a permit.
     """
 
     id: int
@@ -46,6 +47,7 @@ class TrackSpan:
     identities: list[str] = field(default_factory=list)
     replaced: int = 0
     covered: int = 0
+    shown: int = 0
 
 
 class Ledger:
@@ -68,6 +70,7 @@ class Ledger:
         self.people = 0
         self.replaced = 0
         self.covered = 0
+        self.shown = self.shown_frames = 0
         self.methods: Counter[str] = Counter()
         self.frames = 0
         self.with_faces = 0
@@ -86,9 +89,12 @@ class Ledger:
                 whole, counts as uncovered.
         """
         index = safe.index
+        self.frames += 1
+        if scene.frame.permit:
+            self.shown_frames += 1
+            return
         done = {treated.track_id: treated for treated in safe.treated}
         whole = None in done
-        self.frames += 1
         self.whole_frames += whole
         self.damaged += scene.frame.damaged
         self.with_faces += bool(scene.subjects)
@@ -97,8 +103,11 @@ class Ledger:
         for subject in scene.subjects:
             track = self._span(subject.track.id, index)
             treated = done.get(track.id)
-            if treated is None:
+            if treated is None or (treated.treatment is Treatment.SHOWN and not subject.permit):
                 self.uncovered += not whole
+            elif treated.treatment is Treatment.SHOWN:
+                track.shown += 1
+                self.shown += 1
             elif treated.treatment is Treatment.REPLACED:
                 track.replaced += 1
                 self.replaced += 1

@@ -78,6 +78,7 @@ class _Line:
         live: LiveControls | None,
         seal: Seal | None,
     ) -> None:
+        self.record: Callable[[Scene, SafeFrame], None] | None = None
         self._live = (live or LiveControls()) if source.info.live else None
         room = 1 if self._live else _QUEUED_FRAMES
         keep, keep_times = (_LIVE_KEEP, _LIVE_KEEP_TIMES) if self._live else (None, None)
@@ -234,6 +235,8 @@ class _Line:
                 safe = hide(scene, self._anonymiser, self._observer.stats, self.ledger, self._seal)
             if self._live and self.ledger.uncovered:
                 raise LeakError(f"frame {safe.index} was not hidden completely: it is not shown")
+            if self.record:
+                self.record(scene, safe)
             self._safe_frames.put(safe)
         self._safe_frames.finish()
 
@@ -273,6 +276,7 @@ def run(  # noqa: PLR0913  the four parts of a line, and its options
     stall_s: float = 60.0,
     live: LiveControls | None = None,
     seal: Seal | None = None,
+    record: Callable[[Scene, SafeFrame], None] | None = None,
 ) -> Report:
     """Process all frames of a source and write them to a sink; closes both.
 
@@ -285,12 +289,14 @@ def run(  # noqa: PLR0913  the four parts of a line, and its options
         stall_s: longest time a stage may work on one item; reading from a live source is exempt.
         live: figures and quality of a live source's line; gets its report, also when it fails.
         seal: keeps what is replaced, encrypted.
+        record: called with every scene and what became of it, in the thread of a stage.
 
     Raises:
         StageError: a stage raised an error; StreamanonErrors are passed on unchanged.
         StallError: a stage hangs; its thread is left behind as a daemon.
     """
     line = _Line(source, observer, anonymiser, sink, live, seal)
+    line.record = record
     start = time.monotonic()
     try:
         with opencv_single_threaded():

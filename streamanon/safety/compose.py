@@ -25,7 +25,7 @@ from streamanon.types import (
 
 
 def compose(scene: Scene, patches: Sequence[Patch | None], reason: str = "") -> SafeFrame:
-    """Hide every subject of a scene.
+    """Hide every subject of a scene but those with a permit.
 
     Args:
         scene: raw frame and its subjects.
@@ -35,31 +35,47 @@ def compose(scene: Scene, patches: Sequence[Patch | None], reason: str = "") -> 
     """
     frame = scene.frame
     picture = copy_picture(frame.picture)
+    if frame.permit:
+        shown = Treated(None, Treatment.SHOWN, frame.permit.reason)
+        return SafeFrame(frame.index, picture, frame.pts, frame.time_base, (shown,), frame.duration)
     fault = scene.distrust or next(filter(None, map(fault_of_cover, scene.subjects)), "")
     if fault:
         paste(picture, whole_frame(frame.picture))
         treated = [Treated(None, Treatment.WHOLE_FRAME, fault)]
         treated += [Treated(s.track.id, Treatment.WHOLE_FRAME, fault) for s in scene.subjects]
     else:
-        if len(patches) != len(scene.subjects):
-            reason = reason or f"{len(patches)} patches for {len(scene.subjects)} subjects"
-            patches = [None] * len(scene.subjects)
-        treated = [
-            _treatment(subject, patch, frame.picture, reason)
-            for subject, patch in zip(scene.subjects, patches, strict=True)
-        ]
-        # Covers first: where two people overlap, a new face may lie on a mosaic, never under one.
-        for subject, done in zip(scene.subjects, treated, strict=True):
-            if done.treatment is Treatment.COVERED:
-                cover = mosaic(frame.picture, subject.track.cover)
-                if cover is not None:  # not outside the picture
-                    paste(picture, cover)
-        for patch, done in zip(patches, treated, strict=True):
-            if done.treatment is Treatment.REPLACED and patch is not None:
-                paste(picture, patch)
+        treated = _hide_subjects(picture, scene, patches, reason)
+    for box in scene.covers:
+        cover = mosaic(frame.picture, box, cells=1)
+        if cover is not None:
+            paste(picture, cover)
     return SafeFrame(
         frame.index, picture, frame.pts, frame.time_base, tuple(treated), frame.duration
     )
+
+
+def _hide_subjects(
+    picture: Picture, scene: Scene, patches: Sequence[Patch | None], reason: str
+) -> list[Treated]:
+    """Paste what hides each subject into a writable picture; return what was done."""
+    raw = scene.frame.picture
+    if len(patches) != len(scene.subjects):
+        reason = reason or f"{len(patches)} patches for {len(scene.subjects)} subjects"
+        patches = [None] * len(scene.subjects)
+    treated = [
+        _treatment(subject, patch, raw, reason)
+        for subject, patch in zip(scene.subjects, patches, strict=True)
+    ]
+    # Covers first: where two people overlap, a new face may lie on a mosaic, never under one.
+    for subject, done in zip(scene.subjects, treated, strict=True):
+        if done.treatment is Treatment.COVERED:
+            cover = mosaic(raw, subject.track.cover)
+            if cover is not None:  # not outside the picture
+                paste(picture, cover)
+    for patch, done in zip(patches, treated, strict=True):
+        if done.treatment is Treatment.REPLACED and patch is not None:
+            paste(picture, patch)
+    return treated
 
 
 def placeholder_frame(info: MediaInfo, lines: Sequence[str], index: int, pts: int) -> SafeFrame:
@@ -76,7 +92,9 @@ def placeholder_frame(info: MediaInfo, lines: Sequence[str], index: int, pts: in
 
 
 def _treatment(subject: Subject, patch: Patch | None, picture: Picture, reason: str) -> Treated:
-    """Decide how one subject is hidden."""
+    """Decide how one subject is hidden, or that it is shown."""
+    if subject.permit:
+        return Treated(subject.track.id, Treatment.SHOWN, subject.permit.reason)
     if patch is None:
         return Treated(subject.track.id, Treatment.COVERED, reason or why_missing(subject))
     fault = fault_of_patch(patch, subject, picture)

@@ -53,7 +53,7 @@ class EmbeddingSampler:
     def sample(self, picture: Picture, track: Track) -> None:
         """Embed a face if the view is good and a sample is due."""
         mesh = track.face.mesh
-        quality = _quality(mesh) if mesh is not None else 0.0
+        quality = view_quality(mesh) if mesh is not None else 0.0
         if mesh is None or quality <= 0:
             return
         so_far = self._tracks.setdefault(track.id, _TrackSamples())
@@ -72,7 +72,7 @@ class EmbeddingSampler:
         self.assigner.forget(track_id)
 
 
-def _quality(mesh: Mesh) -> float:
+def view_quality(mesh: Mesh) -> float:
     """Return how well a view identifies a person, 0..1; 0 for a face turned away or too small."""
     size = side(lm.face_box_from_mesh(mesh.points))
     yaw, pitch, _ = lm.head_pose(mesh.points)

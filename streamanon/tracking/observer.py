@@ -15,6 +15,7 @@ from streamanon.errors import StageError, error_line
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import union
 from streamanon.protocols import Detector, Mesher
+from streamanon.safety.permits import Permissions
 from streamanon.tracking.finder import Finder
 from streamanon.tracking.look_back import PendingFrame, search_back
 from streamanon.tracking.scene_cuts import CutDetector
@@ -24,6 +25,7 @@ from streamanon.types import Frame, Mesh, Scene, Subject, Track
 
 if TYPE_CHECKING:
     from streamanon.tracking.embedding_sampler import EmbeddingSampler
+    from streamanon.tracking.kept_faces import KeptFaces
 
 LOOK_AHEAD = 12
 """Frames by which a file's frame is held back for faces that are found late."""
@@ -81,6 +83,8 @@ class Observer:
         sampler: EmbeddingSampler | None = None,
         *,
         look_ahead: int = LOOK_AHEAD,
+        permissions: Permissions | None = None,
+        kept: KeptFaces | None = None,
     ) -> None:
         """Create one for one line of one stream.
 
@@ -89,11 +93,14 @@ class Observer:
             mesher: fits meshes; None where boxes are enough.
             sampler: collects evidence for identities; None where they are not needed.
             look_ahead: frames by which a frame is held back.
+            permissions: what may be seen; None for nothing.
+            kept: recognises people who may be seen; None for nobody.
         """
         self.stats = ObserverStats()
         self._finder = Finder(detector, mesher)
         self._sampler = sampler
         self._look_ahead = look_ahead
+        self._permissions, self._kept = permissions or Permissions(), kept
         self._cuts = CutDetector()
         self._tracker: Tracker | None = None
         self._window: deque[PendingFrame] = deque()
@@ -101,6 +108,7 @@ class Observer:
         self._meshes: dict[int, Mesh] = {}
         self._smoothers: dict[int, FaceSmoother] = {}
         self._failures = 0
+        self._passing = False
 
     def fit_meshes(self, *, enabled: bool) -> None:
         """Choose whether faces get meshes and identities from the next frame on."""
@@ -127,6 +135,9 @@ class Observer:
     def _examine(self, frame: Frame) -> PendingFrame:
         """Find and follow every face of a frame."""
         pending = PendingFrame(frame)
+        if frame.permit:
+            self._passing = True
+            return pending
         if frame.damaged:
             pending.distrust = "damaged frame"
             return pending
@@ -147,13 +158,17 @@ class Observer:
         if self._sampler:
             for track in pending.tracks.values():
                 self._sampler.sample(frame.picture, track)
+        if self._kept:
+            for track in pending.tracks.values():
+                self._kept.sample(frame, track)
         return pending
 
     def _track(self, pending: PendingFrame) -> None:
         """Detect faces, match them to the tracks and fit their meshes."""
         picture, time_s = pending.frame.picture, pending.frame.time_s
         tracker = self._tracker = self._tracker or Tracker(picture.width, picture.height)
-        pending.cut = self._cuts.is_cut(picture) or pending.frame.cut
+        pending.cut = self._cuts.is_cut(picture) or pending.frame.cut or self._passing
+        self._passing = False
         if pending.cut:
             tracker.reset(picture.width, picture.height)
             self.stats.cuts += 1
@@ -195,8 +210,19 @@ class Observer:
     def _scene(self, pending: PendingFrame) -> Scene:
         tracks = [self._smoothed(track, pending.frame.time_s) for track in pending.tracks.values()]
         self.stats.coasted += sum(track.unseen_s > 0 for track in tracks)
-        subjects = tuple(self._subject(track, pending) for track in tracks)
-        return Scene(pending.frame, subjects, pending.distrust)
+        frame, size = pending.frame, (pending.frame.picture.width, pending.frame.picture.height)
+        kept = self._kept.permits(frame.index, tracks) if self._kept else {}
+        permits = {
+            track.id: self._permissions.subject(track.cover, size) or kept.get(track.id)
+            for track in tracks
+        }
+        subjects = tuple(
+            Subject(track, permit=permits[track.id])
+            if permits[track.id]
+            else self._subject(track, pending)
+            for track in tracks
+        )
+        return Scene(frame, subjects, pending.distrust, self._permissions.covers(*size))
 
     def _subject(self, track: Track, pending: PendingFrame) -> Subject:
         if self._sampler is None:
@@ -228,4 +254,6 @@ class Observer:
             self._meshes.pop(track_id, None)
             if self._sampler:
                 self._sampler.forget(track_id)
+            if self._kept:
+                self._kept.forget(track_id)
         self._present = present

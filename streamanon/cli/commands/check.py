@@ -37,10 +37,17 @@ _MARKS = {
     help="Draw the worst faces of ANONYMISED on this picture, for you to look at. Nothing of "
     "ORIGINAL is on it.",
 )
+@click.option(
+    "--boxes",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="What `streamanon run --boxes` wrote: faces it left as they are because of --from, --to, "
+    "--region or --keep-face are counted apart, and are no leaks.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a report or sheet that exists.")
 @verbose
 def audit(
-    original: Path, anonymised: Path, report: Path | None, sheet: Path | None, *, overwrite: bool
+    original: Path, anonymised: Path, *, overwrite: bool, boxes: Path | None, **written: Path | None
 ) -> int:
     """Check that no face of ORIGINAL can be seen in ANONYMISED.
 
@@ -55,9 +62,9 @@ def audit(
     from streamanon.audit import run as signoff
     from streamanon.cli.progress import frame_bar
 
-    signoff.check_outputs((original, anonymised), report, sheet, overwrite=overwrite)
+    signoff.check_outputs((original, anonymised), **written, overwrite=overwrite)
     with frame_bar(Console(stderr=True), anonymised.name) as advance:
-        result = signoff.audit(original, anonymised, report=report, sheet=sheet, progress=advance)
+        result = signoff.audit(original, anonymised, **written, boxes=boxes, progress=advance)
     click.echo(f"{anonymised.name}: {result.summary()}")
     return 0 if result.passed else LEAKS
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from streamanon.config import Config, setting_choices, setting_type
+from streamanon.config import Config, flag, is_several, setting_choices, setting_type
 
 
 def _set_verbose(context: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001  click's signature
@@ -30,15 +30,17 @@ def settings(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command one flag for each field of Config, which converts and checks the values."""
     for setting in reversed(fields(Config)):
         kind, choices = setting_type(setting.name), setting_choices(setting.name)
+        several = is_several(setting.name)
         command = click.option(
-            f"--{setting.name.replace('_', '-')}",
+            flag(setting.name),
+            setting.name,
+            multiple=several,
             default=setting.default,
             is_flag=kind is bool,
-            multiple=kind is tuple,
             type={bool: bool, Path: click.Path()}.get(kind, str),
             metavar=f"[{'|'.join(choices)}]" if choices else setting.metadata.get("metavar"),
             help=setting.metadata["help"],
-            show_default=kind is not bool and setting.default not in (None, ()),
+            show_default=not (kind is bool or several or setting.default is None),
             shell_complete=partial(_matching, choices) if choices else None,
         )(command)
     return command

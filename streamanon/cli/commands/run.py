@@ -125,7 +125,7 @@ def _page_token(given: str | None) -> str | None:
 
 def _run_files(inputs: Sequence[str], outputs: Sequence[str], config: Config) -> int:
     from streamanon.cli.progress import Display
-    from streamanon.files.jobs import plan
+    from streamanon.files.jobs import left_out, plan
     from streamanon.files.pipes import as_files
     from streamanon.files.run import anonymise_all
 
@@ -133,9 +133,12 @@ def _run_files(inputs: Sequence[str], outputs: Sequence[str], config: Config) ->
         problem = f"{len(outputs)} outputs" if outputs else "Missing option '-o'"
         raise UsageError(f"{problem}: name one file, or one folder for several inputs")
     with as_files(inputs, outputs[0]) as (paths, output):
-        jobs = plan(paths, output, overwrite=config.overwrite)
+        jobs, others = plan(paths, output, overwrite=config.overwrite), left_out(paths, output)
+        if others:
+            listed = ", ".join(f"{number} {suffix}" for suffix, number in others.items())
+            click.echo(f"left out, neither video nor picture: {listed}", err=True)
         with Display(Console(stderr=True), len(jobs)) as display:
-            outcomes = anonymise_all(jobs, config, display)
+            outcomes = anonymise_all(jobs, config, display, others)
         failures = [outcome.error for outcome in outcomes if outcome.error]
         if failures and len(jobs) == 1:
             raise failures[0]

@@ -1,0 +1,41 @@
+"""Marks the frames of a file that lie outside the span the user wants touched."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise
+
+from streamanon.protocols import Source
+from streamanon.safety.permits import Permissions
+from streamanon.types import Frame, MediaInfo
+
+
+@dataclass(frozen=True, slots=True)
+class SpannedSource:
+    """Another source, whose frames outside a span have a permit to be seen as they are.
+
+    A frame is on screen until the next one: it is held back until that one is known.
+    """
+
+    inside: Source
+    permissions: Permissions
+
+    @property
+    def info(self) -> MediaInfo:
+        """Properties of the stream."""
+        return self.inside.info
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield every frame.
+
+        Raises:
+            MediaError: the file cannot be read any further.
+        """
+        base = self.info.time_base
+        for frame, following in pairwise(chain(self.inside, (None,))):
+            if frame is not None:
+                until_s = None if following is None else following.pts * base
+                yield replace(frame, permit=self.permissions.frame(frame.pts * base, until_s))
+
+    def close(self) -> None:
+        """Release everything; safe to call twice."""
+        self.inside.close()
