@@ -2,8 +2,8 @@
 
 Capacity is measured with what is being done. The load is the share of time that the busiest stage
 works; while frames are lost it is 1, and the frames that come through are all the machine can do.
-Quality steps down only when frames are lost, at once to the first rung whose expected load is
-affordable; the frames of a burst, or of a slow moment, are no overload. It steps up by one rung
+Quality steps down only when frames are lost, at once to the first rung that is expected to be
+enough; the frames of a burst, or of a slow moment, are no overload. It steps up by one rung
 when the expected load of the better one was affordable for a while, or, since costs change, when
 the current load was low for long. Each attempt that fails doubles the wait before the next one.
 """
@@ -172,6 +172,8 @@ class Governor:
         """
         self.levels = tuple(levels)
         self.rungs = rungs_of(levels, prefer)
+        steady = [rung.level in (FULL_QUALITY, SPARING) for rung in self.rungs]
+        self._last_resorts = len(steady) if prefer == "rate" else sum(steady)
         self._at = 0
         self._cost = {self.levels[0]: 1.0}
         for better, level in zip(self.levels, self.levels[1:], strict=False):
@@ -233,31 +235,36 @@ class Governor:
         self._left = None
 
     def _step_down(self, time_s: float, window: _Window) -> None:
-        """Go to the first rung that is affordable; to a mosaic only when hardly a face is left."""
+        """Go to the first rung that is enough, or to the cheapest that looks the same.
+
+        Another look is taken only where it is enough, and a mosaic only step by step, after time
+        with hardly a frame.
+        """
         too_few = window.fps < min(MIN_FPS, self._fps(self.rung) / 2)
         window.too_few_since_s = min(window.too_few_since_s, time_s) if too_few else inf
-        hopeless = time_s - window.too_few_since_s >= TOO_FEW_S
-        below = [
+        below = list(filter(self._differs, range(self._at + 1, len(self.rungs))))
+        usual = [at for at in below if at < self._last_resorts]
+        enough = [
             at
-            for at in range(self._at + 1, len(self.rungs))
-            if self._differs(at) and (self._keeps_face(at) or (hopeless and at == self._at + 1))
+            for at in below
+            if self._expected(self.rungs[at], window) <= ENOUGH
+            and (at in usual or self.rungs[at].level != MOSAIC)
         ]
-        if not below:
+        if enough or usual:
+            to = enough[0] if enough else usual[-1]
+        elif below and time_s - window.too_few_since_s >= TOO_FEW_S:
+            to = below[0]
+        else:
             return
-        enough = (at for at in below if self._expected(self.rungs[at], window) <= ENOUGH)
         soon = time_s - self._tried_s[self._at] < TRIAL_S
         waited_s = self._clear_s[self._at]
         self._clear_s[self._at] = min(2 * waited_s, MAX_CLEAR_S) if soon else CLEAR_S
-        self._move(next(enough, below[-1]), time_s, window)
+        self._move(to, time_s, window)
 
     def _differs(self, at: int) -> bool:
         """Return whether a rung differs from the current one at the source's present rate."""
         rung = self.rungs[at]
         return rung.level != self.rung.level or self._fps(rung) != self._fps(self.rung)
-
-    def _keeps_face(self, at: int) -> bool:
-        """Return whether a rung shows a face, or frames matter more."""
-        return self.rungs[at].level != MOSAIC or self.rungs[at].max_fps == inf
 
     def _consider_up(self, time_s: float, window: _Window) -> None:
         better = next(filter(self._differs, range(self._at - 1, -1, -1)), None)
