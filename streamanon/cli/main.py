@@ -87,6 +87,7 @@ def execute(arguments: Sequence[str]) -> int:
     short = memory.shortage()
     if short:
         return _fail(short, 1)
+    memory.limit_heaps()
     try:
         result = cli.main(list(arguments), "streamanon", standalone_mode=False, obj=state)
     except Exception as error:  # noqa: BLE001  the last line of defence is one line, too
