@@ -78,6 +78,13 @@ class Config:
         "Folder of your own portraits to choose identities from, instead of the built-in gallery.",
         metavar="DIR",
     )
+    identity_key: Path | None = _option(
+        None,
+        "Secret file (16 bytes or more) by which people get the same new face in all files and "
+        "streams, another with another key; what is needed to know them again is kept, encrypted, "
+        "in FILE.people. Needs the extra sealed; see docs/sealed.md.",
+        metavar="FILE",
+    )
     seed: int = _option(0, "Another number gives people other identities.", metavar="N")
     min_face: int = _option(
         32,
@@ -231,6 +238,8 @@ class Config:
             )
         if self.stall_s <= 0:
             raise UsageError(f"stall-s is {self.stall_s}: it must be more than 0 seconds")
+        if self.identity and self.identity_key:
+            raise UsageError("--identity gives everyone one face, --identity-key each their own")
         self._check_seal()
         if not 0 <= self.delay <= MAX_DELAY:
             raise UsageError(f"delay is {self.delay} frames: wanted 0 to {MAX_DELAY}")

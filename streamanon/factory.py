@@ -23,6 +23,7 @@ from streamanon.protocols import (
     Detector,
     Embedder,
     FileSink,
+    KnownPeople,
     Mesher,
     Seal,
     SexClassifier,
@@ -277,9 +278,29 @@ class Factory:
         """Return a new identity assigner; it remembers the people of one stream."""
         from streamanon.tracking.identity_assigner import IdentityAssigner
 
+        config, known = self.config, self._known_people
         return IdentityAssigner(
-            self.gallery, seed=self.config.seed, only=self.config.identity, age=self.age
+            self.gallery, seed=config.seed, only=config.identity, age=self.age, known=known
         )
+
+    @cached_property
+    def _known_people(self) -> KnownPeople | None:
+        """People whom a key remembers.
+
+        Raises:
+            UsageError: the key cannot be used, or a package is missing.
+        """
+        key_file = self.config.identity_key
+        if key_file is None:
+            return None
+        try:
+            from streamanon.sealed.people import KeyedPeople
+        except ImportError as error:
+            raise UsageError(
+                f"--identity-key needs a package that is missing ({error.name}): "
+                f"{install_hint('sealed')}"
+            ) from error
+        return KeyedPeople(key_file)
 
     def observer(
         self,

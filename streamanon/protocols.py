@@ -110,6 +110,22 @@ class SexClassifier(Protocol):
         ...
 
 
+class KnownPeople(Protocol):
+    """Remembers people by a secret key, and chooses by it what they become."""
+
+    def since(self, count: int) -> list[tuple[bytes, F32]]:
+        """Return those enrolled after so many others: random bytes, and (133,) evidence, each."""
+        ...
+
+    def enrol(self, evidence: F32) -> None:
+        """Remember somebody by (133,) evidence."""
+        ...
+
+    def number(self, person: bytes, purpose: str) -> int:
+        """Return a number of 64 bits for a person and a purpose."""
+        ...
+
+
 class Anonymiser(Protocol):
     """Generates the pixels that hide faces."""
 

@@ -10,6 +10,8 @@ Conventions, stated once:
 * Frames are upright: a source undoes the rotation of the file, a sink puts it back.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -263,6 +265,7 @@ class Identity:
         skin_lab: (3,) float32 mean CIELAB of the cheeks (L 0..100, a, b).
         embedding: (128,) float32 unit vector of the face recogniser.
         p_female: probability that the portrait looks female, 0..1.
+        kin: portrait whose shape is mixed in, and its share; None for the portrait's own shape.
     """
 
     name: str
@@ -271,6 +274,7 @@ class Identity:
     skin_lab: F32
     embedding: F32
     p_female: float
+    kin: tuple[Identity, float] | None = None
 
     @cached_property
     def portrait(self) -> U8:

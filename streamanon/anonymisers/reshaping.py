@@ -164,7 +164,15 @@ class ReshapingAnonymiser:
         return person.neutral
 
     def _neutral_of_portrait(self, identity: Identity) -> F32:
-        """Return the neutral of an identity, remembered from the first time on."""
+        """Return the neutral of an identity, with the share of its kin's."""
+        own = self._neutral_of_face(identity)
+        if identity.kin is None:
+            return own
+        kin, share = identity.kin
+        return own + np.float32(share) * (self._neutral_of_face(kin) - own)
+
+    def _neutral_of_face(self, identity: Identity) -> F32:
+        """Return the neutral of a portrait, remembered from the first time on."""
         if identity.name not in self._portraits:
             points = identity.mesh.points
             self._portraits[identity.name] = self._model.neutral(points, self._blendshapes(points))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 import cv2
@@ -22,6 +22,7 @@ import numpy as np
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import clip_box, shrink
+from streamanon.protocols import KnownPeople
 from streamanon.types import F32, Identity, Mesh, Picture
 
 SAME_PERSON = 0.40
@@ -50,6 +51,9 @@ _CHEEKS = ((50, 205, 187), (280, 425, 411))
 _CHEEK_PX = 12
 """Side to which a patch of cheek is scaled before it is measured."""
 
+KIN_SHARE = 0.5
+"""Most that a key mixes another portrait's shape in."""
+
 DULLEST = 0.25
 """Least share of its colourfulness a portrait keeps in a colourless scene."""
 
@@ -72,6 +76,15 @@ class _Evidence:
         self.embeddings += other.embeddings
         self.skins += other.skins
         self.sex += other.sex
+
+    def packed(self) -> F32:
+        """Return all of it as (133,) numbers."""
+        return np.concatenate([self.embeddings, self.skins, [self.sex]]).astype(np.float32)
+
+    @classmethod
+    def unpacked(cls, numbers: F32) -> _Evidence:
+        """Return what :meth:`packed` gave."""
+        return cls(numbers[:128].copy(), numbers[128:132].copy(), float(numbers[132]))
 
     @property
     def embedding(self) -> F32 | None:
@@ -105,6 +118,7 @@ class IdentityAssigner:
         seed: int = 0,
         only: str | None = None,
         age: F32 | None = None,
+        known: KnownPeople | None = None,
     ) -> None:
         """Create one for one stream.
 
@@ -114,6 +128,8 @@ class IdentityAssigner:
             only: name of one identity that everyone gets; None to give each person their own.
             age: (129,) float32, 128 weights and a bias that predict age in years from an
                 embedding; None to leave age out.
+            known: people of other files and streams, who get the identities they had there; None
+                to know nobody.
 
         Raises:
             UsageError: the gallery is empty, or holds no identity of that name.
@@ -122,7 +138,7 @@ class IdentityAssigner:
             raise UsageError("the gallery holds no identity: add portraits to it")
         self._gallery, self._seed = tuple(gallery), seed
         self._only = None if only is None else _by_name(self._gallery, only)
-        self._age = age
+        self._age, self._known, self._known_so_far = age, known, 0
         self._evidence: dict[int, _Evidence] = {}
         self._by_track: dict[int, _Person] = {}
         self._people: list[_Person] = []
@@ -226,11 +242,16 @@ class IdentityAssigner:
 
     def _decide(self, evidence: _Evidence, in_use: set[str]) -> _Person | None:
         """Return the known or new person of a track; None when no identity is left."""
+        self._meet_known_people()
         absent = [person for person in self._people if person.identity.name not in in_use]
         known = _recognised(evidence, absent)
         if known:
             known.evidence.add(evidence)
             return known
+        if self._known and evidence.embedding is not None:
+            self._known.enrol(evidence.packed())
+            self._meet_known_people()
+            return self._people[-1]
         taken = in_use | {person.identity.name for person in self._people}
         free = [identity for identity in self._gallery if identity.name not in taken]
         if free:
@@ -245,6 +266,33 @@ class IdentityAssigner:
         person = _Person(self._people_so_far, identity, evidence, self._calls)
         self._people.append(person)
         return person
+
+    def _meet_known_people(self) -> None:
+        """Take over people enrolled since, by other streams too, each with the identity due."""
+        for number, numbers in self._known.since(self._known_so_far) if self._known else ():
+            self._known_so_far += 1
+            self._people_so_far += 1
+            evidence = _Evidence.unpacked(numbers)
+            identity = self._due(number, evidence)
+            self._people.append(_Person(self._people_so_far, identity, evidence, self._calls))
+
+    def _due(self, person: bytes, evidence: _Evidence) -> Identity:
+        """Return the identity that a key chooses for somebody: a portrait, and a shape near it.
+
+        It depends on those enrolled before, whose portraits are taken as long as others are left.
+        """
+        assert self._known
+        taken = {one.identity.name for one in self._people}
+        free = [one for one in self._gallery if one.name not in taken] or list(self._gallery)
+        fitting = _fitting(free, evidence, self._age)
+        choice = self._known.number(person, f"portrait {self._seed}")
+        portrait = fitting[choice % len(fitting)]
+        others = [one for one in fitting if one is not portrait]
+        if not others:
+            return portrait
+        number = self._known.number(person, f"shape {self._seed}")
+        share = KIN_SHARE * ((number >> 32) / 2**32)
+        return replace(portrait, kin=(others[number % len(others)], share))
 
     def _pick(self, identities: list[Identity]) -> Identity:
         """Return one of several, by the seed and the number of people so far."""
