@@ -218,10 +218,10 @@ class Governor:
         fps = self._source_fps
         return rung.max_fps if rung.max_fps < _SAME_RATE * fps else fps
 
-    def _expected(self, rung: Rung, window: _Window) -> float:
-        """Return the expected load of another rung."""
+    def _expected(self, rung: Rung, load: float, fps: float) -> float:
+        """Return the expected load of another rung, from the current load and frame rate."""
         cost = self._cost[rung.level] / self._cost[self.rung.level]
-        return window.load * cost * self._fps(rung) / window.fps
+        return load * cost * self._fps(rung) / fps
 
     def _learn(self, window: _Window) -> None:
         """Compare the cost of a level with that of the one just left."""
@@ -231,7 +231,8 @@ class Governor:
             ratio = work_s / max(window.work_s, 1e-4)
             better = self.levels.index(level) < here
             ratio = max(ratio, 1.0) if better else min(ratio, 1.0)
-            self._cost[level] = self._cost[self.rung.level] * ratio
+            measured = self._cost[self.rung.level] * ratio
+            self._cost[level] = (self._cost[level] + measured) / 2
         self._left = None
 
     def _step_down(self, time_s: float, window: _Window) -> None:
@@ -247,7 +248,7 @@ class Governor:
         enough = [
             at
             for at in below
-            if self._expected(self.rungs[at], window) <= ENOUGH
+            if self._expected(self.rungs[at], 1.0, window.fps) <= ENOUGH
             and (at in usual or self.rungs[at].level != MOSAIC)
         ]
         if enough or usual:
@@ -273,7 +274,8 @@ class Governor:
             return
         calm = window.lost_share <= CALM and window.load <= AFFORDABLE
         window.calm_since_s = min(window.calm_since_s, time_s) if calm else inf
-        clear = calm and self._expected(self.rungs[better], window) <= AFFORDABLE
+        expected = self._expected(self.rungs[better], window.load, window.fps)
+        clear = calm and expected <= AFFORDABLE
         window.clear_since_s = min(window.clear_since_s, time_s) if clear else inf
         wait_s = self._clear_s[better]
         other_level = self.rungs[better].level != self.rung.level
