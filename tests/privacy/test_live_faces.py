@@ -24,7 +24,7 @@ from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
-from streamanon.types import F32, U8, ColourSpace, Frame, MediaInfo, Mesh
+from streamanon.types import F32, U8, ColourSpace, Frame, MediaInfo, Mesh, Patch, Scene
 from testkit.memory_sink import Shelf
 from testkit.networks import mesh_fitter
 from testkit.painted import magenta_pixels
@@ -140,6 +140,25 @@ def test_a_face_that_talks_never_shows(factory: Factory, level: str) -> None:
     assert all(frame.treated for frame in sink.frames)
     assert report.observer.examined == report.ledger.frames
     assert bool(sink.frames[-1].treated[0].identity) == (level != "mosaic")
+
+
+def test_a_face_never_shows_while_levels_fade(factory: Factory) -> None:
+    class Restless(SteppedAnonymiser):
+        """Changes its level before the fade into the last one has ended."""
+
+        frames = 0
+
+        def replace(self, scene: Scene) -> list[Patch | None]:
+            self.frames += 1
+            self.step_to("mosaic" if self.frames // 7 % 2 else "full")
+            return super().replace(scene)
+
+    anonymiser = Restless(factory.anonymiser, "warp", logging.getLogger("test"))
+    sink, observer = Shelf(), factory.observer(anonymiser, live=True)
+    report = run(Camera(talking(), 24), observer, anonymiser, sink, live=LiveControls())
+    assert not any(magenta_pixels(whole_bgr(frame.picture)) for frame in sink.frames)
+    assert report.uncovered == 0
+    assert {"warp", "mosaic"} <= set(report.ledger.methods)
 
 
 @pytest.mark.parametrize("delay", [0, 2])
