@@ -35,6 +35,12 @@ NETWORK = weights.path("anonygan.onnx")
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
 
 
+@pytest.fixture(autouse=True)
+def _no_thread_of_progress_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where tqdm is installed, torch.fx makes bars, whose first starts a thread for good."""
+    monkeypatch.setattr("torch.hub.tqdm.monitor_interval", 0, raising=False)
+
+
 def painted(program: ExportedProgram, faces: Arrays) -> Arrays:
     """Run a graph on the processor."""
     with torch.inference_mode():
