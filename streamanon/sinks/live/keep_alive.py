@@ -10,7 +10,11 @@ from streamanon.types import MediaInfo, SafeFrame
 
 SILENCE_S = 0.5
 _SILENT_FRAMES = 3
-"""Frame intervals without a frame after which a source slower than 6 frames/s counts as silent."""
+"""Usual frame intervals without a frame after which a stream slower than 6 frames/s is silent: a
+slow camera, or a machine with too much to do."""
+
+_LONGEST_S, _LEARNING = 1.0, 0.1
+"""An interval counts for so much at most, and for this share of the usual one."""
 
 _CARD_EVERY_S = 0.2
 
@@ -33,7 +37,7 @@ class KeepAlive:
             info: properties of the stream; placeholders have its size.
         """
         self._sink, self._info = sink, info
-        self._silence_s = max(SILENCE_S, float(_SILENT_FRAMES / info.rate))
+        self._usual_s = float(1 / info.rate)
         self._lock = Lock()
         self._over = Event()
         self._index, self._pts = 0, 0
@@ -52,6 +56,8 @@ class KeepAlive:
             self._sink.write(frame)
             self.silent = False
             self._note(frame.index, round(frame.pts * frame.time_base / self._info.time_base))
+            interval_s = min(self._written - self._frame_at, max(_LONGEST_S, self._usual_s))
+            self._usual_s += _LEARNING * (interval_s - self._usual_s)
             self._frame_at = self._written
 
     def close(self, *, complete: bool) -> None:
@@ -68,7 +74,8 @@ class KeepAlive:
         self._placeholder()  # the first takes 90 ms and 11 MB, because OpenCV unpacks its font
         while not self._over.wait(_CARD_EVERY_S):
             with self._lock:
-                if time.monotonic() - self._frame_at >= self._silence_s:
+                silent_s = time.monotonic() - self._frame_at
+                if silent_s >= max(SILENCE_S, _SILENT_FRAMES * self._usual_s):
                     self._write_placeholder()
 
     def _write_placeholder(self) -> None:

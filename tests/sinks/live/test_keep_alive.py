@@ -81,6 +81,21 @@ def test_no_placeholder_among_frames_that_keep_coming() -> None:
     assert_placeholders_waited(inside, SILENCE_S)
 
 
+def test_frames_that_come_slowly_are_no_silence_once_that_is_usual() -> None:
+    inside = Recorder()
+    keeper = KeepAlive(inside, INFO)
+    for index in range(12):
+        time.sleep(0.3)
+        keeper.write(frame(index))
+    slow_s = 3 * keeper._usual_s
+    assert slow_s > SILENCE_S
+    time.sleep(0.6)
+    keeper.write(frame(12))
+    at = max(number for number, one in enumerate(inside.frames) if one.index == 11)
+    keeper.close(complete=True)
+    assert_placeholders_waited(Recorder(inside.frames[at:], inside.times[at:]), 0.9 * slow_s)
+
+
 def test_placeholders_follow_the_last_frame_until_another_comes() -> None:
     inside = Recorder()
     keeper = KeepAlive(inside, INFO)
