@@ -15,6 +15,7 @@ SUITES = {
     "video": "leaks, identity, stability and expression over whole clips",
     "speed": "time, processor and memory, over resolution, faces, method and threads",
     "peers": "other anonymisers on the same clips, side by side",
+    "integrity": "files of every kind beside what the ffmpeg command makes of them",
     "live": "latency, frame rate, memory and faults of live streams",
     "gpu": "the network on an NVIDIA GPU, by every runtime",
     "training": "the curve of a training run, and the effect of each part of the network",

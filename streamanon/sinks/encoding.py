@@ -111,7 +111,9 @@ def encoder_options(encoder: str, settings: EncoderSettings, tags: ContainerTags
 def _quality(encoder: str, settings: EncoderSettings, tags: ContainerTags) -> dict[str, str]:
     crf = {"crf": str(settings.crf)}
     if encoder == "libx264":
-        return {**({"qp": "0"} if settings.lossless else crf), "preset": settings.preset}
+        quality = {"qp": "0"} if settings.lossless else crf
+        first = {"tt": {"x264-params": "tff=1"}, "bb": {"x264-params": "bff=1"}}
+        return {**quality, "preset": settings.preset, **first.get(tags.field_order, {})}
     if encoder == "libx265":
         exact = ":lossless=1" if settings.lossless else ""
         parameters = _x265_parameters(tags) + exact

@@ -97,8 +97,9 @@ def _side_data(frame: VideoFrame, name: str) -> tuple[int, ...] | None:
     return None if stored is None else tuple(memoryview(stored).cast("i").tolist())
 
 
-_FIELD_ORDERS = {2: "tt", 3: "bb", 4: "bb", 5: "tt"}
-"""By FFmpeg's AVFieldOrder: the field that is shown first, whichever is coded first."""
+_FIELD_ORDERS = {2: "tt", 3: "bb", 4: "tt", 5: "bb"}
+"""By FFmpeg's AVFieldOrder. 4 and 5 are fields coded as one picture whose first line is the earlier
+or the later one (QuickTime's field details 9 and 14), other than their names say."""
 
 
 def field_order(frame: VideoFrame, order: int) -> str:
