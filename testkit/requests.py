@@ -39,7 +39,7 @@ class Site:
         headers: dict[str, str] | None = None,
         source: str = "127.0.0.1",
     ) -> tuple[HTTPConnection, HTTPResponse]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=20, source_address=(source, 0))
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=(source, 0))
         headers = dict(headers or {})
         data = body if isinstance(body, str | bytes | None) else json.dumps(body)
         if data is not None:
@@ -83,5 +83,5 @@ def _received(connection: socket.socket) -> bytes:
         return connection.recv(1 << 16)
     except TimeoutError:
         connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(20)
+        connection.settimeout(60)
         return connection.recv(1 << 16)

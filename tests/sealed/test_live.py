@@ -32,7 +32,9 @@ def _stream(outputs: Sequence[str], holder: Holder) -> Stream:
 def _record(stream: Stream, frames: int) -> None:
     stream.start()
     try:
-        wait_until(lambda: stream.status().frames > frames and stream.status().outputs[0].connected)
+        wait_until(lambda: stream.status().outputs and stream.status().outputs[0].connected)
+        before = stream.status().frames
+        wait_until(lambda: stream.status().frames > before + frames)
     finally:
         stream.stop()
     assert stream.error is None
@@ -41,7 +43,7 @@ def _record(stream: Stream, frames: int) -> None:
 def _luma(path: Path) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
     source = VideoSource(path)
     try:
-        return [frame.picture.planes[0].astype(np.float32) for frame in source]
+        return [frame.picture.planes[0][::4, ::4].astype(np.float32) for frame in source]
     finally:
         source.close()
 
@@ -55,7 +57,7 @@ def test_a_recording_is_restored(tmp_path: Path, holders: list[Holder]) -> None:
     restored = tmp_path / "restored.mkv"
     tally = reveal(recording, restored, Secrets([holders[0].file]), Wanted())
     assert tally.restored > 10
-    originals = _luma(DEMO)[:200]
+    originals = _luma(DEMO)
     shown, hidden = _luma(restored)[5:15], _luma(recording)[5:15]
     for after, before in zip(shown, hidden, strict=True):
         nearest = [

@@ -146,7 +146,7 @@ def test_the_camera_comes_back_anonymised(site: Site, page: Page) -> None:
     page.goto(address(site, "camera"))
     page.get_by_role("button", name="Start the camera").click()
     video = page.locator("video")
-    video.wait_for(timeout=20_000)
+    video.wait_for(timeout=60_000)
     size = (
         "[document.querySelector('video').videoWidth, document.querySelector('video').videoHeight]"
     )
@@ -168,7 +168,7 @@ def test_the_camera_comes_back_anonymised(site: Site, page: Page) -> None:
 def test_the_camera_page_says_what_it_shows(site: Site, page: Page) -> None:
     page.goto(address(site, "camera"))
     page.get_by_role("button", name="Start the camera").click()
-    page.locator("video").wait_for(timeout=20_000)
+    page.locator("video").wait_for(timeout=60_000)
     state, level = page.locator("#state"), page.locator("#level [aria-current=step]")
     wait_until(
         lambda: (
@@ -224,7 +224,7 @@ def test_axe_finds_nothing(site: Site, browser: Browser, scheme: Any, width: int
     page.goto(address(site, "camera"))
     check("camera")
     page.get_by_role("button", name="Start the camera").click()
-    page.locator("video").wait_for(timeout=20_000)
+    page.locator("video").wait_for(timeout=60_000)
     (visitor,) = site.server.camera._visitors.values()
     visitor.session.supervisor.meter.set_level("mosaic", 15.0)
     wait_until(lambda: "mosaic" in page.locator("#state").inner_text())

@@ -42,7 +42,7 @@ def test_it_plays(opened: Any, tmp_path: Path) -> None:
             tab.goto(f"http://127.0.0.1:{server.server_port}/page.html")
             if not tab.evaluate("document.createElement('video').canPlayType('audio/mpegurl')"):
                 pytest.skip("this Chromium plays HLS only by a script")
-            tab.wait_for_function(f"{PLAYED}[0] > 1", timeout=30_000)
+            tab.wait_for_function(f"{PLAYED}[0] > 1", timeout=60_000)
             assert tab.evaluate(PLAYED)[1] == 320
             browser.close()
     finally:
