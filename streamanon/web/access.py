@@ -94,6 +94,7 @@ def guard(token: str | None, *, behind_proxy: bool = False) -> Middleware:
             secure = behind_proxy and request.headers.get("X-Forwarded-Proto") == "https"
             _check_token(request, token, guesses, secure=secure)
         connection.admit()
+        await connection.owner.pace(network_of(request[VISITOR]))
         return await handler(request)
 
     return check
@@ -107,7 +108,9 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     response.headers.popall("Server", None)
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
-    if not cast("Connection", request.protocol).admitted:
+    connection = cast("Connection", request.protocol)
+    connection.expect_head()
+    if not connection.admitted:
         response.force_close()
         response.headers["Connection"] = "close"
 

@@ -125,6 +125,10 @@ class Api:
     async def preview(self, request: web.Request) -> web.StreamResponse:
         """Answer anonymised frames as MJPEG until the viewer leaves."""
         preview = self.previews[self._stream(request).name]
+        if preview.full:
+            raise web.HTTPServiceUnavailable(
+                text="as many viewers as possible are here: ask for preview.jpg, or again later"
+            )
         kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
         response = web.StreamResponse(headers={"Content-Type": kind})
         await response.prepare(request)

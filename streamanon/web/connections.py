@@ -39,13 +39,24 @@ UNPROVEN_S = 10.0
 IDLE_S = 30.0
 """Time between two requests of a connection, the header of the second included."""
 
-_UNREAD_S = 10.0
-"""Time for which a client may take nothing of what it is sent."""
+MAX_REQUESTS_A_SECOND = 100
+"""Requests that are answered in a second, half of them of one address; three seconds' worth of them
+at once. Others wait."""
+
+MAX_HEAD_BYTES = 64 * 1024
+"""Size of the head of a request; a body may be larger."""
+
+UNREAD_S = 10.0
+"""Time in which a client must take some of what waits to be sent."""
 
 _LINGER_S = 2.0
 """Time in which the rest of a body that nothing reads is awaited."""
 
 _MAX_HEADERS = 64
+_SEND_BYTES = 256 * 1024
+_HEAD_END = b"\r\n\r\n"
+_AT_ONCE_S = 3.0
+_MAX_NETWORKS = 4096
 _NO_LOG = logging.Logger("requests", logging.CRITICAL)
 _AGAIN_S = 1.0
 
@@ -66,6 +77,7 @@ class Connection(web.RequestHandler):
 
     Attributes:
         address: where it comes from.
+        owner: all connections.
         network: what counts as one address (:func:`network_of`).
         admitted: whether it has made a request that is allowed.
     """
@@ -84,8 +96,20 @@ class Connection(web.RequestHandler):
         )
         self.address, self.network = address, network_of(address)
         self.admitted = False
-        self._owner = owner
+        self.owner = owner
         self._expiry = loop.call_later(UNPROVEN_S, self.abort)
+        self._unread: asyncio.TimerHandle | None = None
+        self.expect_head()
+
+    def expect_head(self) -> None:
+        """Limit what comes until the end of the next head."""
+        self._head_bytes, self._head_end = 0, b""
+        self._in_head = True
+
+    @property
+    def expendable(self) -> bool:
+        """Whether it may be closed for another one: it has proven nothing, or is ending."""
+        return not self.admitted or self.transport is None or self.transport.is_closing()
 
     def admit(self) -> None:
         """Let it stay: it has made a request that is allowed."""
@@ -97,16 +121,42 @@ class Connection(web.RequestHandler):
         if isinstance(self.transport, asyncio.Transport):
             self.transport.abort()
 
+    def data_received(self, data: bytes) -> None:
+        """Take data, unless it is a head without end."""
+        if self._in_head:
+            self._head_bytes += len(data)
+            self._head_end += data
+            self._in_head = _HEAD_END not in self._head_end
+            self._head_end = self._head_end[-len(_HEAD_END) :]
+            if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+                self.owner.events.count("page: requests with heads that are too long")
+                self.abort()
+                return
+        super().data_received(data)
+
+    def pause_writing(self) -> None:
+        """Give the other end some time to take what waits."""
+        super().pause_writing()
+        self._unread = asyncio.get_running_loop().call_later(UNREAD_S, self.abort)
+
+    def resume_writing(self) -> None:
+        """Go on: the other end has taken enough."""
+        super().resume_writing()
+        if self._unread:
+            self._unread.cancel()
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget it."""
         self._expiry.cancel()
-        self._owner.remove(self)
+        if self._unread:
+            self._unread.cancel()
+        self.owner.remove(self)
         super().connection_lost(exc)
 
     def log_exception(self, *args: object, **kwargs: object) -> None:
         """Count an error of the server's own instead of printing a traceback."""
         error = kwargs.get("exc_info")
-        self._owner.events.count(f"page: {args[0]} ({type(error).__name__}): file a bug")
+        self.owner.events.count(f"page: {args[0]} ({type(error).__name__}): file a bug")
 
     def handle_error(
         self,
@@ -120,7 +170,7 @@ class Connection(web.RequestHandler):
             raise exc
         if isinstance(exc, UnicodeError):  # bytes of the request that are no text
             status = 400
-        self._owner.events.count(
+        self.owner.events.count(
             f"page: answered {status} to requests that are malformed"
             if status < 500
             else f"page: a request failed ({type(exc).__name__}): file a bug"
@@ -153,6 +203,7 @@ class Connections:
         self._most_by_network = self._most if behind_proxy else min(MAX_BY_ADDRESS, self._most)
         self._open: dict[Connection, None] = {}
         self._by_network: Counter[str] = Counter()
+        self._due_s: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -169,7 +220,7 @@ class Connections:
                 await asyncio.sleep(_AGAIN_S)
                 continue
             if self._make_room(network_of(address[0])):
-                _limit_unread(accepted)
+                accepted.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
                 await self._connect(accepted, Connection(self, server, loop, address[0]))
             else:
                 accepted.close()
@@ -180,6 +231,18 @@ class Connections:
         if connection in self._open:
             del self._open[connection]
             self._by_network -= Counter([connection.network])
+
+    async def pace(self, network: str) -> None:
+        """Wait until the next request of an address may be answered."""
+        now_s, wait_s = asyncio.get_running_loop().time(), 0.0
+        if len(self._due_s) > _MAX_NETWORKS:
+            self._due_s = {key: due_s for key, due_s in self._due_s.items() if due_s > now_s}
+        for key, rate in (("", MAX_REQUESTS_A_SECOND), (network, MAX_REQUESTS_A_SECOND / 2)):
+            due_s = max(self._due_s.get(key, 0.0), now_s - _AT_ONCE_S) + 1 / rate
+            self._due_s[key] = due_s = min(due_s, now_s + _AT_ONCE_S)
+            wait_s = max(wait_s, due_s - now_s)
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
 
     async def _connect(self, accepted: socket.socket, connection: Connection) -> None:
         self._open[connection] = None
@@ -197,10 +260,10 @@ class Connections:
             Whether there is room for one more.
         """
         if self._by_network[network] >= self._most_by_network:
-            rivals = [one for one in self._open if one.network == network and not one.admitted]
+            rivals = [one for one in self._open if one.network == network and one.expendable]
             self.events.count(f"page: more than {self._most_by_network} connections of one address")
         elif len(self._open) >= self._most:
-            rivals = [one for one in self._open if not one.admitted]
+            rivals = [one for one in self._open if one.expendable]
             self.events.count(f"page: more than {self._most} connections")
         else:
             return True
@@ -209,12 +272,6 @@ class Connections:
         rivals[0].abort()
         self.remove(rivals[0])
         return True
-
-
-def _limit_unread(accepted: socket.socket) -> None:
-    """Have the kernel close a connection whose other end takes nothing, where it can."""
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(_UNREAD_S * 1000))
 
 
 def _most_connections() -> int:

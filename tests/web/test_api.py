@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 import streamanon.web
+import streamanon.web.preview
 from streamanon.factory import Factory
 from streamanon.live.stream import Stream
 from streamanon.types import U8
@@ -128,6 +129,16 @@ def test_nothing_is_encoded_without_a_viewer(site: Site) -> None:
         assert preview._viewers == 1
     wait_until(lambda: preview._viewers == 0)
     wait_until(lambda: preview._maker is None)
+
+
+def test_viewers_are_limited(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streamanon.web.preview, "MAX_VIEWERS", 1)
+    connection, response = site.connect("GET", f"{ONE}/preview.mjpg")
+    with closing(connection), response:
+        _part(response)
+        refused = site.ask("GET", f"{ONE}/preview.mjpg")
+        assert refused.status == 503
+        assert "preview.jpg" in refused.json["error"]
 
 
 def test_a_snapshot_is_the_newest_frame(site: Site) -> None:

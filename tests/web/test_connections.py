@@ -1,9 +1,10 @@
 """Connections that send nothing, too little or too much: they cost the streams nothing."""
 
+import asyncio
 import resource
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 
 import pytest
 
@@ -119,6 +120,63 @@ def test_a_flood_leaves_room_for_others_and_files_for_streams(
     assert len("\n".join(said)) < 1000
     assert any("more than 32 connections of one address" in line for line in said)
     assert any("more than 100 connections" in line for line in said)
+
+
+def test_a_head_without_end_is_cut_off(
+    stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also that of a later request; a body may be longer."""
+    monkeypatch.setattr(connections, "UNPROVEN_S", 60.0)
+    lines = b"".join(b"x-%d: %b\r\n" % (number, b"a" * 8000) for number in range(10))
+    first = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with serving(stream, factory) as site:
+        for before in (b"", first):
+            with site.open() as connection:
+                if before:
+                    connection.sendall(before)
+                    assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
+                connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+                wait_until(lambda: len(site.server.connections) == 1)
+                with suppress(ConnectionError):
+                    connection.sendall(lines)
+                assert ends(connection)
+        wish = {"method": "warp", "identity": "x" * 100_000}
+        assert site.ask("PATCH", "/api/streams/hall%201", wish).status == 400
+
+
+def test_who_takes_nothing_is_cut_off(
+    stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "UNREAD_S", 0.2)
+    ask = b"GET /api/streams/hall%201/preview.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with serving(stream, factory) as site, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", site.port))
+        connection.sendall(ask)
+        preview = site.server.api.previews["hall 1"]
+        wait_until(lambda: preview._viewers == 1)
+        wait_until(lambda: len(site.server.connections) == 0)
+        wait_until(lambda: preview._viewers == 0)
+
+
+def test_requests_are_answered_at_a_pace(
+    stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "MAX_REQUESTS_A_SECOND", 4)
+    paused: list[float] = []
+    sleep = asyncio.sleep
+
+    async def note(delay: float) -> None:
+        paused.append(delay)
+        await sleep(0)
+
+    with serving(stream, factory) as site:
+        monkeypatch.setattr(asyncio, "sleep", note)
+        for _ in range(8):
+            assert site.ask("GET", "/api/methods").status == 200
+    waits = [delay for delay in paused if delay > 1 / connections.MAX_A_SECOND]
+    assert waits
+    assert max(waits) <= connections._AT_ONCE_S
 
 
 def test_who_proved_themselves_is_not_pushed_out(
