@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from streamanon.pipeline.governor import Governor
+from streamanon.pipeline.governor import Governor, Rung
 from streamanon.pipeline.meter import Meter
 from streamanon.protocols import Anonymiser
 from streamanon.types import FULL_QUALITY, MOSAIC, SPARING, Frame
@@ -131,6 +131,16 @@ class LiveControls:
         if rung != before:
             rungs = self._governor.rungs
             down = rungs.index(rung) > rungs.index(before)
-            why = "too much to do: quality steps down" if down else "time to spare: it steps up"
-            limit = "" if rung.max_fps == inf else f", {rung.max_fps:g} frames a second at most"
-            self._log.info(f"{why} to {rung.level!r}{limit}: {_MEANING[rung.level]}")
+            way = "too much to do: quality steps down" if down else "time to spare: it steps up"
+            self._log.info(f"{way} to {_difference(before, rung)}")
+
+
+def _difference(before: Rung, rung: Rung) -> str:
+    """Return what changes with a rung."""
+    parts = []
+    if rung.level != before.level:
+        parts.append(f"{rung.level!r}: {_MEANING[rung.level]}")
+    if rung.max_fps != before.max_fps:
+        most = f"{rung.max_fps:g} frames a second at most"
+        parts.append("all frames" if rung.max_fps == inf else most)
+    return ", ".join(parts)

@@ -303,7 +303,7 @@ def test_overload_takes_fewer_frames_and_keeps_the_face(
     factory: Factory, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     report, rig = _overloaded(factory, clip, "face", monkeypatch)
-    assert rig.said[0].endswith("'full', 15 frames a second at most: the method that was asked for")
+    assert rig.said[0].endswith("quality steps down to 15 frames a second at most")
     reading = rig.controls.meter.read()
     assert (reading.level, reading.max_fps) == ("full", 15)
     assert reading.dropped["rate"] > 0
