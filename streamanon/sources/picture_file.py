@@ -11,8 +11,10 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
+import av
 import cv2
 import numpy as np
+from av.error import FFmpegError, InvalidDataError
 from PIL import ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
@@ -143,6 +145,8 @@ class PictureFile:
         """
         with _failures_named(self._path):
             self._image.seek(page)
+            if self._image.format in ("JPEG", "MPO"):
+                self._check_jpeg()
             deep = _is_deep(self._image)
             if not deep:
                 self._image.load()
@@ -154,6 +158,25 @@ class PictureFile:
         """Close the file; safe to call twice."""
         self._image.close()
         self._file.close()
+
+    def _check_jpeg(self) -> None:
+        """Refuse the page that is next when its data make no sense.
+
+        libjpeg, which decodes it, goes on after errors, and Pillow does not tell: what is made up
+        then may be a face that no detector finds. FFmpeg can stop at the first error.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        self._file.seek(getattr(self._image, "offset", 0))
+        decoder = av.CodecContext.create("mjpeg", "r")
+        decoder.options = {"err_detect": "explode+bitstream+buffer"}
+        try:
+            decoder.decode(av.Packet(self._file.read()))
+        except InvalidDataError as error:
+            raise ValueError("its data are damaged") from error
+        except FFmpegError:  # of a kind that FFmpeg does not know
+            return
 
     def _flat(self) -> Picture:
         """Return the page that is loaded, of 8 bits a channel or 16 bits of grey."""

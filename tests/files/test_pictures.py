@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -302,3 +304,58 @@ def test_a_profile_tells_nothing_but_colours(
     assert b"4711" not in kept
     assert b"4711" in new
     check(tmp_path / "in.png", tmp_path / "out.png", within=0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"progressive": True},
+        {"subsampling": 1, "optimize": True},
+        {"restart_marker_rows": 1},
+        {"mode": "L"},
+        {"mode": "CMYK"},
+    ],
+)
+def test_a_jpeg_of_any_kind_is_read(
+    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    settings = {"quality": 95, **options}
+    image = scene.convert(settings.pop("mode", "RGB"))
+    image.save(tmp_path / "in.jpg", **settings)
+    whole = (tmp_path / "in.jpg").read_bytes()
+    (tmp_path / "in.jpg").write_bytes(whole + b"what a camera appends")
+    solid.file(tmp_path / "in.jpg", tmp_path / "out.jpg")
+    check(tmp_path / "in.jpg", tmp_path / "out.jpg", within=6)
+
+
+@pytest.mark.parametrize("at", [0.5, 0.7])
+def test_a_jpeg_with_a_hole_is_refused(
+    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, at: float
+) -> None:
+    scene.save(tmp_path / "in.jpg", quality=95)
+    content = bytearray((tmp_path / "in.jpg").read_bytes())
+    start = round(len(content) * at)
+    content[start : start + 400] = bytes(400)
+    (tmp_path / "in.jpg").write_bytes(content)
+    with pytest.raises(MediaError, match="data are damaged"):
+        solid.file(tmp_path / "in.jpg", tmp_path / "out.jpg")
+
+
+@pytest.mark.slow
+def test_fifty_megapixels_fit_into_memory(scene: Image.Image, tmp_path: Path) -> None:
+    large = Image.new("RGB", (8660, 5774), GREEN)
+    large.paste(scene.resize((3200, 1600)), (2000, 2000))
+    large.save(tmp_path / "in.jpg", quality=90)
+    program = (
+        "import resource, sys, streamanon\n"
+        "report = streamanon.anonymise(*sys.argv[1:], streamanon.Config(method='mosaic'))\n"
+        "used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(used, report.ledger.replaced)"
+    )
+    names = (str(tmp_path / "in.jpg"), str(tmp_path / "out.jpg"))
+    done = subprocess.run(
+        [sys.executable, "-c", program, *names], capture_output=True, text=True, check=True
+    )
+    used_kb, faces = map(int, done.stdout.split())
+    assert faces
+    assert used_kb < 1_200_000

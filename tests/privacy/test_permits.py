@@ -3,6 +3,7 @@
 import ast
 import json
 import stat
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -172,19 +173,29 @@ def test_a_region_in_per_cent_follows_the_picture() -> None:
     assert parse_region("cover:25%,50%,50%,10").box(200, 100).tolist() == [50, 50, 150, 60]
 
 
-def test_a_person_who_agreed_is_seen_and_others_are_not(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def keeping() -> Iterator[streamanon.Anonymiser]:
+    """Leaves one person as they are."""
     pytest.importorskip("dlib", reason="the extra dlib is not installed")
-    before = group(tmp_path / "in.png", "london_001_smiling", "london_002_smiling")
     config = Config(method="solid", keep_face=(PHOTOS / "london_001_neutral.webp",))
-    report = streamanon.anonymise(before, tmp_path / "out.png", config)
+    with streamanon.Anonymiser(config) as anonymiser:
+        yield anonymiser
+
+
+def test_a_person_who_agreed_is_seen_and_others_are_not(
+    keeping: streamanon.Anonymiser, tmp_path: Path
+) -> None:
+    before = group(tmp_path / "in.png", "london_001_smiling", "london_002_smiling")
+    report = keeping.file(before, tmp_path / "out.png")
     assert untouched(before, tmp_path / "out.png") == [True, False]
     assert (report.ledger.shown, report.ledger.replaced, report.uncovered) == (1, 1, 0)
-    both = Config(
-        method="solid",
-        keep_face=tuple(PHOTOS / f"london_00{n}_neutral.webp" for n in (1, 2)),
-        overwrite=True,
-    )
-    report = streamanon.anonymise(before, tmp_path / "out.png", both)
+
+
+def test_several_people_may_agree(tmp_path: Path) -> None:
+    pytest.importorskip("dlib", reason="the extra dlib is not installed")
+    before = group(tmp_path / "in.png", "london_001_smiling", "london_002_smiling")
+    photos = tuple(PHOTOS / f"london_00{number}_neutral.webp" for number in (1, 2))
+    streamanon.anonymise(before, tmp_path / "out.png", Config(method="solid", keep_face=photos))
     assert untouched(before, tmp_path / "out.png") == [True, True]
 
 
@@ -196,12 +207,12 @@ def test_a_person_who_agreed_is_seen_and_others_are_not(tmp_path: Path) -> None:
         ("london_001_smiling", "london_001_neutral"),  # nobody is there twice
     ],
 )
-def test_in_doubt_nobody_is_seen(tmp_path: Path, names: tuple[str, ...]) -> None:
-    pytest.importorskip("dlib", reason="the extra dlib is not installed")
+def test_in_doubt_nobody_is_seen(
+    keeping: streamanon.Anonymiser, tmp_path: Path, names: tuple[str, ...]
+) -> None:
     resized = [cv2.resize(photo(name), (512, 512)) for name in names]
     assert cv2.imwrite(str(tmp_path / "in.png"), np.hstack(resized))
-    config = Config(method="solid", keep_face=(PHOTOS / "london_001_neutral.webp",))
-    report = streamanon.anonymise(tmp_path / "in.png", tmp_path / "out.png", config)
+    report = keeping.file(tmp_path / "in.png", tmp_path / "out.png")
     assert (report.ledger.shown, report.ledger.replaced) == (0, len(names))
 
 
