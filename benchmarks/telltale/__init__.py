@@ -1,0 +1,1 @@
+"""Whether a classifier can tell new faces from real ones."""

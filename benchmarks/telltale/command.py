@@ -1,0 +1,166 @@
+"""``python -m benchmarks telltale``: how well a classifier tells new faces from real ones."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import click
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from benchmarks import ROOT, record
+from benchmarks.judges.expression import observe
+from benchmarks.judges.telltale import Describer, area_under_curve, crop
+from benchmarks.lfw import TEST_FOLDS, Lfw
+from benchmarks.methods import PRODUCT, label, method
+from benchmarks.stills.figures import figure
+from streamanon import Anonymiser, Config, Treatment, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.stills.figures import Figure
+    from streamanon.types import F32, U8
+
+SHARED = ROOT.parent / "shared"
+METHODS = ("warp", "anonygan")
+QUICK = 24
+"""Pictures of a quick run."""
+
+EVERY, FRAMES = 25, 200
+"""Frames between two that are taken from a clip, and frames of it that are run."""
+
+CACHE = Path(".cache/streamanon-bench")
+
+
+@click.command(short_help="How well a classifier tells new faces from real ones.")
+@click.argument("methods", nargs=-1)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=SHARED / "data",
+    help="lfw.tar, or what holds it (default: ../shared/data beside the project).",
+)
+@click.option(
+    "--clips",
+    type=click.Path(path_type=Path),
+    default=SHARED / "videos",
+    help="Folder of clips (default: ../shared/videos beside the project).",
+)
+@click.option("--seed", default=0, show_default=True, help="Of the product's choice of identities.")
+@click.option("--quick", is_flag=True, help=f"Only {QUICK} pictures and no clips.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the results (default: benchmarks/results; for --quick a cache).",
+)
+def command(methods: tuple[str, ...], **options: Any) -> None:
+    """Train a classifier to tell the faces of METHODS from the real ones they replaced.
+
+    METHODS are none, blur101, pixelation10, any of the product's, or folder:PATH (stills only).
+    Faces that are covered are left out and counted. Rows of methods not named stay as they are.
+    """
+    quick, seed = options["quick"], options["seed"]
+    out = record.destination(options["out"], CACHE, quick=quick)
+    stills = _pictures(Lfw(options["data"]), QUICK if quick else None)
+    clips = [] if quick else sorted(options["clips"].glob("*.mp4"))
+    settings = {"data": "LFW", "folds": list(TEST_FOLDS), "pictures": len(stills)}
+    settings |= {"clips": [clip.stem for clip in clips], "provider": "CPUExecutionProvider"}
+    rows, describe = _rows_so_far(out, settings), Describer()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+        for name in methods or METHODS:
+            task = progress.add_task(label(name), total=len(stills) + len(clips))
+            kinds = {"stills": _stills(name, stills, seed)}
+            if clips and name in PRODUCT:
+                kinds["frames"] = _frames(name, clips, seed)
+            row = {}
+            for kind, sights in kinds.items():
+                seen = []
+                for sight in sights:
+                    seen.append(sight)
+                    progress.advance(task)
+                row[kind] = _judged(seen, describe)
+            rows[label(name)] = {"commit": record.commit(), "seed": seed, **row}
+            record.save("telltale", {"rows": rows}, settings=settings, folder=out)
+    _show(rows)
+    click.echo(f"wrote {out / 'telltale.json'}", err=True)
+
+
+def _rows_so_far(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the rows of an earlier run on the same pictures."""
+    if not (out / "telltale.json").is_file():
+        return {}
+    before = record.load("telltale", out)
+    rows: dict[str, Any] = before["results"]["rows"] if before["settings"] == settings else {}
+    return rows
+
+
+Sights = list[tuple[str, "U8", "U8"]]
+"""Group, real crop and new crop of each face that was replaced; empty where it was covered."""
+
+
+def _pictures(lfw: Lfw, most: int | None) -> list[tuple[str, str, U8, F32]]:
+    """Return name, person, picture and mesh of the pictures of the test folds."""
+    names = [name for pair in _pairs(lfw) for name in pair][:most]
+    found = ((name, lfw.person[name], lfw.image(name)) for name in dict.fromkeys(names))
+    seen = [(*one, observe(one[2])) for one in found]
+    return [(name, who, image, sight.points) for name, who, image, sight in seen if sight]
+
+
+def _pairs(lfw: Lfw) -> Iterator[tuple[str, str]]:
+    for fold in TEST_FOLDS:
+        yield from ((pair.first, pair.second) for pair in lfw.pairs(fold))
+
+
+def _stills(name: str, pictures: list[tuple[str, str, U8, F32]], seed: int) -> Iterator[Sights]:
+    """Yield the face of each picture, before and after."""
+    anonymise = method(name, seed=seed)
+    for file, person, image, points in pictures:
+        done = anonymise(file, image)
+        yield [] if done.covered else [(person, crop(image, points), crop(done.image, points))]
+
+
+def _frames(name: str, clips: list[Path], seed: int) -> Iterator[Sights]:
+    """Yield the face of every so many frames of each clip, before and after."""
+    for clip in clips:
+        with av.open(str(clip)) as container:
+            decoded = islice(container.decode(video=0), FRAMES)
+            frames = [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in decoded]
+        sights: Sights = []
+        with Anonymiser(Config(method=name, seed=seed)) as anonymiser:
+            for index, safe in enumerate(anonymiser.frames(iter(frames), faces=True)):
+                seen = observe(frames[index]) if index % EVERY == EVERY - 1 else None
+                done = {face.treatment for face in safe.faces}
+                if seen and done == {Treatment.REPLACED}:
+                    real, new = frames[index], safe.image
+                    sights.append((clip.stem, crop(real, seen.points), crop(new, seen.points)))
+        yield sights
+
+
+def _judged(sights: list[Sights], describe: Describer) -> dict[str, Any]:
+    """Return the area under the curve, and how many faces it is of."""
+    flat = [one for part in sights for one in part]
+    if len({group for group, _, _ in flat}) < 2:
+        raise UsageError("faces of fewer than two people were replaced: use more pictures")
+    groups, real, new = zip(*flat, strict=True)
+    areas = area_under_curve(describe(real), describe(new), groups)
+    area: Figure = figure([np.asarray([value]) for value in areas])
+    return {"area": area, "faces": len(flat), "left_out": sum(not part for part in sights)}
+
+
+def _show(rows: dict[str, Any]) -> None:
+    """Print the area under the curve of every row."""
+    table = Table("method", "pictures", "area under the curve", "faces", "left out")
+    for name, row in rows.items():
+        for kind in ("stills", "frames"):
+            if kind in row:
+                figures = row[kind]
+                area = f"{figures['area']['mean']:.3f}"
+                table.add_row(name, kind, area, str(figures["faces"]), str(figures["left_out"]))
+    Console().print(table)
