@@ -30,7 +30,7 @@ from streamanon.protocols import (
     Sink,
     Source,
 )
-from streamanon.types import F32, U8, Identity, MediaInfo, Picture
+from streamanon.types import U8, Identity, MediaInfo, Picture
 from streamanon.weights.card import accepted, read_card
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from streamanon.sealed.sealer import Sealer
     from streamanon.sinks.live.sink import LiveSink
     from streamanon.sources.live.source import LiveSource
-    from streamanon.tracking.identity_assigner import IdentityAssigner
+    from streamanon.tracking.identity_assigner import AppearanceProbes, IdentityAssigner
     from streamanon.tracking.kept_faces import KeptFaces
     from streamanon.tracking.observer import Observer
     from streamanon.tracking.per_track import PerTrack
@@ -181,10 +181,11 @@ class Factory:
             return known[folder]
 
     @cached_property
-    def age(self) -> F32:
-        """Linear estimator of apparent age, for :class:`IdentityAssigner`."""
-        with np.load(weights.path("appearance.npz")) as probes:
-            return np.asarray(probes["age"], np.float32)
+    def appearance_probes(self) -> AppearanceProbes:
+        """Linear estimators of apparent age and skin, for :class:`IdentityAssigner`."""
+        from streamanon.tracking.identity_assigner import AppearanceProbes
+
+        return AppearanceProbes.load(weights.path("appearance.npz"))
 
     @cached_property
     def face_network(self) -> FaceNetwork:
@@ -283,7 +284,11 @@ class Factory:
 
         config, known = self.config, self._known_people
         return IdentityAssigner(
-            self.gallery, seed=config.seed, only=config.identity, age=self.age, known=known
+            self.gallery,
+            seed=config.seed,
+            only=config.identity,
+            probes=self.appearance_probes,
+            known=known,
         )
 
     @cached_property

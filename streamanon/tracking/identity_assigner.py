@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -37,6 +38,9 @@ NEAREST = 8
 _LAB_WEIGHTS = np.array([1.0, 0.7, 0.7], np.float32)
 """Weights of L, a and b when skin colours are compared: lightness is more visible than tint."""
 
+_LIT_WEIGHT, _SKIN_WEIGHT = 0.25, 1.6
+"""Weights of the distance of skin colours as they are lit, and as they would be in even light."""
+
 _AGE_WEIGHT, _OLDER_WEIGHT = 0.4, 1.2
 """Weights, relative to the distance of skin colours, of a year of difference in apparent age, and
 of each year by which a portrait is too old."""
@@ -56,6 +60,40 @@ KIN_SHARE = 0.5
 
 DULLEST = 0.25
 """Least share of its colourfulness a portrait keeps in a colourless scene."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppearanceProbes:
+    """Linear functions of an embedding, each with its bias in the last row.
+
+    Attributes:
+        age: (129,) float32, apparent age in years.
+        skin: (129, 3) float32, CIELAB of the cheeks in even light.
+    """
+
+    age: F32
+    skin: F32
+
+    @classmethod
+    def load(cls, path: Path) -> AppearanceProbes:
+        """Read ``appearance.npz``."""
+        with np.load(path) as stored:
+            return cls(stored["age"].astype(np.float32), stored["skin"].astype(np.float32))
+
+    def skin_in_even_light(self, embedding: F32, skin_lab: F32 | None) -> F32:
+        """Return the (3,) float32 CIELAB that a person's skin would have in a portrait's light.
+
+        The embedding knows little of the light. A dim scene makes skin look dark, so what is
+        measured only counts where it is lighter than that, and then by half.
+
+        Args:
+            embedding: (128,) float32 unit vector of the person.
+            skin_lab: (3,) float32 measured CIELAB, or None.
+        """
+        skin = np.asarray(embedding @ self.skin[:-1] + self.skin[-1], np.float32)
+        if skin_lab is not None:
+            skin[0] = max(skin[0], (skin[0] + skin_lab[0]) / 2)
+        return skin
 
 
 @dataclass(slots=True)
@@ -117,7 +155,7 @@ class IdentityAssigner:
         *,
         seed: int = 0,
         only: str | None = None,
-        age: F32 | None = None,
+        probes: AppearanceProbes | None = None,
         known: KnownPeople | None = None,
     ) -> None:
         """Create one for one stream.
@@ -126,8 +164,8 @@ class IdentityAssigner:
             gallery: identities to assign.
             seed: selects among the identities that fit.
             only: name of one identity that everyone gets; None to give each person their own.
-            age: (129,) float32, 128 weights and a bias that predict age in years from an
-                embedding; None to leave age out.
+            probes: estimators of apparent age and skin; None to leave age out and to compare
+                skins as they are lit.
             known: people of other files and streams, who get the identities they had there; None
                 to know nobody.
 
@@ -138,7 +176,7 @@ class IdentityAssigner:
             raise UsageError("the gallery holds no identity: add portraits to it")
         self._gallery, self._seed = tuple(gallery), seed
         self._only = None if only is None else _by_name(self._gallery, only)
-        self._age, self._known, self._known_so_far = age, known, 0
+        self._probes, self._known, self._known_so_far = probes, known, 0
         self._evidence: dict[int, _Evidence] = {}
         self._by_track: dict[int, _Person] = {}
         self._people: list[_Person] = []
@@ -255,7 +293,7 @@ class IdentityAssigner:
         taken = in_use | {person.identity.name for person in self._people}
         free = [identity for identity in self._gallery if identity.name not in taken]
         if free:
-            identity = self._pick(_fitting(free, evidence, self._age))
+            identity = self._pick(_fitting(free, evidence, self._probes))
         elif absent:
             gone = min(absent, key=lambda person: person.last_used)
             self._people.remove(gone)
@@ -284,7 +322,7 @@ class IdentityAssigner:
         assert self._known
         taken = {one.identity.name for one in self._people}
         free = [one for one in self._gallery if one.name not in taken] or list(self._gallery)
-        fitting = _fitting(free, evidence, self._age)
+        fitting = _fitting(free, evidence, self._probes)
         choice = self._known.number(person, f"portrait {self._seed}")
         portrait = fitting[choice % len(fitting)]
         others = [one for one in fitting if one is not portrait]
@@ -324,7 +362,9 @@ def _recognised(evidence: _Evidence, people: list[_Person]) -> _Person | None:
     return best
 
 
-def _fitting(identities: list[Identity], evidence: _Evidence, age: F32 | None) -> list[Identity]:
+def _fitting(
+    identities: list[Identity], evidence: _Evidence, probes: AppearanceProbes | None
+) -> list[Identity]:
     """Return the identities of the same apparent sex that are nearest in skin colour and age.
 
     Those that look too much like the person are left out. Sex is a condition, not a weight: a
@@ -341,12 +381,16 @@ def _fitting(identities: list[Identity], evidence: _Evidence, age: F32 | None) -
         pairs = zip(identities, similarity, strict=True)
         identities = [identity for identity, alike in pairs if alike <= limit]
     distance = np.zeros(len(identities), np.float32)
+    skins = np.stack([identity.skin_lab for identity in identities])
     if skin is not None:
-        skins = np.stack([identity.skin_lab for identity in identities])
-        distance += np.linalg.norm((skins - skin) * _LAB_WEIGHTS, axis=1)
-    if face is not None and age is not None:
+        weight = _LIT_WEIGHT if probes else 1.0
+        distance += weight * np.linalg.norm((skins - skin) * _LAB_WEIGHTS, axis=1)
+    if face is not None and probes:
         faces = np.stack([identity.embedding for identity in identities])
-        older = (faces - face) @ age[:-1]
+        estimated = faces @ probes.skin[:-1] + probes.skin[-1]
+        apart = (skins + estimated) / 2 - probes.skin_in_even_light(face, skin)
+        distance += _SKIN_WEIGHT * np.linalg.norm(apart * _LAB_WEIGHTS, axis=1)
+        older = (faces - face) @ probes.age[:-1]
         distance += _AGE_WEIGHT * np.abs(older)
         distance += _OLDER_WEIGHT * np.maximum(older + _YOUNGER_YEARS, 0)
     if not distance.any():  # no evidence yet

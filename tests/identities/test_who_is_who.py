@@ -49,7 +49,8 @@ def test_the_identity_fits_apparent_sex_and_mostly_age(
 ) -> None:
     fits = 0
     for seed in range(8):
-        assigner = IdentityAssigner(load_builtin(), seed=seed, age=Factory(Config()).age)
+        probes = Factory(Config()).appearance_probes
+        assigner = IdentityAssigner(load_builtin(), seed=seed, probes=probes)
         show(assigner, 0, photo, reader)
         worn = assigner.identity_of(0, [0])
         assert worn is not None

@@ -8,8 +8,8 @@ from streamanon.errors import UsageError
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
 from streamanon.tracking import identity_assigner as module
-from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
-from streamanon.types import F32, Identity
+from streamanon.tracking.identity_assigner import AppearanceProbes, IdentityAssigner, skin_lab
+from streamanon.types import Identity
 from testkit.gallery_truth import ages, women
 
 EVERYBODY = load_builtin()
@@ -35,9 +35,8 @@ OLD_FROM = 55.0
 """Years."""
 
 
-def age() -> F32:
-    with np.load(weights.path("appearance.npz")) as probes:
-        return np.asarray(probes["age"])
+def probes() -> AppearanceProbes:
+    return AppearanceProbes.load(weights.path("appearance.npz"))
 
 
 def meet(
@@ -72,12 +71,12 @@ def test_no_identity_is_like_the_own_face_and_skins_fit() -> None:
 
 def test_apparent_sex_is_kept_and_age_fits_better_with_its_probe_than_by_skin_alone() -> None:
     same_age, apart = [], []
-    for chosen in (None, age()):
+    for chosen in (None, probes()):
         pairs = []
         for who in EVERYBODY:
             others = [identity for identity in EVERYBODY if identity is not who]
             for seed in range(3):
-                worn = meet(IdentityAssigner(others, seed=seed, age=chosen), 0, who, [0])
+                worn = meet(IdentityAssigner(others, seed=seed, probes=chosen), 0, who, [0])
                 assert worn is not None
                 assert women()[who.name] == women()[worn.name]
                 pairs.append((ages()[who.name], ages()[worn.name]))
@@ -91,7 +90,7 @@ def test_without_skin_sex_and_age_alone_choose() -> None:
     for name in ("edith", "jin"):
         (who,) = (identity for identity in EVERYBODY if identity.name == name)
         for seed in range(4):
-            assigner = IdentityAssigner(EVERYBODY, seed=seed, age=age())
+            assigner = IdentityAssigner(EVERYBODY, seed=seed, probes=probes())
             assigner.add_evidence(0, who.embedding, 1.0, p_female=who.p_female)
             worn = assigner.identity_of(0, [0])
             assert worn is not None
