@@ -12,6 +12,7 @@ import numpy as np
 from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
+from streamanon.face.bare_skin import bare_portrait
 from streamanon.face.mouth import texture_of
 from streamanon.face.network_input import (
     AlignedCondition,
@@ -77,7 +78,7 @@ def samples(folder: Path | None, count: int) -> list[Sample]:
         found += more
     donor = showing_most_teeth(gallery)
     teeth = texture_of(donor) if donor else None
-    conditions = [AlignedCondition.of(identity, teeth) for identity in gallery]
+    conditions = [AlignedCondition.of(one, bare_portrait(one), teeth) for one in gallery]
     chosen = np.linspace(0, len(found) - 1, min(count, len(found))).round().astype(int)
     return [
         _sample(found[at], conditions[number % len(conditions)])

@@ -20,10 +20,10 @@ import numpy as np
 
 from streamanon.errors import ModelError
 from streamanon.face import landmarks as lm
-from streamanon.face import lashes, mouth
+from streamanon.face import lashes, mouth, shading
 from streamanon.face.drawing import FaceRegion, SharpnessMatcher, affine_to_box
 from streamanon.face.network_input import AlignedFace, ConditionWarp, affine_product, network_inputs
-from streamanon.face.warp import edge_distance, feathered_alpha
+from streamanon.face.warp import RASTER, edge_distance, feathered_alpha
 from streamanon.imaging.picture import as_picture
 from streamanon.protocols import Anonymiser, Mesher
 from streamanon.safety.policy import PoseRange, is_replaceable
@@ -91,6 +91,7 @@ class _TrackState:
     sharpness: SharpnessMatcher = field(default_factory=SharpnessMatcher)
     cached: _CachedOutput | None = None
     smoothed: GeneratorOutput | None = None
+    light: F32 | None = None
     time_s: float = 0.0
     frames: int = 0
     turned: bool = False
@@ -107,12 +108,20 @@ class _TrackState:
             since_s = abs(time_s - self.time_s)
             light, attention = (1 - exp(-since_s / tau) for tau in (LIGHT_TAU_S, ATTENTION_TAU_S))
             output = output.smoothed(self.smoothed, light, attention)
-        self.smoothed, self.time_s = output, time_s
+        self.smoothed = output
         return output
+
+    def smooth_light(self, light: F32, time_s: float) -> F32:
+        """Return a light field smoothed over time, and remember it."""
+        if self.light is not None:
+            share = np.float32(1 - exp(-abs(time_s - self.time_s) / LIGHT_TAU_S))
+            light = self.light + share * (light - self.light)
+        self.light, self.time_s = light, time_s
+        return light
 
     def reset(self, reason: str) -> str:
         """Forget earlier outputs, and return the reason."""
-        self.cached = self.smoothed = None
+        self.cached = self.smoothed = self.light = None
         return reason
 
 
@@ -143,6 +152,25 @@ class _PreparedFace:
         features = cv2.max(maps[:, :, 1], maps[:, :, 2]) > 0
         kept = cv2.GaussianBlur(features.astype(np.float32), (0, 0), FEATURES_BLUR_PX)
         return replace(output, attention=np.maximum(output.attention, np.asarray(kept)))
+
+    def light_field(self, transform: ColourTransform) -> F32:
+        """Return what the network's result still lacks of the frame's light and contrast."""
+        warped = transform.apply(np.asarray(self.inputs["warped"], np.uint8))
+        space = self.warp.space
+        source, given = (
+            np.asarray(
+                cv2.warpAffine(
+                    image,
+                    space.to_frame,
+                    (RASTER, RASTER),
+                    flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                    borderMode=cv2.BORDER_REPLICATE,
+                ),
+                np.uint8,
+            )
+            for image in (self.face.image, warped)
+        )
+        return shading.light_field(space, edge_distance(self.warp.ids), source, given)
 
     def crop(self, transform: ColourTransform) -> U8:
         """Return the result in its crop, (128, 128, 3) uint8 BGR."""
@@ -242,7 +270,8 @@ class AnonyganAnonymiser:
             state.fault = self._fault(prepared, output, transform)
         if state.fault:
             return state.reset(state.fault)
-        return prepared.draw(transform)
+        light = state.smooth_light(prepared.light_field(transform), time_s)
+        return prepared.draw(transform.lit(light, prepared.warp.space.to_frame))
 
     def _fault(
         self, prepared: _PreparedFace, output: GeneratorOutput, transform: ColourTransform

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamanon.errors import ModelError
+from streamanon.face.bare_skin import bare_portrait
 from streamanon.face.network_input import CONVENTION, CROP, AlignedCondition
 from streamanon.face.network_output import GeneratorOutput
 from streamanon.face.warp import Condition, inset_oval
@@ -66,10 +67,11 @@ class FaceNetwork:
     def prepare(self, identity: Identity) -> PreparedIdentity:
         """Return the prepared identity; the condition branch runs only the first time."""
         if identity.name not in self._prepared:
-            aligned = AlignedCondition.of(identity, self._teeth)
+            bare = bare_portrait(identity)
+            aligned = AlignedCondition.of(identity, bare, self._teeth)
             inputs = {name: array[None] for name, array in aligned.arrays().items()}
             output = {name: array[0] for name, array in self._condition.run(inputs).items()}
-            portrait = Condition(identity.portrait, inset_oval(identity.mesh.points[:, :2]))
+            portrait = Condition(bare, inset_oval(identity.mesh.points[:, :2]))
             arrays = output | {"condition_points": inputs["condition_points"][0]}
             self._prepared[identity.name] = PreparedIdentity(aligned, portrait, arrays)
         return self._prepared[identity.name]

@@ -12,6 +12,7 @@ import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.face import lashes, mouth, shading
+from streamanon.face.bare_skin import bare_portrait
 from streamanon.face.drawing import FaceRegion, SharpnessMatcher
 from streamanon.face.warp import (
     MARGIN,
@@ -61,6 +62,7 @@ class WarpAnonymiser:
         """Create one; ``teeth`` is a mouth texture for identities that show no teeth."""
         self._states: PerTrack[_TrackState] = PerTrack()
         self._teeth = teeth
+        self._portraits: dict[str, U8] = {}
 
     def replace(self, scene: Scene) -> list[Patch | None]:
         """Return one patch per subject; None if the face is small, turned away or has no mesh."""
@@ -92,9 +94,11 @@ class WarpAnonymiser:
         """Return a state whose portrait is as saturated as the person's skin."""
         saturation = colourfulness(frame.picture, mesh, identity)
         points = inset_oval(identity.mesh.points[:, :2])
+        if identity.name not in self._portraits:
+            self._portraits[identity.name] = bare_portrait(identity)
         return _TrackState(
             identity.name,
-            Condition(identity.portrait, points, saturation),
+            Condition(self._portraits[identity.name], points, saturation),
             saturated(mouth.texture_or_default(identity, self._teeth), saturation),
             frame.time_s,
         )
@@ -106,7 +110,8 @@ def _draw(
     """Draw a face and update the state of its track."""
     ids, _, lookup = warp_portrait(space, state.condition)
     depth = edge_distance(ids)
-    light = _light_field(region, space, state.condition.sample(lookup, RASTER / MARGIN), depth)
+    given = state.condition.sample(lookup, RASTER / MARGIN)
+    light = shading.light_field(space, depth, _source(region), given)
     if state.light is None:
         state.light = light
     else:
@@ -122,16 +127,8 @@ def _draw(
     return replace(region.patch(image, alpha), method="warp")
 
 
-def _light_field(region: FaceRegion, space: FaceSpace, warped: U8, depth: F32) -> F32:
-    """Return the gain and bias that give a portrait the light of this frame.
-
-    Args:
-        region: pixels that the face is drawn on.
-        space: face space of the source.
-        warped: (RASTER, RASTER, 3) uint8 BGR portrait on the face.
-        depth: (RASTER, RASTER) float32 distance from the face's edge in px.
-    """
-    small = (shading.LIGHT_SIZE, shading.LIGHT_SIZE)
+def _source(region: FaceRegion) -> U8:
+    """Return the frame in face space, (RASTER, RASTER, 3) uint8 BGR."""
     source = cv2.warpAffine(
         region.source,
         region.to_patch,
@@ -139,19 +136,7 @@ def _light_field(region: FaceRegion, space: FaceSpace, warped: U8, depth: F32) -
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    skin = np.asarray(depth > 0.08 * space.eye_distance, np.uint8)
-    for outline in (lm.INNER_LIPS, lm.RIGHT_EYE, lm.LEFT_EYE):
-        hull = cv2.convexHull(np.rint(space.points[list(outline)]).astype(np.int32))
-        cv2.fillConvexPoly(skin, hull, 0)
-    wanted, given = (
-        np.asarray(cv2.resize(part, small, interpolation=cv2.INTER_AREA), np.uint8)
-        for part in (source, warped)
-    )
-    weight = np.asarray(
-        cv2.resize(skin.astype(np.float32), small, interpolation=cv2.INTER_AREA), np.float32
-    )
-    sigma = 0.25 * space.eye_distance * small[0] / RASTER
-    return shading.light_transfer(wanted, given, weight, sigma)
+    return np.asarray(source, np.uint8)
 
 
 def _apply_light(image: U8, region: FaceRegion, light: F32) -> U8:

@@ -24,6 +24,15 @@ WIDTH, HEIGHT = 128, 96
 CAVITY_BGR = (26.0, 24.0, 52.0)
 """Colour of the dark behind the teeth, in full light."""
 
+TEETH_DEPTH = 0.16
+"""How far the middle teeth show below the upper lip in a smile, in mouth widths."""
+
+MAX_STRETCH = 2.0
+"""How far the teeth of a portrait that shows little of them are lengthened."""
+
+TONGUE_BGR, TONGUE_FROM = (78.0, 72.0, 138.0), 0.22
+"""Colour of the tongue in full light, and the gap in mouth widths from which it shows."""
+
 OPEN_FROM, OPEN_FULLY = 0.04, 0.10
 """Gap between the lips over mouth width where the interior begins to show, and shows fully."""
 
@@ -90,14 +99,16 @@ def texture(portrait: U8, points: F32) -> U8:
         np.linspace(0, HEIGHT / WIDTH, HEIGHT, dtype=np.float32),
     )
     gap = np.maximum(lips.bottom(along) - lips.top(along), 0)
-    inside = np.minimum(depth, 0.9 * gap) + lips.top(along)
+    stretch = np.clip(TEETH_DEPTH / max(float(gap.max()), 1e-3), 1, MAX_STRETCH)
+    inside = np.minimum(depth / stretch, 0.9 * gap) + lips.top(along)
     where = (
         lips.corner
         + along[:, :, None] * lips.width_px * lips.along
         + inside[:, :, None] * lips.width_px * lips.down
     )
     teeth = sample_at(portrait, where.astype(np.float32))
-    dark = np.clip((depth - 0.55 * gap) / np.maximum(0.35 * gap, 0.02), 0, 1)[:, :, None]
+    gap *= stretch
+    dark = np.clip((depth - 0.8 * gap) / np.maximum(0.2 * gap, 0.02), 0, 1)[:, :, None]
     return np.asarray(teeth * (1 - dark) + np.array(CAVITY_BGR) * dark, np.uint8)
 
 
@@ -128,11 +139,13 @@ class MouthPlacement:
         corner: (x, y) corner of the bounding rectangle in face space px.
         lookup: (h, w, 2) float32 texture px for each pixel of the rectangle.
         alpha: (h, w) float32 opacity, with a soft rim.
+        tongue: (h, w) float32 opacity of the tongue over the texture.
     """
 
     corner: tuple[int, int]
     lookup: F32
     alpha: F32
+    tongue: F32
 
 
 def placement(space: FaceSpace) -> MouthPlacement | None:
@@ -153,13 +166,17 @@ def placement(space: FaceSpace) -> MouthPlacement | None:
     depth = offset @ lips.down / lips.width_px - lips.top(along)
     lookup = np.stack([along, depth], axis=2) * np.float32(WIDTH - 1)
     np.clip(lookup, 0, (WIDTH - 1, HEIGHT - 1), out=lookup)
+    height = np.maximum(lips.bottom(along) - lips.top(along), 0.02)
+    tongue = np.clip((depth / height - 0.6) / 0.3, 0, 1) * (1 - (2 * along - 1) ** 2).clip(0, 1)
+    tongue *= np.clip((gap - TONGUE_FROM) / TONGUE_FROM, 0, 1)
     alpha = np.zeros((rows, columns), np.float32)
     fixed = np.rint((outline - low) * 16).astype(np.int32)
     cv2.fillPoly(alpha, [fixed], 1.0, cv2.LINE_8, 4)
     alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), rim), np.float32)
     shown = np.clip((gap - OPEN_FROM) / (OPEN_FULLY - OPEN_FROM), 0, 1)
     corner = int(low[0]), int(low[1])
-    return MouthPlacement(corner, lookup.astype(np.float32), alpha * np.float32(shown))
+    shades = (lookup, alpha * np.float32(shown), tongue)
+    return MouthPlacement(corner, *(np.asarray(part, np.float32) for part in shades))
 
 
 def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> None:
@@ -183,16 +200,18 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
     if x1 - x0 < 2 or y1 - y0 < 2:
         return
     placed[:, 2] -= (x0, y0)
-    lookup, alpha = (
+    beside, zero = cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT
+    lookup, alpha, tongue = (
         np.asarray(
             cv2.warpAffine(
                 part, placed, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=border
             ),
             np.float32,
         )
-        for part, border in ((lookup, cv2.BORDER_REPLICATE), (alpha, cv2.BORDER_CONSTANT))
+        for part, border in ((lookup, beside), (alpha, zero), (where.tongue, zero))
     )
-    tooth = sample_at(teeth, lookup)
+    tooth = sample_at(teeth, lookup) * (1 - tongue[:, :, None])
+    tooth += tongue[:, :, None] * np.array(TONGUE_BGR, np.float32)
     cast = image[y0:y1, x0:x1].mean(axis=(0, 1)) / LIT_SKIN_BGR
     cast = np.minimum(cast, cast[2])  # teeth may be warm or grey, never blue
     tooth = np.asarray(np.clip(tooth * np.clip(cast, 0.2, 1.1), 0, 255), np.uint8)

@@ -136,9 +136,9 @@ class AlignedCondition:
     teeth: U8
 
     @classmethod
-    def of(cls, identity: Identity, default_teeth: U8 | None) -> AlignedCondition:
+    def of(cls, identity: Identity, portrait: U8, default_teeth: U8 | None) -> AlignedCondition:
         """Cut an identity out of its portrait; the default is for those that show no teeth."""
-        face = AlignedFace.of(as_picture(identity.portrait), identity.mesh.points)
+        face = AlignedFace.of(as_picture(portrait), identity.mesh.points)
         return cls(face, mouth.texture_or_default(identity, default_teeth))
 
     @cached_property

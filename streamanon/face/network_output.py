@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamanon.face.warp import saturated
+from streamanon.face.warp import RASTER, saturated
 from streamanon.types import F32, U8
 
 
@@ -90,6 +90,33 @@ class ColourTransform:
     saturation: float
     scale: F32
     offset: F32
+
+    def lit(self, light: F32, to_image: F32) -> ColourTransform:
+        """Return this transform followed by a light field.
+
+        Args:
+            light: (m, m, 6) float32, see :func:`streamanon.face.shading.light_field`.
+            to_image: (2, 3) affine from face space px to px of this transform.
+        """
+        cells = to_image.copy()
+        cell = RASTER / light.shape[0]
+        cells[:, 2] += cells[:, :2] @ np.full(2, (cell - 1) / 2, np.float32)
+        cells[:, :2] *= np.float32(cell)
+        size = self.scale.shape[:2]
+        gain, bias = (
+            np.asarray(
+                cv2.warpAffine(
+                    np.ascontiguousarray(part),
+                    cells,
+                    size,
+                    flags=cv2.INTER_LINEAR,
+                    borderMode=cv2.BORDER_REPLICATE,
+                ),
+                np.float32,
+            )
+            for part in (light[:, :, :3], light[:, :, 3:])
+        )
+        return ColourTransform(self.saturation, gain * self.scale, gain * self.offset + bias)
 
     def resampled(self, to_image: F32, size: tuple[int, int]) -> ColourTransform:
         """Return this transform for an image of size (width, height), by a (2, 3) affine to its px.

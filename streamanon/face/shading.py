@@ -1,8 +1,13 @@
 """Measuring and matching light, sharpness and noise between a portrait and a frame."""
 
+from typing import Any
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from streamanon.face import landmarks as lm
+from streamanon.face.warp import FaceSpace
 from streamanon.types import F32, U8
 
 GAIN_LIMITS = (0.55, 1.35)
@@ -22,33 +27,93 @@ LIT_SKIN_BGR = (110.0, 132.0, 178.0)
 DETAIL_FACTOR = 1.2
 """Ratio of fine detail to the frame's face that is allowed: skin hides the excess, eyes need it."""
 
+SLOW = 0.25
+"""Standard deviation of the blur that leaves only light, in eye distances."""
+
+CONTRAST_LIMITS = (0.5, 1.1)
+"""Range of the factor that gives a portrait the contrast of the frame's face."""
+
+SKIN_FROM, RIM_TO = 0.08, 0.2
+"""Distances from the edge, in eye distances, where skin is sure to begin and the rim ends."""
+
+RIM_LEVELS, RIM_SPREAD, RIM_PRIOR = 30.0, 0.12, 0.1
+"""What differs at the rim by many more levels is hair or cloth and counts no more; how far the rest
+is spread inwards, in eye distances; the weight with which nothing is changed."""
+
 LIGHT_SIZE = 48
 """Side in px of the reduced face space on which light is compared."""
 
 
-def light_transfer(source: U8, warped: U8, skin: F32, sigma_px: float) -> F32:
-    """Return the gain and bias that put the portrait into the frame's light.
-
-    Both faces are blurred far beyond their features (normalised convolution over the skin), so
-    only the low frequencies of light and tone are transferred from source to portrait.
+def light_field(space: FaceSpace, depth: F32, source: U8, given: U8) -> F32:
+    """Return the gain and bias that put a new face into the frame's light and contrast.
 
     Args:
-        source: (n, n, 3) uint8 BGR face of the frame.
-        warped: (n, n, 3) uint8 BGR portrait in the same place.
+        space: face space of the source.
+        depth: (RASTER, RASTER) float32 distance from the face's edge in px.
+        source: (RASTER, RASTER, 3) uint8 BGR frame, in face space.
+        given: (RASTER, RASTER, 3) uint8 BGR new face, in face space.
+
+    Returns:
+        (LIGHT_SIZE, LIGHT_SIZE, 6) float32 as of :func:`light_transfer`.
+    """
+    inside = depth / space.eye_distance
+    skin = np.asarray(inside > SKIN_FROM, np.uint8)
+    for outline in (lm.INNER_LIPS, lm.RIGHT_EYE, lm.LEFT_EYE):
+        hull = cv2.convexHull(np.rint(space.points[list(outline)]).astype(np.int32))
+        cv2.fillConvexPoly(skin, hull, 0)
+    weights = (skin, inside > SKIN_FROM, (inside > 0) & (inside < RIM_TO))
+    eye_px = space.eye_distance * LIGHT_SIZE / depth.shape[0]
+    return light_transfer(_shrunk(source), _shrunk(given), *map(_shrunk, weights), eye_px=eye_px)
+
+
+def _shrunk(image: NDArray[Any]) -> F32:
+    small = cv2.resize(
+        image.astype(np.float32), (LIGHT_SIZE, LIGHT_SIZE), interpolation=cv2.INTER_AREA
+    )
+    return np.asarray(small, np.float32)
+
+
+def light_transfer(
+    source: F32, given: F32, skin: F32, face: F32, rim: F32, *, eye_px: float
+) -> F32:
+    """Return the gain and bias that put the portrait into the frame's light and contrast.
+
+    Both faces are blurred far beyond their features (normalised convolution over the skin), so
+    only the low frequencies of light and tone are transferred from source to portrait, and one
+    number for the contrast of features. What then still differs at the rim is spread inwards.
+
+    Args:
+        source: (n, n, 3) float32 BGR face of the frame.
+        given: (n, n, 3) float32 BGR portrait in the same place.
         skin: (n, n) float32 weight, 1 on skin visible in both, 0 on eyes, mouth and background.
-        sigma_px: standard deviation of the blur.
+        face: (n, n) float32 weight, 1 on the face with its features.
+        rim: (n, n) float32 weight, 1 on the rim of the face.
+        eye_px: distance between the eyes.
 
     Returns:
         (n, n, 6) float32: BGR gain, then BGR bias in 0..255, finite everywhere.
     """
     weight = skin[:, :, None]
-    stack = np.concatenate([source * weight, warped * weight, weight], axis=2).astype(np.float32)
+    stack = np.concatenate([source * weight, given * weight, weight], axis=2).astype(np.float32)
     # Far from skin the weights vanish; there the mean of the whole face takes over.
-    slow = cv2.GaussianBlur(stack, (0, 0), sigma_px, borderType=cv2.BORDER_CONSTANT)
+    slow = cv2.GaussianBlur(stack, (0, 0), SLOW * eye_px, borderType=cv2.BORDER_CONSTANT)
     slow = slow + 0.02 * stack.mean(axis=(0, 1)) + 1e-6
-    wanted, given = slow[:, :, 0:3] / slow[:, :, 6:], slow[:, :, 3:6] / slow[:, :, 6:]
-    gain = np.clip((wanted + 4.0) / (given + 4.0), *GAIN_LIMITS)
-    return np.concatenate([gain, wanted - gain * given], axis=2).astype(np.float32)
+    wanted, had = slow[:, :, 0:3] / slow[:, :, 6:], slow[:, :, 3:6] / slow[:, :, 6:]
+    gain = np.clip((wanted + 4.0) / (had + 4.0), *GAIN_LIMITS)
+    contrasts = [
+        float((((image - low).mean(axis=2) ** 2) * face).sum())
+        for image, low in ((source, wanted), (gain * given, gain * had))
+    ]
+    gain *= np.clip(np.sqrt(contrasts[0] / max(contrasts[1], 1e-3)), *CONTRAST_LIMITS)
+    bias = wanted - gain * had
+    left = source - (gain * given + bias)
+    sure = rim * np.exp(-((left.mean(axis=2) / RIM_LEVELS) ** 2))
+    sure = np.asarray(sure, np.float32)[:, :, None]
+    spread = cv2.GaussianBlur(
+        np.concatenate([left * sure, sure], axis=2), (0, 0), RIM_SPREAD * eye_px
+    )
+    bias += spread[:, :, :3] / (spread[:, :, 3:] + RIM_PRIOR)
+    return np.concatenate([gain, bias], axis=2).astype(np.float32)
 
 
 def high_pass(image: U8) -> F32:

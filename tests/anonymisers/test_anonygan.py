@@ -207,9 +207,10 @@ def test_the_network_is_asked_again_when_a_face_moves_in_itself_or_after_a_momen
 def test_light_follows_slowly() -> None:
     cast = Cast()
     first, second = cast.play(staged(CALM, 0), staged(CALM, 5))
-    sides = np.where(np.arange(16) < 8, 0.2, -0.2).astype(np.float32)  # as light on the whole
-    cast.live.change = lambda answer: answer | {"bias": answer["bias"] + sides}
-    third, *_, last = cast.play(*(staged(CALM, at) for at in (10, 20, 30, 40, 50, 60)))
+    brighter = np.minimum(frame(CALM).astype(np.float32) * 1.5, 255).astype(np.uint8)
+    third, *_, last = cast.play(
+        *(scene(brighter, mesh_of(CALM), ANN, at) for at in (10, 20, 30, 40, 50, 60))
+    )
     levels = []
     for patch in (first, second, third, last):
         assert patch is not None
@@ -217,8 +218,8 @@ def test_light_follows_slowly() -> None:
         left = patch.alpha[:, : half - 10] > 0.99
         levels.append(float(patch.image[:, : half - 10][left].mean()))
     assert levels[1] == pytest.approx(levels[0], abs=0.5)
-    assert 5 < levels[2] - levels[1] < 25
-    assert levels[3] - levels[1] > 25
+    assert 10 < levels[2] - levels[1] < 55
+    assert levels[3] - levels[1] > 55
 
 
 def flat_attention(level: int) -> Callable[[Arrays], Arrays]:

@@ -9,13 +9,14 @@ from streamanon.face.shading import (
     MAX_GRAIN,
     fine_detail,
     high_pass,
+    light_transfer,
     missing_grain,
     next_blur_px,
     noise,
     soften,
 )
 from streamanon.identities.gallery import load_builtin
-from streamanon.types import U8
+from streamanon.types import F32, U8
 
 SMOOTH = np.asarray(cv2.GaussianBlur(load_builtin()[0].portrait, (0, 0), 4), np.uint8)
 EVERYWHERE = np.ones(SMOOTH.shape[:2], np.float32)
@@ -66,3 +67,35 @@ def test_the_portrait_becomes_as_sharp_as_the_frame() -> None:
     for _ in range(12):
         blur = next_blur_px(blur, 0.0, 10.0)
     assert blur == MAX_BLUR_PX
+
+
+N = 48
+FACE = cv2.circle(np.zeros((N, N), np.float32), (24, 24), 20, 1, -1)
+INSIDE = cv2.circle(np.zeros((N, N), np.float32), (24, 24), 17, 1, -1)
+PORTRAIT = np.asarray(cv2.resize(load_builtin()[0].portrait[90:330, 110:350], (N, N)), np.float32)
+
+
+def lit(source: F32) -> F32:
+    light = light_transfer(source, PORTRAIT, INSIDE, INSIDE, FACE - INSIDE, eye_px=16)
+    return np.asarray(PORTRAIT * light[:, :, :3] + light[:, :, 3:], np.float32)
+
+
+def contrast(image: F32) -> float:
+    grey = image.mean(axis=2)
+    return float((grey - cv2.GaussianBlur(grey, (0, 0), 4))[INSIDE > 0].std())
+
+
+@pytest.mark.parametrize("share", [0.6, 0.8, 1.0])
+def test_a_portrait_gets_the_contrast_of_the_frame(share: float) -> None:
+    source = share * PORTRAIT + (1 - share) * cv2.GaussianBlur(PORTRAIT, (0, 0), 4) + 10
+    assert contrast(lit(source)) == pytest.approx(contrast(source), rel=0.15)
+
+
+def test_the_rim_meets_the_frame_and_hair_beside_it_does_not_count() -> None:
+    rim = (FACE - INSIDE) > 0.5
+    source = PORTRAIT + 12 * (1 - cv2.GaussianBlur(INSIDE, (0, 0), 2))[:, :, None]
+    apart = np.abs((lit(source) - source)[rim].mean())
+    assert apart < 0.5 * np.abs((PORTRAIT - source)[rim].mean())
+    hair = source.copy()
+    hair[:, :6] = 5
+    assert np.abs(lit(hair) - lit(source))[:, 10:].mean() < 2

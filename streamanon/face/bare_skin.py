@@ -1,0 +1,160 @@
+"""Skin where hair, cloth or background reaches over the rim of a portrait's face.
+
+A turned head shows much of one cheek, and stretches what a portrait holds there. Skin is predicted
+by a low polynomial over the face, fitted to the skin well inside it; what differs from that and
+touches the rim is painted anew with the prediction, the tone of the skin beside it and its noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from streamanon.face import landmarks as lm
+from streamanon.types import F32, U8, Identity
+
+INSIDE, DEEPEST = 0.22, 0.45
+"""Distances from the outline in distances between the eyes: where skin is sure to begin, and how
+far inwards something may reach."""
+
+STRANGE = 4.0
+"""Distance from the predicted colour in standard deviations beyond which it is not skin."""
+
+MIN_DEVIATION = np.array([3.0, 1.5, 1.5], np.float32)
+"""Lower limit of the standard deviations of skin, in CIELAB."""
+
+LAB_WEIGHTS = np.array([0.6, 0.8, 0.8], np.float32)
+GROWTH, TONE, SOFTNESS = 0.05, 0.08, 0.02
+"""How far what is found is grown, the blur of the tone that continues and of the edge of what is
+painted, in distances between the eyes."""
+
+BEYOND = 0.1
+"""How far beyond the outline skin is painted: of a turned head the mesh reaches over it."""
+
+GRAIN_PX = 2.0
+"""Standard deviation of the blur that leaves only the grain of skin."""
+
+FITS = 4
+"""Rounds of the robust fit."""
+
+_OVAL = list(lm.FACE_OVAL)
+_NOSTRILS = (98, 327, 2, 97, 326)
+_FEATURES = (lm.RIGHT_EYE, lm.LEFT_EYE, lm.OUTER_LIPS, _NOSTRILS)
+_BROWS = (lm.RIGHT_BROW, lm.LEFT_BROW)
+
+
+def bare_portrait(identity: Identity) -> U8:
+    """Return the (h, w, 3) uint8 BGR portrait of an identity with skin up to its outline."""
+    bearded = identity.p_female < 0.5
+    return with_bare_rim(identity.portrait, identity.mesh.points, bearded=bearded)
+
+
+def with_bare_rim(image: U8, points: F32, *, bearded: bool) -> U8:
+    """Return a portrait whose face is skin up to its outline.
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        points: (478, 3) float32 px, its mesh.
+        bearded: leave what lies below the nose: it may be a beard.
+    """
+    eye_px = lm.inter_ocular_px(points)
+    oval = points[_OVAL, :2]
+    face = _filled([oval], image.shape[:2])
+    features = cv2.bitwise_or(
+        cv2.dilate(_features(points, _FEATURES, image.shape), _disc(0.06 * eye_px)),
+        cv2.dilate(_features(points, _BROWS, image.shape), _disc(0.015 * eye_px)),
+    )
+    depth = np.asarray(cv2.distanceTransform(face, cv2.DIST_L2, 5)) / eye_px
+    plain = (face > 0) & (features == 0)
+    smooth = cv2.GaussianBlur(image, (0, 0), SOFTNESS * eye_px).astype(np.float32) / 255
+    lab = np.asarray(cv2.cvtColor(smooth, cv2.COLOR_BGR2LAB), np.float32)
+    skin, distance = _predicted(lab, _basis(oval, image.shape[:2]), plain & (depth > INSIDE))
+    strange = (distance > STRANGE) & plain & (depth < DEEPEST)
+    if bearded:
+        strange[int(points[lm.NOSE_TIP, 1]) :] = False
+    hidden = _touching((face == 0) | (depth < SOFTNESS), strange)
+    hidden = np.asarray(cv2.dilate(hidden, _disc(GROWTH * eye_px)), np.uint8)
+    hidden[(features > 0) | (cv2.dilate(face, _disc(BEYOND * eye_px)) == 0)] = 0
+    colour = np.asarray(cv2.cvtColor(skin, cv2.COLOR_LAB2BGR), np.float32) * 255
+    painted = _continued(image, colour, plain & (hidden == 0), TONE * eye_px)
+    alpha = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), SOFTNESS * eye_px)[:, :, None]
+    return np.asarray(np.clip(image * (1 - alpha) + painted * alpha, 0, 255), np.uint8)
+
+
+def _basis(oval: F32, shape: tuple[int, ...]) -> F32:
+    """Return (h, w, 6) float32 polynomials over the place in the face."""
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    centre, radius = oval.mean(axis=0), np.ptp(oval, axis=0) / 2
+    x, y = (x - centre[0]) / radius[0], (y - centre[1]) / radius[1]
+    parts = (np.ones_like(x), x, y, x * x, y * y, x * y)
+    return np.stack(parts, axis=2).astype(np.float32)
+
+
+def _predicted(lab: F32, basis: F32, inside: U8) -> tuple[F32, F32]:
+    """Return skin as (h, w, 3) float32 CIELAB, and (h, w) how far the picture is from it.
+
+    Args:
+        lab: (h, w, 3) float32 CIELAB.
+        basis: (h, w, n) float32, see :func:`_basis`.
+        inside: (h, w) bool, where to look at.
+    """
+    used = np.asarray(inside, bool)
+    for _ in range(FITS):
+        rows = basis[used]
+        ridge = 1e-3 * len(rows) * np.eye(basis.shape[2], dtype=np.float32)
+        skin = basis @ np.linalg.solve(rows.T @ rows + ridge, rows.T @ lab[used])
+        off = np.abs(lab - skin)
+        deviation = np.maximum(1.48 * np.median(off[used], axis=0), MIN_DEVIATION)
+        distance = np.sqrt((np.minimum(off / deviation, 9) ** 2) @ LAB_WEIGHTS)
+        used = inside & (distance < 0.75 * STRANGE)
+    skin = np.clip(skin, (15, -10, -5), (97, 60, 70))
+    return np.asarray(skin, np.float32), np.asarray(distance, np.float32)
+
+
+def _touching(rim: U8, strange: U8) -> U8:
+    """Return (h, w) uint8, 1 where something strange hangs together with the rim."""
+    either = np.asarray(rim | strange, np.uint8)
+    labels = np.asarray(cv2.connectedComponents(either, connectivity=4)[1])
+    return np.asarray(np.isin(labels, np.unique(labels[rim])) & (strange | rim), np.uint8)
+
+
+def _continued(image: U8, skin: F32, known: U8, sigma_px: float) -> F32:
+    """Return predicted skin with the tone and the grain of what is known beside it.
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        skin: (h, w, 3) float32 BGR 0..255, predicted.
+        known: (h, w) bool, where the picture shows skin.
+        sigma_px: how far its tone reaches.
+    """
+    weight = known.astype(np.float32)[:, :, None]
+    ratio = weight * image / np.maximum(skin, 8)
+    blurred = cv2.GaussianBlur(np.concatenate([ratio, weight], axis=2), (0, 0), sigma_px)
+    tone = (blurred[:, :, :3] + 0.05) / (blurred[:, :, 3:] + 0.05)
+    noise = np.random.default_rng(0).standard_normal(known.shape).astype(np.float32)
+    grain, own = (
+        part - cv2.GaussianBlur(part, (0, 0), GRAIN_PX)
+        for part in (noise, np.ascontiguousarray(image[:, :, 1]).astype(np.float32))
+    )
+    grain *= 1.48 * float(np.median(np.abs(own[known]))) if known.any() else 0.0
+    return np.asarray(skin * np.clip(tone, 0.75, 1.25) + grain[:, :, None], np.float32)
+
+
+def _features(points: F32, parts: Sequence[Sequence[int]], shape: tuple[int, ...]) -> U8:
+    return _filled([points[list(part), :2] for part in parts], shape[:2])
+
+
+def _filled(outlines: list[F32], shape: tuple[int, ...]) -> U8:
+    """Return (h, w) uint8, 255 in the convex hulls of some outlines."""
+    drawn = np.zeros(shape, np.uint8)
+    for outline in outlines:
+        hull = cv2.convexHull(np.asarray(outline, np.float32))
+        cv2.fillConvexPoly(drawn, np.rint(hull).astype(np.int32), 255)
+    return drawn
+
+
+def _disc(radius_px: float) -> U8:
+    side = 2 * max(1, round(radius_px)) + 1
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)), np.uint8)

@@ -1,0 +1,61 @@
+"""What hangs over the rim of a portrait's face becomes skin; the rest stays as it is."""
+
+import cv2
+import numpy as np
+import pytest
+
+from streamanon.face import landmarks as lm
+from streamanon.face.bare_skin import with_bare_rim
+from streamanon.identities.gallery import load_builtin
+from streamanon.types import U8, Identity
+
+(NORA,) = (one for one in load_builtin() if one.name == "nora")
+
+
+def cheek(identity: Identity) -> U8:
+    """Return (h, w) bool, a strand that crosses the rim of the face beside the mouth."""
+    (x, y), centre = identity.mesh.points[172, :2], identity.mesh.points[lm.NOSE_TIP, :2]
+    way = centre - (x, y)
+    inner = np.array([x, y]) + 0.22 * way
+    strand = np.zeros(identity.portrait.shape[:2], np.uint8)
+    ends = (np.rint(inner).astype(int).tolist(), np.rint((x, y) - 0.3 * way).astype(int).tolist())
+    cv2.line(strand, ends[0], ends[1], 1, 9)
+    return np.asarray(strand > 0, np.uint8)
+
+
+@pytest.mark.parametrize("colour", [(12, 14, 18), (200, 120, 40)])
+def test_a_strand_over_the_rim_becomes_skin(colour: tuple[int, int, int]) -> None:
+    points, before = NORA.mesh.points, NORA.portrait
+    strand = cheek(NORA)
+    covered = before.copy()
+    covered[strand > 0] = colour
+    after = with_bare_rim(covered, points, bearded=False)
+    oval = np.rint(points[list(lm.FACE_OVAL), :2]).astype(np.int32)
+    face = cv2.erode(cv2.fillPoly(np.zeros_like(strand), [oval], 1), np.ones((5, 5), np.uint8))
+    there = (strand > 0) & (face > 0)
+    assert there.sum() > 40
+    off, healed = (
+        np.abs(image[there].astype(int) - before[there]).mean() for image in (covered, after)
+    )
+    assert healed < 25 < off / 2
+
+
+def test_features_and_what_may_be_a_beard_stay() -> None:
+    points = NORA.mesh.points
+    covered = NORA.portrait.copy()
+    covered[cheek(NORA) > 0] = (12, 14, 18)
+    after = with_bare_rim(covered, points, bearded=True)
+    below = slice(int(points[lm.NOSE_TIP, 1]) + 8, int(points[lm.CHIN, 1]) - 40)
+    inside = slice(int(points[lm.RIGHT_EYE_INNER, 0]), int(points[lm.LEFT_EYE_INNER, 0]))
+    assert np.mean(after[below, inside] != covered[below, inside]) < 0.02
+    depth = np.rint(points[list(lm.FACE_OVAL), :2]).astype(np.int32)
+    face = cv2.fillPoly(np.zeros(covered.shape[:2], np.uint8), [depth], 1)
+    strand = cv2.erode(face, np.ones((25, 25), np.uint8)) & cheek(NORA)
+    strand[: int(points[lm.NOSE_TIP, 1])] = 0
+    assert strand.sum() > 40
+    assert after[strand > 0].mean() < 40
+    for eye in (lm.RIGHT_EYE, lm.LEFT_EYE):
+        (x0, y0), (x1, y1) = (
+            edge(points[list(eye), :2], axis=0).astype(int) for edge in (np.min, np.max)
+        )
+        assert np.array_equal(after[y0:y1, x0:x1], covered[y0:y1, x0:x1])
