@@ -30,7 +30,7 @@ from streamanon.protocols import (
     Sink,
     Source,
 )
-from streamanon.types import U8, Identity, MediaInfo, Picture
+from streamanon.types import F32, U8, Identity, MediaInfo, Picture
 from streamanon.weights.card import accepted, read_card
 
 if TYPE_CHECKING:
