@@ -50,7 +50,7 @@ def test_features_and_what_may_be_a_beard_stay() -> None:
     assert np.mean(after[below, inside] != covered[below, inside]) < 0.02
     depth = np.rint(points[list(lm.FACE_OVAL), :2]).astype(np.int32)
     face = cv2.fillPoly(np.zeros(covered.shape[:2], np.uint8), [depth], 1)
-    strand = cv2.erode(face, np.ones((25, 25), np.uint8)) & cheek(NORA)
+    strand = cv2.bitwise_and(cv2.erode(face, np.ones((25, 25), np.uint8)), cheek(NORA))
     strand[: int(points[lm.NOSE_TIP, 1])] = 0
     assert strand.sum() > 40
     assert after[strand > 0].mean() < 40

@@ -70,8 +70,10 @@ def test_the_portrait_becomes_as_sharp_as_the_frame() -> None:
 
 
 N = 48
-FACE = cv2.circle(np.zeros((N, N), np.float32), (24, 24), 20, 1, -1)
-INSIDE = cv2.circle(np.zeros((N, N), np.float32), (24, 24), 17, 1, -1)
+FACE, INSIDE = (
+    np.asarray(cv2.circle(np.zeros((N, N), np.float32), (24, 24), radius, 1, -1), np.float32)
+    for radius in (20, 17)
+)
 PORTRAIT = np.asarray(cv2.resize(load_builtin()[0].portrait[90:330, 110:350], (N, N)), np.float32)
 
 

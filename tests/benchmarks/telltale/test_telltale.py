@@ -12,12 +12,14 @@ from benchmarks.telltale.command import command
 from streamanon.identities.gallery import load_builtin
 from streamanon.types import U8
 
-FACES = [cv2.resize(one.portrait, (128, 128)) for one in load_builtin()[:40]]
+FACES: list[U8] = [
+    np.asarray(cv2.resize(one.portrait, (128, 128)), np.uint8) for one in load_builtin()[:40]
+]
 NAMES = [f"{index // 2}" for index in range(40)]
 
 
 def slightly_brighter(image: U8) -> U8:
-    return np.asarray(cv2.add(image, 1), np.uint8)
+    return np.asarray(cv2.convertScaleAbs(image, beta=1), np.uint8)
 
 
 def with_a_seam(image: U8) -> U8:
