@@ -185,7 +185,8 @@ class Factory:
         """Linear estimators of apparent age and skin, for :class:`IdentityAssigner`."""
         from streamanon.tracking.identity_assigner import AppearanceProbes
 
-        return AppearanceProbes.load(weights.path("appearance.npz"))
+        with np.load(weights.path("appearance.npz")) as probes:
+            return AppearanceProbes(**{name: probes[name] for name in ("age", "skin")})
 
     @cached_property
     def face_network(self) -> FaceNetwork:

@@ -15,7 +15,6 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -73,12 +72,6 @@ class AppearanceProbes:
 
     age: F32
     skin: F32
-
-    @classmethod
-    def load(cls, path: Path) -> AppearanceProbes:
-        """Read ``appearance.npz``."""
-        with np.load(path) as stored:
-            return cls(stored["age"].astype(np.float32), stored["skin"].astype(np.float32))
 
     def skin_in_even_light(self, embedding: F32, skin_lab: F32 | None) -> F32:
         """Return the (3,) float32 CIELAB that a person's skin would have in a portrait's light.

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from streamanon import weights
+from streamanon.config import Config
 from streamanon.errors import UsageError
+from streamanon.factory import Factory
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
 from streamanon.tracking import identity_assigner as module
@@ -36,7 +37,7 @@ OLD_FROM = 55.0
 
 
 def probes() -> AppearanceProbes:
-    return AppearanceProbes.load(weights.path("appearance.npz"))
+    return Factory(Config()).appearance_probes
 
 
 def meet(
