@@ -54,8 +54,8 @@ MAX_CLEAR_S = 240.0
 CHEAPER = {MOSAIC: 0.5}
 """Assumed cost of a level as a share of the next better one's, before it was measured ..."""
 
-USUALLY_CHEAPER = 0.85
-"""... and of a level not named there."""
+USUALLY_CHEAPER = 0.95
+"""... and of a level not named there: most of the time goes into what all faces need."""
 
 BLIND = 3
 """Multiple of that wait after which a level is tried whatever its measured cost."""
@@ -172,8 +172,11 @@ class Governor:
         """
         self.levels = tuple(levels)
         self.rungs = rungs_of(levels, prefer)
-        steady = [rung.level in (FULL_QUALITY, SPARING) for rung in self.rungs]
-        self._last_resorts = len(steady) if prefer == "rate" else sum(steady)
+        self._waits = prefer == "face"
+        usual = (FULL_QUALITY, SPARING) if self._waits else self.levels
+        self._last_resorts = sum(
+            rung.level in usual and rung.level != MOSAIC for rung in self.rungs
+        )
         self._at = 0
         self._cost = {self.levels[0]: 1.0}
         for better, level in zip(self.levels, self.levels[1:], strict=False):
@@ -249,11 +252,11 @@ class Governor:
             at
             for at in below
             if self._expected(self.rungs[at], 1.0, window.fps) <= ENOUGH
-            and (at in usual or self.rungs[at].level != MOSAIC)
+            and self.rungs[at].level != MOSAIC
         ]
         if enough or usual:
             to = enough[0] if enough else usual[-1]
-        elif below and time_s - window.too_few_since_s >= TOO_FEW_S:
+        elif below and (not self._waits or time_s - window.too_few_since_s >= TOO_FEW_S):
             to = below[0]
         else:
             return
