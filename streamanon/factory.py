@@ -332,7 +332,7 @@ class Factory:
         sampler = None
         if anonymiser.needs_mesh or assigner is not None:
             assigner = assigner or self.identity_assigner()
-            sampler = EmbeddingSampler(self.embedder, self._sex_classifier, assigner)
+            sampler = EmbeddingSampler(self.embedder, self._sex_classifier, assigner, live=live)
         return Observer(
             self.detector,
             self.mesher if sampler or kept else None,

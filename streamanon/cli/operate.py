@@ -77,7 +77,8 @@ def operate(live: LiveConfig, console: Console) -> None:
         for status in (stream.status() for stream in running):
             if status.frames:
                 LOG.info(summary(status))
-    if config.report:
+    # a service that starts again would find the report of a start that failed in its way
+    if config.report and any(stream.status().frames for stream in running):
         write_document(config.report, config, [one.report() for one in running], factory.runtimes)
     _raise_failure(running)
 

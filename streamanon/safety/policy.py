@@ -76,7 +76,7 @@ def why_missing(subject: Subject) -> str:
     if subject.track.face.mesh is None:
         return "face too small or too unclear for a mesh"
     if subject.identity is None:
-        return "no identity left to give"
+        return "no identity yet, or none left to give"
     return "face turned too far, too small or outside the picture"
 
 

@@ -16,6 +16,17 @@ EARLY = 4
 EVERY = 10
 """Later, one of so many good views is sampled."""
 
+SKIPPED, SPACING = 7, 4
+"""Good views of a live track that are not sampled, because the first pictures of a camera are dark
+and those of a new connection coarse, and how far apart the early samples are then.
+
+Measured on five people, whose first eight pictures were dark and coarse: in 73 % of cases they get
+the identity that a file of good pictures gives, in 8 % with the first four pictures.
+"""
+
+SETTLED_S, PATIENCE_S = 1.0, 3.0
+"""Time after which a live track with all early samples gets its identity, and one without."""
+
 BETTER = 1.3
 """A view whose quality exceeds the best so far by this factor is always sampled."""
 
@@ -28,8 +39,10 @@ MAX_PITCH_DEG = 30.0
 
 @dataclass(slots=True)
 class _TrackSamples:
-    """Good views of one track so far, samples taken of them, and the best quality."""
+    """Good views of one track so far, samples taken of them, the best quality, and its times."""
 
+    since_s: float
+    now_s: float
     views: int = 0
     samples: int = 0
     best: float = 0.0
@@ -38,33 +51,59 @@ class _TrackSamples:
 class EmbeddingSampler:
     """Embeds each face in some of its frames only, because embedding is what costs."""
 
-    def __init__(self, embedder: Embedder, sex: SexClassifier, assigner: IdentityAssigner) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        sex: SexClassifier,
+        assigner: IdentityAssigner,
+        *,
+        live: bool = False,
+    ) -> None:
         """Create one for a new line of a stream, whose tracks are numbered from the start.
 
         Args:
             embedder: computes embeddings.
             sex: estimates apparent sex.
             assigner: gets them; it drops the tracks of the line before.
+            live: no frame is held back until its people have been seen well.
         """
+        self._live = live
         self._embedder, self._sex, self.assigner = embedder, sex, assigner
         assigner.forget_tracks()
         self._tracks: dict[int, _TrackSamples] = {}
 
-    def sample(self, picture: Picture, track: Track) -> None:
+    def sample(self, picture: Picture, track: Track, time_s: float) -> None:
         """Embed a face if the view is good and a sample is due."""
+        so_far = self._tracks.setdefault(track.id, _TrackSamples(time_s, time_s))
+        so_far.now_s = time_s
         mesh = track.face.mesh
         quality = view_quality(mesh) if mesh is not None else 0.0
         if mesh is None or quality <= 0:
             return
-        so_far = self._tracks.setdefault(track.id, _TrackSamples())
         so_far.views += 1
-        better = quality > BETTER * so_far.best
-        if so_far.samples >= EARLY and so_far.views % EVERY != 0 and not better:
+        if not self._is_due(so_far, quality):
             return
         so_far.samples, so_far.best = so_far.samples + 1, max(so_far.best, quality)
         embedding = self._embedder.embed(picture, lm.five_points(mesh.points))
         skin, p_female = skin_lab(picture, mesh), self._sex.p_female(picture, mesh.points)
         self.assigner.add_evidence(track.id, embedding, quality, skin, p_female)
+
+    def _is_due(self, so_far: _TrackSamples, quality: float) -> bool:
+        """Return whether a good view is to be sampled."""
+        if self._live and so_far.views <= SKIPPED:
+            return False
+        early = SPACING if self._live else 1
+        every = early if so_far.samples < EARLY else EVERY
+        return so_far.views % every == 0 or quality > BETTER * so_far.best
+
+    def is_settled(self, track_id: int) -> bool:
+        """Return whether enough of a track was seen to give it an identity."""
+        so_far = self._tracks.get(track_id)
+        if not self._live or so_far is None:
+            return not self._live
+        age_s = so_far.now_s - so_far.since_s
+        seen = so_far.samples >= EARLY and age_s >= SETTLED_S
+        return seen or age_s >= PATIENCE_S or self.assigner.recognises(track_id)
 
     def forget(self, track_id: int) -> None:
         """Drop a track that has ended; the assigner still knows the person."""

@@ -249,6 +249,15 @@ class IdentityAssigner:
         person = self._by_track.get(track_id)
         return person.number if person else None
 
+    def recognises(self, track_id: int) -> bool:
+        """Return whether a track has an identity, or is known to be somebody who has one."""
+        evidence = self._evidence.get(track_id)
+        return (
+            self._only is not None
+            or track_id in self._by_track
+            or (evidence is not None and _recognised(evidence, self._people) is not None)
+        )
+
     def forget(self, track_id: int) -> None:
         """Drop a track that has ended, but keep its person."""
         self._evidence.pop(track_id, None)
@@ -326,11 +335,17 @@ class IdentityAssigner:
         return replace(portrait, kin=(others[number % len(others)], share))
 
     def _pick(self, identities: list[Identity]) -> Identity:
-        """Return one of several, by the seed and the number of people so far."""
-        digest = hashlib.blake2b(
-            f"{self._seed}:{self._people_so_far}".encode(), digest_size=8
-        ).digest()
-        return identities[int.from_bytes(digest) % len(identities)]
+        """Return one of several, by the seed and the number of people so far.
+
+        Whoever else is among them does not matter (rendezvous hashing): a little more evidence
+        seldom changes the choice.
+        """
+
+        def rank(identity: Identity) -> bytes:
+            place = f"{self._seed}:{self._people_so_far}:{identity.name}"
+            return hashlib.blake2b(place.encode(), digest_size=8).digest()
+
+        return min(identities, key=rank)
 
 
 def _by_name(gallery: tuple[Identity, ...], name: str) -> Identity:

@@ -157,7 +157,7 @@ class Observer:
         self.stats.mesh_failures = self._finder.mesh_failures
         if self._sampler:
             for track in pending.tracks.values():
-                self._sampler.sample(frame.picture, track)
+                self._sampler.sample(frame.picture, track, frame.time_s)
         if self._kept:
             for track in pending.tracks.values():
                 self._kept.sample(frame, track)
@@ -228,7 +228,7 @@ class Observer:
         if self._sampler is None:
             return Subject(track)
         assigner, identity = self._sampler.assigner, None
-        if track.face.mesh is not None:
+        if track.face.mesh is not None and self._sampler.is_settled(track.id):
             identity = assigner.identity_of(track.id, pending.tracks)
         return Subject(track, identity, assigner.person_of(track.id))
 

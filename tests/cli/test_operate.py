@@ -20,6 +20,7 @@ from streamanon.cli.operate import parse_host_port
 from streamanon.errors import UsageError
 from streamanon.tracking.observer import Observer
 from streamanon.types import Frame, Scene
+from testkit.servers.ports import free_port
 from testkit.servers.rtsp_relay import RtspRelay
 from testkit.waiting import wait_until
 
@@ -242,3 +243,14 @@ def test_where_the_page_is(text: str, found: tuple[str, int]) -> None:
 def test_where_the_page_cannot_be(text: str) -> None:
     with pytest.raises(UsageError, match="wanted HOST:PORT"):
         parse_host_port(text)
+
+
+def test_a_start_that_fails_leaves_no_report_in_the_way_of_the_next(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report, url = tmp_path / "report.json", f"rtsp://127.0.0.1:{free_port()}/x"
+    arguments = ["run", url, "-o", f"record:{tmp_path}", "--method", "mosaic"]
+    for _ in range(2):
+        assert execute([*arguments, "--report", str(report)]) == 1
+        assert "nothing listens there" in capsys.readouterr().err
+    assert not report.exists()

@@ -22,6 +22,7 @@ from streamanon.pipeline.runner import run
 from streamanon.protocols import Anonymiser
 from streamanon.sources.video import VideoSource
 from streamanon.tracking.embedding_sampler import EmbeddingSampler
+from streamanon.tracking.identity_assigner import IdentityAssigner
 from streamanon.tracking.observer import Observer
 from streamanon.types import Frame, MediaInfo, Patch, SafeFrame, Scene, Treatment
 from testkit.logs import log_into
@@ -156,7 +157,15 @@ class Rig:
 
 def _rig(factory: Factory, camera: Camera, method: str = "warp") -> Rig:
     anonymiser = factory.anonymiser() if method == "warp" else PlainAnonymiser(method)
-    return Rig(camera, factory.observer(anonymiser, live=True), anonymiser)
+    if not anonymiser.needs_mesh:
+        return Rig(camera, factory.observer(anonymiser, live=True), anonymiser)
+    return Rig(camera, _observer(factory, anonymiser), anonymiser)
+
+
+def _observer(factory: Factory, anonymiser: Anonymiser) -> Observer:
+    """Return an observer that gives everyone one identity, which needs no time to be chosen."""
+    assigner = IdentityAssigner(factory.gallery, only=factory.gallery[0].name)
+    return factory.observer(anonymiser, live=True, assigner=assigner)
 
 
 def test_a_clip_in_real_time_goes_through_as_it_comes(factory: Factory, clip: Clip) -> None:
@@ -290,7 +299,7 @@ def _overloaded(
     monkeypatch.setattr(governor, "WATCH_S", 1.0)
     said: list[str] = []
     ladder = _ladder(factory, {"warp": 0.12, "mosaic": 0.0}, said)
-    rig = Rig(Camera(clip, fps=20, most=90), factory.observer(ladder, live=True), ladder, said=said)
+    rig = Rig(Camera(clip, fps=20, most=90), _observer(factory, ladder), ladder, said=said)
     rig.controls = LiveControls(ladder=ladder, log=log_into(said), prefer=prefer)
     report = rig.run()
     assert report.uncovered == 0
