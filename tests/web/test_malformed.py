@@ -29,6 +29,7 @@ JSON = LOCAL + b"Content-Type: application/json\r\n"
 def _nothing_is_reported(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What goes wrong inside, with or without a traceback, fails the test."""
     monkeypatch.setattr(connections, "MAX_A_SECOND", 10_000)
+    monkeypatch.setattr(connections, "MAX_REQUESTS_A_SECOND", 10_000)
     records: list[logging.LogRecord] = []
     handler = logging.Handler(logging.WARNING)
     handler.emit = records.append  # type: ignore[assignment]
