@@ -6,6 +6,7 @@ Sound is copied where the container holds it, else converted. What stays behind 
 from __future__ import annotations
 
 import io
+import re
 from collections import deque
 from collections.abc import Generator
 from contextlib import suppress
@@ -20,6 +21,7 @@ from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
+from av.video.stream import VideoStream
 
 from streamanon.errors import UsageError
 from streamanon.media.audio import without_comments
@@ -42,6 +44,13 @@ _REMEMBERED = 64
 
 _UNPLAYABLE = {"mp4": "pcm_"}
 """Sound that can be written into a container, but that hardly any player finds there."""
+
+
+_TIMECODE = re.compile(r"\d\d:\d\d:\d\d([:;.])\d\d")
+_DROPPING = (Fraction(30_000, 1001), Fraction(60_000, 1001))
+_MAX_COUNTED = 120
+"""Timecodes (SMPTE ST 12), rates whose numbers may leave some out, and frames that can be counted
+in a second."""
 
 
 class _Track(Protocol):
@@ -232,10 +241,13 @@ class StreamCopier:
         """Take chapters and the timecode over, or return what stays behind of them."""
         chapters = self._container.chapters()
         described = [self._container.metadata, *(s.metadata for s in self._container.streams)]
-        timecode = next((tags["timecode"] for tags in described if "timecode" in tags), None)
+        tags = {name.lower(): value for one in described for name, value in one.items()}
+        timecode = tags.get("timecode")
         if not keep:
             return ["chapters"] * bool(chapters) + ["timecode"] * bool(timecode)
-        if timecode:
+        rate = cast("VideoStream", video).codec_context.framerate
+        counted = timecode is not None and _counts(timecode, rate)
+        if timecode is not None and counted:
             video.metadata["timecode"] = timecode
         start_s = Fraction(self._container.start_time or 0, av.time_base)
         for chapter in chapters:
@@ -243,7 +255,7 @@ class StreamCopier:
             moved = round(start_s / base)
             chapter["start"], chapter["end"] = chapter["start"] - moved, chapter["end"] - moved
         output.set_chapters(chapters)
-        return []
+        return ["timecode"] if timecode and not counted else []
 
     def _read(self) -> Generator[Packet[Any]]:
         """Yield the packets of the video and of all other tracks; skip unreadable places."""
@@ -329,6 +341,13 @@ def _described(stream: Stream) -> str:
 
 def _timecode(stream: Stream) -> bool:
     return stream.type == "data" and "timecode" in stream.metadata
+
+
+def _counts(timecode: str, rate: Fraction) -> bool:
+    """Return whether a timecode counts frames of a rate, so that containers take it."""
+    parts = _TIMECODE.fullmatch(timecode)
+    drops = parts is not None and parts[1] != ":"
+    return parts is not None and 1 <= rate <= _MAX_COUNTED and (not drops or rate in _DROPPING)
 
 
 def _keep_language(original: Stream, stream: Stream) -> None:
