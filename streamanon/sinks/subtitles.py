@@ -49,6 +49,8 @@ class ConvertedText:
         if not lines:
             return
         rewritten = self.stream.codec_context.encode_subtitle(lines)
+        if not rewritten.size:
+            return  # no text in it: players stop at an empty packet
         rewritten.stream, rewritten.time_base = self.stream, packet.time_base
         rewritten.pts = rewritten.dts = packet.pts
         rewritten.duration = packet.duration
