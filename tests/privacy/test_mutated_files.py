@@ -182,7 +182,7 @@ def test_a_damaged_file(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(30, func_only=True)
+@pytest.mark.timeout(60, func_only=True)
 @pytest.mark.parametrize("seed", range(12, 1012))
 def test_a_thousand_damaged_files(
     originals: dict[str, bytes],

@@ -54,9 +54,9 @@ Example of a file:
     "outputs",
     multiple=True,
     help="File to write; a folder when there are several inputs. The suffix decides the format: "
-    "mp4, mkv, mov, webm, or jpg, png, webp, tiff for pictures. Of a live input: rtsp://, rtmp://, "
-    "srt://, udp://, virtual-camera:, /dev/videoN, window:, hls:FOLDER, record:FOLDER; as many as "
-    "you like.",
+    "mp4, mkv, mov, webm, or jpg, png, webp, tiff, avif, jp2, bmp, heic for pictures. Of a live "
+    "input: rtsp://, rtmp://, srt://, udp://, virtual-camera:, /dev/videoN, window:, hls:FOLDER, "
+    "record:FOLDER; as many as you like.",
 )
 @click.option(
     "--serve",
