@@ -277,7 +277,9 @@ def _log(opened: OpenSidecar, keyring: Keyring, persons: Sequence[int], wanted: 
 def _alignment(
     opened: OpenSidecar, output: Path, span: range, *, force: bool
 ) -> tuple[range, int | None]:
-    """Return a span on the clock of the sidecar, and what that shows at the first frame.
+    """Return a span on the clock of the sidecar, and what that shows at the first frame, or None.
+
+    None means that frames are those that were sealed, one by one.
 
     Args:
         opened: the sidecar.
@@ -285,13 +287,14 @@ def _alignment(
         span: microseconds from the begin of the file.
         force: the file may have been cut.
     """
-    start_us = opened.about.get("start_us")
     if opened.about["live"]:
         recorded = _recorded(output)
         start_us, stop_us = recorded.start, min(span.stop + recorded.start, recorded.stop)
         return range(max(span.start + start_us, start_us - 1), stop_us), start_us
-    kept = _recorded(output).start if force else 0  # where times were kept when it was cut
-    return span, kept if kept > _CUT_US else start_us
+    if not force:
+        return span, None
+    start_us, kept = opened.about.get("start_us", 0), _recorded(output).start
+    return span, kept if kept > _CUT_US else start_us  # cut, and times were kept
 
 
 def _recorded(output: Path) -> range:

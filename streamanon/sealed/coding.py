@@ -21,21 +21,27 @@ from streamanon.sinks.encoding import fill
 from streamanon.types import ColourSpace, Plane
 
 _H264 = {
-    "preset": "fast",
     "tune": "psnr",
-    "qp": "18",
     "threads": "1",
+    "flags": "+psnr",
     "x264-params": "bframes=3:scenecut=0:keyint=infinite",
 }
-"""A constant quantiser promises a quality, whatever the picture."""
+_LARGE_PX = 300_000
+"""Pixels of a crop from which on it is coded in less time, for more bits."""
+
+FIRST_QUANTISER, _QUANTISERS, TARGET_DB, _DB_A_STEP = 18, (8, 34), 46.0, 0.7
+"""Quantiser to begin with and its range, PSNR of luma to reach, and by how much a step changes it.
+Within a segment the quantiser is constant; from one to the next it follows what was reached."""
 
 _H264_FORMATS = ("yuv420p", "yuv422p", "yuv444p", "yuv420p10le", "yuv422p10le", "yuv444p10le")
 _FFV1 = {"threads": "1", "slicecrc": "0", "coder": "1", "context": "0"}
 _CHROMAS = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (0, 1): "440"}
 
 _LENGTH = struct.Struct(">H")
-_ENTRY = struct.Struct(">qiiiiI")
+_ENTRY = struct.Struct(">qIiiiiI")
 _PACKET = struct.Struct(">I")
+_STATS_BYTES = 8
+"""Bytes of FFmpeg's quality statistics before the squared errors of the planes."""
 
 
 def pixel_format(colour: ColourSpace) -> str:
@@ -50,32 +56,43 @@ class Crop:
 
     Attributes:
         time_us: time of the frame.
+        number: of the frame among those of the output.
         place: where they lie.
         mask: (rows, columns) blocks that are the person's.
         planes: of the crop; () while it is coded.
     """
 
     time_us: int
+    number: int
     place: Place
     mask: Mask
     planes: tuple[Plane, ...] = ()
 
 
 class CropEncoder:
-    """Codes crops of one size."""
+    """Codes crops of one size.
 
-    def __init__(self, place: Place, colour: ColourSpace, *, lossless: bool) -> None:
+    Attributes:
+        quantiser: of H.264; None when samples are kept exactly.
+    """
+
+    def __init__(self, place: Place, colour: ColourSpace, quantiser: int | None) -> None:
         """Open an encoder.
 
         Args:
             place: gives the size of the crops.
             colour: gives the pixel format.
-            lossless: keep the samples exactly.
+            quantiser: of H.264; None to keep the samples exactly.
         """
         self._format = pixel_format(colour)
         self._size = (place.columns * BLOCK_PX, place.rows * BLOCK_PX)
-        lossy = self._format in _H264_FORMATS and colour.matrix != "rgb" and not lossless
-        codec, options = ("libx264", _H264) if lossy else ("ffv1", _FFV1)
+        lossy = self._format in _H264_FORMATS and colour.matrix != "rgb" and quantiser is not None
+        codec, options = "ffv1", _FFV1
+        if lossy:
+            preset = "veryfast" if self._size[0] * self._size[1] > _LARGE_PX else "fast"
+            codec, options = "libx264", {**_H264, "qp": str(quantiser), "preset": preset}
+        self.quantiser = quantiser if lossy else None
+        self._peak, self._error, self._samples = (1 << colour.depth) - 1, 0, 0
         encoder = cast("VideoCodecContext", av.CodecContext.create(codec, "w"))
         encoder.width, encoder.height = self._size
         encoder.pix_fmt, encoder.time_base = self._format, Fraction(1, 30)
@@ -106,11 +123,28 @@ class CropEncoder:
                 made += _LENGTH.pack(len(self._begin)) + self._begin
             pts, dts = packet.pts or 0, packet.dts or 0
             crop = self._waiting.pop(pts)
+            self._measure(packet, crop.mask)
             mask, data, place = packed_mask(crop.mask), bytes(packet), crop.place
             x, y = place.column * BLOCK_PX, place.row * BLOCK_PX
-            made += _ENTRY.pack(crop.time_us, x, y, pts, dts, len(mask)) + mask
+            made += _ENTRY.pack(crop.time_us, crop.number, x, y, pts, dts, len(mask)) + mask
             made += _PACKET.pack(len(data)) + data
         return bytes(made)
+
+    def _measure(self, packet: Packet[Any], mask: Mask) -> None:
+        """Add up what coding a crop changed in its luma; the grey around costs nothing."""
+        if self.quantiser is not None and packet.has_sidedata("quality_stats"):
+            stats = bytes(packet.get_sidedata("quality_stats"))
+            self._error += struct.unpack_from("=Q", stats, _STATS_BYTES)[0]
+            self._samples += int(mask.sum()) * BLOCK_PX**2
+
+    @property
+    def next_quantiser(self) -> int | None:
+        """The quantiser that would have met the target; None when it was lossless."""
+        if self.quantiser is None or not self._samples:
+            return self.quantiser
+        reached_db = 10 * np.log10(self._peak**2 * self._samples / max(self._error, 1))
+        step = round(float(reached_db - TARGET_DB) / _DB_A_STEP)
+        return int(np.clip(self.quantiser + step, *_QUANTISERS))
 
     def _described(self) -> bytes:
         document = {
@@ -168,7 +202,7 @@ def _decoder(begin: dict[str, Any]) -> VideoCodecContext:
 
 def _read_entries(view: memoryview, shape: tuple[int, int]) -> Iterator[tuple[Packet[Any], Crop]]:
     while view:
-        time_us, x, y, pts, dts, size = _ENTRY.unpack_from(view)
+        time_us, number, x, y, pts, dts, size = _ENTRY.unpack_from(view)
         view = view[_ENTRY.size :]
         mask = unpacked_mask(bytes(view[:size]), shape)
         (length,) = _PACKET.unpack_from(view, size)
@@ -177,7 +211,7 @@ def _read_entries(view: memoryview, shape: tuple[int, int]) -> Iterator[tuple[Pa
         packet.pts, packet.dts, packet.time_base = pts, dts, Fraction(1, 30)
         view = view[length:]
         place = Place(x // BLOCK_PX, y // BLOCK_PX, shape[1], shape[0])
-        yield packet, Crop(time_us, place, mask)
+        yield packet, Crop(time_us, number, place, mask)
 
 
 def _decoded(

@@ -173,7 +173,7 @@ class OpenSidecar:
 
 
 def revealed(
-    frames: Iterable[Frame], crops: Iterator[Crop], tally: Tally, start_us: int | None
+    frames: Iterable[Frame], crops: Iterator[Crop], tally: Tally, start_us: int | None = None
 ) -> Iterator[RevealedFrame]:
     """Yield frames of an output with the originals put back.
 
@@ -181,20 +181,20 @@ def revealed(
         frames: frames of the output, in the order of their times.
         crops: what was sealed, in the same order.
         tally: counts what fits.
-        start_us: time of the first frame when it was sealed, as files may begin at another; None
-            to take times as they are.
+        start_us: time of the first frame when it was sealed, to match frames by their times; None
+            to match them by their numbers.
     """
     crop, shift_us = next(crops, None), 0
     for number, frame in enumerate(frames):
         time_us = round(frame.pts * frame.time_base * 1_000_000)
         if number == 0 and start_us is not None:
             shift_us = time_us - start_us
-        time_us -= shift_us
+        now, near = (number, 0) if start_us is None else (time_us - shift_us, _NEAR_US)
         picture = frame.picture
-        while crop and crop.time_us < time_us - _NEAR_US:
+        while crop and _position(crop, start_us) < now - near:
             tally.missed += 1
             crop = next(crops, None)
-        while crop and crop.time_us <= time_us + _NEAR_US:
+        while crop and _position(crop, start_us) <= now + near:
             if picture is frame.picture:
                 picture = copy_picture(picture)
             paste_back(picture, crop.place, crop.mask, crop.planes)
@@ -204,3 +204,7 @@ def revealed(
     while crop:
         tally.missed += 1
         crop = next(crops, None)
+
+
+def _position(crop: Crop, start_us: int | None) -> int:
+    return crop.number if start_us is None else crop.time_us

@@ -22,7 +22,7 @@ from streamanon.errors import StreamanonError, named_error_line
 from streamanon.pipeline.document import sha256
 from streamanon.protocols import Sink
 from streamanon.sealed.cipher import KEY_BYTES, SegmentCipher
-from streamanon.sealed.coding import Crop, CropEncoder, pixel_format
+from streamanon.sealed.coding import FIRST_QUANTISER, Crop, CropEncoder, pixel_format
 from streamanon.sealed.crops import (
     Mask,
     Place,
@@ -37,8 +37,9 @@ from streamanon.sealed.records import FILE, NOBODY, Header, Link, Segment
 from streamanon.sealed.sidecar import SidecarWriter
 from streamanon.types import MediaInfo, Picture, SafeFrame, Scene, Subject, Treatment
 
-_SEGMENT_US, _CHUNK_US, _GONE_US = 10_000_000, 1_000_000, 1_000_000
-"""Longest segment and chunk, and how long somebody is out of view before their segment ends."""
+_FIRST_US, _SEGMENT_US, _CHUNK_US, _GONE_US = 2_000_000, 10_000_000, 1_000_000, 1_000_000
+"""Longest first segment of somebody, further ones, and chunk, and how long they are out of view
+before their segment ends."""
 
 _QUEUED = 8
 """Frames that may wait for being sealed."""
@@ -55,6 +56,7 @@ class _Job:
     safe: Picture
     subjects: tuple[Subject, ...]
     whole: bool
+    number: int = 0
     time_us: int = 0
 
 
@@ -91,23 +93,26 @@ class _People:
 class _OpenSegment:
     """A segment of one person that is being written."""
 
-    def __init__(self, cipher: SegmentCipher, place: Place, job: _Job, *, lossless: bool) -> None:
+    def __init__(
+        self, cipher: SegmentCipher, place: Place, job: _Job, quantiser: int | None
+    ) -> None:
         self.cipher, self.place = cipher, place
         self.colour, start_us = job.raw.colour, job.time_us
         self.start_us, self.seen_us = start_us, start_us
-        self.encoder = CropEncoder(place, self.colour, lossless=lossless)
+        self.encoder = CropEncoder(place, self.colour, quantiser)
+        self.longest_us = _FIRST_US if quantiser == FIRST_QUANTISER else _SEGMENT_US
         self.data, self.chunk_us = bytearray(), start_us
 
     def add(self, job: _Job, mask: Mask) -> None:
         """Code one person's pixels of a frame."""
         part = self.place.cut(mask)
-        crop = Crop(job.time_us, self.place, part, cut_out(job.raw, self.place, part))
+        crop = Crop(job.time_us, job.number, self.place, part, cut_out(job.raw, self.place, part))
         self.data += self.encoder.encode(crop)
         self.seen_us = job.time_us
 
     def fits(self, job: _Job, mask: Mask) -> bool:
         """Tell whether a mask fits into the crop, which moves where it has to."""
-        old = job.time_us - self.start_us >= _SEGMENT_US or job.time_us < self.seen_us
+        old = job.time_us - self.start_us >= self.longest_us or job.time_us < self.seen_us
         if old or job.raw.colour != self.colour:
             return False
         if not self.place.holds(mask):
@@ -140,12 +145,14 @@ class Sealer:
         Raises:
             UsageError: the file cannot be created.
         """
-        self._recipients, self._lossless = recipients, lossless
+        self._recipients = recipients
+        self._first = None if lossless else FIRST_QUANTISER
+        self._quantisers: dict[int, int | None] = {}
         file_key = secrets.token_bytes(KEY_BYTES)
         self._header = Header.new(log_key(file_key).public_key().public_bytes_raw())
         self._writer = writer(self._header)
         self._people, self._open = _People(), dict[int, _OpenSegment]()
-        self._segments, self._begun = 0, False
+        self._segments = self._frames = 0
         self._pending: deque[_Job] = deque()
         self._queue: Queue[_Job | Path | bytes | None] = Queue(_QUEUED)
         self._failure: StreamanonError | None = None
@@ -189,10 +196,10 @@ class Sealer:
         while self._pending and self._pending[0].index <= index:
             job = self._pending.popleft()
             if job.index == index:
-                if not self._begun:
+                if self._frames == 0:
                     self._put(json.dumps({"start_us": time_us}).encode())
-                self._begun = True
-                self._put(replace(job, time_us=time_us))
+                self._put(replace(job, number=self._frames, time_us=time_us))
+                self._frames += 1
 
     def note_output(self, output: Path) -> None:
         """Note one of several outputs that is complete."""
@@ -303,7 +310,7 @@ class Sealer:
                 self._finish(person)
             place = place_around(mask)
             cipher = self._begin(person, job.time_us)
-            one = _OpenSegment(cipher, place, job, lossless=self._lossless)
+            one = _OpenSegment(cipher, place, job, self._quantisers.get(person, self._first))
             self._open[person] = one
         one.add(job, mask)
         if job.time_us - one.chunk_us >= _CHUNK_US and one.data:
@@ -322,6 +329,8 @@ class Sealer:
         """End a segment, and forget its key."""
         one = self._open.pop(person)
         one.data += one.encoder.finish()
+        if one.encoder.quantiser is not None:
+            self._quantisers[person] = one.encoder.next_quantiser
         self._write(one, last=True)
         one.cipher.forget()
 

@@ -11,8 +11,8 @@ PACKAGE = Path(streamanon.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 SEALED = sorted((PACKAGE / "sealed").glob("*.py"))
 
-MAY_WRITE = {"sidecar.py", "log.py", "keys.py"}
-"""Records, the log, and a new private key."""
+MAY_WRITE = {"sidecar.py", "log.py", "keys.py", "people.py"}
+"""Records, the log, a new private key, and what --identity-key remembers: no pixels."""
 
 _WRITERS = {"write_bytes", "write_text", "imwrite", "imencode", "tofile", "save", "savez", "dump"}
 
@@ -50,7 +50,14 @@ def test_only_the_cipher_makes_ciphertext() -> None:
             if any(keyword.arg == "ciphertext" for keyword in given):
                 making.append(module.name)
     assert making == ["cipher.py"]
-    assert [module.name for module in SEALED if _named(module, "ChaCha20Poly1305")] == ["cipher.py"]
+    encrypting = {module.name for module in SEALED if _named(module, "ChaCha20Poly1305")}
+    assert encrypting == {"cipher.py", "people.py"}
+
+
+def test_what_remembers_people_sees_no_pixels() -> None:
+    source = (PACKAGE / "sealed" / "people.py").read_text(encoding="utf-8")
+    for word in ("Picture", "Frame", "Plane", "Scene", "U8"):
+        assert word not in source
 
 
 @pytest.mark.parametrize("module", SEALED, ids=lambda path: path.name)

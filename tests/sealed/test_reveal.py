@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -15,12 +16,16 @@ from streamanon import Config
 from streamanon.cli.main import execute
 from streamanon.errors import MediaError, UsageError
 from streamanon.files.reveal import Secrets, Wanted, find_sidecar, forget, reseal, reveal, unlock
+from streamanon.imaging.picture import as_picture, copy_picture
 from streamanon.sealed.crops import changed_blocks
-from streamanon.sealed.sidecar import SidecarWriter
+from streamanon.sealed.keys import Recipients
+from streamanon.sealed.opening import Tally, revealed
+from streamanon.sealed.sealer import Sealer
+from streamanon.sealed.sidecar import Sidecar, SidecarWriter
 from streamanon.sources.image import ImageSource
 from streamanon.sources.video import VideoSource
-from streamanon.types import Picture
-from testkit.sealing import Holder
+from streamanon.types import Frame, Picture, SafeFrame, Scene
+from testkit.sealing import Holder, noise, scene, seal_scenes
 
 
 def _pictures(path: Path) -> list[Picture]:
@@ -63,12 +68,23 @@ def copy(sealed: Path, tmp_path: Path) -> Path:
     return tmp_path / sealed.name
 
 
-def test_the_output_is_the_same_with_and_without(
-    face_clip: Path, sealed: Path, tmp_path: Path
+def test_sealing_changes_no_frame(
+    tmp_path: Path, holders: list[Holder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    streamanon.anonymise(face_clip, tmp_path / "plain.mp4", Config(method="warp"))
-    assert (tmp_path / "plain.mp4").read_bytes() == sealed.read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["plain.mp4"]
+    """What is written is what would be written without: the same objects, and not a sample else."""
+    seen: list[tuple[Picture, Picture]] = []
+    add = Sealer.add
+
+    def noting(sealer: Sealer, one: Scene, safe: SafeFrame) -> None:
+        pictures = (one.frame.picture, safe.picture)
+        seen.extend((picture, copy_picture(picture)) for picture in pictures)
+        add(sealer, one, safe)
+
+    monkeypatch.setattr(Sealer, "add", noting)
+    scenes = [scene(index, noise(index), [(16, 16, 48, 48)]) for index in range(3)]
+    seal_scenes(tmp_path / "x.sealed", scenes, Recipients.of([holders[0].public]))
+    assert len(seen) == 6
+    assert not any(changed_blocks(now, before).any() for now, before in seen)
 
 
 def test_the_original_comes_back(face_clip: Path, copy: Path, holders: list[Holder]) -> None:
@@ -274,3 +290,39 @@ def test_a_changed_log_is_noticed(
         log.write_text(wrong)
         execute(["seal", "list", str(copy)])
         assert "log: an entry that was changed" in capsys.readouterr().out
+
+
+def test_frames_of_one_instant_stay_apart(tmp_path: Path, holders: list[Holder]) -> None:
+    """Frames closer than containers can tell are matched by their numbers."""
+    scenes = [scene(index, noise(index), [(16, 16, 48, 48)]) for index in range(4)]
+    path = seal_scenes(tmp_path / "x.sealed", scenes, Recipients.of([holders[0].public]))
+    opened, _ = unlock(Sidecar(path), Secrets([holders[0].file]))
+    always = range(-(2**62), 2**62)
+    crops = opened.crops(opened.entries([], always), always, scenes[0].frame.picture.colour)
+    tally = Tally()
+    dull = as_picture(np.zeros((64, 64, 3), np.uint8))
+    frames = [Frame(one.frame.index, dull, one.frame.index, Fraction(1, 90_000)) for one in scenes]
+    for shown, one in zip(revealed(frames, crops, tally), scenes, strict=True):
+        for after, before in zip(shown.picture.planes, one.frame.picture.planes, strict=True):
+            assert np.array_equal(after[16:48, 16:48], before[16:48, 16:48])
+    assert (tally.restored, tally.missed) == (4, 0)
+
+
+def test_one_of_two_people_is_revealed_or_forgotten(tmp_path: Path, holders: list[Holder]) -> None:
+    """Neither tells anything of the other, and frames covered whole go with either."""
+    boxes = [(0.0, 0.0, 30.0, 60.0), (34.0, 0.0, 64.0, 60.0)]
+    scenes = [scene(index, noise(index), boxes) for index in range(3)]
+    scenes.append(scene(3, noise(3), boxes, distrust="unclear"))
+    path = seal_scenes(tmp_path / "x.sealed", scenes, Recipients.of([holders[0].public]))
+    always = range(-(2**62), 2**62)
+    opened, _ = unlock(Sidecar(path), Secrets([holders[0].file]))
+    assert list(opened.sidecar.people) == [0, 1, 2]
+    for person, columns in ((1, range(2)), (2, range(2, 4))):
+        for crop in opened.crops(opened.entries([person], always), always, noise(0).colour):
+            seen = np.flatnonzero(crop.mask.any(axis=0)) + crop.place.column
+            assert set(seen) <= set(columns)
+    assert forget(Sidecar(path), 1) == 2
+    opened, _ = unlock(Sidecar(path), Secrets([holders[0].file]))
+    left = opened.entries([], always)
+    assert {entry.segment.person for entry in left} == {2}
+    opened.verify(left)
