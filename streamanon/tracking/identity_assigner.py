@@ -28,7 +28,7 @@ from streamanon.types import F32, Identity, Mesh, Picture
 SAME_PERSON = 0.40
 """Cosine similarity above which a track is a known person."""
 
-LOOK_ALIKE = 0.30
+LOOK_ALIKE = 0.25
 """Cosine similarity above which a portrait resembles a person too much to hide them."""
 
 NEAREST = 8

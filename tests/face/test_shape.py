@@ -215,3 +215,13 @@ def test_a_strange_face_is_not_turned_into_its_whole_opposite(model: ShapeModel)
     apart = random.normal(0, 3, model.mean.shape).astype(np.float32)
     given = shape_for(model.mean + apart, model.mean, model.mean)
     assert gap(given, model.mean - 0.25 * apart) < 0.4
+
+
+def test_a_smile_that_blendshapes_do_not_see_is_no_shape(model: ShapeModel) -> None:
+    smile = model.expression[[44, 45]].sum(axis=0)
+    unseen = np.zeros(52, np.float32)
+    plain, smiling = (
+        model.neutral(model.mean + share * smile, unseen)
+        for share in (np.float32(0), np.float32(1))
+    )
+    assert gap(plain, smiling) < 0.1 * gap(model.mean, model.mean + smile)
