@@ -24,13 +24,13 @@ WIDTH, HEIGHT = 128, 96
 CAVITY_BGR = (26.0, 24.0, 52.0)
 """Colour of the dark behind the teeth, in full light."""
 
-TEETH_DEPTH = 0.16
+TEETH_DEPTH = 0.2
 """How far the middle teeth show below the upper lip in a smile, in mouth widths."""
 
 MAX_STRETCH = 2.0
 """How far the teeth of a portrait that shows little of them are lengthened."""
 
-TONGUE_BGR, TONGUE_FROM = (78.0, 72.0, 138.0), 0.22
+TONGUE_BGR, TONGUE_FROM = (78.0, 72.0, 138.0), 0.3
 """Colour of the tongue in full light, and the gap in mouth widths from which it shows."""
 
 OPEN_FROM, OPEN_FULLY = 0.04, 0.10
