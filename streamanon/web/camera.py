@@ -47,7 +47,7 @@ MAX_BY_ADDRESS = 2
 """Places that visitors from one address can have."""
 
 START_S = 3.0
-"""Longest time from the answer until the connection stands, and from there to the first picture."""
+"""Longest time from the answer to an offer until the first picture."""
 
 _SILENCE_S = 10.0
 """Without a picture for so long, a visitor is gone."""
@@ -262,15 +262,15 @@ class CameraPage:
 
     async def _receive(self, name: str, visitor: _Visitor, track: MediaStreamTrack) -> None:
         """Hand pictures over as fast as they come, until there are no more."""
-        wait_s = START_S
         with suppress(MediaStreamError, TimeoutError):
-            await asyncio.wait_for(visitor.connected.wait(), wait_s)
+            async with asyncio.timeout(START_S):
+                await visitor.connected.wait()
+                picture = await track.recv()
+            self._note_picture(visitor)
             while True:
-                picture = await asyncio.wait_for(track.recv(), wait_s)
                 if isinstance(picture, av.VideoFrame):
                     visitor.session.offer(picture)
-                    wait_s = _SILENCE_S
-                    self._note_picture(visitor)
+                picture = await asyncio.wait_for(track.recv(), _SILENCE_S)
         await self.leave(name)
 
 

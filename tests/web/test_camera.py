@@ -161,6 +161,36 @@ def test_places_that_send_nothing_are_given_back(
     assert said == []  # offers cannot fill the log
 
 
+def test_a_place_is_not_held_longer_by_connecting_late(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part is in time, both together are not."""
+    monkeypatch.setattr(camera, "START_S", 1.0)
+    part_s = 0.6
+
+    class LateTrack(PaintedTrack):
+        async def recv(self) -> av.VideoFrame:
+            if not self._index:
+                await asyncio.sleep(part_s)
+            return await super().recv()
+
+    async def visit() -> None:
+        peer = RTCPeerConnection(HERE_ONLY)
+        peer.addTrack(LateTrack())
+        await peer.setLocalDescription(await peer.createOffer())
+        offer = {"sdp": peer.localDescription.sdp}
+        answer = await asyncio.to_thread(site.ask, "POST", "/api/camera", offer)
+        await asyncio.sleep(part_s)
+        description = RTCSessionDescription(answer.json["sdp"], "answer")
+        await peer.setRemoteDescription(description)
+        await asyncio.to_thread(wait_until, lambda: site.server.camera.visitors == 0)
+        await peer.close()
+
+    with logged(LOG.name) as said:
+        asyncio.run(visit())
+    assert said == []
+
+
 def test_foreign_addresses_get_no_packet(site: Site) -> None:
     addresses = get_host_addresses(use_ipv4=True, use_ipv6=False)
     if not addresses:
