@@ -34,7 +34,7 @@ _HOST_PORT = re.compile(r"(?:\[([0-9a-fA-F:.%]+)\]|([^:\[\]]+)):(\d{1,5})")
 
 
 def operate(live: LiveConfig, console: Console) -> None:
-    """Run live streams until they are stopped by Ctrl-C or SIGTERM, or none is left.
+    """Run live streams until they are stopped by Ctrl-C, SIGTERM or SIGHUP, or none is left.
 
     Args:
         live: streams and page; the report is the one that the first stream's settings name.
@@ -144,7 +144,7 @@ def _page(
 
 @contextmanager
 def _signals() -> Iterator[Event]:
-    """Yield an event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts as usual."""
+    """Yield an event that Ctrl-C, SIGTERM and SIGHUP set; a second Ctrl-C interrupts as usual."""
     stopped = Event()
     before: dict[signal.Signals, Any] = {}
 

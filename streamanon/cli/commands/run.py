@@ -158,7 +158,7 @@ def live(file: Path) -> int:
     to one does not touch the others. Inputs that are not there yet are waited for. The file may
     begin with serve, token and behind_proxy, as for `streamanon run`.
 
-    Runs until Ctrl-C or SIGTERM; the exit code is that of `streamanon run`.
+    Runs until Ctrl-C, SIGTERM or SIGHUP; the exit code is that of `streamanon run`.
     """
     from streamanon.cli.operate import operate
     from streamanon.live.stream_file import read_streams
