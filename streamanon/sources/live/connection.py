@@ -7,6 +7,7 @@ reading thread ends when the call that blocks it returns.
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import time
 from contextlib import ExitStack, suppress
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import ExitError, FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -31,6 +32,8 @@ from streamanon.media.pixel_limit import check_pixels, decoder_options
 from streamanon.media.timeline import ticks
 from streamanon.sources.live.frame_converter import FrameConverter
 from streamanon.sources.live.http_fetch import Fetcher
+from streamanon.sources.live.mp4_index import index_error
+from streamanon.sources.live.reach import Reach
 from streamanon.sources.live.reader import VideoReader, audio_format, is_paced, rate_of, video_track
 from streamanon.types import Plane
 
@@ -41,6 +44,9 @@ _WAITING = 8
 _POLL_S = 0.1
 _GIVE_UP_AFTER = 50
 """Failed reads in a row after which a connection counts as lost."""
+_LOOK_S = 5.0
+"""Longest silence of a server that is asked why its file cannot be read."""
+_UNREADABLE = (InvalidDataError, ExitError, EOFError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ class Connection:
         self._options, self._converter = options, converter
         self._items: Queue[Item] = Queue(_WAITING)
         self._over = Event()
+        self._opened = False
         self._tool: subprocess.Popen[bytes] | None = None
         self._fetcher: Fetcher | None = None
         self._thread = Thread(target=self._run, name="streamanon-input", daemon=True)
@@ -146,7 +153,16 @@ class Connection:
                 error = found.with_traceback(None)
                 error.__context__ = None
                 mask_error(error)  # FFmpeg quotes the address
-        self._put(ConnectionLost(error))
+        self._put(ConnectionLost(self._explained(error)))
+
+    def _explained(self, error: Exception | None) -> Exception | None:
+        """Return why an HTTP input gave no picture, where its content says so better."""
+        unread = error is None or isinstance(error, _UNREADABLE) or _is_io_error(error)
+        url = self._options.file
+        if self._opened or not unread or self._over.is_set() or not url.startswith("http"):
+            return error
+        self._fetcher = Fetcher(url, self._options.reach or Reach(), _LOOK_S, self._over)
+        return index_error(self._fetcher, url) or error
 
     def _open(self, stack: ExitStack) -> InputContainer:
         """Open the input in the first way that works."""
@@ -183,7 +199,6 @@ class Connection:
         streams: list[Any] = [video] + ([sound] if sound else [])
         check_pixels("the picture", (video.width, video.height), self._options.max_pixels)
         reader = VideoReader(container, video, self._options.max_pixels)
-        opened = False
         for packet in demux(container, streams, _GIVE_UP_AFTER):
             if self._over.is_set():
                 return
@@ -193,14 +208,14 @@ class Connection:
             if not packet.size:
                 continue
             if packet.stream_index != video.index:
-                if opened:
+                if self._opened:
                     self._put_audio(packet)
                 continue
             for frame, damaged in reader.pictures(packet):
                 decoded = self._decoded(reader, frame, damaged=damaged)
-                if not opened:
+                if not self._opened:
                     self._put(self._properties(container, video, sound))
-                    opened = True
+                    self._opened = True
                 self._put(decoded)
 
     def _decoded(self, reader: VideoReader, frame: VideoFrame, *, damaged: bool) -> DecodedFrame:
@@ -228,6 +243,10 @@ class Connection:
             return
         pts = ticks(packet.pts, packet.time_base)
         self._put(AudioPacket(bytes(packet), pts, ticks(packet.duration or 0, packet.time_base)))
+
+
+def _is_io_error(error: Exception) -> bool:
+    return getattr(error, "errno", None) == errno.EIO
 
 
 def _started(command: tuple[str, ...]) -> subprocess.Popen[bytes]:

@@ -190,12 +190,7 @@ def open_error(address: Address, error: Exception, *, late: bool) -> StreamanonE
     if address.scheme in ("webcam", "screen", "lavfi"):
         return _device_error(address, error)
     if isinstance(error, (ArgumentError, InvalidDataError)) and not late:
-        index = (
-            "; an mp4 needs its index at its beginning (ffmpeg -movflags +faststart), or a server "
-            "that sends parts of it"
-        )
-        hint = index if address.scheme.startswith("http") else ""
-        return MediaError(f"{address} is no video that can be read: check what it serves{hint}")
+        return MediaError(f"{address} is no video that can be read: check what it serves")
     return MediaError(f"{address}: {_network_reason(address, error)}")
 
 

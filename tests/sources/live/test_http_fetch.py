@@ -49,6 +49,7 @@ class Server:
         self.redirects: dict[str, str] = {}
         self.user = ""
         self.scheme = "Basic"
+        self.sends_parts = True
         handler = partial(_Handler, self, folder)
         self._server = ThreadingHTTPServer((host, 0), handler)
         self._server.daemon_threads = True
@@ -98,12 +99,14 @@ class _Handler(BaseHTTPRequestHandler):
         if not path.is_file():
             return self.send_error(404)
         content = path.read_bytes()
-        start, _, end = self.headers.get("Range", "bytes=-")[6:].partition("-")
+        wish = self.headers.get("Range") if self._owner.sends_parts else None
+        start, _, end = (wish or "bytes=-")[6:].partition("-")
         part = content[int(start or 0) : int(end or len(content)) + 1]
-        self.send_response(206 if "Range" in self.headers else 200)
+        self.send_response(206 if wish else 200)
         is_list = path.suffix in (".m3u8", "")
         self.send_header("Content-Type", "audio/mpegurl" if is_list else "video/mp2t")
-        self.send_header("Accept-Ranges", "bytes")
+        if self._owner.sends_parts:
+            self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(len(part)))
         self.end_headers()
         self.wfile.write(part)
@@ -217,15 +220,48 @@ def test_every_kind_is_read_whole_through_it(site: Path, name: str) -> None:
     assert _error(items) == "None"
 
 
+def _move_index_away(film: Path) -> None:
+    """Put 4 MB between the pictures of an mp4 and its index."""
+    content = film.read_bytes()
+    index, gap = content.rfind(b"moov") - 4, 4_000_000
+    filler = gap.to_bytes(4, "big") + b"free" + bytes(gap - 8)
+    film.write_bytes(content[:index] + filler + content[index:])
+
+
 @pytest.mark.usefixtures("_internet")
 def test_a_film_whose_index_is_at_its_end_is_read_by_parts(site: Path) -> None:
-    film = (site / "film.mp4").read_bytes()
-    index, gap = film.rfind(b"moov") - 4, 4_000_000
-    filler = gap.to_bytes(4, "big") + b"free" + bytes(gap - 8)
-    (site / "film.mp4").write_bytes(film[:index] + filler + film[index:])
+    _move_index_away(site / "film.mp4")
     with _served(site) as server:
         assert len(_items(f"{server.url}/film.mp4")) == _FRAMES + 2
         assert len(server.asked) > 1
+
+
+@pytest.mark.parametrize("host", ["on the internet", "local"])
+def test_a_film_whose_index_is_at_its_end_is_refused_without_parts(
+    site: Path, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "is_public", lambda _: host == "on the internet")
+    film = site / "film.mp4"
+    _move_index_away(film)
+    content = film.read_bytes()
+    (site / "cut.mp4").write_bytes(content[: content.rfind(b"free") - 4])
+    (site / "page.mp4").write_text("<html>" * 100)
+    with (
+        av.open(str(film)) as old,
+        av.open(str(site / "first.mp4"), "w", options={"movflags": "+faststart"}) as new,
+    ):
+        copy = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copy
+                new.mux(packet)
+    with _served(site) as server:
+        server.sends_parts = False
+        assert len(_items(f"{server.url}/first.mp4")) == _FRAMES + 2
+        with pytest.raises(MediaError, match=r"index \(moov\) at its end.*\+faststart"):
+            LiveSource(live_input(f"{server.url}/film.mp4"), log=LOG)
+        for other in ("cut.mp4", "page.mp4"):
+            assert "index" not in _error(_items(f"{server.url}/{other}"))
 
 
 @pytest.mark.usefixtures("_internet")
