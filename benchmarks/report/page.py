@@ -17,6 +17,7 @@ from benchmarks.report import (
     plots,
     speed,
     stills,
+    telltale,
     training,
     video,
 )
@@ -84,6 +85,7 @@ class Section:
 SECTIONS = {
     "stills": Section("Stills", stills.tables, stills.provider, plots.of_stills),
     "identity": Section("Identity", identity.tables, identity.provider),
+    "telltale": Section("Telltale", telltale.tables, telltale.provider),
     "video": Section("Clips", video.tables, video.provider, plots.of_video),
     "speed": Section("Speed", speed.tables, speed.provider, plots.of_speed),
     "peers": Section("Peers", peers.tables, peers.provider),

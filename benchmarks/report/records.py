@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-SUITES = ("stills", "identity", "video", "speed", "peers", "live", "training")
+SUITES = ("stills", "identity", "telltale", "video", "speed", "peers", "live", "training")
 
 _REQUIRED = (
     *("suite", "streamanon", "commit", "command", "results"),
@@ -21,6 +21,7 @@ _REQUIRED = (
 _REQUIRED_OF_SUITE: dict[str, tuple[str, ...]] = {
     "stills": ("settings.pairs", "settings.folds", "settings.provider", "results.judges"),
     "identity": ("settings.people", "settings.provider", "results.judges", "results.rows"),
+    "telltale": ("settings.folds", "settings.clips", "settings.provider", "results.rows"),
     "video": (
         *("settings.frames", "settings.seed", "settings.provider"),
         *("results.clips", "results.judges", "results.summary"),
@@ -39,6 +40,7 @@ _REQUIRED_OF_SUITE: dict[str, tuple[str, ...]] = {
 _REQUIRED_OF_ROW = {
     "stills": ("commit", "seed"),
     "identity": ("commit", "seed"),
+    "telltale": ("commit", "seed"),
     "video": ("commit",),
     "speed": ("rounds", "frames"),
     "peers": ("clip", "frames"),
