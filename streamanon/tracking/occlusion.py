@@ -30,7 +30,7 @@ at which a third of that is left."""
 
 _KEPT = (STEADY * np.exp(-np.arange(256) / CHANGE)).astype(np.float32)
 
-SURE = (0.42, 0.7)
+SURE = (0.35, 0.65)
 """Probabilities of being in front from which on something begins to be shown, and is in full."""
 
 PARTS = (
@@ -114,9 +114,6 @@ was a hand."""
 FADE_S = 0.2
 """Time in which something appears or disappears."""
 
-WHOLE = 0.7
-"""Share of what the network takes for glasses that colours must confirm: pieces are not shown."""
-
 MIN_GLASSES, FEW_GLASSES = 90, 50
 """Pixels of glasses from which on they are shown, and below which no longer."""
 
@@ -175,7 +172,7 @@ class OcclusionMemory:
         self._colours: F32 | None = None
         self._usual = _Usual()
         self._things = np.zeros((SIDE, SIDE), bool)
-        self._glasses: bool = False
+        self._glasses = False
         self._time_s = 0.0
         self._looks = 0
         self._shown = 1.0
@@ -284,13 +281,10 @@ class OcclusionMemory:
         fringe = np.bincount(parts[deep], minlength=int(parts.max()) + 1) >= MIN_OVER
         fringe &= np.arange(len(fringe)) > 0
         reach = cv2.dilate(fringe[parts].astype(np.uint8), np.ones((REACH_PX,) * 2, np.uint8)) > 0
-        hair = _reaching_in((strands > 0) & reach, features)
-        glasses = _reaching_in((classes[GLASSES] > 0.25) & foreign, features)
-        likely = classes[GLASSES] > LIKELY
-        pixels = np.count_nonzero(likely & glasses & ~features)
-        whole = np.count_nonzero(likely & glasses) >= WHOLE * np.count_nonzero(likely)
-        self._glasses = bool(whole and pixels > (FEW_GLASSES if self._glasses else MIN_GLASSES))
-        return hair | glasses if self._glasses else hair
+        glasses = (classes[GLASSES] > 0.25) & foreign
+        pixels = np.count_nonzero((classes[GLASSES] > LIKELY) & foreign & ~features)
+        self._glasses = bool(pixels > (FEW_GLASSES if self._glasses else MIN_GLASSES))
+        return _reaching_in(((strands > 0) & reach) | (glasses & self._glasses), features)
 
 
 def is_of_the_face(image: U8, colours: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -107,17 +107,3 @@ def test_a_face_that_is_hidden_altogether_is_not_believed() -> None:
         shown(memory, crop, claimed(SKIN), points, index / 25)
     everything = np.full_like(crop, (160, 90, 20))
     assert shown(memory, everything, claimed(THING), points, 0.8).max() == 0
-
-
-@pytest.mark.parametrize(("drawn", "seen"), [(1.0, True), (0.5, False)])
-def test_glasses_are_shown_as_a_whole_or_not_at_all(drawn: float, seen: bool) -> None:  # noqa: FBT001
-    crop, points = face(CALM)
-    left, right = int(points[103, 0]), int(points[332, 0])
-    row = int(points[151, 1])  # above the brows
-    bar = np.zeros((SIDE, SIDE), np.uint8)
-    bar[row - 3 : row + 3, left:right] = 1
-    covered = crop.copy()
-    covered[row - 3 : row + 3, left : left + int(drawn * (right - left))] = (200, 60, 20)
-    got = shown(OcclusionMemory(), covered, claimed(GLASSES, bar), points)
-    assert (got[bar > 0].mean() > 0.7) == seen
-    assert seen or got.max() == 0
