@@ -11,7 +11,7 @@ import numpy as np
 from streamanon.imaging.picture import blend_bgr, clip_box, copy_picture
 from streamanon.safety.cover import mosaic, whole_frame
 from streamanon.safety.placeholder import draw_placeholder
-from streamanon.safety.policy import fault_of_cover, fault_of_patch, opacity, why_missing
+from streamanon.safety.policy import fault_of_cover, fault_of_patch, why_missing
 from streamanon.types import (
     MediaInfo,
     Patch,
@@ -107,7 +107,6 @@ def _treatment(subject: Subject, patch: Patch | None, picture: Picture, reason: 
 def paste(picture: Picture, patch: Patch) -> None:
     """Blend a patch into a writable picture; parts outside the picture are ignored."""
     height, width = patch.alpha.shape
-    opaque = opacity(patch)
     inside = (
         max(0, patch.x),
         max(0, patch.y),
@@ -121,10 +120,10 @@ def paste(picture: Picture, patch: Patch) -> None:
         slice(inside[1] - patch.y, inside[3] - patch.y),
         slice(inside[0] - patch.x, inside[2] - patch.x),
     )
-    image, alpha = patch.image[there], opaque[there]
+    image, alpha = patch.image[there], patch.alpha[there]
     if box != inside:  # the patch does not fill whole chroma samples
         here = (slice(inside[1] - y0, inside[3] - y0), slice(inside[0] - x0, inside[2] - x0))
         image = np.zeros((y1 - y0, x1 - x0, 3), np.uint8)
         alpha = np.zeros((y1 - y0, x1 - x0), np.float32)
-        image[here], alpha[here] = patch.image[there], opaque[there]
+        image[here], alpha[here] = patch.image[there], patch.alpha[there]
     blend_bgr(picture, box, image, alpha)

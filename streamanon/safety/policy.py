@@ -110,21 +110,6 @@ def fault_of_patch(
     return ""
 
 
-def opacity(patch: Patch) -> F32:
-    """Return the (h, w) float32 alpha of a patch without what is in front of the face.
-
-    A pixel of the frame stays only as far as both cues say that it is in front; where one of them
-    is missing, of another size or not finite, none does.
-    """
-    occluder = patch.occluder
-    if occluder is None:
-        return patch.alpha
-    cues = (occluder.seen, occluder.confirmed)
-    if any(cue.shape != patch.alpha.shape or not np.isfinite(cue).all() for cue in cues):
-        return patch.alpha
-    return np.asarray(patch.alpha * (1 - np.clip(np.minimum(*cues), 0, 1)), np.float32)
-
-
 def _features(subject: Subject, wanted: NDArray[np.int64]) -> F32:
     """Return the (n, 2) points in frame px that a patch must hide; wanted are those of a mesh."""
     face = subject.track.face

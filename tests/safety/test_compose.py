@@ -8,18 +8,7 @@ import pytest
 
 from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.safety.compose import compose
-from streamanon.types import (
-    F32,
-    Face,
-    Frame,
-    Occluder,
-    Patch,
-    Picture,
-    Scene,
-    Subject,
-    Track,
-    Treatment,
-)
+from streamanon.types import Face, Frame, Patch, Picture, Scene, Subject, Track, Treatment
 
 MAGENTA = (255, 0, 255)
 BOX = (40, 30, 80, 80)
@@ -108,35 +97,3 @@ def test_a_patch_that_is_not_the_best_says_why() -> None:
     safe = compose(scene(), [replace(patch(), reason="second best")])
     (done,) = safe.treated
     assert (done.treatment, done.reason) == (Treatment.REPLACED, "second best")
-
-
-def everywhere(value: float, size: tuple[int, int] = (50, 40)) -> F32:
-    return np.full(size, value, np.float32)
-
-
-@pytest.mark.parametrize(
-    "occluder",
-    [
-        Occluder(everywhere(1), everywhere(0)),
-        Occluder(everywhere(0), everywhere(1)),
-        Occluder(everywhere(1), everywhere(np.nan)),
-        Occluder(everywhere(np.inf), everywhere(1)),
-        Occluder(everywhere(1), everywhere(1, (20, 20))),
-    ],
-)
-def test_one_cue_alone_shows_nothing(occluder: Occluder) -> None:
-    safe = compose(scene(), [replace(patch(), occluder=occluder)])
-    assert magenta_pixels(safe.picture) == 0
-    assert safe.treated[0].treatment is Treatment.REPLACED
-
-
-def test_what_both_cues_see_in_front_stays_as_it_is() -> None:
-    seen, confirmed = everywhere(0), everywhere(0)
-    seen[:30], confirmed[20:] = 1, 1
-    raw = scene()
-    safe = compose(raw, [replace(patch(), occluder=Occluder(seen, confirmed))])
-    shown, source = whole_bgr(safe.picture), whole_bgr(raw.frame.picture)
-    changed = (shown != source).any(axis=2)
-    assert not changed[BOX[1] + 20 : BOX[1] + 30].any()
-    changed[BOX[1] + 20 : BOX[1] + 30, BOX[0] : BOX[2]] = True
-    assert changed[BOX[1] : BOX[3], BOX[0] : BOX[2]].all()
