@@ -28,7 +28,7 @@ from streamanon.types import F32, Identity, Mesh, Picture
 SAME_PERSON = 0.40
 """Cosine similarity above which a track is a known person."""
 
-LOOK_ALIKE = 0.25
+LOOK_ALIKE = 0.30
 """Cosine similarity above which a portrait resembles a person too much to hide them."""
 
 NEAREST = 8
@@ -40,7 +40,7 @@ _LAB_WEIGHTS = np.array([1.0, 0.7, 0.7], np.float32)
 _LIT_WEIGHT, _SKIN_WEIGHT = 0.25, 1.6
 """Weights of the distance of skin colours as they are lit, and as they would be in even light."""
 
-_AGE_WEIGHT, _OLDER_WEIGHT = 0.4, 1.2
+_AGE_WEIGHT, _OLDER_WEIGHT = 0.6, 0.8
 """Weights, relative to the distance of skin colours, of a year of difference in apparent age, and
 of each year by which a portrait is too old."""
 
