@@ -30,7 +30,7 @@ $(VENV)/base: pyproject.toml
 	touch $@
 
 $(VENV)/dev: $(VENV)/base
-	$(BIN)/python -m pip install --quiet --editable '.[dlib,openvino,sealed,web]' --group test --group lint --group bench --group train --group gpu
+	$(BIN)/python -m pip install --quiet --editable '.[dlib,heic,openvino,sealed,web]' --group test --group lint --group bench --group train --group gpu
 	# mediapipe asks for an OpenCV of its own, which would overwrite the headless one.
 	$(BIN)/python -m pip install --quiet --no-deps 'mediapipe>=1.2,<2'
 	touch $@
