@@ -23,7 +23,7 @@ from streamanon.face import landmarks as lm
 from streamanon.face import lashes, mouth, shading
 from streamanon.face.drawing import FaceRegion, SharpnessMatcher, affine_to_box
 from streamanon.face.network_input import AlignedFace, ConditionWarp, affine_product, network_inputs
-from streamanon.face.warp import RASTER, edge_distance, feathered_alpha
+from streamanon.face.warp import feathered_alpha, into_face_space
 from streamanon.imaging.picture import as_picture
 from streamanon.protocols import Anonymiser, Mesher
 from streamanon.safety.policy import PoseRange, is_replaceable
@@ -155,33 +155,22 @@ class _PreparedFace:
 
     def light_field(self, transform: ColourTransform) -> F32:
         """Return what the network's result still lacks of the frame's light and contrast."""
-        warped = transform.apply(np.asarray(self.inputs["warped"], np.uint8))
         space = self.warp.space
         source, given = (
-            np.asarray(
-                cv2.warpAffine(
-                    image,
-                    space.to_frame,
-                    (RASTER, RASTER),
-                    flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                    borderMode=cv2.BORDER_REPLICATE,
-                ),
-                np.uint8,
-            )
-            for image in (self.face.image, warped)
+            into_face_space(image, space.to_frame)
+            for image in (self.face.image, transform.apply(self.warp.portrait))
         )
-        return shading.light_field(space, edge_distance(self.warp.ids), source, given)
+        return shading.light_field(space, self.warp.depth, source, given)
 
     def crop(self, transform: ColourTransform) -> U8:
         """Return the result in its crop, (128, 128, 3) uint8 BGR."""
-        warped = np.asarray(self.inputs["warped"], np.uint8)
-        return self.face.blended(transform.apply(warped), self.warp.alpha(self.yaw_deg))
+        return self.face.blended(transform.apply(self.warp.portrait), self.warp.alpha(self.yaw_deg))
 
     def draw(self, transform: ColourTransform) -> Patch:
         """Draw the result at the frame's resolution."""
         region, warp, identity = self.region, self.warp, self.identity
         sharpness = self.state.sharpness
-        edge = feathered_alpha(edge_distance(warp.ids), warp.space, self.yaw_deg)
+        edge = feathered_alpha(warp.depth, warp.space, self.yaw_deg)
         alpha = region.resample(edge, border=cv2.BORDER_CONSTANT)
         lookup = cv2.transform(warp.lookup, identity.aligned.face.to_frame)
         lookup = region.resample(np.asarray(lookup, np.float32))

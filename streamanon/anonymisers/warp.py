@@ -22,6 +22,7 @@ from streamanon.face.warp import (
     edge_distance,
     feathered_alpha,
     inset_oval,
+    into_face_space,
     saturated,
     warp_portrait,
 )
@@ -111,7 +112,9 @@ def _draw(
     ids, _, lookup = warp_portrait(space, state.condition)
     depth = edge_distance(ids)
     given = state.condition.sample(lookup, RASTER / MARGIN)
-    light = shading.light_field(space, depth, _source(region), given)
+    light = shading.light_field(
+        space, depth, into_face_space(region.source, region.to_patch), given
+    )
     if state.light is None:
         state.light = light
     else:
@@ -125,18 +128,6 @@ def _draw(
     image = state.sharpness.with_grain(image)
     mouth.draw(image, mouth.placement(space), region.to_patch, state.teeth)
     return replace(region.patch(image, alpha), method="warp")
-
-
-def _source(region: FaceRegion) -> U8:
-    """Return the frame in face space, (RASTER, RASTER, 3) uint8 BGR."""
-    source = cv2.warpAffine(
-        region.source,
-        region.to_patch,
-        (RASTER, RASTER),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(source, np.uint8)
 
 
 def _apply_light(image: U8, region: FaceRegion, light: F32) -> U8:

@@ -164,18 +164,62 @@ class ConditionWarp:
         ids: (RASTER, RASTER) int32 triangles, see :func:`warp_portrait`.
         affines: (6, n + 1) float32 from face space to the condition's crop.
         lookup: (RASTER, RASTER, 2) float32 condition crop px; 0 beside the face.
+        condition: the condition that is warped.
     """
 
     space: FaceSpace
     ids: NDArray[np.int32]
     affines: F32
     lookup: F32
+    condition: AlignedCondition
 
     @classmethod
     def of(cls, face: AlignedFace, condition: AlignedCondition) -> ConditionWarp:
         """Compute the warp of a condition onto a face."""
         space = FaceSpace.around(face.points)
-        return cls(space, *warp_portrait(space, condition.condition))
+        return cls(space, *warp_portrait(space, condition.condition), condition)
+
+    @cached_property
+    def depth(self) -> F32:
+        """(RASTER, RASTER) float32 distance from the face's edge in px."""
+        return edge_distance(self.ids)
+
+    @cached_property
+    def field(self) -> F32:
+        """(RASTER, RASTER, 4) float32, 0 beside the face: shift x, y, coverage, stretch.
+
+        The shift is from the source's crop to the condition's, in crop px. The stretch of a
+        triangle is the smaller singular value of its affine, negative where it is mirrored.
+        """
+        at = cv2.transform(_RASTER_PX, self.space.to_frame)
+        covered = np.asarray(self.ids > 0, np.float32)
+        x, y = cv2.split(cv2.subtract(self.lookup, at))
+        xx, xy, _, yx, yy, _ = self.affines / self.space.scale_px
+        least = (np.hypot(xx + yy, yx - xy) - np.hypot(xx - yy, xy + yx)) / 2
+        stretch = np.take(np.clip(least, 0, 1), self.ids.astype(np.intp), mode="clip")
+        parts = [cv2.multiply(x, covered), cv2.multiply(y, covered), covered, stretch]
+        return np.asarray(cv2.merge(parts), np.float32)
+
+    @cached_property
+    def placed(self) -> F32:
+        """(128, 128, 4) float32: the field in the source's crop."""
+        return np.asarray(cv2.warpAffine(self.field, self.space.to_frame, (CROP, CROP)), np.float32)
+
+    @cached_property
+    def portrait(self) -> U8:
+        """(128, 128, 3) uint8 BGR: the condition on the source's face, BACKGROUND_GREY elsewhere.
+
+        In an open mouth it has the mouth texture.
+        """
+        x, y, coverage, _ = cv2.split(self.placed)
+        share = cv2.max(coverage, 0.5)  # type: ignore[call-overload]
+        grid = np.arange(CROP, dtype=np.float32)
+        x, y = cv2.divide(x, share) + grid, cv2.divide(y, share) + grid[:, None]
+        image, border = self.condition.face.image, cv2.BORDER_REPLICATE
+        warped = np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=border), np.uint8)
+        mouth.draw(warped, self.mouth, self.space.to_frame, self.condition.teeth)
+        warped[coverage < 0.5] = BACKGROUND_GREY
+        return warped
 
     @cached_property
     def mouth(self) -> mouth.MouthPlacement | None:
@@ -188,7 +232,7 @@ class ConditionWarp:
         Args:
             yaw_deg: yaw of the source's face.
         """
-        edge = feathered_alpha(edge_distance(self.ids), self.space, yaw_deg)
+        edge = feathered_alpha(self.depth, self.space, yaw_deg)
         return np.asarray(cv2.warpAffine(edge, self.space.to_frame, (CROP, CROP)), np.float32)
 
 
@@ -250,10 +294,7 @@ def network_inputs(
         centre of each cell of the source's crop.
     """
     warp = warp or ConditionWarp.of(face, condition)
-    field = _warp_field(warp)
-    to_crop = warp.space.to_frame
-    placed = np.asarray(cv2.warpAffine(field, to_crop, (CROP, CROP)), np.float32)
-    stretch = np.asarray(np.rint(np.clip(placed[:, :, 3], 0, 1) * 255), np.uint8)
+    stretch = np.asarray(np.rint(np.clip(warp.placed[:, :, 3], 0, 1) * 255), np.uint8)
     drawn = (
         face_maps.hole(face.points, CROP, HOLE_GROWTH),
         face_maps.eyes(face.points, CROP),
@@ -263,40 +304,11 @@ def network_inputs(
     return {
         "context": face.image,
         "maps": np.asarray(cv2.merge([*drawn, stretch]), np.uint8),
-        "warped": _warped(warp, placed, condition),
+        "warped": warp.portrait,
         "complexion": np.array(cv2.mean(face.image, skin.astype(np.uint8))[:3], np.float32),
         "points": face.nodes,
-        "lookup": _grid_lookup(field, to_crop),
+        "lookup": _grid_lookup(warp.field, warp.space.to_frame),
     }
-
-
-def _warp_field(warp: ConditionWarp) -> F32:
-    """Return (RASTER, RASTER, 4) float32, 0 beside the face: shift x, y, coverage, stretch.
-
-    The shift is from the source's crop to the condition's, in crop px. The stretch of a triangle is
-    the smaller singular value of its affine, negative where it is mirrored.
-    """
-    at = cv2.transform(_RASTER_PX, warp.space.to_frame)
-    covered = np.asarray(warp.ids > 0, np.float32)
-    x, y = cv2.split(cv2.subtract(warp.lookup, at))
-    xx, xy, _, yx, yy, _ = warp.affines / warp.space.scale_px
-    least = (np.hypot(xx + yy, yx - xy) - np.hypot(xx - yy, xy + yx)) / 2
-    stretch = np.take(np.clip(least, 0, 1), warp.ids.astype(np.intp), mode="clip")
-    parts = [cv2.multiply(x, covered), cv2.multiply(y, covered), covered, stretch]
-    return np.asarray(cv2.merge(parts), np.float32)
-
-
-def _warped(warp: ConditionWarp, placed: F32, condition: AlignedCondition) -> U8:
-    """Return the condition on the source's face, with the mouth texture in an open mouth."""
-    x, y, coverage, _ = cv2.split(placed)
-    share = cv2.max(coverage, 0.5)  # type: ignore[call-overload]
-    grid = np.arange(CROP, dtype=np.float32)
-    x, y = cv2.divide(x, share) + grid, cv2.divide(y, share) + grid[:, None]
-    found = cv2.remap(condition.face.image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    warped = np.asarray(found, np.uint8)
-    mouth.draw(warped, warp.mouth, warp.space.to_frame, condition.teeth)
-    warped[coverage < 0.5] = BACKGROUND_GREY
-    return warped
 
 
 def _grid_lookup(field: F32, to_crop: F32) -> F32:

@@ -237,6 +237,23 @@ def warp_portrait(space: FaceSpace, condition: Condition) -> tuple[NDArray[np.in
     return ids, affines, lookup
 
 
+def into_face_space(image: U8, to_image: F32) -> U8:
+    """Return (RASTER, RASTER, 3) uint8: what an image shows in face space.
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        to_image: (2, 3) float32 affine from face space px to px of the image.
+    """
+    seen = cv2.warpAffine(
+        image,
+        to_image,
+        (RASTER, RASTER),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(seen, np.uint8)
+
+
 def edge_distance(ids: NDArray[np.int32]) -> F32:
     """Return (RASTER, RASTER) float32: distance of each pixel of a face from its edge, in px."""
     inside = np.asarray(ids > 0, np.uint8)
