@@ -74,6 +74,15 @@ def load(name: str, folder: Path = RESULTS) -> dict[str, Any]:
     return document
 
 
+def rows_so_far(name: str, settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the rows that an earlier run with the same settings wrote; none without one."""
+    if not (folder / f"{name}.json").is_file():
+        return {}
+    before = load(name, folder)
+    rows: dict[str, Any] = before["results"]["rows"] if before["settings"] == settings else {}
+    return rows
+
+
 def without_folders(word: str) -> str:
     """Return a word of a command line with the names of files alone, not where one disk has them.
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from benchmarks import ROOT, record
@@ -15,9 +14,7 @@ from benchmarks.identity.people import read_people
 from benchmarks.identity.suite import Suite
 from benchmarks.judges.recognisers import RECOGNISERS, recogniser
 from benchmarks.methods import label, method
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from benchmarks.progress import progress_bars, starter
 
 SHARED = ROOT.parent / "shared"
 METHODS = ("none", "solid", "mosaic", "warp", "anonygan")
@@ -69,33 +66,19 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
     asked += [f"faceres:{faceres}"] if faceres.is_file() else []
     people = read_people(options["data"], QUICK if quick else None)
     settings = {"data": "London", "people": len(people), "provider": "CPUExecutionProvider"}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-
-        def begin(what: str) -> Callable[[], None]:
-            task = progress.add_task(what, total=len(people))
-            return lambda: progress.advance(task)
-
-        suite = Suite(people, [recogniser(name) for name in asked], begin("originals"))
-        rows = _rows_so_far(out, settings)
+    with progress_bars() as progress:
+        begin = starter(progress)
+        suite = Suite(people, [recogniser(name) for name in asked], begin("originals", len(people)))
+        rows = record.rows_so_far("identity", settings, out)
         measured = []
         for name in methods or METHODS:
-            row = suite.row(method(name, seed=seed), begin(label(name)))
+            row = suite.row(method(name, seed=seed), begin(label(name), len(people)))
             rows[label(name)] = row | {"seed": seed}
             measured.append(label(name))
             results = {"judges": suite.judges(), "rows": rows}
             record.save("identity", results, settings=settings, folder=out)
     _show({name: rows[name] for name in measured})
     click.echo(f"wrote {out / 'identity.json'}", err=True)
-
-
-def _rows_so_far(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the rows of an earlier run on the same people."""
-    if not (out / "identity.json").is_file():
-        return {}
-    before = record.load("identity", out)
-    rows: dict[str, Any] = before["results"]["rows"] if before["settings"] == settings else {}
-    return rows
 
 
 def _show(rows: dict[str, Any]) -> None:

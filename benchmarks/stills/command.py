@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from benchmarks import record
 from benchmarks.lfw import TEST_FOLDS, Lfw
 from benchmarks.methods import label, method
+from benchmarks.progress import progress_bars, starter
 from benchmarks.stills.cache import Cache
 from benchmarks.stills.figures import ABSENT
 from benchmarks.stills.panel import Panel
@@ -21,7 +21,7 @@ from benchmarks.stills.suite import Protocol, Suite
 from streamanon.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 METHODS = ("none", "blur101", "pixelation10", "solid", "mosaic", "warp", "anonygan")
@@ -94,10 +94,9 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
         "provider": "CPUExecutionProvider",
     }
     rows = _rows_so_far(out, settings)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with (
         closing(Cache(cache_folder)) as cache,
-        Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress,
+        progress_bars() as progress,
     ):
         panel = Panel(
             cache,
@@ -105,7 +104,7 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
             networks=options["recognisers"],
             inception=options["inception"],
         )
-        suite = Suite(lfw, panel, protocol, _start_progress(progress))
+        suite = Suite(lfw, panel, protocol, starter(progress))
         results = {"originals": suite.originals(), "judges": suite.judges()}
         for name, anonymise in prepared.items():
             rows[name] = suite.row(name, anonymise) | {"seed": seed}
@@ -133,14 +132,6 @@ def _rows_so_far(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
         )
     rows: dict[str, Any] = before["results"]["rows"]
     return rows
-
-
-def _start_progress(progress: Progress) -> Callable[[str, int], Callable[[], None]]:
-    def begin(what: str, pictures: int) -> Callable[[], None]:
-        task = progress.add_task(what, total=pictures)
-        return lambda: progress.advance(task)
-
-    return begin
 
 
 def _show(judges: dict[str, Any], rows: dict[str, Any]) -> None:

@@ -10,7 +10,6 @@ import av
 import click
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from benchmarks import ROOT, record
@@ -18,6 +17,7 @@ from benchmarks.judges.expression import observe
 from benchmarks.judges.telltale import Describer, area_under_curve, crop
 from benchmarks.lfw import TEST_FOLDS, Lfw
 from benchmarks.methods import PRODUCT, label, method
+from benchmarks.progress import progress_bars, starter
 from benchmarks.stills.figures import figure
 from streamanon import Anonymiser, Config, Treatment, UsageError
 
@@ -71,11 +71,10 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
     clips = [] if quick else sorted(options["clips"].glob("*.mp4"))
     settings = {"data": "LFW", "folds": list(TEST_FOLDS), "pictures": len(stills)}
     settings |= {"clips": [clip.stem for clip in clips], "provider": "CPUExecutionProvider"}
-    rows, describe = _rows_so_far(out, settings), Describer()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
+    rows, describe = record.rows_so_far("telltale", settings, out), Describer()
+    with progress_bars() as progress:
         for name in methods or METHODS:
-            task = progress.add_task(label(name), total=len(stills) + len(clips))
+            advance = starter(progress)(label(name), len(stills) + len(clips))
             kinds = {"stills": _stills(name, stills, seed)}
             if clips and name in PRODUCT:
                 kinds["frames"] = _frames(name, clips, seed)
@@ -84,21 +83,12 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
                 seen = []
                 for sight in sights:
                     seen.append(sight)
-                    progress.advance(task)
+                    advance()
                 row[kind] = _judged(seen, describe)
             rows[label(name)] = {"commit": record.commit(), "seed": seed, **row}
             record.save("telltale", {"rows": rows}, settings=settings, folder=out)
     _show(rows)
     click.echo(f"wrote {out / 'telltale.json'}", err=True)
-
-
-def _rows_so_far(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the rows of an earlier run on the same pictures."""
-    if not (out / "telltale.json").is_file():
-        return {}
-    before = record.load("telltale", out)
-    rows: dict[str, Any] = before["results"]["rows"] if before["settings"] == settings else {}
-    return rows
 
 
 Sights = list[tuple[str, "U8", "U8"]]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks import record
+from benchmarks.progress import progress_bars, starter
 from benchmarks.video import outputs
 from benchmarks.video.clips import find
 from benchmarks.video.panel import load_panel
@@ -18,8 +18,6 @@ from benchmarks.video.table import overview, summary
 from streamanon.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from benchmarks.video.clips import Clip
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo.mp4"
@@ -80,9 +78,8 @@ def command(clips: tuple[Path, ...], methods: tuple[str, ...], **options: Any) -
         "provider": "CPUExecutionProvider",
     }
     described, rows = _so_far(out, settings)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as progress:
-        suite = Suite(load_panel(), limits, cache, _start_progress(progress))
+    with progress_bars() as progress:
+        suite = Suite(load_panel(), limits, cache, starter(progress))
         for path in paths:
             clip = suite.clip(path)
             source = suite.source(clip)
@@ -123,11 +120,3 @@ def _so_far(out: Path, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[s
             "--out, or delete it"
         )
     return before["results"]["clips"], before["results"]["rows"]
-
-
-def _start_progress(progress: Progress) -> Callable[[str, int], Callable[[], None]]:
-    def begin(what: str, frames: int) -> Callable[[], None]:
-        task = progress.add_task(what, total=frames)
-        return lambda: progress.advance(task)
-
-    return begin

@@ -122,33 +122,6 @@ def leaks(judge: Judge, people: list[F32], before: Path, after: Path) -> list[st
     return found
 
 
-def check(
-    originals: dict[str, bytes],
-    judge: Judge,
-    people: list[F32],
-    folder: Path,
-    seed: int,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    name, content = mutated(originals, seed)
-    source, out = folder / name, folder / "out"
-    source.write_bytes(content)
-    out.mkdir()
-    target = out / (f"{source.stem}.mp4" if name in VIDEOS else name)
-    code = execute(["run", str(source), "-o", str(target), "--method", "mosaic"])
-    told = capfd.readouterr().err
-    assert "Traceback" not in told, (seed, name, told)
-    assert code in (0, 1, 2), (seed, name)
-    assert list(out.iterdir()) == ([target] if code == 0 else []), (seed, name, told)
-    if code:
-        assert "streamanon: error: " in told.splitlines()[-1], (seed, name, told)
-    else:
-        try:
-            assert leaks(judge, people, source, target) == [], (seed, name)
-        except StreamanonError as error:
-            pytest.fail(f"seed {seed}, {name}: the output cannot be read: {error}")
-
-
 @pytest.fixture(scope="module")
 def judge() -> Judge:
     return load_judge()
@@ -169,7 +142,12 @@ def people(originals: dict[str, bytes], judge: Judge, tmp_path_factory: Any) -> 
     return found
 
 
-@pytest.mark.parametrize("seed", range(12))
+MANY = (pytest.mark.slow, pytest.mark.timeout(60, func_only=True))
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(12), *(pytest.param(seed, marks=MANY) for seed in range(12, 1012))]
+)
 def test_a_damaged_file(
     originals: dict[str, bytes],
     judge: Judge,
@@ -178,18 +156,20 @@ def test_a_damaged_file(
     seed: int,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    check(originals, judge, people, tmp_path, seed, capfd)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(60, func_only=True)
-@pytest.mark.parametrize("seed", range(12, 1012))
-def test_a_thousand_damaged_files(
-    originals: dict[str, bytes],
-    judge: Judge,
-    people: list[F32],
-    tmp_path: Path,
-    seed: int,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    check(originals, judge, people, tmp_path, seed, capfd)
+    name, content = mutated(originals, seed)
+    source, out = tmp_path / name, tmp_path / "out"
+    source.write_bytes(content)
+    out.mkdir()
+    target = out / (f"{source.stem}.mp4" if name in VIDEOS else name)
+    code = execute(["run", str(source), "-o", str(target), "--method", "mosaic"])
+    told = capfd.readouterr().err
+    assert "Traceback" not in told, (seed, name, told)
+    assert code in (0, 1, 2), (seed, name)
+    assert list(out.iterdir()) == ([target] if code == 0 else []), (seed, name, told)
+    if code:
+        assert "streamanon: error: " in told.splitlines()[-1], (seed, name, told)
+    else:
+        try:
+            assert leaks(judge, people, source, target) == [], (seed, name)
+        except StreamanonError as error:
+            pytest.fail(f"seed {seed}, {name}: the output cannot be read: {error}")
