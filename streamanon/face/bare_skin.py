@@ -2,7 +2,7 @@
 
 A turned head shows much of one cheek, and stretches what a portrait holds there. Skin is predicted
 by a low polynomial over the face, fitted to the skin well inside it; what differs from that and
-touches the rim is painted anew with the prediction, the tone of the skin beside it and its noise.
+touches the rim is replaced by the prediction, with the tone of the skin beside it and its noise.
 """
 
 from __future__ import annotations
