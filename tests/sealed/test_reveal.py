@@ -104,8 +104,9 @@ def test_the_original_comes_back(face_clip: Path, copy: Path, holders: list[Hold
 def test_lossless_is_exact(
     face_clip: Path, tmp_path: Path, holders: list[Holder], method: str
 ) -> None:
+    """The output is nearly lossless, so that what differs much is what was hidden."""
     out, restored = tmp_path / "out.mkv", tmp_path / "restored.mkv"
-    settings = Config(method=method, seal=(holders[0].public,), lossless=True)
+    settings = Config(method=method, seal=(holders[0].public,), lossless=True, crf=1)
     streamanon.anonymise(face_clip, out, settings)
     reveal(out, restored, Secrets([holders[0].file]), Wanted())
     hidden = zip(_pictures(face_clip), _pictures(out), _pictures(restored), strict=True)
