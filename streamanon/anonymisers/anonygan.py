@@ -21,7 +21,13 @@ import numpy as np
 from streamanon.errors import ModelError
 from streamanon.face import landmarks as lm
 from streamanon.face import lashes, mouth, shading
-from streamanon.face.drawing import FaceRegion, SharpnessMatcher, affine_to_box
+from streamanon.face.drawing import (
+    LIGHT_TAU_S,
+    FaceRegion,
+    LightFollower,
+    SharpnessMatcher,
+    affine_to_box,
+)
 from streamanon.face.network_input import AlignedFace, ConditionWarp, affine_product, network_inputs
 from streamanon.face.warp import feathered_alpha, into_face_space
 from streamanon.imaging.picture import as_picture
@@ -37,11 +43,8 @@ if TYPE_CHECKING:
 POSES = PoseRange(yaw_deg=(32.0, 36.0), pitch_deg=(24.0, 28.0))
 """Heads turned farther were less than one in a hundred in training."""
 
-LIGHT_TAU_S = 0.4
-"""Time constant with which gain and bias follow the network."""
-
 ATTENTION_TAU_S = 0.08
-"""The same for attention."""
+"""Time constant with which attention follows the network; light: LIGHT_TAU_S."""
 
 REUSE_WITHIN_PX = 1.0
 """The cached output is reused until a landmark moves this far in the 128 px crop ..."""
@@ -91,7 +94,7 @@ class _TrackState:
     sharpness: SharpnessMatcher = field(default_factory=SharpnessMatcher)
     cached: _CachedOutput | None = None
     smoothed: GeneratorOutput | None = None
-    light: F32 | None = None
+    light: LightFollower = field(default_factory=LightFollower)
     time_s: float = 0.0
     frames: int = 0
     turned: bool = False
@@ -108,20 +111,13 @@ class _TrackState:
             since_s = abs(time_s - self.time_s)
             light, attention = (1 - exp(-since_s / tau) for tau in (LIGHT_TAU_S, ATTENTION_TAU_S))
             output = output.smoothed(self.smoothed, light, attention)
-        self.smoothed = output
+        self.smoothed, self.time_s = output, time_s
         return output
-
-    def smooth_light(self, light: F32, time_s: float) -> F32:
-        """Return a light field smoothed over time, and remember it."""
-        if self.light is not None:
-            share = np.float32(1 - exp(-abs(time_s - self.time_s) / LIGHT_TAU_S))
-            light = self.light + share * (light - self.light)
-        self.light, self.time_s = light, time_s
-        return light
 
     def reset(self, reason: str) -> str:
         """Forget earlier outputs, and return the reason."""
-        self.cached = self.smoothed = self.light = None
+        self.cached = self.smoothed = None
+        self.light = LightFollower()
         return reason
 
 
@@ -171,10 +167,9 @@ class _PreparedFace:
         region, warp, identity = self.region, self.warp, self.identity
         sharpness = self.state.sharpness
         edge = feathered_alpha(warp.depth, warp.space, self.yaw_deg)
-        alpha = region.resample(edge, border=cv2.BORDER_CONSTANT)
         lookup = cv2.transform(warp.lookup, identity.aligned.face.to_frame)
-        lookup = region.resample(np.asarray(lookup, np.float32))
-        image = identity.portrait.sample(lookup, region.face_px)
+        x, y, alpha = region.resampled(np.asarray(lookup, np.float32), edge)
+        image = identity.portrait.sample(x, y, region.face_px)
         image = sharpness.matched(image, region, alpha)
         mouth.draw(image, warp.mouth, region.to_patch, identity.aligned.teeth)
         to_patch = affine_to_box(self.face.to_frame, region.box)
@@ -259,7 +254,7 @@ class AnonyganAnonymiser:
             state.fault = self._fault(prepared, output, transform)
         if state.fault:
             return state.reset(state.fault)
-        light = state.smooth_light(prepared.light_field(transform), time_s)
+        light = state.light.follow(lambda: prepared.light_field(transform), time_s)
         return prepared.draw(transform.lit(light, prepared.warp.space.to_frame))
 
     def _fault(

@@ -17,7 +17,7 @@ from streamanon.face import landmarks as lm
 from streamanon.face import surroundings
 from streamanon.face.shape import NeutralEstimate, Pose, away_from_outline, reshaped, shape_for
 from streamanon.imaging.boxes import union
-from streamanon.imaging.picture import blend_bgr, copy_picture
+from streamanon.imaging.picture import blend_bgr, blended, copy_picture
 from streamanon.safety.policy import fault_of_patch, is_replaceable
 from streamanon.tracking.per_track import PerTrack
 from streamanon.types import Frame
@@ -213,8 +213,7 @@ def _completed(patch: Patch, one: _Reshaped, picture: Picture) -> Patch | None:
     there = (slice(top - patch.y, bottom - patch.y), slice(left - patch.x, right - patch.x))
     over = np.ascontiguousarray(patch.alpha[there])
     face = np.ascontiguousarray(patch.image[there])
-    beside = alpha[here] > 0
-    blended = cv2.blendLinear(face, np.ascontiguousarray(image[here]), over, 1 - over)
-    image[here] = np.where(beside[:, :, None], blended, face)
+    beside = (alpha[here] > 0).astype(np.uint8)
+    image[here] = cv2.copyTo(blended(image[here], face, over), beside, face)
     alpha[here] = np.maximum(alpha[here], over)
     return replace(patch, x=x0, y=y0, image=image, alpha=alpha)

@@ -13,7 +13,7 @@ import numpy as np
 from streamanon.face import landmarks as lm
 from streamanon.face import lashes, mouth, shading
 from streamanon.face.bare_skin import bare_portrait
-from streamanon.face.drawing import FaceRegion, SharpnessMatcher
+from streamanon.face.drawing import FaceRegion, LightFollower, SharpnessMatcher
 from streamanon.face.warp import (
     MARGIN,
     RASTER,
@@ -34,9 +34,6 @@ from streamanon.types import F32, U8, Frame, Identity, Mesh, Patch, Scene, Subje
 POSES = PoseRange(yaw_deg=(38.0, 44.0), pitch_deg=(38.0, 46.0))
 """Beyond these the portrait's far cheek is guesswork."""
 
-LIGHT_TAU_S = 0.4
-"""Time constant of the smoothing of light."""
-
 GAIN_STEPS = 128
 """Steps of 8 bit gain between 0 and 1."""
 
@@ -48,8 +45,7 @@ class _TrackState:
     identity: str
     condition: Condition
     teeth: U8
-    time_s: float
-    light: F32 | None = None
+    light: LightFollower = field(default_factory=LightFollower)
     sharpness: SharpnessMatcher = field(default_factory=SharpnessMatcher)
     turned: bool = False
 
@@ -87,9 +83,7 @@ class WarpAnonymiser:
         region = FaceRegion.of(scene.frame.picture, space)
         if region is None:
             return None
-        patch = _draw(region, space, state, scene.frame.time_s, yaw)
-        state.time_s = scene.frame.time_s
-        return patch
+        return _draw(region, space, state, scene.frame.time_s, yaw)
 
     def _new_state(self, frame: Frame, mesh: Mesh, identity: Identity) -> _TrackState:
         """Return a state whose portrait is as saturated as the person's skin."""
@@ -101,7 +95,6 @@ class WarpAnonymiser:
             identity.name,
             Condition(self._portraits[identity.name], points, saturation),
             saturated(mouth.texture_or_default(identity, self._teeth), saturation),
-            frame.time_s,
         )
 
 
@@ -111,19 +104,18 @@ def _draw(
     """Draw a face and update the state of its track."""
     ids, _, lookup = warp_portrait(space, state.condition)
     depth = edge_distance(ids)
-    given = state.condition.sample(lookup, RASTER / MARGIN)
-    light = shading.light_field(
-        space, depth, into_face_space(region.source, region.to_patch), given
-    )
-    if state.light is None:
-        state.light = light
-    else:
-        weight = 1 - np.exp(-abs(time_s - state.time_s) / LIGHT_TAU_S)
-        state.light += np.float32(weight) * (light - state.light)
-    alpha = region.resample(feathered_alpha(depth, space, yaw_deg), border=cv2.BORDER_CONSTANT)
-    image = state.condition.sample(region.resample(lookup), region.face_px)
+
+    def light_field() -> F32:
+        x, y = (np.asarray(part, np.float32) for part in cv2.split(lookup))
+        given = state.condition.sample(x, y, RASTER / MARGIN)
+        source = into_face_space(region.source, region.to_patch)
+        return shading.light_field(space, depth, source, given)
+
+    light = state.light.follow(light_field, time_s)
+    x, y, alpha = region.resampled(lookup, feathered_alpha(depth, space, yaw_deg))
+    image = state.condition.sample(x, y, region.face_px)
     image = state.sharpness.matched(image, region, alpha)
-    image = _apply_light(image, region, state.light)
+    image = _apply_light(image, region, light)
     lashes.draw(image, space.points, region.to_patch, state.sharpness.blur_px)
     image = state.sharpness.with_grain(image)
     mouth.draw(image, mouth.placement(space), region.to_patch, state.teeth)

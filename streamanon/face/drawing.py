@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -14,11 +15,17 @@ from streamanon.face.warp import MARGIN, RASTER, SKIN_POINTS, FaceSpace
 from streamanon.imaging.picture import Box, clip_box, read_bgr
 from streamanon.types import F32, U8, Patch, Picture
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SMALLEST_SIDE_PX = 8
 """Regions with a shorter side hold next to nothing of a face and are not drawn."""
 
-MEASURE_EVERY = 4
-"""Frames of a track between two measurements of the frame's sharpness."""
+MEASURE_EVERY, MEASURE_LIGHT_EVERY = 4, 3
+"""Frames of a track between two measurements of the frame's sharpness, and of its light."""
+
+LIGHT_TAU_S = 0.4
+"""Time constant with which light follows the frame's."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +72,20 @@ class FaceRegion:
         x0, y0, x1, y1 = self.box
         return x1 - x0, y1 - y0
 
-    def resample(self, raster: F32, *, border: int = cv2.BORDER_REPLICATE) -> F32:
-        """Warp a face space raster to the patch."""
-        scaled = cv2.warpAffine(
-            raster, self.to_patch, self.size, flags=cv2.INTER_LINEAR, borderMode=border
-        )
-        return np.asarray(scaled, np.float32)
+    def resampled(self, lookup: F32, alpha: F32) -> tuple[F32, F32, F32]:
+        """Bring where the pixels of a face come from, and their opacity, from face space to px.
+
+        Args:
+            lookup: (RASTER, RASTER, 2) float32 px of a portrait.
+            alpha: (RASTER, RASTER) float32 opacity, 0 at the rim.
+
+        Returns:
+            x, y and opacity, (h, w) float32; 0 outside face space.
+        """
+        parts = cv2.merge([*cv2.split(lookup), alpha, alpha])  # faster than one, two or three
+        placed = cv2.warpAffine(parts, self.to_patch, self.size, flags=cv2.INTER_LINEAR)
+        x, y, opacity, _ = (np.asarray(part, np.float32) for part in cv2.split(placed))
+        return x, y, opacity
 
     def patch(self, image: U8, alpha: F32) -> Patch:
         """Return an image of the region's size as a patch of the frame."""
@@ -82,6 +97,39 @@ def affine_to_box(to_frame: F32, box: Box) -> F32:
     moved = to_frame.copy()
     moved[:, 2] -= box[:2]
     return moved
+
+
+@dataclass
+class LightFollower:
+    """Light on a portrait that slowly follows that of the frame; one per track.
+
+    Attributes:
+        light: (n, n, 6) float32 in use, see :func:`streamanon.face.shading.light_field`.
+        wanted: the same, as last measured.
+        time_s: time of the last frame.
+        lit: number of frames it was used in.
+    """
+
+    light: F32 | None = None
+    wanted: F32 | None = None
+    time_s: float = 0.0
+    lit: int = 0
+
+    def follow(self, measure: Callable[[], F32], time_s: float) -> F32:
+        """Return the light for a frame.
+
+        Args:
+            measure: returns the light that is wanted for this frame; called every few frames.
+            time_s: time of the frame.
+        """
+        if self.wanted is None or self.lit % MEASURE_LIGHT_EVERY == 0:
+            self.wanted = measure()
+        if self.light is None:
+            self.light = self.wanted
+        share = np.float32(1 - np.exp(-abs(time_s - self.time_s) / LIGHT_TAU_S))
+        self.light = self.light + share * (self.wanted - self.light)
+        self.time_s, self.lit = time_s, self.lit + 1
+        return self.light
 
 
 @dataclass

@@ -16,7 +16,7 @@ import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.face.warp import SKIN_POINTS
-from streamanon.imaging.picture import clip_box, read_bgr
+from streamanon.imaging.picture import clip_box, read_bgr, scaled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,11 +42,14 @@ MOVED_PX = 0.15
 RIM = 0.2
 """Width of the rim of a face in eye distances; what lies deeper inside is never fetched."""
 
-FEATURE_MARGIN, DEEP = 0.03, 1e3
-"""How much around a feature is never fetched either, in eye distances, and the depth of that."""
+FEATURE_MARGIN = 0.03
+"""How much around a feature is never fetched either, in eye distances."""
 
-AROUND, SPREAD = 0.15, (48, 48)
-"""How much around a face, in its sides, fills it, and the px to which that is shrunk for it."""
+IN_RIM, INSIDE = 15, 255
+"""Marks of the rim of a face and of what lies deeper inside; between both, that counts."""
+
+AROUND, SPREAD = 0.15, 48
+"""How much around a face, in its sides, fills it, and about how many px that is shrunk to."""
 
 MIN_PX = 16
 """Least side of a region that is moved."""
@@ -112,16 +115,19 @@ def fit(
     source = read_bgr(picture, box)
     offsets, nodes = _offsets(size, faces, cell, taboo)
     offsets *= np.float32(strength) * _held(source, offsets, nodes, faces[1], cell)
-    lookup = _spread_out(offsets + nodes, cell, size)
     far = np.asarray(cv2.magnitude(*cv2.split(offsets)) > MOVED_PX, np.uint8)
     moved = np.asarray(_spread_out(255 * far, cell, size) > 0, np.uint8)
-    fitted = np.asarray(_fetched(source, lookup), np.uint8)
+    marked = cv2.merge([*cv2.split(source), _depth(size, faces[0])])  # four channels move faster
+    border = cv2.BORDER_REPLICATE
+    lookup = _spread_out(offsets + nodes, cell, size)
+    found = cv2.remap(marked, lookup, None, cv2.INTER_LINEAR, borderMode=border)  # type: ignore[call-overload]
+    fitted = np.asarray(cv2.cvtColor(found, cv2.COLOR_BGRA2BGR), np.uint8)
     free = np.full(size[::-1], 255, np.uint8)
     for part in taboo:
         left, top = np.floor(np.maximum(part[:2], 0)).astype(int).tolist()
         right, bottom = np.ceil(np.maximum(part[2:], 0)).astype(int).tolist()
         free[top:bottom, left:right] = 0
-    shown = _without_face(fitted, lookup, faces, free)
+    shown = _without_face(fitted, np.asarray(found[:, :, 3]), faces, free)
     for hull in map(_hull, faces):
         cv2.fillConvexPoly(moved, hull, 1, cv2.LINE_8, 4)
     moved[free == 0] = 0
@@ -146,19 +152,23 @@ def _offsets(
         (np.arange(-(-length // cell) + 2, dtype=np.float32) - 0.5) * np.float32(cell) - 0.5
         for length in size
     )
-    grid = np.stack(np.meshgrid(x, y), axis=2)
+    grid = np.dstack(np.meshgrid(x, y))
     nodes = grid.reshape(-1, 2)
     side = float(np.ptp(np.concatenate(faces), axis=0).max())
     old, new = _off_the_skin(faces[0], side)[_GUIDES], faces[1][_GUIDES]
-    square = (nodes**2).sum(axis=1)[:, None] - 2 * nodes @ new.T + (new**2).sum(axis=1)
-    square = np.maximum(square, np.float32(0.01 * cell**2))
-    weights = 1 / (square * np.sqrt(square))
-    offsets = weights @ (old - new) / weights.sum(axis=1, keepdims=True)
-    gaps = np.sqrt(square.min(axis=1))
+    across, down = ((new[:, at, None] - part) ** 2 for at, part in enumerate((x, y)))
+    square = (down[:, :, None] + across[:, None, :]).reshape(len(new), -1)
+    np.maximum(square, np.float32(0.01 * cell**2), out=square)
+    nearest = square.min(axis=0)
+    square *= np.sqrt(square)
+    weights = np.reciprocal(square, out=square)
+    wanted = np.vstack([(old - new).T, np.ones(len(new), np.float32)])
+    sums = np.einsum("ij,jk->ik", wanted, weights)  # for BLAS this is large enough for threads
     drawn = np.zeros(grid.shape[:2], np.uint8)
     cv2.fillConvexPoly(drawn, _hull((faces[1] - nodes[0]) / np.float32(cell)), 1, cv2.LINE_8, 4)
-    gaps[drawn.ravel() > 0] = 0
-    offsets *= np.exp(-0.5 * (gaps / np.float32(REACH * side)) ** 2)[:, None]
+    nearest[drawn.ravel() > 0] = 0
+    share = np.exp(-0.5 / np.float32(REACH * side) ** 2 * nearest) / sums[2]
+    offsets = np.ascontiguousarray((sums[:2] * share).T)
     for part in taboo:
         beyond = np.maximum(np.maximum(part[:2] - nodes, nodes - part[2:]), 0)
         room = np.maximum(np.hypot(*beyond.T) - 1.5 * cell - 1, 0)
@@ -181,7 +191,7 @@ def _held(source: U8, offsets: F32, grid: F32, new: F32, cell: int) -> F32:
     """
     rows, columns = grid.shape[:2]
     small = (3 * (columns - 2), 3 * (rows - 2))
-    grey = cv2.resize(cv2.cvtColor(source, cv2.COLOR_BGR2GRAY), small, interpolation=cv2.INTER_AREA)
+    grey = scaled(np.asarray(cv2.cvtColor(source, cv2.COLOR_BGR2GRAY), np.uint8), small)
     across, down = (
         np.asarray(cv2.Sobel(grey, cv2.CV_32F, *order, scale=1 / 8)) for order in ((1, 0), (0, 1))
     )
@@ -220,19 +230,12 @@ def _hull(points: F32) -> NDArray[np.int32]:
     return np.rint(np.asarray(cv2.convexHull(points.astype(np.float32))) * 16).astype(np.int32)
 
 
-def _fetched(image: NDArray[Any], lookup: F32) -> NDArray[Any]:
-    """Return an image at the (h, w, 2) px of a lookup; beyond its edge it goes on as it ends."""
-    border = cv2.BORDER_REPLICATE
-    found = cv2.remap(image, lookup, None, cv2.INTER_LINEAR, borderMode=border)  # type: ignore[call-overload]
-    return np.asarray(found)
-
-
-def _without_face(fitted: U8, lookup: F32, faces: Sequence[F32], free: U8) -> U8:
+def _without_face(fitted: U8, depth: U8, faces: Sequence[F32], free: U8) -> U8:
     """Return a moved region without the old face, but for its rim inside the new one.
 
     Args:
         fitted: (h, w, 3) uint8 BGR.
-        lookup: (h, w, 2) float32, where in the region each pixel was fetched from.
+        depth: (h, w) uint8, how deep in the old face each pixel was fetched from (:func:`_depth`).
         faces: (468, 2) float32 px of the region, the old mesh and the new one.
         free: (h, w) uint8, 0 where other people are: what is filled does not go on from there.
     """
@@ -241,37 +244,35 @@ def _without_face(fitted: U8, lookup: F32, faces: Sequence[F32], free: U8) -> U8
     low = np.maximum(np.floor(both.min(axis=0) - margin), 0).astype(int).tolist()
     high = np.ceil(both.max(axis=0) + margin).astype(int).tolist()
     here = (slice(low[1], high[1]), slice(low[0], high[0]))
-    corner = np.array(low, np.float32)
-    old, new = np.zeros((2, *fitted[here].shape[:2]), np.uint8)
-    for face, drawn in zip(faces, (old, new), strict=True):
-        cv2.fillConvexPoly(drawn, _hull(face - corner), 255, cv2.LINE_8, 4)
-    eyes_px = lm.inter_ocular_px(faces[0])
-    depth = _depth(old, faces[0] - corner, max(1, round(FEATURE_MARGIN * eyes_px)))
-    fetched = _fetched(depth, lookup[here] - corner)
-    rim = RIM * eyes_px
-    beside = new == 0
-    hidden = (fetched > rim) | ((fetched > 0) & beside)
-    spread = _spread(np.ascontiguousarray(fitted[here]), free[here] * (beside & ~hidden))
+    allowed = np.zeros(depth[here].shape, np.uint8)
+    cv2.fillConvexPoly(allowed, _hull(faces[1] - np.float32(low)), IN_RIM, cv2.LINE_8, 4)
+    hidden = np.asarray(cv2.compare(depth[here], allowed, cv2.CMP_GT), np.uint8)
+    known = np.asarray(cv2.bitwise_not(cv2.max(hidden, 255 // IN_RIM * allowed)), np.uint8)
+    spread = _spread(fitted[here], np.asarray(cv2.bitwise_and(known, free[here]), np.uint8))
     shown = fitted.copy()
-    cv2.copyTo(spread, np.asarray(hidden, np.uint8), shown[here])
+    cv2.copyTo(spread, hidden, shown[here])
     return shown
 
 
-def _depth(silhouette: U8, face: F32, margin_px: int) -> F32:
-    """Return (h, w) float32 px: how deep in a face a px lies, DEEP on and around its features.
+def _depth(size: tuple[int, int], face: F32) -> U8:
+    """Return (h, w) uint8: IN_RIM in the rim of a face, INSIDE deeper in and on features, else 0.
 
     Args:
-        silhouette: (h, w) uint8, 255 in the face, else 0.
+        size: width and height in px.
         face: (468, 2) float32 px, its mesh.
-        margin_px: how far around features.
     """
-    touched = cv2.dilate(silhouette, np.ones((3, 3), np.uint8))
-    depth = np.asarray(cv2.distanceTransform(touched, cv2.DIST_L2, 3), np.float32)
-    features = np.zeros_like(silhouette)
+    rim, silhouette = np.zeros((2, *size[::-1]), np.uint8)
+    eyes_px, hull = lm.inter_ocular_px(face), _hull(face)
+    cv2.fillConvexPoly(rim, hull, INSIDE, cv2.LINE_8, 4)
+    rim_px = max(1, round(2 * RIM * eyes_px))
+    cv2.polylines(rim, [hull], isClosed=True, color=IN_RIM, thickness=rim_px, shift=4)
+    cv2.fillConvexPoly(silhouette, hull, 255, cv2.LINE_8, 4)
+    depth = np.asarray(cv2.min(rim, cv2.dilate(silhouette, np.ones((3, 3), np.uint8))), np.uint8)
+    margin_px = max(1, round(2 * FEATURE_MARGIN * eyes_px))
     for feature in _FEATURES:
-        cv2.fillConvexPoly(features, _hull(face[feature]), 255, cv2.LINE_8, 4)
-    around = np.ones((2 * margin_px + 1,) * 2, np.uint8)
-    depth[cv2.dilate(features, around) > 0] = DEEP
+        outline = _hull(face[feature])
+        cv2.fillConvexPoly(depth, outline, INSIDE, cv2.LINE_8, 4)
+        cv2.polylines(depth, [outline], isClosed=True, color=INSIDE, thickness=margin_px, shift=4)
     return depth
 
 
@@ -282,18 +283,18 @@ def _spread(image: U8, known: U8) -> U8:
         image: (h, w, 3) uint8 BGR.
         known: (h, w) uint8, 255 where it is known, else 0.
     """
-    shares = cv2.resize(known, SPREAD, interpolation=cv2.INTER_AREA)
-    colours = cv2.resize(
-        cv2.bitwise_and(image, image, mask=known), SPREAD, interpolation=cv2.INTER_AREA
-    )
-    levels = [np.dstack([colours, shares]).astype(np.float32)]
-    while len(levels[-1]) > 2:
+    marked = cv2.merge([*(cv2.bitwise_and(plane, known) for plane in cv2.split(image)), known])
+    times = 1 << max(0, (max(known.shape) // SPREAD).bit_length() - 1)
+    bottom, right = -known.shape[0] % times, -known.shape[1] % times
+    whole = cv2.copyMakeBorder(marked, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
+    size = whole.shape[1] // times, whole.shape[0] // times
+    levels = [scaled(np.asarray(whole, np.uint8), size).astype(np.float32)]
+    while min(levels[-1].shape[:2]) > 2:
         levels.append(np.asarray(cv2.pyrDown(levels[-1]), np.float32))
     result = 255 * levels[-1][:, :, :3] / np.maximum(levels[-1][:, :, 3:], 1e-3)
     for level in levels[-2::-1]:
         below = np.asarray(cv2.resize(result, level.shape[1::-1], interpolation=cv2.INTER_LINEAR))
         result = level[:, :, :3] + (1 - level[:, :, 3:] / 255) * below
     spread = np.clip(result, 0, 255).astype(np.uint8)
-    return np.asarray(
-        cv2.resize(spread, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8
-    )
+    full = cv2.resize(spread, whole.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(full[: image.shape[0], : image.shape[1]], np.uint8)

@@ -103,8 +103,12 @@ class Condition:
 
     @cached_property
     def pyramid(self) -> tuple[U8, ...]:
-        """The portrait at scales 1, 1/2, 1/4, ...: sampling a smaller one avoids aliasing."""
-        images = [saturated(self.portrait, self.saturation)]
+        """The portrait at scales 1, 1/2, 1/4, ...: sampling a smaller one avoids aliasing.
+
+        A fourth channel, of no use, halves the time that sampling takes.
+        """
+        image = cv2.cvtColor(saturated(self.portrait, self.saturation), cv2.COLOR_BGR2BGRA)
+        images = [np.asarray(image, np.uint8)]
         while min(images[-1].shape[:2]) > 64:
             images.append(np.asarray(cv2.pyrDown(images[-1]), np.uint8))
         return tuple(images)
@@ -114,19 +118,22 @@ class Condition:
         """Height of the face in the portrait in px."""
         return float(np.hypot(*(self.points[lm.CHIN] - self.points[lm.FOREHEAD])))
 
-    def sample(self, lookup: F32, face_px: float) -> U8:
-        """Sample the portrait.
+    def sample(self, x: F32, y: F32, face_px: float) -> U8:
+        """Return (h, w, 3) uint8 BGR: the portrait at the px wanted.
 
         Args:
-            lookup: (h, w, 2) float32 portrait px for each output pixel.
+            x: (h, w) float32 portrait px for each output pixel.
+            y: the same of its row.
             face_px: height of the face in the output in px; picks the pyramid level.
         """
         level = int(np.clip(np.log2(max(self.size_px / max(face_px, 1.0), 1.0)), 0, 6))
         level = min(level, len(self.pyramid) - 1)
-        scale = np.float32(1 << level)
-        return sample_at(
-            self.pyramid[level], lookup if level == 0 else (lookup + 0.5) / scale - 0.5
-        )
+        if level:
+            scale = np.float32(1 << level)
+            x, y = ((part + np.float32(0.5)) / scale - np.float32(0.5) for part in (x, y))
+        border = cv2.BORDER_REPLICATE
+        found = cv2.remap(self.pyramid[level], x, y, cv2.INTER_LINEAR, borderMode=border)
+        return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGRA2BGR), np.uint8)
 
 
 def upright_rotation(points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -68,29 +68,29 @@ def _to_8_bit(plane: Plane, depth: int) -> U8:
     return np.asarray(scaled, np.uint8)
 
 
-def _resize(plane: Plane, size: tuple[int, int]) -> Plane:
-    """Scale a plane to size (width, height), keeping its type.
+def scaled(plane: Plane, size: tuple[int, int]) -> Plane:
+    """Scale a plane, or an image of several channels, to size (width, height), keeping its type.
 
     Shrinking halves by area averaging as often as possible and interpolates the rest: it aliases no
     more than averaging areas of fractional size, at a tenth of the cost.
     """
-    scaled = plane if plane.flags.c_contiguous else plane.copy()
-    while scaled.shape[1] >= 2 * size[0] and scaled.shape[0] >= 2 * size[1]:
-        scaled = _resize_once(scaled, (scaled.shape[1] // 2, scaled.shape[0] // 2), cv2.INTER_AREA)
-    return _resize_once(scaled, size, cv2.INTER_LINEAR)
+    small = plane if plane.flags.c_contiguous else plane.copy()
+    while small.shape[1] >= 2 * size[0] and small.shape[0] >= 2 * size[1]:
+        small = _resize_once(small, (small.shape[1] // 2, small.shape[0] // 2), cv2.INTER_AREA)
+    return _resize_once(small, size, cv2.INTER_LINEAR)
 
 
 def _resize_once(plane: Plane, size: tuple[int, int], interpolation: int) -> Plane:
-    scaled = cv2.resize(plane, size, interpolation=interpolation)
+    resized = cv2.resize(plane, size, interpolation=interpolation)
     if plane.dtype == np.uint8:
-        return np.asarray(scaled, np.uint8)
-    return np.asarray(scaled, np.uint16)
+        return np.asarray(resized, np.uint8)
+    return np.asarray(resized, np.uint16)
 
 
 def _assemble(luma: U8, chroma: tuple[U8, U8], colour: ColourSpace) -> U8:
     """Join 8 bit planes into BGR; chroma is scaled to the luma's size when it differs."""
     size = (luma.shape[1], luma.shape[0])
-    first, second = (part if part.shape == luma.shape else _resize(part, size) for part in chroma)
+    first, second = (part if part.shape == luma.shape else scaled(part, size) for part in chroma)
     joined = cv2.merge([luma, first, second])
     if colour.matrix != "rgb":
         joined = cv2.transform(joined, _to_bgr(colour))
@@ -121,7 +121,7 @@ def shrink(picture: Picture, box: Box, size: tuple[int, int]) -> U8:
     x0, y0, x1, y1 = box
     rows, columns = _chroma(box, picture.colour)
     luma, first, second = (
-        _to_8_bit(_resize(part, size), picture.colour.depth)
+        _to_8_bit(scaled(part, size), picture.colour.depth)
         for part in (
             picture.planes[0][y0:y1, x0:x1],
             picture.planes[1][rows, columns],
@@ -196,11 +196,25 @@ def blend_bgr(picture: Picture, box: Box, image: U8, alpha: F32) -> None:
         if opaque:
             target[...] = value if colour.depth == 8 else _deeper(value, colour.depth)
         elif colour.depth == 8:
-            target[...] = cv2.blendLinear(value, np.ascontiguousarray(target), weight, 1 - weight)
+            target[...] = blended(np.asarray(target, np.uint8), value, weight)
         else:
             old = target.astype(np.float32)
-            blended = old + (_deeper(value, colour.depth) - old) * weight
-            np.copyto(target, np.rint(blended), casting="unsafe")
+            mixed = old + (_deeper(value, colour.depth) - old) * weight
+            np.copyto(target, np.rint(mixed), casting="unsafe")
+
+
+def blended(below: U8, above: U8, alpha: F32) -> U8:
+    """Return an 8 bit image, or plane, with another one laid over it.
+
+    Args:
+        below: (h, w) or (h, w, 3) uint8.
+        above: uint8 of the same shape.
+        alpha: (h, w) float32 opacity of what lies above, 0..1.
+    """
+    change = cv2.subtract(above, below, dtype=cv2.CV_32F)
+    share = alpha if below.ndim == 2 else cv2.merge([alpha] * below.shape[2])
+    change = cv2.multiply(change, share, dst=change)
+    return np.asarray(cv2.add(below, change, dtype=cv2.CV_8U), np.uint8)
 
 
 def _deeper(plane: U8, depth: int) -> NDArray[np.uint16]:
