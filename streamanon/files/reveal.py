@@ -286,6 +286,9 @@ def _alignment(
         output: the file.
         span: microseconds from the begin of the file.
         force: the file may have been cut.
+
+    Raises:
+        UsageError: it was, and its times no longer tell where.
     """
     if opened.about["live"]:
         recorded = _recorded(output)
@@ -294,7 +297,22 @@ def _alignment(
     if not force:
         return span, None
     start_us, kept = opened.about.get("start_us", 0), _recorded(output).start
-    return span, kept if kept > _CUT_US else start_us  # cut, and times were kept
+    if kept > _CUT_US:
+        return span, kept  # cut, and times were kept
+    sealed = opened.about.get("frames")
+    if sealed is not None and (found := _frames_in(output)) != sealed:
+        raise UsageError(
+            f"{output} has {found} frames of the {sealed} that were sealed and its times begin at "
+            "0, so it cannot be told which are left: cut it with times kept (ffmpeg -copyts), or "
+            "take the file that was sealed"
+        )
+    return span, start_us
+
+
+def _frames_in(output: Path) -> int:
+    """Return how many frames a video has, without decoding them."""
+    with av.open(str(output)) as container:
+        return sum(packet.size > 0 for packet in container.demux(video=0))
 
 
 def _recorded(output: Path) -> range:

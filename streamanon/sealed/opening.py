@@ -43,7 +43,8 @@ class OpenSidecar:
 
     Attributes:
         sidecar: the sidecar.
-        about: what it says of the stream: width, height, format, live, lossless, start_us.
+        about: what it says of the stream: width, height, format, live, lossless, start_us, and,
+            when the run ended, frames.
         outputs: SHA-256, in hex, of what it was made with; empty when the run did not end.
     """
 
@@ -70,6 +71,7 @@ class OpenSidecar:
                 self.outputs.append(part["output"])
             if "digest" in part:
                 self.outputs += part["outputs"]
+                self.about["frames"] = part["frames"]
                 if part["digest"] != sidecar.digest.hex():
                     raise DamagedError(
                         f"{sidecar.path.name} is damaged: records were changed, added or taken "

@@ -226,7 +226,8 @@ class Sealer:
         Raises:
             MediaError: it could not be written.
         """
-        end = {"outputs": outputs, "digest": self._writer.digest.hexdigest()}
+        digest = self._writer.digest.hexdigest()
+        end = {"outputs": outputs, "frames": self._frames, "digest": digest}
         self._writer.append(self._file.seal(json.dumps(end).encode(), 0, last=True))
         self._file.forget()
         self._writer.close()

@@ -181,6 +181,37 @@ def test_an_output_that_was_coded_again_opens_with_force_only(
         reveal(copy, restored, given, Wanted(), force=True)
 
 
+def _cut(path: Path, first: int, *, keep_times: bool) -> None:
+    """Code a video again from a frame on."""
+    cut = path.with_name("cut.mp4")
+    with av.open(str(path)) as old, av.open(str(cut), "w") as new:
+        stream = new.add_stream("libx264", rate=25)
+        source = old.streams.video[0]
+        stream.width, stream.height, stream.time_base = (
+            source.width,
+            source.height,
+            source.time_base,
+        )
+        for number, frame in enumerate(old.decode(source)):
+            if number >= first:
+                assert frame.pts is not None
+                frame.pts -= 0 if keep_times else round(first / 25 / (source.time_base or 1))
+                new.mux(stream.encode(frame))
+        new.mux(stream.encode())
+    cut.replace(path)
+
+
+def test_a_cut_output_fits_by_its_times_or_is_refused(copy: Path, holders: list[Holder]) -> None:
+    given, restored = Secrets([holders[0].file]), copy.with_name("restored.mp4")
+    whole = copy.read_bytes()
+    _cut(copy, 13, keep_times=True)
+    assert reveal(copy, restored, given, Wanted(), force=True).restored == 3
+    copy.write_bytes(whole)
+    _cut(copy, 5, keep_times=False)
+    with pytest.raises(UsageError, match=r"11 frames of the 16 .* cut it with times kept"):
+        reveal(copy, restored, given, Wanted(), force=True, overwrite=True)
+
+
 def test_a_lost_sidecar_is_named(copy: Path, holders: list[Holder]) -> None:
     copy.with_name("out.mp4.sealed").unlink()
     with pytest.raises(UsageError, match=r"there is no .*out\.mp4\.sealed"):

@@ -67,8 +67,8 @@ def _keys(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--force",
     is_flag=True,
-    help="Take a file that was re-encoded or cut since: originals go where frames have the same "
-    "times. Also opens what an interrupted run left.",
+    help="Take a file that was re-encoded, or cut with its times kept: originals go where frames "
+    "have the same times. Also opens what an interrupted run left.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a restored file that exists.")
 @verbose
