@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from streamanon.audit.geometry import ShapeJudge
 from streamanon.imaging.boxes import centre, iou, side
 from streamanon.imaging.crop import crop_square
 from streamanon.imaging.picture import as_picture
@@ -76,11 +77,14 @@ class FaceComparison:
         kept: structure kept (:func:`kept_structure`), -1..1.
         cosine: cosine of the recogniser's embeddings of both, -1..1; None for a face that the
             recogniser cannot tell apart even in the original.
+        shape: cosine of the shapes of both faces (:mod:`streamanon.audit.geometry`), -1..1; None
+            where it was not compared or no face is seen.
     """
 
     box: F32
     kept: float
     cosine: float | None
+    shape: float | None = None
 
     @property
     def unchanged(self) -> bool:
@@ -101,10 +105,19 @@ class FaceComparison:
 class Judge:
     """Compares frames with their anonymised versions."""
 
-    def __init__(self, detector: Detector, embedder: Embedder) -> None:
-        """Create a judge from a detector that the anonymisation did not use, and a recogniser."""
+    def __init__(
+        self, detector: Detector, embedder: Embedder, geometry: ShapeJudge | None = None
+    ) -> None:
+        """Create a judge.
+
+        Args:
+            detector: one that the anonymisation did not use.
+            embedder: recogniser.
+            geometry: compares shapes; None to leave them out.
+        """
         self._detector = detector
         self._embedder = embedder
+        self._geometry = geometry
 
     def find(self, before: Picture) -> list[Face]:
         """Return the faces that the detector finds in the original.
@@ -122,16 +135,23 @@ class Judge:
         return any(iou(other.box, box) > _SAME_FACE for other in self._detector.detect(image))
 
     def compare(
-        self, before: Picture, after: Picture, faces: Sequence[Face] | None = None
+        self,
+        before: Picture,
+        after: Picture,
+        faces: Sequence[Face] | None = None,
+        *,
+        shapes: bool = False,
     ) -> list[FaceComparison]:
-        """Compare every face of the original."""
+        """Compare every face of the original, and their shapes on request."""
         found = []
         for face in self.find(before) if faces is None else faces:
             kept = kept_structure(before, after, face.box)
-            cosine = None
+            cosine = shape = None
             if face.points is not None:
                 cosine = self._cosine(before, after, face.box, face.points)
-            found.append(FaceComparison(face.box, kept, cosine))
+                if shapes and self._geometry:
+                    shape = self._geometry.cosine(before, after, face.points)
+            found.append(FaceComparison(face.box, kept, cosine, shape))
         return found
 
     def _cosine(self, before: Picture, after: Picture, box: F32, points: F32) -> float | None:

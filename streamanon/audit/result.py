@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from streamanon.audit.geometry import SAME_SHAPE
 from streamanon.audit.judge import RECOGNISED, SAME_PERSON, UNCHANGED, FaceComparison
 from streamanon.errors import StreamanonError
 
@@ -51,6 +52,7 @@ class AuditResult:
         leaking_frames: (number, seconds) of frames with a leak, in order.
         cosines: cosines of all faces that the recogniser can tell apart.
         kept: structure kept of every face.
+        shapes: cosines of the shapes that were compared.
         shown: faces that were left as they are on request, which are in none of the other figures.
     """
 
@@ -62,6 +64,7 @@ class AuditResult:
     leaking_frames: list[tuple[int, float]] = field(default_factory=list)
     cosines: list[float] = field(default_factory=list)
     kept: list[float] = field(default_factory=list)
+    shapes: list[float] = field(default_factory=list)
     shown: int = 0
 
     def add(self, time_s: float, comparisons: Sequence[FaceComparison]) -> None:
@@ -79,6 +82,21 @@ class AuditResult:
             comparison.cosine for comparison in comparisons if comparison.cosine is not None
         ]
         self.kept += [comparison.kept for comparison in comparisons]
+        self.shapes += [
+            comparison.shape for comparison in comparisons if comparison.shape is not None
+        ]
+
+    @property
+    def warning(self) -> str:
+        """What a result that hides every face still gives away, or ""."""
+        if not self.shapes or np.mean(self.shapes) < SAME_SHAPE:
+            return ""
+        return (
+            f"faces keep their shape (mean cosine {np.mean(self.shapes):.2f} of "
+            f"{_count(len(self.shapes), 'comparison')}, below {SAME_SHAPE} wanted), which can tell "
+            "who somebody is without any pixel: `--method anonygan` and `warp` change it, "
+            "`mosaic` leaves none"
+        )
 
     @property
     def passed(self) -> bool:
@@ -146,7 +164,10 @@ class AuditResult:
             "faces_recogniser_sees": len(self.cosines),
             "cosine_mean": round(float(np.mean(self.cosines)), 4) if self.cosines else None,
             "cosine_max": round(float(np.max(self.cosines)), 4) if self.cosines else None,
+            "shapes_compared": len(self.shapes),
+            "shape_cosine_mean": round(float(np.mean(self.shapes)), 4) if self.shapes else None,
             "thresholds": {
+                "same_shape": SAME_SHAPE,
                 "unchanged": UNCHANGED,
                 "recognised": RECOGNISED,
                 "same_person": SAME_PERSON,

@@ -6,8 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from streamanon import weights
+from streamanon.audit.geometry import ShapeJudge
 from streamanon.audit.judge import Judge
 from streamanon.audit.pairs import check_sizes, pairs
 from streamanon.audit.result import AuditResult
@@ -15,8 +17,10 @@ from streamanon.audit.sheet import ContactSheet
 from streamanon.audit.shown import Shown
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.centerface import CenterFaceDetector
+from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.errors import UsageError
+from streamanon.face.shape import ShapeModel
 from streamanon.media.file_types import IMAGE_SUFFIXES
 from streamanon.pipeline.document import as_json, publish, sha256, versions
 from streamanon.protocols import Source
@@ -27,16 +31,24 @@ from streamanon.sources.video import VideoSource
 JUDGES = ("centerface.onnx", "mobilefacenet.onnx")
 """The detector, which anonymising does not use by default, and the recogniser."""
 
+MESH = ("face_mesh.onnx", "face_blendshapes.onnx")
+"""What shapes are measured by."""
+
+SHAPES_EVERY = 10
+"""Frames from one comparison of shapes to the next: a shape hardly changes."""
+
 _MAX_THREADS = 4
 
 
 def load_judge() -> Judge:
     """Return a judge with the networks that ship."""
     threads = min(_MAX_THREADS, os.cpu_count() or 1)
-    detector, recogniser = (
-        OnnxRuntimeBackend(weights.path(name), threads=threads) for name in JUDGES
+    detector, recogniser, mesh, blendshapes = (
+        OnnxRuntimeBackend(weights.path(name), threads=threads) for name in JUDGES + MESH
     )
-    return Judge(CenterFaceDetector(detector), MobileFaceNetEmbedder(recogniser))
+    with np.load(weights.path("face_shape.npz")) as stored:
+        geometry = ShapeJudge(MeshFitter(mesh, blendshapes), ShapeModel.of(stored))
+    return Judge(CenterFaceDetector(detector), MobileFaceNetEmbedder(recogniser), geometry)
 
 
 def audit(
@@ -69,7 +81,8 @@ def audit(
         judge, worst = load_judge(), ContactSheet()
         result = AuditResult(float(1 / first.info.rate))
         for before, after in pairs(first, second):
-            found = judge.compare(before.picture, after.picture)
+            shapes = result.frames % SHAPES_EVERY == 0
+            found = judge.compare(before.picture, after.picture, shapes=shapes)
             comparisons = [one for one in found if not (shown and shown.allows(before.index, one))]
             result.shown += len(found) - len(comparisons)
             worst.add(before.index, before.time_s, after.picture, comparisons)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
+from streamanon import Config, anonymise
 from streamanon.audit import run as signoff
 from streamanon.audit.sheet import CELL_PX
 from streamanon.cli.main import execute
@@ -21,6 +22,7 @@ from .conftest import FRAMES, RAW
 
 
 def audited(original: Path, result: Path, folder: Path) -> tuple[int, dict[str, Any]]:
+    folder.mkdir(exist_ok=True)
     report = folder / "audit.json"
     code = execute(["audit", str(original), str(result), "--report", str(report)])
     return code, json.loads(report.read_text(encoding="utf-8"))
@@ -38,6 +40,24 @@ def test_what_the_product_made_passes(
     assert report["leaks"] == []
     assert report["faces_recogniser_sees"] == FRAMES
     assert report["cosine_max"] < 0.45
+
+
+def test_a_shape_that_is_kept_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another's skin on the person's own shape: not recognised, but by geometry."""
+    photo = PHOTOS / "london_002_neutral.webp"
+    for kept in (True, False):
+        swapped = tmp_path / f"kept_{kept}.png"
+        with monkeypatch.context() as patched:
+            if kept:
+                patched.setattr("streamanon.anonymisers.reshaping.shape_for", lambda own, *_: own)
+            anonymise(photo, swapped, Config(method="warp"))
+        code, report = audited(photo, swapped, swapped.with_suffix(""))
+        assert code == 0
+        assert report["shapes_compared"] == 1
+        assert (report["shape_cosine_mean"] >= report["thresholds"]["same_shape"]) is kept
+        assert ("warning: faces keep their shape" in capsys.readouterr().err) is kept
 
 
 def test_a_method_that_does_nothing_is_a_total_leak(
