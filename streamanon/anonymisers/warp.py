@@ -113,8 +113,7 @@ def _draw(
 
     light = state.light.follow(light_field, time_s)
     x, y, alpha = region.resampled(lookup, feathered_alpha(depth, space, yaw_deg))
-    image = state.condition.sample(x, y, region.face_px)
-    image = state.sharpness.matched(image, region, alpha)
+    image = state.sharpness.sampled(state.condition, x, y, region, alpha)
     image = _apply_light(image, region, light)
     lashes.draw(image, space.points, region.to_patch, state.sharpness.blur_px)
     image = state.sharpness.with_grain(image)

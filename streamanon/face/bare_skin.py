@@ -1,8 +1,11 @@
-"""Skin where hair, cloth or background reaches over the rim of a portrait's face.
+"""Bare and evenly lit skin on a portrait: what a moving face may stretch or uncover.
 
 A turned head shows much of one cheek, and stretches what a portrait holds there. Skin is predicted
 by a low polynomial over the face, fitted to the skin well inside it; what differs from that and
-touches the rim is replaced by the prediction, with the tone of the skin beside it and its noise.
+touches the rim (hair, cloth, background) is replaced by the prediction, with the tone of the skin
+beside it and its noise. A shut eye stretches the skin above it over the lid
+(:mod:`streamanon.face.lids`): the shadow of the brow there is lifted to the prediction. And skin
+may be as smooth as the skin it replaces.
 """
 
 from __future__ import annotations
@@ -39,20 +42,40 @@ GRAIN_PX = 2.0
 FITS = 4
 """Rounds of the robust fit."""
 
+FRECKLE, ALIKE = 0.06, 28.0
+"""Standard deviations of the bilateral filter that leaves skin without texture: in distances
+between the eyes, and in 8 bit levels."""
+
+TAIL = 0.6
+"""Share by which the outer end of a brow is cut off before it counts as brow: hair beside it is
+as dark."""
+
+LID_LIFT, LID_TONE, LID_SOFTNESS = 0.8, 0.03, 0.03
+"""Share of the shadow above an eye that is lifted, the blur that leaves its tone, and of the edge
+of what is lifted, in distances between the eyes."""
+
 _OVAL = list(lm.FACE_OVAL)
 _NOSTRILS = (98, 327, 2, 97, 326)
 _FEATURES = (lm.RIGHT_EYE, lm.LEFT_EYE, lm.OUTER_LIPS, _NOSTRILS)
 _BROWS = (lm.RIGHT_BROW, lm.LEFT_BROW)
+_BROW_TAILS = (((70, 46), (63, 53)), ((300, 276), (293, 283)))
+"""Outer end of each brow, and the points beside it."""
+
+_ABOVE_EYES = (
+    (lm.RIGHT_LID_CREASE, lm.RIGHT_BROW_BONE),
+    (lm.LEFT_LID_CREASE, lm.LEFT_BROW_BONE),
+)
+"""Crease of each upper lid and the brow bone, in the same direction."""
 
 
 def bare_portrait(identity: Identity) -> U8:
     """Return the (h, w, 3) uint8 BGR portrait of an identity with skin up to its outline."""
     bearded = identity.p_female < 0.5
-    return with_bare_rim(identity.portrait, identity.mesh.points, bearded=bearded)
+    return with_bare_skin(identity.portrait, identity.mesh.points, bearded=bearded)
 
 
-def with_bare_rim(image: U8, points: F32, *, bearded: bool) -> U8:
-    """Return a portrait whose face is skin up to its outline.
+def with_bare_skin(image: U8, points: F32, *, bearded: bool) -> U8:
+    """Return a portrait whose face is skin up to its outline, and lit evenly above its eyes.
 
     Args:
         image: (h, w, 3) uint8 BGR.
@@ -64,7 +87,7 @@ def with_bare_rim(image: U8, points: F32, *, bearded: bool) -> U8:
     face = _filled([oval], image.shape[:2])
     features = cv2.bitwise_or(
         cv2.dilate(_features(points, _FEATURES, image.shape), _disc(0.06 * eye_px)),
-        cv2.dilate(_features(points, _BROWS, image.shape), _disc(0.015 * eye_px)),
+        cv2.dilate(_features(_without_tails(points), _BROWS, image.shape), _disc(0.015 * eye_px)),
     )
     depth = np.asarray(cv2.distanceTransform(face, cv2.DIST_L2, 5)) / eye_px
     plain = (face > 0) & (features == 0)
@@ -80,7 +103,67 @@ def with_bare_rim(image: U8, points: F32, *, bearded: bool) -> U8:
     colour = np.asarray(cv2.cvtColor(skin, cv2.COLOR_LAB2BGR), np.float32) * 255
     painted = _continued(image, colour, plain & (hidden == 0), TONE * eye_px)
     alpha = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), SOFTNESS * eye_px)[:, :, None]
-    return np.asarray(np.clip(image * (1 - alpha) + painted * alpha, 0, 255), np.uint8)
+    bare = np.asarray(np.clip(image * (1 - alpha) + painted * alpha, 0, 255), np.uint8)
+    return _with_lit_lids(bare, points, skin, eye_px)
+
+
+def _with_lit_lids(image: U8, points: F32, skin: F32, eye_px: float) -> U8:
+    """Return a portrait without the shadow between its eyes and brows.
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        points: (478, 3) float32 px, its mesh.
+        skin: (h, w, 3) float32 CIELAB, predicted.
+        eye_px: distance between its eyes.
+    """
+    band = np.zeros(image.shape[:2], np.float32)
+    for crease, bone in _ABOVE_EYES:
+        outline = np.concatenate([points[list(crease), :2], points[list(bone), :2][::-1]])
+        cv2.fillPoly(band, [np.rint(outline).astype(np.int32)], 1.0)
+    lab = np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), np.float32)
+    tone = _blurred_within(lab, band, LID_TONE * eye_px)
+    soft = cv2.GaussianBlur(band, (0, 0), LID_SOFTNESS * eye_px)
+    lab += LID_LIFT * np.minimum(2 * soft, 1)[:, :, None] * (skin - tone)
+    lit = np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR), np.float32) * 255
+    return np.where(soft[:, :, None] > 0.01, np.clip(lit, 0, 255), image).astype(np.uint8)
+
+
+def _blurred_within(values: F32, mask: F32, sigma_px: float) -> F32:
+    """Return (h, w, 3) float32 values, blurred over (h, w) mask only; its mean far from it."""
+    weight = mask[:, :, None] + 1e-6
+    blurred = cv2.GaussianBlur(np.concatenate([values * weight, weight], axis=2), (0, 0), sigma_px)
+    mean = (values * weight).sum(axis=(0, 1)) / weight.sum()
+    return np.asarray((blurred[:, :, :3] + 1e-4 * mean) / (blurred[:, :, 3:] + 1e-4), np.float32)
+
+
+def _without_tails(points: F32) -> F32:
+    """Return a mesh whose brows end earlier."""
+    cut = points.copy()
+    for ends, beside in _BROW_TAILS:
+        cut[list(ends)] += TAIL * (points[list(beside)] - points[list(ends)])
+    return cut
+
+
+def smooth_skin(image: U8, points: F32, smoothness: float) -> U8:
+    """Return a portrait with less of the texture of its skin; its features stay sharp.
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        points: (478, 2 or 3) float32 px, its mesh.
+        smoothness: share of the texture that is left out, 0..1.
+    """
+    if smoothness == 0:
+        return image
+    eye_px = lm.inter_ocular_px(points)
+    half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    plain = cv2.bilateralFilter(half, -1, ALIKE, FRECKLE * eye_px / 2)
+    texture = cv2.subtract(half, plain, dtype=cv2.CV_32F)
+    texture = cv2.resize(texture, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    features = _features(points, (*_FEATURES, *_BROWS), image.shape)
+    kept = cv2.dilate(features, _disc(0.04 * eye_px)).astype(np.float32) / 255
+    skin = 1 - np.asarray(cv2.GaussianBlur(kept, (0, 0), SOFTNESS * eye_px))
+    smooth = image - np.float32(smoothness) * skin[:, :, None] * texture
+    return np.asarray(np.clip(smooth, 0, 255), np.uint8)
 
 
 def _basis(oval: F32, shape: tuple[int, ...]) -> F32:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamanon.face import shading
-from streamanon.face.warp import MARGIN, RASTER, SKIN_POINTS, FaceSpace
+from streamanon.face.warp import MARGIN, RASTER, SKIN_POINTS, Condition, FaceSpace
 from streamanon.imaging.picture import Box, clip_box, read_bgr
 from streamanon.types import F32, U8, Patch, Picture
 
@@ -134,31 +134,42 @@ class LightFollower:
 
 @dataclass
 class SharpnessMatcher:
-    """Blurs a portrait and adds noise until it matches the frame; one per track.
+    """Samples a portrait as smooth, sharp and noisy as the frame; one per track.
 
     Attributes:
+        smoothness: share of the skin's texture that is left out, decided in the first frame.
         blur_px: standard deviation of the blur in use.
         grain: standard deviation of the noise that the portrait lacks, in 8 bit levels.
         drawn: number of frames the portrait was drawn in.
     """
 
+    smoothness: float = 0.0
     blur_px: float = 0.0
     grain: float = 0.0
     drawn: int = 0
 
-    def matched(self, image: U8, region: FaceRegion, alpha: F32) -> U8:
-        """Return a portrait blurred to the sharpness of the frame.
+    def sampled(self, condition: Condition, x: F32, y: F32, region: FaceRegion, alpha: F32) -> U8:
+        """Return a portrait as smooth and as sharp as the frame's face.
 
         Args:
-            image: (h, w, 3) uint8 BGR portrait of the region's size.
+            condition: the portrait.
+            x: (h, w) float32 portrait px for each pixel of the region.
+            y: the same.
             region: region that the portrait is drawn on.
             alpha: (h, w) float32 opacity of the portrait.
         """
+        width, height = region.size
+        middle = tuple(slice(side // 4, side - side // 4) for side in (height, width))
+        image = condition.sample(x, y, region.face_px, self.smoothness)
         first = self.drawn == 0
         self.drawn += 1
+        if first:
+            wanted, got = (
+                shading.skin_texture(face[middle], alpha[middle]) for face in (region.source, image)
+            )
+            self.smoothness = shading.next_smoothness(wanted, got)
+            image = condition.sample(x, y, region.face_px, self.smoothness)
         if self.drawn % MEASURE_EVERY == 1:
-            width, height = region.size
-            middle = tuple(slice(side // 4, side - side // 4) for side in (height, width))
             portrait, weight = image[middle], alpha[middle]
             source = shading.high_pass(region.source[middle])
             wanted = shading.fine_detail(source, weight)

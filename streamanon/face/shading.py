@@ -27,6 +27,14 @@ LIT_SKIN_BGR = (110.0, 132.0, 178.0)
 DETAIL_FACTOR = 1.2
 """Ratio of fine detail to the frame's face that is allowed: skin hides the excess, eyes need it."""
 
+TEXTURE_SIZE, TEXTURE_BAND_PX = 96, (0.8, 3.0)
+"""Side to which the middle of a face is scaled before the texture of its skin is measured, and the
+standard deviations of the blurs between which texture lies, in px of that."""
+
+SMOOTHNESS, SMOOTHING = (0.0, 0.5, 1.0), 2.0
+"""Shares of a portrait's texture that may be left out, few as each needs a copy of the portrait;
+and what share is needed for each share of texture too much, as lines of a face stay."""
+
 SLOW = 0.25
 """Standard deviation of the blur that leaves only light, in eye distances."""
 
@@ -145,11 +153,42 @@ def noise(fine: F32, mask: F32) -> float:
     return float(np.median(there)) / (NORMAL_MAD * FINE_SHARE) if there.size else 0.0
 
 
+def skin_texture(image: U8, mask: F32) -> float:
+    """Return how much texture a face's skin has, as a share of its lightness.
+
+    A band of frequencies between pores and shapes, by its median, so that features do not count.
+
+    Args:
+        image: (h, w, 3) uint8 BGR face.
+        mask: (h, w) float32, above a half where the face is.
+    """
+    size = (TEXTURE_SIZE, TEXTURE_SIZE)
+    luma = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+    luma = luma.astype(np.float32)
+    there = np.asarray(cv2.resize(mask, size)) > 0.5
+    if not there.any():
+        return 0.0
+    fine, coarse = (cv2.GaussianBlur(luma, (0, 0), sigma) for sigma in TEXTURE_BAND_PX)
+    band = np.abs(np.asarray(fine - coarse)[there])
+    return float(np.median(band)) / max(float(np.median(luma[there])), 8.0)
+
+
 def soften(image: U8, sigma_px: float) -> U8:
     """Blur an image; below a third of a pixel it is returned unchanged."""
     if sigma_px < 0.34:
         return image
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma_px), np.uint8)
+
+
+def next_smoothness(wanted: float, got: float) -> float:
+    """Return the share of a portrait's texture to leave out, one of :data:`SMOOTHNESS`.
+
+    Args:
+        wanted: texture of the frame's face (:func:`skin_texture`).
+        got: texture of the portrait.
+    """
+    needed = SMOOTHING * (1 - wanted / max(got, 1e-6))
+    return min(SMOOTHNESS, key=lambda share: abs(share - needed))
 
 
 def next_blur_px(blur_px: float, wanted: float, got: float) -> float:

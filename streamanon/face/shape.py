@@ -49,6 +49,10 @@ a thousand strangers does (39 %)."""
 MAX_AWAY = 0.35
 """Most that is taken away for it, root mean square in canonical units."""
 
+MAX_CHANGE, ENOUGH = 0.55, 0.3
+"""A shape changes by no more, root mean square in canonical units, if it then has that much of the
+opposite of what sets the person apart: ears and necks stay, and a head would look pinched."""
+
 EYES_OPEN = (0.1, 0.7)
 """Openings of an eye, in those of the person's neutral one, at which lids are left as they are, and
 from which they are the portrait's."""
@@ -191,7 +195,11 @@ def shape_for(own: F32, other: F32, mean: F32) -> F32:
     square = max(float((apart * apart).sum()), 1e-6)
     shared = float(((wanted - mean) * apart).sum()) / square
     away = min(max(shared + OPPOSITE, 0.0), MAX_AWAY * float(np.sqrt(len(own) / square)))
-    return np.asarray(wanted - np.float32(away) * apart, np.float32)
+    change = wanted - np.float32(away) * apart - own
+    size = float(np.sqrt((change * change).sum() / len(own)))
+    to_enough = (1 + ENOUGH) * square / max(-float((change * apart).sum()), 1e-6)
+    share = min(1.0, max(MAX_CHANGE / max(size, 1e-6), to_enough))
+    return np.asarray(own + np.float32(share) * change, np.float32)
 
 
 def reshaped(points: F32, own: F32, other: F32, inwards: F32 | None = None) -> F32:

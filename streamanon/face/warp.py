@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
+from streamanon.face.bare_skin import smooth_skin
 from streamanon.face.canonical_face import TRIANGLES
 from streamanon.face.lids import portrait_triangles, with_lids_closed
 from streamanon.types import F32, U8
@@ -102,37 +103,48 @@ class Condition:
     saturation: float = 1.0
 
     @cached_property
-    def pyramid(self) -> tuple[U8, ...]:
-        """The portrait at scales 1, 1/2, 1/4, ...: sampling a smaller one avoids aliasing.
+    def _pyramids(self) -> dict[float, tuple[U8, ...]]:
+        return {}
+
+    def pyramid(self, smoothness: float = 0.0) -> tuple[U8, ...]:
+        """Return the portrait at scales 1, 1/2, 1/4, ...: a smaller one is sampled without aliases.
 
         A fourth channel, of no use, halves the time that sampling takes.
+
+        Args:
+            smoothness: share of its skin's texture that is left out, 0..1; remembered by value.
         """
-        image = cv2.cvtColor(saturated(self.portrait, self.saturation), cv2.COLOR_BGR2BGRA)
-        images = [np.asarray(image, np.uint8)]
-        while min(images[-1].shape[:2]) > 64:
-            images.append(np.asarray(cv2.pyrDown(images[-1]), np.uint8))
-        return tuple(images)
+        if smoothness not in self._pyramids:
+            image = smooth_skin(self.portrait, self.points, smoothness)
+            image = np.asarray(saturated(image, self.saturation), np.uint8)
+            images = [np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2BGRA), np.uint8)]
+            while min(images[-1].shape[:2]) > 64:
+                images.append(np.asarray(cv2.pyrDown(images[-1]), np.uint8))
+            self._pyramids[smoothness] = tuple(images)
+        return self._pyramids[smoothness]
 
     @cached_property
     def size_px(self) -> float:
         """Height of the face in the portrait in px."""
         return float(np.hypot(*(self.points[lm.CHIN] - self.points[lm.FOREHEAD])))
 
-    def sample(self, x: F32, y: F32, face_px: float) -> U8:
+    def sample(self, x: F32, y: F32, face_px: float, smoothness: float = 0.0) -> U8:
         """Return (h, w, 3) uint8 BGR: the portrait at the px wanted.
 
         Args:
             x: (h, w) float32 portrait px for each output pixel.
             y: the same of its row.
             face_px: height of the face in the output in px; picks the pyramid level.
+            smoothness: see :meth:`pyramid`.
         """
+        pyramid = self.pyramid(smoothness)
         level = int(np.clip(np.log2(max(self.size_px / max(face_px, 1.0), 1.0)), 0, 6))
-        level = min(level, len(self.pyramid) - 1)
+        level = min(level, len(pyramid) - 1)
         if level:
             scale = np.float32(1 << level)
             x, y = ((part + np.float32(0.5)) / scale - np.float32(0.5) for part in (x, y))
         border = cv2.BORDER_REPLICATE
-        found = cv2.remap(self.pyramid[level], x, y, cv2.INTER_LINEAR, borderMode=border)
+        found = cv2.remap(pyramid[level], x, y, cv2.INTER_LINEAR, borderMode=border)
         return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGRA2BGR), np.uint8)
 
 

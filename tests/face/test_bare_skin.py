@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from streamanon.face import landmarks as lm
-from streamanon.face.bare_skin import with_bare_rim
+from streamanon.face.bare_skin import smooth_skin, with_bare_skin
+from streamanon.face.shading import skin_texture
 from streamanon.identities.gallery import load_builtin
 from streamanon.types import U8, Identity
 
@@ -29,7 +30,7 @@ def test_a_strand_over_the_rim_becomes_skin(colour: tuple[int, int, int]) -> Non
     strand = cheek(NORA)
     covered = before.copy()
     covered[strand > 0] = colour
-    after = with_bare_rim(covered, points, bearded=False)
+    after = with_bare_skin(covered, points, bearded=False)
     oval = np.rint(points[list(lm.FACE_OVAL), :2]).astype(np.int32)
     face = cv2.erode(cv2.fillPoly(np.zeros_like(strand), [oval], 1), np.ones((5, 5), np.uint8))
     there = (strand > 0) & (face > 0)
@@ -44,7 +45,7 @@ def test_features_and_what_may_be_a_beard_stay() -> None:
     points = NORA.mesh.points
     covered = NORA.portrait.copy()
     covered[cheek(NORA) > 0] = (12, 14, 18)
-    after = with_bare_rim(covered, points, bearded=True)
+    after = with_bare_skin(covered, points, bearded=True)
     below = slice(int(points[lm.NOSE_TIP, 1]) + 8, int(points[lm.CHIN, 1]) - 40)
     inside = slice(int(points[lm.RIGHT_EYE_INNER, 0]), int(points[lm.LEFT_EYE_INNER, 0]))
     assert np.mean(after[below, inside] != covered[below, inside]) < 0.02
@@ -55,7 +56,38 @@ def test_features_and_what_may_be_a_beard_stay() -> None:
     assert strand.sum() > 40
     assert after[strand > 0].mean() < 40
     for eye in (lm.RIGHT_EYE, lm.LEFT_EYE):
-        (x0, y0), (x1, y1) = (
-            edge(points[list(eye), :2], axis=0).astype(int) for edge in (np.min, np.max)
-        )
-        assert np.array_equal(after[y0:y1, x0:x1], covered[y0:y1, x0:x1])
+        outline = np.rint(points[list(eye), :2]).astype(np.int32)
+        within = cv2.fillPoly(np.zeros(covered.shape[:2], np.uint8), [outline], 1) > 0
+        assert np.abs(after[within].astype(int) - covered[within]).mean() < 1
+
+
+def test_the_shadow_above_an_eye_is_lifted() -> None:
+    """A shut eye stretches the skin between crease and brow bone over its lid."""
+    points, shaded = NORA.mesh.points, NORA.portrait.copy()
+    band = np.zeros(shaded.shape[:2], np.uint8)
+    for crease, bone in (
+        (lm.RIGHT_LID_CREASE, lm.RIGHT_BROW_BONE),
+        (lm.LEFT_LID_CREASE, lm.LEFT_BROW_BONE),
+    ):
+        outline = np.rint(points[[*crease, *bone[::-1]], :2]).astype(np.int32)
+        cv2.fillPoly(band, [outline], 1)
+    shaded[band > 0] //= 2
+    after = with_bare_skin(shaded, points, bearded=False)
+    cheeks = after[np.rint(points[205, 1]).astype(int), np.rint(points[205, 0]).astype(int)].mean()
+    assert shaded[band > 0].mean() < 0.6 * cheeks
+    assert after[band > 0].mean() > 0.75 * cheeks
+
+
+def test_skin_becomes_smooth_and_features_stay_sharp() -> None:
+    points, before = NORA.mesh.points, NORA.portrait
+    noise = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, before.shape[:2]), (0, 0), 5)
+    rough = np.clip(before + 8 * noise[:, :, None] / noise.std(), 0, 255).astype(np.uint8)
+    after = smooth_skin(rough, points, 1.0)
+    x, y = np.rint(points[205, :2]).astype(int)
+    cheeks = [image[y - 40 : y + 40, x - 40 : x + 40] for image in (rough, after)]
+    shares = [skin_texture(cheek, np.ones(cheek.shape[:2], np.float32)) for cheek in cheeks]
+    assert shares[1] < 0.8 * shares[0]
+    eye = np.rint(points[list(lm.RIGHT_EYE), :2]).astype(np.int32)
+    inside = cv2.fillPoly(np.zeros(before.shape[:2], np.uint8), [eye], 1) > 0
+    assert np.abs(after[inside].astype(int) - rough[inside]).mean() < 1
+    assert smooth_skin(rough, points, 0.0) is rough

@@ -12,7 +12,9 @@ from streamanon.face.shading import (
     light_transfer,
     missing_grain,
     next_blur_px,
+    next_smoothness,
     noise,
+    skin_texture,
     soften,
 )
 from streamanon.identities.gallery import load_builtin
@@ -54,6 +56,15 @@ def test_grain_is_what_the_portrait_lacks() -> None:
     assert missing_grain(3.0, 5.0) == 0
     assert missing_grain(1.0, 0.95) == 0  # not seen
     assert missing_grain(50.0, 0.0) == MAX_GRAIN
+
+
+def test_a_portrait_is_smoothed_as_far_as_its_texture_exceeds_the_frames() -> None:
+    assert next_smoothness(0.02, 0.02) == 0
+    assert next_smoothness(0.03, 0.02) == 0
+    assert next_smoothness(0.014, 0.02) == 0.5
+    assert next_smoothness(0.0, 0.02) == 1
+    assert skin_texture(SMOOTH, EVERYWHERE) < skin_texture(noisy(8.0), EVERYWHERE)
+    assert skin_texture(SMOOTH, np.zeros_like(EVERYWHERE)) == 0
 
 
 def test_the_portrait_becomes_as_sharp_as_the_frame() -> None:

@@ -13,6 +13,8 @@ from streamanon import weights
 from streamanon.face import landmarks as lm
 from streamanon.face.canonical_face import VERTICES
 from streamanon.face.shape import (
+    ENOUGH,
+    MAX_CHANGE,
     NeutralEstimate,
     Pose,
     ShapeModel,
@@ -200,7 +202,17 @@ def test_the_shape_given_has_nothing_of_the_persons_own(
     for name in ("002_neutral", "man", "001_smiling"):
         given = shape_for(own, neutral(model, sights[name]), model.mean)
         shared = float(((given - model.mean) * apart).sum() / (apart * apart).sum())
-        assert shared < -0.8
+        assert shared < -0.99 * ENOUGH
+
+
+def test_a_shape_changes_no_more_than_a_head_bears(model: ShapeModel) -> None:
+    random = np.random.default_rng(0)
+    apart, other = random.normal(0, 0.16, (2, *model.mean.shape)).astype(np.float32)
+    own = model.mean + apart
+    given = shape_for(own, model.mean + other, model.mean)
+    shared = float(((given - model.mean) * apart).sum() / (apart * apart).sum())
+    assert shared < -0.99 * ENOUGH
+    assert np.sqrt(((given - own) ** 2).sum() / len(own)) < 1.01 * MAX_CHANGE
 
 
 def test_a_shape_that_is_the_opposite_already_is_only_gone_beyond(model: ShapeModel) -> None:
