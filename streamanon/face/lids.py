@@ -20,6 +20,10 @@ iris."""
 MARGIN_RISE, CREASE_RISE = 0.9, 0.6
 """Share of the way that the edge of a shut lid moves to the crease, and the crease to the brow."""
 
+ALIKE, APART = 0.05, 0.09
+"""Differences of opening up to which both eyes are as open as each other, and from which one winks:
+the mesh of a squint or a turned head seldom agrees by itself."""
+
 LASHES_FROM = 0.5
 """Degree of closure, 0..1, from which the gap between the lids begins to show lashes only."""
 
@@ -39,6 +43,14 @@ def opening(outline: F32 | NDArray[np.float64]) -> float:
     return area / max(float(width @ width), 1e-6)
 
 
+def openings(points: F32 | NDArray[np.float64]) -> tuple[float, float]:
+    """Return the openings of the right and the left eye of a (478, 2) mesh, alike but in a wink."""
+    right, left = (opening(points[list(outline)]) for outline, _, _ in EYES)
+    own = min(max((abs(right - left) - ALIKE) / (APART - ALIKE), 0), 1)
+    mean = (right + left) / 2
+    return mean + own * (right - mean), mean + own * (left - mean)
+
+
 def with_lids_closed(points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return a mesh with nearly shut eyes closed.
 
@@ -46,11 +58,9 @@ def with_lids_closed(points: NDArray[np.float64]) -> NDArray[np.float64]:
         points: (478, 2) float64 mesh, any scale.
     """
     closed = points.copy()
-    for outline, _, _ in EYES:
+    for (outline, _, _), gap in zip(EYES, openings(points), strict=True):
         upper, lower = list(outline[1:8]), list(outline[:8:-1])
-        apart = np.clip(
-            (opening(points[list(outline)]) - MEET_BELOW) / (PART_ABOVE - MEET_BELOW), 0, 1
-        )
+        apart = np.clip((gap - MEET_BELOW) / (PART_ABOVE - MEET_BELOW), 0, 1)
         closed[upper] = points[lower] + apart * (points[upper] - points[lower])
     return closed
 
@@ -70,8 +80,8 @@ def portrait_triangles(portrait: F32, source: F32) -> F32:
         (898, 3, 2) float32 corners in portrait px.
     """
     lids, lashes = portrait.copy(), []
-    for outline, crease, bone in EYES:
-        shut = float(np.clip((OPEN - opening(source[list(outline)])) / (OPEN - CLOSED), 0, 1))
+    for (outline, crease, bone), gap in zip(EYES, openings(source), strict=True):
+        shut = float(np.clip((OPEN - gap) / (OPEN - CLOSED), 0, 1))
         upper, lower = list(outline[1:8]), list(outline[:8:-1])
         edge, fold, brow = (portrait[list(line)] for line in (upper, crease, bone))
         rise = np.sqrt(shut)  # in a half shut eye most of the lid is already visible

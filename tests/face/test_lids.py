@@ -7,6 +7,7 @@ from streamanon.face.lids import (
     MEET_BELOW,
     PART_ABOVE,
     opening,
+    openings,
     portrait_triangles,
     with_lids_closed,
 )
@@ -45,6 +46,20 @@ def test_lids_that_all_but_meet_are_brought_together(portrait: F32) -> None:
     between = open_mesh + 0.55 * (shut(portrait) - open_mesh)
     assert MEET_BELOW < opening(between[eye]) < PART_ABOVE
     assert 0.002 < opening(with_lids_closed(between)[eye]) < opening(between[eye])
+
+
+def test_eyes_are_alike_but_in_a_wink(portrait: F32) -> None:
+    left = list(lm.LEFT_EYE)
+    for share in (0.2, 1.0):
+        mesh = portrait.copy()
+        mesh[left] += np.float32(share) * (shut(portrait)[left] - portrait[left])
+        right_gap, left_gap = openings(mesh)
+        if share == 1.0:
+            assert left_gap < 0.01
+            assert right_gap == pytest.approx(opening(mesh[list(lm.RIGHT_EYE)]))
+        else:
+            assert left_gap == pytest.approx(right_gap)
+            assert right_gap < opening(mesh[list(lm.RIGHT_EYE)])
 
 
 def test_open_eyes_leave_the_portrait_alone(portrait: F32) -> None:
