@@ -166,6 +166,21 @@ def smooth_skin(image: U8, points: F32, smoothness: float) -> U8:
     return np.asarray(np.clip(smooth, 0, 255), np.uint8)
 
 
+def darkness(image: F32, inside: U8) -> F32:
+    """Return (h, w) float32: how far from skin what is darker is, in standard deviations; else 0.
+
+    Args:
+        image: (h, w, 3) float32 BGR 0..255, a face.
+        inside: (h, w), more than 0 where the face is.
+    """
+    rows, columns = np.nonzero(inside)
+    corners = [[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]]
+    basis = _basis(np.array(corners, np.float32), image.shape[:2])
+    lab = np.asarray(cv2.cvtColor(np.clip(image / 255, 0, 1), cv2.COLOR_BGR2LAB), np.float32)
+    skin, distance = _predicted(lab, basis, np.asarray(inside > 0, np.uint8))
+    return np.where(lab[:, :, 0] < skin[:, :, 0], distance, 0).astype(np.float32)
+
+
 def _basis(oval: F32, shape: tuple[int, ...]) -> F32:
     """Return (h, w, 6) float32 polynomials over the place in the face."""
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
@@ -191,7 +206,7 @@ def _predicted(lab: F32, basis: F32, inside: U8) -> tuple[F32, F32]:
         off = np.abs(lab - skin)
         deviation = np.maximum(1.48 * np.median(off[used], axis=0), MIN_DEVIATION)
         distance = np.sqrt((np.minimum(off / deviation, 9) ** 2) @ LAB_WEIGHTS)
-        used = inside & (distance < 0.75 * STRANGE)
+        used = inside.astype(bool) & (distance < 0.75 * STRANGE)
     skin = np.clip(skin, (15, -10, -5), (97, 60, 70))
     return np.asarray(skin, np.float32), np.asarray(distance, np.float32)
 

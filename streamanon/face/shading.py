@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
+from streamanon.face.bare_skin import darkness
 from streamanon.face.warp import FaceSpace
 from streamanon.types import F32, U8
 
@@ -14,7 +15,7 @@ GAIN_LIMITS = (0.55, 1.35)
 """Range of the gain on the portrait; the rest of the difference in light becomes bias."""
 
 MAX_BLUR_PX = 3.0
-MIN_GRAIN, MAX_GRAIN = 0.5, 5.0
+MIN_GRAIN, MAX_GRAIN = 0.5, 3.0
 """Standard deviations below which no grain is added, and which it never exceeds."""
 
 NORMAL_MAD, FINE_SHARE = 0.6745, 0.87
@@ -48,6 +49,11 @@ RIM_LEVELS, RIM_SPREAD, RIM_PRIOR = 30.0, 0.12, 0.1
 """What differs at the rim by many more levels is hair or cloth and counts no more; how far the rest
 is spread inwards, in eye distances; the weight with which nothing is changed."""
 
+HAIRY, LEAST_WEIGHT, LEAST_SKIN_PX = 2.0, 0.15, 100
+"""Distance from skin, in standard deviations, at which a darker pixel of a new face tells little of
+its light, as beards and brows are dark in any; the weight it keeps, as it may be in a shadow; and
+px of skin without which that is not judged."""
+
 LIGHT_SIZE = 48
 """Side in px of the reduced face space on which light is compared."""
 
@@ -70,8 +76,25 @@ def light_field(space: FaceSpace, depth: F32, source: U8, given: U8) -> F32:
         hull = cv2.convexHull(np.rint(space.points[list(outline)]).astype(np.int32))
         cv2.fillConvexPoly(skin, hull, 0)
     weights = (skin, inside > SKIN_FROM, (inside > 0) & (inside < RIM_TO))
+    bare, face, rim = map(_shrunk, weights)
+    frame, drawn = _shrunk(source), _shrunk(given)
+    bare *= without_hair(drawn, bare)
     eye_px = space.eye_distance * LIGHT_SIZE / depth.shape[0]
-    return light_transfer(_shrunk(source), _shrunk(given), *map(_shrunk, weights), eye_px=eye_px)
+    return light_transfer(frame, drawn, bare, face, rim, eye_px=eye_px)
+
+
+def without_hair(given: F32, skin: F32) -> F32:
+    """Return (n, n) float32 weight: less where a new face has a beard or a brow.
+
+    Args:
+        given: (n, n, 3) float32 BGR new face.
+        skin: (n, n) float32 weight of what may be skin.
+    """
+    inside = np.asarray(skin > 0.5, np.uint8)
+    if inside.sum() < LEAST_SKIN_PX:
+        return np.ones_like(skin)
+    weight = np.exp(-((darkness(given, inside) / HAIRY) ** 2))
+    return np.asarray(np.maximum(weight, LEAST_WEIGHT), np.float32)
 
 
 def _shrunk(image: NDArray[Any]) -> F32:

@@ -16,6 +16,7 @@ from streamanon.face.shading import (
     noise,
     skin_texture,
     soften,
+    without_hair,
 )
 from streamanon.identities.gallery import load_builtin
 from streamanon.types import F32, U8
@@ -52,7 +53,7 @@ def test_only_the_face_counts() -> None:
 
 
 def test_grain_is_what_the_portrait_lacks() -> None:
-    assert missing_grain(5.0, 3.0) == pytest.approx(4.0)
+    assert missing_grain(2.5, 1.5) == pytest.approx(2.0)
     assert missing_grain(3.0, 5.0) == 0
     assert missing_grain(1.0, 0.95) == 0  # not seen
     assert missing_grain(50.0, 0.0) == MAX_GRAIN
@@ -112,3 +113,18 @@ def test_the_rim_meets_the_frame_and_hair_beside_it_does_not_count() -> None:
     hair = source.copy()
     hair[:, :6] = 5
     assert np.abs(lit(hair) - lit(source))[:, 10:].mean() < 2
+
+
+def test_a_beard_tells_little_of_the_light() -> None:
+    skin = np.full((N, N, 3), (110, 140, 200), np.float32)
+    skin += np.random.default_rng(0).normal(0, 3, (N, N, 1)).astype(np.float32)
+    skin *= np.linspace(0.7, 1.3, N, dtype=np.float32)[None, :, None]
+    beard = cv2.ellipse(np.zeros((N, N), np.uint8), ((24, 36), (20, 9), 0), 1, -1) > 0
+    face = INSIDE > 0
+    skin[beard] *= 0.5
+    weight = without_hair(skin, INSIDE)
+    assert weight[beard & face].mean() < 0.4
+    assert weight[~beard & face].mean() > 0.8
+    skin[beard] *= 3
+    assert without_hair(skin, INSIDE)[beard & face].mean() > 0.7
+    assert (without_hair(skin, np.zeros_like(INSIDE)) == 1).all()
