@@ -10,7 +10,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streamanon.types import F32, Face, Frame, MediaInfo, Mesh, Patch, Picture, SafeFrame, Scene
+from streamanon.types import (
+    F32,
+    U8,
+    Face,
+    Frame,
+    MediaInfo,
+    Mesh,
+    Patch,
+    Picture,
+    SafeFrame,
+    Scene,
+)
 
 
 class Source(Protocol):
@@ -123,6 +134,19 @@ class KnownPeople(Protocol):
 
     def number(self, person: bytes, purpose: str) -> int:
         """Return a number of 64 bits for a person and a purpose."""
+        ...
+
+
+class OcclusionFinder(Protocol):
+    """Finds what is in front of a face."""
+
+    def look(self, picture: Picture, points: F32) -> tuple[U8, F32]:
+        """Look at a face with these (478, 3) mesh points in frame px.
+
+        Returns:
+            The crop of ``roi_from_mesh``, (128, 128, 3) uint8 BGR, and the probability of each of
+            ``OCCLUSION_CLASSES`` at its pixels, (6, 128, 128) float32.
+        """
         ...
 
 

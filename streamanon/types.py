@@ -38,6 +38,10 @@ MESH_POINTS = 478
 """Points of the MediaPipe face mesh: 468 on the skin, then 5 of each iris."""
 
 
+OCCLUSION_CLASSES = ("skin", "hair", "glasses", "hand", "thing", "outside")
+"""What a pixel of or around a face can be; "skin" is all of the face, "outside" what is behind."""
+
+
 @dataclass(frozen=True, slots=True)
 class ColourSpace:
     """Colour encoding of a picture's planes.
@@ -319,6 +323,19 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
+class Occluder:
+    """What is in front of a face, and stays as it is where two independent cues agree.
+
+    Attributes:
+        seen: (h, w) float32 0..1, by a network.
+        confirmed: (h, w) float32 0..1, by the face and its colours.
+    """
+
+    seen: F32
+    confirmed: F32
+
+
+@dataclass(frozen=True, slots=True)
 class Patch:
     """New pixels for a rectangle of the frame.
 
@@ -329,6 +346,7 @@ class Patch:
         alpha: (h, w) float32 in 0..1; 1 shows only the patch.
         reason: why it is of lower quality than the method's best; "" when it is not.
         method: name of the method that drew it.
+        occluder: what is in front of the face, of the size of the patch; None for nothing.
     """
 
     x: int
@@ -337,6 +355,7 @@ class Patch:
     alpha: F32
     reason: str = ""
     method: str = ""
+    occluder: Occluder | None = None
 
 
 class Treatment(Enum):

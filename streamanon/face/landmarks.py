@@ -129,6 +129,12 @@ def roi_from_mesh(points: F32) -> F32:
     return _square((low + high) / 2 @ axes, right, ROI_SCALE * float((high - low).max()))
 
 
+def in_square(points: F32, corners: F32, side_px: int) -> F32:
+    """Return (n, 2 or 3) points in frame px as (n, 2) px of a crop with these (3, 2) corners."""
+    axes = np.stack([corners[1] - corners[0], corners[2] - corners[0]]) / side_px
+    return np.asarray((points[:, :2] - corners[0]) @ np.linalg.inv(axes), np.float32)
+
+
 def head_pose(points: F32) -> tuple[float, float, float]:
     """Return (yaw, pitch, roll) in degrees of (478, 3) mesh points.
 
