@@ -258,15 +258,18 @@ class Factory:
         return PlainAnonymiser(method)
 
     def _reshaping(self, inside: Anonymiser, people: PerTrack[Person] | None) -> Anonymiser:
-        """Have an anonymiser draw faces of the shape of the portraits they wear."""
+        """Have an anonymiser draw faces of the portraits' shape, behind what is before them."""
+        from streamanon.anonymisers.occluded import OccludedAnonymiser
         from streamanon.anonymisers.reshaping import ReshapingAnonymiser
         from streamanon.detectors.mesh import Blendshapes
+        from streamanon.detectors.occlusion import OcclusionNetwork
         from streamanon.face.shape import ShapeModel
 
         with np.load(weights.path("face_shape.npz")) as stored:
             model = ShapeModel.of(stored)
         blendshapes = Blendshapes(self._network("face_blendshapes.onnx"))
-        return ReshapingAnonymiser(inside, model, blendshapes, people)
+        reshaping = ReshapingAnonymiser(inside, model, blendshapes, people)
+        return OccludedAnonymiser(reshaping, OcclusionNetwork(self._network("occlusion.onnx")))
 
     def ladder(self, method: str, log: Logger) -> SteppedAnonymiser:
         """Return a new anonymiser that can change its method while it runs."""

@@ -150,4 +150,4 @@ def _mixed(old: Patch | None, new: Patch | None, share: float) -> Patch | None:
         alpha[here] += opacity
     colour /= np.maximum(alpha, 1e-3)[:, :, None]
     image = np.asarray(cv2.convertScaleAbs(colour), np.uint8)
-    return replace(new, x=x0, y=y0, image=image, alpha=np.minimum(alpha, 1.0))
+    return replace(new, x=x0, y=y0, image=image, alpha=np.minimum(alpha, 1.0), occluder=None)

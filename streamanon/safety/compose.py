@@ -11,7 +11,7 @@ import numpy as np
 from streamanon.imaging.picture import blend_bgr, clip_box, copy_picture
 from streamanon.safety.cover import mosaic, whole_frame
 from streamanon.safety.placeholder import draw_placeholder
-from streamanon.safety.policy import fault_of_cover, fault_of_patch, why_missing
+from streamanon.safety.policy import fault_of_cover, fault_of_patch, opened, why_missing
 from streamanon.types import (
     MediaInfo,
     Patch,
@@ -72,9 +72,9 @@ def _hide_subjects(
             cover = mosaic(raw, subject.track.cover)
             if cover is not None:  # not outside the picture
                 paste(picture, cover)
-    for patch, done in zip(patches, treated, strict=True):
+    for subject, patch, done in zip(scene.subjects, patches, treated, strict=True):
         if done.treatment is Treatment.REPLACED and patch is not None:
-            paste(picture, patch)
+            paste(picture, opened(patch, subject))
     return treated
 
 

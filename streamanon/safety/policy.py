@@ -4,8 +4,9 @@ In order of preference: a realistic face; a mosaic when the replacement is missi
 whole frame covered when it is not known where a face is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +16,10 @@ from streamanon.types import F32, Mesh, Patch, Picture, Subject
 OPAQUE, OPAQUE_SHARE, FAINTEST = 0.9, 0.95, 0.5
 """Least alpha of a patch over most of the features that identify a person, the share of features
 that counts as most, and the least alpha over the rest, at the rim of a head turned away."""
+
+MOST_IN_FRONT = 0.32
+"""Share of a face, and of the hull of its eyes, nose and mouth, from which on what hides it is
+painted over; from four fifths of that on it fades."""
 
 SMALLEST_FACE_PX = 36.0
 """Height of the smallest face that can be replaced; below it a mesh is too coarse."""
@@ -108,6 +113,28 @@ def fault_of_patch(
     if over.min() < FAINTEST or (over >= OPAQUE).mean() < OPAQUE_SHARE:
         return "patch lets the face show through"
     return ""
+
+
+def opened(patch: Patch, subject: Subject) -> Patch:
+    """Return a patch that leaves what is in front of the face as it is.
+
+    A pixel of the frame stays only as far as both cues say that it is in front. Where one of them
+    is of another size or not finite, or too much of the face would stay, none does.
+    """
+    occluder, mesh = patch.occluder, subject.track.face.mesh
+    if occluder is None or mesh is None:
+        return patch
+    cues = (occluder.seen, occluder.confirmed)
+    if any(cue.shape != patch.alpha.shape or not np.isfinite(cue).all() for cue in cues):
+        return patch
+    shown = np.clip(np.minimum(*cues), 0, 1)
+    for outline in (lm.FACE_OVAL, _FEATURES):
+        inside = np.zeros(shown.shape, np.uint8)
+        points = np.rint(mesh.points[list(outline), :2]).astype(np.int32) - (patch.x, patch.y)
+        cv2.fillConvexPoly(inside, cv2.convexHull(points.astype(np.int32)), 1)
+        share = cv2.mean(shown, inside)[0] / MOST_IN_FRONT
+        shown = shown * np.float32(np.clip(5 - 5 * share, 0, 1))
+    return replace(patch, alpha=np.asarray(patch.alpha * (1 - shown), np.float32))
 
 
 def _features(subject: Subject, wanted: NDArray[np.int64]) -> F32:

@@ -6,9 +6,22 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.safety.compose import compose
-from streamanon.types import Face, Frame, Patch, Picture, Scene, Subject, Track, Treatment
+from streamanon.types import (
+    F32,
+    Face,
+    Frame,
+    Mesh,
+    Occluder,
+    Patch,
+    Picture,
+    Scene,
+    Subject,
+    Track,
+    Treatment,
+)
 
 MAGENTA = (255, 0, 255)
 BOX = (40, 30, 80, 80)
@@ -97,3 +110,50 @@ def test_a_patch_that_is_not_the_best_says_why() -> None:
     safe = compose(scene(), [replace(patch(), reason="second best")])
     (done,) = safe.treated
     assert (done.treatment, done.reason) == (Treatment.REPLACED, "second best")
+
+
+def everywhere(value: float, size: tuple[int, int] = (50, 40)) -> F32:
+    return np.full(size, value, np.float32)
+
+
+def with_mesh() -> Scene:
+    """The same scene, with a mesh that fills the box."""
+    shot = scene()
+    points = load_builtin()[0].mesh.points.copy()
+    points -= points.min(axis=0)
+    points[:, :2] *= (np.array(BOX[2:]) - BOX[:2] - 1) / points[:, :2].max(axis=0)
+    points[:, :2] += BOX[:2]
+    (subject,) = shot.subjects
+    face = replace(subject.track.face, mesh=Mesh(points, 1.0))
+    return replace(shot, subjects=(replace(subject, track=replace(subject.track, face=face)),))
+
+
+@pytest.mark.parametrize(
+    "occluder",
+    [
+        Occluder(everywhere(1), everywhere(0)),
+        Occluder(everywhere(0), everywhere(1)),
+        Occluder(everywhere(1), everywhere(np.nan)),
+        Occluder(everywhere(np.inf), everywhere(1)),
+        Occluder(everywhere(1), everywhere(1, (20, 20))),
+        Occluder(everywhere(1), everywhere(1)),
+    ],
+)
+def test_neither_one_cue_alone_nor_a_face_that_is_hidden_altogether_shows_anything(
+    occluder: Occluder,
+) -> None:
+    safe = compose(with_mesh(), [replace(patch(), occluder=occluder)])
+    assert magenta_pixels(safe.picture) == 0
+    assert safe.treated[0].treatment is Treatment.REPLACED
+
+
+def test_what_both_cues_see_in_front_stays_as_it_is() -> None:
+    seen, confirmed = everywhere(0), everywhere(0)
+    seen[:, :14], confirmed[30:] = 1, 1
+    raw = with_mesh()
+    safe = compose(raw, [replace(patch(), occluder=Occluder(seen, confirmed))])
+    shown, source = whole_bgr(safe.picture), whole_bgr(raw.frame.picture)
+    changed = (shown != source).any(axis=2)[BOX[1] : BOX[3], BOX[0] : BOX[2]]
+    assert not changed[30:, :14].any()
+    changed[30:, :14] = True
+    assert changed.all()

@@ -1,0 +1,97 @@
+"""Leaves what is in front of a face as it is, over the new face that another anonymiser draws.
+
+What is in front is not moved with the surroundings of a face that changes its shape: it is shown
+from the frame itself, where :mod:`streamanon.safety` agrees. Everything here is computed on the
+very frame that it is applied to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.face import landmarks as lm
+from streamanon.face.matting import refined
+from streamanon.imaging.boxes import iou
+from streamanon.imaging.picture import clip_box, read_bgr
+from streamanon.tracking.occlusion import SIDE, InFront, OcclusionMemory
+from streamanon.tracking.per_track import PerTrack
+from streamanon.types import Occluder
+
+if TYPE_CHECKING:
+    from streamanon.protocols import Anonymiser, OcclusionFinder
+    from streamanon.types import F32, U8, Patch, Picture, Scene, Track
+
+
+class OccludedAnonymiser:
+    """Another anonymiser, whose new faces are behind what was in front of the old ones."""
+
+    needs_mesh = True
+
+    def __init__(self, inside: Anonymiser, finder: OcclusionFinder) -> None:
+        """Create one with no memory.
+
+        Args:
+            inside: draws the faces.
+            finder: looks at them.
+        """
+        self._inside, self._finder = inside, finder
+        self._memories: PerTrack[OcclusionMemory] = PerTrack()
+
+    def replace(self, scene: Scene) -> list[Patch | None]:
+        """Return one patch a subject; None where the other anonymiser has none."""
+        patches = self._inside.replace(scene)
+        if len(patches) != len(scene.subjects):
+            return patches
+        found = [self._look(scene, subject.track) for subject in scene.subjects]
+        self._memories.forget(scene)
+        return [
+            _behind(patch, one, scene.frame.picture) if patch and one else patch
+            for patch, one in zip(patches, found, strict=True)
+        ]
+
+    def _look(self, scene: Scene, track: Track) -> _Look | None:
+        """Look for what is in front of a face that no other one is near; None for nothing."""
+        picture, mesh = scene.frame.picture, track.face.mesh
+        others = (other.track for other in scene.subjects if other.track.id != track.id)
+        alone = all(iou(track.cover, other.cover) == 0 for other in others)
+        certain = mesh is not None and track.unseen_s == 0 and alone
+        if track.id not in self._memories or not certain:
+            self._memories[track.id] = OcclusionMemory()
+        memory = self._memories[track.id]
+        if mesh is None or not certain or not memory.is_due(scene.frame.time_s):
+            return None
+        crop, classes = self._finder.look(picture, mesh.points)
+        corners = lm.roi_from_mesh(mesh.points)
+        points = lm.in_square(mesh.points, corners, SIDE)
+        found = memory.look(crop, classes, points, corners, scene.frame.time_s)
+        return (crop, corners, found) if found else None
+
+
+_Look = tuple["U8", "F32", InFront]
+
+
+def _behind(patch: Patch, look: _Look, picture: Picture) -> Patch:
+    """Return a patch with what is in front of it.
+
+    Args:
+        patch: what is drawn over the face.
+        look: the (128, 128, 3) uint8 BGR crop, its corners in px of the frame, and what was found.
+        picture: the frame.
+    """
+    crop, corners, found = look
+    height, width = patch.alpha.shape
+    box = (patch.x, patch.y, patch.x + width, patch.y + height)
+    if clip_box(picture, box) != box:
+        return patch
+    coarse, fine = (
+        np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.uint8)
+        for part in (crop, read_bgr(picture, box))
+    )
+    to_patch = np.column_stack([(corners[1:] - corners[0]).T / SIDE, corners[0] - box[:2]])
+    confirmed = cv2.warpAffine(found.confirmed, to_patch, (width, height), flags=cv2.INTER_LINEAR)
+    seen = refined(found.seen, coarse, fine, np.asarray(to_patch, np.float32))
+    return replace(patch, occluder=Occluder(seen, np.asarray(confirmed, np.float32)))

@@ -1,0 +1,381 @@
+"""What is in front of one face over time, by two cues that know nothing of each other.
+
+The first is the occlusion network. The second is the face itself: how it usually looks at each
+point of its mesh, learnt while nothing is in front of it. A hand or a thing is confirmed where the
+face does not look as usual, while the rest of it does; a face that changes altogether is another
+face, and what was learnt is forgotten. Hair is confirmed by its colour: not one of the face, but
+one of the hair around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.face import landmarks as lm
+from streamanon.types import OCCLUSION_CLASSES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from streamanon.types import F32, U8
+
+    Mask = NDArray[np.bool_]
+
+SIDE = 128
+SKIN, HAIR, GLASSES, HAND, THING, OUTSIDE = range(len(OCCLUSION_CLASSES))
+POINTS = 468
+"""Points of the mesh that lie on the skin."""
+
+STEADY, CHANGE = 0.7, 5.0
+"""Share of what was seen before in what is seen now, where nothing changes; change in 8 bit levels
+at which a third of that is left."""
+
+_KEPT = (STEADY * np.exp(-np.arange(256) / CHANGE)).astype(np.float32)
+
+SURE = (0.42, 0.7)
+"""Probabilities of being in front from which on something begins to be shown, and is in full."""
+
+LIKELY = 0.45
+"""Probability from which on a pixel belongs to a hand, a thing or hair."""
+
+BARE = 0.15
+"""Probability of being in front below which a point shows how the face looks."""
+
+REST_S = 0.07
+"""Time for which a face that nothing is in front of is not looked at."""
+
+GAP_S, FARTHEST = 0.15, 0.12
+"""Time since the last look after which, and distance in sides of the crop farther than which a face
+has moved since then, it may be another face."""
+
+KNOWN_AFTER, REMEMBERED = 8, 30
+"""Sights of a point after which it is known, and how many are remembered."""
+
+SPREAD = (9.0, 4.0, 4.0)
+"""Least standard deviation of lightness, a and b at a point of a face that does not change."""
+
+UNUSUAL = 1.8
+"""Deviations from which on a point does not look as usual."""
+
+SAME_SHARE, SAME_POINTS = 0.12, 100
+"""Greatest share of the points without anything in front that may look unusual on the same face,
+and how many there must be. In twelve clips a person has at most 0.11 a third of a second later,
+another person at least 0.16, half of them 0.4."""
+
+AGREED, STILL_AGREED = 0.5, 0.3
+"""Share of the points behind something that must look unusual for all of it to be shown; and for
+what was shown a frame ago."""
+
+MIN_OVER = 8
+"""Points of a face that a hand or a thing covers at least."""
+
+BEYOND = 0.1
+"""Share of a thing or a hand that must lie beside the face: it comes from somewhere."""
+
+SOME_HAND, SKIN_LIKE = 0.3, 0.3
+"""Share of something that the network must take for a hand, if more than the second share of it has
+a colour of the face."""
+
+WAIT_S, FADE_S = 0.12, 0.15
+"""Time for which something must be confirmed before it appears, and time in which it does. It
+disappears at once."""
+
+STEPS, _LEVELS = (16, 6, 6), (16, 43, 43)
+"""Steps of lightness, a and b in which colours are told apart."""
+
+_NUMBER = [
+    (np.arange(256) // step * stride).astype(np.int32)
+    for step, stride in zip(STEPS, (_LEVELS[1] * _LEVELS[2], _LEVELS[2], 1), strict=True)
+]
+"""Of each channel's 256 values, what they add to the number of a colour."""
+
+COMMON = 0.03
+"""Share of the colours of a face, or of hair, from which on a colour is one of it."""
+
+MIN_HAIR = 60
+"""Pixels beside the face that tell the colours of hair."""
+
+MIN_DEEP, STILL_DEEP, RIM_PX = 20, 5, 9
+"""Pixels of hair over the face from which on it is shown, and goes on being shown; those nearer to
+the rim of the face than half the third number do not count."""
+
+FEATURES = (lm.RIGHT_BROW, lm.LEFT_BROW, lm.RIGHT_EYE, lm.LEFT_EYE, lm.OUTER_LIPS, lm.NOSE)
+
+_CORE = np.isin(np.arange(POINTS), [point for feature in FEATURES for point in feature])
+_PLAIN = ~_CORE & ~np.isin(np.arange(POINTS), lm.FACE_OVAL)
+"""Points of eyes, brows, nose and lips; and those that have the colour of the skin."""
+
+
+@dataclass(frozen=True)
+class InFront:
+    """What is in front of a face, in the crop.
+
+    Attributes:
+        seen: (128, 128) float32 0..1, by the network.
+        confirmed: (128, 128) float32 0..1, by the face's colours.
+    """
+
+    seen: F32
+    confirmed: F32
+
+
+class _KnownFace:
+    """How a face usually looks at the points of its mesh, in CIELAB at 8 bits."""
+
+    def __init__(self) -> None:
+        self._mean = np.zeros((POINTS, 3), np.float32)
+        self._square = np.zeros((POINTS, 3), np.float32)
+        self._sights = np.zeros(POINTS, np.float32)
+
+    @property
+    def known(self) -> Mask:
+        """(468,) bool: points seen often enough."""
+        return self._sights >= KNOWN_AFTER
+
+    def deviation(self, seen: F32, bare: Mask) -> F32:
+        """Return (468,) float32: how far points are from usual, in standard deviations.
+
+        Args:
+            seen: (468, 3) colours now.
+            bare: (468,) bool, known points with nothing in front, which tell the light as a whole.
+        """
+        gap = seen - self._mean
+        gap = gap - np.median(gap[bare], axis=0)
+        variance = np.maximum(self._square - self._mean**2, 0)
+        spread = np.sqrt(variance) + np.array(SPREAD, np.float32)
+        return np.asarray(np.sqrt(((gap / spread) ** 2).sum(axis=1)), np.float32)
+
+    def add(self, seen: F32, bare: Mask) -> None:
+        """Remember the points that have nothing in front."""
+        self._sights[bare] = np.minimum(self._sights[bare] + 1, REMEMBERED)
+        rate = (bare / np.maximum(self._sights, 1))[:, None].astype(np.float32)
+        self._mean += rate * (seen - self._mean)
+        self._square += rate * (seen**2 - self._square)
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """A face in one frame, in its crop.
+
+    Attributes:
+        points: (478, 2) float32 mesh.
+        where: rows and columns of the 468 points on the skin.
+        hull: (128, 128) uint8, 255 in the face.
+        lab: (128, 128, 3) uint8 CIELAB.
+        number: (128, 128) int32 numbers of the colours.
+        colours: (468, 3) float32 at the points.
+        bare: (468,) bool, points with nothing in front.
+        covered: (468,) bool, points with something in front.
+        own: table of the numbers of the skin's colours.
+    """
+
+    points: F32
+    where: tuple[NDArray[np.int64], NDArray[np.int64]]
+    hull: U8
+    lab: U8
+    number: NDArray[np.int32]
+    colours: F32
+    bare: Mask
+    covered: Mask
+    own: Mask
+
+    @classmethod
+    def of(cls, crop: U8, classes: F32, points: F32) -> _Sight:
+        """Look at a crop; see :meth:`OcclusionMemory.look`."""
+        lab = np.asarray(cv2.cvtColor(cv2.blur(crop, (3, 3)), cv2.COLOR_BGR2LAB), np.uint8)
+        at = np.clip(np.rint(points[:POINTS]).astype(np.int64), 0, SIDE - 1)
+        where = at[:, 1], at[:, 0]
+        front, colours = _in_front(classes)[where], lab[where]
+        bare = front < BARE
+        return cls(
+            points,
+            where,
+            filled(points[:POINTS]),
+            lab,
+            _numbered(lab),
+            colours.astype(np.float32),
+            bare,
+            front > LIKELY,
+            _table(colours[bare & _PLAIN]),
+        )
+
+    def features(self) -> Mask:
+        """Return (128, 128) bool: brows, eyes, nose, and all that is below the nose."""
+        drawn = np.zeros((SIDE, SIDE), np.uint8)
+        for feature in FEATURES:
+            drawn |= filled(self.points[list(feature)])
+        drawn = np.asarray(cv2.dilate(drawn, np.ones((5, 5), np.uint8)), np.uint8)
+        drawn[int(self.points[list(lm.NOSE), 1].max()) :] = 255
+        return drawn > 0
+
+
+class OcclusionMemory:
+    """One face over time; forgets it when in doubt whether it is still the same."""
+
+    def __init__(self) -> None:
+        """Create one that has seen nothing."""
+        self._time_s, self._place = -np.inf, np.zeros((3, 2), np.float32)
+        self._hair_since_s = -np.inf  # what is there from the start needs no fade
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget how the face looks, so that no hand and no thing is shown until it is known."""
+        self._face = _KnownFace()
+        self._crop: U8 | None = None
+        self._classes: F32 | None = None
+        self._things = np.zeros((SIDE, SIDE), bool)
+        self._things_since_s = np.inf
+        self._busy = True
+
+    def is_due(self, time_s: float) -> bool:
+        """Tell whether the face must be looked at in the frame of this time."""
+        return self._busy or not 0 <= time_s - self._time_s < REST_S
+
+    def look(
+        self, crop: U8, classes: F32, points: F32, corners: F32, time_s: float
+    ) -> InFront | None:
+        """Take in a frame and return what is in front of the face; None for nothing.
+
+        Args:
+            crop: (128, 128, 3) uint8 BGR.
+            classes: (6, 128, 128) float32 probabilities of OCCLUSION_CLASSES.
+            points: (478, 2) float32 mesh in px of the crop.
+            corners: (3, 2) float32 of the crop, in px of the frame.
+            time_s: of the frame.
+        """
+        finite = bool(np.isfinite(classes).all())
+        if not (finite and self._goes_on(corners, time_s)):
+            self._forget()
+        if not finite:
+            return None
+        classes = self._steadied(crop, classes)
+        sight = _Sight.of(crop, classes, points)
+        self._things = self._confirmed(classes, sight)
+        self._things_since_s = min(self._things_since_s, time_s) if self._things.any() else np.inf
+        hair = self._hair(classes, sight)
+        self._hair_since_s = min(self._hair_since_s, time_s) if hair.any() else np.inf
+        self._busy = bool(hair.any() or np.count_nonzero(sight.covered) >= MIN_OVER)
+        confirmed = np.maximum(
+            self._things * _faded_in(time_s - self._things_since_s),
+            hair * _faded_in(time_s - self._hair_since_s),
+        )
+        if not confirmed.any():
+            return None
+        seen = np.clip((_in_front(classes) - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
+        return InFront(
+            np.asarray(seen, np.float32), np.asarray(cv2.blur(confirmed, (3, 3)), np.float32)
+        )
+
+    def _goes_on(self, corners: F32, time_s: float) -> bool:
+        """Tell whether a face can be the one of the last look by time and place; remember both."""
+        since_s, self._time_s = time_s - self._time_s, time_s
+        moved = np.abs(corners - self._place).max() / np.linalg.norm(corners[1] - corners[0])
+        self._place = corners
+        return bool(0 < since_s <= GAP_S and moved <= FARTHEST)
+
+    def _confirmed(self, classes: F32, sight: _Sight) -> Mask:
+        """Return (128, 128) bool: hands and things that the face confirms, each as a whole."""
+        nothing = np.zeros((SIDE, SIDE), bool)
+        known = self._face.known
+        sure = known & sight.bare
+        if sure.sum() < SAME_POINTS:
+            if known.sum() < SAME_POINTS:
+                self._face.add(sight.colours, sight.bare)
+            return nothing
+        odd = self._face.deviation(sight.colours, sure) > UNUSUAL
+        if odd[sure].mean() > SAME_SHARE:
+            self._forget()
+            self._face.add(sight.colours, sight.bare)
+            return nothing
+        odd &= known
+        self._face.add(sight.colours, sight.bare & ~odd)
+        mask = (classes[HAND] + classes[THING] > LIKELY).astype(np.uint8)
+        if not cv2.countNonZero(mask & sight.hull):
+            return nothing
+        count, parts = cv2.connectedComponents(mask, ltype=cv2.CV_16U)
+        labels = parts[sight.where]
+        behind, changed, core, core_changed = (
+            np.bincount(labels[chosen], minlength=count)
+            for chosen in (slice(None), odd, _CORE, _CORE & odd)
+        )
+        face = sight.hull > 0
+        hand, alike = classes[HAND] > classes[THING], sight.own[sight.number]
+        size, over, hands, skin_like, before = (
+            np.bincount(parts[chosen], minlength=count)
+            for chosen in (mask > 0, face, hand, alike & face, self._things)
+        )
+        needed = np.where(before > 0.5 * size, STILL_AGREED, AGREED)
+        held = (behind >= MIN_OVER) & (changed >= needed * behind) & (core_changed >= needed * core)
+        held &= size - over >= BEYOND * size
+        held &= (hands >= SOME_HAND * size) | (skin_like <= SKIN_LIKE * over)
+        held[0] = False
+        return np.asarray(cv2.dilate(held[parts].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+
+    def _hair(self, classes: F32, sight: _Sight) -> Mask:
+        """Return (128, 128) bool: hair over the face, of the colours of that beside it.
+
+        It is looked for above the nostrils, in neither brows, eyes nor nose.
+        """
+        nothing = np.zeros((SIDE, SIDE), bool)
+        strands = classes[HAIR] > LIKELY
+        beside = strands & (sight.hull == 0)
+        enough = np.count_nonzero(beside) >= MIN_HAIR and sight.bare.sum() >= SAME_POINTS
+        if not enough or not (strands & (sight.hull > 0)).any():
+            return nothing
+        hair = strands & ~sight.own[sight.number] & _table(sight.lab[beside])[sight.number]
+        hair &= ~sight.features()
+        _, parts = cv2.connectedComponents((hair | beside).astype(np.uint8), ltype=cv2.CV_16U)
+        reaching = np.bincount(parts[beside], minlength=int(parts.max()) + 1) > 0
+        reaching[0] = False
+        hair &= reaching[parts]
+        deep = cv2.erode(sight.hull, np.ones((RIM_PX,) * 2, np.uint8)) > 0
+        least = MIN_DEEP if self._hair_since_s == np.inf else STILL_DEEP
+        return np.asarray(hair) if np.count_nonzero(hair & deep) >= least else nothing
+
+    def _steadied(self, crop: U8, classes: F32) -> F32:
+        """Return probabilities mixed with those before, where the crop has not changed."""
+        soft = np.asarray(cv2.GaussianBlur(crop, (0, 0), 1.5), np.uint8)
+        if self._crop is not None and self._classes is not None:
+            blue, green, red = cv2.split(cv2.absdiff(soft, self._crop))
+            change = np.asarray(cv2.max(cv2.max(blue, green), red), np.uint8)
+            classes = classes + _KEPT[change] * (self._classes - classes)
+        self._crop, self._classes = soft, classes
+        return classes
+
+
+def _faded_in(since_s: float) -> np.float32:
+    """Return how far something is shown, 0..1, so long after it was first confirmed."""
+    return np.float32(np.clip((since_s - WAIT_S) / FADE_S, 0, 1))
+
+
+def _in_front(classes: F32) -> F32:
+    """Return (128, 128) float32: the probability of anything in front."""
+    return np.asarray(classes[HAIR] + classes[GLASSES] + classes[HAND] + classes[THING])
+
+
+def _numbered(lab: U8) -> NDArray[np.int32]:
+    """Return (h, w) int32 numbers of the colours of an image in CIELAB."""
+    light, a, b = (table[channel] for table, channel in zip(_NUMBER, cv2.split(lab), strict=True))
+    return np.asarray(light + a + b, np.int32)
+
+
+def _table(colours: U8) -> Mask:
+    """Return which numbers of colours are common among these (n, 3) colours in CIELAB."""
+    counts = np.zeros(_LEVELS, np.float32)
+    light, a, b = (colours[:, channel] // step for channel, step in enumerate(STEPS))
+    np.add.at(counts, (light, a, b), 1)
+    for axis in range(3):
+        counts = counts + np.roll(counts, 1, axis) + np.roll(counts, -1, axis)
+    return np.asarray(counts.ravel() > COMMON * max(len(colours), 1))
+
+
+def filled(points: F32) -> U8:
+    """Return (128, 128) uint8, 255 in the hull of points."""
+    drawn = np.zeros((SIDE, SIDE), np.uint8)
+    hull = cv2.convexHull(np.rint(points[:, :2] * 16).astype(np.int32))
+    cv2.fillConvexPoly(drawn, hull, 255, cv2.LINE_8, 4)
+    return drawn

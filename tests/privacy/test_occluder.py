@@ -1,0 +1,101 @@
+"""Nothing painted on a face is taken for something in front of it, whatever the network says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from streamanon.anonymisers.occluded import OccludedAnonymiser
+from streamanon.anonymisers.plain import PlainAnonymiser
+from streamanon.detectors.occlusion import OcclusionNetwork
+from streamanon.face import landmarks as lm
+from streamanon.identities.gallery import load_builtin
+from streamanon.imaging.crop import crop_square
+from streamanon.imaging.picture import whole_bgr
+from streamanon.safety.compose import compose
+from streamanon.types import OCCLUSION_CLASSES, Treatment
+from testkit.networks import network
+from testkit.painted import magenta_pixels
+from testkit.staged import CALM, frame, mesh_of, scene
+
+if TYPE_CHECKING:
+    from streamanon.protocols import OcclusionFinder
+    from streamanon.types import F32, U8, Identity, Mesh, Picture
+
+PARTS = {
+    "everything": np.s_[:, :],
+    "below": np.s_[84:, :],
+    "left": np.s_[:, :56],
+    "right": np.s_[:, 72:],
+    "above": np.s_[:60, :],
+}
+"""Rows and columns of a face's crop."""
+
+
+@dataclass
+class Claims:
+    """A network that is certain that a part of the crop is something in front."""
+
+    kind: str
+    part: str
+
+    def look(self, picture: Picture, points: F32) -> tuple[U8, F32]:
+        classes = np.zeros((len(OCCLUSION_CLASSES), 128, 128), np.float32)
+        classes[0] = 1
+        classes[0][PARTS[self.part]] = 0
+        classes[OCCLUSION_CLASSES.index(self.kind)][PARTS[self.part]] = 1
+        return crop_square(picture, lm.roi_from_mesh(points), 128), classes
+
+
+FINDERS = [
+    OcclusionNetwork(network("occlusion.onnx")),
+    *(Claims(kind, part) for kind in ("hair", "hand") for part in PARTS),
+]
+
+
+def painted(image: U8, mesh: Mesh, inset_px: int) -> U8:
+    """Return a frame whose face is magenta from so far within its outline on."""
+    shade = np.zeros(image.shape[:2], np.uint8)
+    hull = cv2.convexHull(np.rint(mesh.points[:468, :2]).astype(np.int32))
+    cv2.fillConvexPoly(shade, hull, 255)
+    image = image.copy()
+    image[cv2.erode(shade, np.ones((inset_px,) * 2, np.uint8)) > 0] = (255, 0, 255)
+    assert magenta_pixels(image) > 1000
+    return image
+
+
+def pasted(identity: Identity) -> tuple[U8, Mesh]:
+    """Return a frame of the clip's size with somebody's portrait in it, and its mesh."""
+    size = 360
+    scale = size / max(identity.portrait.shape[:2])
+    image = np.full_like(frame(CALM), 90)
+    small = cv2.resize(identity.portrait, None, fx=scale, fy=scale)
+    image[: small.shape[0], 140 : 140 + small.shape[1]] = small
+    points = identity.mesh.points * np.float32(scale) + np.array((140, 0, 0), np.float32)
+    return image, replace(identity.mesh, points=points)
+
+
+@pytest.mark.parametrize("finder", FINDERS, ids=str)
+def test_paint_shows_nowhere(finder: OcclusionFinder) -> None:
+    image, mesh = frame(CALM), mesh_of(CALM)
+    other, others_mesh = pasted(load_builtin()[0])
+    whole, inner = painted(image, mesh, 5), painted(image, mesh, 41)
+    shots = [
+        *[(image, mesh)] * 12,  # the bare face is learnt
+        *[(whole, mesh)] * 6,  # and painted all over at once
+        *[(image, mesh)] * 12,
+        *[(inner, mesh)] * 6,  # or in the middle only
+        *[(image, mesh)] * 12,
+        *[(painted(other, others_mesh, 5), others_mesh)] * 6,  # another face at its place
+        *[(inner, mesh)] * 12,  # a face that has paint from the start
+    ]
+    anonymiser = OccludedAnonymiser(PlainAnonymiser("solid"), finder)
+    for index, (shown, its_mesh) in enumerate(shots):
+        shot = scene(shown, its_mesh, load_builtin()[0], index)
+        safe = compose(shot, anonymiser.replace(shot))
+        assert safe.treated[0].treatment is Treatment.REPLACED
+        assert magenta_pixels(whole_bgr(safe.picture)) == 0, index
