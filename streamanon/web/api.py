@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from streamanon.types import Identity
 from streamanon.web import pages
 from streamanon.web.access import VISITOR, Handler
 from streamanon.web.camera import CameraPage, TooManyVisitorsError
+from streamanon.web.connections import network_of
 from streamanon.web.history import History
 from streamanon.web.metrics import CONTENT_TYPE, Metrics
 from streamanon.web.preview import Preview
@@ -35,6 +37,9 @@ METHODS = setting_choices("method")
 
 _GRACE_S = 10.0
 """A stream that has been restarting for longer counts as failed."""
+
+MAX_VIEWERS, MAX_VIEWERS_BY_ADDRESS = 16, 8
+"""Viewers of moving previews, of all streams together; each costs time of the processor."""
 
 BODY_S = 10.0
 """Time in which the body of a request must be there."""
@@ -55,6 +60,7 @@ class Api:
         self._factory, self._camera = factory, camera
         self._metrics = Metrics(self._statuses, lambda: camera.visitors)
         self._portraits: dict[str, bytes] = {}
+        self._viewers: Counter[str] = Counter()
 
     def routes(self) -> list[web.RouteDef]:
         """Return every address there is."""
@@ -124,23 +130,16 @@ class Api:
 
     async def preview(self, request: web.Request) -> web.StreamResponse:
         """Answer anonymised frames as MJPEG until the viewer leaves."""
-        preview = self.previews[self._stream(request).name]
-        if preview.full:
+        preview, network = self.previews[self._stream(request).name], network_of(request[VISITOR])
+        if self._viewers.total() >= MAX_VIEWERS or self._viewers[network] >= MAX_VIEWERS_BY_ADDRESS:
             raise web.HTTPServiceUnavailable(
                 text="as many viewers as possible are here: ask for preview.jpg, or again later"
             )
-        kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
-        response = web.StreamResponse(headers={"Content-Type": kind})
-        await response.prepare(request)
-        boundary = f"\r\n--{_BOUNDARY}\r\n".encode()
-        async with aclosing(preview.watch()) as jpegs:
-            with suppress(ConnectionResetError):  # the viewer left
-                await response.write(boundary)
-                async for jpeg in jpegs:
-                    head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                    # The boundary follows at once: browsers wait for it before they show a picture.
-                    await response.write(head.encode() + jpeg + boundary)
-        return response
+        self._viewers[network] += 1
+        try:
+            return await _moving(preview, request)
+        finally:
+            self._viewers -= Counter([network])
 
     async def methods(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """Answer the names of the methods."""
@@ -255,6 +254,22 @@ def _file(name: str) -> Handler:
         return pages.page(name)
 
     return answer
+
+
+async def _moving(preview: Preview, request: web.Request) -> web.StreamResponse:
+    """Answer the pictures of a preview until the viewer leaves."""
+    kind = f"multipart/x-mixed-replace; boundary={_BOUNDARY}"
+    response = web.StreamResponse(headers={"Content-Type": kind})
+    await response.prepare(request)
+    boundary = f"\r\n--{_BOUNDARY}\r\n".encode()
+    async with aclosing(preview.watch()) as jpegs:
+        with suppress(ConnectionResetError):  # the viewer left
+            await response.write(boundary)
+            async for jpeg in jpegs:
+                head = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                # The boundary follows at once: browsers wait for it before they show a picture.
+                await response.write(head.encode() + jpeg + boundary)
+    return response
 
 
 def _has_failed(status: Status) -> bool:

@@ -9,9 +9,6 @@ import cv2
 from streamanon.imaging.picture import thumbnail
 from streamanon.types import SafeFrame
 
-MAX_VIEWERS = 16
-"""Viewers of a stream that are sent every picture; each costs time of the processor."""
-
 FRAME_S = 1 / 12
 """Seconds between pictures of the preview."""
 
@@ -34,11 +31,6 @@ class Preview:
         self._changed = asyncio.Condition()
         self._viewers = 0
         self._maker: asyncio.Task[None] | None = None
-
-    @property
-    def full(self) -> bool:
-        """Whether there are as many viewers as there may be."""
-        return self._viewers >= MAX_VIEWERS
 
     async def snapshot(self) -> bytes | None:
         """Return the newest frame as JPEG, or None before the first."""

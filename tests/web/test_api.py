@@ -2,7 +2,7 @@
 
 import json
 import re
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-import streamanon.web
-import streamanon.web.preview
+import streamanon.web.api
 from streamanon.factory import Factory
 from streamanon.live.stream import Stream
 from streamanon.types import U8
@@ -131,14 +130,21 @@ def test_nothing_is_encoded_without_a_viewer(site: Site) -> None:
     wait_until(lambda: preview._maker is None)
 
 
-def test_viewers_are_limited(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streamanon.web.preview, "MAX_VIEWERS", 1)
-    connection, response = site.connect("GET", f"{ONE}/preview.mjpg")
-    with closing(connection), response:
-        _part(response)
-        refused = site.ask("GET", f"{ONE}/preview.mjpg")
-        assert refused.status == 503
-        assert "preview.jpg" in refused.json["error"]
+def test_viewers_are_limited_by_address_and_in_all(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streamanon.web.api, "MAX_VIEWERS", 2)
+    monkeypatch.setattr(streamanon.web.api, "MAX_VIEWERS_BY_ADDRESS", 1)
+    path = f"{ONE}/preview.mjpg"
+    with ExitStack() as stack:
+        for source in ("127.0.0.1", "127.0.0.2"):
+            connection, response = site.connect("GET", path, source=source)
+            stack.enter_context(closing(connection))
+            assert response.status == 200
+            refused = site.ask("GET", path, source=source)
+            assert refused.status == 503
+            assert "preview.jpg" in refused.json["error"]
+        assert site.ask("GET", path, source="127.0.0.3").status == 503
 
 
 def test_a_snapshot_is_the_newest_frame(site: Site) -> None:
