@@ -136,13 +136,15 @@ class StreamCopier:
         Raises:
             UsageError: the output's container cannot hold the sound.
         """
-        samples = _first_sound(self._path) if sound == "copy" else {}
+        samples = _first_sound(self._path) if sound != "none" else {}
         behind: list[str] = []
         for stream in self._container.streams:
             if stream is self._video:
                 continue
             name = _described(stream)
-            if isinstance(stream, AudioStream):
+            if isinstance(stream, AudioStream) and sound != "none" and stream.index not in samples:
+                added, name = None, f"empty {name}"
+            elif isinstance(stream, AudioStream):
                 added = self._sound(stream, output, sound, samples.get(stream.index, []))
             elif keep_subtitles:
                 added = self._other(stream, output)
@@ -216,10 +218,11 @@ class StreamCopier:
         try:
             converted = ConvertedSound(stream, output)
         except (ValueError, FFmpegError) as error:
+            fitting = [suffix for suffix, name in FORMATS.items() if _holds(name, stream, sample)]
+            named = f"an output named {' or '.join(fitting)}, or " if fitting else ""
             raise UsageError(
                 f"the sound of the input ({codec}) can neither be held by {container} nor "
-                f"converted ({error}): wanted an output named {_suffixes(stream, sample)}, "
-                "or --sound none"
+                f"converted ({error}): wanted {named}--sound none"
             ) from error
         reason = f": {container} cannot hold it" if sound == "copy" else ""
         self.changes.append(f"sound converted from {codec} to {encoder_for(container)}{reason}")
@@ -284,10 +287,11 @@ def _open(path: Path) -> InputContainer:
 
 
 def _first_sound(path: Path) -> dict[int, list[Packet[AudioStream]]]:
-    """Return the first packets of each sound track, to try containers with."""
+    """Return the first packets of each sound track that has any, to try containers with."""
     with _open(path) as container:
         tracks = list(container.streams.audio)
         found: dict[int, list[Packet[AudioStream]]] = {stream.index: [] for stream in tracks}
+        whole = True
         if not tracks:
             return found
         with suppress(InvalidDataError):
@@ -296,8 +300,9 @@ def _first_sound(path: Path) -> dict[int, list[Packet[AudioStream]]]:
                     found[packet.stream_index].append(packet)
                 enough = all(len(packets) >= _TRIED_PACKETS for packets in found.values())
                 if enough or number > _TRIED_READS:
+                    whole = False
                     break
-        return {index: packets[:_TRIED_PACKETS] for index, packets in found.items()}
+        return {n: packets[:_TRIED_PACKETS] for n, packets in found.items() if packets or not whole}
 
 
 def _holds(container: str, stream: Stream, sample: list[Packet[Any]]) -> bool:
@@ -324,11 +329,6 @@ def _holds(container: str, stream: Stream, sample: list[Packet[Any]]) -> bool:
             return any(packet.size for packet in check.demux(audio=0))
     except (ValueError, IndexError, FFmpegError):
         return False
-
-
-def _suffixes(stream: Stream, sample: list[Packet[Any]]) -> str:
-    suffixes = [suffix for suffix, name in FORMATS.items() if _holds(name, stream, sample)]
-    return " or ".join(suffixes) or "otherwise"
 
 
 def _described(stream: Stream) -> str:

@@ -20,8 +20,9 @@ SKIPPED, SPACING = 7, 4
 """Good views of a live track that are not sampled, because the first pictures of a camera are dark
 and those of a new connection coarse, and how far apart the early samples are then.
 
-Measured on five people, whose first eight pictures were dark and coarse: in 73 % of cases they get
-the identity that a file of good pictures gives, in 8 % with the first four pictures.
+Measured on 28 recordings of 15 clips as a camera page sends them (VP8), whose first eight pictures
+were dark and coarse, with 40 seeds: 78 % get the identity that the file gives, and all one of its
+sex. More samples, all views of a file, and noise in place of a limit (Gumbel) change that by 5 %.
 """
 
 SETTLED_S, PATIENCE_S = 1.0, 3.0

@@ -147,6 +147,19 @@ def test_missing_sound_is_silence_and_what_follows_is_in_time(tmp_path: Path) ->
     assert np.flatnonzero(loud[295:])[0] + 295 == pytest.approx(300, abs=2)
 
 
+def test_a_track_of_which_nothing_came_stays_behind(tmp_path: Path) -> None:
+    """A transport stream that was cut may name sound of which it holds no packet."""
+    path = write_clip(tmp_path / "in.ts", Clip(sound="aac"))
+    content = path.read_bytes()
+    packets = [content[at : at + 188] for at in range(0, len(content), 188)]
+    path.write_bytes(b"".join(one for one in packets if one[1] & 31 != 1 or one[2] != 1))
+    for sound in ("copy", "convert"):
+        output = tmp_path / f"{sound}.mp4"
+        assert run(path, output, sound) == ["left behind: empty sound (aac)"]
+        with av.open(str(output)) as container:
+            assert [one.type for one in container.streams] == ["video"]
+
+
 def test_asked_for_all_is_converted_and_none_is_left_out(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "in.mp4", Clip(sound="aac"))
     assert run(path, tmp_path / "a.mkv", "convert") == ["sound converted from aac to aac"]

@@ -187,7 +187,7 @@ async function tick() {
   showMethods(element("counts"), status.methods);
   const slow = Math.round(status.latency_p99_ms);
   figure("fps", String(fps), "", [fps, status.fps]);
-  figure("latency", `${Math.round(status.latency_p50_ms)} ms`, `median from receipt to reply, p99 ${slow} ms`,
+  figure("latency", `${Math.round(status.latency_p50_ms)} ms`, `receipt to reply, median; p99\u00a0${slow}\u00a0ms`,
     [status.latency_p50_ms, status.latency_p99_ms]);
   figure("faces", String(status.faces), "", [status.faces]);
 }

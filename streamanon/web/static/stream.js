@@ -189,7 +189,7 @@ export class StreamCard {
     const minute = drops.slice(-60).reduce((total, [count]) => total + count, 0);
     this.figure("fps", status.fps_out.toFixed(1), `out, ${status.fps_in.toFixed(1)} in`);
     const slow = Math.round(status.latency_p99_ms);
-    this.figure("latency", `${Math.round(status.latency_p50_ms)} ms`, `median from receipt to output, p99 ${slow} ms`);
+    this.figure("latency", `${Math.round(status.latency_p50_ms)} ms`, `receipt to output, median; p99\u00a0${slow}\u00a0ms`);
     this.figure("dropped", number.format(minute), "in the last minute");
     this.figure("faces", number.format(status.faces), `${plural(status.people, "track", "tracks")} so far`);
   }
