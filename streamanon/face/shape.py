@@ -53,6 +53,10 @@ MAX_CHANGE, ENOUGH = 0.55, 0.3
 """A shape changes by no more, root mean square in canonical units, if it then has that much of the
 opposite of what sets the person apart: ears and necks stay, and a head would look pinched."""
 
+MOUTH_WIDTH, MOUTH_REACH = (0.88, 1.1), 1.8
+"""Range of a new mouth's width in that of the person's: smiles widen it as much as the person's,
+and add up to a grimace; and the canonical units beyond the lips over which the face follows."""
+
 EYES_OPEN = (0.1, 0.7)
 """Openings of an eye, in those of the person's neutral one, at which lids are left as they are, and
 from which they are the portrait's."""
@@ -199,7 +203,28 @@ def shape_for(own: F32, other: F32, mean: F32) -> F32:
     size = float(np.sqrt((change * change).sum() / len(own)))
     to_enough = (1 + ENOUGH) * square / max(-float((change * apart).sum()), 1e-6)
     share = min(1.0, max(MAX_CHANGE / max(size, 1e-6), to_enough))
-    return np.asarray(own + np.float32(share) * change, np.float32)
+    return _with_mouth_like(np.asarray(own + np.float32(share) * change, np.float32), own)
+
+
+def _with_mouth_like(shape: F32, own: F32) -> F32:
+    """Return a shape whose mouth is about as wide as the person's.
+
+    Args:
+        shape: (478, 3) float32 canonical.
+        own: (478, 3) float32 canonical neutral of the person.
+    """
+    right, left = shape[lm.RIGHT_MOUTH_CORNER], shape[lm.LEFT_MOUTH_CORNER]
+    usual = max(float(np.linalg.norm(own[lm.LEFT_MOUTH_CORNER] - own[lm.RIGHT_MOUTH_CORNER])), 1e-3)
+    ratio = max(float(np.linalg.norm(left - right)), 1e-3) / usual
+    factor = min(max(ratio, MOUTH_WIDTH[0]), MOUTH_WIDTH[1]) / ratio
+    if factor == 1:
+        return shape
+    middle, half = (right + left) / 2, (left - right) / 2
+    across = (shape - middle) @ half / float(half @ half)
+    along = np.clip(across, -1, 1)[:, None] * half
+    gaps = np.linalg.norm((shape - middle - along)[:, :2], axis=1)
+    weight = np.exp(-((gaps / MOUTH_REACH) ** 2)) * (factor - 1)
+    return np.asarray(shape + (weight * across)[:, None] * half, np.float32)
 
 
 def reshaped(points: F32, own: F32, other: F32, inwards: F32 | None = None) -> F32:

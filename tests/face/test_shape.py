@@ -15,6 +15,7 @@ from streamanon.face.canonical_face import VERTICES
 from streamanon.face.shape import (
     ENOUGH,
     MAX_CHANGE,
+    MOUTH_WIDTH,
     NeutralEstimate,
     Pose,
     ShapeModel,
@@ -205,6 +206,22 @@ def test_the_shape_given_has_nothing_of_the_persons_own(
         assert shared < -0.99 * ENOUGH
 
 
+def test_a_mouth_stays_about_as_wide_as_it_was(model: ShapeModel) -> None:
+    wide = model.mean.copy()
+    lips = list({*lm.OUTER_LIPS, *lm.INNER_LIPS})
+    wide[lips, 0] *= 1.5
+    for own, other, limit in (
+        (model.mean, wide, MOUTH_WIDTH[1]),
+        (wide, model.mean, MOUTH_WIDTH[0]),
+    ):
+        given = shape_for(own, other, model.mean)
+        corners = [
+            shape[lm.LEFT_MOUTH_CORNER] - shape[lm.RIGHT_MOUTH_CORNER] for shape in (given, own)
+        ]
+        ratio = np.linalg.norm(corners[0]) / np.linalg.norm(corners[1])
+        assert ratio == pytest.approx(limit, rel=0.02)
+
+
 def test_a_shape_changes_no_more_than_a_head_bears(model: ShapeModel) -> None:
     random = np.random.default_rng(0)
     apart, other = random.normal(0, 0.16, (2, *model.mean.shape)).astype(np.float32)
@@ -225,6 +242,7 @@ def test_a_shape_that_is_the_opposite_already_is_only_gone_beyond(model: ShapeMo
 def test_a_strange_face_is_not_turned_into_its_whole_opposite(model: ShapeModel) -> None:
     random = np.random.default_rng(0)
     apart = random.normal(0, 3, model.mean.shape).astype(np.float32)
+    apart[[lm.RIGHT_MOUTH_CORNER, lm.LEFT_MOUTH_CORNER]] = 0
     given = shape_for(model.mean + apart, model.mean, model.mean)
     assert gap(given, model.mean - 0.25 * apart) < 0.4
 
