@@ -154,6 +154,48 @@ def _rotation(seen: Observation) -> Rotation:
     return Rotation.from_euler("xyz", [-seen.pitch, -seen.yaw, seen.roll], degrees=True)
 
 
+def gaze(points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return where irises are between the corners of their eyes, of (n, 478, 3) meshes.
+
+    Returns:
+        (2, n, 2) of the right and the left eye, across and down, in widths of the eye.
+    """
+    flat = points[:, :, :2].astype(np.float64)
+    found = []
+    for first, second, iris in (
+        (lm.RIGHT_EYE_OUTER, lm.RIGHT_EYE_INNER, lm.RIGHT_IRIS_CENTRE),
+        (lm.LEFT_EYE_INNER, lm.LEFT_EYE_OUTER, lm.LEFT_IRIS_CENTRE),
+    ):
+        across = flat[:, second] - flat[:, first]
+        down = np.stack([-across[:, 1], across[:, 0]], axis=1)
+        away = flat[:, iris] - (flat[:, first] + flat[:, second]) / 2
+        square = np.maximum((across**2).sum(axis=1), 1e-6)
+        found.append(
+            np.stack([(away * axis).sum(axis=1) / square for axis in (across, down)], axis=1)
+        )
+    return np.stack(found)
+
+
+def mouth_gap(points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return (n,) the gap between the inner lips of (n, 478, 3) meshes, in widths of the mouth."""
+    flat = points[:, :, :2].astype(np.float64)
+    width = np.linalg.norm(flat[:, 78] - flat[:, 308], axis=1)
+    return np.asarray(
+        np.linalg.norm(flat[:, 13] - flat[:, 14], axis=1) / np.maximum(width, 1e-6), np.float64
+    )
+
+
+def following(source: ArrayLike, result: ArrayLike) -> float | None:
+    """Return Pearson's correlation over time of (..., n), its mean; None where nothing moves."""
+    series = np.asarray(source, np.float64), np.asarray(result, np.float64)
+    found = [
+        float(np.corrcoef(before, after)[0, 1]) if after.std() > 1e-9 else 0.0
+        for before, after in zip(*(np.atleast_2d(part) for part in series), strict=True)
+        if before.std() >= MIN_MOTION
+    ]
+    return float(np.mean(found)) if found else None
+
+
 def eyes_closed(seen: Observation) -> bool:
     """Return whether both eyes are closed."""
     return float(seen.blendshapes[list(BLINKS)].mean()) >= CLOSED
@@ -161,9 +203,7 @@ def eyes_closed(seen: Observation) -> bool:
 
 def mouth_open(seen: Observation) -> bool:
     """Return whether the lips are apart."""
-    points = seen.points
-    gap = np.linalg.norm(points[13, :2] - points[14, :2])
-    return float(gap / np.linalg.norm(points[78, :2] - points[308, :2])) >= OPEN
+    return float(mouth_gap(seen.points[None])[0]) >= OPEN
 
 
 @dataclass(frozen=True)

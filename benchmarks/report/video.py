@@ -50,6 +50,11 @@ STABILITY: tuple[Figure, ...] = (
 _EXPRESSION: tuple[Figure, ...] = (
     ("motion correlation", "correlation of landmarks", "more", ""),
     ("expression correlation", "correlation of blendshapes", "more", ""),
+    ("expression pose_deg", "angle between both heads, degrees", "less", ""),
+    ("expression gaze_across", "gaze across", "more", ""),
+    ("expression gaze_down", "gaze down", "more", ""),
+    ("expression blink", "blinks", "more", ""),
+    ("expression mouth", "mouth", "more", ""),
     ("expression blink_agreement", "eyes agree", "more", "%"),
     ("expression mouth_agreement", "mouth agrees", "more", "%"),
 )

@@ -8,24 +8,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.judges.expression import (
+    BLINKS,
     Observation,
     agreement,
     blendshape_correlations,
     eyes_closed,
+    following,
+    gaze,
+    mouth_gap,
     mouth_open,
+    pose_error,
 )
 from benchmarks.video import identity
 from benchmarks.video.motion import steadiness
 from benchmarks.video.panel import DETECTOR, MESH, SAME_PERSON
+from streamanon.face import landmarks as lm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
 
     from benchmarks.judges.self_check import SelfCheck
     from benchmarks.video.comparison import Comparison
     from benchmarks.video.face_series import FaceSeries
     from benchmarks.video.source import Source
     from streamanon.audit.result import AuditResult
+    from streamanon.types import F32
 
 MIN_SEEN = 0.5
 """Share of the source's frames in which a face must be seen at its place in the output, for its
@@ -70,6 +79,25 @@ def _each(
         name: _part(_dead(checks[name]) or reason, partial(compute, name))
         for name in series.vectors
     }
+
+
+def _motion_kept(before: FaceSeries, after: FaceSeries, both: NDArray[np.bool_]) -> Part:
+    """Return how well pose, gaze, lids and mouth follow, against each face's own mean."""
+    here, there = before.points[both], after.points[both]
+    angles = [pose_error(_posed(a), _posed(b)) for a, b in zip(here, there, strict=True)]
+    looks = [gaze(points) for points in (here, there)]
+    lids = [series.blendshapes[both][:, list(BLINKS)].mean(axis=1) for series in (before, after)]
+    return {
+        "pose_deg": float(np.mean(angles)),
+        "gaze_across": following(looks[0][..., 0], looks[1][..., 0]),
+        "gaze_down": following(looks[0][..., 1], looks[1][..., 1]),
+        "blink": following(*lids),
+        "mouth": following(mouth_gap(here), mouth_gap(there)),
+    }
+
+
+def _posed(points: F32) -> Observation:
+    return Observation(points, 1.0, np.zeros(52, np.float32), *lm.head_pose(points))
 
 
 def _observations(series: FaceSeries) -> list[Observation | None]:
@@ -122,6 +150,7 @@ def _expression(before: FaceSeries, after: FaceSeries) -> Part | None:
         kept = [there is not None and does(there) for here, there in pairs if here]
         answers[name] = agreement(said, kept)
     return {
+        **_motion_kept(before, after, both),
         "correlation": float(correlations.mean()),
         "blendshapes": int(correlations.size),
         "blink_recall": answers["blink"].recall,

@@ -152,3 +152,27 @@ def test_an_expression_that_never_changes_is_dead() -> None:
         return found and replace(found, blendshapes=np.zeros(52, np.float32))
 
     assert check_observer(frozen).reason == "sees the same expression in every face"
+
+
+def test_what_follows_is_correlated_and_what_stands_still_says_nothing() -> None:
+    time = np.linspace(0, 6, 60)
+    moves = np.sin(time)
+    assert expression.following(moves, 0.3 * moves + 1) == pytest.approx(1)
+    assert expression.following(moves, np.zeros(60)) == 0
+    assert expression.following(np.ones(60), moves) is None
+    assert expression.following(np.stack([moves, np.ones(60)]), np.stack([-moves, moves])) == (
+        pytest.approx(-1)
+    )
+
+
+def test_gaze_and_mouth_are_read_off_the_mesh(neutral: Observation) -> None:
+    meshes = np.stack([neutral.points] * 2)
+    width = np.linalg.norm(meshes[0, 133, :2] - meshes[0, 33, :2])
+    meshes[1, 468:473, :2] += 0.2 * (meshes[0, 133, :2] - meshes[0, 33, :2])
+    seen = expression.gaze(meshes)
+    assert seen.shape == (2, 2, 2)
+    assert seen[0, 1, 0] - seen[0, 0, 0] == pytest.approx(0.2, abs=1e-3)
+    assert np.abs(seen[1, 1] - seen[1, 0]).max() < 1e-6
+    meshes[1, 14, 1] += width
+    gaps = expression.mouth_gap(meshes)
+    assert gaps[1] > gaps[0] + 0.3
