@@ -46,14 +46,17 @@ POSES = PoseRange(yaw_deg=(32.0, 36.0), pitch_deg=(24.0, 28.0))
 ATTENTION_TAU_S = 0.08
 """Time constant with which attention follows the network; light: LIGHT_TAU_S."""
 
-REUSE_WITHIN_PX = 1.0
+REUSE_WITHIN_PX = 2.0
 """The cached output is reused until a landmark moves this far in the 128 px crop ..."""
 
 REUSE_FOR_S = 0.2
-"""... or this much time has passed. The crop moves with the face, so the output still fits."""
+"""... or this much time has passed. The crop moves with the face, so the output still fits: on four
+clips, pixels differ from those of a network asked for every frame by 0.1 to 0.3 levels on average,
+99 % of them by at most 4."""
 
-SPARING = 2.5
-"""Factor on both where networks are asked less often; light follows slowly in any case."""
+SPARING = 2.0
+"""Factor on both where networks are asked less often (0.1 to 0.8 levels, 99 % of pixels at most 9);
+light follows slowly in any case."""
 
 FEATURES_BLUR_PX = 1.5
 """Standard deviation, in crop px, of the fade between the portrait's eyes and mouth and the rest of
