@@ -4,6 +4,7 @@ Same networks and same geometry as MediaPipe's FaceLandmarker, from its face_lan
 compares the two.
 """
 
+import cv2
 import numpy as np
 
 from streamanon.imaging.crop import crop_square, to_blob
@@ -55,7 +56,8 @@ class MeshFitter:
         A mesh that is not finite has presence 0.
         """
         crop = crop_square(picture, roi, INPUT_PX)
-        answer = self._mesh.run({"input": to_blob(crop[:, :, ::-1]) / 255})
+        crop = np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2RGB), np.uint8)
+        answer = self._mesh.run({"input": to_blob(crop) / 255})
         points = np.asarray(answer["points"], np.float32).reshape(MESH_POINTS, 3)
         corner, right, below = roi.astype(np.float32)
         axes = np.stack([right - corner, below - corner]) / INPUT_PX

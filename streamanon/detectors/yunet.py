@@ -117,11 +117,13 @@ def _decode(outputs: Mapping[str, NDArray[np.generic]], image: U8, threshold: fl
         )
         score = np.sqrt(of_class[:, 0] * of_object[:, 0])
         hits = np.flatnonzero(~(score < threshold))  # keeps NaN scores, which are refused later
+        if not hits.size:
+            continue
         grid = _grid(image.shape[0] // stride, image.shape[1] // stride)[hits]
         centre, half = (grid + box[hits, :2]) * stride, np.exp(box[hits, 2:]) * (stride / 2)
         spots = points[hits] + np.tile(grid, 5)
         parts.append(np.hstack([centre - half, centre + half, spots * stride, score[hits, None]]))
-    return np.concatenate(parts).astype(np.float32)
+    return np.concatenate(parts or [np.empty((0, 15))]).astype(np.float32)
 
 
 def _suppress_overlaps(rows: F32) -> list[int]:

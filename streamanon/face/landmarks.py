@@ -5,6 +5,7 @@ closed and in order, starting at the subject's right.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face.canonical_face import POSE_WEIGHTS, VERTICES
 from streamanon.types import F32
@@ -57,7 +58,13 @@ ROI_SCALE = 1.5
 """Side of the mesh network's input region, in lengths of the face's longer side (MediaPipe)."""
 
 POSE_POINTS = POSE_WEIGHTS[:, 0].astype(np.int64)
-POSE_SHARES = POSE_WEIGHTS[:, 1:].astype(np.float64) / POSE_WEIGHTS[:, 1].sum()
+_POSE_SHARES = POSE_WEIGHTS[:, 1].astype(np.float64) / POSE_WEIGHTS[:, 1].sum()
+_POSE_MODEL = VERTICES[POSE_POINTS].astype(np.float64) * (1, -1, -1)
+POSE_ORIGIN = _POSE_SHARES @ _POSE_MODEL
+"""Weighted middle of the canonical face, in its units."""
+
+_POSE_WEIGHTED = (_POSE_MODEL - POSE_ORIGIN) * _POSE_SHARES[:, None]
+_POSE_SPREAD = float(((_POSE_MODEL - POSE_ORIGIN) * _POSE_WEIGHTED).sum())
 
 
 def ibug68(points: F32) -> F32:
@@ -139,17 +146,28 @@ def head_pose(points: F32) -> tuple[float, float, float]:
     """Return (yaw, pitch, roll) in degrees of (478, 3) mesh points.
 
     Yaw is positive when the face turns to the image's right, pitch when it looks up, roll when it
-    leans clockwise in the image; roll is applied last. The rotation is the weighted
-    least-squares fit (Kabsch, 1976) of MediaPipe's canonical face to the mesh.
+    leans clockwise in the image; roll is applied last.
     """
-    seen = points[POSE_POINTS].astype(np.float64)
-    model = VERTICES[POSE_POINTS].astype(np.float64) * (1, -1, -1)
-    seen -= (seen * POSE_SHARES).sum(axis=0)
-    model -= (model * POSE_SHARES).sum(axis=0)
-    left, _, right = np.linalg.svd(seen.T @ (model * POSE_SHARES))
-    handed = np.diag([1, 1, np.sign(np.linalg.det(left @ right))])
-    turn = left @ handed @ right
+    turn, _, _ = pose_similarity(points)
     yaw = np.arctan2(turn[2, 0], np.hypot(turn[2, 1], turn[2, 2]))
     pitch = np.arctan2(-turn[2, 1], turn[2, 2])
     roll = np.arctan2(turn[1, 0], turn[0, 0])
     return float(np.degrees(yaw)), float(np.degrees(pitch)), float(np.degrees(roll))
+
+
+def pose_similarity(points: F32) -> tuple[NDArray[np.float64], float, NDArray[np.float64]]:
+    """Return how the canonical face lies in a frame, as a similarity of least squares.
+
+    That of MediaPipe's canonical face and weights to the mesh (Umeyama, 1991).
+
+    Args:
+        points: (478, 3) mesh.
+
+    Returns:
+        (3, 3) rotation, px a canonical unit, and the (3,) weighted middle of the mesh in px.
+    """
+    seen = points[POSE_POINTS].astype(np.float64)
+    middle = _POSE_SHARES @ seen
+    left, stretch, right = np.linalg.svd((seen - middle).T @ _POSE_WEIGHTED)
+    handed = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
+    return left * handed @ right, float(stretch @ handed / _POSE_SPREAD), middle

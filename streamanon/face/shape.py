@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streamanon.face import landmarks as lm
-from streamanon.face.canonical_face import VERTICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,20 +112,9 @@ class Pose:
 
     @classmethod
     def of(cls, points: F32) -> Pose:
-        """Return the pose of a (478, 3) mesh.
-
-        The similarity of weighted least squares (Umeyama, 1991) between the canonical face and the
-        mesh, with MediaPipe's weights.
-        """
-        seen = points[lm.POSE_POINTS].astype(np.float64)
-        model = VERTICES[lm.POSE_POINTS].astype(np.float64) * (1, -1, -1)
-        middle, origin = ((part * lm.POSE_SHARES).sum(axis=0) for part in (seen, model))
-        seen, model = seen - middle, model - origin
-        left, stretch, right = np.linalg.svd(seen.T @ (model * lm.POSE_SHARES))
-        handed = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
-        turn = left * handed @ right
-        scale = float(stretch @ handed / (model * model * lm.POSE_SHARES).sum())
-        return cls(scale, turn, middle - scale * turn @ origin)
+        """Return the pose of a (478, 3) mesh."""
+        turn, scale, middle = lm.pose_similarity(points)
+        return cls(scale, turn, middle - scale * turn @ lm.POSE_ORIGIN)
 
     def canonical(self, points: F32) -> F32:
         """Return (n, 3) points of the frame in canonical units."""

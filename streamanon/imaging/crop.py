@@ -67,6 +67,7 @@ def template_square(points: F32, template: NDArray[np.float64], side_px: float) 
 
 def to_blob(image: U8) -> F32:
     """Return an image as (1, 3, h, w) float32 in 0..255, in the same channel order."""
-    planes = np.empty((1, 3, *image.shape[:2]), np.float32)
-    np.copyto(planes[0], image.transpose(2, 0, 1))
-    return planes
+    blob = np.empty((1, 3, *image.shape[:2]), np.float32)
+    for plane, target in zip(cv2.split(image), blob[0], strict=True):
+        target[...] = plane
+    return blob

@@ -6,6 +6,7 @@ new shot, nor one that shows the same scene in other light.
 """
 
 from collections import deque
+from statistics import median
 
 import cv2
 import numpy as np
@@ -61,7 +62,7 @@ class CutDetector:
             return False
         change = float(cv2.absdiff(luma, before).mean())
         shift = float(np.abs(self._histogram - old).sum()) / 2
-        usual = float(np.median(self._changes)) if self._changes else 0.0
+        usual = median(self._changes) if self._changes else 0.0
         changed = change > max(MIN_CHANGE, TIMES_USUAL * usual) and shift > MIN_SHIFT
         cut = changed and tells and (shot is None or _is_another(luma, shot))
         if cut:
