@@ -10,6 +10,7 @@ one of the hair around it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import cv2
@@ -365,12 +366,14 @@ def _numbered(lab: U8) -> NDArray[np.int32]:
 
 def _table(colours: U8) -> Mask:
     """Return which numbers of colours are common among these (n, 3) colours in CIELAB."""
-    counts = np.zeros(_LEVELS, np.float32)
-    light, a, b = (colours[:, channel] // step for channel, step in enumerate(STEPS))
-    np.add.at(counts, (light, a, b), 1)
-    for axis in range(3):
-        counts = counts + np.roll(counts, 1, axis) + np.roll(counts, -1, axis)
-    return np.asarray(counts.ravel() > COMMON * max(len(colours), 1))
+    numbers = np.zeros(len(colours), np.int32)
+    for channel, table in enumerate(_NUMBER):
+        numbers += table[colours[:, channel]]
+    counts = np.bincount(numbers, minlength=int(np.prod(_LEVELS))).astype(np.float32)
+    box = partial(cv2.boxFilter, ddepth=-1, normalize=False, borderType=cv2.BORDER_CONSTANT)
+    near = box(counts.reshape(_LEVELS), ksize=(3, 3))  # of lightness and a, then of b
+    near = box(near.reshape(-1, _LEVELS[2]), ksize=(3, 1))
+    return np.asarray(near.ravel() > COMMON * max(len(colours), 1))
 
 
 def filled(points: F32) -> U8:

@@ -185,7 +185,7 @@ def test_the_network_is_asked_again_when_a_face_moves_in_itself_or_after_a_momen
     cast, mesh = Cast(), mesh_of(CALM)
     elsewhere = replace(mesh, points=mesh.points * np.float32(0.97) + np.float32(5))
     lips = mesh.points.copy()
-    lips[list(lm.LOWER_INNER_LIP), 1] += 0.03 * lm.inter_ocular_px(mesh.points)
+    lips[list(lm.LOWER_INNER_LIP), 1] += 0.06 * lm.inter_ocular_px(mesh.points)
     moments = [
         (0, mesh, True),
         (1, mesh, False),
