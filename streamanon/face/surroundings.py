@@ -101,7 +101,8 @@ def fit(
     both = np.concatenate(faces)
     low, high = both.min(axis=0), both.max(axis=0)
     side = float((high - low).max())
-    farthest = max(float(np.hypot(*(_off_the_skin(faces[0], side) - faces[1]).T).max()), MOVED_PX)
+    shift = _off_the_skin(faces[0], side) - faces[1]
+    farthest = max(float(np.hypot(*shift.T).max()), MOVED_PX)
     reach = REACH * side * np.sqrt(2 * np.log(farthest / MOVED_PX)) + 2
     box = clip_box(picture, np.concatenate([low - reach, high + reach]))
     x0, y0, x1, y1 = box
@@ -110,14 +111,18 @@ def fit(
         return None
     origin = np.array([x0, y0], np.float32)
     faces = [part - origin for part in faces]
+    outlines = [np.asarray(cv2.convexHull(face), np.float32) for face in faces]
     taboo = [np.asarray(other - np.tile(origin, 2), np.float32) for other in others]
     cell = max(4, round(side / CELLS))
     source = read_bgr(picture, box)
-    offsets, nodes = _offsets(size, faces, cell, taboo)
-    offsets *= np.float32(strength) * _held(source, offsets, nodes, faces[1], cell)
+    nodes = _nodes(size, cell)
+    offsets = _offsets(nodes, faces[1], shift, outlines[1], cell, side)
+    for part in taboo:
+        _keep_away(offsets, nodes, part, cell)
+    offsets *= np.float32(strength) * _held(source, offsets, nodes, outlines[1], cell)
     far = np.asarray(cv2.magnitude(*cv2.split(offsets)) > MOVED_PX, np.uint8)
     moved = np.asarray(_spread_out(255 * far, cell, size) > 0, np.uint8)
-    marked = cv2.merge([*cv2.split(source), _depth(size, faces[0])])  # four channels move faster
+    marked = cv2.merge([*cv2.split(source), _depth(size, faces[0], outlines[0])])  # 4 are faster
     border = cv2.BORDER_REPLICATE
     lookup = _spread_out(offsets + nodes, cell, size)
     found = cv2.remap(marked, lookup, None, cv2.INTER_LINEAR, borderMode=border)  # type: ignore[call-overload]
@@ -127,53 +132,71 @@ def fit(
         left, top = np.floor(np.maximum(part[:2], 0)).astype(int).tolist()
         right, bottom = np.ceil(np.maximum(part[2:], 0)).astype(int).tolist()
         free[top:bottom, left:right] = 0
-    shown = _without_face(fitted, np.asarray(found[:, :, 3]), faces, free)
-    for hull in map(_hull, faces):
-        cv2.fillConvexPoly(moved, hull, 1, cv2.LINE_8, 4)
+    shown = _without_face(fitted, np.asarray(found[:, :, 3]), outlines, free)
+    for outline in outlines:
+        cv2.fillConvexPoly(moved, _fixed_point(outline), 1, cv2.LINE_8, 4)
     moved[free == 0] = 0
     return Surroundings(box, fitted, shown, moved)
 
 
-def _offsets(
-    size: tuple[int, int], faces: Sequence[F32], cell: int, taboo: Sequence[F32]
-) -> tuple[F32, F32]:
-    """Return how far from each node of a grid its pixels are fetched, and where the nodes lie.
+def _nodes(size: tuple[int, int], cell: int) -> F32:
+    """Return (rows, columns, 2) float32 px of a grid, a cell larger than its region all around.
 
     Args:
         size: width and height of the region in px.
-        faces: (468, 2) float32 px of the region, the old mesh and the new one.
         cell: distance of nodes in px.
-        taboo: (4,) boxes in px of the region.
-
-    Returns:
-        (rows, columns, 2) float32 px each; the grid is a cell larger than the region all around.
     """
     x, y = (
         (np.arange(-(-length // cell) + 2, dtype=np.float32) - 0.5) * np.float32(cell) - 0.5
         for length in size
     )
-    grid = np.dstack(np.meshgrid(x, y))
-    nodes = grid.reshape(-1, 2)
-    side = float(np.ptp(np.concatenate(faces), axis=0).max())
-    old, new = _off_the_skin(faces[0], side)[_GUIDES], faces[1][_GUIDES]
-    across, down = ((new[:, at, None] - part) ** 2 for at, part in enumerate((x, y)))
-    square = (down[:, :, None] + across[:, None, :]).reshape(len(new), -1)
+    return np.dstack(np.meshgrid(x, y))
+
+
+def _offsets(nodes: F32, new: F32, shift: F32, outline: F32, cell: int, side: float) -> F32:
+    """Return (rows, columns, 2) float32 px: how far from each node its pixels are fetched.
+
+    Args:
+        nodes: (rows, columns, 2) float32 px of the region (:func:`_nodes`).
+        new: (468, 2) float32 px, the mesh of the new face.
+        shift: (468, 2) float32 px, how far from there the old one lies.
+        outline: (n, 1, 2) float32 px of the new face.
+        cell: distance of nodes in px.
+        side: of both faces together in px.
+    """
+    guides, shift = new[_GUIDES], shift[_GUIDES]
+    across, down = (
+        (guides[:, at, None] - part) ** 2
+        for at, part in enumerate((nodes[0, :, 0], nodes[:, 0, 1]))
+    )
+    square = (down[:, :, None] + across[:, None, :]).reshape(len(guides), -1)
     np.maximum(square, np.float32(0.01 * cell**2), out=square)
     nearest = square.min(axis=0)
     square *= np.sqrt(square)
     weights = np.reciprocal(square, out=square)
-    wanted = np.vstack([(old - new).T, np.ones(len(new), np.float32)])
+    wanted = np.vstack([shift.T, np.ones(len(guides), np.float32)])
     sums = np.einsum("ij,jk->ik", wanted, weights)  # for BLAS this is large enough for threads
-    drawn = np.zeros(grid.shape[:2], np.uint8)
-    cv2.fillConvexPoly(drawn, _hull((faces[1] - nodes[0]) / np.float32(cell)), 1, cv2.LINE_8, 4)
+    drawn = np.zeros(nodes.shape[:2], np.uint8)
+    placed = _fixed_point((outline - nodes[0, 0]) / np.float32(cell))
+    cv2.fillConvexPoly(drawn, placed, 1, cv2.LINE_8, 4)
     nearest[drawn.ravel() > 0] = 0
     share = np.exp(-0.5 / np.float32(REACH * side) ** 2 * nearest) / sums[2]
-    offsets = np.ascontiguousarray((sums[:2] * share).T)
-    for part in taboo:
-        beyond = np.maximum(np.maximum(part[:2] - nodes, nodes - part[2:]), 0)
-        room = np.maximum(np.hypot(*beyond.T) - 1.5 * cell - 1, 0)
-        offsets *= np.minimum(room / np.maximum(np.hypot(*offsets.T), 1e-6), 1)[:, None]
-    return np.asarray(offsets.reshape(grid.shape), np.float32), grid
+    return np.ascontiguousarray((sums[:2] * share).T).reshape(nodes.shape)
+
+
+def _keep_away(offsets: F32, nodes: F32, taboo: F32, cell: int) -> None:
+    """Let nothing be fetched from another person's box, nor into it, in place.
+
+    Args:
+        offsets: (rows, columns, 2) float32 px (:func:`_offsets`).
+        nodes: (rows, columns, 2) float32 px of the region.
+        taboo: (4,) box in px of the region.
+        cell: distance of nodes in px.
+    """
+    beyond = np.maximum(np.maximum(taboo[:2] - nodes, nodes - taboo[2:]), 0)
+    room = np.maximum(np.hypot(*cv2.split(beyond)) - 1.5 * cell - 1, 0)
+    length = np.maximum(np.hypot(*cv2.split(offsets)), 1e-6)
+    offsets *= np.minimum(room / length, 1)[:, :, None]
 
 
 def _held(source: U8, offsets: F32, grid: F32, new: F32, cell: int) -> F32:
@@ -186,7 +209,7 @@ def _held(source: U8, offsets: F32, grid: F32, new: F32, cell: int) -> F32:
         source: (h, w, 3) uint8 BGR region.
         offsets: (rows, columns, 2) float32 px, how far the nodes of a grid move.
         grid: (rows, columns, 2) float32 px, where they lie.
-        new: (468, 2) float32 px, the mesh of the new face.
+        new: (n, 1, 2) float32 px, outline of the new face.
         cell: distance of nodes in px.
     """
     rows, columns = grid.shape[:2]
@@ -201,9 +224,9 @@ def _held(source: U8, offsets: F32, grid: F32, new: F32, cell: int) -> F32:
     inner = cv2.resize(crossed, (columns - 2, rows - 2), interpolation=cv2.INTER_AREA)
     contrast = cv2.copyMakeBorder(inner, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     contrast = np.asarray(cv2.GaussianBlur(contrast, (0, 0), 1.0))
-    hull = np.asarray(cv2.convexHull((new - grid[0, 0]) / np.float32(cell)))
     drawn = np.ones((rows, columns), np.uint8)
-    cv2.fillConvexPoly(drawn, np.rint(hull * 16).astype(np.int32), 0, cv2.LINE_8, 4)
+    outline = _fixed_point((new - grid[0, 0]) / np.float32(cell))
+    cv2.fillConvexPoly(drawn, outline, 0, cv2.LINE_8, 4)
     gap = np.asarray(cv2.distanceTransform(drawn, cv2.DIST_L2, 5)) / CELLS
     beside = np.clip((gap - HOLD[0]) / (HOLD[1] - HOLD[0]), 0, 1)
     held = 1 - beside * contrast / (contrast + CONTRAST**2)
@@ -225,27 +248,28 @@ def _off_the_skin(points: F32, side: float) -> F32:
     return np.asarray(points + away * unit, np.float32)
 
 
-def _hull(points: F32) -> NDArray[np.int32]:
-    """Return the convex hull of (n, 2) float32 points, in sixteenths of a px."""
-    return np.rint(np.asarray(cv2.convexHull(points.astype(np.float32))) * 16).astype(np.int32)
+def _fixed_point(outline: F32) -> NDArray[np.int32]:
+    """Return an outline in px as cv2 draws it, in sixteenths of a px."""
+    return np.rint(outline * 16).astype(np.int32)
 
 
-def _without_face(fitted: U8, depth: U8, faces: Sequence[F32], free: U8) -> U8:
+def _without_face(fitted: U8, depth: U8, outlines: Sequence[F32], free: U8) -> U8:
     """Return a moved region without the old face, but for its rim inside the new one.
 
     Args:
         fitted: (h, w, 3) uint8 BGR.
         depth: (h, w) uint8, how deep in the old face each pixel was fetched from (:func:`_depth`).
-        faces: (468, 2) float32 px of the region, the old mesh and the new one.
+        outlines: (n, 1, 2) float32 px of the region, of the old face and the new one.
         free: (h, w) uint8, 0 where other people are: what is filled does not go on from there.
     """
-    both = np.concatenate(faces)
+    both = np.concatenate(outlines)[:, 0]
     margin = np.ptp(both, axis=0).max() * AROUND
     low = np.maximum(np.floor(both.min(axis=0) - margin), 0).astype(int).tolist()
     high = np.ceil(both.max(axis=0) + margin).astype(int).tolist()
     here = (slice(low[1], high[1]), slice(low[0], high[0]))
     allowed = np.zeros(depth[here].shape, np.uint8)
-    cv2.fillConvexPoly(allowed, _hull(faces[1] - np.float32(low)), IN_RIM, cv2.LINE_8, 4)
+    new = _fixed_point(outlines[1] - np.float32(low))
+    cv2.fillConvexPoly(allowed, new, IN_RIM, cv2.LINE_8, 4)
     hidden = np.asarray(cv2.compare(depth[here], allowed, cv2.CMP_GT), np.uint8)
     known = np.asarray(cv2.bitwise_not(cv2.max(hidden, 255 // IN_RIM * allowed)), np.uint8)
     spread = _spread(fitted[here], np.asarray(cv2.bitwise_and(known, free[here]), np.uint8))
@@ -254,15 +278,16 @@ def _without_face(fitted: U8, depth: U8, faces: Sequence[F32], free: U8) -> U8:
     return shown
 
 
-def _depth(size: tuple[int, int], face: F32) -> U8:
+def _depth(size: tuple[int, int], face: F32, outline: F32) -> U8:
     """Return (h, w) uint8: IN_RIM in the rim of a face, INSIDE deeper in and on features, else 0.
 
     Args:
         size: width and height in px.
         face: (468, 2) float32 px, its mesh.
+        outline: (n, 1, 2) float32 px of it.
     """
     rim, silhouette = np.zeros((2, *size[::-1]), np.uint8)
-    eyes_px, hull = lm.inter_ocular_px(face), _hull(face)
+    eyes_px, hull = lm.inter_ocular_px(face), _fixed_point(outline)
     cv2.fillConvexPoly(rim, hull, INSIDE, cv2.LINE_8, 4)
     rim_px = max(1, round(2 * RIM * eyes_px))
     cv2.polylines(rim, [hull], isClosed=True, color=IN_RIM, thickness=rim_px, shift=4)
@@ -270,9 +295,9 @@ def _depth(size: tuple[int, int], face: F32) -> U8:
     depth = np.asarray(cv2.min(rim, cv2.dilate(silhouette, np.ones((3, 3), np.uint8))), np.uint8)
     margin_px = max(1, round(2 * FEATURE_MARGIN * eyes_px))
     for feature in _FEATURES:
-        outline = _hull(face[feature])
-        cv2.fillConvexPoly(depth, outline, INSIDE, cv2.LINE_8, 4)
-        cv2.polylines(depth, [outline], isClosed=True, color=INSIDE, thickness=margin_px, shift=4)
+        part = _fixed_point(np.asarray(cv2.convexHull(face[feature])))
+        cv2.fillConvexPoly(depth, part, INSIDE, cv2.LINE_8, 4)
+        cv2.polylines(depth, [part], isClosed=True, color=INSIDE, thickness=margin_px, shift=4)
     return depth
 
 
