@@ -21,7 +21,7 @@ from streamanon.tracking.look_back import PendingFrame, search_back
 from streamanon.tracking.scene_cuts import CutDetector
 from streamanon.tracking.smoothing import FaceSmoother
 from streamanon.tracking.tracker import SURE_SCORE, Tracker, with_margin
-from streamanon.types import Frame, Mesh, Scene, Subject, Track
+from streamanon.types import Frame, Mesh, Picture, Scene, Subject, Track
 
 if TYPE_CHECKING:
     from streamanon.tracking.embedding_sampler import EmbeddingSampler
@@ -32,6 +32,9 @@ LOOK_AHEAD = 12
 
 WINDOW_BYTES = 96 * 2**20
 """Most bytes of pictures held back; of large pictures, fewer frames."""
+
+TRIES, RETRY_EVERY = 3, 3
+"""Frames in which a mesh is fitted in vain to a face, after which it is tried in every third."""
 
 MAX_FAILURES = 25
 """Consecutive frames on which the detector may fail before the run ends."""
@@ -106,14 +109,16 @@ class Observer:
         self._window: deque[PendingFrame] = deque()
         self._present: set[int] = set()
         self._meshes: dict[int, Mesh] = {}
+        self._misfits: dict[int, int] = {}
         self._smoothers: dict[int, FaceSmoother] = {}
         self._failures = 0
         self._passing = False
 
     def fit_meshes(self, *, enabled: bool) -> None:
         """Choose whether faces get meshes and identities from the next frame on."""
-        if self._finder.meshes and not enabled:
+        if self._finder.meshes != enabled:
             self._meshes.clear()
+            self._misfits.clear()
             self._smoothers.clear()
         self._finder.meshes = enabled
 
@@ -178,7 +183,7 @@ class Observer:
             before = self._meshes.get(track.id)
             now = track
             if track.unseen_s == 0:
-                mesh = self._finder.fit_mesh(picture, track.face, before)
+                mesh = self._fitted(picture, track)
                 now = replace(track, face=replace(track.face, mesh=mesh))
             elif track.face.score >= SURE_SCORE:
                 expected = replace(track.face, mesh=before)
@@ -190,6 +195,15 @@ class Observer:
             elif now.unseen_s == 0:
                 self._meshes.pop(track.id, None)
         self.stats.births += len(tracker.ids - old)
+
+    def _fitted(self, picture: Picture, track: Track) -> Mesh | None:
+        """Return the mesh of a face that was detected; None where none fits, or lately none did."""
+        tried = self._misfits.get(track.id, 0)
+        mesh = None
+        if tried < TRIES or tried % RETRY_EVERY == 0:
+            mesh = self._finder.fit_mesh(picture, track.face, self._meshes.get(track.id))
+        self._misfits[track.id] = 0 if mesh else tried + 1
+        return mesh
 
     def _look_back(self) -> None:
         """Search the frames held back for faces that appeared or reappeared in the newest one."""
@@ -252,6 +266,7 @@ class Observer:
         for track_id in self._present - present:
             self._smoothers.pop(track_id, None)
             self._meshes.pop(track_id, None)
+            self._misfits.pop(track_id, None)
             if self._sampler:
                 self._sampler.forget(track_id)
             if self._kept:
