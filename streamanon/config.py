@@ -171,7 +171,7 @@ class Config:
     )
     seal_passphrase: Path | None = _option(
         None,
-        "Seal for whoever knows a passphrase, too: the first line of this file.",
+        "Also seal for those who know the passphrase in the first line of this file.",
         metavar="FILE",
     )
     threshold: int = _option(

@@ -90,6 +90,9 @@ def execute(arguments: Sequence[str]) -> int:
     memory.limit_heaps()
     try:
         result = cli.main(list(arguments), "streamanon", standalone_mode=False, obj=state)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
     except Exception as error:  # noqa: BLE001  the last line of defence is one line, too
         if state["verbose"] and not isinstance(error, (click.Abort, click.ClickException)):
             print_traceback(error)

@@ -1,4 +1,4 @@
-"""Restores what was sealed of an anonymised file, for somebody who has the keys."""
+"""Restores what was sealed of an anonymised file, with the keys of its recipients."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from streamanon.sinks.video import VideoSink
 if TYPE_CHECKING:
     from streamanon.protocols import Source
 
-CRF = 4
+CRF = 2
 """Quality of a restored video: coding it once more costs a small part of what sealing did."""
 
 _CUT_US = 500_000
@@ -38,7 +38,7 @@ _ALWAYS = range(-(2**62), 2**62)
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What somebody opens a sidecar with.
+    """What a sidecar is opened with.
 
     Attributes:
         keys: files of private keys.

@@ -119,7 +119,7 @@ def binding(header: Header, access: Access, segment: Segment) -> bytes:
 
 
 class Keyring:
-    """Private keys of somebody who wants to open a sidecar."""
+    """Private keys that are tried on a sidecar."""
 
     def __init__(self, access: Access, identities: Sequence[Identity], name: str) -> None:
         """Take the keys.
@@ -145,7 +145,7 @@ class Keyring:
         if len(points) < wanted:
             raise UsageError(self._why_closed(len(points)))
         chosen = dict(list(points.items())[:wanted])
-        self.opened_with = tuple(self._access.recipients[x - 1] for x in chosen)
+        self.opened_with = tuple(self._access.names[x - 1] for x in chosen)
         secret = joined(chosen)
         cipher = None
         if secret < 1 << (8 * KEY_BYTES):
@@ -186,11 +186,11 @@ class Keyring:
         )
 
     def _why_closed(self, fitting: int) -> str:
-        names = ", ".join(map(_short, self._access.recipients))
-        if self._access.threshold > 1:
+        names, wanted = ", ".join(map(_short, self._access.names)), self._access.threshold
+        if wanted > 1:
             return (
-                f"{fitting} of the keys given open {self._name}, wanted {self._access.threshold} "
-                f"of these: {names}; give -i once for each"
+                f"{self._name} takes the keys of {wanted} of its recipients, {fitting} given: it "
+                f"is sealed for {names}; give -i once for each, --seal-passphrase for a passphrase"
             )
         return f"no key given opens {self._name}: it is sealed for {names}"
 
@@ -224,7 +224,9 @@ def public_key(text: str) -> Recipient:
         UsageError: it is none; a private key is not repeated in the message.
     """
     if text.startswith("AGE-SECRET-KEY") or "PRIVATE KEY" in text:
-        raise UsageError(f"a recipient is a private key: {_FORMS}; give nobody the private one")
+        raise UsageError(
+            f"a recipient is a private key: {_FORMS}; keep the private one to yourself"
+        )
     try:
         if text.startswith("age1"):
             return x25519.Recipient.from_str(text)
@@ -276,8 +278,8 @@ def _lines(path: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def read_key_file(path: Path) -> bytes:
-    """Return the content of a file that holds keys.
+def read_key_file(path: Path, what: str = "keys") -> bytes:
+    """Return the content of a file that holds keys, or something else as short.
 
     Raises:
         UsageError: it cannot be read, or is too long to be one.
@@ -287,10 +289,10 @@ def read_key_file(path: Path) -> bytes:
             data = file.read(1 << 20)
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be read ({error.strerror}): name a file of keys"
+            f"{path} cannot be read ({error.strerror}): name a file of {what}"
         ) from error
     if len(data) == 1 << 20:
-        raise UsageError(f"{path} is no file of keys: it has a megabyte or more")
+        raise UsageError(f"{path} is no file of {what}: it has a megabyte or more")
     return data
 
 
@@ -301,7 +303,7 @@ def read_passphrase(path: Path) -> str:
         UsageError: it is empty or no text.
     """
     try:
-        text = read_key_file(path).decode()
+        text = read_key_file(path, "a passphrase").decode()
     except UnicodeDecodeError as error:
         raise UsageError(f"{path} is no text: wanted a passphrase in its first line") from error
     line = text.partition("\n")[0].strip("\r")

@@ -43,7 +43,7 @@ class KeyedPeople:
         if len(key) < MIN_KEY_BYTES:
             raise UsageError(
                 f"identity key {key_file} has {len(key)} bytes: wanted {MIN_KEY_BYTES} or more "
-                f"that nobody can guess (head -c 32 /dev/urandom > {key_file})"
+                f"that no one can guess (head -c 32 /dev/urandom > {key_file})"
             )
         self._key, self._path = key, key_file.with_name(key_file.name + SUFFIX)
         self._lock = FileLock(self._path.with_name(f".{self._path.name}.lock"))

@@ -70,6 +70,13 @@ class Access:
     recipients: tuple[str, ...]
     passphrase: str | None = None
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The recipients, as messages name them."""
+        if self.passphrase is None:
+            return self.recipients
+        return (*self.recipients[:-1], "a passphrase")
+
     def pack(self) -> bytes:
         """Return the body of the record."""
         document = {

@@ -226,7 +226,7 @@ class Sidecar:
         """
         found = self.person(person)
         if found == NOBODY or found not in self.people:
-            names = ", ".join(str(one) for one in self.people if one != NOBODY) or "nobody"
+            names = ", ".join(str(one) for one in self.people if one != NOBODY) or "no one"
             raise UsageError(f"there is no person {person} in {self.path}: it holds {names}")
         return found
 

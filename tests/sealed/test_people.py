@@ -26,7 +26,7 @@ def _face(person: int, view: int) -> F32:
 
 def _key(folder: Path, name: str, text: str = "") -> Path:
     file = folder / name
-    file.write_bytes((text or f"{name} that nobody can guess").encode())
+    file.write_bytes((text or f"{name} that no one can guess").encode())
     return file
 
 

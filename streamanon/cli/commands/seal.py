@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from streamanon.sealed.records import Access
     from streamanon.sealed.sidecar import SegmentEntry
 
 _REVEAL_EXAMPLES = """\b
@@ -141,11 +142,9 @@ def list_sealed(output: Path) -> int:
     from streamanon.sealed.records import NOBODY
 
     sidecar = find_sidecar(output)
-    access = sidecar.access
-    click.echo(f"{sidecar.path}: {access.threshold} of {len(access.recipients)} can open it")
-    for number, name in enumerate(access.recipients, 1):
-        last = access.passphrase is not None and number == len(access.recipients)
-        click.echo(f"  recipient {number}: {'a passphrase' if last else name}")
+    click.echo(f"{sidecar.path}: {_who_opens(sidecar.access)}")
+    for number, name in enumerate(sidecar.access.names, 1):
+        click.echo(f"  recipient {number}: {name}")
     if not sidecar.complete:
         click.echo("  it has no end: its run was interrupted, or is still going on")
     for person, entries in sidecar.people.items():
@@ -157,9 +156,11 @@ def list_sealed(output: Path) -> int:
             click.echo("  log: an entry that was changed, or one before it was taken away")
             continue
         until = "the end" if entry["to_s"] is None else f"{entry['to_s']:g} s"
-        persons = ", ".join(map(str, entry["persons"]))
+        persons = ("person " if len(entry["persons"]) == 1 else "persons ") + ", ".join(
+            map(str, entry["persons"])
+        )
         click.echo(
-            f"  revealed {entry['time']}: persons {persons}, {entry['from_s']:g} s to {until}, "
+            f"  revealed {entry['time']}: {persons}, {entry['from_s']:g} s to {until}, "
             f"with {', '.join(entry['opened_with'])}"
         )
     return 0
@@ -187,7 +188,7 @@ def reseal(
     from streamanon.files.reveal import reseal as reseal_file
 
     access = reseal_file(find_sidecar(output), Secrets(keys, secret), add=add, drop=drop)
-    click.echo(f"{access.threshold} of {len(access.recipients)} can open it now")
+    click.echo(f"{_who_opens(access)} now")
     return 0
 
 
@@ -196,18 +197,29 @@ def reseal(
 @click.argument("person", type=int)
 @verbose
 def forget(output: Path, person: int) -> int:
-    """Destroy the keys of PERSON in the sidecar of OUT: nobody can reveal them any more.
+    """Destroy the keys of PERSON in the sidecar of OUT, so that they can never be revealed.
 
     Frames that were covered whole may show anybody: their keys are destroyed, too. It needs no key,
     and cannot be undone.
     """
     _check_installed()
+    from streamanon.cli.progress import counted
     from streamanon.files.reveal import find_sidecar
     from streamanon.files.reveal import forget as forget_person
 
     count = forget_person(find_sidecar(output), person)
-    click.echo(f"person {person} is forgotten, {count} keys were destroyed")
+    click.echo(f"person {person} is forgotten: {counted(count, 'key')} destroyed")
     return 0
+
+
+def _who_opens(access: Access) -> str:
+    """Return how many recipients it takes to open a sidecar."""
+    count = len(access.recipients)
+    if access.threshold == 1:
+        return (
+            "its recipient can open it" if count == 1 else f"each of {count} recipients can open it"
+        )
+    return f"{access.threshold} of {count} recipients can open it together"
 
 
 def _check_installed() -> None:
