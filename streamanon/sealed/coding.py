@@ -24,12 +24,12 @@ _H264 = {
     "tune": "psnr",
     "threads": "1",
     "flags": "+psnr",
-    "x264-params": "bframes=3:scenecut=0:keyint=infinite",
+    "x264-params": "bframes=3:b-adapt=0:scenecut=0:keyint=infinite",
 }
-_LARGE_PX = 300_000
-"""Pixels of a crop from which on it is coded in less time, for more bits."""
+_PRESETS = ((300_000, "fast"), (800_000, "veryfast"))
+"""Pixels up to which a crop is coded in that time; larger ones in less, for more bits."""
 
-FIRST_QUANTISER, _QUANTISERS, TARGET_DB, _DB_A_STEP = 18, (8, 34), 46.0, 0.7
+FIRST_QUANTISER, _QUANTISERS, TARGET_DB, _DB_A_STEP = 20, (8, 34), 46.0, 0.7
 """Quantiser to begin with and its range, PSNR of luma to reach, and by how much a step changes it.
 Within a segment the quantiser is constant; from one to the next it follows what was reached."""
 
@@ -89,7 +89,8 @@ class CropEncoder:
         lossy = self._format in _H264_FORMATS and colour.matrix != "rgb" and quantiser is not None
         codec, options = "ffv1", _FFV1
         if lossy:
-            preset = "veryfast" if self._size[0] * self._size[1] > _LARGE_PX else "fast"
+            area = self._size[0] * self._size[1]
+            preset = next((name for most, name in _PRESETS if area <= most), "superfast")
             codec, options = "libx264", {**_H264, "qp": str(quantiser), "preset": preset}
         self.quantiser = quantiser if lossy else None
         self._peak, self._error, self._samples = (1 << colour.depth) - 1, 0, 0

@@ -1,9 +1,17 @@
 """Whatever is done to a sidecar, it says so in one line and gives nothing out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from streamanon.errors import UsageError
 from streamanon.sealed.keys import Keyring, Recipients, private_keys
@@ -20,9 +28,74 @@ ALWAYS = range(-(2**62), 2**62)
 def made(tmp_path_factory: pytest.TempPathFactory, holders: list[Holder]) -> Path:
     """A sidecar of two segments, that two people can open."""
     path = tmp_path_factory.mktemp("made") / "out.mp4.sealed"
-    frames = [0, 1, 60, 61]  # whoever is away for long begins another segment
+    frames = [0, 1, 60, 61]  # a person who is away for long begins another segment
     scenes = [scene(index, noise(index), [BOX]) for index in frames]
     return seal_scenes(path, scenes, Recipients.of([one.public for one in holders[:2]]))
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory, holders: list[Holder]) -> tuple[Path, Holder]:
+    """A sidecar with a record of every kind, and the two keys that it takes together, in one file.
+
+    Its recipients are an age key, an SSH key and a passphrase; somebody in it was recognised late,
+    somebody else was forgotten, and one frame was covered whole.
+    """
+    folder = tmp_path_factory.mktemp("rich")
+    ssh = Ed25519PrivateKey.generate()
+    private = ssh.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    public = ssh.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    (folder / "ssh").write_bytes(private)
+    (folder / "words").write_text("correct horse\n")
+    given = [holders[0].public, public]
+    recipients = Recipients.of(given, secret=folder / "words", threshold=2)
+    boxes = [(0.0, 0.0, 30.0, 60.0), (34.0, 0.0, 64.0, 60.0)]
+    scenes = [scene(index, noise(index), boxes) for index in range(3)]
+    for at, first in ((0, 1), (1, 2), (2, 2)):  # the track of the one on the left is a new one
+        left, right = scenes[at].subjects
+        left = replace(left, track=replace(left.track, id=10 * first), person=(7, None, 7)[at])
+        scenes[at] = replace(scenes[at], subjects=(left, right))
+    scenes.append(scene(3, noise(3), boxes, distrust="unclear"))
+    path = seal_scenes(folder / "out.mp4.sealed", scenes, recipients)
+    sidecar = Sidecar(path)
+    sidecar.forget(sidecar.people[2])
+    return path, Holder(folder / "ssh", public)
+
+
+def _is_noticed(path: Path, data: bytes, keys: list[Path]) -> None:
+    path.write_bytes(data)
+    with pytest.raises(UsageError) as refused:
+        _opened_with(path, keys)
+    assert "\n" not in str(refused.value)
+
+
+def _opened_with(path: Path, keys: list[Path]) -> int:
+    """Open everything with several keys; return how many crops came out."""
+    sidecar = Sidecar(path)
+    given = [one for key in keys for one in private_keys(key)]
+    opened = OpenSidecar(sidecar, Keyring(sidecar.access, given, path.name))
+    if not sidecar.complete:
+        raise UsageError("it has no end")
+    entries = opened.entries([], ALWAYS)
+    opened.verify(entries)
+    return len(list(opened.crops(entries, ALWAYS, noise(0).colour)))
+
+
+@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_change_of_any_kind_of_record_is_noticed(
+    rich: tuple[Path, Holder], tmp_path: Path, holders: list[Holder], every: int
+) -> None:
+    data, path, keys = rich[0].read_bytes(), tmp_path / "x.sealed", [holders[0].file, rich[1].file]
+    with rich[0].open("rb") as file:
+        read_header(file, "")
+        kinds = [record.kind for _, record in read_records(file, "")]
+    assert set(kinds) == {b"R", b"S", b"K", b"C", b"L"}
+    assert _opened_with(rich[0], keys) == 4
+    for alone in keys:
+        _is_noticed(path, data, [alone])
+    inside = _ciphertexts(rich[0])
+    for at in range(0, len(data), every):
+        if at not in inside or at % 97 == 0:
+            _is_noticed(path, _flipped(data, at, at % 8), keys)
 
 
 def _opened(path: Path, holder: Holder, *, force: bool = False) -> int:
