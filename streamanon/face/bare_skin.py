@@ -54,6 +54,12 @@ LID_LIFT, LID_TONE, LID_SOFTNESS = 0.8, 0.03, 0.03
 """Share of the shadow above an eye that is lifted, the blur that leaves its tone, and of the edge
 of what is lifted, in distances between the eyes."""
 
+EVENING_LIMITS = (0.6, 1.7)
+"""Range of the gain that takes light from one side out of a portrait."""
+
+_SIDEWAYS = (1, 5)
+"""Terms of the polynomial by which the sides of a face differ."""
+
 _OVAL = list(lm.FACE_OVAL)
 _NOSTRILS = (98, 327, 2, 97, 326)
 _FEATURES = (lm.RIGHT_EYE, lm.LEFT_EYE, lm.OUTER_LIPS, _NOSTRILS)
@@ -93,7 +99,7 @@ def with_bare_skin(image: U8, points: F32, *, bearded: bool) -> U8:
     plain = (face > 0) & (features == 0)
     smooth = cv2.GaussianBlur(image, (0, 0), SOFTNESS * eye_px).astype(np.float32) / 255
     lab = np.asarray(cv2.cvtColor(smooth, cv2.COLOR_BGR2LAB), np.float32)
-    skin, distance = _predicted(lab, _basis(oval, image.shape[:2]), plain & (depth > INSIDE))
+    skin, even, distance = _predicted(lab, _basis(oval, image.shape[:2]), plain & (depth > INSIDE))
     strange = (distance > STRANGE) & plain & (depth < DEEPEST)
     if bearded:
         strange[int(points[lm.NOSE_TIP, 1]) :] = False
@@ -104,7 +110,9 @@ def with_bare_skin(image: U8, points: F32, *, bearded: bool) -> U8:
     painted = _continued(image, colour, plain & (hidden == 0), TONE * eye_px)
     alpha = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), SOFTNESS * eye_px)[:, :, None]
     bare = np.asarray(np.clip(image * (1 - alpha) + painted * alpha, 0, 255), np.uint8)
-    return _with_lit_lids(bare, points, skin, eye_px)
+    lit = _with_lit_lids(bare, points, skin, eye_px)
+    gain = (cv2.cvtColor(even, cv2.COLOR_LAB2BGR) + 0.02) / (colour / 255 + 0.02)
+    return np.asarray(np.clip(lit * np.clip(gain, *EVENING_LIMITS), 0, 255), np.uint8)
 
 
 def _with_lit_lids(image: U8, points: F32, skin: F32, eye_px: float) -> U8:
@@ -177,7 +185,7 @@ def darkness(image: F32, inside: U8) -> F32:
     corners = [[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]]
     basis = _basis(np.array(corners, np.float32), image.shape[:2])
     lab = np.asarray(cv2.cvtColor(np.clip(image / 255, 0, 1), cv2.COLOR_BGR2LAB), np.float32)
-    skin, distance = _predicted(lab, basis, np.asarray(inside > 0, np.uint8))
+    skin, _, distance = _predicted(lab, basis, np.asarray(inside > 0, np.uint8))
     return np.where(lab[:, :, 0] < skin[:, :, 0], distance, 0).astype(np.float32)
 
 
@@ -186,12 +194,14 @@ def _basis(oval: F32, shape: tuple[int, ...]) -> F32:
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     centre, radius = oval.mean(axis=0), np.ptp(oval, axis=0) / 2
     x, y = (x - centre[0]) / radius[0], (y - centre[1]) / radius[1]
-    parts = (np.ones_like(x), x, y, x * x, y * y, x * y)
+    parts = (np.ones_like(x), x, y, x * x, y * y, x * y)  # see _SIDEWAYS
     return np.stack(parts, axis=2).astype(np.float32)
 
 
-def _predicted(lab: F32, basis: F32, inside: U8) -> tuple[F32, F32]:
-    """Return skin as (h, w, 3) float32 CIELAB, and (h, w) how far the picture is from it.
+def _predicted(lab: F32, basis: F32, inside: U8) -> tuple[F32, F32, F32]:
+    """Return skin, skin lit from neither side, and how far the picture is from the former.
+
+    The first two are (h, w, 3) float32 CIELAB, the last (h, w) in standard deviations.
 
     Args:
         lab: (h, w, 3) float32 CIELAB.
@@ -202,13 +212,18 @@ def _predicted(lab: F32, basis: F32, inside: U8) -> tuple[F32, F32]:
     for _ in range(FITS):
         rows = basis[used]
         ridge = 1e-3 * len(rows) * np.eye(basis.shape[2], dtype=np.float32)
-        skin = basis @ np.linalg.solve(rows.T @ rows + ridge, rows.T @ lab[used])
+        terms = np.linalg.solve(rows.T @ rows + ridge, rows.T @ lab[used])
+        skin = basis @ terms
         off = np.abs(lab - skin)
         deviation = np.maximum(1.48 * np.median(off[used], axis=0), MIN_DEVIATION)
         distance = np.sqrt((np.minimum(off / deviation, 9) ** 2) @ LAB_WEIGHTS)
         used = inside.astype(bool) & (distance < 0.75 * STRANGE)
-    skin = np.clip(skin, (15, -10, -5), (97, 60, 70))
-    return np.asarray(skin, np.float32), np.asarray(distance, np.float32)
+    terms[list(_SIDEWAYS)] = 0
+    skin, even = (
+        np.clip(part, (15, -10, -5), (97, 60, 70)).astype(np.float32)
+        for part in (skin, basis @ terms)
+    )
+    return skin, even, np.asarray(distance, np.float32)
 
 
 def _touching(rim: U8, strange: U8) -> U8:

@@ -48,7 +48,7 @@ def test_features_and_what_may_be_a_beard_stay() -> None:
     after = with_bare_skin(covered, points, bearded=True)
     below = slice(int(points[lm.NOSE_TIP, 1]) + 8, int(points[lm.CHIN, 1]) - 40)
     inside = slice(int(points[lm.RIGHT_EYE_INNER, 0]), int(points[lm.LEFT_EYE_INNER, 0]))
-    assert np.mean(after[below, inside] != covered[below, inside]) < 0.02
+    assert np.abs(after[below, inside].astype(int) - covered[below, inside]).mean() < 5
     depth = np.rint(points[list(lm.FACE_OVAL), :2]).astype(np.int32)
     face = cv2.fillPoly(np.zeros(covered.shape[:2], np.uint8), [depth], 1)
     strand = cv2.bitwise_and(cv2.erode(face, np.ones((25, 25), np.uint8)), cheek(NORA))
@@ -58,7 +58,7 @@ def test_features_and_what_may_be_a_beard_stay() -> None:
     for eye in (lm.RIGHT_EYE, lm.LEFT_EYE):
         outline = np.rint(points[list(eye), :2]).astype(np.int32)
         within = cv2.fillPoly(np.zeros(covered.shape[:2], np.uint8), [outline], 1) > 0
-        assert np.abs(after[within].astype(int) - covered[within]).mean() < 1
+        assert np.abs(after[within].astype(int) - covered[within]).mean() < 5
 
 
 def test_the_shadow_above_an_eye_is_lifted() -> None:
@@ -91,3 +91,19 @@ def test_skin_becomes_smooth_and_features_stay_sharp() -> None:
     inside = cv2.fillPoly(np.zeros(before.shape[:2], np.uint8), [eye], 1) > 0
     assert np.abs(after[inside].astype(int) - rough[inside]).mean() < 1
     assert smooth_skin(rough, points, 0.0) is rough
+
+
+def test_light_from_one_side_is_taken_out() -> None:
+    points = NORA.mesh.points
+    sides = np.linspace(1.25, 0.75, NORA.portrait.shape[1], dtype=np.float32)[None, :, None]
+    lit = np.clip(NORA.portrait * sides, 0, 255).astype(np.uint8)
+
+    def lean(image: U8) -> float:
+        cheeks = []
+        for point in (205, 425):
+            x, y = np.rint(points[point, :2]).astype(int)
+            cheeks.append(image[y - 12 : y + 12, x - 12 : x + 12].mean())
+        return float(cheeks[0] / cheeks[1])
+
+    assert lean(lit) > 1.15
+    assert abs(lean(with_bare_skin(lit, points, bearded=False)) - 1) < 0.08
