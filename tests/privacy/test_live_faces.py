@@ -155,7 +155,7 @@ def test_a_face_never_shows_while_levels_fade(factory: Factory) -> None:
 
     anonymiser = Restless(factory.anonymiser, "warp", logging.getLogger("test"))
     sink, observer = Shelf(), factory.observer(anonymiser, live=True)
-    report = run(Camera(talking(), 24), observer, anonymiser, sink, live=LiveControls())
+    report = run(Camera(talking() * 3, 24), observer, anonymiser, sink, live=LiveControls())
     assert not any(magenta_pixels(whole_bgr(frame.picture)) for frame in sink.frames)
     assert report.uncovered == 0
     assert {"warp", "mosaic"} <= set(report.ledger.methods)
