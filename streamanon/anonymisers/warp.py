@@ -26,13 +26,14 @@ from streamanon.face.warp import (
     saturated,
     warp_portrait,
 )
+from streamanon.safety.cover import mosaic
 from streamanon.safety.policy import PoseRange, is_replaceable
 from streamanon.tracking.identity_assigner import colourfulness
 from streamanon.tracking.per_track import PerTrack
 from streamanon.types import F32, U8, Frame, Identity, Mesh, Patch, Scene, Subject
 
-POSES = PoseRange(yaw_deg=(38.0, 44.0), pitch_deg=(38.0, 46.0))
-"""Beyond these the portrait's far cheek is guesswork."""
+POSES = PoseRange(yaw_deg=(39.0, 46.0), pitch_deg=(39.0, 46.0))
+"""Between these a face fades into its cover: the portrait's far cheek becomes guesswork."""
 
 GAIN_STEPS = 128
 """Steps of 8 bit gain between 0 and 1."""
@@ -47,7 +48,6 @@ class _TrackState:
     teeth: U8
     light: LightFollower = field(default_factory=LightFollower)
     sharpness: SharpnessMatcher = field(default_factory=SharpnessMatcher)
-    turned: bool = False
 
 
 class WarpAnonymiser:
@@ -76,14 +76,16 @@ class WarpAnonymiser:
             self._states[track_id] = self._new_state(scene.frame, mesh, identity)
         state = self._states[track_id]
         yaw, pitch, _ = lm.head_pose(mesh.points)
-        state.turned = POSES.is_outside(yaw, pitch, before=state.turned)
-        if state.turned:
+        turned = POSES.beyond(yaw, pitch)
+        if turned == 1:
             return None
         space = FaceSpace.around(mesh.points)
         region = FaceRegion.of(scene.frame.picture, space)
         if region is None:
             return None
-        return _draw(region, space, state, scene.frame.time_s, yaw)
+        patch = _draw(region, space, state, scene.frame.time_s, yaw)
+        cover = mosaic(scene.frame.picture, subject.track.cover) if turned else None
+        return _mixed(patch, cover, turned) if cover else patch
 
     def _new_state(self, frame: Frame, mesh: Mesh, identity: Identity) -> _TrackState:
         """Return a state whose portrait is as saturated as the person's skin."""
@@ -96,6 +98,21 @@ class WarpAnonymiser:
             Condition(self._portraits[identity.name], points, saturation),
             saturated(mouth.texture_or_default(identity, self._teeth), saturation),
         )
+
+
+def _mixed(patch: Patch, cover: Patch, share: float) -> Patch:
+    """Return a patch in which so large a share, 0..1, is the cover; as opaque as it is."""
+    height, width = patch.alpha.shape
+    rows, columns = cover.alpha.shape
+    x0, y0 = max(patch.x, cover.x), max(patch.y, cover.y)
+    x1, y1 = min(patch.x + width, cover.x + columns), min(patch.y + height, cover.y + rows)
+    if x0 >= x1 or y0 >= y1:
+        return patch
+    image = patch.image.copy()
+    here = image[y0 - patch.y : y1 - patch.y, x0 - patch.x : x1 - patch.x]
+    there = cover.image[y0 - cover.y : y1 - cover.y, x0 - cover.x : x1 - cover.x]
+    here[:] = cv2.addWeighted(here, 1 - share, there, share, 0)
+    return replace(patch, image=image)
 
 
 def _draw(

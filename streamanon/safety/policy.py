@@ -56,6 +56,12 @@ class PoseRange:
         limit = 0 if before else 1
         return abs(yaw_deg) > self.yaw_deg[limit] or abs(pitch_deg) > self.pitch_deg[limit]
 
+    def beyond(self, yaw_deg: float, pitch_deg: float) -> float:
+        """Return how far a head has turned from the lower limits to the upper ones, 0..1."""
+        angles = (yaw_deg, self.yaw_deg), (pitch_deg, self.pitch_deg)
+        far = max((abs(angle) - low) / (high - low) for angle, (low, high) in angles)
+        return min(max(far, 0.0), 1.0)
+
 
 def is_replaceable(mesh: Mesh) -> bool:
     """Tell whether a mesh is finite and large enough for its face to be replaced."""
