@@ -36,11 +36,14 @@ def refined(mask: F32, crop: U8, full: U8, to_full: F32) -> F32:
     variance = means[2] - means[0] ** 2
     slope = (means[3] - means[0] * means[1]) / (variance + SMOOTHNESS)
     shift = means[1] - slope * means[0]
+    slope, shift = cv2.blur(slope, size), cv2.blur(shift, size)
     wide = cv2.warpAffine(
-        np.dstack([cv2.blur(slope, size), cv2.blur(shift, size)]),
+        cv2.merge([slope, shift, slope, shift]),  # four channels are much faster than two
         to_full,
         (full.shape[1], full.shape[0]),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_CONSTANT,
     )
-    return np.asarray(np.clip(wide[:, :, 0] * full + wide[:, :, 1], 0, 1), np.float32)
+    slope, shift = (cv2.extractChannel(wide, channel) for channel in range(2))
+    found = cv2.add(cv2.multiply(slope, full, dtype=cv2.CV_32F), shift)
+    return np.asarray(np.clip(found, 0, 1), np.float32)

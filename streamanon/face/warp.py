@@ -211,17 +211,15 @@ def triangle_affines(space: FaceSpace, condition: Condition) -> F32:
     """
     source = space.points[TRIANGLES].astype(np.float64)
     target = portrait_triangles(condition.points, space.points).astype(np.float64)
-    basis = np.stack([source[:, 1] - source[:, 0], source[:, 2] - source[:, 0]], axis=2)
-    image = np.stack([target[:, 1] - target[:, 0], target[:, 2] - target[:, 0]], axis=2)
-    area = basis[:, 0, 0] * basis[:, 1, 1] - basis[:, 0, 1] * basis[:, 1, 0]
+    x, y = source[:, 0].T
+    (x1, y1), (x2, y2) = ((source[:, corner] - source[:, 0]).T for corner in (1, 2))
+    area = x1 * y2 - x2 * y1
     area = np.where(np.abs(area) < 1e-6, 1e-6, area)
-    inverse = np.empty_like(basis)
-    inverse[:, 0, 0], inverse[:, 1, 1] = basis[:, 1, 1], basis[:, 0, 0]
-    inverse[:, 0, 1], inverse[:, 1, 0] = -basis[:, 0, 1], -basis[:, 1, 0]
-    linear = image @ (inverse / area[:, None, None])
-    offset = target[:, 0] - np.einsum("nij,nj->ni", linear, source[:, 0])
     maps = np.zeros((6, len(source) + 1), np.float32)
-    maps[:, 1:] = np.concatenate([linear, offset[:, :, None]], axis=2).reshape(-1, 6).T
+    for axis, (start, *ends) in enumerate(target.transpose(2, 1, 0)):
+        first, second = ((end - start) / area for end in ends)
+        across, down = first * y2 - second * y1, second * x1 - first * x2
+        maps[3 * axis : 3 * axis + 3, 1:] = across, down, start - across * x - down * y
     return maps
 
 

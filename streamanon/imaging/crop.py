@@ -34,13 +34,13 @@ def crop_square(picture: Picture, corners: F32, side_px: int) -> U8:
     inside = (corners - (x0, y0) + 0.5) * ratio - 0.5
     target = np.array([[0, 0], [side_px, 0], [0, side_px]], np.float32)
     result = cv2.warpAffine(
-        shrink(picture, box, size),
+        cv2.cvtColor(shrink(picture, box, size), cv2.COLOR_BGR2BGRA),  # twice as fast as BGR
         cv2.getAffineTransform(inside.astype(np.float32), target),
         (side_px, side_px),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.asarray(result, np.uint8)
+    return np.asarray(cv2.cvtColor(result, cv2.COLOR_BGRA2BGR), np.uint8)
 
 
 def template_square(points: F32, template: NDArray[np.float64], side_px: float) -> F32:
