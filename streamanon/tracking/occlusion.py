@@ -46,8 +46,9 @@ LIKELY = 0.45
 BARE = 0.15
 """Probability of being in front below which a point shows how the face looks."""
 
-REST_S = 0.07
-"""Time for which a face that nothing is in front of is not looked at."""
+REST_S, DOUBT_S = 0.07, 0.5
+"""Time for which a face that nothing is in front of is not looked at; and time after which what the
+network alone sees in front of it counts for nothing there, until the face confirms something."""
 
 GAP_S, FARTHEST = 0.15, 0.12
 """Time since the last look after which, and distance in sides of the crop farther than which a face
@@ -230,6 +231,7 @@ class OcclusionMemory:
         self._classes: F32 | None = None
         self._things = np.zeros((SIDE, SIDE), bool)
         self._things_since_s = np.inf
+        self._claimed_since_s = np.inf
         self._busy = True
 
     def is_due(self, time_s: float) -> bool:
@@ -259,7 +261,10 @@ class OcclusionMemory:
         self._things_since_s = min(self._things_since_s, time_s) if self._things.any() else np.inf
         hair = self._hair(classes, sight)
         self._hair_since_s = min(self._hair_since_s, time_s) if hair.any() else np.inf
-        self._busy = bool(hair.any() or np.count_nonzero(sight.covered) >= MIN_OVER)
+        shown = bool(hair.any() or self._things.any())
+        claimed = not shown and bool(np.count_nonzero(sight.covered) >= MIN_OVER)
+        self._claimed_since_s = min(self._claimed_since_s, time_s) if claimed else np.inf
+        self._busy = shown or (claimed and time_s - self._claimed_since_s < DOUBT_S)
         confirmed = np.maximum(
             self._things * _faded_in(time_s - self._things_since_s),
             hair * _faded_in(time_s - self._hair_since_s),

@@ -149,3 +149,19 @@ def test_hair_over_a_forehead_has_the_colour_of_the_hair_around(alike: bool) -> 
     got = Watched().shown(crop, claimed(HAIR, where), points)
     inside = (cv2.erode(where, np.ones((3, 3))) > 0) & (hull > 0)
     assert (got[inside].mean() > 0.9) if alike else (got[hull > 0].mean() < 0.02)
+
+
+def test_a_face_is_looked_at_seldom_where_nothing_is_confirmed_for_long() -> None:
+    (crop, points), where = face(CALM), bar()
+    watched = Watched()
+    watched.learn()
+    for _ in range(5):
+        assert not watched.shown(crop, claimed(THING, where), points).any()
+    assert watched.memory.is_due(watched.time_s + 0.04)
+    for _ in range(20):
+        assert not watched.shown(crop, claimed(THING, where), points).any()
+    assert not watched.memory.is_due(watched.time_s + 0.04)
+    assert watched.memory.is_due(watched.time_s + 0.08)
+    for _ in range(5):
+        watched.shown(behind(BLUE, where), claimed(THING, where), points, after_s=0.08)
+    assert watched.memory.is_due(watched.time_s + 0.04)
