@@ -56,7 +56,7 @@ def read_people(path: Path, most: int | None = None) -> list[Person]:
             photos.setdefault(found[2], {})[found[1]] = data
     complete = sorted(name for name, both in photos.items() if len(both) == 2)[:most]
     if not complete:
-        raise UsageError(f"{path} shows nobody both neutral and smiling: use london_ccby.tar")
+        raise UsageError(f"{path} shows no one both neutral and smiling: use london_ccby.tar")
     return [
         Person(name, *(_decoded(photos[name][which], name) for which in ("neutral", "smiling")))
         for name in complete

@@ -160,7 +160,7 @@ class IdentityAssigner:
             probes: estimators of apparent age and skin; None to leave age out and to compare
                 skins as they are lit.
             known: people of other files and streams, who get the identities they had there; None
-                to know nobody.
+                if there are none.
 
         Raises:
             UsageError: the gallery is empty, or holds no identity of that name.
@@ -337,8 +337,8 @@ class IdentityAssigner:
     def _pick(self, identities: list[Identity]) -> Identity:
         """Return one of several, by the seed and the number of people so far.
 
-        Whoever else is among them does not matter (rendezvous hashing): a little more evidence
-        seldom changes the choice.
+        It does not depend on which others are among them (rendezvous hashing), so that more
+        evidence seldom changes it.
         """
 
         def rank(identity: Identity) -> bytes:

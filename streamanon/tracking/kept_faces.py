@@ -1,6 +1,6 @@
 """Recognises people who agreed to be seen, by their photographs, in memory only.
 
-Every frame is asked for itself: a track that goes on over somebody else shows nobody.
+Every frame is asked for itself: a track that goes on over somebody else hides them.
 """
 
 from collections import Counter
@@ -57,7 +57,7 @@ class KeptFaces:
     def permits(self, index: int, tracks: Sequence[Track]) -> dict[int, Permit]:
         """Return the permits of the tracks of a frame; call it once for each frame, in order.
 
-        Nobody is in a frame twice: where two tracks look like one photograph, both are hidden.
+        A person is in a frame once: where two tracks look like one photograph, both are hidden.
         """
         found: dict[int, Permit] = {}
         for track in tracks:

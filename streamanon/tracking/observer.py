@@ -97,7 +97,7 @@ class Observer:
             sampler: collects evidence for identities; None where they are not needed.
             look_ahead: frames by which a frame is held back.
             permissions: what may be seen; None for nothing.
-            kept: recognises people who may be seen; None for nobody.
+            kept: recognises people who may be seen; None if there are none.
         """
         self.stats = ObserverStats()
         self._finder = Finder(detector, mesher)

@@ -18,7 +18,7 @@ TICK = Fraction(1, 90_000)
 """Seconds per tick of every timestamp sent to an output."""
 
 OWNER_ONLY = 0o600
-"""Permissions of files that nobody else may read."""
+"""Permissions of files that only their owner may read."""
 
 VIDEO, AUDIO = b"V", b"S"
 _JOB, _STREAM_HEADER = b"O", b"H"
