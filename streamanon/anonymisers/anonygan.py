@@ -173,9 +173,9 @@ class _PreparedFace:
         lookup = cv2.transform(warp.lookup, identity.aligned.face.to_frame)
         x, y, alpha = region.resampled(np.asarray(lookup, np.float32), edge)
         image = sharpness.sampled(identity.portrait, x, y, region, alpha)
-        mouth.draw(image, warp.mouth, region.to_patch, identity.aligned.teeth)
         to_patch = affine_to_box(self.face.to_frame, region.box)
         image = transform.resampled(to_patch, region.size).apply(image)
+        mouth.draw(image, warp.mouth, region.to_patch, identity.aligned.teeth)
         lashes.draw(image, warp.space.points, region.to_patch, sharpness.blur_px)
         return replace(region.patch(sharpness.with_grain(image), alpha), method="anonygan")
 

@@ -23,7 +23,6 @@ from streamanon.face.warp import (
     feathered_alpha,
     inset_oval,
     into_face_space,
-    saturated,
     warp_portrait,
 )
 from streamanon.safety.cover import mosaic
@@ -96,7 +95,7 @@ class WarpAnonymiser:
         return _TrackState(
             identity.name,
             Condition(self._portraits[identity.name], points, saturation),
-            saturated(mouth.texture_or_default(identity, self._teeth), saturation),
+            mouth.texture_or_default(identity, self._teeth),
         )
 
 

@@ -27,6 +27,9 @@ CAVITY_BGR = (26.0, 24.0, 52.0)
 TEETH_DEPTH = 0.2
 """How far the middle teeth show below the upper lip in a smile, in mouth widths."""
 
+ACROSS = 0.8
+"""Share of a mouth texture's width that is shown: at its ends it is dark."""
+
 MAX_STRETCH = 2.0
 """How far the teeth of a portrait that shows little of them are lengthened."""
 
@@ -164,7 +167,8 @@ def placement(space: FaceSpace) -> MouthPlacement | None:
     offset = grid + low.astype(np.float32) - lips.corner
     along = offset @ lips.along / lips.width_px
     depth = offset @ lips.down / lips.width_px - lips.top(along)
-    lookup = np.stack([along, depth], axis=2) * np.float32(WIDTH - 1)
+    across = np.float32(0.5) + np.float32(ACROSS) * (along - np.float32(0.5))
+    lookup = np.stack([across, depth], axis=2) * np.float32(WIDTH - 1)
     np.clip(lookup, 0, (WIDTH - 1, HEIGHT - 1), out=lookup)
     height = np.maximum(lips.bottom(along) - lips.top(along), 0.02)
     tongue = np.clip((depth / height - 0.6) / 0.3, 0, 1) * (1 - (2 * along - 1) ** 2).clip(0, 1)
@@ -212,8 +216,12 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
     )
     tooth = sample_at(teeth, lookup) * (1 - tongue[:, :, None])
     tooth += tongue[:, :, None] * np.array(TONGUE_BGR, np.float32)
-    cast = image[y0:y1, x0:x1].mean(axis=(0, 1)) / LIT_SKIN_BGR
+    around = image[y0:y1, x0:x1].mean(axis=(0, 1))
+    cast = around / LIT_SKIN_BGR
     cast = np.minimum(cast, cast[2])  # teeth may be warm or grey, never blue
+    colour, usual = (1 - min(part) / max(part[2], 1.0) for part in (around, LIT_SKIN_BGR))
+    grey = tooth.mean(axis=2, keepdims=True)
+    tooth = grey + np.clip(colour / usual, 0, 1) * (tooth - grey)
     tooth = np.asarray(np.clip(tooth * np.clip(cast, 0.2, 1.1), 0, 255), np.uint8)
     target = image[y0:y1, x0:x1]
     target[...] = cv2.blendLinear(tooth, np.ascontiguousarray(target), alpha, 1 - alpha)
