@@ -118,11 +118,15 @@ class InFront:
 
     Attributes:
         seen: (128, 128) float32 0..1, by the network.
-        confirmed: (128, 128) float32 0..1, by the face's colours.
+        things: (128, 128) float32 0..1, hands and things that the face confirms.
+        hair: (128, 128) float32 0..1, hair that its colours confirm, as far as it is shown now.
+        strength: how far hands and things are shown now, 0..1.
     """
 
     seen: F32
-    confirmed: F32
+    things: F32
+    hair: F32
+    strength: np.float32
 
 
 class _KnownFace:
@@ -265,16 +269,19 @@ class OcclusionMemory:
         claimed = not shown and bool(np.count_nonzero(sight.covered) >= MIN_OVER)
         self._claimed_since_s = min(self._claimed_since_s, time_s) if claimed else np.inf
         self._busy = shown or (claimed and time_s - self._claimed_since_s < DOUBT_S)
-        confirmed = np.maximum(
-            self._things * _faded_in(time_s - self._things_since_s),
-            hair * _faded_in(time_s - self._hair_since_s),
-        )
-        if not confirmed.any():
+        if not shown:
             return None
         seen = np.clip((_in_front(classes) - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
-        return InFront(
-            np.asarray(seen, np.float32), np.asarray(cv2.blur(confirmed, (3, 3)), np.float32)
+        things, strands = (
+            np.asarray(cv2.blur(part.astype(np.float32), (3, 3)), np.float32)
+            for part in (self._things, hair * _faded_in(time_s - self._hair_since_s))
         )
+        strength = _faded_in(time_s - self._things_since_s)
+        return InFront(np.asarray(seen, np.float32), things, strands, strength)
+
+    def withhold(self) -> None:
+        """Show hands and things again only when they have been confirmed for some time from now."""
+        self._things_since_s = self._time_s
 
     def _goes_on(self, corners: F32, time_s: float) -> bool:
         """Tell whether a face can be the one of the last look by time and place; remember both."""

@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from streamanon.audit.judge import RECOGNISED, UNCHANGED, FaceComparison, Judge, kept_structure
+from streamanon.audit.judge import RECOGNISED, UNCHANGED, FaceComparison, Judge
 from streamanon.audit.run import load_judge
 from streamanon.imaging.picture import as_picture, blend_bgr, copy_picture
+from streamanon.imaging.structure import kept_structure
 from streamanon.safety.cover import blur, mosaic, solid
 from streamanon.types import F32, U8, Face, Patch, Picture
 from testkit.photos import read_photo

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import cv2
@@ -11,16 +12,20 @@ import pytest
 
 from streamanon.anonymisers.occluded import OccludedAnonymiser
 from streamanon.anonymisers.plain import PlainAnonymiser
+from streamanon.config import Config
 from streamanon.detectors.occlusion import OcclusionNetwork
 from streamanon.face import landmarks as lm
+from streamanon.factory import Factory
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.crop import crop_square
-from streamanon.imaging.picture import whole_bgr
+from streamanon.imaging.picture import as_picture, whole_bgr
+from streamanon.imaging.structure import kept_structure
 from streamanon.safety.compose import compose
-from streamanon.types import OCCLUSION_CLASSES, Treatment
+from streamanon.safety.policy import opened
+from streamanon.types import OCCLUSION_CLASSES, Frame, Treatment
 from testkit.networks import network
 from testkit.painted import magenta_pixels
-from testkit.staged import CALM, frame, mesh_of, scene
+from testkit.staged import CALM, clip_frames, frame, mesh_of, scene
 
 if TYPE_CHECKING:
     from streamanon.protocols import OcclusionFinder
@@ -99,3 +104,19 @@ def test_paint_shows_nowhere(finder: OcclusionFinder) -> None:
         safe = compose(shot, anonymiser.replace(shot))
         assert safe.treated[0].treatment is Treatment.REPLACED
         assert magenta_pixels(whole_bgr(safe.picture)) == 0, index
+
+
+def test_a_hand_stays_in_front_as_long_as_no_audit_would_take_it_for_a_face() -> None:
+    factory = Factory(Config(method="warp"))
+    anonymiser = factory.anonymiser()
+    observer = factory.observer(anonymiser, live=True)
+    kept, open_frames = [], 0
+    for index, image in clip_frames(range(24, 176, 2)).items():
+        for shot in observer.push(Frame(index, as_picture(image), index, Fraction(1, 24))):
+            patches = anonymiser.replace(shot)
+            safe = compose(shot, patches)
+            ((subject, patch),) = zip(shot.subjects, patches, strict=True)
+            kept.append(kept_structure(shot.frame.picture, safe.picture, subject.track.face.box))
+            open_frames += bool(patch and opened(patch, subject) is not patch)
+    assert max(kept) < 0.87
+    assert open_frames > 5

@@ -11,11 +11,11 @@ import pytest
 from av.filter import Graph
 from av.video.stream import VideoStream
 
-from streamanon.audit.judge import kept_structure
 from streamanon.config import Config
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.files.run import anonymise
 from streamanon.imaging.picture import as_picture, whole_bgr
+from streamanon.imaging.structure import kept_structure
 from streamanon.sources.video import VideoSource
 from testkit.clips import Clip, picture, write_clip
 from testkit.paths import PHOTOS, ROOT

@@ -61,7 +61,8 @@ class Watched:
         found = self.memory.look(crop, classes, points, place, self.time_s)
         if found is None:
             return np.zeros((SIDE, SIDE), np.float32)
-        return np.minimum(found.seen, found.confirmed)
+        confirmed = np.maximum(found.things * found.strength, found.hair)
+        return np.asarray(np.minimum(found.seen, confirmed), np.float32)
 
     def learn(self, index: int = CALM, frames: int = 20) -> None:
         crop, points = face(index)
