@@ -54,5 +54,10 @@ class Probabilities(nn.Module):
         self.network = network
 
     def forward(self, seen: Tensor) -> Tensor:
-        """Return (N, 6, 128, 128) probabilities."""
-        return functional.softmax(self.network(seen), 1)
+        """Return (N, 6, 128, 128) probabilities.
+
+        ONNX Runtime takes a third of the whole network's time for a softmax over channels.
+        """
+        logits: Tensor = self.network(seen)
+        odds = (logits - logits.amax(1, keepdim=True)).exp()
+        return odds / odds.sum(1, keepdim=True)
