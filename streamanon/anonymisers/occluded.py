@@ -15,7 +15,7 @@ import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.face.matting import refined
-from streamanon.imaging.boxes import iou
+from streamanon.imaging.boxes import iou, side
 from streamanon.imaging.picture import as_picture, clip_box, read_bgr
 from streamanon.imaging.structure import kept_structure
 from streamanon.safety.policy import opened
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 
 _Look = tuple["U8", "F32", InFront]
+
+SMALLEST_PX = 64
+"""Side of the smallest face that is looked at: in front of smaller ones too little can be told."""
 
 MOST_KEPT = 0.84
 """Kept structure of a face, with what is in front of it, from which on that is painted over: an
@@ -55,7 +58,10 @@ class OccludedAnonymiser:
         patches = self._inside.replace(scene)
         if len(patches) != len(scene.subjects):
             return patches
-        found = [self._look(scene, subject.track) for subject in scene.subjects]
+        found = [
+            self._look(scene, subject.track) if patch else None
+            for patch, subject in zip(patches, scene.subjects, strict=True)
+        ]
         self._memories.forget(scene)
         return [
             self._behind(patch, subject, one, scene.frame.picture) if patch and one else patch
@@ -68,6 +74,7 @@ class OccludedAnonymiser:
         others = (other.track for other in scene.subjects if other.track.id != track.id)
         alone = all(iou(track.cover, other.cover) == 0 for other in others)
         certain = mesh is not None and track.unseen_s == 0 and alone
+        certain &= side(track.face.box) >= SMALLEST_PX
         if track.id not in self._memories or not certain:
             self._memories[track.id] = OcclusionMemory()
         memory = self._memories[track.id]

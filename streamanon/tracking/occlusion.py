@@ -336,8 +336,10 @@ class OcclusionMemory:
         nothing = np.zeros((SIDE, SIDE), bool)
         strands = classes[HAIR] > LIKELY
         beside = strands & (sight.hull == 0)
-        enough = np.count_nonzero(beside) >= MIN_HAIR and sight.bare.sum() >= SAME_POINTS
-        if not enough or not (strands & (sight.hull > 0)).any():
+        deep = strands & (cv2.erode(sight.hull, np.ones((RIM_PX,) * 2, np.uint8)) > 0)
+        least = MIN_DEEP if self._hair_since_s == np.inf else STILL_DEEP
+        told = np.count_nonzero(beside) >= MIN_HAIR and sight.bare.sum() >= SAME_POINTS
+        if not told or np.count_nonzero(deep) < least:
             return nothing
         hair = strands & ~sight.own[sight.number] & _table(sight.lab[beside])[sight.number]
         hair &= ~sight.features()
@@ -345,8 +347,6 @@ class OcclusionMemory:
         reaching = np.bincount(parts[beside], minlength=int(parts.max()) + 1) > 0
         reaching[0] = False
         hair &= reaching[parts]
-        deep = cv2.erode(sight.hull, np.ones((RIM_PX,) * 2, np.uint8)) > 0
-        least = MIN_DEEP if self._hair_since_s == np.inf else STILL_DEEP
         return np.asarray(hair) if np.count_nonzero(hair & deep) >= least else nothing
 
     def _steadied(self, crop: U8, classes: F32) -> F32:
