@@ -68,10 +68,12 @@ class Picture:
     Attributes:
         planes: Y, U, V (or B, G, R), each (rows, columns). No alpha: it could show a face.
         colour: colour encoding of the planes.
+        wraps: whether the right edge continues at the left one: a whole panorama.
     """
 
     planes: tuple[Plane, ...]
     colour: ColourSpace
+    wraps: bool = False
 
     def __post_init__(self) -> None:
         if len(self.planes) != 3:
@@ -110,6 +112,9 @@ class ContainerTags:
             0.00002, then the highest and lowest luminance in 0.0001 cd/m2 (ITU-T H.265, D.3.28);
             None when unknown.
         light_levels: highest light level of a pixel and of the mean of a frame, cd/m2; or None.
+        spherical: projection of 360 degree video, FFmpeg's AVSphericalMapping: kind, yaw, pitch,
+            roll (16.16 degrees), left, top, right, bottom (0.32 of the size), padding; or None.
+        stereo: FFmpeg's AVStereo3DType, or None.
     """
 
     track: int
@@ -123,6 +128,13 @@ class ContainerTags:
     field_order: str = ""
     mastering_display: tuple[int, ...] | None = None
     light_levels: tuple[int, int] | None = None
+    spherical: tuple[int, ...] | None = None
+    stereo: int | None = None
+
+    @property
+    def wraps(self) -> bool:
+        """Whether the right edge of the picture continues at the left one: a whole panorama."""
+        return self.spherical is not None and not self.spherical[0] and self.stereo != 1
 
 
 @dataclass(frozen=True, slots=True)

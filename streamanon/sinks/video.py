@@ -26,6 +26,7 @@ from streamanon.sinks.encoding import (
     fill,
 )
 from streamanon.sinks.part_file import PartFile
+from streamanon.sinks.spherical import insert, projection_boxes
 from streamanon.types import MediaInfo, RevealedFrame, SafeFrame
 
 _LONGEST_TIMESCALE = 2**31 - 1
@@ -37,9 +38,9 @@ _HEVC_TAG = "hvc1"
 class VideoSink:
     """Writes a video that differs from the original only in its pictures and its metadata.
 
-    Timestamps, duration, rotation, pixel aspect, colour tags, range, depth, fields, HDR and sound
-    are kept. Tags, cover pictures, other video tracks and, by default, subtitles, chapters and the
-    timecode are not.
+    Timestamps, duration, rotation, pixel aspect, colour tags, range, depth, fields, HDR, sound and,
+    in mp4 and mov, the projection of 360 degree video are kept. Tags, cover pictures, other video
+    tracks and, by default, subtitles, chapters and the timecode are not.
 
     Attributes:
         changes: what differs from the original and what stays behind, a line for each.
@@ -85,6 +86,7 @@ class VideoSink:
         encoder, layout = choose_encoder(settings.codec, container, self._tags)
         self._encoded = encoded_size(encoder, layout, self._size)
         self._fields = self._field_graph(layout) if self._tags.field_order else None
+        self._projection = projection_boxes(self._tags) if container in ("mp4", "mov") else b""
         self._part = PartFile(path, info.path, overwrite=overwrite)
         self._open: list[StreamCopier | OutputContainer] = []
         try:
@@ -140,7 +142,9 @@ class VideoSink:
             self._mux_last()
             self._original.copy_rest()
             self._output.close()
-        except FFmpegError as error:
+            if self._projection:
+                insert(self._part.path, self._projection)
+        except (FFmpegError, OSError) as error:
             raise self._part.failure(error) from error
         else:
             self._part.publish()
@@ -187,6 +191,8 @@ class VideoSink:
             changes.append(f"size {sizes[0]} becomes {sizes[1]}, which every player shows")
         if layout != stored:
             changes.append(f"pictures are written as {layout}, not {stored}")
+        if self._tags.spherical and not self._projection:
+            changes.append("left behind: the projection of 360 degree video")
         return changes
 
     def _add_video(

@@ -137,6 +137,18 @@ def light_levels(frame: VideoFrame) -> tuple[int, int] | None:
     return None if stored is None else (stored[0], stored[1])
 
 
+def spherical(frame: VideoFrame) -> tuple[int, ...] | None:
+    """Return the projection of 360 degree video, as :class:`ContainerTags` has it, or None."""
+    stored = _side_data(frame, "SPHERICAL")
+    return None if stored is None else (*stored[:4], *(part % 2**32 for part in stored[4:9]))
+
+
+def stereo(frame: VideoFrame) -> int | None:
+    """Return how two views are packed into a picture, FFmpeg's AVStereo3DType, or None."""
+    stored = _side_data(frame, "STEREO3D")
+    return None if stored is None else stored[0]
+
+
 def planes_of(frame: VideoFrame, name: str) -> tuple[Plane, ...]:
     """Return copies of the Y, U, V planes of a frame, as uint8 or uint16."""
     found = frame.format.name

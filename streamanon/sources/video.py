@@ -28,6 +28,8 @@ from streamanon.sources.planar import (
     planar_name,
     planes_of,
     range_code,
+    spherical,
+    stereo,
 )
 from streamanon.types import ColourSpace, ContainerTags, Frame, MediaInfo, Picture, Plane
 
@@ -101,7 +103,7 @@ class VideoSource:
         for index, (shown, pts, damaged) in enumerate(self._all_slots()):
             if shown is not None:
                 self._planes = self._upright_planes(shown)
-            picture = Picture(self._planes, self._info.colour)
+            picture = Picture(self._planes, self._info.colour, self._tags.wraps)
             yield Frame(index, picture, pts, self._info.time_base, damaged)
 
     def close(self) -> None:
@@ -203,6 +205,8 @@ def _tags(stream: VideoStream, first: VideoFrame) -> ContainerTags:
         field_order=field_order(first, stream.codec_context.field_order),
         mastering_display=mastering_display(first),
         light_levels=light_levels(first),
+        spherical=spherical(first),
+        stereo=stereo(first),
     )
 
 

@@ -1,6 +1,7 @@
 """Finds faces in one picture: all of them, or the one near an expected position."""
 
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from streamanon.imaging.boxes import centre, iou, is_plausible, side, touches
 from streamanon.imaging.picture import as_picture, clip_box, shrink
 from streamanon.protocols import Detector, Mesher
 from streamanon.tracking.tracker import match_score
-from streamanon.types import F32, Face, Mesh, Picture
+from streamanon.types import F32, Face, Mesh, Picture, Plane
 
 PRESENCE = 0.5
 """Least presence of a mesh that is accepted (MediaPipe's own default)."""
@@ -26,6 +27,9 @@ SEARCH_SIDES = 3.0
 
 SEARCH_FACE_PX = 80
 """Side to which an expected face is scaled for the search."""
+
+_EDGE_PARTS = 4
+"""One of so many parts of a panorama, at either edge, is searched for faces that are cut by it."""
 
 CONTINUED, AGREEMENT, FOLLOW_AGREEMENT = 0.65, 0.5, 0.25
 """Least overlap (IoU) of a mesh with the box of its face: fitted where the face was before (below
@@ -57,11 +61,32 @@ class Finder:
             ModelError: the detector returned an impossible box.
         """
         faces = self._detector.detect(picture)
+        if picture.wraps:
+            faces = [*faces, *self._across_the_edge(picture)]
         limit_px = 3 * max(picture.width, picture.height)
         for face in faces:
             if not is_plausible(face.box, limit_px):
                 raise ModelError(f"the detector answered a face at {face.box.tolist()} px")
         return [face for face in faces if touches(face.box, picture.width, picture.height)]
+
+    def _across_the_edge(self, picture: Picture) -> list[Face]:
+        """Return faces that begin at the right edge of a panorama and go on at the left one.
+
+        Each is two, one for either edge, without points: they are covered.
+        """
+        reach, width = picture.width // (2 * _EDGE_PARTS) * 2, picture.width
+        shift, _ = picture.colour.chroma_shift
+        joined: list[Plane] = []
+        for index, plane in enumerate(picture.planes):
+            part = reach >> (shift if index else 0)
+            joined.append(cast("Plane", np.hstack([plane[:, -part:], plane[:, :part]])))
+        found = self._detector.detect(Picture(tuple(joined), picture.colour))
+        return [
+            Face(face.box + np.array([moved, 0, moved, 0], np.float32), face.score)
+            for face in found
+            if face.box[0] < reach < face.box[2]
+            for moved in (width - reach, -reach)
+        ]
 
     def find_near(self, picture: Picture, expected: Face) -> Face | None:
         """Return the face at or close to an expected one, or None; more sensitive than find_all."""

@@ -1,5 +1,6 @@
 """What a video keeps besides its pictures: fields, HDR, other tracks, chapters and the timecode."""
 
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,11 @@ from streamanon.detectors.yunet import YuNetDetector
 from streamanon.files.run import anonymise
 from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.imaging.structure import kept_structure
+from streamanon.sinks.encoding import EncoderSettings
+from streamanon.sinks.spherical import insert, projection_boxes
+from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
+from streamanon.types import ContainerTags
 from testkit.clips import Clip, picture, write_clip
 from testkit.paths import PHOTOS, ROOT
 
@@ -188,3 +193,54 @@ def test_cases_of_users_come_out_right(tmp_path: Path, name: str) -> None:
     assert (steps > 0).all()
     assert steps.max() < 0.05
     assert report.ledger.whole_frames <= (3 if name in ("ts_back.ts", "ts_forward.ts") else 0)
+
+
+def write_panorama(path: Path, stereo: int) -> tuple[Path, bytes]:
+    """Write a panorama whose one face is cut in two by the edges; return its boxes, too."""
+    photo = cv2.imread(str(PHOTOS / "london_001_neutral.webp"))
+    assert photo is not None
+    view = np.full((320, 640, 3), 128, np.uint8)
+    view[20:300, 180:460] = cv2.resize(photo, (280, 280), interpolation=cv2.INTER_AREA)
+    options = {"movflags": "+faststart"}
+    with av.open(str(path), "w", options=options) as out:
+        video = out.add_stream("libx264", 25)
+        assert isinstance(video, VideoStream)
+        video.width, video.height, video.pix_fmt = 640, 320, "yuv420p"
+        for index in range(3):
+            frame = av.VideoFrame.from_ndarray(np.roll(view, 320 + 25, axis=1), "bgr24")
+            frame.pts, frame.time_base = index, Fraction(1, 25)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    pose = (90 << 16, -(45 << 16), 0)
+    boxes = projection_boxes(ContainerTags(0, "", spherical=(0, *pose, *[0] * 5), stereo=stereo))
+    insert(path, boxes)
+    return path, boxes
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_panoramas_stay_panoramas_and_a_face_cut_by_the_edge_is_hidden(
+    tmp_path: Path, suffix: str, yunet: YuNetDetector
+) -> None:
+    path, boxes = write_panorama(tmp_path / "in.mp4", stereo=2)
+    output = tmp_path / f"out{suffix}"
+    anonymise(path, output, MOSAIC)
+    assert boxes in output.read_bytes()
+    seen = []
+    for name in (path, output):
+        with closing(VideoSource(name)) as source:
+            tags, pictures = source.info.container, [whole_bgr(one.picture) for one in source]
+        assert tags is not None
+        assert (tags.spherical, tags.stereo) == ((0, 90 << 16, -(45 << 16), *[0] * 6), 2)
+        assert len(pictures) == 3
+        seen.append([as_picture(np.roll(one, 320, axis=1).copy()) for one in pictures])
+    for before, after in zip(*seen, strict=True):
+        (face,) = yunet.detect(before)
+        assert kept_structure(before, after, face.box) < 0.5
+
+
+def test_a_container_that_is_not_given_the_projection_says_so(tmp_path: Path) -> None:
+    path, _ = write_panorama(tmp_path / "in.mp4", stereo=0)
+    with closing(VideoSource(path)) as source:
+        sink = VideoSink(tmp_path / "out.mkv", source.info, EncoderSettings(None, 30, "ultrafast"))
+        sink.close(complete=False)
+    assert "left behind: the projection of 360 degree video" in sink.changes

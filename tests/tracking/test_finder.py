@@ -1,31 +1,43 @@
-"""A mesh is believed only where it fits the face that was detected."""
+"""Faces that the edge of a panorama cuts in two."""
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
-from streamanon.imaging.boxes import iou
+from streamanon.detectors.yunet import YuNetDetector
 from streamanon.imaging.picture import as_picture
 from streamanon.tracking.finder import Finder
-from streamanon.types import F32
-from testkit.networks import mesh_fitter, yunet
-from testkit.staged import CALM, frame, mesh_of
+from streamanon.types import Picture
+from testkit.photos import read_photo
+
+WIDTH = 638
 
 
-@pytest.mark.parametrize("scale", [0.5, 0.6, 0.7])
-@pytest.mark.parametrize("away", [(0, 0), (0, -0.2), (0.2, 0)])
-def test_a_mesh_of_a_smaller_face_before_does_not_end_up_on_half_a_face(
-    scale: float, away: tuple[float, float]
+def panorama(moved: int) -> Picture:
+    """Return a picture with a face whose middle is moved from the edge that cuts it, in px."""
+    view = np.full((320, WIDTH, 3), 128, np.uint8)
+    left = WIDTH // 2 - 140
+    view[20:300, left : left + 280] = cv2.resize(read_photo("london_001_neutral"), (280, 280))
+    turned = np.roll(view, WIDTH // 2 + moved, axis=1)
+    return replace(as_picture(np.ascontiguousarray(turned)), wraps=True)
+
+
+@pytest.mark.parametrize("moved", [-30, -15, 0, 15, 30])
+def test_both_parts_of_a_face_that_the_edge_of_a_panorama_cuts_are_found(
+    yunet: YuNetDetector, moved: int
 ) -> None:
-    picture = as_picture(frame(CALM))
-    finder = Finder(yunet(), mesh_fitter())
-    (face,) = finder.find_all(picture)
-    whole = mesh_of(CALM).points
-    points = (whole - whole.mean(axis=0)) * np.float32(scale) + whole.mean(axis=0)
-    points[:, :2] += np.array(away, np.float32) * (face.box[2:] - face.box[:2])
-    mesh = finder.fit_mesh(picture, face, replace(mesh_of(CALM), points=points))
-    assert mesh is not None
-    box: F32 = np.concatenate([mesh.points[:, :2].min(axis=0), mesh.points[:, :2].max(axis=0)])
-    assert iou(box, face.box) > 0.65
-    assert np.abs(mesh.points[:, :2] - whole[:, :2]).max() < 0.15 * (face.box[2] - face.box[0])
+    (whole,) = yunet.detect(replace(panorama(WIDTH // 2), wraps=False))
+    x0, y0, x1, y1 = whole.box + np.array([1, 0, 1, 0]) * (moved - WIDTH // 2)
+    picture, finder = panorama(moved), Finder(yunet, None)
+    found = finder.find_all(picture)
+    for left, right in ((0, x1), (x0 + WIDTH, WIDTH)):
+        inner, outer = np.array([left + 8, y0 + 8, right - 8, y1 - 8]), [one.box for one in found]
+        assert any((box[:2] < inner[:2]).all() and (box[2:] > inner[2:]).all() for box in outer)
+    assert len(finder.find_all(replace(picture, wraps=False))) == len(found) - 2
+
+
+def test_a_face_that_no_edge_cuts_is_found_once(yunet: YuNetDetector) -> None:
+    for moved in (WIDTH // 2, 90):
+        assert len(Finder(yunet, None).find_all(panorama(moved))) == 1
