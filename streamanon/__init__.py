@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 # imported, and reports to Microsoft what it does. Here nothing is sent anywhere, so it is told not
 # to before anything can import it; afterwards is too late.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints errors only
 
 if TYPE_CHECKING:
     from streamanon.api import Anonymiser, LiveStream

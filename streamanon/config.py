@@ -105,7 +105,8 @@ class Config:
     )
     codec: str | None = _option(
         None,
-        "Video encoder (default: h264 for mp4, mov and mkv, hevc above 8 bits; vp9 for webm).",
+        "Video encoder (default: h264 for mp4, mov and mkv, hevc above 8 bits; vp9 for webm, av1 "
+        "above 8 bits).",
         metavar="NAME",
         only="files",
     )

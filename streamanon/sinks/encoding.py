@@ -16,14 +16,18 @@ FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
 NVENC = "_nvenc"
 """Suffix of FFmpeg's names of the encoders of NVIDIA GPUs."""
 
-_DEFAULTS = {"webm": ("libvpx-vp9",)}
+_VP9_OR_AV1 = ("libvpx-vp9", "libsvtav1")
+_AV1_OR_VP9 = ("libsvtav1", "libvpx-vp9")
 _H264_OR_HEVC = ("libx264", "libx265")
 _HEVC_OR_H264 = ("libx265", "libx264")
 """Pictures of more than 8 bits are HEVC, which devices and browsers play; they play H.264 of 8 bits
-only. Interlaced pictures are H.264, which codes fields."""
+only. Interlaced pictures are H.264, which codes fields. WebM takes AV1, as VP9 has 8 bits here."""
 
 _FOR_PLAYERS = ("mp4", "webm")
 """Containers in which browsers and phones expect 4:2:0; editors read the others."""
+
+_AV1_PRESET = "10"
+"""About as fast as VP9 in real time."""
 
 _ANY_SIZE = ("libvpx", "libvpx-vp9")
 """Encoders that subsample odd sizes. For others the last row and column are repeated."""
@@ -69,8 +73,7 @@ def choose_encoder(codec: str | None, container: str, tags: ContainerTags) -> tu
     if codec:
         names: tuple[str, ...] = (_named(codec),)
     else:
-        hevc = _depth(wanted) and not tags.field_order
-        names = _DEFAULTS.get(container, _HEVC_OR_H264 if hevc else _H264_OR_HEVC)
+        names = _default(container, deep=bool(_depth(wanted)), fields=bool(tags.field_order))
         if container in _FOR_PLAYERS:
             wanted = f"yuv420p{_depth(wanted)}"
     offers = [(name, format_) for name in names for format_ in _formats(name, wanted)]
@@ -121,9 +124,11 @@ def _quality(encoder: str, settings: EncoderSettings, tags: ContainerTags) -> di
     if encoder == "libvpx-vp9":
         exact = "1" if settings.lossless else "0"
         return {**crf, "lossless": exact, "deadline": "realtime", "cpu-used": "8", "row-mt": "1"}
+    if encoder == "libsvtav1":
+        return {**crf, "preset": _AV1_PRESET, "svtav1-params": _av1_parameters(tags, settings)}
     if encoder.endswith(NVENC):  # its default is 2 Mbit/s, whatever the size
         return {"rc": "vbr", "cq": str(settings.crf), "b": "0"}
-    return crf if encoder in ("libsvtav1", "libaom-av1", "libvpx") else {}
+    return crf if encoder in ("libaom-av1", "libvpx") else {}
 
 
 def _x265_parameters(tags: ContainerTags) -> str:
@@ -135,6 +140,21 @@ def _x265_parameters(tags: ContainerTags) -> str:
         parameters.append(f"master-display={points}")
     if tags.light_levels:
         parameters.append("max-cll={},{}".format(*tags.light_levels))
+    return ":".join(parameters)
+
+
+def _av1_parameters(tags: ContainerTags, settings: EncoderSettings) -> str:
+    """Return SVT-AV1's own parameters: the metadata of HDR10, in CIE 1931 and cd/m2."""
+    parameters = [f"lossless={int(settings.lossless)}"]
+    if tags.mastering_display:
+        *points, most, least = tags.mastering_display
+        places = [
+            f"({x / 50_000},{y / 50_000})" for x, y in zip(points[::2], points[1::2], strict=True)
+        ]
+        named = "".join(map("".join, zip(("G", "B", "R", "WP"), places, strict=True)))
+        parameters.append(f"mastering-display={named}L({most / 10_000},{least / 10_000})")
+    if tags.light_levels:
+        parameters.append("content-light={},{}".format(*tags.light_levels))
     return ":".join(parameters)
 
 
@@ -154,6 +174,13 @@ def fill(picture: VideoFrame, index: int, plane: Plane) -> None:
     np.copyto(view[:rows, :columns], plane)
     view[rows:, :columns] = plane[-1:]
     view[:, columns:] = view[:, columns - 1 : columns]
+
+
+def _default(container: str, *, deep: bool, fields: bool) -> tuple[str, ...]:
+    """Return the encoders that are tried, best first."""
+    if container == "webm":
+        return _AV1_OR_VP9 if deep else _VP9_OR_AV1
+    return _HEVC_OR_H264 if deep and not fields else _H264_OR_HEVC
 
 
 def _named(name: str) -> str:

@@ -179,9 +179,18 @@ def test_twelve_bits_are_written_as_hevc(tmp_path: Path) -> None:
     assert psnr_db(path, output) > 38
 
 
+@pytest.mark.parametrize("layout", ["yuv420p10le", "yuv422p10le", "yuv444p12le"])
+def test_deep_pictures_keep_ten_bits_in_webm(tmp_path: Path, layout: str) -> None:
+    clip = Clip(codec="ffv1", layout=layout, size=(161, 97), pts=VFR, options={})
+    path, output = write_clip(tmp_path / "in.mkv", clip), tmp_path / "out.webm"
+    pass_through(path, output)
+    assert facts(output)["layout"] == "yuv420p10le"
+    assert np.allclose(facts(output)["times"], facts(path)["times"], atol=1e-3)
+
+
 def test_a_lower_depth_is_taken_where_the_encoder_has_no_other(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "in.mkv", Clip(layout="yuv420p10le"))
-    pass_through(path, tmp_path / "out.webm")
+    pass_through(path, tmp_path / "out.webm", replace(FAST, codec="vp9"))
     assert facts(tmp_path / "out.webm")["layout"] == "yuv420p"
     assert psnr_db(path, tmp_path / "out.webm") > 34
 
