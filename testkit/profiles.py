@@ -56,3 +56,17 @@ def inverted_cmyk() -> bytes:
     return _profile(
         b"prtr", b"CMYK", b"Lab ", _WHITE | {b"A2B0": table + 4 * straight + corners + 3 * straight}
     )
+
+
+def swapped_rgb() -> bytes:
+    """Return the profile of a scanner that is defined by a table, and takes red for green."""
+    corners = b""
+    for index in range(8):
+        red, green, blue = (index >> bit & 1 for bit in (2, 1, 0))
+        light = 100 * (0.21 * green + 0.72 * red + 0.07 * blue)
+        a, b = 80 * (green - red), 60 * (red + green - 2 * blue) / 2
+        corners += bytes([round(light * 2.55), round(a) + 128, round(b) + 128])
+    straight = bytes(range(256))
+    table = b"mft1\0\0\0\0" + bytes([3, 3, 2, 0]) + _fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    tags = _WHITE | {b"A2B0": table + 3 * straight + corners + 3 * straight}
+    return _profile(b"scnr", b"RGB ", b"Lab ", tags)

@@ -18,7 +18,7 @@ from av.error import FFmpegError, InvalidDataError
 from PIL import ImageFile
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
-from PIL.Image import Image
+from PIL.Image import Image, fromarray
 from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 from PIL.JpegImagePlugin import jpeg_factory
 from PIL.PngImagePlugin import PngImageFile
@@ -184,6 +184,8 @@ class PictureFile:
         turn = self._orientation()
         if image.mode.startswith("I;16"):
             grey = np.asarray(image).astype(np.uint16)
+            if _profile(icc) is None:
+                return _picture(_by_table([grey], icc), turn, b"")
             return _picture((grey,) * 3, turn, _profile(icc) or b"")
         if image.mode in ("I", "F"):
             raise MediaError(
@@ -203,8 +205,10 @@ class PictureFile:
         found, pages = cv2.imdecodemulti(stored, cv2.IMREAD_UNCHANGED, range=(page, page + 1))
         if not found or pages[0].dtype != np.uint16 or pages[0].ndim != 3:
             raise MediaError(f"{self._path} cannot be decoded: check the file")
-        planes = cast("Sequence[Plane]", cv2.split(pages[0]))
-        return _picture(_over_white(planes), self._orientation(), _profile(icc) or b"")
+        planes, profile = _over_white(cast("Sequence[Plane]", cv2.split(pages[0]))), _profile(icc)
+        if profile is None:
+            planes = _by_table(planes, icc)
+        return _picture(planes, self._orientation(), profile or b"")
 
     def _orientation(self) -> Orientation:
         """Return how the page is to be turned; of TIFF both decoders turn it by themselves."""
@@ -260,6 +264,9 @@ def _changes(image: ImageFile.ImageFile, left_behind: int) -> tuple[str, ...]:
     changes = []
     if image.mode in ("CMYK", "LAB"):
         changes.append(f"{image.mode} becomes sRGB")
+    deep = image.mode.startswith("I;16") or _is_deep(image)
+    if deep and _profile(image.info.get("icc_profile") or b"") is None:
+        changes.append("16 bits become 8: its colours, which a table defines, become sRGB")
     if left_behind:
         changes.append(f"{left_behind} previews, masks or further views stay behind")
     return tuple(changes)
@@ -331,6 +338,21 @@ def _in_rgb(image: Image, icc: bytes) -> tuple[Image, bytes]:
                 converted.putalpha(rgb.getchannel("A"))
             return converted, b""
     return rgb, profile or b""
+
+
+def _by_table(planes: Sequence[Plane], icc: bytes) -> list[Plane]:
+    """Return planes of B, G and R in sRGB, of 8 bits, from grey or B, G, R of 16 bits.
+
+    Colours of a profile that cannot be used are taken for sRGB, as viewers do.
+    """
+    alpha = 255 / np.iinfo(np.uint16).max
+    samples = [cv2.convertScaleAbs(plane, alpha=alpha) for plane in planes[::-1]]
+    image = fromarray(cv2.merge(samples) if len(samples) > 1 else samples[0])
+    try:
+        image = as_srgb(image, icc)
+    except ValueError:
+        image = image.convert("RGB")
+    return [np.asarray(image.getchannel(name), np.uint8) for name in "BGR"]
 
 
 def _over_white(planes: Sequence[Plane]) -> list[Plane]:

@@ -20,7 +20,7 @@ from streamanon import Config
 from streamanon.errors import MediaError, UsageError
 from streamanon.files.jobs import left_out, plan
 from testkit.paths import PHOTOS
-from testkit.profiles import DISPLAY_P3, GREY_GAMMA_18, inverted_cmyk
+from testkit.profiles import DISPLAY_P3, GREY_GAMMA_18, inverted_cmyk, swapped_rgb
 
 SRGB = ImageCms.createProfile("sRGB")
 GREEN = (40, 160, 60)
@@ -148,6 +148,20 @@ def test_sixteen_bits_and_their_profile_stay(
     assert read is not None
     assert np.array_equal(read[:, :140, ::-1], wide[:, :140])
     check(before, after)
+
+
+@pytest.mark.parametrize("suffix", ["png", "tiff"])
+def test_sixteen_bits_whose_colours_a_table_defines_become_srgb(
+    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, suffix: str
+) -> None:
+    icc = swapped_rgb()
+    wide = np.asarray(scene).astype(np.uint16) * 257
+    tifffile.imwrite(tmp_path / "in.tiff", wide, photometric="rgb", iccprofile=icc)
+    scene.save(tmp_path / "same.png", icc_profile=icc)
+    after = tmp_path / f"out.{suffix}"
+    (change,) = solid.file(tmp_path / "in.tiff", after).changes
+    assert change == "16 bits become 8: its colours, which a table defines, become sRGB"
+    check(tmp_path / "same.png", after)
 
 
 @pytest.mark.parametrize("name", ["a.bmp", "a.jfif", "a.jpe", "a.jp2", "a.avif"])
