@@ -1,21 +1,23 @@
 """Pairs of frames of a file and its anonymised version."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import zip_longest
 
 from streamanon.errors import MediaError, UsageError
 from streamanon.protocols import Source
-from streamanon.types import Frame
+from streamanon.types import Frame, Picture
 
 
 def check_sizes(original: Source, anonymised: Source) -> None:
-    """Check that the frames of two streams have the same size.
+    """Check that the frames of two streams have the same size, which may have been made even.
 
     Raises:
         UsageError: The sizes differ.
     """
-    sizes = [f"{source.info.width}x{source.info.height}" for source in (original, anonymised)]
-    if sizes[0] != sizes[1]:
+    before, after = ((one.info.width, one.info.height) for one in (original, anonymised))
+    if any(new not in (old, old + old % 2) for old, new in zip(before, after, strict=True)):
+        sizes = ["x".join(map(str, size)) for size in (before, after)]
         raise UsageError(
             f"ORIGINAL is {sizes[0]} px and ANONYMISED {sizes[1]}: wanted the same pictures, give "
             "the file that was anonymised"
@@ -39,7 +41,17 @@ def pairs(original: Source, anonymised: Source) -> Iterator[tuple[Frame, Frame]]
             raise MediaError(
                 f"frame {after.index} of ANONYMISED cannot be decoded: nothing can be said of it"
             )
-        yield before, after
+        yield before, replace(after, picture=_cropped(after.picture, before.picture))
+
+
+def _cropped(picture: Picture, other: Picture) -> Picture:
+    """Return a picture without the row and column that were added to make another one even."""
+    right, bottom = picture.colour.chroma_shift
+    width, height = other.width, other.height
+    chroma = slice(-(-height >> bottom)), slice(-(-width >> right))
+    luma, *colours = picture.planes
+    planes = (luma[:height, :width], *(plane[chroma] for plane in colours))
+    return replace(picture, planes=planes)
 
 
 def _uneven(shorter: str, frames: int) -> UsageError:

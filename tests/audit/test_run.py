@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 
 from streamanon import Config, anonymise
 from streamanon.audit import run as signoff
@@ -135,6 +137,24 @@ def test_a_detector_that_finds_nothing_is_distinguished_from_a_clean_file(
     monkeypatch.setattr(signoff, "load_judge", lambda: blind)
     with pytest.raises(StreamanonError, match="nothing was audited"):
         signoff.audit(original, anonymised("mosaic"))
+
+
+def test_sizes_that_were_made_even_are_compared(original: Path, tmp_path: Path) -> None:
+    images = [image[:359, :639] for image in read_images(original)]
+    odd, mosaic = tmp_path / "odd.webm", tmp_path / "mosaic.mp4"
+    with av.open(str(odd), "w") as container:
+        video = container.add_stream("libvpx", rate=24, options={"crf": "10", "b": "2M"})
+        assert isinstance(video, VideoStream)
+        video.width, video.height = 639, 359
+        for image in (*images, None):
+            frame = None if image is None else av.VideoFrame.from_ndarray(image, "bgr24")
+            container.mux(video.encode(frame))
+    anonymise(odd, mosaic, Config(method="mosaic"))
+    padded = [np.pad(image, ((0, 1), (0, 1), (0, 0)), mode="edge") for image in images]
+    raw = write_video(tmp_path / "raw.mp4", padded, rate=24)
+    assert audited(odd, mosaic, tmp_path / "mosaic")[0] == 0
+    code, report = audited(odd, raw, tmp_path / "raw")
+    assert (code, len(report["leaks"])) == (3, FRAMES)
 
 
 def test_files_that_do_not_belong_together_are_refused(
