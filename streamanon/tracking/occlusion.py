@@ -78,6 +78,9 @@ MIN_OVER = 8
 BEYOND = 0.1
 """Share of a thing or a hand that must lie beside the face: it comes from somewhere."""
 
+CREASE_PX = 3
+"""Width of the lines in a hand, as those between fingers, that may have other colours."""
+
 SOME_HAND, SKIN_LIKE = 0.3, 0.3
 """Share of something that the network must take for a hand, if more than the second share of it has
 a colour of the face."""
@@ -326,7 +329,8 @@ class OcclusionMemory:
         held &= size - over >= BEYOND * size
         held &= (hands >= SOME_HAND * size) | (skin_like <= SKIN_LIKE * over)
         held[0] = False
-        return np.asarray(cv2.dilate(held[parts].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+        handy = held & (hands >= SOME_HAND * size)
+        return held[parts] & (~handy[parts] | _coloured_as_beside(handy[parts], sight))
 
     def _hair(self, classes: F32, sight: _Sight) -> Mask:
         """Return (128, 128) bool: hair over the face, of the colours of that beside it.
@@ -358,6 +362,17 @@ class OcclusionMemory:
             classes = classes + _KEPT[change] * (self._classes - classes)
         self._crop, self._classes = soft, classes
         return classes
+
+
+def _coloured_as_beside(hands: Mask, sight: _Sight) -> Mask:
+    """Return (128, 128) bool: where hands have the colours that they have beside the face.
+
+    Shadows between a hand and the skin have not.
+    """
+    colours = _table(sight.lab[hands & (sight.hull == 0)])
+    like = (hands & (colours[sight.number] | (sight.hull == 0))).astype(np.uint8)
+    closed = cv2.morphologyEx(like, cv2.MORPH_CLOSE, np.ones((CREASE_PX,) * 2, np.uint8))
+    return np.asarray(closed > 0)
 
 
 def _faded_in(since_s: float) -> np.float32:

@@ -58,7 +58,8 @@ class Claims:
 
 FINDERS = [
     OcclusionNetwork(network("occlusion.onnx")),
-    *(Claims(kind, part) for kind in ("hair", "hand") for part in PARTS),
+    *(Claims("hand", part) for part in PARTS),
+    *(Claims("hair", part) for part in ("everything", "above")),
 ]
 
 

@@ -94,6 +94,20 @@ def test_what_changes_a_face_and_comes_from_outside_is_shown_after_some_frames(k
     assert got[-1][(where == 0) & (filled(points[:468]) > 0)].mean() < 0.05
 
 
+def test_a_shadow_beside_a_hand_is_face() -> None:
+    points, where = face(CALM)[1], bar()
+    shadow = np.zeros_like(where)
+    top = int(np.flatnonzero(where.any(axis=1))[0])
+    shadow[top - 12 : top, 50:76] = 1
+    covered = behind(BLUE, where)
+    covered[shadow > 0] = (12, 14, 20)
+    watched = Watched()
+    watched.learn()
+    got = [watched.shown(covered, claimed(HAND, where | shadow), points) for _ in range(10)]
+    assert got[-1][cv2.erode(where, np.ones((3, 3))) > 0].mean() > 0.9
+    assert got[-1][cv2.erode(shadow, np.ones((5, 5))) > 0].max() < 0.1
+
+
 @pytest.mark.parametrize("kind", [HAIR, HAND, THING])
 @pytest.mark.parametrize("index", [CALM, LAUGHING])
 def test_a_network_that_is_wrong_shows_nothing_of_a_face_that_looks_as_usual(
