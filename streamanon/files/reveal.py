@@ -154,6 +154,8 @@ def reveal(  # noqa: PLR0913  what, with what, to where, and how
         UsageError: the keys do not open it, files do not fit or there is nothing to reveal.
         MediaError: a file could not be read or written.
     """
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder: name one file of it, each has its own sidecar")
     (job,) = plan([output], target, overwrite=overwrite)
 
     def source_of(factory: Factory) -> Source:

@@ -195,7 +195,7 @@ def _recorded(outputs: Sequence[Address]) -> Path:
     folders = [one.target for one in outputs if one.scheme == "record"]
     if len(folders) != 1:
         raise UsageError(
-            f"--seal with {len(folders)} outputs record:FOLDER: a live stream is sealed beside its "
-            "recording, name one"
+            f"--seal keeps a live stream's originals beside its recording: name one output "
+            f"record:FOLDER, {len(folders)} were named"
         )
     return Path(folders[0]).expanduser().absolute()

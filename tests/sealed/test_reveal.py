@@ -302,6 +302,7 @@ def test_the_command_line(
     for arguments, message in (
         (["reveal", str(copy), "-i", key, "-o", restored], "exists: choose another name"),
         (["reveal", str(copy), "-i", key, "-o", restored, "--from", "x"], "from is 'x'"),
+        (["reveal", str(copy.parent), "-i", key, "-o", restored], "is a folder: name one file"),
         (["run", "in.mp4", "-o", "o.mp4", "--lossless"], "name a recipient"),
         (["run", "in.mp4", "-o", "o.mp4", "--threshold", "2"], "name a recipient"),
     ):
