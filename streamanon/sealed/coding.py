@@ -29,7 +29,7 @@ _H264 = {
 _PRESETS = ((300_000, "fast"), (800_000, "veryfast"))
 """Pixels up to which a crop is coded in that time; larger ones in less, for more bits."""
 
-FIRST_QUANTISER, _QUANTISERS, TARGET_DB, _DB_A_STEP = 20, (8, 34), 46.0, 0.7
+FIRST_QUANTISER, _QUANTISERS, TARGET_DB, _DB_A_STEP = 19, (8, 34), 46.0, 0.7
 """Quantiser to begin with and its range, PSNR of luma to reach, and by how much a step changes it.
 Within a segment the quantiser is constant; from one to the next it follows what was reached."""
 

@@ -37,7 +37,7 @@ from streamanon.sealed.records import FILE, NOBODY, Header, Link, Segment
 from streamanon.sealed.sidecar import SidecarWriter
 from streamanon.types import MediaInfo, Picture, SafeFrame, Scene, Subject, Treatment
 
-_FIRST_US, _SEGMENT_US, _CHUNK_US, _GONE_US = 2_000_000, 10_000_000, 1_000_000, 1_000_000
+_FIRST_US, _SEGMENT_US, _CHUNK_US, _GONE_US = 2_000_000, 5_000_000, 1_000_000, 1_000_000
 """Longest first segment of somebody, further ones, and chunk, and how long they are out of view
 before their segment ends."""
 
@@ -94,13 +94,12 @@ class _OpenSegment:
     """A segment of one person that is being written."""
 
     def __init__(
-        self, cipher: SegmentCipher, place: Place, job: _Job, quantiser: int | None
+        self, cipher: SegmentCipher, place: Place, job: _Job, quantiser: int | None, longest_us: int
     ) -> None:
-        self.cipher, self.place = cipher, place
+        self.cipher, self.place, self.longest_us = cipher, place, longest_us
         self.colour, start_us = job.raw.colour, job.time_us
         self.start_us, self.seen_us = start_us, start_us
         self.encoder = CropEncoder(place, self.colour, quantiser)
-        self.longest_us = _FIRST_US if quantiser == FIRST_QUANTISER else _SEGMENT_US
         self.data, self.chunk_us = bytearray(), start_us
 
     def add(self, job: _Job, mask: Mask) -> None:
@@ -311,7 +310,10 @@ class Sealer:
                 self._finish(person)
             place = place_around(mask)
             cipher = self._begin(person, job.time_us)
-            one = _OpenSegment(cipher, place, job, self._quantisers.get(person, self._first))
+            quantiser = self._quantisers.get(person, self._first)
+            trying = self._first is not None and person not in self._quantisers
+            longest_us = _FIRST_US if trying else _SEGMENT_US
+            one = _OpenSegment(cipher, place, job, quantiser, longest_us)
             self._open[person] = one
         one.add(job, mask)
         if job.time_us - one.chunk_us >= _CHUNK_US and one.data:
