@@ -19,6 +19,7 @@ SUITES = {
     "integrity": "files of every kind beside what the ffmpeg command makes of them",
     "live": "latency, frame rate, memory and faults of live streams",
     "gpu": "the network on an NVIDIA GPU, by every runtime",
+    "sealed": "sidecars: what their bytes tell, and a network that brings originals back",
     "training": "the curve of a training run, and the effect of each part of the network",
     "report": "tables, plots and pictures of the results",
 }

@@ -18,6 +18,7 @@ from training.data import prepare, shards
 from training.evaluate import measure
 from training.occlusion import prepare as occlusion_prepare
 from training.occlusion import train as occlusion_train
+from training.recovery import command as recovery
 from training.run_folder import RunFolder
 from training.sample import Samples
 from training.trainer import condensed
@@ -34,6 +35,7 @@ def main() -> None:
 main.add_command(prepare.command, "prepare")
 main.add_command(gallery.command, "gallery")
 main.add_command(shape.command, "shape")
+main.add_command(recovery.command, "recovery")
 main.add_command(occlusion_prepare.command, "occlusion-prepare")
 main.add_command(occlusion_train.command, "occlusion-train")
 main.add_command(occlusion_train.export, "occlusion-export")

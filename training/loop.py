@@ -58,7 +58,7 @@ def train(
         start: file with the network that a new run starts from; None for random weights.
     """
     torch.set_flush_denormal(True)  # tiny numbers would be computed a hundred times slower
-    with parallel.process_group() as device, _stop_at(minutes) as reason:
+    with parallel.process_group() as device, stop_at(minutes) as reason:
         trainer = Trainer(folder.options(), device)
         if folder.started:
             trainer.resume(folder.state())
@@ -92,7 +92,7 @@ def _steps(run: _Run, trainer: Trainer, data: Path, reason: Callable[[], str]) -
 
 
 @contextmanager
-def _stop_at(minutes: float) -> Iterator[Callable[[], str]]:
+def stop_at(minutes: float) -> Iterator[Callable[[], str]]:
     """Yield a function that returns the reason to stop, a signal or the time limit, or ""."""
     deadline, caught = time.monotonic() + 60 * minutes, []
 

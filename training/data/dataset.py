@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from streamanon.types import U8
     from training.data.shards import Faces
+    from training.recovery.pairs import Pairs
 
 WORN_SHARE = 0.15
 """Share of sources degraded as by a bad camera."""
@@ -55,7 +56,7 @@ STRENGTH = {Kind.SELF: (0.5, 2.0), Kind.SAME: (0.3, 1.2), Kind.CROSS: (0.4, 0.4)
 known: only there can the network learn to take light and skin tone from the frame."""
 
 
-def kept_for_validation(faces: Faces, share: float) -> NDArray[np.bool_]:
+def kept_for_validation(faces: Faces | Pairs, share: float) -> NDArray[np.bool_]:
     """Return (n,) bool: the faces of about this share of the people, chosen by a hash."""
     limit = share * 2**32
     people = {person: crc32(person.encode()) < limit for person in set(faces.person.tolist())}

@@ -1,0 +1,1 @@
+"""Sealed originals: what the bytes of sidecars tell, and a network beside them."""

@@ -1,0 +1,83 @@
+"""``python -m benchmarks sealed``: what sidecars tell, and a network's way back beside them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import ROOT, record
+from benchmarks.identity.people import read_people
+from benchmarks.judges.recognisers import recogniser
+from benchmarks.progress import progress_bars, starter
+from benchmarks.sealed import bits, stills, strangers
+from streamanon.anonygan.checkpoint import read
+from training.recovery.model import Codec
+
+SHARED = ROOT.parent / "shared"
+CLIPS = ("WolfgangLanger_Pexels.mp4", "egoblur_portrait.mp4", "liveportrait_d14.mp4")
+METHOD = "anonygan"
+QUANTISER = 22
+"""Of H.264, about 45 dB: the same for all, so that they differ by their size."""
+
+SECONDS, QUICK_SECONDS, QUICK_PEOPLE = 8, 1, 4
+APART = 12
+"""People whose sidecars are told apart."""
+
+CACHE = Path(".cache/streamanon-bench")
+_path = click.Path(path_type=Path)
+
+
+@click.command(short_help="What sidecars tell, and a network's way back beside them.")
+@click.option("--network", type=_path, required=True, help="network.pt of a run of recovery.")
+@click.option("--data", type=_path, default=SHARED / "data" / "london_ccby.tar")
+@click.option("--clips", type=_path, default=SHARED / "videos", help="Folder of clips.")
+@click.option("--faceres", type=_path, default=SHARED / "models" / "faceres.onnx")
+@click.option("--quick", is_flag=True, help=f"{QUICK_PEOPLE} people, {QUICK_SECONDS} s a clip.")
+@click.option("--out", type=_path, help="Folder of the results (default: benchmarks/results).")
+def command(network: Path, data: Path, clips: Path, faceres: Path, **how: Any) -> None:
+    """Measure what strangers learn from sidecars, and what `python -m training recovery` learnt.
+
+    Nothing was learnt from the London set or the clips. LPIPS is not measured: its package has no
+    backbone, and no package has weights of AlexNet, VGG or SqueezeNet.
+    """
+    quick, out = how["quick"], record.destination(how["out"], CACHE, quick=how["quick"])
+    codec = Codec.unpack(read(network))
+    people = read_people(data, QUICK_PEOPLE if quick else None)
+    judges = [recogniser("dlib-resnet")]
+    judges += [recogniser(f"faceres:{faceres}")] if faceres.is_file() else []
+    seconds = QUICK_SECONDS if quick else SECONDS
+    results: dict[str, Any] = {"clips": {}}
+    with progress_bars() as progress:
+        begin = starter(progress)
+        apart = people[:APART]
+        results["strangers"] = strangers.row(apart, begin("sidecars", len(apart)))
+        results["stills"] = stills.row(codec, people, METHOD, judges, begin("people", len(people)))
+        for name in CLIPS:
+            step = begin(name, seconds * 30)
+            results["clips"][name] = bits.row(codec, clips / name, seconds, METHOD, QUANTISER, step)
+    settings = {"people": len(people), "seconds": seconds, "method": METHOD, "qp": QUANTISER}
+    path = record.save("sealed", results, settings=settings, folder=out)
+    _show(results)
+    click.echo(f"wrote {path}", err=True)
+
+
+def _show(results: dict[str, Any]) -> None:
+    told = results["strangers"]
+    rates = ", ".join(f"{name} {told[name]:.0%}" for name in ("bytes", "pairs", "sizes"))
+    click.echo(f"person found among {told['people']} by {rates}; chance {told['chance']:.0%}")
+    table = Table("compared with the original", "PSNR, dB", "SSIM", "found", "cosine")
+    for name in ("anonymised", "recovered", "wrong_key"):
+        one = results["stills"][name]
+        cosines = ", ".join(f"{judge} {value:.2f}" for judge, value in one["cosine"].items())
+        figures = (f"{one['psnr']:.1f}", f"{one['ssim']:.2f}", f"{one['found']:.0%}", cosines)
+        table.add_row(name, *figures)
+    Console(width=120).print(table)
+    table = Table("clip", *(f"{name}: Mbit/s, dB" for name in ("none", "output", "network")))
+    for name, row in results["clips"].items():
+        sizes = (row[kind] for kind in ("none", "output", "network"))
+        table.add_row(name, *(f"{one['mbit_s']:.3f}, {one['psnr']:.1f}" for one in sizes))
+    Console(width=120).print(table)

@@ -1,0 +1,121 @@
+"""Recovery of originals: codes, geometry, pairs, and that a resumed run repeats another."""
+
+import secrets
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from streamanon.identities.portrait import read_image
+from testkit.paths import PHOTOS
+from training.recovery.command import Batches, Trainer
+from training.recovery.model import (
+    CODE,
+    GEOMETRY,
+    SIDE_PX,
+    Appearance,
+    Codec,
+    Geometry,
+    from_bytes,
+    scrambled,
+    to_bytes,
+)
+from training.recovery.pairs import Pair, Pairs, pair_of_image
+
+
+@pytest.fixture(scope="module")
+def pair() -> Pair:
+    """A photograph and what the product makes of it."""
+    found = pair_of_image(read_image(PHOTOS / "london_001_neutral.webp"), "warp")
+    assert found
+    return found
+
+
+@pytest.fixture(scope="module")
+def pairs(pair: Pair) -> Pairs:
+    """Pairs that differ in light and shape."""
+    random = np.random.default_rng(0)
+    made = []
+    for number in range(200):
+        light = random.uniform(0.6, 1.0)
+        original, anonymised = (
+            np.asarray(one * light, np.uint8) for one in (pair.original, pair.anonymised)
+        )
+        offsets = pair.offsets + random.normal(0, 0.1, pair.offsets.shape).astype(np.float32)
+        made.append((f"person {number}", Pair(original, anonymised, pair.points, offsets)))
+    return Pairs.of(made)
+
+
+@pytest.fixture(scope="module")
+def geometry(pairs: Pairs) -> Geometry:
+    """How meshes of originals differ from those of what they became."""
+    return Geometry.fit(pairs.offsets)
+
+
+@pytest.fixture(scope="module")
+def appearance(pairs: Pairs) -> Appearance:
+    """What originals look like, given what they became."""
+    return Appearance.fit(pairs.original, pairs.anonymised)
+
+
+def test_a_pair_shows_two_people_in_one_place(pair: Pair) -> None:
+    assert pair.original.shape == pair.anonymised.shape == (SIDE_PX, SIDE_PX, 3)
+    changed = np.abs(pair.original.astype(int) - pair.anonymised).max(2)
+    assert changed[SIDE_PX // 2, SIDE_PX // 2] > 0
+    assert np.median(changed[:4]) < 8  # above the hair nothing was
+    assert pair.points[:, :2].min() > 0
+    assert pair.points[:, :2].max() < SIDE_PX
+
+
+def test_codes_are_bytes_that_only_the_right_key_gives_back() -> None:
+    variables = np.random.default_rng(1).standard_normal((500, CODE)).astype(np.float32)
+    code = to_bytes(variables)
+    assert np.abs(from_bytes(code) - variables)[np.abs(variables) < 2].max() < 0.05
+    assert np.array_equal(to_bytes(from_bytes(code)), code)
+    counts = np.bincount(code.ravel(), minlength=256)
+    assert counts.min() / counts.mean() > 0.8
+    key = secrets.token_bytes(32)
+    assert np.array_equal(scrambled(scrambled(code[0], key), key), code[0])
+    wrong = scrambled(scrambled(code[0], key), secrets.token_bytes(32))
+    assert (wrong != code[0]).mean() > 0.9
+
+
+def test_geometry_brings_the_mesh_of_the_original_back(pairs: Pairs, geometry: Geometry) -> None:
+    code = geometry.code(pairs.offsets)
+    assert code.shape == (len(pairs), GEOMETRY)
+    assert code.std(0) == pytest.approx(1, abs=0.1)
+    left = geometry.mesh(code[0], pairs.points[0]) - pairs.points[0]
+    none = geometry.mesh(np.zeros(GEOMETRY, np.float32), pairs.points[0]) - pairs.points[0]
+    assert np.abs(left - none).max() > 0.1
+    drawn = geometry.maps(code[0], pairs.points[0])
+    assert drawn.shape == (3, SIDE_PX, SIDE_PX)
+    assert all(one.any() for one in drawn[:2])
+
+
+def test_codes_bring_the_linear_part_of_originals_back(
+    pairs: Pairs, appearance: Appearance
+) -> None:
+    code = appearance.code(pairs.original, pairs.anonymised)
+    found = 255 * appearance.image(pairs.anonymised, code)
+    away = np.abs(found - pairs.original).mean()
+    assert away < 0.1 * np.abs(pairs.original.astype(float) - pairs.anonymised).mean()
+
+
+def test_a_run_that_is_resumed_repeats_another(
+    pairs: Pairs, geometry: Geometry, appearance: Appearance, tmp_path: Path
+) -> None:
+    whole, resumed = (Trainer(geometry, appearance, 100) for _ in range(2))
+    batches = Batches(pairs, whole.codec, np.ones(len(pairs), np.bool_))
+    whole.train(batches[0])
+    torch.save(whole.state(), tmp_path / "state.pt")
+    whole.train(batches[1])
+    resumed.resume(torch.load(tmp_path / "state.pt", weights_only=True))
+    resumed.train(batches[1])
+    one, other = (trainer.codec.pack()["recovery"] for trainer in (whole, resumed))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    codec = Codec.unpack(whole.codec.pack())
+    code = codec.code(pairs.original[0], pairs.anonymised[0], pairs.offsets[0])
+    made = codec.recover(pairs.anonymised[0], pairs.points[0], code)
+    assert made.shape == (SIDE_PX, SIDE_PX, 3)
+    assert made.std() > 0
