@@ -41,7 +41,8 @@ def pairs(original: Source, anonymised: Source) -> Iterator[tuple[Frame, Frame]]
             raise MediaError(
                 f"frame {after.index} of ANONYMISED cannot be decoded: nothing can be said of it"
             )
-        yield before, replace(after, picture=_cropped(after.picture, before.picture))
+        same = _cropped(after.picture, before.picture)
+        yield before, Frame(after.index, same, after.pts, after.time_base)
 
 
 def _cropped(picture: Picture, other: Picture) -> Picture:
