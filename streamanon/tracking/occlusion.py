@@ -174,7 +174,6 @@ class _Sight:
         points: (478, 2) float32 mesh.
         where: rows and columns of the 468 points on the skin.
         hull: (128, 128) uint8, 255 in the face.
-        lab: (128, 128, 3) uint8 CIELAB.
         number: (128, 128) int32 numbers of the colours.
         colours: (468, 3) float32 at the points.
         bare: (468,) bool, points with nothing in front.
@@ -185,7 +184,6 @@ class _Sight:
     points: F32
     where: tuple[NDArray[np.int64], NDArray[np.int64]]
     hull: U8
-    lab: U8
     number: NDArray[np.int32]
     colours: F32
     bare: Mask
@@ -198,18 +196,17 @@ class _Sight:
         lab = np.asarray(cv2.cvtColor(cv2.blur(crop, (3, 3)), cv2.COLOR_BGR2LAB), np.uint8)
         at = np.clip(np.rint(points[:POINTS]).astype(np.int64), 0, SIDE - 1)
         where = at[:, 1], at[:, 0]
-        front, colours = _in_front(classes)[where], lab[where]
+        front, number = _in_front(classes)[where], _numbered(lab)
         bare = front < BARE
         return cls(
             points,
             where,
             filled(points[:POINTS]),
-            lab,
-            _numbered(lab),
-            colours.astype(np.float32),
+            number,
+            lab[where].astype(np.float32),
             bare,
             front > LIKELY,
-            _table(colours[bare & _PLAIN]),
+            _table(number[where][bare & _PLAIN]),
         )
 
     def features(self) -> Mask:
@@ -345,7 +342,7 @@ class OcclusionMemory:
         told = np.count_nonzero(beside) >= MIN_HAIR and sight.bare.sum() >= SAME_POINTS
         if not told or np.count_nonzero(deep) < least:
             return nothing
-        hair = strands & ~sight.own[sight.number] & _table(sight.lab[beside])[sight.number]
+        hair = strands & ~sight.own[sight.number] & _table(sight.number[beside])[sight.number]
         hair &= ~sight.features()
         _, parts = cv2.connectedComponents((hair | beside).astype(np.uint8), ltype=cv2.CV_16U)
         reaching = np.bincount(parts[beside], minlength=int(parts.max()) + 1) > 0
@@ -369,7 +366,7 @@ def _coloured_as_beside(hands: Mask, sight: _Sight) -> Mask:
 
     Shadows between a hand and the skin have not.
     """
-    colours = _table(sight.lab[hands & (sight.hull == 0)])
+    colours = _table(sight.number[hands & (sight.hull == 0)])
     like = (hands & (colours[sight.number] | (sight.hull == 0))).astype(np.uint8)
     closed = cv2.morphologyEx(like, cv2.MORPH_CLOSE, np.ones((CREASE_PX,) * 2, np.uint8))
     return np.asarray(closed > 0)
@@ -391,16 +388,13 @@ def _numbered(lab: U8) -> NDArray[np.int32]:
     return np.asarray(light + a + b, np.int32)
 
 
-def _table(colours: U8) -> Mask:
-    """Return which numbers of colours are common among these (n, 3) colours in CIELAB."""
-    numbers = np.zeros(len(colours), np.int32)
-    for channel, table in enumerate(_NUMBER):
-        numbers += table[colours[:, channel]]
+def _table(numbers: NDArray[np.int32]) -> Mask:
+    """Return which numbers of colours are common among these (n,), or near to common ones."""
     counts = np.bincount(numbers, minlength=int(np.prod(_LEVELS))).astype(np.float32)
     box = partial(cv2.boxFilter, ddepth=-1, normalize=False, borderType=cv2.BORDER_CONSTANT)
     near = box(counts.reshape(_LEVELS), ksize=(3, 3))  # of lightness and a, then of b
     near = box(near.reshape(-1, _LEVELS[2]), ksize=(3, 1))
-    return np.asarray(near.ravel() > COMMON * max(len(colours), 1))
+    return np.asarray(near.ravel() > COMMON * max(len(numbers), 1))
 
 
 def filled(points: F32) -> U8:
