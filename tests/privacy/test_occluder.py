@@ -28,7 +28,6 @@ from testkit.painted import magenta_pixels
 from testkit.staged import CALM, clip_frames, frame, mesh_of, scene
 
 if TYPE_CHECKING:
-    from streamanon.protocols import OcclusionFinder
     from streamanon.types import F32, U8, Identity, Mesh, Picture
 
 PARTS = {
@@ -42,24 +41,26 @@ PARTS = {
 
 
 @dataclass
-class Claims:
-    """A network that is certain that a part of the crop is something in front."""
+class Liar:
+    """A network that sees bare skin, and at times a part of it as something in front."""
 
     kind: str
     part: str
+    lies: bool = False
 
     def look(self, picture: Picture, points: F32) -> tuple[U8, F32]:
         classes = np.zeros((len(OCCLUSION_CLASSES), 128, 128), np.float32)
         classes[0] = 1
-        classes[0][PARTS[self.part]] = 0
-        classes[OCCLUSION_CLASSES.index(self.kind)][PARTS[self.part]] = 1
+        if self.lies:
+            classes[0][PARTS[self.part]] = 0
+            classes[OCCLUSION_CLASSES.index(self.kind)][PARTS[self.part]] = 1
         return crop_square(picture, lm.roi_from_mesh(points), 128), classes
 
 
 FINDERS = [
     OcclusionNetwork(network("occlusion.onnx")),
-    *(Claims("hand", part) for part in PARTS),
-    *(Claims("hair", part) for part in ("everything", "above")),
+    *(Liar("hand", part) for part in PARTS),
+    *(Liar("hair", part) for part in ("everything", "above")),
 ]
 
 
@@ -86,25 +87,26 @@ def pasted(identity: Identity) -> tuple[U8, Mesh]:
 
 
 @pytest.mark.parametrize("finder", FINDERS, ids=str)
-def test_paint_shows_nowhere(finder: OcclusionFinder) -> None:
+def test_paint_shows_nowhere(finder: OcclusionNetwork | Liar) -> None:
     image, mesh = frame(CALM), mesh_of(CALM)
     other, others_mesh = pasted(load_builtin()[0])
-    whole, inner = painted(image, mesh, 5), painted(image, mesh, 41)
+    bare = [(image, mesh, False)] * 10
     shots = [
-        *[(image, mesh)] * 12,  # the bare face is learnt
-        *[(whole, mesh)] * 6,  # and painted all over at once
-        *[(image, mesh)] * 12,
-        *[(inner, mesh)] * 6,  # or in the middle only
-        *[(image, mesh)] * 12,
-        *[(painted(other, others_mesh, 5), others_mesh)] * 6,  # another face at its place
-        *[(inner, mesh)] * 12,  # a face that has paint from the start
+        *bare,
+        *[(painted(image, mesh, 5), mesh, True)] * 5,  # painted all over at once
+        *bare,
+        *[(painted(image, mesh, 41), mesh, True)] * 5,  # or in the middle only
+        *bare,
+        *[(painted(other, others_mesh, 5), others_mesh, True)] * 5,  # another face at its place
     ]
     anonymiser = OccludedAnonymiser(PlainAnonymiser("solid"), finder)
-    for index, (shown, its_mesh) in enumerate(shots):
-        shot = scene(shown, its_mesh, load_builtin()[0], index)
+    for index, (shown, its_mesh, lies) in enumerate(shots):
+        if isinstance(finder, Liar):
+            finder.lies = lies
+        shot = scene(shown, its_mesh, load_builtin()[0], 2 * index)
         safe = compose(shot, anonymiser.replace(shot))
         assert safe.treated[0].treatment is Treatment.REPLACED
-        assert magenta_pixels(whole_bgr(safe.picture)) == 0, index
+        assert not lies or magenta_pixels(whole_bgr(safe.picture)) == 0, index
 
 
 def test_a_hand_stays_in_front_as_long_as_no_audit_would_take_it_for_a_face() -> None:
@@ -112,7 +114,7 @@ def test_a_hand_stays_in_front_as_long_as_no_audit_would_take_it_for_a_face() ->
     anonymiser = factory.anonymiser()
     observer = factory.observer(anonymiser, live=True)
     kept, open_frames = [], 0
-    for index, image in clip_frames(range(24, 176, 2)).items():
+    for index, image in clip_frames(range(36, 168, 3)).items():
         for shot in observer.push(Frame(index, as_picture(image), index, Fraction(1, 24))):
             patches = anonymiser.replace(shot)
             safe = compose(shot, patches)
