@@ -155,9 +155,10 @@ class PictureFile:
         return picture, round(duration) if duration else None
 
     def close(self) -> None:
-        """Close the file; safe to call twice."""
-        self._image.close()
+        """Close the file and free its decoder, which holds pictures; safe to call twice."""
         self._file.close()
+        if image := vars(self).pop("_image", None):
+            image.close()
 
     def _check_jpeg(self) -> None:
         """Refuse the page that is next when its data make no sense.

@@ -1,4 +1,5 @@
 import struct
+import weakref
 import zlib
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from streamanon.errors import MediaError, UsageError
 from streamanon.sources.image import ImageSource
+from streamanon.sources.picture_file import PictureFile
 from streamanon.types import ColourSpace, Picture
 
 
@@ -187,3 +189,12 @@ def test_a_wrong_name_is_a_wrong_request(tmp_path: Path) -> None:
         ImageSource(tmp_path / "none.jpg")
     with pytest.raises(UsageError, match="folder"):
         ImageSource(tmp_path)
+
+
+def test_a_closed_file_frees_what_its_decoder_holds(tmp_path: Path) -> None:
+    file = PictureFile(write(tmp_path / "a.webp", scene(3)))
+    file.read(0)
+    decoder = weakref.ref(file._image)
+    file.close()
+    file.close()
+    assert decoder() is None
