@@ -107,10 +107,8 @@ class OccludedAnonymiser:
         axes = (corners[1:] - corners[0]).T / SIDE
         to_patch = np.asarray(np.column_stack([axes, corners[0] - box[:2]]), np.float32)
         seen = refined(found.seen, coarse, fine, to_patch)
-        things, hair = (
-            np.asarray(cv2.warpAffine(cue, to_patch, (width, height)), np.float32)
-            for cue in (found.things, found.hair)
-        )
+        cues = cv2.warpAffine(np.dstack([found.things, found.hair]), to_patch, (width, height))
+        things, hair = (np.asarray(cue, np.float32) for cue in cv2.split(cues))
         whole = replace(patch, occluder=Occluder(seen, np.maximum(things, hair)))
         if found.things.any() and _keeps(source, opened(whole, subject), subject) > MOST_KEPT:
             self._memories[subject.track.id].withhold()
@@ -120,7 +118,11 @@ class OccludedAnonymiser:
 
 def _keeps(source: U8, patch: Patch, subject: Subject) -> float:
     """Return how much of a face's structure would be left, as an audit sees it, -1..1."""
-    over = np.ascontiguousarray(patch.alpha)
-    after = np.asarray(cv2.blendLinear(patch.image, source, over, 1 - over), np.uint8)
     box = subject.track.face.box - np.array([patch.x, patch.y] * 2, np.float32)
-    return kept_structure(as_picture(source), as_picture(after), box)
+    x0, y0, x1, y1 = (max(0, int(edge)) for edge in box)
+    here = np.s_[y0 : y1 + 2, x0 : x1 + 2]
+    before, image = (np.ascontiguousarray(part[here]) for part in (source, patch.image))
+    over = np.ascontiguousarray(patch.alpha[here])
+    after = np.asarray(cv2.blendLinear(image, before, over, 1 - over), np.uint8)
+    box -= np.array([x0, y0] * 2, np.float32)
+    return kept_structure(as_picture(before), as_picture(after), box)

@@ -177,7 +177,7 @@ class _Sight:
         number: (128, 128) int32 numbers of the colours.
         colours: (468, 3) float32 at the points.
         bare: (468,) bool, points with nothing in front.
-        covered: (468,) bool, points with something in front.
+        covered: (468,) bool, points with a hand or a thing in front.
         own: table of the numbers of the skin's colours.
     """
 
@@ -205,7 +205,7 @@ class _Sight:
             number,
             lab[where].astype(np.float32),
             bare,
-            front > LIKELY,
+            (classes[HAND] + classes[THING])[where] > LIKELY,
             _table(number[where][bare & _PLAIN]),
         )
 
