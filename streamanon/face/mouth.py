@@ -16,6 +16,7 @@ import numpy as np
 from streamanon.face import landmarks as lm
 from streamanon.face.shading import LIT_SKIN_BGR
 from streamanon.face.warp import FaceSpace, sample_at
+from streamanon.imaging.picture import blended
 from streamanon.types import F32, U8, Identity
 
 WIDTH, HEIGHT = 128, 96
@@ -194,34 +195,26 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
     """
     if where is None:
         return
-    corner, lookup, alpha = where.corner, where.lookup, where.alpha
     placed = to_image.copy()
-    placed[:, 2] += placed[:, :2] @ np.array(corner, np.float32)
-    rows, columns = alpha.shape
+    placed[:, 2] += placed[:, :2] @ np.array(where.corner, np.float32)
+    rows, columns = where.alpha.shape
     ends = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]]) @ placed.T
     x0, y0 = np.maximum(np.floor(ends.min(axis=0)), 0).astype(int).tolist()
     x1, y1 = np.minimum(np.ceil(ends.max(axis=0)), image.shape[1::-1]).astype(int).tolist()
     if x1 - x0 < 2 or y1 - y0 < 2:
         return
     placed[:, 2] -= (x0, y0)
-    beside, zero = cv2.BORDER_REPLICATE, cv2.BORDER_CONSTANT
-    lookup, alpha, tongue = (
-        np.asarray(
-            cv2.warpAffine(
-                part, placed, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR, borderMode=border
-            ),
-            np.float32,
-        )
-        for part, border in ((lookup, beside), (alpha, zero), (where.tongue, zero))
-    )
-    tooth = sample_at(teeth, lookup) * (1 - tongue[:, :, None])
-    tooth += tongue[:, :, None] * np.array(TONGUE_BGR, np.float32)
-    around = image[y0:y1, x0:x1].mean(axis=(0, 1))
+    parts = cv2.merge([*cv2.split(where.lookup), where.alpha, where.tongue])
+    wide = cv2.warpAffine(parts, placed, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
+    x, y, alpha, tongue = (np.asarray(part, np.float32) for part in cv2.split(wide))
+    target = image[y0:y1, x0:x1]
+    tooth = sample_at(teeth, np.dstack([x, y]))
+    tooth = blended(tooth, np.full_like(tooth, TONGUE_BGR), tongue)
+    around = np.array(cv2.mean(target)[:3])
     cast = around / LIT_SKIN_BGR
     cast = np.minimum(cast, cast[2])  # teeth may be warm or grey, never blue
     colour, usual = (1 - min(part) / max(part[2], 1.0) for part in (around, LIT_SKIN_BGR))
-    grey = tooth.mean(axis=2, keepdims=True)
-    tooth = grey + np.clip(colour / usual, 0, 1) * (tooth - grey)
-    tooth = np.asarray(np.clip(tooth * np.clip(cast, 0.2, 1.1), 0, 255), np.uint8)
-    target = image[y0:y1, x0:x1]
-    target[...] = cv2.blendLinear(tooth, np.ascontiguousarray(target), alpha, 1 - alpha)
+    share = min(max(colour / usual, 0.0), 1.0)
+    lit = np.clip(cast, 0.2, 1.1)[:, None] * (share * np.eye(3) + (1 - share) / 3)
+    tooth = np.asarray(cv2.transform(tooth, lit), np.uint8)
+    target[...] = blended(target, tooth, alpha)
