@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.report import (
     identity,
+    integrity,
     live,
     losses,
     overview,
@@ -91,6 +92,7 @@ SECTIONS = {
     "peers": Section("Peers", peers.tables, peers.provider),
     "live": Section("Live streams", live.tables, live.provider),
     "training": Section("Training", training.tables, training.provider, plots.of_training),
+    "integrity": Section("Files", integrity.tables, integrity.provider),
 }
 
 

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-SUITES = ("stills", "identity", "telltale", "video", "speed", "peers", "live", "training")
+SUITES = (
+    *("stills", "identity", "telltale", "video", "speed", "peers", "live", "training"),
+    "integrity",
+)
 
 _REQUIRED = (
     *("suite", "streamanon", "commit", "command", "results"),
@@ -36,6 +39,7 @@ _REQUIRED_OF_SUITE: dict[str, tuple[str, ...]] = {
         "results.rows",
     ),
     "training": ("settings.pairs", "settings.settings", "settings.provider"),
+    "integrity": ("settings.method", "settings.files", "results.good"),
 }
 _REQUIRED_OF_ROW = {
     "stills": ("commit", "seed"),
@@ -46,6 +50,7 @@ _REQUIRED_OF_ROW = {
     "peers": ("clip", "frames"),
     "live": ("kind", "commit"),
     "training": ("kind",),
+    "integrity": (),
 }
 """Keys that every row must have."""
 

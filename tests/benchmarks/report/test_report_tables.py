@@ -2,6 +2,9 @@
 
 import pytest
 
+from benchmarks.report import integrity
+from benchmarks.report.markdown import block
+from benchmarks.report.records import Record
 from benchmarks.report.tables import Cell, Column, Table, Unit, formatted, number
 
 
@@ -60,3 +63,12 @@ def test_bounds_come_from_the_interval_else_the_deviation_else_the_value() -> No
     assert Cell(2.0).bounds == (2.0, 2.0)
     assert Cell(2.0, dead="why").bounds is None
     assert Cell(None).bounds is None
+
+
+def test_what_is_wrong_with_files_is_named() -> None:
+    results = {"good": 1, "wrong": {"a.avi": ["49 frames, not 50", "2 levels of red"]}}
+    record = Record("integrity", {"settings": {"files": 2}, "results": results})
+    (table,) = integrity.tables(record)
+    text = "\n".join(block(table, ""))
+    assert "| 1 of 2 | nothing |" in text
+    assert "| `a.avi` | 49 frames, not 50; 2 levels of red |" in text
