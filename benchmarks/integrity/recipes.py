@@ -107,7 +107,9 @@ DEPTHS_AND_FIELDS = [
     _film("h264_10bit.mkv", f"{X264} -pix_fmt yuv420p10le", "-c:a aac"),
     _film("vp9_10bit.webm", "-c:v libvpx-vp9 -b:v 2M -pix_fmt yuv420p10le", "-c:a libopus"),
     _film("ffv1_422_10bit.mkv", "-c:v ffv1 -pix_fmt yuv422p10le", "-c:a libopus", ".webm"),
-    _film("odd_10bit.mkv", "-vf scale=321:181,setsar=1 -c:v ffv1 -pix_fmt yuv444p10le", "-an", ".webm"),
+    _film(
+        "odd_10bit.mkv", "-vf scale=321:181,setsar=1 -c:v ffv1 -pix_fmt yuv444p10le", "-an", ".webm"
+    ),
     _interlaced("h264_tff.mp4", "tff", f"{X264} -x264opts tff=1"),
     _interlaced("h264_bff.mkv", "bff", f"{X264} -x264opts bff=1"),
     _interlaced("mpeg2_tff.ts", "tff", "-c:v mpeg2video -q:v 3"),
