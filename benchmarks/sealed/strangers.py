@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.identity.people import Person
     from streamanon.types import U8
 
-RUNS, FRAMES, RATE = 4, 75, 25
+RUNS, FRAMES, RATE = 4, 50, 25
 """Clips of each person, and their length."""
 
 SIDE_PX, SWAY_PX, TURN_DEG = 384, 12, 6

@@ -232,9 +232,10 @@ class Recovery(nn.Module):
         levels, last = list(map(_Level, above, CHANNELS[::-1])), _conv(CHANNELS[0], 12)
         self.levels, self.image = nn.ModuleList(levels), nn.Sequential(last, nn.PixelShuffle(2))
         self.apply(_begin_wide)
-        with torch.no_grad():  # at first, little is added
-            for weight in (last.weight, *(level.style.weight for level in levels)):
-                weight.mul_(0.1)
+        nn.init.zeros_(last.weight)  # at first, nothing is added
+        with torch.no_grad():
+            for level in levels:
+                level.style.weight.mul_(0.1)
 
     def forward(self, anonymised: Tensor, likely: Tensor, maps: Tensor, code: Tensor) -> Tensor:
         """Return (n, 3, 64, 64) originals in 0..1.
