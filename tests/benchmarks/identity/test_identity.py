@@ -57,7 +57,7 @@ def test_both_photographs_of_everybody_are_read(people: list[Person]) -> None:
 
 
 def test_a_data_set_without_pairs_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="nobody both neutral and smiling"):
+    with pytest.raises(UsageError, match="no one both neutral and smiling"):
         read_people(tmp_path)
     (tmp_path / "no.tar").write_bytes(b"no tar file")
     with pytest.raises(UsageError, match="no readable tar file"):
