@@ -36,6 +36,10 @@ WINDOW_BYTES = 96 * 2**20
 TRIES, RETRY_EVERY = 3, 3
 """Frames in which a mesh is fitted in vain to a face, after which it is tried in every third."""
 
+DOUBTED_AFTER = 2
+"""Frames in a row without a mesh after which one counts from the second frame in a row on that it
+fits: a single one would flash between covers."""
+
 MAX_FAILURES = 25
 """Consecutive frames on which the detector may fail before the run ends."""
 
@@ -202,8 +206,9 @@ class Observer:
         mesh = None
         if tried < TRIES or tried % RETRY_EVERY == 0:
             mesh = self._finder.fit_mesh(picture, track.face, self._meshes.get(track.id))
-        self._misfits[track.id] = 0 if mesh else tried + 1
-        return mesh
+        doubted = mesh is not None and tried >= DOUBTED_AFTER
+        self._misfits[track.id] = int(doubted) if mesh else tried + 1
+        return None if doubted else mesh
 
     def _look_back(self) -> None:
         """Search the frames held back for faces that appeared or reappeared in the newest one."""
