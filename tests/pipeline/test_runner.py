@@ -305,7 +305,8 @@ def test_a_live_frame_that_was_not_examined_does_not_come_out() -> None:
     sink = Shelf()
     with pytest.raises(LeakError, match="not hidden completely"):
         _run(Patient(30, live=True), sink, observer=Idle())
-    assert len(sink.frames) == 3
+    written = [frame.index for frame in sink.frames]  # those on their way may be lost
+    assert written == [0, 1, 2][: len(written)]
     assert sink.complete is False
 
 

@@ -115,8 +115,10 @@ def test_the_preview_moves_and_shows_no_raw_face(site: Site, stream: Stream) -> 
         kind = response.headers["Content-Type"]
         assert kind == "multipart/x-mixed-replace; boundary=frame"
         pictures = [jpeg(_part(response)) for _ in range(4)]
+        while np.abs(pictures[0].astype(int) - pictures[-1]).max() <= 20:  # a busy machine waits
+            assert len(pictures) < 100
+            pictures.append(jpeg(_part(response)))
     assert all(picture.shape == (480, 640, 3) for picture in pictures)
-    assert np.abs(pictures[0].astype(int) - pictures[3]).max() > 20
     assert max(loud_pixels(picture) for picture in pictures) < SHOWS
 
 
