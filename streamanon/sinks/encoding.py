@@ -1,6 +1,11 @@
 """Choice of encoder, pixel format and encoder options for video files."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from threading import get_native_id
 
 import av
 import numpy as np
@@ -156,6 +161,28 @@ def _av1_parameters(tags: ContainerTags, settings: EncoderSettings) -> str:
     if tags.light_levels:
         parameters.append("content-light={},{}".format(*tags.light_levels))
     return ":".join(parameters)
+
+
+@contextmanager
+def keeping_priority() -> Iterator[None]:
+    """Keep this thread, and those started meanwhile, at the priority that it has.
+
+    SVT-AV1, opened by the superuser, makes the thread that opens it and its own into real-time
+    ones of the highest priority: whatever else the machine does, and every process started from
+    there, suffers. Systems other than Linux, where it does not, are left alone.
+    """
+    threads = Path("/proc/self/task")
+    if not threads.is_dir():
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    before = {thread.name for thread in threads.iterdir()} - {str(get_native_id())}
+    try:
+        yield
+    finally:
+        for thread in {thread.name for thread in threads.iterdir()} - before:
+            with suppress(ProcessLookupError):  # it has ended
+                os.sched_setscheduler(int(thread), policy, parameters)
 
 
 def fill(picture: VideoFrame, index: int, plane: Plane) -> None:

@@ -24,6 +24,7 @@ from streamanon.sinks.encoding import (
     encoded_size,
     encoder_options,
     fill,
+    keeping_priority,
 )
 from streamanon.sinks.part_file import PartFile
 from streamanon.sinks.spherical import insert, projection_boxes
@@ -224,7 +225,8 @@ class VideoSink:
     def _start(self, asked: str) -> None:
         """Open the encoder and write the header."""
         try:
-            self._video.codec_context.open()
+            with keeping_priority():
+                self._video.codec_context.open()
         except FFmpegError as error:  # a missing GPU raises PermissionError, which is an OSError
             raise self._refused(asked, error) from error
         try:

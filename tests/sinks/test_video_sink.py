@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -186,6 +187,19 @@ def test_deep_pictures_keep_ten_bits_in_webm(tmp_path: Path, layout: str) -> Non
     pass_through(path, output)
     assert facts(output)["layout"] == "yuv420p10le"
     assert np.allclose(facts(output)["times"], facts(path)["times"], atol=1e-3)
+
+
+def test_no_encoder_makes_this_process_a_real_time_one(tmp_path: Path) -> None:
+    """SVT-AV1 does that to whoever may: the machine would do nothing else."""
+    path = write_clip(tmp_path / "in.mkv", Clip(codec="ffv1", layout="yuv420p10le", options={}))
+    usual = os.sched_getscheduler(0)
+    with closing(VideoSource(path)) as source:
+        sink = VideoSink(tmp_path / "out.webm", source.info, FAST)
+        threads = [int(thread.name) for thread in Path("/proc/self/task").iterdir()]
+        policies = {os.sched_getscheduler(thread) for thread in threads}
+        sink.close(complete=False)
+    assert len(threads) > 1
+    assert policies == {usual} == {os.sched_getscheduler(0)}
 
 
 def test_a_lower_depth_is_taken_where_the_encoder_has_no_other(tmp_path: Path) -> None:
