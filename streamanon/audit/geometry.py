@@ -6,6 +6,7 @@ import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.face.shape import ShapeModel
+from streamanon.face.warp import SKIN_POINTS
 from streamanon.protocols import Mesher
 from streamanon.types import F32, Picture
 
@@ -19,8 +20,6 @@ on the person's own shape half of 60 exceed 0.84, nine in ten 0.6; of the same p
 
 MIN_PRESENCE = 0.5
 """Presence of a mesh that is believed (MediaPipe's own default)."""
-
-_SKIN_POINTS = 468
 
 
 @dataclass(frozen=True)
@@ -55,5 +54,5 @@ class ShapeJudge:
         if mesh.presence < MIN_PRESENCE or mesh.blendshapes is None:
             return None
         neutral = self.model.neutral(mesh.points, mesh.blendshapes)
-        apart = (neutral - self.model.mean)[:_SKIN_POINTS].ravel()
+        apart = (neutral - self.model.mean)[:SKIN_POINTS].ravel()
         return np.asarray(apart / max(float(np.linalg.norm(apart)), 1e-6), np.float32)

@@ -99,7 +99,8 @@ def with_bare_skin(image: U8, points: F32, *, bearded: bool) -> U8:
     plain = (face > 0) & (features == 0)
     smooth = cv2.GaussianBlur(image, (0, 0), SOFTNESS * eye_px).astype(np.float32) / 255
     lab = np.asarray(cv2.cvtColor(smooth, cv2.COLOR_BGR2LAB), np.float32)
-    skin, even, distance = _predicted(lab, _basis(oval, image.shape[:2]), plain & (depth > INSIDE))
+    basis = _basis(oval, image.shape[:2])
+    terms, skin, distance = _predicted(lab, basis, plain & (depth > INSIDE))
     strange = (distance > STRANGE) & plain & (depth < DEEPEST)
     if bearded:
         strange[int(points[lm.NOSE_TIP, 1]) :] = False
@@ -111,7 +112,9 @@ def with_bare_skin(image: U8, points: F32, *, bearded: bool) -> U8:
     alpha = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), SOFTNESS * eye_px)[:, :, None]
     bare = np.asarray(np.clip(image * (1 - alpha) + painted * alpha, 0, 255), np.uint8)
     lit = _with_lit_lids(bare, points, skin, eye_px)
-    gain = (cv2.cvtColor(even, cv2.COLOR_LAB2BGR) + 0.02) / (colour / 255 + 0.02)
+    terms[list(_SIDEWAYS)] = 0
+    even = cv2.cvtColor(_within_skin(basis @ terms), cv2.COLOR_LAB2BGR)
+    gain = (even + 0.02) / (colour / 255 + 0.02)
     return np.asarray(np.clip(lit * np.clip(gain, *EVENING_LIMITS), 0, 255), np.uint8)
 
 
@@ -185,7 +188,7 @@ def darkness(image: F32, inside: U8) -> F32:
     corners = [[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]]
     basis = _basis(np.array(corners, np.float32), image.shape[:2])
     lab = np.asarray(cv2.cvtColor(np.clip(image / 255, 0, 1), cv2.COLOR_BGR2LAB), np.float32)
-    skin, _, distance = _predicted(lab, basis, np.asarray(inside > 0, np.uint8))
+    _, skin, distance = _predicted(lab, basis, np.asarray(inside > 0, np.uint8))
     return np.where(lab[:, :, 0] < skin[:, :, 0], distance, 0).astype(np.float32)
 
 
@@ -199,9 +202,9 @@ def _basis(oval: F32, shape: tuple[int, ...]) -> F32:
 
 
 def _predicted(lab: F32, basis: F32, inside: U8) -> tuple[F32, F32, F32]:
-    """Return skin, skin lit from neither side, and how far the picture is from the former.
+    """Return the polynomial of skin, skin, and how far the picture is from it.
 
-    The first two are (h, w, 3) float32 CIELAB, the last (h, w) in standard deviations.
+    In this order (n, 3) float32, (h, w, 3) float32 CIELAB and (h, w) standard deviations.
 
     Args:
         lab: (h, w, 3) float32 CIELAB.
@@ -218,12 +221,12 @@ def _predicted(lab: F32, basis: F32, inside: U8) -> tuple[F32, F32, F32]:
         deviation = np.maximum(1.48 * np.median(off[used], axis=0), MIN_DEVIATION)
         distance = np.sqrt((np.minimum(off / deviation, 9) ** 2) @ LAB_WEIGHTS)
         used = inside.astype(bool) & (distance < 0.75 * STRANGE)
-    terms[list(_SIDEWAYS)] = 0
-    skin, even = (
-        np.clip(part, (15, -10, -5), (97, 60, 70)).astype(np.float32)
-        for part in (skin, basis @ terms)
-    )
-    return skin, even, np.asarray(distance, np.float32)
+    return terms, _within_skin(skin), np.asarray(distance, np.float32)
+
+
+def _within_skin(lab: F32) -> F32:
+    """Return CIELAB within what skin can have."""
+    return np.clip(lab, (15, -10, -5), (97, 60, 70)).astype(np.float32)
 
 
 def _touching(rim: U8, strange: U8) -> U8:

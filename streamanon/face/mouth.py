@@ -110,7 +110,7 @@ def texture(portrait: U8, points: F32) -> U8:
         + along[:, :, None] * lips.width_px * lips.along
         + inside[:, :, None] * lips.width_px * lips.down
     )
-    teeth = sample_at(portrait, where.astype(np.float32))
+    teeth = sample_at(portrait, *np.moveaxis(where.astype(np.float32), 2, 0))
     gap *= stretch
     dark = np.clip((depth - 0.8 * gap) / np.maximum(0.2 * gap, 0.02), 0, 1)[:, :, None]
     return np.asarray(teeth * (1 - dark) + np.array(CAVITY_BGR) * dark, np.uint8)
@@ -208,7 +208,7 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
     wide = cv2.warpAffine(parts, placed, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
     x, y, alpha, tongue = (np.asarray(part, np.float32) for part in cv2.split(wide))
     target = image[y0:y1, x0:x1]
-    tooth = sample_at(teeth, np.dstack([x, y]))
+    tooth = sample_at(teeth, x, y)
     tooth = blended(tooth, np.full_like(tooth, TONGUE_BGR), tongue)
     around = np.array(cv2.mean(target)[:3])
     cast = around / LIT_SKIN_BGR

@@ -149,8 +149,7 @@ class Condition:
         if level:
             scale = np.float32(1 << level)
             x, y = ((part + np.float32(0.5)) / scale - np.float32(0.5) for part in (x, y))
-        border = cv2.BORDER_REPLICATE
-        found = cv2.remap(pyramid[level], x, y, cv2.INTER_LINEAR, borderMode=border)
+        found = sample_at(pyramid[level], x, y)
         return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGRA2BGR), np.uint8)
 
 
@@ -181,9 +180,8 @@ def saturated(image: U8, saturation: float) -> U8:
     return np.asarray(cv2.addWeighted(image, saturation, grey, 1 - saturation, 0), np.uint8)
 
 
-def sample_at(image: U8, lookup: F32) -> U8:
-    """Return (h, w, 3) uint8: the image sampled at a (h, w, 2) float32 lookup of its px."""
-    x, y = cv2.split(lookup)
+def sample_at(image: U8, x: F32, y: F32) -> U8:
+    """Return (h, w, c) uint8: the image sampled at (h, w) float32 columns and rows of its px."""
     found = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(found, np.uint8)
 

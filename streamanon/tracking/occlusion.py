@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
+from streamanon.face.warp import SKIN_POINTS
 from streamanon.types import OCCLUSION_CLASSES
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 SIDE = 128
 SKIN, HAIR, GLASSES, HAND, THING, OUTSIDE = range(len(OCCLUSION_CLASSES))
-POINTS = 468
-"""Points of the mesh that lie on the skin."""
 
 STEADY, CHANGE = 0.7, 5.0
 """Share of what was seen before in what is seen now, where nothing changes; change in 8 bit levels
@@ -110,8 +109,8 @@ the rim of the face than half the third number do not count."""
 
 FEATURES = (lm.RIGHT_BROW, lm.LEFT_BROW, lm.RIGHT_EYE, lm.LEFT_EYE, lm.OUTER_LIPS, lm.NOSE)
 
-_CORE = np.isin(np.arange(POINTS), [point for feature in FEATURES for point in feature])
-_PLAIN = ~_CORE & ~np.isin(np.arange(POINTS), lm.FACE_OVAL)
+_CORE = np.isin(np.arange(SKIN_POINTS), [point for feature in FEATURES for point in feature])
+_PLAIN = ~_CORE & ~np.isin(np.arange(SKIN_POINTS), lm.FACE_OVAL)
 """Points of eyes, brows, nose and lips; and those that have the colour of the skin."""
 
 
@@ -136,9 +135,9 @@ class _KnownFace:
     """How a face usually looks at the points of its mesh, in CIELAB at 8 bits."""
 
     def __init__(self) -> None:
-        self._mean = np.zeros((POINTS, 3), np.float32)
-        self._square = np.zeros((POINTS, 3), np.float32)
-        self._sights = np.zeros(POINTS, np.float32)
+        self._mean = np.zeros((SKIN_POINTS, 3), np.float32)
+        self._square = np.zeros((SKIN_POINTS, 3), np.float32)
+        self._sights = np.zeros(SKIN_POINTS, np.float32)
 
     @property
     def known(self) -> Mask:
@@ -194,14 +193,14 @@ class _Sight:
     def of(cls, crop: U8, classes: F32, points: F32) -> _Sight:
         """Look at a crop; see :meth:`OcclusionMemory.look`."""
         lab = np.asarray(cv2.cvtColor(cv2.blur(crop, (3, 3)), cv2.COLOR_BGR2LAB), np.uint8)
-        at = np.clip(np.rint(points[:POINTS]).astype(np.int64), 0, SIDE - 1)
+        at = np.clip(np.rint(points[:SKIN_POINTS]).astype(np.int64), 0, SIDE - 1)
         where = at[:, 1], at[:, 0]
         front, number = _in_front(classes)[where], _numbered(lab)
         bare = front < BARE
         return cls(
             points,
             where,
-            filled(points[:POINTS]),
+            filled(points[:SKIN_POINTS]),
             number,
             lab[where].astype(np.float32),
             bare,

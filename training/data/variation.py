@@ -68,7 +68,7 @@ def bent(face: AlignedFace, random: np.random.Generator) -> AlignedFace:
     steps = np.arange(CROP, dtype=np.float32)
     grid = np.dstack(np.meshgrid(steps, steps)) @ back[:, :2].T + back[:, 2]
     lookup = np.asarray(grid, np.float32)
-    image = sample_at(face.image, lookup + _look_up(shift, lookup))
+    image = sample_at(face.image, *np.moveaxis(lookup + _look_up(shift, lookup), 2, 0))
     return AlignedFace(
         image, transformed(points, inverse_affine(back)), np.eye(2, 3, dtype=np.float32)
     )
