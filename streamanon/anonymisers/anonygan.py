@@ -20,7 +20,7 @@ import numpy as np
 
 from streamanon.errors import ModelError
 from streamanon.face import landmarks as lm
-from streamanon.face import lashes, mouth, shading
+from streamanon.face import lashes, maps, mouth, shading
 from streamanon.face.drawing import (
     LIGHT_TAU_S,
     FaceRegion,
@@ -28,7 +28,13 @@ from streamanon.face.drawing import (
     SharpnessMatcher,
     affine_to_box,
 )
-from streamanon.face.network_input import AlignedFace, ConditionWarp, affine_product, network_inputs
+from streamanon.face.network_input import (
+    CROP,
+    AlignedFace,
+    ConditionWarp,
+    affine_product,
+    network_inputs,
+)
 from streamanon.face.warp import feathered_alpha, into_face_space
 from streamanon.imaging.picture import as_picture
 from streamanon.protocols import Anonymiser, Mesher
@@ -147,9 +153,8 @@ class _PreparedFace:
 
     def with_features(self, output: GeneratorOutput) -> GeneratorOutput:
         """Return an output that keeps the portrait's eyes and mouth: they are sharper."""
-        maps = np.asarray(self.inputs["maps"], np.uint8)
-        features = cv2.max(maps[:, :, 1], maps[:, :, 2]) > 0
-        kept = cv2.GaussianBlur(features.astype(np.float32), (0, 0), FEATURES_BLUR_PX)
+        features = maps.features(self.face.points, CROP).astype(np.float32) / 255
+        kept = cv2.GaussianBlur(features, (0, 0), FEATURES_BLUR_PX)
         return replace(output, attention=np.maximum(output.attention, np.asarray(kept)))
 
     def light_field(self, transform: ColourTransform) -> F32:

@@ -1,4 +1,4 @@
-"""Masks drawn from a face's mesh: the face itself, open eyes and open mouth."""
+"""Masks drawn from a face's mesh: the face itself, open eyes, open mouth and features."""
 
 import cv2
 import numpy as np
@@ -70,6 +70,24 @@ def mouth_interior(points: F32, side_px: int) -> U8:
     if region is not None:
         cv2.fillPoly(region.canvas, [region.fixed_point(lips)], 255, cv2.LINE_8, SHIFT)
         _add(region, drawn)
+    return drawn
+
+
+def features(points: F32, side_px: int) -> U8:
+    """Return (side_px, side_px) uint8, 255 on the eyes with their upper lids and on the lips.
+
+    Args:
+        points: (478, 2 or 3) mesh in px of the mask.
+        side_px: side of the mask.
+    """
+    drawn = np.zeros((side_px, side_px), np.uint8)
+    for outline in (
+        lm.RIGHT_EYE + lm.RIGHT_LID_CREASE,
+        lm.LEFT_EYE + lm.LEFT_LID_CREASE,
+        lm.OUTER_LIPS,
+    ):
+        hull = cv2.convexHull(np.rint(points[list(outline), :2] * 16).astype(np.int32))
+        cv2.fillConvexPoly(drawn, hull, 255, cv2.LINE_8, 4)
     return drawn
 
 

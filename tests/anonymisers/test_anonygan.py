@@ -18,6 +18,7 @@ from streamanon.anonymisers.warp import WarpAnonymiser
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.errors import ModelError
 from streamanon.face import landmarks as lm
+from streamanon.face.drawing import FaceRegion
 from streamanon.face.network_input import AlignedFace, ConditionWarp, network_inputs
 from streamanon.face.warp import saturated
 from streamanon.identities.gallery import load_builtin
@@ -337,3 +338,23 @@ def test_networks_that_do_not_belong_together_are_refused() -> None:
     other = live["convention"] | {"eyes_down_px": 50.0}
     with pytest.raises(ModelError, match=r"anonygan was trained with eyes_down_px 50\.0, this"):
         check_cards(live | {"convention": other}, condition)
+
+
+def test_lids_and_lips_are_never_painted_by_the_network() -> None:
+    """What it paints there is blurred, and on shut lids a dark smear."""
+    network = Cast().network
+    points = mesh_of(CALM).points
+    face = AlignedFace.of(as_picture(frame(CALM)), points)
+    known = network.prepare(ANN)
+    warp = ConditionWarp.of(face, known.aligned)
+    region = FaceRegion.of(as_picture(frame(CALM)), warp.space)
+    assert region is not None
+    state = anonygan._TrackState(ANN.name)
+    prepared = anonygan._PreparedFace(face, known, warp, region, state, 0.0)
+    (output,) = network.generate([prepared.inputs])
+    hidden = replace(output, attention=np.zeros_like(output.attention))
+    kept = prepared.with_features(hidden).attention
+    for outline in (lm.RIGHT_EYE, lm.LEFT_LID_CREASE, lm.OUTER_LIPS):
+        x, y = face.points[list(outline), :2].mean(axis=0)
+        assert kept[round(y), round(x)] > 0.7
+    assert kept[round(float(face.points[lm.CHIN, 1])), 64] < 0.1
