@@ -256,6 +256,9 @@ def _fixed_point(outline: F32) -> NDArray[np.int32]:
 def _without_face(fitted: U8, depth: U8, outlines: Sequence[F32], free: U8) -> U8:
     """Return a moved region without the old face, but for its rim inside the new one.
 
+    What is left out is filled with the colours beside the new face, and inside it with those of
+    the rim.
+
     Args:
         fitted: (h, w, 3) uint8 BGR.
         depth: (h, w) uint8, how deep in the old face each pixel was fetched from (:func:`_depth`).
@@ -271,10 +274,12 @@ def _without_face(fitted: U8, depth: U8, outlines: Sequence[F32], free: U8) -> U
     new = _fixed_point(outlines[1] - np.float32(low))
     cv2.fillConvexPoly(allowed, new, IN_RIM, cv2.LINE_8, 4)
     hidden = np.asarray(cv2.compare(depth[here], allowed, cv2.CMP_GT), np.uint8)
-    known = np.asarray(cv2.bitwise_not(cv2.max(hidden, 255 // IN_RIM * allowed)), np.uint8)
-    spread = _spread(fitted[here], np.asarray(cv2.bitwise_and(known, free[here]), np.uint8))
+    inside = np.asarray(255 // IN_RIM * allowed, np.uint8)
     shown = fitted.copy()
-    cv2.copyTo(spread, hidden, shown[here])
+    for part in (cv2.bitwise_not(inside), inside):
+        known = cv2.bitwise_and(cv2.bitwise_and(part, cv2.bitwise_not(hidden)), free[here])
+        spread = _spread(fitted[here], np.asarray(known, np.uint8))
+        cv2.copyTo(spread, cv2.bitwise_and(hidden, part), shown[here])
     return shown
 
 

@@ -214,3 +214,17 @@ def test_features_in_the_rim_of_a_turned_head_are_nowhere(degrees: float) -> Non
         around = fit(as_picture(painted), points, shape(points), [], 1.0)
         assert around is not None
         assert plain(over(painted, around, around.shown))
+
+
+def test_what_is_left_out_inside_the_new_face_is_filled_with_its_skin() -> None:
+    """Brows reach to the rim, where the new face is not yet opaque: no hair or wall shows there."""
+    image, points = calm()
+    green = image.copy()
+    green[silhouette(points, image.shape, 3) == 0] = (0, 255, 0)
+    made = fit(as_picture(green), points, scaled(points, 1.08, 1.0), (), 1.0)
+    assert made is not None
+    x0, y0, x1, y1 = made.box
+    inside = silhouette(points, image.shape)[y0:y1, x0:x1]
+    inner = cv2.erode(inside, np.ones((9, 9), np.uint8)) > 0
+    blue, greenness, red = cv2.split(made.shown.astype(int))
+    assert ((greenness - (blue + red) / 2)[inner] < 40).all()
