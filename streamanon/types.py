@@ -281,6 +281,7 @@ class Identity:
         skin_lab: (3,) float32 mean CIELAB of the cheeks (L 0..100, a, b).
         embedding: (128,) float32 unit vector of the face recogniser.
         p_female: probability that the portrait looks female, 0..1.
+        teeth: how much of a row of teeth the portrait shows, 0..1.
         kin: portrait whose shape is mixed in, and its share; None for the portrait's own shape.
     """
 
@@ -290,6 +291,7 @@ class Identity:
     skin_lab: F32
     embedding: F32
     p_female: float
+    teeth: float
     kin: tuple[Identity, float] | None = None
 
     @cached_property

@@ -1,10 +1,11 @@
 """Build the built-in gallery: people who do not exist, morphed out of synthetic portraits.
 
 Each identity takes its finest detail (pores, lashes, hair) from one portrait and its proportions
-from two or three of the same apparent sex, so that it is none of them. Colours are the mean of all
-portraits and their mirror images, which evens out light from one side. Where hair or cloth hangs
-over the forehead of the first portrait, the skin of another is taken. ``gallery.csv`` holds the
-recipe of each, chosen by measurement (no hair left on foreheads, no two alike) and by looking.
+from two or three of the same apparent sex, so that it is none of them. Proportions are made
+symmetric, irises alike. Colours are the mean of all portraits and their mirror images, which evens
+out light from one side. Where hair or cloth hangs over the forehead of the first portrait, the skin
+of another is taken. ``gallery.csv`` holds the recipe of each, chosen by measurement (no hair left
+on foreheads, no two alike) and by looking.
 
 Faces are warped linearly over a Delaunay triangulation of their meshes, and their bands of spatial
 frequency blended apart (Burt and Adelson, "A Multiresolution Spline With Application to Image
@@ -100,9 +101,13 @@ class Portrait:
 
     def mirrored(self) -> Portrait:
         """Return the mirror image, its points in the usual order."""
-        points = self.points[_MIRRORED].copy()
-        points[:, 0] = SIDE_PX - 1 - points[:, 0]
-        return Portrait(np.ascontiguousarray(self.image[:, ::-1]), points)
+        image = np.ascontiguousarray(self.image[:, ::-1])
+        return Portrait(image, self.mirror_points(self.points))
+
+    @staticmethod
+    def mirror_points(points: F32) -> F32:
+        """Return (468, 2) points mirrored about the middle, in the usual order."""
+        return np.column_stack([SIDE_PX - 1 - points[_MIRRORED, 0], points[_MIRRORED, 1]])
 
     def moved_to(self, points: F32) -> Portrait:
         """Return the portrait with its face moved onto other points, (468, 2) px."""
@@ -186,6 +191,7 @@ def morphed(portraits: Sequence[Portrait], recipe: Recipe) -> U8:
     """Return the picture of an identity, (SIDE_PX, SIDE_PX, 3) uint8 BGR."""
     shares = recipe.shares
     points = np.average([one.points for one in portraits], axis=0, weights=shares)
+    points = (points + Portrait.mirror_points(points)) / 2  # straight ahead, and no crooked smile
     placed = [one.moved_to(points.astype(np.float32)) for one in portraits]
     mirrors = [one.mirrored().moved_to(points.astype(np.float32)) for one in portraits]
     first = placed[0]
@@ -207,6 +213,29 @@ def morphed(portraits: Sequence[Portrait], recipe: Recipe) -> U8:
     face = first.inside(0.03, 7)
     image = first.image * (1 - face) + (colour + detail) * face
     return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def with_irises_alike(image: U8, points: F32) -> U8:
+    """Return a portrait whose irises have the same mean colour, that of both.
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        points: (478, 3) float32 px, its mesh.
+    """
+    discs = []
+    for outline, ring in ((lm.RIGHT_EYE, lm.RIGHT_IRIS), (lm.LEFT_EYE, lm.LEFT_IRIS)):
+        opening, iris = (np.zeros(image.shape[:2], np.uint8) for _ in range(2))
+        cv2.fillPoly(opening, [np.rint(points[list(outline), :2]).astype(np.int32)], 255)
+        (x, y), radius = cv2.minEnclosingCircle(points[list(ring), :2])
+        cv2.circle(iris, (round(x), round(y)), round(radius), 255, -1)
+        discs.append(cv2.min(opening, iris))
+    means = np.array([cv2.mean(image, disc)[:3] for disc in discs])
+    result = image.astype(np.float32)
+    for disc, mean in zip(discs, means, strict=True):
+        soft = cv2.GaussianBlur(disc.astype(np.float32) / 255, (0, 0), 1.5)[..., None]
+        factor = means.mean(axis=0) / np.maximum(mean, 1)
+        result *= 1 + soft * (factor - 1).astype(np.float32)
+    return np.asarray(np.clip(result, 0, 255), np.uint8)
 
 
 def _healed(details: Sequence[F32], placed: Sequence[Portrait]) -> F32:
@@ -268,7 +297,8 @@ def command(portraits: Path, recipes: Path, out: Path) -> None:
             for recipe in recipes_left:
                 paths.append(Path(folder) / f"{recipe.name}.png")
                 image = morphed([faces[stem] for stem in recipe.portraits], recipe)
-                cv2.imwrite(str(paths[-1]), image)
+                mesh = reader.fit(image, paths[-1])
+                cv2.imwrite(str(paths[-1]), with_irises_alike(image, mesh.points))
         write_gallery(read_portraits(paths, reader), out)
     click.echo(f"{len(chosen)} identities in {out}")
 

@@ -1,9 +1,10 @@
 """The inside of an open mouth: never the source's own, which would be raw pixels.
 
 The teeth of a portrait that shows them are straightened once into a small texture: across it runs
-the mouth from corner to corner, down it the distance from the upper lip in mouth widths. In a
-frame the texture hangs from the upper lip at its natural size, so that a mouth opening wide shows
-darkness below the teeth instead of longer teeth.
+the mouth from corner to corner, down it the distance from the upper lip in mouth widths; lower
+teeth stand at its bottom. In a frame the upper row hangs from the upper lip and the lower one
+stands on the lower lip, both at their natural size, so that a mouth opening wide shows darkness
+between them instead of longer teeth.
 """
 
 from __future__ import annotations
@@ -33,6 +34,26 @@ ACROSS = 0.8
 
 MAX_STRETCH = 2.0
 """How far the teeth of a portrait that shows little of them are lengthened."""
+
+ENOUGH_TEETH = 0.33
+"""Share of a full row (:func:`teeth_shown`) from which a portrait's own teeth are used."""
+
+TEETH_LEVEL, MAX_LIGHTENED = 205.0, (0.85, 1.4)
+"""Level of teeth in full light, and the factors by which those of a portrait are brought there."""
+
+LOWER_DEPTH, LOWER_NARROWER, LOWER_SHADE = 0.13, 1.5, 0.8
+"""Lower teeth: their height in mouth widths, how much narrower than the upper ones each is, and
+their brightness in that of the upper ones."""
+
+LOWER_RISE, LOWER_SHOWN = 0.5, 0.09
+"""How much more of the lower teeth shows as the mouth opens farther than the upper ones reach, and
+how much at most, in mouth widths: most of it shows the dark between them."""
+
+LOWER_OVERLAP = 0.01
+"""How far the upper teeth are from the depth from which lower ones may show, in mouth widths."""
+
+LOWER_ROWS = round(LOWER_DEPTH * WIDTH)
+"""Rows of a mouth texture, at its bottom, that hold the lower teeth."""
 
 TONGUE_BGR, TONGUE_FROM = (78.0, 72.0, 138.0), 0.3
 """Colour of the tongue in full light, and the gap in mouth widths from which it shows."""
@@ -90,12 +111,41 @@ def opening(points: F32) -> float:
 def texture(portrait: U8, points: F32) -> U8:
     """Return the mouth texture of a portrait with open lips, straightened.
 
+    Lips that cover the teeth from below are taken away, and a lower row is added at the bottom:
+    the upper one upside down, smaller and in the shade.
+
     Args:
         portrait: (h, w, 3) uint8 BGR.
         points: (478, 2) float32 mesh in portrait px.
 
     Returns:
-        (HEIGHT, WIDTH, 3) uint8 BGR; below the portrait's own lower lip it fades into the dark.
+        (HEIGHT, WIDTH, 3) uint8 BGR.
+    """
+    row, shown = _upper_row(portrait, points)
+    bright = np.percentile(row[shown > 0.5], 90) if (shown > 0.5).any() else TEETH_LEVEL
+    lit = row.astype(np.float32) * np.float32(np.clip(TEETH_LEVEL / bright, *MAX_LIGHTENED))
+    upper = _over_cavity(lit, _down_to_edge(shown))
+    return np.asarray(np.clip(_with_lower_row(upper), 0, 255), np.uint8)
+
+
+def teeth_shown(portrait: U8, points: F32) -> float:
+    """Return how much of a full row of teeth a portrait shows, 0..1.
+
+    Args:
+        portrait: (h, w, 3) uint8 BGR.
+        points: (478, 2) float32 mesh in portrait px.
+    """
+    if opening(points) < OPEN_FROM:
+        return 0.0
+    _, shown = _upper_row(portrait, points)
+    return float(min(shown.sum() / (WIDTH * WIDTH * TEETH_DEPTH), 1))
+
+
+def _upper_row(portrait: U8, points: F32) -> tuple[U8, F32]:
+    """Return what is between the lips of a portrait, and where its teeth are, straightened.
+
+    Returns:
+        (HEIGHT, WIDTH, 3) uint8 BGR, and (HEIGHT, WIDTH) float32 in 0..1.
     """
     lips = _Lips.of(points)
     along, depth = np.meshgrid(
@@ -104,22 +154,60 @@ def texture(portrait: U8, points: F32) -> U8:
     )
     gap = np.maximum(lips.bottom(along) - lips.top(along), 0)
     stretch = np.clip(TEETH_DEPTH / max(float(gap.max()), 1e-3), 1, MAX_STRETCH)
-    inside = np.minimum(depth / stretch, 0.9 * gap) + lips.top(along)
+    inside = np.minimum(depth / stretch, gap) + lips.top(along)
     where = (
         lips.corner
         + along[:, :, None] * lips.width_px * lips.along
         + inside[:, :, None] * lips.width_px * lips.down
     )
-    teeth = sample_at(portrait, *np.moveaxis(where.astype(np.float32), 2, 0))
-    gap *= stretch
-    dark = np.clip((depth - 0.8 * gap) / np.maximum(0.2 * gap, 0.02), 0, 1)[:, :, None]
-    return np.asarray(teeth * (1 - dark) + np.array(CAVITY_BGR) * dark, np.uint8)
+    row = sample_at(portrait, *np.moveaxis(where.astype(np.float32), 2, 0))
+    return row, _teeth_in(row) * (depth < gap * stretch)
+
+
+def _teeth_in(row: U8) -> F32:
+    """Return (HEIGHT, WIDTH) float32, 1 on teeth: bright, and less red than lips and gums."""
+    blue, green, red = cv2.split(cv2.GaussianBlur(row, (0, 0), 0.7).astype(np.float32))
+    light = 0.114 * blue + 0.587 * green + 0.299 * red
+    bright = max(float(np.percentile(light[: int(TEETH_DEPTH * WIDTH)], 90)), 1.0)
+    pale = np.clip((green / np.maximum(red, 1) - 0.66) / 0.1, 0, 1)
+    return np.asarray(pale * np.clip((light / bright - 0.4) / 0.2, 0, 1), np.float32)
+
+
+def _down_to_edge(shown: F32) -> F32:
+    """Return (HEIGHT, WIDTH) float32, 1 from the upper lip to the lower edge of the teeth."""
+    is_tooth = shown > 0.5
+    first = is_tooth.argmax(axis=0)
+    rows = np.arange(HEIGHT)[:, None]
+    ended = (rows > first) & ~is_tooth
+    edge = np.where(is_tooth.any(axis=0), ended.argmax(axis=0), 0).astype(np.float32)
+    edge = cv2.GaussianBlur(edge[None], (0, 0), 0.8)[0]
+    return np.asarray(np.clip((edge - rows) / 2, 0, 1), np.float32)
+
+
+def _over_cavity(row: F32, share: F32) -> F32:
+    share = share[:, :, None]
+    return np.asarray(row * share + np.array(CAVITY_BGR, np.float32) * (1 - share), np.float32)
+
+
+def _with_lower_row(upper: F32) -> F32:
+    """Return a texture with the lower teeth at its bottom, where the lower lip is."""
+    columns = (np.arange(WIDTH) - WIDTH / 2) * LOWER_NARROWER + WIDTH / 2
+    rows = np.arange(LOWER_ROWS, dtype=np.float32)[::-1] * (TEETH_DEPTH * WIDTH / LOWER_ROWS)
+    x, y = np.meshgrid(columns.astype(np.float32), rows)
+    lower = cv2.remap(
+        upper, x, y, cv2.INTER_AREA, borderMode=cv2.BORDER_CONSTANT, borderValue=CAVITY_BGR
+    )
+    both = upper.copy()
+    dark = np.array(CAVITY_BGR, np.float32)
+    both[HEIGHT - LOWER_ROWS :] = dark + LOWER_SHADE * (lower - dark)
+    return both
 
 
 def texture_of(identity: Identity) -> U8 | None:
-    """Return the mouth texture of an identity whose portrait shows teeth, else None."""
-    points = identity.mesh.points[:, :2]
-    return texture(identity.portrait, points) if opening(points) >= OPEN_FULLY else None
+    """Return the mouth texture of an identity whose portrait shows enough teeth, else None."""
+    if identity.teeth < ENOUGH_TEETH:
+        return None
+    return texture(identity.portrait, identity.mesh.points[:, :2])
 
 
 def texture_or_default(identity: Identity, default: U8 | None) -> U8:
@@ -169,9 +257,15 @@ def placement(space: FaceSpace) -> MouthPlacement | None:
     along = offset @ lips.along / lips.width_px
     depth = offset @ lips.down / lips.width_px - lips.top(along)
     across = np.float32(0.5) + np.float32(ACROSS) * (along - np.float32(0.5))
-    lookup = np.stack([across, depth], axis=2) * np.float32(WIDTH - 1)
-    np.clip(lookup, 0, (WIDTH - 1, HEIGHT - 1), out=lookup)
     height = np.maximum(lips.bottom(along) - lips.top(along), 0.02)
+    risen = np.clip(LOWER_RISE * (gap - TEETH_DEPTH), 0, LOWER_SHOWN)
+    above_lip = height - depth + LOWER_DEPTH - risen
+    lower = (above_lip < LOWER_DEPTH) & (depth > TEETH_DEPTH - LOWER_OVERLAP)
+    last = HEIGHT - LOWER_ROWS - 1
+    down = np.minimum(depth * (WIDTH - 1), last)
+    down = np.where(lower, HEIGHT - 1 - above_lip * (WIDTH - 1), down)
+    lookup = np.stack([across * (WIDTH - 1), down], axis=2)
+    np.clip(lookup, 0, (WIDTH - 1, HEIGHT - 1), out=lookup)
     tongue = np.clip((depth / height - 0.6) / 0.3, 0, 1) * (1 - (2 * along - 1) ** 2).clip(0, 1)
     tongue *= np.clip((gap - TONGUE_FROM) / TONGUE_FROM, 0, 1)
     alpha = np.zeros((rows, columns), np.float32)
@@ -215,6 +309,9 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
     cast = np.minimum(cast, cast[2])  # teeth may be warm or grey, never blue
     colour, usual = (1 - min(part) / max(part[2], 1.0) for part in (around, LIT_SKIN_BGR))
     share = min(max(colour / usual, 0.0), 1.0)
+    cast = (
+        0.7 * cast + 0.3 * cast.mean()
+    )  # shaded lips, which are red, are a part of what is around
     lit = np.clip(cast, 0.2, 1.1)[:, None] * (share * np.eye(3) + (1 - share) / 3)
     tooth = np.asarray(cv2.transform(tooth, lit), np.uint8)
     target[...] = blended(target, tooth, alpha)

@@ -80,13 +80,9 @@ def read_portraits(portraits: Sequence[Path], reader: PortraitReader) -> tuple[I
 
 
 def showing_most_teeth(identities: Sequence[Identity]) -> Identity | None:
-    """Return the identity that shows most of its teeth, or None if all mouths are closed."""
-    widest = max(identities, key=_opening, default=None)
-    return widest if widest and _opening(widest) >= mouth.OPEN_FULLY else None
-
-
-def _opening(identity: Identity) -> float:
-    return mouth.opening(identity.mesh.points[:, :2])
+    """Return the identity that shows most of its teeth, or None if none shows enough."""
+    most = max(identities, key=lambda identity: identity.teeth, default=None)
+    return most if most and most.teeth >= mouth.ENOUGH_TEETH else None
 
 
 def write_gallery(identities: Sequence[Identity], folder: Path) -> None:
@@ -107,6 +103,7 @@ def write_gallery(identities: Sequence[Identity], folder: Path) -> None:
         skin_lab=np.stack([identity.skin_lab for identity in identities]),
         embedding=np.stack([identity.embedding for identity in identities]),
         p_female=np.array([identity.p_female for identity in identities], np.float32),
+        teeth=np.array([identity.teeth for identity in identities], np.float32),
     )
 
 
@@ -152,4 +149,5 @@ def _identity(folder: Path, measured: dict[str, Any], row: int) -> Identity:
         measured["skin_lab"][row],
         measured["embedding"][row],
         float(measured["p_female"][row]),
+        float(measured["teeth"][row]),
     )

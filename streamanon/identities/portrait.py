@@ -1,6 +1,6 @@
 """From a photograph to an identity: find the only face, check that it is usable, crop the head."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -9,6 +9,7 @@ import numpy as np
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.face import mouth
+from streamanon.identities.mouth_corners import with_true_corners
 from streamanon.imaging.boxes import side
 from streamanon.imaging.picture import as_picture
 from streamanon.imaging.picture_header import stated_sizes
@@ -99,7 +100,8 @@ class PortraitReader:
                 f"portrait {path} shows a face only with probability {mesh.presence:.2f}, wanted "
                 f"{MIN_PRESENCE}: use a clear photograph from the front"
             )
-        return mesh
+        points = with_true_corners(image, mesh.points)
+        return replace(mesh, points=points)
 
     def _identity(self, name: str, image: U8, mesh: Mesh) -> Identity:
         """Return an identity whose portrait is the square around the head."""
@@ -124,7 +126,8 @@ class PortraitReader:
         assert skin is not None
         embedding = self.embedder.embed(picture, lm.five_points(points))
         p_female = self.sex.p_female(picture, points)
-        return Identity(name, lambda: portrait, small, skin, embedding, p_female)
+        teeth = mouth.teeth_shown(portrait, points[:, :2])
+        return Identity(name, lambda: portrait, small, skin, embedding, p_female, teeth)
 
 
 def read_image(path: Path) -> U8:

@@ -5,7 +5,7 @@ import pytest
 
 from streamanon.face import landmarks as lm
 from streamanon.identities.gallery import load_builtin
-from streamanon.types import F32
+from streamanon.types import F32, U8
 from training.appearance import PORTRAIT_AGES
 from training.gallery import (
     FACE_PX,
@@ -16,6 +16,7 @@ from training.gallery import (
     morphed,
     read_recipes,
     upright,
+    with_irises_alike,
 )
 
 
@@ -91,3 +92,29 @@ def test_proportions_are_mixed_and_detail_is_that_of_the_first(faces: dict[str, 
     assert first.dtype == np.uint8
     face = pair[0].inside(-0.2, 2)[..., 0] > 0.5
     assert np.abs(first.astype(int) - second).mean(axis=2)[face].mean() > 2
+
+
+def test_faces_are_made_symmetric() -> None:
+    off = [
+        np.abs(placed - Portrait.mirror_points(placed)).mean()
+        for placed in (upright(one.portrait, one.mesh.points).points for one in load_builtin())
+    ]
+    assert np.median(off) < 0.008 * FACE_PX
+
+
+def test_irises_become_alike() -> None:
+    one = next(one for one in load_builtin() if one.name == "nora")
+    image, points = one.portrait.copy(), one.mesh.points
+    rings = [points[list(ring), :2] for ring in (lm.RIGHT_IRIS, lm.LEFT_IRIS)]
+
+    def colours(image: U8) -> list[F32]:
+        found = []
+        for ring in rings:
+            (x0, y0), (x1, y1) = np.rint([ring.min(axis=0) + 3, ring.max(axis=0) - 3]).astype(int)
+            found.append(image[y0:y1, x0:x1].reshape(-1, 3).mean(axis=0))
+        return found
+
+    (x0, y0), (x1, y1) = np.rint([rings[0].min(axis=0) - 2, rings[0].max(axis=0) + 2]).astype(int)
+    image[y0:y1, x0:x1] = np.clip(image[y0:y1, x0:x1] * [1.5, 1, 0.7], 0, 255)
+    before, after = colours(image), colours(with_irises_alike(image, points))
+    assert np.abs(after[0] - after[1]).max() < 0.4 * np.abs(before[0] - before[1]).max()
