@@ -193,6 +193,8 @@ class Frame:
         duration: how long it is shown, in ticks; None for until the next one.
         cut: True when it does not follow the frame before in time, as a page of a document.
         permit: leave to show the whole frame as it is, or None.
+        bidirectional: whether its file predicts it from later frames, too; None for neither, or
+            unknown.
     """
 
     index: int
@@ -203,6 +205,7 @@ class Frame:
     duration: int | None = None
     cut: bool = False
     permit: Permit | None = None
+    bidirectional: bool | None = None
 
     @property
     def time_s(self) -> float:

@@ -37,7 +37,7 @@ from streamanon.sealed.records import FILE, NOBODY, Header, Link, Segment
 from streamanon.sealed.sidecar import SidecarWriter
 from streamanon.types import MediaInfo, Picture, SafeFrame, Scene, Subject, Treatment
 
-_FIRST_US, _SEGMENT_US, _CHUNK_US, _GONE_US = 2_000_000, 5_000_000, 1_000_000, 1_000_000
+_FIRST_US, _SEGMENT_US, _CHUNK_US, _GONE_US = 1_000_000, 5_000_000, 1_000_000, 1_000_000
 """Longest first segment of somebody, further ones, and chunk, and how long they are out of view
 before their segment ends."""
 
@@ -56,6 +56,7 @@ class _Job:
     safe: Picture
     subjects: tuple[Subject, ...]
     whole: bool
+    bidirectional: bool | None
     number: int = 0
     time_us: int = 0
 
@@ -106,7 +107,7 @@ class _OpenSegment:
         """Code one person's pixels of a frame."""
         part = self.place.cut(mask)
         crop = Crop(job.time_us, job.number, self.place, part, cut_out(job.raw, self.place, part))
-        self.data += self.encoder.encode(crop)
+        self.data += self.encoder.encode(crop, bidirectional=job.bidirectional)
         self.seen_us = job.time_us
 
     def fits(self, job: _Job, mask: Mask) -> bool:
@@ -179,7 +180,8 @@ class Sealer:
     def add(self, scene: Scene, safe: SafeFrame) -> None:
         """Take a frame and what became of it; sealed once it is written. Does not wait."""
         whole = any(done.treatment is Treatment.WHOLE_FRAME for done in safe.treated)
-        job = _Job(safe.index, scene.frame.picture, safe.picture, scene.subjects, whole)
+        raw = scene.frame
+        job = _Job(safe.index, raw.picture, safe.picture, scene.subjects, whole, raw.bidirectional)
         self._pending.append(job)
 
     def written(self, index: int, time_us: int) -> None:

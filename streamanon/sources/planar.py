@@ -7,7 +7,7 @@ import numpy as np
 from av.buffer import Buffer
 from av.sidedata.sidedata import SideDataContainer
 from av.video.format import VideoFormat
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 
 from streamanon.types import ColourSpace, Matrix, Plane
 
@@ -100,6 +100,12 @@ def _side_data(frame: VideoFrame, name: str) -> tuple[int, ...] | None:
 _FIELD_ORDERS = {2: "tt", 3: "bb", 4: "tt", 5: "bb"}
 """By FFmpeg's AVFieldOrder. 4 and 5 are fields coded as one picture whose first line is the earlier
 or the later one (QuickTime's field details 9 and 14), other than their names say."""
+
+
+def bidirectional(frame: VideoFrame) -> bool | None:
+    """Return whether a frame was predicted from later ones, too; None for neither, or unknown."""
+    kinds: dict[int, bool] = {PictureType.P: False, PictureType.B: True}
+    return kinds.get(int(frame.pict_type))
 
 
 def field_order(frame: VideoFrame, order: int) -> str:

@@ -19,6 +19,7 @@ from streamanon.media.file_types import ONE_FILE
 from streamanon.media.pixel_limit import FILM, HEADERS_ONLY, check_pixels, decoder_options
 from streamanon.sources.decoder import Decoder, Slot
 from streamanon.sources.planar import (
+    bidirectional,
     colour_space,
     display_matrix,
     field_order,
@@ -104,7 +105,8 @@ class VideoSource:
             if shown is not None:
                 self._planes = self._upright_planes(shown)
             picture = Picture(self._planes, self._info.colour, self._tags.wraps)
-            yield Frame(index, picture, pts, self._info.time_base, damaged)
+            both = None if shown is None else bidirectional(shown)
+            yield Frame(index, picture, pts, self._info.time_base, damaged, bidirectional=both)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

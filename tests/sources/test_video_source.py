@@ -12,6 +12,7 @@ from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
 from streamanon.types import ColourSpace, Frame, MediaInfo, Plane
 from testkit.clips import CFR, VFR, Clip, picture, remux, write_clip
+from testkit.paths import DEMO
 from testkit.videos import read_frames
 
 
@@ -40,6 +41,13 @@ def test_frames_come_in_order_with_their_own_time_and_pixels(
         assert np.array_equal(frame.picture.planes[0], joined[:64])
         assert np.array_equal(frame.picture.planes[1].ravel(), joined[64:80].ravel())
         assert np.array_equal(frame.picture.planes[2].ravel(), joined[80:].ravel())
+
+
+def test_frames_say_how_their_file_predicts_them() -> None:
+    source = VideoSource(DEMO)
+    found = [frame.bidirectional for frame, _ in zip(source, range(9), strict=False)]
+    source.close()
+    assert found == [None, True, False, True, True, True, False, True, True]
 
 
 @pytest.mark.parametrize(("layout", "shift"), [("yuv420p10le", (1, 1)), ("yuv422p10le", (1, 0))])

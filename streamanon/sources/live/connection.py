@@ -35,6 +35,7 @@ from streamanon.sources.live.http_fetch import Fetcher
 from streamanon.sources.live.mp4_index import index_error
 from streamanon.sources.live.reach import Reach
 from streamanon.sources.live.reader import VideoReader, audio_format, is_paced, rate_of, video_track
+from streamanon.sources.planar import bidirectional
 from streamanon.types import Plane
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class DecodedFrame:
         arrival_s: time of decoding on the monotonic clock.
         damaged: True if the pixels may be wrong.
         size: stored width and height in pixels.
+        bidirectional: see :class:`streamanon.types.Frame`.
     """
 
     planes: tuple[Plane, ...]
@@ -85,6 +87,7 @@ class DecodedFrame:
     arrival_s: float
     damaged: bool
     size: tuple[int, int]
+    bidirectional: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +227,8 @@ class Connection:
         if self._converter is None:
             self._converter = FrameConverter(frame, aspect)
         planes = self._converter.planes(frame, aspect)
-        return DecodedFrame(planes, reader.pts(frame), time.monotonic(), damaged, size)
+        arrival_s, both = time.monotonic(), bidirectional(frame)
+        return DecodedFrame(planes, reader.pts(frame), arrival_s, damaged, size, both)
 
     def _properties(
         self, container: InputContainer, video: VideoStream, sound: AudioStream | None

@@ -257,7 +257,8 @@ class LiveSource:
             self._believed = decoded.planes
         # the cover of a whole frame is made from its pixels; garbage could make it bright pink
         picture = Picture(self._believed or decoded.planes, self._info.colour)
-        frame = Frame(self._index, picture, pts, LIVE_TICK, decoded.damaged)
+        both = decoded.bidirectional
+        frame = Frame(self._index, picture, pts, LIVE_TICK, decoded.damaged, bidirectional=both)
         self._index += 1
         return frame
 
