@@ -31,7 +31,7 @@ from training.recovery.pairs import Pair
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from streamanon.types import F32, U8, Picture, Plane
+    from streamanon.types import F32, U8, Frame, Picture, Plane
     from training.recovery.model import Codec
 
 ALWAYS = range(-(2**62), 2**62)
@@ -73,15 +73,15 @@ def row(
     times: list[int] = []
     predictor = _Predictor(codec)
     with tempfile.TemporaryDirectory() as folder:
-        for crop, original, output in _sealed(clip, Path(folder), seconds, method):
+        for crop, frame, output in _sealed(clip, Path(folder), seconds, method):
             times.append(crop.time_us)
             predictions: dict[str, Picture | None] = {
                 "none": None,
                 "output": output,
-                "network": predictor.predicted(crop, original, output),
+                "network": predictor.predicted(crop, frame.picture, output),
             }
             for name, prediction in predictions.items():
-                _add(coded[name], crop, prediction, quantiser)
+                _add(coded[name], crop, prediction, quantiser, bidirectional=frame.bidirectional)
             step()
         coded["network"].size += predictor.codes * CODE
     length_s = (times[-1] - times[0]) / 1e6 * len(times) / (len(times) - 1)
@@ -97,7 +97,7 @@ def row(
 
 def _sealed(
     clip: Path, folder: Path, seconds: int, method: str
-) -> Iterator[tuple[Crop, Picture, Picture]]:
+) -> Iterator[tuple[Crop, Frame, Picture]]:
     """Yield what a lossless sidecar of a clip holds, with the frames of clip and output."""
     key, out = folder / "key", folder / "out.mp4"
     seal = (write_new_key(key),)
@@ -109,7 +109,7 @@ def _sealed(
         frames = enumerate(zip(before, after, strict=False))
         for crop in crops:
             original, output = next(pair for number, pair in frames if number == crop.number)
-            yield crop, original.picture, output.picture
+            yield crop, original, output.picture
 
 
 class _Predictor:
@@ -175,7 +175,14 @@ def _blended(output: Picture, recovered: U8, to_frame: F32) -> Picture:
     return predicted
 
 
-def _add(coded: _Coded, crop: Crop, prediction: Picture | None, quantiser: int) -> None:
+def _add(
+    coded: _Coded,
+    crop: Crop,
+    prediction: Picture | None,
+    quantiser: int,
+    *,
+    bidirectional: bool | None,
+) -> None:
     """Code one more crop."""
     old = crop.time_us - coded.begin_us >= SEGMENT_US
     same = coded.waiting and coded.waiting[0][0].place.columns == crop.place.columns
@@ -190,7 +197,7 @@ def _add(coded: _Coded, crop: Crop, prediction: Picture | None, quantiser: int) 
         expected = cut_out(prediction, crop.place, crop.mask)
         planes = tuple(map(_difference, crop.planes, expected))
     coded.waiting.append((crop, expected))
-    coded.data += coded.encoder.encode(replace(crop, planes=planes))
+    coded.data += coded.encoder.encode(replace(crop, planes=planes), bidirectional=bidirectional)
 
 
 def _finish(coded: _Coded) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from benchmarks import ROOT, record
 from benchmarks.identity.people import read_people
+from benchmarks.judges.perceptual import ShiftTolerantLpips
 from benchmarks.judges.recognisers import recogniser
 from benchmarks.progress import progress_bars, starter
 from benchmarks.sealed import bits, stills, strangers
@@ -41,8 +42,7 @@ _path = click.Path(path_type=Path)
 def command(network: Path, data: Path, clips: Path, faceres: Path, **how: Any) -> None:
     """Measure what strangers learn from sidecars, and what `python -m training recovery` learnt.
 
-    Nothing was learnt from the London set or the clips. LPIPS is not measured: its package has no
-    backbone, and no package has weights of AlexNet, VGG or SqueezeNet.
+    Nothing was learnt from the London set or the clips.
     """
     quick, out = how["quick"], record.destination(how["out"], CACHE, quick=how["quick"])
     codec = Codec.unpack(read(network))
@@ -60,6 +60,7 @@ def command(network: Path, data: Path, clips: Path, faceres: Path, **how: Any) -
             step = begin(name, seconds * 30)
             results["clips"][name] = bits.row(codec, clips / name, seconds, METHOD, QUANTISER, step)
     settings = {"people": len(people), "seconds": seconds, "method": METHOD, "qp": QUANTISER}
+    settings["lpips"] = ShiftTolerantLpips.name
     path = record.save("sealed", results, settings=settings, folder=out)
     _show(results)
     click.echo(f"wrote {path}", err=True)
@@ -69,12 +70,12 @@ def _show(results: dict[str, Any]) -> None:
     told = results["strangers"]
     rates = ", ".join(f"{name} {told[name]:.0%}" for name in ("bytes", "pairs", "sizes"))
     click.echo(f"person found among {told['people']} by {rates}; chance {told['chance']:.0%}")
-    table = Table("compared with the original", "PSNR, dB", "SSIM", "found", "cosine")
+    table = Table("compared with the original", "PSNR, dB", "SSIM", "LPIPS", "found", "cosine")
     for name in ("anonymised", "recovered", "wrong_key"):
         one = results["stills"][name]
         cosines = ", ".join(f"{judge} {value:.2f}" for judge, value in one["cosine"].items())
-        figures = (f"{one['psnr']:.1f}", f"{one['ssim']:.2f}", f"{one['found']:.0%}", cosines)
-        table.add_row(name, *figures)
+        likeness = (f"{one['psnr']:.1f}", f"{one['ssim']:.2f}", f"{one['lpips']:.3f}")
+        table.add_row(name, *likeness, f"{one['found']:.0%}", cosines)
     Console(width=120).print(table)
     table = Table("clip", *(f"{name}: Mbit/s, dB" for name in ("none", "output", "network")))
     for name, row in results["clips"].items():

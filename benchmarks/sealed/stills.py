@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from benchmarks.judges.detectors import detector
+from benchmarks.judges.perceptual import ShiftTolerantLpips
 from training.recovery.model import SIDE_PX, scrambled
 from training.recovery.pairs import pair_of_image
 
@@ -36,7 +37,7 @@ def row(
     judges: Sequence[Recogniser],
     step: Callable[[], None],
 ) -> dict[str, Any]:
-    """Return means over faces: PSNR in dB, SSIM, cosines of identity, and faces that are found.
+    """Return means over faces: PSNR in dB, SSIM, LPIPS, cosines of identity, and faces found.
 
     ``recovered`` and ``anonymised`` are compared with the original, and ``wrong_key`` is what codes
     give that were decrypted with another key. ``between`` compares what two wrong keys give, and
@@ -60,7 +61,7 @@ def row(
         made["wrong_key"].append(faces[1:])
     made["anonymised"] = [[pair.anonymised] for pair in found]
     results: dict[str, Any] = {"faces": len(found)}
-    yunet = detector("yunet")
+    yunet, lpips = detector("yunet"), ShiftTolerantLpips()
     for name, images in made.items():
         pairs = [
             (pair, one) for pair, several in zip(found, images, strict=True) for one in several
@@ -68,6 +69,7 @@ def row(
         results[name] = {
             "psnr": _mean(psnr(pair.original, one) for pair, one in pairs),
             "ssim": _mean(ssim(pair.original, one) for pair, one in pairs),
+            "lpips": _mean(lpips(pair.original, one) for pair, one in pairs),
             "found": _mean(float(len(yunet(_large(one))) > 0) for _, one in pairs),
             "cosine": {
                 judge.name: _mean(_alike(judge, pair, pair.original, one) for pair, one in pairs)
