@@ -2,10 +2,10 @@
 
 Each identity takes its finest detail (pores, lashes, hair) from one portrait and its proportions
 from two or three of the same apparent sex, so that it is none of them. Proportions are made
-symmetric, irises alike. Colours are the mean of all portraits and their mirror images, which evens
-out light from one side. Where hair or cloth hangs over the forehead of the first portrait, the skin
-of another is taken. ``gallery.csv`` holds the recipe of each, chosen by measurement (no hair left
-on foreheads, no two alike) and by looking.
+symmetric, irises alike, stubble of the skin's hue. Colours are the mean of all portraits and their
+mirror images, which evens out light from one side. Where hair or cloth hangs over the forehead of
+the first portrait, the skin of another is taken. ``gallery.csv`` holds the recipe of each, chosen
+by measurement (no hair left on foreheads, no two alike) and by looking.
 
 Faces are warped linearly over a Delaunay triangulation of their meshes, and their bands of spatial
 frequency blended apart (Burt and Adelson, "A Multiresolution Spline With Application to Image
@@ -54,6 +54,14 @@ SMOOTH_PX = 4.0
 CALMED, FROM_LEVELS = 0.55, 10.0
 """Highlights of the skin lose this share of what exceeds so many levels of 255."""
 
+WARMED, STUBBLE_PX = 0.65, 5.0
+"""Share of what stubble lacks of the skin's colour that it gets, and how coarse that is."""
+
+DARK_SKIN = (48.0, 58.0)
+"""Lightness of skin up to which stubble is not bluish, and from which it is."""
+
+_CHEEKS = [50, 205, 280, 425, 101, 330]
+_BELOW_NOSE = (98, 327, *(point for point in lm.FACE_OVAL if VERTICES[point, 1] < VERTICES[2, 1]))
 _SKIN_POINTS = 468
 _OVAL = list(lm.FACE_OVAL)
 _FEATURES = (lm.RIGHT_EYE, lm.LEFT_EYE, lm.RIGHT_BROW, lm.LEFT_BROW, lm.OUTER_LIPS)
@@ -238,6 +246,27 @@ def with_irises_alike(image: U8, points: F32) -> U8:
     return np.asarray(np.clip(result, 0, 255), np.uint8)
 
 
+def with_warm_stubble(image: U8, points: F32) -> U8:
+    """Return a portrait whose stubble is of the skin's hue: in cold light it turns blue otherwise.
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        points: (478, 3) float32 px, its mesh.
+    """
+    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_BGR2LAB)
+    colour = cv2.GaussianBlur(lab[..., 1:], (0, 0), STUBBLE_PX)
+    x, y = np.rint(points[_CHEEKS, :2]).astype(int).T
+    cold = np.maximum(np.median(colour[y, x], axis=0) - colour, 0)
+    light = np.clip((np.median(lab[y, x, 0]) - DARK_SKIN[0]) / np.ptp(DARK_SKIN), 0, 1)
+    below, lips = (
+        _soft([np.asarray(cv2.convexHull(points[list(part), :2])[:, 0], np.float32)], soft, grown)
+        for part, soft, grown in ((_BELOW_NOSE, 8, 0), (lm.OUTER_LIPS, 3, 4))
+    )
+    lab[..., 1:] += WARMED * light * cold * below * (1 - lips)
+    warm = 255 * cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)
+    return np.asarray(np.clip(np.rint(warm), 0, 255), np.uint8)
+
+
 def _healed(details: Sequence[F32], placed: Sequence[Portrait]) -> F32:
     """Return the first detail, with that of the barest other where its forehead is hidden."""
     hidden = 1 - placed[0].skin
@@ -298,7 +327,8 @@ def command(portraits: Path, recipes: Path, out: Path) -> None:
                 paths.append(Path(folder) / f"{recipe.name}.png")
                 image = morphed([faces[stem] for stem in recipe.portraits], recipe)
                 mesh = reader.fit(image, paths[-1])
-                cv2.imwrite(str(paths[-1]), with_irises_alike(image, mesh.points))
+                image = with_warm_stubble(with_irises_alike(image, mesh.points), mesh.points)
+                cv2.imwrite(str(paths[-1]), image)
         write_gallery(read_portraits(paths, reader), out)
     click.echo(f"{len(chosen)} identities in {out}")
 

@@ -17,6 +17,7 @@ from training.gallery import (
     read_recipes,
     upright,
     with_irises_alike,
+    with_warm_stubble,
 )
 
 
@@ -118,3 +119,22 @@ def test_irises_become_alike() -> None:
     image[y0:y1, x0:x1] = np.clip(image[y0:y1, x0:x1] * [1.5, 1, 0.7], 0, 255)
     before, after = colours(image), colours(with_irises_alike(image, points))
     assert np.abs(after[0] - after[1]).max() < 0.4 * np.abs(before[0] - before[1]).max()
+
+
+def test_blue_stubble_gets_the_hue_of_the_skin() -> None:
+    one = next(one for one in load_builtin() if one.name == "nora")
+    points, image = one.mesh.points, one.portrait.copy()
+    x, y = np.rint(points[199, :2]).astype(int)
+    chin = np.s_[y - 12 : y + 12, x - 25 : x + 25]
+    image[chin] = np.clip(image[chin] * [1.25, 1, 0.85], 0, 255)
+
+    def blueness(image: U8) -> float:
+        blue, _, red = image[chin].reshape(-1, 3).mean(axis=0)
+        return float(blue - red)
+
+    skin, blue, warm = (
+        blueness(i) for i in (one.portrait, image, with_warm_stubble(image, points))
+    )
+    assert skin < warm < blue - 0.4 * (blue - skin)
+    changed = np.abs(with_warm_stubble(one.portrait, points).astype(int) - one.portrait)
+    assert changed[: int(points[2, 1]) - 40].max() <= 2
