@@ -38,8 +38,11 @@ MAX_STRETCH = 2.0
 ENOUGH_TEETH = 0.33
 """Share of a full row (:func:`teeth_shown`) from which a portrait's own teeth are used."""
 
-TEETH_LEVEL, MAX_LIGHTENED = 205.0, (0.85, 1.4)
-"""Level of teeth in full light, and the factors by which those of a portrait are brought there."""
+TEETH_BGR, MAX_LIGHTENED = (182.0, 197.0, 205.0), (0.8, 1.6)
+"""Colour of teeth in full light, and the factors by which those of a portrait are brought there."""
+
+COLDEST = np.array([1.2, 1.0, 1.0])
+"""Most blue and green that light on teeth may have, in that of its red: lips mislead about it."""
 
 LOWER_DEPTH, LOWER_NARROWER, LOWER_SHADE = 0.13, 1.5, 0.8
 """Lower teeth: their height in mouth widths, how much narrower than the upper ones each is, and
@@ -122,8 +125,10 @@ def texture(portrait: U8, points: F32) -> U8:
         (HEIGHT, WIDTH, 3) uint8 BGR.
     """
     row, shown = _upper_row(portrait, points)
-    bright = np.percentile(row[shown > 0.5], 90) if (shown > 0.5).any() else TEETH_LEVEL
-    lit = row.astype(np.float32) * np.float32(np.clip(TEETH_LEVEL / bright, *MAX_LIGHTENED))
+    teeth = row[shown > 0.5]
+    bright = np.percentile(teeth, 80, axis=0) if len(teeth) else np.array(TEETH_BGR)
+    factor = np.clip(TEETH_BGR / np.maximum(bright, 1), *MAX_LIGHTENED)
+    lit = row * factor.astype(np.float32)
     upper = _over_cavity(lit, _down_to_edge(shown))
     return np.asarray(np.clip(_with_lower_row(upper), 0, 255), np.uint8)
 
@@ -306,7 +311,7 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
     tooth = blended(tooth, np.full_like(tooth, TONGUE_BGR), tongue)
     around = np.array(cv2.mean(target)[:3])
     cast = around / LIT_SKIN_BGR
-    cast = np.minimum(cast, cast[2])  # teeth may be warm or grey, never blue
+    cast = np.minimum(cast, COLDEST * cast[2])
     colour, usual = (1 - min(part) / max(part[2], 1.0) for part in (around, LIT_SKIN_BGR))
     share = min(max(colour / usual, 0.0), 1.0)
     cast = (
