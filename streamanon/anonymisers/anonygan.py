@@ -68,6 +68,10 @@ FEATURES_BLUR_PX = 1.5
 """Standard deviation, in crop px, of the fade between the portrait's eyes and mouth and the rest of
 the output."""
 
+PAINT_HUE = 12.0
+"""Levels by which the hue of generated pixels may differ from the portrait's: in light of a colour
+that was rare in training they turn orange."""
+
 CHECK_EVERY = 24
 """Frames of a track between two checks that the result is a face with its features in place."""
 
@@ -155,7 +159,8 @@ class _PreparedFace:
         """Return an output that keeps the portrait's eyes and mouth: they are sharper."""
         features = maps.features(self.face.points, CROP).astype(np.float32) / 255
         kept = cv2.GaussianBlur(features, (0, 0), FEATURES_BLUR_PX)
-        return replace(output, attention=np.maximum(output.attention, np.asarray(kept)))
+        kept = np.maximum(output.attention, np.asarray(kept))
+        return replace(output.with_hues_of(self.warp.portrait, PAINT_HUE), attention=kept)
 
     def light_field(self, transform: ColourTransform) -> F32:
         """Return what the network's result still lacks of the frame's light and contrast."""

@@ -8,7 +8,7 @@ is sampled at the frame's resolution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -60,6 +60,25 @@ class GeneratorOutput:
             _mixed(last.gain, self.gain, light_share),
             _mixed(last.bias, self.bias, light_share),
         )
+
+    def with_hues_of(self, portrait: U8, most: float) -> GeneratorOutput:
+        """Return this output with generated pixels of about the hue that the portrait gets there.
+
+        Args:
+            portrait: (n, n, 3) uint8 BGR.
+            most: levels by which a channel's distance from the grey of a pixel may differ.
+        """
+        lit = replace(self, attention=np.ones_like(self.attention)).colour_transform()
+        wanted, given = (
+            cv2.subtract(image, cv2.merge([grey] * 3), dtype=cv2.CV_32F)
+            for image, grey in (
+                (image, cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
+                for image in (lit.apply(portrait), self.face)
+            )
+        )
+        bounded = cv2.min(cv2.max(given, wanted - most), wanted + most)
+        face = cv2.add(self.face, bounded - given, dtype=cv2.CV_8U)
+        return replace(self, face=np.asarray(face, np.uint8))
 
     def colour_transform(self) -> ColourTransform:
         """Return the transform that turns the portrait into the result."""
