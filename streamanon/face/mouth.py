@@ -41,8 +41,9 @@ ENOUGH_TEETH = 0.33
 TEETH_BGR, MAX_LIGHTENED = (182.0, 197.0, 205.0), (0.8, 1.6)
 """Colour of teeth in full light, and the factors by which those of a portrait are brought there."""
 
-COLDEST = np.array([1.2, 1.0, 1.0])
-"""Most blue and green that light on teeth may have, in that of its red: lips mislead about it."""
+LIGHT_SEEN, COLDEST = 0.7, np.array([1.1, 1.0, 1.0])
+"""Share of the colour around a mouth that counts as that of the light, and most blue and green it
+may have, in its red: lips are a part of what is around."""
 
 LOWER_DEPTH, LOWER_NARROWER, LOWER_SHADE = 0.13, 1.5, 0.8
 """Lower teeth: their height in mouth widths, how much narrower than the upper ones each is, and
@@ -311,12 +312,10 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
     tooth = blended(tooth, np.full_like(tooth, TONGUE_BGR), tongue)
     around = np.array(cv2.mean(target)[:3])
     cast = around / LIT_SKIN_BGR
-    cast = np.minimum(cast, COLDEST * cast[2])
     colour, usual = (1 - min(part) / max(part[2], 1.0) for part in (around, LIT_SKIN_BGR))
     share = min(max(colour / usual, 0.0), 1.0)
-    cast = (
-        0.7 * cast + 0.3 * cast.mean()
-    )  # shaded lips, which are red, are a part of what is around
-    lit = np.clip(cast, 0.2, 1.1)[:, None] * (share * np.eye(3) + (1 - share) / 3)
+    cast = cast.mean() + LIGHT_SEEN * share * (cast - cast.mean())
+    cast = np.clip(np.minimum(cast, COLDEST * cast[2]), 0.2, 1.1)
+    lit = cast[:, None] * (share * np.eye(3) + (1 - share) / 3)
     tooth = np.asarray(cv2.transform(tooth, lit), np.uint8)
     target[...] = blended(target, tooth, alpha)
