@@ -159,8 +159,8 @@ class _PreparedFace:
         """Return an output that keeps the portrait's eyes and mouth: they are sharper."""
         features = maps.features(self.face.points, CROP).astype(np.float32) / 255
         kept = cv2.GaussianBlur(features, (0, 0), FEATURES_BLUR_PX)
-        kept = np.maximum(output.attention, np.asarray(kept))
-        return replace(output.with_hues_of(self.warp.portrait, PAINT_HUE), attention=kept)
+        attention = np.asarray(cv2.max(output.attention, kept), np.float32)
+        return replace(output.with_hues_of(self.warp.portrait, PAINT_HUE), attention=attention)
 
     def light_field(self, transform: ColourTransform) -> F32:
         """Return what the network's result still lacks of the frame's light and contrast."""
