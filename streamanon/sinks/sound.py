@@ -76,7 +76,7 @@ class ConvertedSound:
     def take(self, packet: Packet[AudioStream] | None) -> None:
         """Decode a packet of the original, and write what became of it.
 
-        What cannot be decoded becomes silence.
+        What cannot be decoded or converted becomes silence.
 
         Args:
             packet: next packet, or None for the end.
@@ -104,14 +104,30 @@ class ConvertedSound:
                 self._fifo = AudioFifo()
                 self._next = round((due or 0) * self._rate)
             self._graph, self._shape = self._new_graph(frame), shape
-        assert self._graph is not None
+        if self._graph is None:
+            return
         self._graph.push(frame)
         self._collect()
 
-    def _new_graph(self, frame: AudioFrame) -> Graph:
+    def _new_graph(self, frame: AudioFrame) -> Graph | None:
         """Return a graph from the frames of the decoder to those of the encoder.
 
-        It fills gaps with silence and cuts what overlaps, beginning at the next sample.
+        Channels that cannot be mixed by what they are called (ambisonics, a pair for the rear) are
+        taken for the usual ones of their number. None for what only damage makes up.
+        """
+        number = frame.layout.nb_channels
+        usual = f"map={'|'.join(map(str, range(number)))}:channel_layout={number}c"
+        for renamed in ([], [("channelmap", usual)]):
+            with suppress(FFmpegError):
+                return self._graph_of(frame, renamed)
+        return None
+
+    def _graph_of(self, frame: AudioFrame, renamed: list[tuple[str, str]]) -> Graph:
+        """Return a graph that fills gaps with silence and cuts what overlaps.
+
+        Args:
+            frame: first frame; the graph begins at the next sample.
+            renamed: filters, and their options, that name the channels.
         """
         context = self.stream.codec_context
         first = (self._next or 0) + self._fifo.samples
@@ -123,6 +139,7 @@ class ConvertedSound:
                 layout=frame.layout.name,
                 time_base=frame.time_base,
             ),
+            *(graph.add(*one) for one in renamed),
             graph.add("aresample", f"{self._rate}:async=1:min_hard_comp=0.1:first_pts={first}"),
             graph.add(
                 "aformat",

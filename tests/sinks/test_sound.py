@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
 
 from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.video import VideoSink
@@ -166,3 +167,22 @@ def test_asked_for_all_is_converted_and_none_is_left_out(tmp_path: Path) -> None
     assert run(path, tmp_path / "b.mkv", "none") == ["left behind: sound (aac)"]
     with av.open(str(tmp_path / "b.mkv")) as container:
         assert [stream.type for stream in container.streams] == ["video"]
+
+
+def test_channels_that_cannot_be_mixed_by_their_names_are_heard(tmp_path: Path) -> None:
+    path = tmp_path / "in.mkv"
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("mpeg4", rate=10)
+        assert isinstance(video, VideoStream)
+        video.width = video.height = 64
+        sound = out.add_stream("libopus", rate=SECOND, options={"mapping_family": "2"})
+        assert isinstance(sound, AudioStream)
+        sound.codec_context.layout = "ambisonic 1"
+        out.mux([*video.encode(av.VideoFrame(64, 64, "yuv420p")), *video.encode(None)])
+        for start in range(0, SECOND, 960):
+            out.mux(sound.encode(clicks(start, 960, sound)))
+        out.mux(sound.encode(None))
+    run(path, tmp_path / "out.mp4", "convert")
+    codec, layout, loud = heard(tmp_path / "out.mp4")
+    assert (codec, layout) == ("aac", "4.0")
+    assert 15 <= (loud > 0.25).sum() <= 42
