@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     from streamanon.sealed.live import LiveSealing
     from streamanon.sealed.sealer import Sealer
     from streamanon.sinks.live.sink import LiveSink
+    from streamanon.sinks.part_file import OutputPipe
     from streamanon.sources.live.source import LiveSource
+    from streamanon.sources.pipe import InputPipe
     from streamanon.tracking.identity_assigner import AppearanceProbes, IdentityAssigner
     from streamanon.tracking.kept_faces import KeptFaces
     from streamanon.tracking.observer import Observer
@@ -382,28 +384,45 @@ class Factory:
         reader = self.portrait_reader
         return [(as_picture(image), reader.fit(image, path).points) for path, image in images]
 
-    def source(self, path: Path, *, as_video: bool = False) -> Source:
+    def source(
+        self, path: Path, *, as_video: bool = False, pipe: InputPipe | None = None
+    ) -> Source:
         """Open a file to read frames from.
 
         Args:
             path: video or picture; what it is shows in its content.
             as_video: read an animated picture as a video.
+            pipe: where the bytes of a video come from, if they can be read only once.
         """
         from streamanon.sources.image import ImageSource
         from streamanon.sources.picture_file import is_picture
 
         limit = self.config.max_pixels
-        if is_picture(path) and not as_video:
+        if not as_video and is_picture(path):
             return ImageSource(path, limit)
         from streamanon.sources.spans import SpannedSource
         from streamanon.sources.video import VideoSource
 
-        source = VideoSource(path, limit)
+        opened = partial(VideoSource, path, limit, pipe)
+        source = pipe.interruptible(opened) if pipe else opened()
         whole = self.config.from_ is None and self.config.to is None
         return source if whole else SpannedSource(source, self.permissions)
 
-    def sink(self, path: Path, original: Path, info: MediaInfo) -> FileSink:
-        """Open a file to write frames to."""
+    def sink(
+        self,
+        path: Path,
+        original: Path,
+        info: MediaInfo,
+        pipes: tuple[InputPipe | None, OutputPipe | None] = (None, None),
+    ) -> FileSink:
+        """Open a file to write frames to.
+
+        Args:
+            path: its name.
+            original: file the frames come from.
+            info: properties of the frames.
+            pipes: where the original comes from and where the output goes at once, if not files.
+        """
         if info.container is None:
             from streamanon.sinks.image import ImageSink
 
@@ -412,7 +431,9 @@ class Factory:
         from streamanon.sinks.video import VideoSink
 
         config = self.config
-        settings = EncoderSettings(config.codec, config.crf, config.file_preset)
+        source, target = pipes
+        at_once = target is not None
+        settings = EncoderSettings(config.codec, config.crf, config.file_preset, at_once=at_once)
         return VideoSink(
             path,
             info,
@@ -420,6 +441,8 @@ class Factory:
             sound=config.sound,
             keep_subtitles=config.keep_subtitles,
             overwrite=config.overwrite,
+            shared=source.packets if source else None,
+            pipe=target,
         )
 
     def sealed(self, sink: Sink, output: Path, info: MediaInfo) -> tuple[Sink, Seal | None]:

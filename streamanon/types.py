@@ -150,6 +150,7 @@ class MediaInfo:
         rate: average frames per second (30 when the stream does not tell).
         frame_count: frames expected, or None when unknown.
         live: True when frames arrive in real time and are lost if not taken.
+        piped: True when it is read while it is written: it may never end.
         path: file the stream is read from, or None.
         container: properties of a video file that a sink copies; None for other streams.
         loop: times an animation is shown, 0 for again and again.
@@ -164,6 +165,7 @@ class MediaInfo:
     rate: Fraction
     frame_count: int | None = None
     live: bool = False
+    piped: bool = False
     path: Path | None = None
     container: ContainerTags | None = None
     loop: int = 0

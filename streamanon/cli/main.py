@@ -68,7 +68,7 @@ def _explained(error: Exception) -> tuple[str, int]:
     """Return the message of an error, and the exit code."""
     if isinstance(error, click.Abort):
         number = getattr(error.__cause__, "number", signal.SIGINT)
-        return "interrupted: no unfinished output was left", 128 + number
+        return "interrupted: no unfinished file was left", 128 + number
     if isinstance(error, click.ClickException):
         return error.format_message(), error.exit_code
     short = memory.exhausted(error)

@@ -156,7 +156,8 @@ class Display:
             self._bar.remove_task(self._task)
             self._task = None
         if outcome.report is not None:
-            self._say(f"{self._name} -> {outcome.job.output}: {summary(outcome.report)}")
+            target = outcome.job.sent.name if outcome.job.sent else outcome.job.output
+            self._say(f"{self._name} -> {target}: {summary(outcome.report)}")
         elif self._jobs > 1:
             self._say(f"streamanon: error: {self._name}: {outcome.error}")
 

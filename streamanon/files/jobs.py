@@ -7,7 +7,9 @@ from pathlib import Path
 
 from streamanon.errors import UsageError
 from streamanon.media.file_types import PICTURE_FORMATS, VIDEO_OUTPUTS, VIDEO_SUFFIXES
+from streamanon.sinks.part_file import OutputPipe
 from streamanon.sources.picture_file import is_animation, is_picture, kind_of
+from streamanon.sources.pipe import InputPipe
 
 _SOUND_SUFFIXES = (".m4a", ".mka", ".oga", ".ogg", ".opus", ".weba", ".wma")
 """Suffixes of sound in containers that can hold video as well."""
@@ -20,14 +22,20 @@ class Job:
     Attributes:
         input: existing file.
         output: file that is not an input of any job.
+        pipe: where the bytes of the input come from, if they can be read only once: a video.
+        sent: where the output goes at once, if to no file; its name only says the format then.
     """
 
     input: Path
     output: Path
+    pipe: InputPipe | None = None
+    sent: OutputPipe | None = None
 
     @property
     def is_image(self) -> bool:
         """True for still pictures, False for a video; an animation can be read as either."""
+        if self.pipe:
+            return False
         return is_picture(self.input) and not (
             self.output.suffix.lower() in VIDEO_OUTPUTS and is_animation(self.input)
         )

@@ -1,66 +1,118 @@
 """Standard input and output, and named pipes, in the place of files.
 
-What comes from a pipe is read to its end first: pictures, sound and time need a file that can be
-read twice. What goes into one is sent when it is complete and everyone in it is hidden.
+A video in a pipe is anonymised while it comes, and goes into a pipe at once, frame by frame, where
+the containers allow it. What needs the whole input (pictures, an index at the end, several inputs)
+is read to its end first; an mp4 or mov is sent when it is complete.
 """
 
-import errno
+import os
 import shutil
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
 from streamanon.errors import MediaError, UsageError
+from streamanon.media.file_types import HEAD_BYTES, picture_format
+from streamanon.sinks.part_file import OutputPipe
 from streamanon.sources.picture_file import is_picture
+from streamanon.sources.pipe import InputPipe
 
 _STANDARD = "-"
-_DEVICES = ("/dev/stdin", "/dev/stdout")
+_IN, _OUT = "/dev/stdin", "/dev/stdout"
 _OPEN_FILES = Path("/proc/self/fd")
 _PIECE_BYTES = 1 << 20
 
+_AT_ONCE = (".mkv", ".webm", ".nut")
+"""Outputs that are complete up to where they were written."""
+
+_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp", b"pnot")
+"""How files of the mp4 family begin."""
+
+_MXF = b"\x06\x0e\x2b\x34"
+"""How MXF begins (SMPTE ST 377-1), whose times are wrong without its index."""
+
+_SEARCHED_BYTES = 1 << 20
+"""How far the index of a file is searched for, before it counts as being at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Files for inputs and an output of which some may be pipes.
+
+    Attributes:
+        inputs: files and folders.
+        output: file or folder.
+        pipe: where the bytes of the only input come from, if it is read while it is written.
+        sent: where the output goes at once; its name only says the format then.
+    """
+
+    inputs: list[Path]
+    output: Path
+    pipe: InputPipe | None = None
+    sent: OutputPipe | None = None
+
 
 @contextmanager
-def as_files(inputs: Sequence[str], output: str) -> Iterator[tuple[list[Path], Path]]:
+def as_files(
+    inputs: Sequence[str],
+    output: str,
+    *,
+    container: str | None = None,
+    stall_s: float = 60.0,
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[Places]:
     """Yield files for inputs and an output of which some may be pipes.
 
-    The output is sent into its pipe if the block ends without an error.
+    An output that cannot go out at once is sent into its pipe if the block ends without an error.
 
     Args:
         inputs: files, folders, named pipes, or "-" for the standard input.
         output: file, folder, named pipe, or "-" for the standard output.
+        container: suffix of a video that goes into a pipe; by the pipe's name if left out.
+        stall_s: longest time to wait for a pipe.
+        say: told why an input is read to its end first.
 
     Raises:
         UsageError: an input is named twice, or the standard output is a terminal.
         MediaError: a pipe cannot be read or written.
     """
     with ExitStack() as stack:
-        if sum(text in (_STANDARD, _DEVICES[0]) for text in inputs) > 1:
+        if sum(text in (_STANDARD, _IN) for text in inputs) > 1:
             raise UsageError("the standard input is named twice: it can be read once")
-        paths = [_readable(text, stack) for text in inputs]
-        if not _is_pipe(output):
-            yield paths, Path(output)
-            return
-        if output in (_STANDARD, _DEVICES[1]) and sys.stdout and sys.stdout.isatty():
+        if not is_pipe(output) and container:
+            raise UsageError(f"--format is for pipes: the suffix of {output} says what it becomes")
+        if output in (_STANDARD, _OUT) and sys.stdout and sys.stdout.isatty():
             raise UsageError("the output is a terminal: name a file, or redirect it")
+        paths, pipe = _readable(inputs, stall_s, say, stack)
+        if not is_pipe(output):
+            yield Places(paths, Path(output), pipe)
+            return
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="streamanon-")))
-        suffix = Path(output).suffix or (".png" if is_picture(paths[0]) else ".mkv")
-        target = folder / f"{'stdout' if output in (_STANDARD, _DEVICES[1]) else 'pipe'}{suffix}"
-        yield paths, target
+        picture = not pipe and is_picture(paths[0])
+        usual = ".png" if picture else f".{container or 'mkv'}"
+        suffix = usual if container else Path(output).suffix or usual
+        target = folder / f"{'stdout' if output in (_STANDARD, _OUT) else 'pipe'}{suffix}"
+        if pipe and suffix in _AT_ONCE:
+            yield Places(paths, target, pipe, OutputPipe(output))
+            return
+        yield Places(paths, target, pipe)
         if target.exists():
             _send(target, output)
 
 
-def _is_pipe(text: str) -> bool:
+def is_pipe(text: str) -> bool:
     """Return whether a name stands for a pipe or a device, which cannot be read or written twice.
 
     A file that the standard input or output was redirected to is one, too: its place is not at its
     beginning.
     """
-    if text in (_STANDARD, *_DEVICES):
+    if text in (_STANDARD, _IN, _OUT):
         return True
     try:
         mode = Path(text).stat().st_mode
@@ -69,26 +121,89 @@ def _is_pipe(text: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def _readable(text: str, stack: ExitStack) -> Path:
-    """Return a file with the content of an input, which no other process sees.
+def _readable(
+    inputs: Sequence[str], stall_s: float, say: Callable[[str], None], stack: ExitStack
+) -> tuple[list[Path], InputPipe | None]:
+    """Return files for inputs, and the pipe that is read while it is written, if there is one.
+
+    Raises:
+        MediaError: a pipe cannot be read.
+    """
+    paths: list[Path] = []
+    for text in inputs:
+        if not is_pipe(text):
+            paths.append(Path(text))
+            continue
+        pipe = _opened(text, stall_s, stack)
+        hindrance = "it is one of several inputs" if len(inputs) > 1 else _hindrance(pipe)
+        if hindrance is None:
+            return [Path(_IN if text == _STANDARD else text)], pipe
+        if hindrance:
+            say(f"input {text} is read to its end first: {hindrance}")
+        paths.append(_copied(text, pipe, stack))
+    return paths, None
+
+
+def _opened(text: str, stall_s: float, stack: ExitStack) -> InputPipe:
+    """Open a pipe; waits for the writer of a named one."""
+    standard = text in (_STANDARD, _IN)
+    try:
+        file = os.dup(0) if standard else os.open(text, os.O_RDONLY)
+    except OSError as error:
+        raise MediaError(f"input {text} cannot be read ({error.strerror})") from error
+    stack.callback(os.close, file)
+    pipe = InputPipe(file, text, stall_s)
+    stack.callback(pipe.close)
+    return pipe
+
+
+def _hindrance(pipe: InputPipe) -> str | None:
+    """Return why an input must be read to its end first; "" for what a user expects, else None."""
+    head = pipe.peek(HEAD_BYTES)
+    if not head:
+        raise MediaError(f"input {pipe.name} is empty: wanted a video or a picture")
+    if pipe.is_file or picture_format(head, ""):
+        return ""
+    boxes = head[4:8] in _BOXES
+    if head.startswith(_MXF) or (boxes and not _begins_with_index(pipe)):
+        return "its index is at its end"
+    return None
+
+
+def _begins_with_index(pipe: InputPipe) -> bool:
+    """Return whether the index of an mp4 comes before its pictures."""
+    at = 0
+    while at < _SEARCHED_BYTES:
+        box = pipe.peek(at + 16)[at:]
+        size, kind = int.from_bytes(box[:4], "big"), box[4:8]
+        if kind in (b"moov", b"moof") or len(box) < 8:
+            return kind in (b"moov", b"moof")
+        size = int.from_bytes(box[8:16], "big") if size == 1 else size
+        if kind == b"mdat" or size < 8:
+            return False
+        at += size
+    return False
+
+
+def _copied(text: str, pipe: InputPipe, stack: ExitStack) -> Path:
+    """Return a file with the content of a pipe, which no other process sees.
 
     Raises:
         MediaError: the pipe cannot be read.
     """
-    if not _is_pipe(text):
-        return Path(text)
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="streamanon-")))
-    path = folder / ("stdin" if text in (_STANDARD, _DEVICES[0]) else Path(text).name)
+    path = folder / ("stdin" if text in (_STANDARD, _IN) else Path(text).name)
     copy = stack.enter_context(path.open("xb"))
     if _OPEN_FILES.is_dir():  # nothing of what is read is left, even if this process is killed
         path.unlink()
         path.symlink_to(_OPEN_FILES.resolve() / str(copy.fileno()))
     try:
-        with _pipe(text, "rb") as pipe:
-            shutil.copyfileobj(pipe, copy, _PIECE_BYTES)
+        for piece in iter(partial(pipe.read, _PIECE_BYTES), b""):
+            copy.write(piece)
         copy.flush()
     except OSError as error:
-        raise MediaError(f"input {text} cannot be read ({error.strerror})") from error
+        raise MediaError(f"input {text} cannot be kept ({error.strerror})") from error
+    pipe.check()
     return path
 
 
@@ -99,20 +214,13 @@ def _send(file: Path, output: str) -> None:
         MediaError: the reader has gone, or the pipe cannot be written.
     """
     try:
-        with file.open("rb") as complete, _pipe(output, "wb") as pipe:
+        with file.open("rb") as complete, _writable(output) as pipe:
             shutil.copyfileobj(complete, pipe, _PIECE_BYTES)
     except OSError as error:
         raise MediaError(f"output {output} could not be written ({error.strerror})") from error
 
 
 @contextmanager
-def _pipe(text: str, mode: str) -> Iterator[IO[bytes]]:
-    if text in (_STANDARD, *_DEVICES):
-        standard = sys.stdin if mode == "rb" else sys.stdout
-        if standard is None:
-            raise OSError(errno.EBADF, "it is closed")
-        yield standard.buffer
-        standard.flush()
-    else:
-        with Path(text).open(mode) as opened:
-            yield opened
+def _writable(text: str) -> Iterator[IO[bytes]]:
+    with os.fdopen(os.dup(1), "wb") if text in (_STANDARD, _OUT) else Path(text).open("wb") as pipe:
+        yield pipe

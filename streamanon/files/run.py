@@ -177,10 +177,10 @@ def _run(job: Job, factory: Factory, watcher: Watcher | None, boxes: BoxFile | N
     job.output.parent.mkdir(parents=True, exist_ok=True)
     anonymiser = factory.anonymiser()
     with ExitStack() as undo:
-        source = factory.source(job.input, as_video=not job.is_image)
+        source = factory.source(job.input, as_video=not job.is_image, pipe=job.pipe)
         undo.callback(source.close)
         observer = factory.observer(anonymiser, live=source.info.live)
-        sink = factory.sink(job.output, job.input, source.info)
+        sink = factory.sink(job.output, job.input, source.info, (job.pipe, job.sent))
         undo.callback(partial(sink.close, complete=False))
         sealing, seal = factory.sealed(sink, job.output, source.info)
         undo.pop_all()
@@ -189,7 +189,7 @@ def _run(job: Job, factory: Factory, watcher: Watcher | None, boxes: BoxFile | N
     if watcher:
         watcher.opened(changes)
     if boxes:
-        boxes.begin(sha256(job.input), source.info)
+        boxes.begin(None if job.pipe else sha256(job.input), source.info)
     complete = False
     try:
         report = run(
@@ -211,9 +211,10 @@ def _run(job: Job, factory: Factory, watcher: Watcher | None, boxes: BoxFile | N
 
 def _entry(outcome: Outcome) -> dict[str, Any]:
     """Return the entry of one job in the report file."""
-    entry: dict[str, Any] = {"input_sha256": sha256(outcome.job.input)}
+    job = outcome.job
+    entry: dict[str, Any] = {"input_sha256": job.pipe.sha256 if job.pipe else sha256(job.input)}
     if outcome.error:
         entry["error"] = type(outcome.error).__name__
-    else:
+    elif not job.sent:
         entry["output_sha256"] = sha256(outcome.job.output)
     return entry | (outcome.report.to_json() if outcome.report else {})

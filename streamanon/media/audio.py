@@ -40,6 +40,22 @@ def without_comments(codec: str, extradata: bytes) -> bytes:
     return extradata[_STREAMINFO] if extradata[:4] == b"fLaC" else extradata
 
 
+def aac_header(packet: bytes) -> bytes:
+    """Return the AudioSpecificConfig of AAC whose packets carry their headers themselves (ADTS).
+
+    Containers that cannot be gone back in need it before the first packet. Source: ISO/IEC 14496-3,
+    1.6.2.1 (AudioSpecificConfig) and 1.A.2.2.1 (adts_fixed_header).
+
+    Returns:
+        The header; b"" if there is none, or the channels are described inside the packet.
+    """
+    if len(packet) < 4 or packet[0] != 0xFF or packet[1] & 0xF6 != 0xF0:
+        return b""
+    kind, rate = (packet[2] >> 6) + 1, packet[2] >> 2 & 15
+    channels = (packet[2] & 1) << 2 | packet[3] >> 6
+    return (kind << 11 | rate << 7 | channels << 3).to_bytes(2, "big") if channels else b""
+
+
 def _vorbis(extradata: bytes) -> bytes:
     """Return the three Vorbis headers with an empty comment header, in Xiph lacing.
 

@@ -122,7 +122,7 @@ def timed_streams(container: InputContainer) -> list[Stream]:
 
 
 def continuous(
-    container: InputContainer, others: Sequence[Stream], most_failures: int
+    container: InputContainer, others: Sequence[Stream] = ()
 ) -> Generator[Packet[Any] | None]:
     """Yield the packets of all tracks of picture and sound and of some others, on one clock.
 
@@ -131,20 +131,19 @@ def continuous(
     Args:
         container: open input.
         others: further tracks to read.
-        most_failures: failed reads in a row after which the input counts as cut off.
 
     Yields:
         Packets, the last of each track empty, and None for every read that failed.
 
     Raises:
-        InvalidDataError: that many reads in a row failed.
+        InvalidDataError: the input is cut off: several reads in a row failed.
     """
     leading = timed_streams(container)
     leads = {stream.index for stream in leading}
     start_s = (container.start_time or 0) * _MICROSECOND
     jumps_ahead = bool(container.format.flags & _JUMPS_AHEAD)
     clock = _Continuity(start_s, jumps_ahead=jumps_ahead)
-    for packet in demux(container, [*leading, *others], most_failures):
+    for packet in demux(container, [*leading, *others]):
         if packet is not None and packet.size:
             clock.place(packet, leads=packet.stream_index in leads)
         yield packet

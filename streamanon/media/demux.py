@@ -10,9 +10,12 @@ from av.error import InvalidDataError
 from av.packet import Packet
 from av.stream import Stream
 
+_GIVE_UP_AFTER = 8
+"""Failed reads in a row after which a file counts as cut off there."""
+
 
 def demux(
-    container: InputContainer, streams: Sequence[Stream], most_failures: int
+    container: InputContainer, streams: Sequence[Stream], most_failures: int = _GIVE_UP_AFTER
 ) -> Generator[Packet[Any] | None]:
     """Yield packets, the last of each stream empty, and None for every read that failed.
 

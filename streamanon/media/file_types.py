@@ -16,7 +16,7 @@ PICTURE_FORMATS = {
 }
 """Pillow's name of the format for each suffix of a picture."""
 
-VIDEO_OUTPUTS = (".mp4", ".mkv", ".mov", ".webm")
+VIDEO_OUTPUTS = (".mp4", ".mkv", ".mov", ".webm", ".nut")
 VIDEO_SUFFIXES = (
     *VIDEO_OUTPUTS,
     *(".avi", ".flv", ".gif", ".m2ts", ".m4v", ".mpeg", ".mpg", ".mts", ".mxf", ".ogv"),

@@ -85,7 +85,8 @@ class Report:
             without the encoder's delay.
         changes: what was converted of a file and what stayed behind, a line for each.
 
-    Of a live stream only the newest times, tracks and steps down are kept; totals include all.
+    Of a live stream or a pipe only the newest times, tracks and steps down are kept; totals include
+    all.
     """
 
     ledger: Ledger

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -24,17 +24,15 @@ from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
 from streamanon.errors import UsageError
-from streamanon.media.audio import without_comments
+from streamanon.media.audio import aac_header, without_comments
 from streamanon.media.continuity import continuous
 from streamanon.media.demux import demux
 from streamanon.media.file_types import ONE_FILE
 from streamanon.media.pixel_limit import FILM, decoder_options
+from streamanon.media.shared_packets import PictureTimes, SharedPackets
 from streamanon.sinks.encoding import FORMATS
 from streamanon.sinks.sound import ConvertedSound, encoder_for, usual_layout
 from streamanon.sinks.subtitles import ConvertedText, text_codec
-
-_GIVE_UP_AFTER = 8
-"""Failed reads in a row after which a file counts as cut off there."""
 
 _TRIED_PACKETS, _TRIED_READS = 16, 4096
 """Packets of each sound track that a container is tried with, and how far they are searched for."""
@@ -73,9 +71,12 @@ class _Track(Protocol):
 class _Copy:
     """A track whose packets are written as they are."""
 
-    def __init__(self, original: Stream, output: OutputContainer) -> None:
+    def __init__(self, original: Stream, output: OutputContainer, header: bytes = b"") -> None:
+        """Add the track to an output; ``header`` is that of its codec, if the original has none."""
         self.stream = output.add_stream_from_template(original)
         context = self.stream.codec_context
+        if header and context is not None:
+            context.extradata = header
         if isinstance(original, AudioStream) and context is not None:
             context = cast("AudioStream", self.stream).codec_context
             context.layout = usual_layout(original)
@@ -111,16 +112,22 @@ class StreamCopier:
         changes: what is converted and what stays behind, a line for each.
     """
 
-    def __init__(self, path: Path, track: int) -> None:
-        """Open the original; call :meth:`add_tracks` next."""
-        self._path = path
-        self._container = _open(path)
+    def __init__(self, path: Path, track: int, shared: SharedPackets | None = None) -> None:
+        """Open the original; call :meth:`add_tracks` next.
+
+        Args:
+            path: the original.
+            track: index of its video track.
+            shared: its packets, if it can be read only once.
+        """
+        self._path, self._shared = path, shared
+        self._container = shared.container if shared else _open(path)
         self._video = self._container.streams[track]
         self.changes: list[str] = []
         self._tracks: dict[int, _Track] = {}
         self._lengths: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
         self._reached: Fraction | None = None
-        self._packets = self._read()
+        self._packets: Iterator[Packet[Any] | PictureTimes] = shared or self._read()
 
     def add_tracks(
         self, output: OutputContainer, video: Stream, *, sound: str, keep_subtitles: bool
@@ -136,7 +143,8 @@ class StreamCopier:
         Raises:
             UsageError: the output's container cannot hold the sound.
         """
-        samples = _first_sound(self._path) if sound != "none" else {}
+        shared = self._shared
+        samples = shared.samples if shared else _first_sound(self._path) if sound != "none" else {}
         behind: list[str] = []
         for stream in self._container.streams:
             if stream is self._video:
@@ -158,11 +166,14 @@ class StreamCopier:
         behind += self._names(output, video, keep=keep_subtitles)
         if behind:
             self.changes.append(f"left behind: {', '.join(behind)}")
+        if shared:
+            shared.only(set(self._tracks))
 
     @property
     def sample_rates(self) -> list[int]:
         """Sample rates of the audio tracks, in Hz."""
-        return [stream.rate for stream in self._container.streams.audio if stream.rate]
+        known = (stream for stream in self._container.streams.audio if stream.codec_context)
+        return [stream.rate for stream in known if stream.rate]
 
     def copy_until(self, time_s: Fraction) -> None:
         """Take packets up to a time of the video, in seconds."""
@@ -172,10 +183,14 @@ class StreamCopier:
                 return
             self._take(packet)
 
-    def copy_rest(self) -> None:
-        """Take the remaining packets."""
+    def copy_waiting(self) -> None:
+        """Take all packets that are there."""
         for packet in self._packets:
             self._take(packet)
+
+    def copy_rest(self) -> None:
+        """Take the remaining packets, and end the tracks."""
+        self.copy_waiting()
         for track in self._tracks.values():
             track.finish()
 
@@ -198,9 +213,10 @@ class StreamCopier:
         return stated if last_pts < stated <= expected + step else expected
 
     def close(self) -> None:
-        """Close the original; safe to call twice."""
-        self._packets.close()
-        self._container.close()
+        """Close the original, unless others read it; safe to call twice."""
+        if isinstance(self._packets, Generator):
+            self._packets.close()
+            self._container.close()
 
     def _sound(
         self,
@@ -212,9 +228,11 @@ class StreamCopier:
         """Add a sound track; None if it stays behind."""
         if sound == "none" or stream.codec_context is None:
             return None
-        if sound == "copy" and _holds(output.format.name, stream, sample):
-            return _Copy(stream, output)
         container, codec = output.format.name, stream.codec_context.name
+        bare = self._shared and codec == "aac" and not stream.codec_context.extradata
+        header = aac_header(bytes(sample[0])) if bare and sample else b""
+        if sound == "copy" and _holds(container, stream, sample) and (header or not bare):
+            return _Copy(stream, output, header)
         try:
             converted = ConvertedSound(stream, output)
         except (ValueError, FFmpegError) as error:
@@ -265,13 +283,13 @@ class StreamCopier:
         kept = (self._container.streams[index] for index in self._tracks)
         others = [stream for stream in kept if stream.type not in ("video", "audio")]
         with suppress(InvalidDataError):
-            for packet in continuous(self._container, others, _GIVE_UP_AFTER):
+            for packet in continuous(self._container, others):
                 if packet is not None and packet.size:
                     yield packet
 
-    def _take(self, packet: Packet[Any]) -> None:
+    def _take(self, packet: Packet[Any] | PictureTimes) -> None:
         """Pass a packet to its track; of a video packet only note the duration and time."""
-        if packet.stream_index in self._tracks:
+        if isinstance(packet, Packet) and packet.stream_index in self._tracks:
             self._tracks[packet.stream_index].take(packet)
         if packet.stream_index != self._video.index:
             return
@@ -295,7 +313,7 @@ def _first_sound(path: Path) -> dict[int, list[Packet[AudioStream]]]:
         if not tracks:
             return found
         with suppress(InvalidDataError):
-            for number, packet in enumerate(demux(container, tracks, _GIVE_UP_AFTER)):
+            for number, packet in enumerate(demux(container, tracks)):
                 if packet is not None and packet.size:
                     found[packet.stream_index].append(packet)
                 enough = all(len(packets) >= _TRIED_PACKETS for packets in found.values())

@@ -15,7 +15,13 @@ from av.video.frame import VideoFrame
 from streamanon.errors import UsageError
 from streamanon.types import ContainerTags, Plane
 
-FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov", ".webm": "webm"}
+FORMATS = {
+    ".mp4": "mp4",
+    ".mkv": "matroska",
+    ".mov": "mov",
+    ".webm": "webm",
+    ".nut": "nut",
+}
 """FFmpeg's name of the container for each suffix of an output."""
 
 NVENC = "_nvenc"
@@ -33,6 +39,14 @@ _FOR_PLAYERS = ("mp4", "webm")
 
 _AV1_PRESET = "10"
 """About as fast as VP9 in real time."""
+
+_AT_ONCE = {
+    "libx264": {"tune": "zerolatency"},
+    "libx265": {"tune": "zerolatency"},
+    "libvpx": {"lag-in-frames": "0"},
+    "libvpx-vp9": {"lag-in-frames": "0"},
+}
+"""Options of encoders that return each picture before they take the next."""
 
 _ANY_SIZE = ("libvpx", "libvpx-vp9")
 """Encoders that subsample odd sizes. For others the last row and column are repeated."""
@@ -55,12 +69,14 @@ class EncoderSettings:
         crf: constant rate factor; smaller is better and larger.
         preset: speed preset of x264 and x265.
         lossless: keep every sample; crf has no effect then.
+        at_once: no picture waits for a later one.
     """
 
     codec: str | None
     crf: int
     preset: str
     lossless: bool = False
+    at_once: bool = False
 
 
 def choose_encoder(codec: str | None, container: str, tags: ContainerTags) -> tuple[str, str]:
@@ -113,7 +129,8 @@ def encoder_options(encoder: str, settings: EncoderSettings, tags: ContainerTags
         tags: field order, mastering display and light levels of the original.
     """
     fields = {"flags": "+ildct+ilme", "field_order": tags.field_order} if tags.field_order else {}
-    return {**_quality(encoder, settings, tags), **fields}
+    at_once = _AT_ONCE.get(encoder, {}) if settings.at_once else {}
+    return {**_quality(encoder, settings, tags), **fields, **at_once}
 
 
 def _quality(encoder: str, settings: EncoderSettings, tags: ContainerTags) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""The file of an output: checks of its name, and messages for users when writing fails."""
+"""Where an output goes: a file, whose name is checked, or a pipe; messages when writing fails."""
 
 import errno
+import os
 from pathlib import Path
 
 from streamanon.atomic_write import AtomicFile
@@ -10,11 +11,19 @@ _ADVICE = {
     errno.ENOSPC: "free some space on the disk",
     errno.EDQUOT: "your disk quota is used up",
     errno.EFBIG: "the file system or a limit does not allow a file this large",
+    errno.EPIPE: "what read it has ended",
 }
+
+_STANDARD = ("-", "/dev/stdout")
 
 
 class PartFile:
-    """An output file that appears under its name only when it is complete."""
+    """An output file that appears under its name only when it is complete.
+
+    Attributes:
+        path: hidden file to write to.
+        address: the same for FFmpeg.
+    """
 
     def __init__(self, final: Path, source: Path, *, overwrite: bool) -> None:
         """Create the hidden file, and the folder if it is missing.
@@ -33,6 +42,7 @@ class PartFile:
                 "wanted a folder that may be written to"
             ) from error
         self.path = self._file.path
+        self.address = str(self.path.absolute())
 
     def publish(self) -> None:
         """Give the complete file its final name."""
@@ -50,10 +60,7 @@ class PartFile:
 
     def failure(self, error: Exception) -> MediaError:
         """Return the error to raise when writing failed."""
-        number = getattr(error, "errno", None)
-        reason = getattr(error, "strerror", None) or str(error)
-        advice = _ADVICE.get(number or 0, "see the reason given")
-        return MediaError(f"output {self._final} could not be written ({reason}): {advice}")
+        return _failure(self._final, error)
 
     def _check(self) -> None:
         final = self._final
@@ -63,3 +70,50 @@ class PartFile:
             raise UsageError(f"output {final} is a folder: name a file")
         if final.exists() and not self._overwrite:
             raise UsageError(f"output {final} exists: choose another name or --overwrite")
+
+
+class OutputPipe:
+    """A pipe in the place of an output file: what is written goes out at once.
+
+    Attributes:
+        name: of a named pipe, or "-" for the standard output.
+        address: name of the pipe for FFmpeg, once it is open.
+    """
+
+    def __init__(self, name: str) -> None:
+        """Name a pipe, which is not opened yet."""
+        self.name = name
+        self.address = ""
+        self._file: int | None = None
+
+    def open(self) -> None:
+        """Open it; waits for the reader of a named pipe.
+
+        Raises:
+            MediaError: it cannot be opened.
+        """
+        try:
+            self._file = os.dup(1) if self.name in _STANDARD else os.open(self.name, os.O_WRONLY)
+        except OSError as error:
+            raise self.failure(error) from error
+        self.address = f"pipe:{self._file}"
+
+    def publish(self) -> None:
+        """Nothing is held back."""
+
+    def discard(self) -> None:
+        """Close it; safe to call at any time."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def failure(self, error: Exception) -> MediaError:
+        """Return the error to raise when writing failed."""
+        return _failure(self.name, error)
+
+
+def _failure(name: object, error: Exception) -> MediaError:
+    number = getattr(error, "errno", None)
+    reason = getattr(error, "strerror", None) or str(error)
+    advice = _ADVICE.get(number or 0, "see the reason given")
+    return MediaError(f"output {name} could not be written ({reason}): {advice}")

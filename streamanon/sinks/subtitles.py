@@ -11,7 +11,13 @@ from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
 
 _MILLISECOND = Fraction(1, 1000)
-_CODECS = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "subrip"}
+_CODECS = {
+    "mp4": "mov_text",
+    "mov": "mov_text",
+    "webm": "webvtt",
+    "matroska": "subrip",
+    "nut": "subrip",
+}
 
 
 def text_codec(container: str) -> str:

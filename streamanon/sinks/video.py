@@ -3,6 +3,7 @@
 import math
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 import av
 from av.container import OutputContainer
@@ -15,6 +16,7 @@ from av.video.stream import VideoStream
 
 from streamanon.errors import UsageError
 from streamanon.imaging.orientation import from_display_matrix
+from streamanon.media.shared_packets import SharedPackets
 from streamanon.sinks.copied_tracks import StreamCopier
 from streamanon.sinks.encoding import (
     FORMATS,
@@ -26,7 +28,7 @@ from streamanon.sinks.encoding import (
     fill,
     keeping_priority,
 )
-from streamanon.sinks.part_file import PartFile
+from streamanon.sinks.part_file import OutputPipe, PartFile
 from streamanon.sinks.spherical import insert, projection_boxes
 from streamanon.types import MediaInfo, RevealedFrame, SafeFrame
 
@@ -34,6 +36,14 @@ _LONGEST_TIMESCALE = 2**31 - 1
 _SETTINGS_FIELDS = {"tt": "tff", "bb": "bff"}
 _HEVC_TAG = "hvc1"
 """What Apple's players want to find in mp4 and mov; FFmpeg writes hev1."""
+
+_AT_ONCE = {
+    "fflags": "+bitexact+flush_packets",
+    "cluster_time_limit": "100",
+    "max_interleave_delta": "1000000",
+}
+"""Options by which nothing waits for long in FFmpeg's muxers: packets, clusters of Matroska (ms),
+and pictures for sound (microseconds)."""
 
 
 class VideoSink:
@@ -47,7 +57,7 @@ class VideoSink:
         changes: what differs from the original and what stays behind, a line for each.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  an output, what it is made from, and its options
         self,
         path: Path,
         info: MediaInfo,
@@ -56,6 +66,8 @@ class VideoSink:
         sound: str = "copy",
         keep_subtitles: bool = False,
         overwrite: bool = False,
+        shared: SharedPackets | None = None,
+        pipe: OutputPipe | None = None,
     ) -> None:
         """Open the output and the original, whose sound is taken over.
 
@@ -66,6 +78,8 @@ class VideoSink:
             sound: "copy" to convert only what the container cannot hold, "convert" or "none".
             keep_subtitles: take subtitles, data, chapters and the timecode over as well.
             overwrite: replace an existing output.
+            shared: packets of an original that can be read only once.
+            pipe: where the output goes at once; ``path`` only says its format then.
 
         Raises:
             UsageError: the output cannot be written as asked.
@@ -88,10 +102,14 @@ class VideoSink:
         self._encoded = encoded_size(encoder, layout, self._size)
         self._fields = self._field_graph(layout) if self._tags.field_order else None
         self._projection = projection_boxes(self._tags) if container in ("mp4", "mov") else b""
-        self._part = PartFile(path, info.path, overwrite=overwrite)
+        self._pipe = pipe
+        self._part = pipe or PartFile(path, info.path, overwrite=overwrite)
+        self._lock = Lock()
         self._open: list[StreamCopier | OutputContainer] = []
         try:
-            self._original = StreamCopier(info.path, self._tags.track)
+            if pipe:
+                pipe.open()
+            self._original = StreamCopier(info.path, self._tags.track, shared)
             self._open.append(self._original)
             self._output = self._create(container)
             self._open.append(self._output)
@@ -102,6 +120,8 @@ class VideoSink:
             )
             self.changes = [*self._picture_changes(layout), *self._original.changes]
             self._start(f"{encoder}, {layout}, crf {settings.crf}, preset {settings.preset}")
+            if shared:
+                shared.relieve = self._relieve
         except BaseException:
             self._abandon()
             raise
@@ -121,7 +141,8 @@ class VideoSink:
             self._fields.push(picture)
             picture = self._fields.vpull()
         try:
-            self._encode_newest(frame.pts)
+            with self._lock:
+                self._encode_newest(frame.pts)
         except FFmpegError as error:
             raise self._part.failure(error) from error
         self._newest = picture
@@ -134,23 +155,38 @@ class VideoSink:
         """
         if not self._open:
             return
-        if not complete:
-            self._abandon()
-            return
-        try:
-            self._encode_newest(None)
-            self._encode(None)
-            self._mux_last()
-            self._original.copy_rest()
-            self._output.close()
-            if self._projection:
-                insert(self._part.path, self._projection)
-        except (FFmpegError, OSError) as error:
-            raise self._part.failure(error) from error
-        else:
-            self._part.publish()
-        finally:
-            self._abandon()
+        with self._lock:
+            if not complete:
+                self._abandon()
+                return
+            try:
+                self._encode_newest(None)
+                self._encode(None)
+                self._mux_last()
+                self._original.copy_rest()
+                self._output.close()
+                if self._projection and isinstance(self._part, PartFile):
+                    insert(self._part.path, self._projection)
+            except (FFmpegError, OSError) as error:
+                raise self._part.failure(error) from error
+            else:
+                self._part.publish()
+            finally:
+                self._abandon()
+
+    def _relieve(self) -> None:
+        """Write the sound that waits: there is more of it than pictures account for.
+
+        Raises:
+            MediaError: it could not be written.
+        """
+        with self._lock:
+            if not self._open:
+                return
+            try:
+                self._original.copy_waiting()
+            except FFmpegError as error:
+                raise self._part.failure(error) from error
 
     def _create(self, container: str) -> OutputContainer:
         """Open the output; it names no encoder (bitexact), and mp4 and mov begin with their index.
@@ -161,8 +197,8 @@ class VideoSink:
         finest = math.lcm(ticks, *self._original.sample_rates)
         scale = finest if finest <= _LONGEST_TIMESCALE else ticks
         options = {"fflags": "+bitexact", "movflags": "+faststart", "movie_timescale": str(scale)}
-        name = str(self._part.path.absolute())
-        return av.open(name, "w", format=container, container_options=options)
+        options |= _AT_ONCE if self._pipe else {}
+        return av.open(self._part.address, "w", format=container, container_options=options)
 
     def _field_graph(self, layout: str) -> Graph:
         """Return a graph that converts interlaced pictures field by field, and marks them."""

@@ -11,28 +11,23 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from streamanon.media.continuity import continuous
 from streamanon.media.damage import DamageTracker
 from streamanon.media.reorder import ReorderBuffer
 
 _OUTPUT_CORRUPT = 1 << 3
 """AV_CODEC_FLAG_OUTPUT_CORRUPT: return broken pictures too, which are covered and counted."""
-
-_GIVE_UP_AFTER = 8
-"""Failed reads in a row after which the file counts as cut off there."""
 
 _GAP = Fraction(3, 4)
 """In frame durations. A lost picture leaves a gap of a whole one on both sides; a second field
@@ -78,9 +73,17 @@ class _Picture(NamedTuple):
 class Decoder:
     """Decodes one video track in presentation order."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream, step: int) -> None:
-        """Prepare to decode frames that are ``step`` ticks apart."""
-        self._container, self._stream, self._step = container, stream, step
+    def __init__(
+        self, packets: Iterable[Packet[Any] | None], stream: VideoStream, step: int
+    ) -> None:
+        """Prepare to decode.
+
+        Args:
+            packets: those of :func:`~streamanon.media.continuity.continuous`.
+            stream: video track.
+            step: usual ticks from frame to frame.
+        """
+        self._input, self._stream, self._step = packets, stream, step
         stream.thread_type = "AUTO"
         stream.codec_context.flags |= _OUTPUT_CORRUPT
         self._damage = DamageTracker()
@@ -115,7 +118,7 @@ class Decoder:
     def _packets(self) -> Iterator[Packet[VideoStream] | None]:
         """Yield packets, then an empty one or None, which flushes the decoder."""
         with suppress(InvalidDataError):
-            for packet in continuous(self._container, (), _GIVE_UP_AFTER):
+            for packet in self._input:
                 if packet is None:
                     self._damage.doubt()
                 elif packet.stream.index == self._stream.index:

@@ -77,8 +77,9 @@ def kind_of(path: Path) -> str | None:
         path: a file, which need not exist.
     """
     head, suffix = b"", path.suffix.lower()
-    with suppress(OSError), path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+    if path.is_file():  # nothing is taken out of a pipe
+        with suppress(OSError), path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
     if picture_format(head, suffix):
         return "picture"
     return "video" if begins_like_video(head) else None

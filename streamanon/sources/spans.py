@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
-from streamanon.protocols import Source
 from streamanon.safety.permits import Permissions
+from streamanon.sources.video import VideoSource
 from streamanon.types import Frame, MediaInfo
 
 
@@ -16,7 +16,7 @@ class SpannedSource:
     A frame is on screen until the next one: it is held back until that one is known.
     """
 
-    inside: Source
+    inside: VideoSource
     permissions: Permissions
 
     @property
@@ -35,6 +35,10 @@ class SpannedSource:
             if frame is not None:
                 until_s = None if following is None else following.pts * base
                 yield replace(frame, permit=self.permissions.frame(frame.pts * base, until_s))
+
+    def stop(self) -> None:
+        """Read no more of a pipe, so that what waits for it ends."""
+        self.inside.stop()
 
     def close(self) -> None:
         """Release everything; safe to call twice."""

@@ -15,9 +15,12 @@ from av.video.stream import VideoStream
 from streamanon.errors import MediaError, UsageError
 from streamanon.imaging.orientation import from_display_matrix
 from streamanon.imaging.picture import blank_picture
+from streamanon.media.continuity import continuous
 from streamanon.media.file_types import ONE_FILE
 from streamanon.media.pixel_limit import FILM, HEADERS_ONLY, check_pixels, decoder_options
+from streamanon.media.shared_packets import SharedPackets
 from streamanon.sources.decoder import Decoder, Slot
+from streamanon.sources.pipe import InputPipe
 from streamanon.sources.planar import (
     bidirectional,
     colour_space,
@@ -45,27 +48,35 @@ class VideoSource:
     pixels of the picture before it. Later changes of size or pixel format are converted back.
     """
 
-    def __init__(self, path: Path, max_pixels: int | None = None) -> None:
+    def __init__(
+        self, path: Path, max_pixels: int | None = None, pipe: InputPipe | None = None
+    ) -> None:
         """Open a file and decode up to its first picture.
 
         Args:
             path: video.
             max_pixels: pixels of the largest frame that is decoded; the default if left out.
+            pipe: where its bytes come from, if they can be read only once.
 
         Raises:
             UsageError: the file does not exist or may not be read.
             MediaError: it is not a video, too large, or no frame of it can be decoded.
         """
-        self._path = path
-        self._container = _open(path, decoder_options(max_pixels or FILM))
+        self._path, self._pipe = path, pipe
+        self._container = _open(path, decoder_options(max_pixels or FILM), pipe)
         try:
             stream = _video_stream(self._container, path)
-            _check_size(path, stream, max_pixels or FILM)
+            _check_size(path, stream, max_pixels or FILM, pipe)
             stream.codec_context.options = decoder_options(max_pixels or FILM)
             rate = stream.average_rate or stream.guessed_rate or Fraction(30)
             time_base = stream.time_base or 1 / rate
             step = max(1, round(1 / (rate * time_base)))
-            self._slots = Decoder(self._container, stream, step).decode()
+            if pipe:
+                pipe.packets = SharedPackets(self._container, stream, pipe.check)
+                packets = pipe.packets.pictures()
+            else:
+                packets = continuous(self._container)
+            self._slots = Decoder(packets, stream, step).decode()
             first = self._first_picture()
         except BaseException:
             self._container.close()
@@ -85,6 +96,7 @@ class VideoSource:
             time_base=time_base,
             rate=rate,
             frame_count=_frame_count(self._container, stream, rate),
+            piped=pipe is not None,
             path=path,
             container=self._tags,
         )
@@ -108,10 +120,16 @@ class VideoSource:
             both = None if shown is None else bidirectional(shown)
             yield Frame(index, picture, pts, self._info.time_base, damaged, bidirectional=both)
 
+    def stop(self) -> None:
+        """Read no more of a pipe, so that what waits for it ends."""
+        if self._pipe:
+            self._pipe.stop()
+
     def close(self) -> None:
-        """Close the file; safe to call twice."""
+        """Close the file, unless it is a pipe, which the output reads, too; safe to call twice."""
         self._slots.close()
-        self._container.close()
+        if not self._pipe:
+            self._container.close()
 
     def _first_picture(self) -> VideoFrame:
         """Decode up to the first picture and keep the slots up to it."""
@@ -147,14 +165,15 @@ class VideoSource:
         return tuple(self._orientation.upright(plane) for plane in planes_of(shown, name))
 
 
-def _open(path: Path, options: Mapping[str, str]) -> InputContainer:
+def _open(path: Path, options: Mapping[str, str], pipe: InputPipe | None = None) -> InputContainer:
     if not path.exists():
         raise UsageError(f"input {path} does not exist: check the name")
     if path.is_dir():
         raise UsageError(f"input {path} is a folder: name a video file")
     try:
         options = {**ONE_FILE, **options}
-        return av.open(str(path.absolute()), options=options, metadata_errors="replace")
+        file = pipe or str(path.absolute())
+        return av.open(file, "r", options=options, metadata_errors="replace")
     except PermissionError as error:
         raise UsageError(f"input {path} may not be read: check its permissions") from error
     except ArgumentError as error:
@@ -180,13 +199,13 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
     raise MediaError(f"{path} has no video track, it holds {kinds or 'nothing'}: name a video")
 
 
-def _check_size(path: Path, stream: VideoStream, max_pixels: int) -> None:
+def _check_size(path: Path, stream: VideoStream, max_pixels: int, pipe: InputPipe | None) -> None:
     """Refuse a video that is too large, by its headers.
 
     FFmpeg forgets a size that its decoder refuses, so they are read again without one.
     """
     size = stream.width, stream.height
-    if not all(size):
+    if not all(size) and not pipe:
         with _open(path, HEADERS_ONLY) as headers:
             size = next(
                 (s.width, s.height) for s in headers.streams.video if s.index == stream.index

@@ -1,16 +1,25 @@
 """Runs between pipes: as a part of other programs' command lines."""
 
+import json
 import os
+import shutil
+import signal
 import subprocess
 import threading
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 
 from streamanon.child_process import module_command
 from streamanon.cli.main import execute
+from streamanon.media import shared_packets
+from streamanon.pipeline.document import sha256
+from testkit.paths import DEMO
+from testkit.waiting import wait_until
 
+needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
 _RUN = module_command("streamanon", "run")
 
 
@@ -38,8 +47,8 @@ def test_a_video_goes_from_standard_input_to_standard_output(
 def test_nothing_is_sent_of_what_fails(face_clip: Path, tmp_path: Path) -> None:
     done = _run("/dev/stdin", "-o", "/dev/stdout", sent=face_clip.read_bytes()[:2000])
     assert (done.returncode, done.stdout) == (1, b"")
-    (line,) = done.stderr.decode().splitlines()
-    assert line.startswith("streamanon: error: ")
+    lines = done.stderr.decode().splitlines()
+    assert [line.startswith("streamanon: error: ") for line in lines] == [False, True]
 
 
 def test_named_pipes_stay_what_they_are(face_clip: Path, tmp_path: Path) -> None:
@@ -71,3 +80,160 @@ def test_a_reader_that_has_gone_is_a_failure(
 def test_standard_input_is_read_once(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert execute(["run", "-", "-", "-o", str(tmp_path)]) == 2
     assert "named twice" in capfd.readouterr().err
+
+
+def _endless(container: str, *options: str, fps: int = 25) -> subprocess.Popen[bytes]:
+    """Start an ffmpeg that writes a face and a tone until nobody reads them."""
+    command = ["ffmpeg", "-v", "quiet", "-stream_loop", "-1", "-i", str(DEMO)]
+    command += ["-f", "lavfi", "-i", "sine=r=48000", "-map", "0:v", "-map", "1:a", "-r", str(fps)]
+    command += ["-s", "320x180", "-c:v", "libx264", "-preset", "ultrafast", "-g", "25"]
+    command += ["-c:a", "aac", *options, "-f", container, "-"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("matroska", "mkv"), ("mpegts", "mkv"), ("mpegts", "nut"), ("nut", "webm")],
+)
+def test_an_input_that_never_ends_comes_out_while_it_comes(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    producer = _endless(before)
+    command = [*_RUN, "-", "-o", "-", "--format", after, "--method", "mosaic"]
+    run = subprocess.Popen(
+        command, stdin=producer.stdout, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert producer.stdout
+    assert run.stdout
+    producer.stdout.close()
+    received = run.stdout.read(100_000)  # as long as both run
+    assert (producer.poll(), run.poll()) == (None, None)
+    run.stdout.close()
+    told = run.communicate()[1].decode().splitlines()
+    assert (run.returncode, producer.wait()) != (0, 0)
+    assert told[-1] == (
+        "streamanon: error: output - could not be written (Broken pipe): what read it has ended"
+    )
+    (tmp_path / "out").write_bytes(received)
+    with av.open(str(tmp_path / "out")) as container:
+        assert container.format.name.split(",")[0] == ("nut" if after == "nut" else "matroska")
+        ends = {"video": 0.0, "audio": 0.0}
+        for packet in container.demux():
+            if packet.pts is not None:
+                ends[packet.stream.type] = float(packet.pts * packet.time_base)
+    assert min(ends.values()) > 0.5
+    assert abs(ends["video"] - ends["audio"]) < 0.5, "seconds between sound and picture"
+
+
+@needs_ffmpeg
+def test_a_pipe_becomes_what_the_file_becomes(tmp_path: Path) -> None:
+    source, piped, filed = (tmp_path / name for name in ("in.mkv", "a.mkv", "b.mkv"))
+    producer = _endless("matroska", "-t", "3")
+    source.write_bytes(producer.communicate()[0])
+    report = tmp_path / "report.json"
+    done = _run("-", "-o", str(piped), "--report", str(report), sent=source.read_bytes())
+    assert done.returncode == 0, done.stderr
+    assert execute(["run", str(source), "-o", str(filed), "--method", "mosaic"]) == 0
+    assert piped.read_bytes() == filed.read_bytes()
+    assert json.loads(report.read_text())["files"][0]["input_sha256"] == sha256(source)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("container", "options", "frames", "sound"),
+    [
+        ("yuv4mpegpipe", ["-an", "-c:v", "wrapped_avframe", "-pix_fmt", "yuv420p"], 25, []),
+        ("mp4", ["-movflags", "frag_keyframe+empty_moov"], 25, ["aac"]),
+        ("flv", ["-ar", "44100"], 24, ["aac"]),
+    ],
+)
+def test_what_can_be_read_once_is_read_once(
+    tmp_path: Path, container: str, options: list[str], frames: int, sound: list[str]
+) -> None:
+    sent = _endless(container, *options, "-t", "1").communicate()[0]
+    done = _run("-", "-o", "-", sent=sent)
+    assert done.returncode == 0, done.stderr
+    assert b"to its end first" not in done.stderr
+    (tmp_path / "out").write_bytes(done.stdout)
+    assert _tracks(tmp_path / "out") == ("matroska,webm", frames, sound)
+
+
+def test_an_index_at_the_end_is_said(face_clip: Path) -> None:
+    done = _run("-", "-o", "-", sent=face_clip.read_bytes())
+    assert b"input - is read to its end first: its index is at its end\n" in done.stderr
+
+
+@needs_ffmpeg
+def test_sound_goes_on_after_the_pictures_in_bounded_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_packets, "_MOST_BYTES", 100_000)
+    source, out = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    options = ["-c:a", "pcm_s16le", "-t", "9", "-filter:v", "trim=end=1"]
+    sent = _endless("matroska", *options).communicate()[0]
+    os.mkfifo(source)
+    writer = threading.Thread(target=lambda: source.write_bytes(sent))
+    writer.start()
+    assert execute(["run", str(source), "-o", str(out), "--method", "mosaic"]) == 0
+    writer.join()
+    with av.open(str(out)) as container:
+        heard = [packet.pts for packet in container.demux(audio=0) if packet.pts is not None]
+    assert heard == sorted(heard)
+    assert heard[-1] > 8000, "ms"
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("cut", "told"),
+    [
+        (0, "input - is empty"),
+        (300, "nothing came for 0.5 s"),
+        (60_000, "nothing came for 0.5 s"),
+    ],
+)
+def test_a_writer_that_stalls_is_said(tmp_path: Path, cut: int, told: str) -> None:
+    sent = _endless("matroska", "-t", "3").communicate()[0][:cut]
+    out = tmp_path / "out.mkv"
+    command = [*_RUN, "-", "-o", str(out), "--method", "mosaic", "--stall-s", "0.5"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdin
+        assert run.stderr
+        run.stdin.write(sent)
+        run.stdin.flush()
+        if not cut:
+            run.stdin.close()
+        lines = run.stderr.read().decode().splitlines()
+    assert run.returncode == 1
+    assert told in lines[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_end_a_run_that_waits_for_a_pipe(tmp_path: Path, number: int) -> None:
+    sent = _endless("matroska", "-t", "3").communicate()[0]
+    out = tmp_path / "out.mkv"
+    command = [*_RUN, "-", "-o", str(out), "--method", "mosaic"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdin
+        assert run.stderr
+        run.stdin.write(sent)
+        run.stdin.flush()
+        wait_until(lambda: list(tmp_path.iterdir()))
+        run.send_signal(number)
+        lines = run.stderr.read().decode().splitlines()
+    assert run.returncode == 128 + number
+    assert lines[-1] == "streamanon: error: interrupted: no unfinished file was left"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sealing_needs_a_place(face_clip: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert execute(["run", str(face_clip), "-o", "-", "--seal", "me.pub"]) == 2
+    assert "--seal writes beside the output" in capfd.readouterr().err
+
+
+def test_the_format_of_a_file_is_its_suffix(face_clip: Path, capfd: Any, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    assert execute(["run", str(face_clip), "-o", str(out), "--format", "nut"]) == 2
+    assert "--format is for pipes" in capfd.readouterr().err

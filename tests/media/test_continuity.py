@@ -17,7 +17,7 @@ def packets(path: Path) -> list[tuple[str, float]]:
     with av.open(str(path)) as container:
         return [
             (packet.stream.type, float((packet.dts or 0) * packet.time_base))
-            for packet in continuous(container, (), 8)
+            for packet in continuous(container)
             if packet is not None and packet.size
         ]
 

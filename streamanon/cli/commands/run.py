@@ -12,6 +12,7 @@ from rich.console import Console
 from streamanon.cli.commands.options import settings, verbose
 from streamanon.config import Config
 from streamanon.errors import StreamanonError, UsageError
+from streamanon.media.file_types import VIDEO_OUTPUTS
 
 _TOKEN_VARIABLE = "STREAMANON_TOKEN"
 _RUN_EXAMPLES = """\b
@@ -54,9 +55,15 @@ Example of a file:
     "outputs",
     multiple=True,
     help="File to write; a folder when there are several inputs. The suffix decides the format: "
-    "mp4, mkv, mov, webm, or jpg, png, webp, tiff, avif, jp2, bmp, heic for pictures. Of a live "
-    "input: rtsp://, rtmp://, srt://, udp://, virtual-camera:, /dev/videoN, window:, hls:FOLDER, "
-    "record:FOLDER; as many as you like.",
+    "mp4, mkv, mov, webm, nut, or jpg, png, webp, tiff, avif, jp2, bmp, heic for pictures. Of a "
+    "live input: rtsp://, rtmp://, srt://, udp://, virtual-camera:, /dev/videoN, window:, "
+    "hls:FOLDER, record:FOLDER; as many as you like.",
+)
+@click.option(
+    "--format",
+    "container",
+    type=click.Choice([suffix[1:] for suffix in VIDEO_OUTPUTS]),
+    help="Container of a video that goes to - or into a pipe (default: by its name, else mkv).",
 )
 @click.option(
     "--serve",
@@ -81,6 +88,7 @@ Example of a file:
 def run(
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
+    container: str | None,
     serve: str | None,
     token: str | None,
     behind_proxy: bool,  # noqa: FBT001
@@ -92,9 +100,10 @@ def run(
     live INPUT is rtsp://, rtmp://, http://, srt://, udp://, webcam:0, /dev/video0, screen: or
     lavfi:GRAPH. It runs until Ctrl-C, SIGTERM or SIGHUP, whatever happens to it or to its outputs.
 
-    Named pipes, and - for the standard input and output, take the place of files: what comes is
-    read to its end first, what goes is sent when it is complete, as Matroska if no suffix says
-    otherwise.
+    Named pipes, and - for the standard input and output, take the place of files. A video in a pipe
+    is anonymised while it comes, and goes into a pipe frame by frame as Matroska, WebM or NUT. What
+    needs its end first (pictures, an mp4 with its index there) is read to it; mp4 and mov are sent
+    when they are complete.
 
     The exit code is 0 then, 2 when the request cannot be carried out as made, 1 when it failed, 128
     and the number of the signal that ended a run of files.
@@ -106,7 +115,9 @@ def run(
         if serve or behind_proxy:
             page = "--serve" if serve else "--behind-proxy"
             raise UsageError(f"{page} is for live streams only: leave it out")
-        return _run_files(inputs, outputs, config)
+        return _run_files(inputs, outputs, config, container)
+    if container:
+        raise UsageError("--format is for files and pipes: leave it out")
     if not outputs and not serve:
         raise UsageError("Missing option '-o': name an output, or look at it with --serve")
     from streamanon.cli.operate import operate
@@ -123,20 +134,30 @@ def _page_token(given: str | None) -> str | None:
     return os.environ.get(_TOKEN_VARIABLE) if given is None else given
 
 
-def _run_files(inputs: Sequence[str], outputs: Sequence[str], config: Config) -> int:
+def _run_files(
+    inputs: Sequence[str], outputs: Sequence[str], config: Config, container: str | None
+) -> int:
     from streamanon.cli.progress import Display
     from streamanon.files.jobs import left_out, plan
-    from streamanon.files.pipes import as_files
+    from streamanon.files.pipes import as_files, is_pipe
     from streamanon.files.run import anonymise_all
 
     if len(outputs) != 1:
         problem = f"{len(outputs)} outputs" if outputs else "Missing option '-o'"
         raise UsageError(f"{problem}: name one file, or one folder for several inputs")
-    with as_files(inputs, outputs[0]) as (paths, output):
-        jobs, others = plan(paths, output, overwrite=config.overwrite), left_out(paths, output)
+    if is_pipe(outputs[0]) and (config.seal or config.seal_passphrase):
+        raise UsageError("--seal writes beside the output, which is a pipe: name a file")
+    with as_files(
+        inputs, outputs[0], container=container, stall_s=config.stall_s, say=_say
+    ) as places:
+        jobs = [
+            replace(job, pipe=places.pipe, sent=places.sent)
+            for job in plan(places.inputs, places.output, overwrite=config.overwrite)
+        ]
+        others = left_out(places.inputs, places.output)
         if others:
             listed = ", ".join(f"{number} {suffix}" for suffix, number in others.items())
-            click.echo(f"left out, neither video nor picture: {listed}", err=True)
+            _say(f"left out, neither video nor picture: {listed}")
         with Display(Console(stderr=True), len(jobs)) as display:
             outcomes = anonymise_all(jobs, config, display, others)
         failures = [outcome.error for outcome in outcomes if outcome.error]
@@ -145,6 +166,10 @@ def _run_files(inputs: Sequence[str], outputs: Sequence[str], config: Config) ->
         if failures:
             raise StreamanonError(f"{len(failures)} of {len(jobs)} files failed, see above")
     return 0
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 @click.command(epilog=_LIVE_EXAMPLES, short_help="Anonymise several live streams.")
