@@ -21,7 +21,9 @@ from streamanon.media.demux import demux
 _MICROSECOND = Fraction(1, 1_000_000)
 _BACK_S = Fraction(1, 10)
 _AHEAD_S = Fraction(10)
-"""Steps of decode times from which on they jumped; the same as those of the ffmpeg command."""
+_ERROR_S = Fraction(30 * 3600)
+"""Steps of decode times from which on they jumped: back, ahead in formats that do, and ahead in the
+others, where one stamp is wrong; the same as those of the ffmpeg command."""
 
 _JUMPS_AHEAD = 0x0200
 """AVFMT_TS_DISCONT: formats whose time stamps may jump (transport and program streams)."""
@@ -51,7 +53,7 @@ class _Continuity:
 
     def __init__(self, start_s: Fraction, *, jumps_ahead: bool) -> None:
         self._offsets = [-start_s]
-        self._jumps_ahead = jumps_ahead
+        self._ahead_s = _AHEAD_S if jumps_ahead else _ERROR_S
         self._tracks: dict[int, _Track] = {}
 
     def place(self, packet: Packet[Any], *, leads: bool) -> None:
@@ -68,13 +70,8 @@ class _Continuity:
         track = self._tracks.setdefault(packet.stream_index, _Track())
         if leads and packet.dts is not None:
             self._follow(track, at * base, packet)
-        elif leads:  # nothing can be said of a jump by times that are not in order
-            track.offset = self._offsets[-1] if track.offset is None else track.offset
-        else:
-            now = max((one.end for one in self._tracks.values()), default=Fraction(0))
-            track.offset = min(
-                self._offsets[-_REMEMBERED:], key=lambda one: abs(at * base + one - now)
-            )
+        elif track.offset is None or not leads:
+            track.offset = self._nearest(at * base)
         assert track.offset is not None
         moved = round(track.offset / base)
         packet.pts = None if packet.pts is None else packet.pts + moved
@@ -84,7 +81,7 @@ class _Continuity:
         """Choose the offset of a packet of picture or sound, and note how far it goes."""
         shown_s = at_s if packet.pts is None else packet.pts * packet.time_base
         if track.offset is None:
-            track.offset = self._offsets[-1]
+            track.offset = self._nearest(at_s)
         elif track.next_dts is not None:
             track.offset = self._continued(track, track.next_dts, at_s, shown_s)
         at_s, length_s = at_s + track.offset, (packet.duration or 0) * packet.time_base
@@ -92,6 +89,11 @@ class _Continuity:
             length_s = max(Fraction(0), at_s - track.next_dts)
         track.next_dts = at_s + length_s
         track.end = max(track.end, shown_s + track.offset + length_s)
+
+    def _nearest(self, at_s: Fraction) -> Fraction:
+        """Return the known offset that brings a time closest to where the others are."""
+        now_s = max((one.end for one in self._tracks.values()), default=Fraction(0))
+        return min(self._offsets[-_REMEMBERED:], key=lambda one: abs(at_s + one - now_s))
 
     def _continued(
         self, track: _Track, due_s: Fraction, at_s: Fraction, shown_s: Fraction
@@ -105,7 +107,7 @@ class _Continuity:
             if abs(other) < abs(step) - _BACK_S and (one in newer or abs(other) < _BACK_S):
                 track.offset, step = one, other
         end = max(one.end for one in self._tracks.values())
-        ahead = self._jumps_ahead and step > _AHEAD_S and at_s + track.offset > end + _AHEAD_S
+        ahead = step > self._ahead_s and at_s + track.offset > end + self._ahead_s
         if step < -_BACK_S or ahead:
             self._offsets.append(end - shown_s)
             return self._offsets[-1]

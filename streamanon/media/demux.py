@@ -38,5 +38,7 @@ def demux(
             yield None
             if failures >= most_failures:
                 raise
+        except IndexError:  # a track that was not there at the beginning: PyAV does not know it
+            continue
         else:
             return

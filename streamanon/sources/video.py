@@ -1,5 +1,6 @@
 """Video files, decoded with PyAV."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -175,6 +176,8 @@ def _open(path: Path, options: Mapping[str, str], pipe: InputPipe | None = None)
         file = pipe or str(path.absolute())
         return av.open(file, "r", options=options, metadata_errors="replace")
     except PermissionError as error:
+        if os.access(path, os.R_OK):
+            raise MediaError(f"{path} is encrypted or damaged: it cannot be read") from error
         raise UsageError(f"input {path} may not be read: check its permissions") from error
     except ArgumentError as error:
         raise MediaError(

@@ -81,3 +81,23 @@ def test_a_gap_of_one_track_is_no_jump(tmp_path: Path, usual_s: float) -> None:
 def test_times_of_files_that_cannot_jump_ahead_stay(tmp_path: Path) -> None:
     found = packets(rewritten(tmp_path / "in.mkv", lambda _, at: 100 if at >= 2 else 0))
     assert max(at for _, at in found) == pytest.approx(104, abs=0.2)
+
+
+def test_times_that_are_days_ahead_are_wrong_in_every_format(
+    tmp_path: Path, usual_s: float
+) -> None:
+    found = packets(rewritten(tmp_path / "in.mkv", lambda _, at: 200_000 if at >= 2 else 0))
+    assert max(at for _, at in found) < 4.2
+    assert lag_s(found) == pytest.approx(usual_s, abs=0.05)
+
+
+def test_a_track_begins_where_the_others_are(tmp_path: Path) -> None:
+    """Pictures begin after the time stamps of the sound went wrong: theirs are right."""
+
+    def moved(kind: str, at: float) -> float | None:
+        if kind == "video":
+            return None if at < 2 else 0
+        return 200_000 if at >= 1 else 0
+
+    found = packets(rewritten(tmp_path / "in.mkv", moved))
+    assert min(at for kind, at in found if kind == "video") == pytest.approx(2, abs=0.05)

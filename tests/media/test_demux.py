@@ -41,3 +41,12 @@ def test_an_input_that_only_fails_is_given_up() -> None:
     container = _Container([1, None, None, None, 2])
     packets = _read(container)
     assert [next(packets) for _ in range(4)] == [1, None, None, None]
+
+
+def test_packets_of_a_track_that_was_not_there_are_left_out() -> None:
+    class Late(_Container):
+        def demux(self, *streams: Any) -> Iterator[int]:
+            for number in super().demux(*streams):
+                yield [1, 2][number]  # as PyAV looks for the track of a packet
+
+    assert list(_read(Late([0, 2, 1]))) == [1, 2]
