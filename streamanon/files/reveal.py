@@ -99,8 +99,8 @@ def find_sidecar(output: Path) -> Sidecar:
         if len(path.stem) == len("2026-01-01_00-00-00") and output.suffix == ".mkv":
             return Sidecar(path)
     raise UsageError(
-        f"there is no {own}: the sidecar must lie beside {output.name}; without it nothing of the "
-        "original is left"
+        f"there is no {own}: the sidecar must lie beside {output.name}, with that name; without it "
+        "nothing of the original is left"
     )
 
 

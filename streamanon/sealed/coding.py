@@ -29,12 +29,12 @@ _H264 = {
     "flags": "+psnr",
     "x264-params": "bframes=8:b-adapt=0:scenecut=0:keyint=infinite:trellis=1",
 }
-_PRESETS = ((400_000, "medium"), (800_000, "veryfast"))
+_PRESETS = ((600_000, "medium"), (800_000, "veryfast"))
 """Pixels up to which a crop is coded in that time; larger ones in less, for more bits."""
 
 _FASTEST = {"preset": "superfast", "subq": "2"}
 
-FIRST_QUANTISER, _QUANTISERS, TARGET_DB, _DB_A_STEP = 19, (8, 34), 45.6, 0.7
+FIRST_QUANTISER, _QUANTISERS, TARGET_DB, _DB_A_STEP = 19, (8, 34), 45.8, 0.7
 """Quantiser to begin with and its range, PSNR of luma to reach, and by how much a step changes it.
 Within a segment the quantiser is constant; from one to the next it follows what was reached."""
 

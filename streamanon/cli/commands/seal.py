@@ -153,7 +153,10 @@ def list_sealed(output: Path) -> int:
         click.echo(f"  {who}{gone}: {', '.join(_spans(entries))}")
     for entry, good in read_log(log_of(sidecar.path), sidecar.header):
         if not good:
-            click.echo("  log: an entry that was changed, or one before it was taken away")
+            click.echo(
+                "  log: an entry that was changed, follows one that was taken away, or is of a "
+                "sidecar that was overwritten"
+            )
             continue
         until = "the end" if entry["to_s"] is None else f"{entry['to_s']:g} s"
         persons = ("person " if len(entry["persons"]) == 1 else "persons ") + ", ".join(
