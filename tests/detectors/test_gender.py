@@ -28,3 +28,9 @@ def test_a_turned_and_scaled_face_gets_the_same_answer(gender_net: GenderNet, an
 
     some = load_builtin()[::10]
     assert all((turned(one) > 0.5) == (one.p_female > 0.5) for one in some)
+
+
+def test_in_a_fifth_of_the_light_the_answer_is_the_same(gender_net: GenderNet) -> None:
+    for one in load_builtin()[::5]:
+        dim = as_picture(np.asarray(one.portrait // 5, np.uint8))
+        assert (gender_net.p_female(dim, one.mesh.points) > 0.5) == (one.p_female > 0.5), one.name
