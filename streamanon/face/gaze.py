@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
 from streamanon.types import F32
@@ -14,6 +15,13 @@ from streamanon.types import F32
 LID_SHARE, LID_INSET = 0.4, 0.035
 """Share of an open eye over which its lids give way to the eyeball, and how far from a portrait's
 lids that is sampled, in widths of its eye: there are lashes."""
+
+LIMBUS = 1.2
+"""How far from the middle of an iris its blurred rim reaches, in its radii; stretched with the
+white beside it, that becomes a shadow."""
+
+CORNER = 0.12
+"""Width of the flesh in the corners of an eye, which is not stretched either, in widths of it."""
 
 LEAST_OPENING = 0.06
 """Opening of an eye, in its width, below which there is nothing to be seen of an iris."""
@@ -102,11 +110,10 @@ class _EyeAxes:
             zoom: px of the portrait a px of the face.
         """
         along, across = np.moveaxis((place - self.corner) @ self.axes.T, 2, 0)
-        share = theirs.radius / theirs.width
+        share = LIMBUS * theirs.radius / theirs.width
         here = self.iris[0] / self.width + np.array([-share, share])
         there = theirs.iris[0] / theirs.width + np.array([-share, share])
-        knots = np.array([min(0.0, here[0] - 0.01), *here, max(1.0, here[1] + 0.01)])
-        ends = np.array([min(0.0, there[0]), *there, max(1.0, there[1])])
+        knots, ends = (_knots(*rims) for rims in (here, there))
         wanted = theirs.width * np.interp(along / self.width, knots, ends)
         down = theirs.iris[1] + zoom * (across - self.iris[1])
         upper, lower = (np.interp(wanted, lid[:, 0], lid[:, 1]) for lid in theirs.lids)
@@ -115,3 +122,15 @@ class _EyeAxes:
         down = np.clip(down, np.minimum(upper + inset, middle), np.maximum(lower - inset, middle))
         found = theirs.corner + np.stack([wanted, down], axis=2) @ theirs.axes
         return np.asarray(found, np.float32)
+
+
+def _knots(first: float, last: float) -> NDArray[np.float64]:
+    """Return (6,) where, along an eye, its corners end, their flesh does, and the iris is.
+
+    Args:
+        first: where the iris begins, in widths of the eye.
+        last: where it ends.
+    """
+    start, end = min(0.0, first - 0.02), max(1.0, last + 0.02)
+    flesh = min(CORNER, (start + first) / 2), max(1 - CORNER, (last + end) / 2)
+    return np.array([start, flesh[0], first, last, flesh[1], end])
