@@ -70,3 +70,13 @@ def swapped_rgb() -> bytes:
     table = b"mft1\0\0\0\0" + bytes([3, 3, 2, 0]) + _fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
     tags = _WHITE | {b"A2B0": table + 3 * straight + corners + 3 * straight}
     return _profile(b"scnr", b"RGB ", b"Lab ", tags)
+
+
+def tinted_grey() -> bytes:
+    """Return the profile of a grey press that is defined by a table: brown in the middle."""
+    ends = bytes([0, 128, 128]), bytes([110, 138, 148]), bytes([255, 128, 128])
+    curve = bytes(round(255 * (level / 255) ** 0.6) for level in range(256))
+    straight = bytes(range(256))
+    table = b"mft1\0\0\0\0" + bytes([1, 3, 3, 0]) + _fixed(1, 0, 0, 0, 1, 0, 0, 0, 1)
+    tags = _WHITE | {b"A2B0": table + curve + b"".join(ends) + 3 * straight}
+    return _profile(b"prtr", b"GRAY", b"Lab ", tags)

@@ -335,7 +335,8 @@ def _in_rgb(image: Image, icc: bytes) -> tuple[Image, bytes]:
     rgb = image if image.mode == opaque else image.convert(opaque)
     if profile is None:
         with suppress(ValueError):
-            converted = as_srgb(rgb.convert("RGB"), icc)
+            grey = image.mode in ("1", "L", "LA")
+            converted = as_srgb(image.convert("L" if grey else "RGB"), icc)
             if opaque == "RGBA":
                 converted.putalpha(rgb.getchannel("A"))
             return converted, b""
@@ -347,14 +348,22 @@ def _by_table(planes: Sequence[Plane], icc: bytes) -> list[Plane]:
 
     Colours of a profile that cannot be used are taken for sRGB, as viewers do.
     """
-    alpha = 255 / np.iinfo(np.uint16).max
-    samples = [cv2.convertScaleAbs(plane, alpha=alpha) for plane in planes[::-1]]
-    image = fromarray(cv2.merge(samples) if len(samples) > 1 else samples[0])
+    grey, alpha = len(planes) == 1, 255 / np.iinfo(np.uint16).max
+    if grey:  # a level of 8 bits may be many of sRGB: what is between them is interpolated
+        image = fromarray(np.arange(256, dtype=np.uint8)[None])
+    else:
+        samples = [cv2.convertScaleAbs(plane, alpha=alpha) for plane in planes[::-1]]
+        image = fromarray(cv2.merge(samples))
     try:
         image = as_srgb(image, icc)
     except ValueError:
         image = image.convert("RGB")
-    return [np.asarray(image.getchannel(name), np.uint8) for name in "BGR"]
+    found = [np.asarray(image.getchannel(name), np.uint8) for name in "BGR"]
+    if not grey:
+        return found
+    levels = np.arange(np.iinfo(np.uint16).max + 1) * alpha
+    tables = [np.interp(levels, np.arange(256), one[0]) for one in found]
+    return [np.rint(table).astype(np.uint8)[planes[0]] for table in tables]
 
 
 def _over_white(planes: Sequence[Plane]) -> list[Plane]:

@@ -20,7 +20,13 @@ from streamanon import Config
 from streamanon.errors import MediaError, UsageError
 from streamanon.files.jobs import left_out, plan
 from testkit.paths import PHOTOS
-from testkit.profiles import DISPLAY_P3, GREY_GAMMA_18, inverted_cmyk, swapped_rgb
+from testkit.profiles import (
+    DISPLAY_P3,
+    GREY_GAMMA_18,
+    inverted_cmyk,
+    swapped_rgb,
+    tinted_grey,
+)
 
 SRGB = ImageCms.createProfile("sRGB")
 GREEN = (40, 160, 60)
@@ -126,6 +132,38 @@ def test_grey_of_another_gamma_looks_the_same(
     grey.save(tmp_path / "in.png", icc_profile=GREY_GAMMA_18)
     solid.file(tmp_path / "in.png", tmp_path / "out.png")
     check(tmp_path / "in.png", tmp_path / "out.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        ("in.jpg", "L"),
+        ("in.png", "L"),
+        ("in.png", "LA"),
+        ("in.tiff", "L"),
+        ("in.png", "I;16"),
+        ("in.tiff", "I;16"),
+    ],
+)
+def test_grey_that_a_table_defines_looks_the_same(
+    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, name: str, mode: str
+) -> None:
+    levels = np.asarray(scene.convert("L")).copy()
+    levels[:, :150] = np.linspace(0, 255, 150).astype(np.uint8)
+    image = Image.fromarray(levels)
+    image.save(tmp_path / "grey.png", icc_profile=tinted_grey())
+    if mode == "LA":
+        image.putalpha(255)
+    elif mode == "I;16":
+        image = Image.fromarray(levels.astype(np.uint16) * 257)
+    options = {"quality": 95} if name == "in.jpg" else {}
+    image.save(tmp_path / name, icc_profile=tinted_grey(), **options)
+    out = tmp_path / f"out{Path(name).suffix}"
+    solid.file(tmp_path / name, out)
+    wanted, found = shown(tmp_path / "grey.png"), shown(out)
+    assert np.abs(wanted - found)[:, :140].max() <= (6 if name == "in.jpg" else 2)
+    assert np.ptp(wanted[80, 75]) > 20, "brown"
+    assert found[80, 240].max() < 12, "hidden"
 
 
 @pytest.mark.parametrize("suffix", ["png", "tiff"])
