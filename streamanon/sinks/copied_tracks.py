@@ -43,6 +43,12 @@ _REMEMBERED = 64
 _UNPLAYABLE = {"mp4": "pcm_"}
 """Sound that can be written into a container, but that hardly any player finds there."""
 
+_MAY_REPEAT, _BEFORE_0 = 0x20000, 0x40000
+"""AVFMT_TS_NONSTRICT and AVFMT_TS_NEGATIVE: containers in which packets may have the same time, as
+the short ones of TrueHD have in milliseconds, and times before 0."""
+
+_PRIMING = 2
+"""Newest packets before the first that is heard that a decoder may need to begin with."""
 
 _TIMECODE = re.compile(r"\d\d:\d\d:\d\d([:;.])\d\d")
 _DROPPING = (Fraction(30_000, 1001), Fraction(60_000, 1001))
@@ -83,15 +89,22 @@ class _Copy:
             if context.extradata:
                 context.extradata = without_comments(context.name, bytes(context.extradata))
         self._last: int | None = None
+        self._before_0 = output.format.flags & _BEFORE_0
+        self._step = 0 if output.format.flags & _MAY_REPEAT else 1
 
     def take(self, packet: Packet[Any]) -> None:
         """Write a packet; one that the container refuses as damaged is left out.
 
-        No player could play it. One that overlaps the packet before it comes just after it.
+        No player could play it. One that overlaps the packet before it comes just after it. What an
+        edit list cuts off would shift the whole film where times begin at 0.
         """
+        if packet.is_discard and packet.pts is not None and not self._before_0:
+            end = packet.pts + _PRIMING * (packet.duration or 0)
+            if end <= 0:
+                return
         packet.stream = self.stream
         if packet.dts is not None:
-            late = 0 if self._last is None else max(0, self._last + 1 - packet.dts)
+            late = 0 if self._last is None else max(0, self._last + self._step - packet.dts)
             packet.dts += late
             packet.pts = None if packet.pts is None else packet.pts + late
             self._last = packet.dts

@@ -86,13 +86,13 @@ def kind_of(path: Path) -> str | None:
 
 
 def is_animation(path: Path) -> bool:
-    """Tell whether a file holds pictures that follow each other in time."""
+    """Tell whether a file holds pictures that follow each other in time, which FFmpeg decodes."""
     try:
         file = PictureFile(path)
     except StreamanonError:
         return False
     with closing(file):
-        return file.timed
+        return file.timed and file.name != "WEBP"
 
 
 class PictureFile:
@@ -101,6 +101,7 @@ class PictureFile:
     Attributes:
         pages: numbers of the pictures that are shown; previews, masks and gain maps are not.
         changes: what is converted and what stays behind, a line for each.
+        name: Pillow's name of its format.
         timed: whether the pictures follow each other in time.
         loop: times they are shown then, 0 for again and again.
     """
@@ -130,7 +131,8 @@ class PictureFile:
             self.close()
             raise
         self.loop = int(self._image.info.get("loop", 0))
-        self.timed = len(self.pages) > 1 and self._image.format in ("PNG", "WEBP", "AVIF")
+        self.name = self._image.format
+        self.timed = len(self.pages) > 1 and self.name in ("PNG", "WEBP", "AVIF")
 
     def read(self, page: int) -> tuple[Picture, int | None]:
         """Decode a picture, upright, over white where it is transparent.
@@ -358,7 +360,7 @@ def _by_table(planes: Sequence[Plane], icc: bytes) -> list[Plane]:
         image = as_srgb(image, icc)
     except ValueError:
         image = image.convert("RGB")
-    found = [np.asarray(image.getchannel(name), np.uint8) for name in "BGR"]
+    found: list[Plane] = [np.asarray(image.getchannel(name), np.uint8) for name in "BGR"]
     if not grey:
         return found
     levels = np.arange(np.iinfo(np.uint16).max + 1) * alpha

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from streamanon.errors import UsageError
 from streamanon.files.jobs import Job, plan
@@ -108,3 +109,10 @@ def test_live_streams_and_files_do_not_mix(
     with pytest.raises(UsageError, match=message) as caught:
         plan_live(inputs, outputs)
     assert "secret" not in str(caught.value)
+
+
+def test_an_animation_that_no_film_can_be_made_of_is_refused(tmp_path: Path) -> None:
+    pages = [Image.new("RGB", (64, 48), colour) for colour in ("red", "green")]
+    pages[0].save(tmp_path / "a.webp", save_all=True, append_images=pages[1:])
+    with pytest.raises(UsageError, match=r"suffix '.mp4': use one of .jpg .*for a.webp"):
+        plan([tmp_path / "a.webp"], tmp_path / "out.mp4")

@@ -156,7 +156,7 @@ def test_grey_that_a_table_defines_looks_the_same(
         image.putalpha(255)
     elif mode == "I;16":
         image = Image.fromarray(levels.astype(np.uint16) * 257)
-    options = {"quality": 95} if name == "in.jpg" else {}
+    options: dict[str, Any] = {"quality": 95} if name == "in.jpg" else {}
     image.save(tmp_path / name, icc_profile=tinted_grey(), **options)
     out = tmp_path / f"out{Path(name).suffix}"
     solid.file(tmp_path / name, out)

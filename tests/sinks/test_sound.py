@@ -19,7 +19,13 @@ from testkit.clips import Clip, write_clip
 SECOND = 48_000
 
 
-def write(path: Path, codec: str, pieces: list[tuple[int, int]], layout: str = "stereo") -> Path:
+def write(
+    path: Path,
+    codec: str,
+    pieces: list[tuple[int, int]],
+    layout: str = "stereo",
+    samples: int = 960,
+) -> Path:
     """Write four seconds of picture with sound that clicks twenty times a second.
 
     Args:
@@ -27,6 +33,7 @@ def write(path: Path, codec: str, pieces: list[tuple[int, int]], layout: str = "
         codec: of the sound.
         pieces: first and last sample of each piece of sound.
         layout: channels.
+        samples: of a packet, where the codec leaves that open.
     """
     video_codec = "mpeg2video" if path.suffix == ".mpg" else "mpeg4"
     clip = Clip(video_codec, pts=tuple(range(100)), time_base=Fraction(1, 25), options={})
@@ -42,8 +49,8 @@ def write(path: Path, codec: str, pieces: list[tuple[int, int]], layout: str = "
                 packet.stream = video
                 out.mux(packet)
         for first, last in pieces:
-            for start in range(first, last, sound.codec_context.frame_size or 960):
-                size = min(sound.codec_context.frame_size or 960, last - start)
+            for start in range(first, last, sound.codec_context.frame_size or samples):
+                size = min(sound.codec_context.frame_size or samples, last - start)
                 out.mux(sound.encode(clicks(start, size, sound)))
         out.mux(sound.encode(None))
     return path
@@ -186,3 +193,34 @@ def test_channels_that_cannot_be_mixed_by_their_names_are_heard(tmp_path: Path) 
     codec, layout, loud = heard(tmp_path / "out.mp4")
     assert (codec, layout) == ("aac", "4.0")
     assert 15 <= (loud > 0.25).sum() <= 42
+
+
+def test_short_packets_keep_their_times(tmp_path: Path) -> None:
+    """As those of TrueHD: 1200 a second, where Matroska counts milliseconds."""
+    path = write(tmp_path / "in.mkv", "pcm_s16le", [(0, SECOND)], samples=40)
+    run(path, tmp_path / "out.mkv")
+    found = []
+    for one in (path, tmp_path / "out.mkv"):
+        with av.open(str(one)) as container:
+            found.append([packet.pts for packet in container.demux(audio=0) if packet.size])
+    assert len(found[0]) == SECOND // 40
+    assert found[0] == found[1]
+
+
+def test_what_an_edit_list_cuts_off_does_not_shift_the_film(tmp_path: Path) -> None:
+    whole, cut = write(tmp_path / "whole.mp4", "aac", WHOLE), tmp_path / "cut.mp4"
+    with av.open(str(whole)) as container, av.open(str(cut), "w") as out:
+        copies = [out.add_stream_from_template(stream) for stream in container.streams]
+        for packet in container.demux():
+            if packet.dts is not None and packet.pts is not None:
+                moved = round(1 / packet.time_base)
+                packet.pts, packet.dts = packet.pts - moved, packet.dts - moved
+                packet.stream = copies[packet.stream_index]
+                out.mux(packet)
+    run(cut, tmp_path / "out.mkv")
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        video, sound = container.streams.video[0], container.streams.audio[0]
+        first = next(packet for packet in container.demux(video) if packet.pts is not None)
+        assert float((first.pts or 0) * first.time_base) < 0.06
+        assert sound.start_time is not None
+        assert float(sound.start_time * (sound.time_base or 0)) < 0.06
