@@ -328,18 +328,18 @@ class Factory:
             assigner: identity assigner, if it outlives the observer or may be needed later.
         """
         from streamanon.tracking.embedding_sampler import EmbeddingSampler
-        from streamanon.tracking.observer import LOOK_AHEAD, Observer
+        from streamanon.tracking.observer import Observer
 
         kept = self._kept_faces()
         sampler = None
         if anonymiser.needs_mesh or assigner is not None:
             assigner = assigner or self.identity_assigner()
-            sampler = EmbeddingSampler(self.embedder, self._sex_classifier, assigner, live=live)
+            sampler = EmbeddingSampler(self.embedder, self._sex_classifier, assigner)
         return Observer(
             self.detector,
             self.mesher if sampler or kept else None,
             sampler,
-            look_ahead=self.config.delay if live else LOOK_AHEAD,
+            look_ahead=self.config.delay if live else None,
             permissions=self.permissions,
             kept=kept,
         )

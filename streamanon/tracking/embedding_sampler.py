@@ -1,5 +1,7 @@
 """Computes the embedding of each face from time to time and gives it to the identity assigner."""
 
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,26 +12,22 @@ from streamanon.protocols import Embedder, SexClassifier
 from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
 from streamanon.types import Mesh, Picture, Track
 
-EARLY = 4
-"""Samples of a new track taken without waiting, so that the first decision is a good one."""
+SPACING_S, LATER_S = 0.1, 0.4
+"""Time between two samples of a new track, and of one whose person is known.
 
-EVERY = 10
-"""Later, one of so many good views is sampled."""
-
-SKIPPED, SPACING = 7, 4
-"""Good views of a live track that are not sampled, because the first pictures of a camera are dark
-and those of a new connection coarse, and how far apart the early samples are then.
-
-Measured on 28 recordings of 15 clips as a camera page sends them (VP8), whose first eight pictures
-were dark and coarse, with 40 seeds: 78 % get the identity that the file gives, and all one of its
-sex. More samples, all views of a file, and noise in place of a limit (Gumbel) change that by 5 %.
+Samples are taken at fixed times after the first good view, so that frames left out hardly matter.
 """
 
-SETTLED_S, PATIENCE_S = 1.0, 3.0
-"""Time after which a live track with all early samples gets its identity, and one without."""
+WARM_UP_S, WARM_UP_WEIGHT = 0.25, 0.01
+"""Time for which samples count little, and how much: the first pictures of a camera are dark and
+those of a new connection coarse."""
 
-BETTER = 1.3
-"""A view whose quality exceeds the best so far by this factor is always sampled."""
+SETTLED_S, SETTLED_SAMPLES = 1.2, 4
+"""Time after its first good view, and samples after the warm-up, with which a track gets its
+identity."""
+
+PATIENCE_S = 2.0
+"""Time after its first mesh when a track gets an identity that was not seen well for so long."""
 
 MIN_FACE_PX = 40.0
 """Side of the smallest face whose embedding is reliable enough."""
@@ -37,74 +35,112 @@ MIN_FACE_PX = 40.0
 MAX_YAW_DEG = 35.0
 MAX_PITCH_DEG = 30.0
 
+_JITTER_S = 0.005
+"""A frame may come so much before a sample is due."""
+
 
 @dataclass(slots=True)
 class _TrackSamples:
-    """Good views of one track so far, samples taken of them, the best quality, and its times."""
+    """When a track had its first mesh, its first good view and its newest frame, and its samples.
+
+    Attributes:
+        since_s: time of its first mesh.
+        now_s: time of its newest frame.
+        first_s: time of its first good view; infinite before that.
+        due_s: time of its next sample.
+        samples: samples after the warm-up.
+        settled: whether an identity was asked for.
+    """
 
     since_s: float
     now_s: float
-    views: int = 0
+    first_s: float = math.inf
+    due_s: float = -math.inf
     samples: int = 0
-    best: float = 0.0
+    settled: bool = False
 
 
 class EmbeddingSampler:
-    """Embeds each face in some of its frames only, because embedding is what costs."""
+    """Embeds each face in some of its frames only, because embedding is what costs.
 
-    def __init__(
-        self,
-        embedder: Embedder,
-        sex: SexClassifier,
-        assigner: IdentityAssigner,
-        *,
-        live: bool = False,
-    ) -> None:
+    The identity is assigned when a track was seen well for a while, or when it ends: from the same
+    frames the same, whether these were held back until then or not.
+    """
+
+    def __init__(self, embedder: Embedder, sex: SexClassifier, assigner: IdentityAssigner) -> None:
         """Create one for a new line of a stream, whose tracks are numbered from the start.
 
         Args:
             embedder: computes embeddings.
             sex: estimates apparent sex.
             assigner: gets them; it drops the tracks of the line before.
-            live: no frame is held back until its people have been seen well.
         """
-        self._live = live
         self._embedder, self._sex, self.assigner = embedder, sex, assigner
         assigner.forget_tracks()
         self._tracks: dict[int, _TrackSamples] = {}
 
-    def sample(self, picture: Picture, track: Track, time_s: float) -> None:
-        """Embed a face if the view is good and a sample is due."""
+    def sample(
+        self, picture: Picture, track: Track, time_s: float, visible: Collection[int]
+    ) -> None:
+        """Embed a face if the view is good and a sample is due; assign its identity once it is due.
+
+        Args:
+            picture: frame with the face.
+            track: track of the face.
+            time_s: time of the frame.
+            visible: ids of all tracks in the frame.
+        """
+        mesh = track.face.mesh
+        if mesh is None and track.id not in self._tracks:
+            return
         so_far = self._tracks.setdefault(track.id, _TrackSamples(time_s, time_s))
         so_far.now_s = time_s
-        mesh = track.face.mesh
-        quality = view_quality(mesh) if mesh is not None else 0.0
-        if mesh is None or quality <= 0:
+        if mesh is not None and time_s >= so_far.due_s - _JITTER_S:
+            self._embed(picture, mesh, track.id)
+        if self._is_due(track.id, visible):
+            self._settle(track.id, visible)
+
+    def conclude(self, track_id: int, visible: Collection[int]) -> None:
+        """Assign the identity of a track that ended before it was seen for long enough."""
+        so_far = self._tracks.get(track_id)
+        if so_far and so_far.samples:
+            self._settle(track_id, visible)
+
+    def is_awaited(self, track_id: int) -> bool:
+        """Return whether a track has had a mesh and will get its identity later."""
+        return track_id in self._tracks and not self._tracks[track_id].settled
+
+    def _embed(self, picture: Picture, mesh: Mesh, track_id: int) -> None:
+        """Take a sample if the view is good, and plan the next one."""
+        so_far, quality = self._tracks[track_id], view_quality(mesh)
+        if quality <= 0:
             return
-        so_far.views += 1
-        if not self._is_due(so_far, quality):
-            return
-        so_far.samples, so_far.best = so_far.samples + 1, max(so_far.best, quality)
+        so_far.first_s = min(so_far.first_s, so_far.now_s)
+        seen_s = so_far.now_s - so_far.first_s
+        spacing_s = LATER_S if so_far.settled else SPACING_S
+        steps = math.floor((seen_s + _JITTER_S) / spacing_s) + 1
+        so_far.due_s = so_far.first_s + steps * spacing_s
+        if seen_s < WARM_UP_S:
+            quality *= WARM_UP_WEIGHT
+        else:
+            so_far.samples += 1
         embedding = self._embedder.embed(picture, lm.five_points(mesh.points))
         skin, p_female = skin_lab(picture, mesh), self._sex.p_female(picture, mesh.points)
-        self.assigner.add_evidence(track.id, embedding, quality, skin, p_female)
+        self.assigner.add_evidence(track_id, embedding, quality, skin, p_female)
 
-    def _is_due(self, so_far: _TrackSamples, quality: float) -> bool:
-        """Return whether a good view is to be sampled."""
-        if self._live and so_far.views <= SKIPPED:
-            return False
-        early = SPACING if self._live else 1
-        every = early if so_far.samples < EARLY else EVERY
-        return so_far.views % every == 0 or quality > BETTER * so_far.best
-
-    def is_settled(self, track_id: int) -> bool:
+    def _is_due(self, track_id: int, visible: Collection[int]) -> bool:
         """Return whether enough of a track was seen to give it an identity."""
-        so_far = self._tracks.get(track_id)
-        if not self._live or so_far is None:
-            return not self._live
-        age_s = so_far.now_s - so_far.since_s
-        seen = so_far.samples >= EARLY and age_s >= SETTLED_S
-        return seen or age_s >= PATIENCE_S or self.assigner.recognises(track_id)
+        so_far = self._tracks[track_id]
+        if self.assigner.has_identity(track_id) or so_far.now_s - so_far.since_s >= PATIENCE_S:
+            return True
+        if not so_far.samples:
+            return False
+        seen = so_far.samples >= SETTLED_SAMPLES and so_far.now_s - so_far.first_s >= SETTLED_S
+        return seen or self.assigner.recognises(track_id, visible)
+
+    def _settle(self, track_id: int, visible: Collection[int]) -> None:
+        self._tracks[track_id].settled = True
+        self.assigner.identity_of(track_id, visible)
 
     def forget(self, track_id: int) -> None:
         """Drop a track that has ended; the assigner still knows the person."""

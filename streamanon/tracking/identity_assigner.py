@@ -15,6 +15,7 @@ import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -28,11 +29,14 @@ from streamanon.types import F32, Identity, Mesh, Picture
 SAME_PERSON = 0.40
 """Cosine similarity above which a track is a known person."""
 
+POOR_WEIGHT = 0.05
+"""Weight of evidence below which somebody is not remembered with the identity chosen by it."""
+
 LOOK_ALIKE = 0.30
 """Cosine similarity above which a portrait resembles a person too much to hide them."""
 
 NEAREST = 8
-"""Number of best-fitting portraits from which the seed picks one."""
+"""Number of portraits like each other, or like a person, from which the seed or key picks one."""
 
 _LAB_WEIGHTS = np.array([1.0, 0.7, 0.7], np.float32)
 """Weights of L, a and b when skin colours are compared: lightness is more visible than tint."""
@@ -74,18 +78,19 @@ class AppearanceProbes:
     skin: F32
 
     def skin_in_even_light(self, embedding: F32, skin_lab: F32 | None) -> F32:
-        """Return the (3,) float32 CIELAB that a person's skin would have in a portrait's light.
+        """Return the (..., 3) float32 CIELAB that skin would have in a portrait's light.
 
         The embedding knows little of the light. A dim scene makes skin look dark, so what is
         measured only counts where it is lighter than that, and then by half.
 
         Args:
-            embedding: (128,) float32 unit vector of the person.
-            skin_lab: (3,) float32 measured CIELAB, or None.
+            embedding: (..., 128) float32 unit vectors of people.
+            skin_lab: (..., 3) float32 measured CIELAB, or None.
         """
         skin = np.asarray(embedding @ self.skin[:-1] + self.skin[-1], np.float32)
         if skin_lab is not None:
-            skin[0] = max(skin[0], (skin[0] + skin_lab[0]) / 2)
+            lightness = skin[..., 0]
+            skin[..., 0] = np.maximum(lightness, (lightness + skin_lab[..., 0]) / 2)
         return skin
 
 
@@ -122,6 +127,11 @@ class _Evidence:
         """The mean embedding as a unit vector, or None before the first sample."""
         length = float(np.linalg.norm(self.embeddings))
         return self.embeddings / length if length > 0 else None
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether the person cannot be recognised by it."""
+        return float(np.linalg.norm(self.embeddings)) < POOR_WEIGHT
 
     @property
     def skin_lab(self) -> F32 | None:
@@ -216,6 +226,8 @@ class IdentityAssigner:
         person = self._by_track.get(track_id)
         known = person.evidence if person else self._evidence.setdefault(track_id, _Evidence())
         known.add(added)
+        if person:
+            self._remember(person)
 
     def identity_of(self, track_id: int, visible: Collection[int]) -> Identity | None:
         """Return a track's identity; decided at the first call and kept for the track's life.
@@ -233,8 +245,8 @@ class IdentityAssigner:
         self._calls += 1
         person = self._by_track.get(track_id)
         if person is None:
-            in_use = {p.identity.name for t, p in self._by_track.items() if t in visible}
-            person = self._decide(self._evidence.get(track_id) or _Evidence(), in_use)
+            evidence = self._evidence.get(track_id) or _Evidence()
+            person = self._decide(evidence, self._in_use(visible))
             if person is None:
                 return None
             self._evidence.pop(track_id, None)
@@ -249,21 +261,20 @@ class IdentityAssigner:
         person = self._by_track.get(track_id)
         return person.number if person else None
 
-    def recognises(self, track_id: int) -> bool:
-        """Return whether a track has an identity, or is known to be somebody who has one."""
+    def has_identity(self, track_id: int) -> bool:
+        """Return whether the identity of a track is decided."""
+        return self._only is not None or track_id in self._by_track
+
+    def recognises(self, track_id: int, visible: Collection[int]) -> bool:
+        """Return whether a track without an identity is somebody known who is not in view."""
         evidence = self._evidence.get(track_id)
-        return (
-            self._only is not None
-            or track_id in self._by_track
-            or (evidence is not None and _recognised(evidence, self._people) is not None)
-        )
+        absent = self._absent(self._in_use(visible))
+        return evidence is not None and _recognised(evidence, absent) is not None
 
     def forget(self, track_id: int) -> None:
         """Drop a track that has ended, but keep its person."""
         self._evidence.pop(track_id, None)
-        person = self._by_track.pop(track_id, None)
-        if person in self._people and person.evidence.embedding is None:  # cannot be recognised
-            self._people.remove(person)
+        self._by_track.pop(track_id, None)
 
     def forget_tracks(self) -> None:
         """Drop all tracks, whose ids are about to be used again, but keep the people."""
@@ -280,10 +291,18 @@ class IdentityAssigner:
                 return True
         return False
 
+    def _in_use(self, visible: Collection[int]) -> set[str]:
+        """Return the names of the identities that visible tracks have."""
+        return {one.identity.name for key, one in self._by_track.items() if key in visible}
+
+    def _absent(self, in_use: set[str]) -> list[_Person]:
+        """Return the people whose identities are not in use."""
+        return [person for person in self._people if person.identity.name not in in_use]
+
     def _decide(self, evidence: _Evidence, in_use: set[str]) -> _Person | None:
         """Return the known or new person of a track; None when no identity is left."""
         self._meet_known_people()
-        absent = [person for person in self._people if person.identity.name not in in_use]
+        absent = self._absent(in_use)
         known = _recognised(evidence, absent)
         if known:
             known.evidence.add(evidence)
@@ -293,9 +312,8 @@ class IdentityAssigner:
             self._meet_known_people()
             return self._people[-1]
         taken = in_use | {person.identity.name for person in self._people}
-        free = [identity for identity in self._gallery if identity.name not in taken]
-        if free:
-            identity = self._pick(_fitting(free, evidence, self._probes))
+        if len(taken) < len(self._gallery):
+            identity = self._pick(taken, evidence)
         elif absent:
             gone = min(absent, key=lambda person: person.last_used)
             self._people.remove(gone)
@@ -304,8 +322,13 @@ class IdentityAssigner:
             return None
         self._people_so_far += 1
         person = _Person(self._people_so_far, identity, evidence, self._calls)
-        self._people.append(person)
+        self._remember(person)
         return person
+
+    def _remember(self, person: _Person) -> None:
+        """Have a person recognised from now on, whose identity no one else gets meanwhile."""
+        if person not in self._people and not person.evidence.is_poor:
+            self._people.append(person)
 
     def _meet_known_people(self) -> None:
         """Take over people enrolled since, by other streams too, each with the identity due."""
@@ -324,7 +347,7 @@ class IdentityAssigner:
         assert self._known
         taken = {one.identity.name for one in self._people}
         free = [one for one in self._gallery if one.name not in taken] or list(self._gallery)
-        fitting = _fitting(free, evidence, self._probes)
+        fitting = self._nearest(_allowed(free, evidence), evidence)[:NEAREST]
         choice = self._known.number(person, f"portrait {self._seed}")
         portrait = fitting[choice % len(fitting)]
         others = [one for one in fitting if one is not portrait]
@@ -334,18 +357,58 @@ class IdentityAssigner:
         share = KIN_SHARE * ((number >> 32) / 2**32)
         return replace(portrait, kin=(others[number % len(others)], share))
 
-    def _pick(self, identities: list[Identity]) -> Identity:
-        """Return one of several, by the seed and the number of people so far.
+    def _pick(self, taken: set[str], evidence: _Evidence) -> Identity:
+        """Return the nearest of a few identities that the seed chose; the next one if it is taken.
 
-        It does not depend on which others are among them (rendezvous hashing), so that more
-        evidence seldom changes it.
+        Another recording of somebody, or other people before, seldom change the choice: these few
+        are unlike each other, so that a person seldom stands between two of them.
         """
+        fitting = _allowed(self._gallery, evidence)
+        if taken.issuperset(one.name for one in fitting):
+            free = [one for one in self._gallery if one.name not in taken]
+            fitting = _allowed(free, evidence)
+        nearest = self._nearest(fitting, evidence)
+        while True:
+            chosen = self._unlike(nearest)
+            first = next(one for one in nearest if one.name in chosen)
+            if first.name not in taken:
+                return first
+            nearest.remove(first)
 
-        def rank(identity: Identity) -> bytes:
-            place = f"{self._seed}:{self._people_so_far}:{identity.name}"
-            return hashlib.blake2b(place.encode(), digest_size=8).digest()
+    def _nearest(self, identities: list[Identity], evidence: _Evidence) -> list[Identity]:
+        """Return identities by skin colour and age, nearest first."""
+        distance = _distances(identities, evidence.embedding, evidence.skin_lab, self._probes)
+        return [identities[index] for index in np.argsort(distance, kind="stable")]
 
-        return min(identities, key=rank)
+    def _unlike(self, identities: list[Identity]) -> set[str]:
+        """Return the names of some identities, in the seed's order, none like one before it."""
+        chosen: set[str] = set()
+        like_chosen: set[str] = set()
+        for name in sorted((one.name for one in identities), key=self._rank):
+            if name not in like_chosen:
+                chosen.add(name)
+                like_chosen |= self._like[name]
+        return chosen
+
+    @cached_property
+    def _like(self) -> dict[str, set[str]]:
+        """Names of the :data:`NEAREST` identities to each one, of its own sex."""
+        gallery = self._gallery
+        faces, skins = (
+            np.stack([getattr(one, name) for one in gallery]) for name in ("embedding", "skin_lab")
+        )
+        female = np.array([one.p_female > 0.5 for one in gallery])
+        distances = _distances(gallery, faces, skins, self._probes)
+        distances[female[:, None] != female] = np.inf
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, :NEAREST]
+        return {
+            one.name: {one.name, *(gallery[index].name for index in row)}
+            for one, row in zip(gallery, nearest, strict=True)
+        }
+
+    def _rank(self, name: str) -> bytes:
+        """Return the place of an identity in the seed's order."""
+        return hashlib.blake2b(f"{self._seed}:{name}".encode(), digest_size=8).digest()
 
 
 def _by_name(gallery: tuple[Identity, ...], name: str) -> Identity:
@@ -370,40 +433,54 @@ def _recognised(evidence: _Evidence, people: list[_Person]) -> _Person | None:
     return best
 
 
-def _fitting(
-    identities: list[Identity], evidence: _Evidence, probes: AppearanceProbes | None
-) -> list[Identity]:
-    """Return the identities of the same apparent sex that are nearest in skin colour and age.
+def _allowed(identities: Sequence[Identity], evidence: _Evidence) -> list[Identity]:
+    """Return the identities of the same apparent sex that do not look too much like the person.
 
-    Those that look too much like the person are left out. Sex is a condition, not a weight: a
-    beard on a woman is worse than a skin that light has to bridge.
+    Sex is a condition, not a weight: a beard on a woman is worse than a skin that light has to
+    bridge.
     """
-    face, skin = evidence.embedding, evidence.skin_lab
+    face = evidence.embedding
     if evidence.sex:
         identities = [one for one in identities if (one.p_female - 0.5) * evidence.sex > 0] or (
             identities
         )
-    if face is not None:
-        similarity = [float(identity.embedding @ face) for identity in identities]
-        limit = max(LOOK_ALIKE, min(similarity))
-        pairs = zip(identities, similarity, strict=True)
-        identities = [identity for identity, alike in pairs if alike <= limit]
+    if face is None:
+        return list(identities)
+    similarity = [float(identity.embedding @ face) for identity in identities]
+    limit = max(LOOK_ALIKE, min(similarity))
+    pairs = zip(identities, similarity, strict=True)
+    return [identity for identity, alike in pairs if alike <= limit]
+
+
+def _distances(
+    identities: Sequence[Identity],
+    face: F32 | None,
+    skin: F32 | None,
+    probes: AppearanceProbes | None,
+) -> F32:
+    """Return how far identities are from people in skin colour and age, (..., n) float32.
+
+    Args:
+        identities: n of them.
+        face: (..., 128) float32 embeddings of people, or None.
+        skin: (..., 3) float32 CIELAB of their cheeks, or None.
+        probes: estimators of apparent age and skin, or None.
+    """
     distance = np.zeros(len(identities), np.float32)
     skins = np.stack([identity.skin_lab for identity in identities])
     if skin is not None:
         weight = _LIT_WEIGHT if probes else 1.0
-        distance += weight * np.linalg.norm((skins - skin) * _LAB_WEIGHTS, axis=1)
+        apart = skins - skin[..., None, :]
+        distance = distance + weight * np.linalg.norm(apart * _LAB_WEIGHTS, axis=-1)
     if face is not None and probes:
         faces = np.stack([identity.embedding for identity in identities])
         estimated = faces @ probes.skin[:-1] + probes.skin[-1]
-        apart = (skins + estimated) / 2 - probes.skin_in_even_light(face, skin)
-        distance += _SKIN_WEIGHT * np.linalg.norm(apart * _LAB_WEIGHTS, axis=1)
-        older = (faces - face) @ probes.age[:-1]
+        apart = (skins + estimated) / 2 - probes.skin_in_even_light(face, skin)[..., None, :]
+        distance = distance + _SKIN_WEIGHT * np.linalg.norm(apart * _LAB_WEIGHTS, axis=-1)
+        older = faces @ probes.age[:-1] - (face @ probes.age[:-1])[..., None]
         distance += _AGE_WEIGHT * np.abs(older)
         distance += _OLDER_WEIGHT * np.maximum(older + _YOUNGER_YEARS, 0)
-    if not distance.any():  # no evidence yet
-        return identities
-    return [identities[index] for index in np.argsort(distance, kind="stable")[:NEAREST]]
+    return distance
 
 
 def skin_lab(picture: Picture, mesh: Mesh) -> F32 | None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 LOOK_AHEAD = 12
 """Frames by which a file's frame is held back for faces that are found late."""
 
-WINDOW_BYTES = 96 * 2**20
+WINDOW_BYTES = 192 * 2**20
 """Most bytes of pictures held back; of large pictures, fewer frames."""
 
 TRIES, RETRY_EVERY = 3, 3
@@ -89,7 +89,7 @@ class Observer:
         mesher: Mesher | None = None,
         sampler: EmbeddingSampler | None = None,
         *,
-        look_ahead: int = LOOK_AHEAD,
+        look_ahead: int | None = None,
         permissions: Permissions | None = None,
         kept: KeptFaces | None = None,
     ) -> None:
@@ -99,14 +99,17 @@ class Observer:
             detector: finds faces.
             mesher: fits meshes; None where boxes are enough.
             sampler: collects evidence for identities; None where they are not needed.
-            look_ahead: frames by which a frame is held back.
+            look_ahead: frames by which a live frame is held back, in which people are covered until
+                they have identities; None for files, where frames wait for these, too, as far as
+                memory allows.
             permissions: what may be seen; None for nothing.
             kept: recognises people who may be seen; None if there are none.
         """
         self.stats = ObserverStats()
         self._finder = Finder(detector, mesher)
         self._sampler = sampler
-        self._look_ahead = look_ahead
+        self._waits = look_ahead is None
+        self._look_ahead = LOOK_AHEAD if look_ahead is None else look_ahead
         self._permissions, self._kept = permissions or Permissions(), kept
         self._cuts = CutDetector()
         self._tracker: Tracker | None = None
@@ -135,11 +138,12 @@ class Observer:
         self._window.append(self._examine(frame))
         self._look_back()
         size = sum(plane.nbytes for plane in frame.picture.planes)
-        return self._release(min(self._look_ahead, WINDOW_BYTES // size))
+        most = WINDOW_BYTES // size
+        return self._release(min(self._look_ahead, most), most)
 
     def flush(self) -> list[Scene]:
         """Return the scenes held back, at the end of the stream or when it pauses."""
-        return self._release(0)
+        return self._release(0, 0)
 
     def _examine(self, frame: Frame) -> PendingFrame:
         """Find and follow every face of a frame."""
@@ -166,7 +170,7 @@ class Observer:
         self.stats.mesh_failures = self._finder.mesh_failures
         if self._sampler:
             for track in pending.tracks.values():
-                self._sampler.sample(frame.picture, track, frame.time_s)
+                self._sampler.sample(frame.picture, track, frame.time_s, pending.tracks)
         if self._kept:
             for track in pending.tracks.values():
                 self._kept.sample(frame, track)
@@ -178,6 +182,7 @@ class Observer:
         tracker = self._tracker = self._tracker or Tracker(picture.width, picture.height)
         pending.cut = self._cuts.is_cut(picture) or pending.frame.cut or self._passing
         self._passing = False
+        followed = tracker.ids
         if pending.cut:
             tracker.reset(picture.width, picture.height)
             self.stats.cuts += 1
@@ -199,6 +204,9 @@ class Observer:
             elif now.unseen_s == 0:
                 self._meshes.pop(track.id, None)
         self.stats.births += len(tracker.ids - old)
+        if self._sampler:
+            for track_id in sorted(followed - tracker.ids):
+                self._sampler.conclude(track_id, followed)
 
     def _fitted(self, picture: Picture, track: Track) -> Mesh | None:
         """Return the mesh of a face that was detected; None where none fits, or lately none did."""
@@ -212,19 +220,39 @@ class Observer:
 
     def _look_back(self) -> None:
         """Search the frames held back for faces that appeared or reappeared in the newest one."""
-        window = list(self._window)
+        window = list(self._window)[-self._look_ahead - 1 :]
         if len(window) < 2 or window[-1].cut:
             return
         for track_id in window[-1].tracks:
             if window[-1].sees(track_id) and not window[-2].sees(track_id):
                 self.stats.backfilled += search_back(window, track_id, self._finder)
 
-    def _release(self, keep: int) -> list[Scene]:
-        """Return the scenes of all but the newest frames."""
-        ready = [self._window.popleft() for _ in range(len(self._window) - keep)]
-        scenes = [self._scene(pending) for pending in ready]
+    def _release(self, keep: int, most: int) -> list[Scene]:
+        """Return the scenes of all but the newest frames, and of none that are to wait.
+
+        Args:
+            keep: frames that stay.
+            most: frames that may stay because they wait.
+        """
+        scenes = []
+        while len(self._window) > keep:
+            if len(self._window) <= most and self._is_to_wait(self._window[0]):
+                break
+            scenes.append(self._scene(self._window.popleft()))
         self._forget_ended_tracks()
         return scenes
+
+    def _is_to_wait(self, pending: PendingFrame) -> bool:
+        """Tell whether a frame shows somebody who is still to get an identity."""
+        if self._sampler is None or self._tracker is None or not self._waits:
+            return False
+        followed = self._tracker.ids
+        return any(
+            track.face.mesh is not None
+            and track.id in followed
+            and self._sampler.is_awaited(track.id)
+            for track in pending.tracks.values()
+        )
 
     def _scene(self, pending: PendingFrame) -> Scene:
         tracks = [self._smoothed(track, pending.frame.time_s) for track in pending.tracks.values()]
@@ -247,7 +275,7 @@ class Observer:
         if self._sampler is None:
             return Subject(track)
         assigner, identity = self._sampler.assigner, None
-        if track.face.mesh is not None and self._sampler.is_settled(track.id):
+        if track.face.mesh is not None and (self._waits or assigner.has_identity(track.id)):
             identity = assigner.identity_of(track.id, pending.tracks)
         return Subject(track, identity, assigner.person_of(track.id))
 

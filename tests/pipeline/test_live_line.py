@@ -367,7 +367,8 @@ def test_identities_survive_a_mosaic_and_a_new_line(factory: Factory, clip: Clip
     sampler = EmbeddingSampler(factory.embedder, sampler._sex, assigner)
     rig.observer = Observer(factory.detector, factory.mesher, sampler, look_ahead=0)
     rig.run()
-    assert set(worn) == {name}
+    assert set(worn) == {"", name}
+    assert worn[-1] == name
     assert rig.controls.meter.read().people == 2  # followed twice
     assert assigner._evidence == {}
 

@@ -1,5 +1,6 @@
 """Who is who, from real photographs through the real networks."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -14,12 +15,24 @@ from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
-from streamanon.tracking.embedding_sampler import EARLY, EVERY, SKIPPED, EmbeddingSampler
+from streamanon.tracking.embedding_sampler import (
+    LATER_S,
+    PATIENCE_S,
+    SETTLED_S,
+    SPACING_S,
+    EmbeddingSampler,
+)
 from streamanon.tracking.identity_assigner import IdentityAssigner
-from streamanon.tracking.observer import Observer
+from streamanon.tracking.observer import LOOK_AHEAD, Observer
 from streamanon.types import F32, Frame, Picture, Scene
 from testkit.networks import network
 from testkit.photos import read_photo
+
+FPS = 30
+NEUTRAL, SMILING = ("london_001_neutral",), ("london_001_smiling",)
+BOTH = ("london_001_neutral", "london_002_neutral")
+
+Making = Callable[..., Observer]
 
 
 class Counting(MobileFaceNetEmbedder):
@@ -38,11 +51,17 @@ def embedder() -> Counting:
 
 
 @pytest.fixture
-def observer(
+def making(
     yunet: YuNetDetector, mesher: MeshFitter, embedder: Counting, gender_net: GenderNet
-) -> Observer:
-    assigner = IdentityAssigner(load_builtin(), seed=0)
-    return Observer(yunet, mesher, EmbeddingSampler(embedder, gender_net, assigner))
+) -> Making:
+    """Return a function that makes observers, of files or, with a delay in frames, of streams."""
+
+    def make(delay: int | None = None) -> Observer:
+        assigner = IdentityAssigner(load_builtin(), seed=0)
+        sampler = EmbeddingSampler(embedder, gender_net, assigner)
+        return Observer(yunet, mesher, sampler, look_ahead=delay)
+
+    return make
 
 
 def _image(frame: Frame) -> NDArray[np.uint8]:
@@ -50,77 +69,120 @@ def _image(frame: Frame) -> NDArray[np.uint8]:
     return np.dstack(frame.picture.planes).astype(np.uint8)
 
 
-def _frame(index: int, names: tuple[str, ...]) -> Frame:
+def _frame(index: int, names: tuple[str, ...], *, cut: bool = False) -> Frame:
     """Return a frame with photographs side by side, 320 px each."""
     image = np.full((320, 640, 3), 100, np.uint8)
     for place, name in enumerate(names):
         image[:, 320 * place : 320 * (place + 1)] = cv2.resize(read_photo(name), (320, 320))
-    return Frame(index, as_picture(image), index, Fraction(1, 30))
+    return Frame(index, as_picture(image), index, Fraction(1, FPS), cut=cut)
+
+
+def _poor(frame: Frame) -> Frame:
+    """Return a frame that is dark and coarse, as the first of a camera or connection."""
+    coarse = cv2.resize(cv2.resize(_image(frame), (120, 60)), (640, 320)) // 3
+    return replace(frame, picture=as_picture(coarse.astype(np.uint8)))
 
 
 def _names(scene: Scene) -> list[str]:
     return [subject.identity.name if subject.identity else "" for subject in scene.subjects]
 
 
-@pytest.fixture
-def live_observer(
-    yunet: YuNetDetector, mesher: MeshFitter, embedder: Counting, gender_net: GenderNet
-) -> Observer:
-    assigner = IdentityAssigner(load_builtin(), seed=0)
-    sampler = EmbeddingSampler(embedder, gender_net, assigner, live=True)
-    return Observer(yunet, mesher, sampler, look_ahead=0)
+def _all_names(observer: Observer, frames: list[Frame]) -> list[list[str]]:
+    """Return the names in each frame; "" for a face that is covered."""
+    scenes = [scene for frame in frames for scene in observer.push(frame)]
+    return [_names(scene) for scene in [*scenes, *observer.flush()]]
 
 
-def test_a_live_face_gets_the_identity_of_a_file_when_it_was_seen_well(
-    observer: Observer, live_observer: Observer, embedder: Counting
-) -> None:
-    """The first pictures are dark and coarse, as those of a camera or a new connection are."""
-    good = [_frame(index, ("london_001_neutral",)) for index in range(36)]
-    for frame in good[:13]:
-        observer.push(frame)
-    wanted = _names(observer.flush()[0])
-    live: list[str] = []
-    for frame in good:
-        shown = frame
-        if frame.index < SKIPPED:
-            coarse = cv2.resize(cv2.resize(_image(frame), (120, 60)), (640, 320))
-            poor = (coarse // 3).astype(np.uint8)
-            shown = Frame(frame.index, as_picture(poor), frame.pts, frame.time_base)
-        live += [name for scene in live_observer.push(shown) for name in _names(scene)]
-    given = [name for name in live if name]
-    assert [*{*given}] == wanted
-    assert live[: len(live) - len(given)] == [""] * (len(live) - len(given))
-    assert 0 < len(given) < 10
+def _film() -> list[Frame]:
+    """Return a film: two people of whom one leaves, one of them in a short shot, then the other."""
+    shots = [
+        *([BOTH] * 20 + [NEUTRAL] * 45 + [()] * 45),
+        *([("portrait_man", "london_002_neutral")] * 15 + [SMILING] * 15),
+    ]
+    cuts = (110, 125)
+    film = [_frame(index, shot, cut=index in cuts) for index, shot in enumerate(shots)]
+    return [_poor(frame) if frame.index < 7 else frame for frame in film]
 
 
-def test_a_live_face_that_is_known_is_not_covered_for_long(live_observer: Observer) -> None:
-    shots = [("london_001_neutral",)] * 36 + [()] * 45 + [("london_001_smiling",)] * 16
-    names: list[list[str]] = []
-    for index, shot in enumerate(shots):
-        names += [_names(scene) for scene in live_observer.push(_frame(index, shot))]
-    (first,) = names[35]
+def test_a_stream_gives_the_identities_that_a_file_of_its_frames_gives(making: Making) -> None:
+    film = _film()
+    file, stream = (_all_names(making(delay), film) for delay in (None, 0))
+    for of_file, of_stream in zip(file, stream, strict=True):
+        assert len(of_file) == len(of_stream)
+        assert {*of_stream} <= {"", *of_file}
+    assert all("" not in names for names in file[:20])
+    assert all(names == ["", ""] for names in stream[:20])
+    (who_stays,) = stream[64]
+    (who_leaves,) = {*file[0]} - {who_stays}
+    assert stream[-1] == [who_stays]
+    assert who_leaves in stream[124]  # known at once in a shot of half a second
+
+
+def test_left_out_frames_do_not_change_an_identity(making: Making) -> None:
+    film = [_frame(index, BOTH) for index in range(45)]
+    wanted = _all_names(making(), film)[0]
+    for kept in (film[::2], film[3:], film[1::3]):
+        assert _all_names(making(0), kept)[-1] == wanted
+
+
+def test_a_live_face_is_covered_until_it_was_seen_well(making: Making) -> None:
+    """The first pictures, dark and coarse, hardly count."""
+    good = [_frame(index, NEUTRAL) for index in range(45)]
+    wanted = _all_names(making(), good[8:])[0]
+    names = _all_names(making(0), [_poor(frame) for frame in good[:7]] + good[7:])
+    covered = names.count([""])
+    assert names == [[""]] * covered + [wanted] * (len(names) - covered)
+    assert covered == pytest.approx(SETTLED_S * FPS, abs=2)
+
+
+def test_a_live_face_that_is_known_is_not_covered_for_long(making: Making) -> None:
+    shots = [NEUTRAL] * 45 + [()] * 45 + [SMILING] * 16
+    names = _all_names(making(0), [_frame(index, shot) for index, shot in enumerate(shots)])
+    (first,) = names[44]
     assert first
     assert names[-1] == [first]
     assert [""] in names[-16:]
 
 
-def test_a_live_face_that_is_never_seen_well_gets_an_identity_in_the_end(
-    live_observer: Observer,
-) -> None:
-    sampler = live_observer._sampler
+def test_a_live_face_that_is_never_seen_well_gets_an_identity_in_the_end(making: Making) -> None:
+    observer = making(0)
+    sampler = observer._sampler
     assert sampler is not None
-    (scene,) = live_observer.push(_frame(0, ("london_001_neutral",)))
+    (scene,) = observer.push(_frame(0, NEUTRAL))
     track = scene.subjects[0].track
-    turned = replace(track, face=replace(track.face, mesh=None))
-    for index in range(91):
-        assert sampler.is_settled(track.id) == (index > 90)
-        sampler.sample(scene.frame.picture, turned, index / 30)
-    assert sampler.is_settled(track.id)
+    mesh = track.face.mesh
+    assert mesh is not None
+    tiny = replace(
+        track, face=replace(track.face, mesh=replace(mesh, points=mesh.points * np.float32(0.1)))
+    )
+    for index in range(1, 100):
+        sampler.sample(scene.frame.picture, tiny, index / FPS, [track.id])
+        assert sampler.is_awaited(track.id) == (index / FPS < PATIENCE_S)
 
 
-def test_a_person_who_comes_back_wears_the_same_and_no_two_do(observer: Observer) -> None:
-    one, two = "london_001_neutral", "london_002_neutral"
+def test_frames_of_a_file_wait_for_identities_only_as_long_as_memory_lasts(
+    making: Making, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = [_frame(index, BOTH) for index in range(45)]
+    held = []
+    for most in (10_000, 20):
+        monkeypatch.setattr(
+            "streamanon.tracking.observer.WINDOW_BYTES", most * _image(film[0]).nbytes
+        )
+        observer, longest = making(), 0
+        for frame in film:
+            scenes = observer.push(frame)
+            assert all("" not in _names(scene) for scene in scenes)
+            longest = max(longest, len(observer._window))
+        held.append(longest)
+        assert len(observer._window) == LOOK_AHEAD
+    assert held == [pytest.approx(SETTLED_S * FPS, abs=2), 20]
+
+
+def test_a_person_who_comes_back_wears_the_same_and_no_two_do(making: Making) -> None:
+    one, two = BOTH
     shots = [(one, two)] * 8 + [()] * 45 + [("london_002_smiling",)] * 8
+    observer = making()
     scenes = []
     for index, names in enumerate(shots):
         scenes += observer.push(_frame(index, names))
@@ -135,9 +197,12 @@ def test_a_person_who_comes_back_wears_the_same_and_no_two_do(observer: Observer
 
 
 def test_a_face_is_looked_at_often_at_first_and_seldom_later(
-    observer: Observer, embedder: Counting
+    making: Making, embedder: Counting
 ) -> None:
-    count = 4 * EVERY
-    for index in range(count):
+    observer, looks = making(), []
+    for index in range(4 * FPS):
         observer.push(_frame(index, ("portrait_man",)))
-    assert EARLY <= embedder.looks <= EARLY + count // EVERY
+        looks.append(embedder.looks)
+    early = round(SETTLED_S / SPACING_S)
+    assert looks[round(SETTLED_S * FPS)] == pytest.approx(early, abs=2)
+    assert looks[-1] - early <= (4 - SETTLED_S) / LATER_S + 2
