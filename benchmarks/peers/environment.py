@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from benchmarks import ROOT
 from streamanon.errors import StreamanonError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def python_with(folder: Path, requirements: Sequence[str]) -> Path:
         return python
     shutil.rmtree(folder, ignore_errors=True)
     pip = [] if requirements else ["--without-pip"]
-    _call(sys.executable, "-m", "venv", *pip, str(folder))
+    _call(sys.executable, "-m", "venv", *pip, str(folder.resolve()))
     if requirements:
         _call(str(python), "-m", "pip", "install", "--quiet", *requirements)
     finished.write_text(wanted)
@@ -45,7 +46,7 @@ def answer(python: Path, code: str) -> str:
 
 
 def _call(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())[-300:]
         raise StreamanonError(f"{' '.join(command[:5])} ... failed: {said}")

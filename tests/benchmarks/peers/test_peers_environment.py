@@ -27,3 +27,14 @@ def test_an_environment_is_made_whole_and_once(tmp_path: Path) -> None:
     moved = folder.rename(tmp_path / "moved")
     assert answer(python_with(moved, ()), "import sys; print(sys.prefix)") == str(moved)
     assert not (moved / "kept").exists()
+
+
+def test_nothing_of_the_current_directory_is_executed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("venv", "json"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError('planted')\n")
+    monkeypatch.chdir(tmp_path)
+    python = python_with(Path("peer"), ())
+    assert python.is_relative_to(tmp_path)
+    assert answer(python, "import json; print(json.dumps(1))") == "1"
