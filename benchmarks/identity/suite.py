@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchmarks.judges.expression import Observation, observe, observe_at
+from benchmarks.judges.faceres import FaceRes
 from benchmarks.judges.geometry import descriptors
 from benchmarks.judges.verification import (
     Threshold,
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from benchmarks.judges.recognisers import Recogniser
     from benchmarks.methods import Method
     from streamanon.types import F32, U8
+
+AGE_APART = 10.0
+"""Years by which somebody may look older or younger than before."""
 
 GEOMETRY = "geometry"
 """What tables call the judge that sees the mesh alone."""
@@ -71,6 +75,7 @@ class Suite:
             UsageError: fewer than two faces are seen.
         """
         self._recognisers = recognisers
+        self._looks = next((one for one in recognisers if isinstance(one, FaceRes)), None)
         self._originals = self._judged(people, advance)
 
     def judges(self) -> dict[str, Any]:
@@ -98,7 +103,7 @@ class Suite:
         """
         meshes: list[F32 | None] = []
         vectors: dict[str, list[F32]] = {one.name: [] for one in self._recognisers}
-        replaced = 0
+        replaced, looks = 0, list[tuple[bool, bool] | None]()
         for person, (original, _) in zip(self._originals.people, self._originals.seen, strict=True):
             done = anonymise(person.name, person.neutral)
             replaced += done.replaced or 0
@@ -106,14 +111,28 @@ class Suite:
             meshes.append(seen.points if seen else None)
             for one in self._recognisers:
                 vectors[one.name].append(one.embed(done.image, original.points))
+            looks += [self._kept(person.neutral, done.image, original.points)] if seen else []
             advance()
         known = {name: self._known(name, np.array(rows)) for name, rows in vectors.items()}
         return {
             "commit": commit(),
+            "appearance": {
+                kind: figure([[float(one[at]) for one in looks if one]])
+                for at, kind in enumerate(("sex", "age"))
+            },
             "replaced": replaced,
             "seen": sum(mesh is not None for mesh in meshes),
             "known": {GEOMETRY: self._known_by_geometry(meshes), **known},
         }
+
+    def _kept(self, before: U8, after: U8, points: F32) -> tuple[bool, bool] | None:
+        """Return whether apparent sex and age stayed; None where no judge tells."""
+        if self._looks is None:
+            return None
+        (male, age), (male_after, age_after) = (
+            self._looks.appearance(image, points) for image in (before, after)
+        )
+        return male == male_after, abs(age - age_after) <= AGE_APART
 
     def _known_by_geometry(self, meshes: Sequence[F32 | None]) -> dict[str, Any]:
         """Match the faces that are seen; who is not seen cannot be known by their geometry."""

@@ -50,13 +50,30 @@ class FaceRes:
         except Exception as error:
             raise UsageError(f"{path} is not a network ONNX Runtime can load: {error}") from error
         self._input = self._session.get_inputs()[0]
-        found = [one.name for one in self._session.get_outputs() if one.shape[-1] == 1024]
-        if list(self._input.shape[1:]) != [SIDE_PX, SIDE_PX, 3] or not found:
+        outputs = {one.shape[-1]: one.name for one in self._session.get_outputs()}
+        if list(self._input.shape[1:]) != [SIDE_PX, SIDE_PX, 3] or not {1024, 100, 1} <= set(
+            outputs
+        ):
             raise UsageError(f"{path} is not faceres.onnx: its arrays have other shapes")
-        self._output = found[0]
+        self._descriptor, self._appearance = outputs[1024], [outputs[1], outputs[100]]
 
     def embed(self, image: U8, mesh_points: F32) -> F32:
         """Describe one face; see :class:`benchmarks.judges.recognisers.Recogniser`."""
+        (answer,) = self._run([self._descriptor], image, mesh_points)
+        return np.asarray(answer / max(float(np.linalg.norm(answer)), 1e-12), np.float32)
+
+    def appearance(self, image: U8, mesh_points: F32) -> tuple[bool, float]:
+        """Return whether a face looks male, and the age in years that it looks.
+
+        Args:
+            image: (h, w, 3) uint8 BGR.
+            mesh_points: (478, 3) float32 px of the image.
+        """
+        p_male, ages = self._run(self._appearance, image, mesh_points)
+        return bool(p_male[0] > 0.5), float(ages @ np.arange(len(ages)))
+
+    def _run(self, outputs: list[str], image: U8, mesh_points: F32) -> list[F32]:
+        """Return some outputs for one face, each (n,) float32."""
         flat = mesh_points[:468, :2]
         low, high = flat.min(axis=0), flat.max(axis=0)
         scale = SIDE_PX / (CROP * float((high - low).max()))
@@ -70,6 +87,5 @@ class FaceRes:
             borderMode=cv2.BORDER_REPLICATE,
         )
         pixels = crop[None, :, :, ::-1].astype(np.float32) - MEAN_RGB
-        (answer,) = self._session.run([self._output], {self._input.name: pixels})
-        vector = np.asarray(answer, np.float32).ravel()
-        return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
+        answers = self._session.run(outputs, {self._input.name: pixels})
+        return [np.asarray(answer, np.float32).ravel() for answer in answers]

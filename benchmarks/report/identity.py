@@ -25,6 +25,12 @@ _NOTE = """\
 and looked for among all the smiling ones, and among all the neutral ones. Chance at rank 1 is
 {chance:.1f} %. The threshold accepts one in a thousand of {impostors} pairs of different people."""
 
+_LOOKS = (("sex", "same apparent sex"), ("age", "apparent age within ten years"))
+
+_LOOKS_NOTE = """\
+The neutral photographs and their results, judged by faceres, which the product does not use; of
+those in whose results a face is seen."""
+
 _BY_SHAPE = """\
 An attacker who looks at no pixel: 468 points of the mesh, in canonical pose, beside those of others
 with the same expression."""
@@ -45,6 +51,13 @@ def tables(record: Record) -> Iterator[Table]:
         columns = tuple(_column(record, name, kind, label) for kind, label in _KINDS)
         judged = not judge["used_in_training"]
         yield Table(title, columns, f"{note} {about}".strip(), judged=judged)
+    rows = {name: row["appearance"] for name, row in record.results["rows"].items()}
+    if any(row["sex"]["n"] for row in rows.values()):
+        looks = (
+            column(label, {name: row[kind] for name, row in rows.items()}, Cell.of, "more", "%")
+            for kind, label in _LOOKS
+        )
+        yield Table("Of the same apparent sex and age as before", tuple(looks), _LOOKS_NOTE)
 
 
 def provider(record: Record) -> str:

@@ -106,6 +106,14 @@ def test_the_command_writes_what_the_report_reads(london: Path, tmp_path: Path) 
     found = list(identity.tables(Record("identity", document)))
     assert found[0].title == "Known by geometry alone"
     assert found[0].rows == ["none", "solid"]
+    assert "apparent sex" not in found[-1].title
+    rows = document["results"]["rows"]
+    assert rows["none"]["appearance"]["sex"]["n"] == 0
+    for row in rows.values():
+        row["appearance"] = dict.fromkeys(("sex", "age"), row["known"]["geometry"]["same_far"])
+    looks = list(identity.tables(Record("identity", document)))[-1]
+    assert "apparent sex" in looks.title
+    assert looks.rows == ["none", "solid"]
     assert "none" in identity.provider(Record("identity", document))
 
 
