@@ -434,7 +434,8 @@ class Factory:
         source, target = pipes
         at_once = target is not None
         settings = EncoderSettings(config.codec, config.crf, config.file_preset, at_once=at_once)
-        return VideoSink(
+        opened = partial(
+            VideoSink,
             path,
             info,
             settings,
@@ -444,6 +445,10 @@ class Factory:
             shared=source.packets if source else None,
             pipe=target,
         )
+        if not (source and target):
+            return opened()
+        target.open()
+        return source.interruptible(opened)
 
     def sealed(self, sink: Sink, output: Path, info: MediaInfo) -> tuple[Sink, Seal | None]:
         """Have what is replaced sealed beside an output, if the settings ask for it.

@@ -1,5 +1,7 @@
 """Where an output goes: a file, whose name is checked, or a pipe; messages when writing fails."""
 
+from __future__ import annotations
+
 import errno
 import os
 from pathlib import Path
@@ -22,7 +24,7 @@ class PartFile:
 
     Attributes:
         path: hidden file to write to.
-        address: the same for FFmpeg.
+        target: the same for FFmpeg.
     """
 
     def __init__(self, final: Path, source: Path, *, overwrite: bool) -> None:
@@ -42,7 +44,7 @@ class PartFile:
                 "wanted a folder that may be written to"
             ) from error
         self.path = self._file.path
-        self.address = str(self.path.absolute())
+        self.target = str(self.path.absolute())
 
     def publish(self) -> None:
         """Give the complete file its final name."""
@@ -75,16 +77,21 @@ class PartFile:
 class OutputPipe:
     """A pipe in the place of an output file: what is written goes out at once.
 
+    FFmpeg writes through it: its own way into a pipe stops all of Python while a reader is slow.
+
     Attributes:
         name: of a named pipe, or "-" for the standard output.
-        address: name of the pipe for FFmpeg, once it is open.
     """
 
     def __init__(self, name: str) -> None:
         """Name a pipe, which is not opened yet."""
         self.name = name
-        self.address = ""
         self._file: int | None = None
+
+    @property
+    def target(self) -> OutputPipe:
+        """What FFmpeg writes to."""
+        return self
 
     def open(self) -> None:
         """Open it; waits for the reader of a named pipe.
@@ -96,7 +103,19 @@ class OutputPipe:
             self._file = os.dup(1) if self.name in _STANDARD else os.open(self.name, os.O_WRONLY)
         except OSError as error:
             raise self.failure(error) from error
-        self.address = f"pipe:{self._file}"
+
+    def write(self, data: bytes) -> int:
+        """Write all of some bytes, as FFmpeg asks for.
+
+        Raises:
+            OSError: the reader has gone, or the pipe is closed.
+        """
+        left = memoryview(data)
+        while left:
+            if self._file is None:
+                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+            left = left[os.write(self._file, left) :]
+        return len(data)
 
     def publish(self) -> None:
         """Nothing is held back."""
@@ -104,8 +123,8 @@ class OutputPipe:
     def discard(self) -> None:
         """Close it; safe to call at any time."""
         if self._file is not None:
-            os.close(self._file)
-            self._file = None
+            file, self._file = self._file, None
+            os.close(file)
 
     def failure(self, error: Exception) -> MediaError:
         """Return the error to raise when writing failed."""

@@ -79,7 +79,7 @@ class VideoSink:
             keep_subtitles: take subtitles, data, chapters and the timecode over as well.
             overwrite: replace an existing output.
             shared: packets of an original that can be read only once.
-            pipe: where the output goes at once; ``path`` only says its format then.
+            pipe: open pipe that the output goes to at once; ``path`` only says its format then.
 
         Raises:
             UsageError: the output cannot be written as asked.
@@ -107,8 +107,6 @@ class VideoSink:
         self._lock = Lock()
         self._open: list[StreamCopier | OutputContainer] = []
         try:
-            if pipe:
-                pipe.open()
             self._original = StreamCopier(info.path, self._tags.track, shared)
             self._open.append(self._original)
             self._output = self._create(container)
@@ -143,7 +141,7 @@ class VideoSink:
         try:
             with self._lock:
                 self._encode_newest(frame.pts)
-        except FFmpegError as error:
+        except (FFmpegError, OSError) as error:
             raise self._part.failure(error) from error
         self._newest = picture
 
@@ -185,7 +183,7 @@ class VideoSink:
                 return
             try:
                 self._original.copy_waiting()
-            except FFmpegError as error:
+            except (FFmpegError, OSError) as error:
                 raise self._part.failure(error) from error
 
     def _create(self, container: str) -> OutputContainer:
@@ -198,7 +196,7 @@ class VideoSink:
         scale = finest if finest <= _LONGEST_TIMESCALE else ticks
         options = {"fflags": "+bitexact", "movflags": "+faststart", "movie_timescale": str(scale)}
         options |= _AT_ONCE if self._pipe else {}
-        return av.open(self._part.address, "w", format=container, container_options=options)
+        return av.open(self._part.target, "w", format=container, container_options=options)
 
     def _field_graph(self, layout: str) -> Graph:
         """Return a graph that converts interlaced pictures field by field, and marks them."""
@@ -320,6 +318,6 @@ class VideoSink:
         """Close everything and delete the output unless it was published."""
         self._part.discard()
         for container in self._open:
-            with suppress(FFmpegError):
+            with suppress(FFmpegError, OSError):
                 container.close()
         self._open = []

@@ -1,12 +1,15 @@
 """Runs between pipes: as a part of other programs' command lines."""
 
+import fcntl
 import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import threading
 from pathlib import Path
+from termios import FIONREAD
 from typing import Any
 
 import av
@@ -226,6 +229,26 @@ def test_signals_end_a_run_that_waits_for_a_pipe(tmp_path: Path, number: int) ->
     assert run.returncode == 128 + number
     assert lines[-1] == "streamanon: error: interrupted: no unfinished file was left"
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_ffmpeg
+def test_signals_end_a_run_whose_reader_is_slow() -> None:
+    producer = _endless("matroska")
+    command = [*_RUN, "-", "-o", "-", "--method", "mosaic", "--crf", "0"]
+    with subprocess.Popen(
+        command, stdin=producer.stdout, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        assert producer.stdout
+        assert run.stdout
+        assert run.stderr
+        producer.stdout.close()
+        waiting = run.stdout.fileno()
+        wait_until(lambda: struct.unpack("i", fcntl.ioctl(waiting, FIONREAD, bytes(4)))[0] > 60_000)
+        run.send_signal(signal.SIGINT)
+        lines = run.stderr.read().decode().splitlines()
+        assert run.wait() == 128 + signal.SIGINT
+    producer.wait()
+    assert lines[-1].startswith("streamanon: error: interrupted")
 
 
 def test_sealing_needs_a_place(face_clip: Path, capfd: pytest.CaptureFixture[str]) -> None:
