@@ -41,9 +41,11 @@ ENOUGH_TEETH = 0.33
 TEETH_BGR, MAX_LIGHTENED = (182.0, 197.0, 205.0), (0.8, 1.6)
 """Colour of teeth in full light, and the factors by which those of a portrait are brought there."""
 
-LIGHT_SEEN, COLDEST = 0.7, np.array([1.1, 1.0, 1.0])
-"""Share of the colour around a mouth that counts as that of the light, and most blue and green it
-may have, in its red: lips are a part of what is around."""
+COLD = 0.85
+"""Blue of what is around a mouth, in its red, from which light is cold."""
+
+LIGHT_SEEN = 0.7
+"""Share of the colour around a mouth that counts as that of the light: lips are a part of it."""
 
 LOWER_DEPTH, LOWER_NARROWER, LOWER_SHADE = 0.13, 1.5, 0.8
 """Lower teeth: their height in mouth widths, how much narrower than the upper ones each is, and
@@ -315,7 +317,8 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
     colour, usual = (1 - min(part) / max(part[2], 1.0) for part in (around, LIT_SKIN_BGR))
     share = min(max(colour / usual, 0.0), 1.0)
     cast = cast.mean() + LIGHT_SEEN * share * (cast - cast.mean())
-    cast = np.clip(np.minimum(cast, COLDEST * cast[2]), 0.2, 1.1)
+    coldest = max(around[0] / max(around[2], 1.0) / COLD, 1.0)  # teeth are blue in such light only
+    cast = np.clip(np.minimum(cast, (coldest * cast[2], cast[2], cast[2])), 0.2, 1.1)
     lit = cast[:, None] * (share * np.eye(3) + (1 - share) / 3)
     tooth = np.asarray(cv2.transform(tooth, lit), np.uint8)
     target[...] = blended(target, tooth, alpha)
