@@ -64,7 +64,7 @@ def test_a_portrait_is_smoothed_as_far_as_its_texture_exceeds_the_frames() -> No
     assert next_smoothness(0.03, 0.02) == 0
     assert next_smoothness(0.014, 0.02) == 0.5
     assert next_smoothness(0.0, 0.02) == 1
-    assert skin_texture(SMOOTH, EVERYWHERE) < skin_texture(noisy(8.0), EVERYWHERE)
+    assert skin_texture(SMOOTH, EVERYWHERE) < skin_texture(noisy(20.0), EVERYWHERE)
     assert skin_texture(SMOOTH, np.zeros_like(EVERYWHERE)) == 0
 
 
