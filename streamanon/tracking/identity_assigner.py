@@ -40,9 +40,8 @@ NEAREST = 8
 
 ALIKE = 4
 """Number of identities that count as like another one, itself included. With more, another
-recording of a person gets the same one more often, people look their age less often, and are
-recognised more often (8 instead of 4: 93 instead of 88 % by a camera page, 88 instead of 92 %
-within ten years, and faceres knows 11 instead of 7 %)."""
+recording of a person gets the same one more often, and people look their age less often: with 8, 93
+instead of 88 % by a camera page, and 88 instead of 92 % within ten years with ``warp``."""
 
 _LAB_WEIGHTS = np.array([1.0, 0.7, 0.7], np.float32)
 """Weights of L, a and b when skin colours are compared: lightness is more visible than tint."""
