@@ -36,12 +36,7 @@ LOOK_ALIKE = 0.30
 """Cosine similarity above which a portrait resembles a person too much to hide them."""
 
 NEAREST = 8
-"""Number of portraits like a person from which a key picks one."""
-
-ALIKE = 4
-"""Number of identities that count as like another one, itself included. With more, another
-recording of a person gets the same one more often, and people look their age less often: with 8, 93
-instead of 88 % by a camera page, and 88 instead of 92 % within ten years with ``warp``."""
+"""Number of portraits like each other, or like a person, from which the seed or key picks one."""
 
 _LAB_WEIGHTS = np.array([1.0, 0.7, 0.7], np.float32)
 """Weights of L, a and b when skin colours are compared: lightness is more visible than tint."""
@@ -397,7 +392,7 @@ class IdentityAssigner:
 
     @cached_property
     def _like(self) -> dict[str, set[str]]:
-        """Names of the :data:`ALIKE` identities nearest to each one, of its own sex."""
+        """Names of the :data:`NEAREST` identities to each one, of its own sex."""
         gallery = self._gallery
         faces, skins = (
             np.stack([getattr(one, name) for one in gallery]) for name in ("embedding", "skin_lab")
@@ -405,7 +400,7 @@ class IdentityAssigner:
         female = np.array([one.p_female > 0.5 for one in gallery])
         distances = _distances(gallery, faces, skins, self._probes)
         distances[female[:, None] != female] = np.inf
-        nearest = np.argsort(distances, axis=1, kind="stable")[:, :ALIKE]
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, :NEAREST]
         return {
             one.name: {one.name, *(gallery[index].name for index in row)}
             for one, row in zip(gallery, nearest, strict=True)
