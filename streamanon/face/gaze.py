@@ -16,9 +16,9 @@ LID_SHARE, LID_INSET = 0.4, 0.035
 """Share of an open eye over which its lids give way to the eyeball, and how far from a portrait's
 lids that is sampled, in widths of its eye: there are lashes."""
 
-LIMBUS = 1.2
-"""How far from the middle of an iris its blurred rim reaches, in its radii; stretched with the
-white beside it, that becomes a shadow."""
+RIM = 0.2
+"""How far the blurred rim of an iris reaches beyond it, in its radii; stretched with the white
+beside it, that becomes a shadow."""
 
 CORNER = 0.12
 """Width of the flesh in the corners of an eye, which is not stretched either, in widths of it."""
@@ -110,10 +110,11 @@ class _EyeAxes:
             zoom: px of the portrait a px of the face.
         """
         along, across = np.moveaxis((place - self.corner) @ self.axes.T, 2, 0)
-        share = LIMBUS * theirs.radius / theirs.width
-        here = self.iris[0] / self.width + np.array([-share, share])
-        there = theirs.iris[0] / theirs.width + np.array([-share, share])
-        knots, ends = (_knots(*rims) for rims in (here, there))
+        share = theirs.radius / theirs.width
+        here, there = (
+            eye.iris[0] / eye.width + np.array([-share, share]) for eye in (self, theirs)
+        )
+        knots, ends = _knots(here, there, RIM * share)
         wanted = theirs.width * np.interp(along / self.width, knots, ends)
         down = theirs.iris[1] + zoom * (across - self.iris[1])
         upper, lower = (np.interp(wanted, lid[:, 0], lid[:, 1]) for lid in theirs.lids)
@@ -124,13 +125,21 @@ class _EyeAxes:
         return np.asarray(found, np.float32)
 
 
-def _knots(first: float, last: float) -> NDArray[np.float64]:
-    """Return (6,) where, along an eye, its corners end, their flesh does, and the iris is.
+def _knots(
+    here: NDArray[np.float64], there: NDArray[np.float64], rim: float
+) -> NDArray[np.float64]:
+    """Return (2, 6) where, along two eyes, corners end, flesh does, and irises are.
+
+    Rims and flesh are as wide in both, and narrower where one iris is close to a corner.
 
     Args:
-        first: where the iris begins, in widths of the eye.
-        last: where it ends.
+        here: where the iris of one begins and ends, in widths of that eye.
+        there: the same of the other.
+        rim: how far the rim of an iris reaches beyond it.
     """
-    start, end = min(0.0, first - 0.02), max(1.0, last + 0.02)
-    flesh = min(CORNER, (start + first) / 2), max(1 - CORNER, (last + end) / 2)
-    return np.array([start, flesh[0], first, last, flesh[1], end])
+    iris = np.stack([here, there])
+    start, end = np.minimum(0, iris[:, 0] - 0.01), np.maximum(1, iris[:, 1] + 0.01)
+    room = np.stack([iris[:, 0] - start, end - iris[:, 1]]).min(axis=1)
+    (left, right), (first, last) = np.minimum(rim, room / 3), np.minimum(CORNER, room / 3)
+    outer = (start, start + first, iris[:, 0] - left, iris[:, 1] + right, end - last, end)
+    return np.stack(outer, axis=1)
