@@ -21,8 +21,8 @@ from streamanon.face.shading import (
 from streamanon.identities.gallery import load_builtin
 from streamanon.types import F32, U8
 
-PORTRAIT = load_builtin()[0].portrait
-SMOOTH = np.asarray(cv2.GaussianBlur(PORTRAIT, (0, 0), 4), np.uint8)
+SHARP = load_builtin()[0].portrait
+SMOOTH = np.asarray(cv2.GaussianBlur(SHARP, (0, 0), 4), np.uint8)
 EVERYWHERE = np.ones(SMOOTH.shape[:2], np.float32)
 
 
@@ -65,7 +65,7 @@ def test_a_portrait_is_smoothed_as_far_as_its_texture_exceeds_the_frames() -> No
     assert next_smoothness(0.03, 0.02) == 0
     assert next_smoothness(0.014, 0.02) == 0.5
     assert next_smoothness(0.0, 0.02) == 1
-    assert skin_texture(SMOOTH, EVERYWHERE) < 0.95 * skin_texture(PORTRAIT, EVERYWHERE)
+    assert skin_texture(SMOOTH, EVERYWHERE) < 0.95 * skin_texture(SHARP, EVERYWHERE)
     assert skin_texture(SMOOTH, np.zeros_like(EVERYWHERE)) == 0
 
 
