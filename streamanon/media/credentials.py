@@ -59,6 +59,7 @@ def keep_secrets_of(url: str) -> None:
     parts = [*path.split("/"), *re.split("[&;]", query[1:]), fragment[1:]]
     values = [part for part in parts if not _PLAIN.fullmatch(part.partition("=")[2] or part)]
     named = [part.partition("=")[2] for part in parts if re.search(f"{_NAME}=", part, re.I)]
+    named += [name for part in parts if not _PLAIN.fullmatch(name := part.partition("=")[0])]
     behind = [part.partition("=")[2] for part in values]
     tail = [path + query] if values else []
     keep_secret(user, user.partition(":")[2], *values, *named, *behind, *tail)
@@ -116,7 +117,9 @@ def _parts(rest: str) -> tuple[str, str, str, str]:
 
 
 def _masked_value(found: re.Match[str]) -> str:
-    return found[0] if _SMALL.fullmatch(found[2]) else f"{found[1]}{HIDDEN}"
+    """Hide the value of a query, and its name if that may be a key itself."""
+    name = found[1] if _PLAIN.fullmatch(found[1].removesuffix("=")) else f"{HIDDEN}="
+    return f"{name}{found[2] if _SMALL.fullmatch(found[2]) else HIDDEN}"
 
 
 def _masked_path(scheme: str, path: str) -> str:

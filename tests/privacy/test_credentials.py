@@ -43,8 +43,12 @@ ADDRESSES = [
     f"http://{PLACE}/x;jsessionid={SECRET}?a=1",
     f"http://{PLACE}/x?token={SECRET}&channel=1",
     f"http://{PLACE}/x?{SECRET}",
+    f"http://{PLACE}/x?{SECRET}=1",
+    f"http://{PLACE}/x?{SECRET}==",
     f"http://{PLACE}/x#{SECRET}",
     f"https://me:{SECRET}@{PLACE}/{SECRET}?key={SECRET}#{SECRET}",
+    f"srt://{PLACE}?passphrase={SECRET}&timeout=100000",
+    f"srt://{PLACE}?streamid=#!::u={SECRET},r=live&timeout=100000",
 ]
 ANSWERS = {
     "nothing": b"",
