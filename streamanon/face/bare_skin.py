@@ -22,8 +22,9 @@ INSIDE, DEEPEST = 0.22, 0.45
 """Distances from the outline in distances between the eyes: where skin is sure to begin, and how
 far inwards something may reach."""
 
-STRANGE = 4.0
-"""Distance from the predicted colour in standard deviations beyond which it is not skin."""
+STRANGE, ABOVE_EYES = 4.0, 3.0
+"""Distances from the predicted colour in standard deviations beyond which it is not skin: in all of
+the face, and above the eyes, where there are no folds but the shadow of hair."""
 
 MIN_DEVIATION = np.array([3.0, 1.5, 1.5], np.float32)
 """Lower limit of the standard deviations of skin, in CIELAB."""
@@ -46,7 +47,7 @@ FRECKLE, ALIKE = 0.06, 28.0
 """Standard deviations of the bilateral filter that leaves skin without texture: in distances
 between the eyes, and in 8 bit levels."""
 
-TAIL = 0.6
+TAIL = 1.0
 """Share by which the outer end of a brow is cut off before it counts as brow: hair beside it is
 as dark."""
 
@@ -61,6 +62,7 @@ _SIDEWAYS = (1, 5)
 """Terms of the polynomial by which the sides of a face differ."""
 
 _OVAL = list(lm.FACE_OVAL)
+_EYE_CORNERS = (lm.RIGHT_EYE_OUTER, lm.LEFT_EYE_OUTER)
 _NOSTRILS = (98, 327, 2, 97, 326)
 _FEATURES = (lm.RIGHT_EYE, lm.LEFT_EYE, lm.OUTER_LIPS, _NOSTRILS)
 _BROWS = (lm.RIGHT_BROW, lm.LEFT_BROW)
@@ -101,7 +103,9 @@ def with_bare_skin(image: U8, points: F32, *, bearded: bool) -> U8:
     lab = np.asarray(cv2.cvtColor(smooth, cv2.COLOR_BGR2LAB), np.float32)
     basis = _basis(oval, image.shape[:2])
     terms, skin, distance = _predicted(lab, basis, plain & (depth > INSIDE))
-    strange = (distance > STRANGE) & plain & (depth < DEEPEST)
+    limit = np.full((len(image), 1), STRANGE, np.float32)
+    limit[: int(points[list(_EYE_CORNERS), 1].min())] = ABOVE_EYES
+    strange = (distance > limit) & plain & (depth < DEEPEST)
     if bearded:
         strange[int(points[lm.NOSE_TIP, 1]) :] = False
     hidden = _touching((face == 0) | (depth < SOFTNESS), strange)
@@ -113,7 +117,8 @@ def with_bare_skin(image: U8, points: F32, *, bearded: bool) -> U8:
     bare = np.asarray(np.clip(image * (1 - alpha) + painted * alpha, 0, 255), np.uint8)
     lit = _with_lit_lids(bare, points, skin, eye_px)
     terms[list(_SIDEWAYS)] = 0
-    even = cv2.cvtColor(_within_skin(basis @ terms), cv2.COLOR_LAB2BGR)
+    even = np.clip(basis @ terms, skin.min(axis=(0, 1)), skin.max(axis=(0, 1)))
+    even = cv2.cvtColor(even.astype(np.float32), cv2.COLOR_LAB2BGR)
     gain = (even + 0.02) / (colour / 255 + 0.02)
     return np.asarray(np.clip(lit * np.clip(gain, *EVENING_LIMITS), 0, 255), np.uint8)
 
@@ -204,7 +209,8 @@ def _basis(oval: F32, shape: tuple[int, ...]) -> F32:
 def _predicted(lab: F32, basis: F32, inside: U8) -> tuple[F32, F32, F32]:
     """Return the polynomial of skin, skin, and how far the picture is from it.
 
-    In this order (n, 3) float32, (h, w, 3) float32 CIELAB and (h, w) standard deviations.
+    In this order (n, 3) float32, (h, w, 3) float32 CIELAB and (h, w) standard deviations. Skin
+    beyond what was looked at has no colour that is not found there.
 
     Args:
         lab: (h, w, 3) float32 CIELAB.
@@ -221,12 +227,8 @@ def _predicted(lab: F32, basis: F32, inside: U8) -> tuple[F32, F32, F32]:
         deviation = np.maximum(1.48 * np.median(off[used], axis=0), MIN_DEVIATION)
         distance = np.sqrt((np.minimum(off / deviation, 9) ** 2) @ LAB_WEIGHTS)
         used = inside.astype(bool) & (distance < 0.75 * STRANGE)
-    return terms, _within_skin(skin), np.asarray(distance, np.float32)
-
-
-def _within_skin(lab: F32) -> F32:
-    """Return CIELAB within what skin can have."""
-    return np.clip(lab, (15, -10, -5), (97, 60, 70)).astype(np.float32)
+    ends = (skin[used].min(axis=0), skin[used].max(axis=0))
+    return terms, np.clip(skin, *ends).astype(np.float32), np.asarray(distance, np.float32)
 
 
 def _touching(rim: U8, strange: U8) -> U8:

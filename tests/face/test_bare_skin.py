@@ -107,3 +107,21 @@ def test_light_from_one_side_is_taken_out() -> None:
 
     assert lean(lit) > 1.15
     assert abs(lean(with_bare_skin(lit, points, bearded=False)) - 1) < 0.08
+
+
+def test_the_shadow_of_hair_on_a_temple_becomes_skin() -> None:
+    (dana,) = (one for one in load_builtin() if one.name == "dana")
+    bare = with_bare_skin(dana.portrait, dana.mesh.points, bearded=False)
+    x, y = np.rint(dana.mesh.points[[298, 151], :2]).astype(int).T
+    temple, forehead = (bare[r - 12 : r + 12, c - 12 : c + 12] for r, c in zip(y, x, strict=True))
+    assert cv2.blur(temple, (7, 7)).min(axis=(0, 1)).mean() > 0.8 * forehead.mean()
+
+
+def test_skin_that_is_painted_has_a_colour_of_the_face() -> None:
+    (amina,) = (one for one in load_builtin() if one.name == "amina")
+    bare = with_bare_skin(amina.portrait, amina.mesh.points, bearded=False)
+    chin, cheek = (
+        bare[y - 8 : y + 8, x - 8 : x + 8].mean(axis=(0, 1))
+        for x, y in np.rint(amina.mesh.points[[199, 205], :2]).astype(int)
+    )
+    assert (chin > 0.35 * cheek)[1:].all()
