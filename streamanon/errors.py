@@ -54,6 +54,12 @@ class LeakError(StreamanonError):
     """The run finished, but at least one face was left uncovered."""
 
 
+def one_line(text: str) -> str:
+    """Return a text for a terminal on one line, what would control the terminal as an escape."""
+    shown = " ".join(text.split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+
+
 def error_line(error: BaseException, at: int = 0) -> str:
     """Return one line of an error's message, or its class when it has none.
 

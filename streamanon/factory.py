@@ -445,10 +445,9 @@ class Factory:
             shared=source.packets if source else None,
             pipe=target,
         )
-        if not (source and target):
-            return opened()
-        target.open()
-        return source.interruptible(opened)
+        if target:
+            target.open()
+        return source.interruptible(opened) if source and target else opened()
 
     def sealed(self, sink: Sink, output: Path, info: MediaInfo) -> tuple[Sink, Seal | None]:
         """Have what is replaced sealed beside an output, if the settings ask for it.

@@ -18,7 +18,7 @@ from streamanon.cli.commands.identities import identities
 from streamanon.cli.commands.options import verbose
 from streamanon.cli.commands.run import live, run
 from streamanon.cli.commands.seal import reveal, seal
-from streamanon.errors import StreamanonError, named_error_line
+from streamanon.errors import StreamanonError, named_error_line, one_line
 from streamanon.media.credentials import masked
 
 _ENDING = [
@@ -54,8 +54,7 @@ for _command in (run, live, audit, reveal, seal, doctor, identities, engine):
 
 
 def _fail(message: str, code: int) -> int:
-    line = masked(" ".join(message.split()))
-    click.echo(f"streamanon: error: {line}", err=True)
+    click.echo(f"streamanon: error: {masked(one_line(message))}", err=True)
     return code
 
 

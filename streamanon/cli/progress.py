@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from streamanon.errors import one_line
 from streamanon.media.credentials import masked
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Display:
         self._begun += 1
         self._start_s = self._said_s = time.monotonic()
         number = f"[{self._begun}/{self._jobs}] " if self._jobs > 1 else ""
-        self._name = f"{number}{job.input.name}"
+        self._name = one_line(f"{number}{job.input.name}")
         self._task = self._bar.add_task(self._name, total=None, frames="?", speed="", people="")
 
     def opened(self, changes: Sequence[str]) -> None:
@@ -156,10 +157,11 @@ class Display:
             self._bar.remove_task(self._task)
             self._task = None
         if outcome.report is not None:
-            target = outcome.job.sent.name if outcome.job.sent else outcome.job.output
+            target = outcome.job.name or outcome.job.output
             self._say(f"{self._name} -> {target}: {summary(outcome.report)}")
         elif self._jobs > 1:
             self._say(f"streamanon: error: {self._name}: {outcome.error}")
 
     def _say(self, line: str) -> None:
-        self._console.print(masked(line), markup=False, highlight=False, soft_wrap=True)
+        line = one_line(masked(line))
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)

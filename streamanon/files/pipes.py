@@ -20,7 +20,7 @@ from typing import IO
 from streamanon.errors import MediaError, UsageError
 from streamanon.media.file_types import HEAD_BYTES, picture_format
 from streamanon.sinks.part_file import OutputPipe
-from streamanon.sources.picture_file import is_picture
+from streamanon.sources.picture_file import is_animation, is_picture
 from streamanon.sources.pipe import InputPipe
 
 _STANDARD = "-"
@@ -50,12 +50,14 @@ class Places:
         output: file or folder.
         pipe: where the bytes of the only input come from, if it is read while it is written.
         sent: where the output goes at once; its name only says the format then.
+        name: of the pipe that the output goes to, if not to a file.
     """
 
     inputs: list[Path]
     output: Path
     pipe: InputPipe | None = None
     sent: OutputPipe | None = None
+    name: str | None = None
 
 
 @contextmanager
@@ -93,15 +95,19 @@ def as_files(
         if not is_pipe(output):
             yield Places(paths, Path(output), pipe)
             return
+        if len(paths) > 1 or paths[0].is_dir():
+            raise UsageError(f"output {output} is a pipe: several inputs need a folder")
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="streamanon-")))
         picture = not pipe and is_picture(paths[0])
+        if picture and container and not is_animation(paths[0]):
+            raise UsageError(f"--format is for videos: {inputs[0]} is a picture")
         usual = ".png" if picture else f".{container or 'mkv'}"
         suffix = usual if container else Path(output).suffix or usual
         target = folder / f"{'stdout' if output in (_STANDARD, _OUT) else 'pipe'}{suffix}"
-        if pipe and suffix in _AT_ONCE:
-            yield Places(paths, target, pipe, OutputPipe(output))
+        if suffix in _AT_ONCE:
+            yield Places(paths, target, pipe, OutputPipe(output), output)
             return
-        yield Places(paths, target, pipe)
+        yield Places(paths, target, pipe, name=output)
         if target.exists():
             _send(target, output)
 

@@ -41,6 +41,14 @@ def test_a_pipe_gets_lines_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None
     assert line.endswith(" s left, 2 faces")
 
 
+def test_a_name_cannot_control_the_terminal(tmp_path: Path) -> None:
+    file = io.StringIO()
+    with Display(Console(file=file, force_terminal=False), 2) as display:
+        display.begin(Job(tmp_path / "a\x1b[2J\n.mp4", tmp_path / "b.mp4"))
+        display.opened(["sound converted"])
+    assert file.getvalue() == "[1/2] a\\x1b[2J .mp4: sound converted\n"
+
+
 def test_a_failure_among_several_is_reported_at_once() -> None:
     shown = _shown(terminal=False, jobs=3)
     assert shown == "streamanon: error: [1/3] in.mp4: it [broke]\n"

@@ -19,7 +19,7 @@ from streamanon.child_process import module_command
 from streamanon.cli.main import execute
 from streamanon.media import shared_packets
 from streamanon.pipeline.document import sha256
-from testkit.paths import DEMO
+from testkit.paths import DEMO, PHOTOS
 from testkit.waiting import wait_until
 
 needs_ffmpeg = pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
@@ -71,6 +71,36 @@ def test_named_pipes_stay_what_they_are(face_clip: Path, tmp_path: Path) -> None
     assert target.is_fifo()
     (tmp_path / "received").write_bytes(received[0])
     assert _tracks(tmp_path / "received") == ("mov,mp4,m4a,3gp,3g2,mj2", 16, ["aac"])
+
+
+def test_a_file_goes_into_a_pipe_at_once_under_the_name_of_the_pipe(
+    face_clip: Path, tmp_path: Path
+) -> None:
+    run = subprocess.Popen(
+        [*_RUN, str(face_clip), "-o", "-", "--method", "mosaic"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert run.stdout
+    run.stdout.close()
+    told = run.communicate()[1].decode()
+    assert run.returncode == 1
+    assert "->" not in told, "it went on although its reader had gone"
+    done = _run(str(face_clip), "-o", "-", "--format", "mp4", sent=b"")
+    assert done.stderr.startswith(f"{face_clip.name} -> -: 16 frames".encode())
+    (tmp_path / "out").write_bytes(done.stdout)
+    assert _tracks(tmp_path / "out") == ("mov,mp4,m4a,3gp,3g2,mj2", 16, ["aac"])
+
+
+def test_what_does_not_go_into_one_pipe_is_said(
+    face_clip: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for inputs in ([str(face_clip.parent)], [str(face_clip), str(face_clip)]):
+        assert execute(["run", *inputs, "-o", "/dev/full"]) == 2
+        assert "output /dev/full is a pipe: several inputs need a folder" in capfd.readouterr().err
+    picture = str(PHOTOS / "london_001_neutral.webp")
+    assert execute(["run", picture, "-o", "/dev/full", "--format", "mkv"]) == 2
+    assert f"--format is for videos: {picture} is a picture" in capfd.readouterr().err
 
 
 def test_a_reader_that_has_gone_is_a_failure(

@@ -87,6 +87,13 @@ def test_only_the_span_is_touched(face_clip: Path, tmp_path: Path) -> None:
     assert "frames outside --from and --to stay as they are" in report.changes
 
 
+def test_a_span_that_begins_after_the_film_is_refused(face_clip: Path, tmp_path: Path) -> None:
+    config = Config(method="mosaic", from_=Fraction(100))
+    with pytest.raises(UsageError, match=r"ends at 0\.64 s, before --from 100: nothing would be"):
+        streamanon.anonymise(face_clip, tmp_path / "out.mp4", config)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("start", "end", "shown", "until", "permitted"),
     [

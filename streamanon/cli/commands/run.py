@@ -151,7 +151,7 @@ def _run_files(
         inputs, outputs[0], container=container, stall_s=config.stall_s, say=_say
     ) as places:
         jobs = [
-            replace(job, pipe=places.pipe, sent=places.sent)
+            replace(job, pipe=places.pipe, sent=places.sent, name=places.name)
             for job in plan(places.inputs, places.output, overwrite=config.overwrite)
         ]
         others = left_out(places.inputs, places.output)
