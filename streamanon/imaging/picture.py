@@ -183,7 +183,10 @@ def blend_bgr(picture: Picture, box: Box, image: U8, alpha: F32) -> None:
     planar = image if colour.matrix == "rgb" else cv2.transform(image, _from_bgr(colour))
     rows, columns = _chroma(box, colour)
     places = ((slice(y0, y1), slice(x0, x1)), (rows, columns), (rows, columns))
-    opaque = float(alpha.min()) >= 1.0
+    covered = cv2.countNonZero(alpha)
+    whole = cv2.sumElems(alpha)[0] == covered  # no pixel is mixed
+    mask = np.asarray(alpha > 0, np.uint8) if whole else None
+    opaque = whole and covered == alpha.size
     for plane, new, where in zip(picture.planes, cv2.split(planar), places, strict=True):
         target = plane[where]
         size = (target.shape[1], target.shape[0])
@@ -195,6 +198,8 @@ def blend_bgr(picture: Picture, box: Box, image: U8, alpha: F32) -> None:
                 weight = np.asarray(small, np.float32)
         if opaque:
             target[...] = value if colour.depth == 8 else _deeper(value, colour.depth)
+        elif colour.depth == 8 and mask is not None and weight is alpha:
+            cv2.copyTo(value, mask, target)
         elif colour.depth == 8:
             target[...] = blended(np.asarray(target, np.uint8), value, weight)
         else:

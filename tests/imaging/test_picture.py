@@ -71,6 +71,24 @@ def test_blending_back_keeps_the_rest_bit_exact(pix_fmt: str, colour: ColourSpac
         assert not changed.any()
 
 
+@pytest.mark.parametrize(("pix_fmt", "colour"), SPACES)
+def test_whole_pixels_are_laid_as_beside_mixed_ones(pix_fmt: str, colour: ColourSpace) -> None:
+    rng = np.random.default_rng(0)
+    whole = as_picture(smooth_image(), pix_fmt, colour)
+    mixed = pic.copy_picture(whole)
+    box = (16, 10, 66, 48)
+    image = rng.integers(0, 256, (38, 50, 3), np.uint8)
+    alpha = rng.integers(0, 2, (38, 50)).astype(np.float32)
+    pic.blend_bgr(whole, box, image, alpha)
+    alpha[:2, :2] = 0.5
+    pic.blend_bgr(mixed, box, image, alpha)
+    for one, other in zip(whole.planes, mixed.planes, strict=True):
+        same = one == other
+        sy, sx = 64 // one.shape[0], 96 // one.shape[1]
+        same[10 // sy : 12 // sy, 16 // sx : 18 // sx] = True
+        assert same.all()
+
+
 def test_boxes_grow_to_whole_chroma_samples_and_stay_inside() -> None:
     picture = as_picture(smooth_image(), "yuv420p", ColourSpace("bt601"))
     assert pic.clip_box(picture, (3.2, 5.9, 7.1, 9.0)) == (2, 4, 8, 10)
