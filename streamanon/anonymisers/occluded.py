@@ -106,9 +106,8 @@ class OccludedAnonymiser:
         )
         axes = (corners[1:] - corners[0]).T / SIDE
         to_patch = np.asarray(np.column_stack([axes, corners[0] - box[:2]]), np.float32)
-        seen = refined(found.seen, coarse, fine, to_patch)
-        cues = cv2.warpAffine(np.dstack([found.things, found.hair]), to_patch, (width, height))
-        things, hair = (np.asarray(cue, np.float32) for cue in cv2.split(cues))
+        cues = (found.things, found.hair)
+        seen, things, hair = refined(found.seen, cues, coarse, fine, to_patch)
         whole = replace(patch, occluder=Occluder(seen, np.maximum(things, hair)))
         if found.things.any() and _keeps(source, opened(whole, subject), subject) > MOST_KEPT:
             self._memories[subject.track.id].withhold()

@@ -35,7 +35,7 @@ def network_input(crop: U8, points: F32) -> U8:
     cv2.fillConvexPoly(drawn[0], cv2.convexHull(flat), 255, cv2.LINE_8, 4)
     for feature in _FEATURES:
         cv2.fillConvexPoly(drawn[1], cv2.convexHull(flat[list(feature)]), 255, cv2.LINE_8, 4)
-    return np.dstack([crop, drawn[0], drawn[1]])
+    return np.asarray(cv2.merge([*cv2.split(crop), *drawn]), np.uint8)
 
 
 class OcclusionNetwork:
