@@ -4,6 +4,7 @@ Indices are those of MediaPipe's face mesh (478 points); "right" is the subject'
 closed and in order, starting at the subject's right.
 """
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -131,8 +132,8 @@ def roi_from_mesh(points: F32) -> F32:
     flat = points[:, :2]
     right = _unit(flat[LEFT_EYE_OUTER] - flat[RIGHT_EYE_OUTER])
     axes = np.array([right, [-right[1], right[0]]])
-    turned = flat @ axes.T
-    low, high = turned.min(axis=0), turned.max(axis=0)
+    turned = axes @ flat.T
+    low, high = turned.min(axis=1), turned.max(axis=1)
     return _square((low + high) / 2 @ axes, right, ROI_SCALE * float((high - low).max()))
 
 
@@ -168,6 +169,6 @@ def pose_similarity(points: F32) -> tuple[NDArray[np.float64], float, NDArray[np
     """
     seen = points[POSE_POINTS].astype(np.float64)
     middle = _POSE_SHARES @ seen
-    left, stretch, right = np.linalg.svd((seen - middle).T @ _POSE_WEIGHTED)
-    handed = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
-    return left * handed @ right, float(stretch @ handed / _POSE_SPREAD), middle
+    stretch, left, right = cv2.SVDecomp((seen - middle).T @ _POSE_WEIGHTED)
+    handed = np.array([1, 1, np.sign(cv2.determinant(left @ right))])
+    return left * handed @ right, float(handed @ stretch[:, 0] / _POSE_SPREAD), middle

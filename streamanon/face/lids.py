@@ -80,8 +80,10 @@ def portrait_triangles(portrait: F32, source: F32) -> F32:
         (898, 3, 2) float32 corners in portrait px.
     """
     lids, lashes = portrait.copy(), []
-    for (outline, crease, bone), gap in zip(EYES, openings(source), strict=True):
-        shut = float(np.clip((OPEN - gap) / (OPEN - CLOSED), 0, 1))
+    for (outline, crease, bone), between, gap in zip(EYES, _BETWEEN, openings(source), strict=True):
+        shut = min(max((OPEN - gap) / (OPEN - CLOSED), 0.0), 1.0)
+        if shut == 0:
+            continue
         upper, lower = list(outline[1:8]), list(outline[:8:-1])
         edge, fold, brow = (portrait[list(line)] for line in (upper, crease, bone))
         rise = np.sqrt(shut)  # in a half shut eye most of the lid is already visible
@@ -91,8 +93,8 @@ def portrait_triangles(portrait: F32, source: F32) -> F32:
         only = max(0.0, (shut - LASHES_FROM) / (1 - LASHES_FROM))
         line[upper] = lids[upper] + only * (edge - lids[upper])
         line[lower] += only * (edge - line[lower])
-        lashes.append(line)
+        lashes.append((between, line))
     corners = lids[TRIANGLES]
-    for between, line in zip(_BETWEEN, lashes, strict=True):
+    for between, line in lashes:
         corners[between] = line[TRIANGLES[between]]
     return corners

@@ -218,8 +218,9 @@ class ConditionWarp:
         image, border = self.condition.face.image, cv2.BORDER_REPLICATE
         warped = np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=border), np.uint8)
         mouth.draw(warped, self.mouth, self.space.to_frame, self.condition.teeth)
-        warped[coverage < 0.5] = BACKGROUND_GREY
-        return warped
+        covered = np.asarray(coverage >= 0.5, np.uint8)
+        beside = np.full_like(warped, BACKGROUND_GREY)
+        return np.asarray(cv2.copyTo(warped, covered, beside), np.uint8)
 
     @cached_property
     def mouth(self) -> mouth.MouthPlacement | None:
@@ -294,7 +295,8 @@ def network_inputs(
         centre of each cell of the source's crop.
     """
     warp = warp or ConditionWarp.of(face, condition)
-    stretch = np.asarray(np.rint(np.clip(warp.placed[:, :, 3], 0, 1) * 255), np.uint8)
+    share = cv2.extractChannel(warp.placed, 3)
+    stretch = np.asarray(cv2.convertScaleAbs(share, alpha=255), np.uint8)
     drawn = (
         face_maps.hole(face.points, CROP, HOLE_GROWTH),
         face_maps.eyes(face.points, CROP),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import log2
 
 import cv2
 import numpy as np
@@ -144,11 +145,14 @@ class Condition:
             smoothness: see :meth:`pyramid`.
         """
         pyramid = self.pyramid(smoothness)
-        level = int(np.clip(np.log2(max(self.size_px / max(face_px, 1.0), 1.0)), 0, 6))
+        level = min(int(log2(max(self.size_px / max(face_px, 1.0), 1.0))), 6)
         level = min(level, len(pyramid) - 1)
         if level:
-            scale = np.float32(1 << level)
-            x, y = ((part + np.float32(0.5)) / scale - np.float32(0.5) for part in (x, y))
+            share = 0.5**level
+            x, y = (
+                np.asarray(cv2.addWeighted(part, share, part, 0, (share - 1) / 2), np.float32)
+                for part in (x, y)
+            )
         found = sample_at(pyramid[level], x, y)
         return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGRA2BGR), np.uint8)
 
@@ -191,12 +195,12 @@ def rasterise_triangles(space: FaceSpace) -> NDArray[np.int32]:
     corners = space.points[TRIANGLES]
     edge, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     facing = edge[:, 0] * other[:, 1] - edge[:, 1] * other[:, 0] < 0
-    depth = space.depth[TRIANGLES].mean(axis=1)
-    order = np.argsort(-depth)
-    fixed = np.rint(corners * 16).astype(np.int32)
+    order = np.argsort(-space.depth[TRIANGLES].sum(axis=1))
+    order = order[facing[order]]
+    fixed = np.rint(corners[order] * 16).astype(np.int32)
     ids = np.zeros((RASTER, RASTER), np.int32)
-    for number in order[facing[order]].tolist():
-        cv2.fillConvexPoly(ids, fixed[number], number + 1, cv2.LINE_8, 4)
+    for triangle, number in zip(fixed, (order + 1).tolist(), strict=True):
+        cv2.fillConvexPoly(ids, triangle, number, cv2.LINE_8, 4)
     return ids
 
 

@@ -23,10 +23,15 @@ def crop_square(picture: Picture, corners: F32, side_px: int) -> U8:
         side_px: side of the result.
     """
     corners = corners.astype(np.float64)
-    outline = np.vstack([corners, corners[1] + corners[2] - corners[0]])
-    low = np.clip(outline.min(axis=0) - 2, 0, (picture.width - 1, picture.height - 1))
-    high = np.clip(outline.max(axis=0) + 2, low + 1, (picture.width, picture.height))
-    x0, y0, x1, y1 = box = clip_box(picture, (low[0], low[1], high[0], high[1]))
+    ends = []
+    for (start, right, below), length in zip(
+        corners.T.tolist(), (picture.width, picture.height), strict=True
+    ):
+        outline = (start, right, below, right + below - start)
+        low = min(max(min(outline) - 2, 0), length - 1)
+        ends.append((low, min(max(max(outline) + 2, low + 1), length)))
+    (left, right), (top, bottom) = ends
+    x0, y0, x1, y1 = box = clip_box(picture, (left, top, right, bottom))
     scale = min(1.0, _FINEST * side_px / max(float(np.hypot(*(corners[1] - corners[0]))), 1e-3))
     size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
     # Scaling keeps the edges of the box in place; they lie half a pixel beyond pixel centres.
