@@ -8,6 +8,7 @@ Source: ICC.1:2022, clauses 7.2 (header), 7.3 (tag table), 9.2 (tags), 10.15 (ml
 
 import io
 import struct
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -20,8 +21,17 @@ _PRIMARIES, _CURVES = (b"rXYZ", b"gXYZ", b"bXYZ"), (b"rTRC", b"gTRC", b"bTRC")
 _TABLES = (b"A2B0", b"A2B1", b"A2B2", b"D2B0", b"D2B1", b"D2B2")
 """Tags that come before primaries and curves where a profile has both."""
 
+_D50_XYZ = (0.9642, 1.0, 0.8249)
 _D50 = struct.pack(">3i", 63190, 65536, 54061)
-"""White of the profile connection space, as 16.16 fixed-point numbers."""
+"""White of the profile connection space, also as 16.16 fixed-point numbers."""
+
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
+"""From XYZ to cones, for adaptation to another white (ICC.1:2022, annex E)."""
+
+_LEAST_VOLUME = 1e-3
+"""Of the primaries of real colours: their determinant in XYZ is well above."""
 
 _SAME = 1
 """Levels of 255 by which the colours of a profile taken for sRGB may differ from it."""
@@ -57,6 +67,36 @@ def reduced_profile(icc: bytes) -> bytes | None:
     except ImageCms.PyCMSError as error:
         raise ValueError("curves or primaries of the profile make no sense") from error
     return b"" if np.abs(seen.astype(int) - levels).max() <= _SAME else profile
+
+
+def matrix_profile(chromaticities: Sequence[float], gamma: float | None) -> bytes:
+    """Return a profile from x and y of white, red, green and blue.
+
+    Args:
+        chromaticities: (8,) CIE 1931.
+        gamma: exponent of all three curves; None for the curve of sRGB.
+
+    Raises:
+        ValueError: they are those of no colours.
+    """
+    x, y = np.reshape(chromaticities, (4, 2)).T
+    if (y <= 0).any() or (gamma is not None and gamma <= 0):
+        raise ValueError("chromaticities of no colours")
+    white, *colours = np.stack([x / y, np.ones(4), (1 - x - y) / y], 1)
+    columns = np.stack(colours, 1)
+    if abs(np.linalg.det(columns)) < _LEAST_VOLUME:
+        raise ValueError("primaries that are no three colours")
+    columns = columns * np.linalg.solve(columns, white)
+    seen = _BRADFORD @ np.array([_D50_XYZ, white]).T
+    adapted = np.linalg.solve(_BRADFORD, (seen[:, 0] / seen[:, 1])[:, None] * _BRADFORD) @ columns
+    fixed = np.rint(adapted.T * 65536).astype(">i4")
+    tags = {
+        name: b"XYZ \0\0\0\0" + one.tobytes() for name, one in zip(_PRIMARIES, fixed, strict=True)
+    }
+    curve = _tags(_srgb().tobytes())[_CURVES[0]]
+    if gamma is not None:
+        curve = b"para\0\0\0\0\0\0\0\0" + struct.pack(">i", round(gamma * 65536))
+    return _assembled(tags | dict.fromkeys(_CURVES, curve))
 
 
 def to_srgb(image: U8, profile: bytes) -> U8:

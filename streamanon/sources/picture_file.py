@@ -36,6 +36,7 @@ from streamanon.media.file_types import (
     picture_format,
 )
 from streamanon.media.pixel_limit import PICTURE, check_pixels
+from streamanon.sources.picture_properties import has_film, stated_profile, stored_bits
 from streamanon.types import ColourSpace, Picture, Plane
 
 _OPENERS: dict[str, Callable[[IO[bytes]], ImageFile.ImageFile]] = {
@@ -126,7 +127,7 @@ class PictureFile:
                 for size in sizes:
                     check_pixels(path, size, max_pixels)
                 self.pages = _pages(self._image, sizes)
-                self.changes = _changes(self._image, _count(self._image) - len(self.pages))
+                self.changes = self._changes()
         except BaseException:
             self.close()
             raise
@@ -150,11 +151,11 @@ class PictureFile:
             self._image.seek(page)
             if self._image.format in ("JPEG", "MPO"):
                 self._check_jpeg()
-            deep = _is_deep(self._image)
+            deep, icc = _is_deep(self._image, self._file), stated_profile(self._image, self._file)
             if not deep:
                 self._image.load()
             duration = self._image.info.get("duration")
-            picture = self._deep(page) if deep else self._flat()
+            picture = self._deep(page, icc) if deep else self._flat(icc)
         return picture, round(duration) if duration else None
 
     def close(self) -> None:
@@ -162,6 +163,23 @@ class PictureFile:
         self._file.close()
         if image := vars(self).pop("_image", None):
             image.close()
+
+    def _changes(self) -> tuple[str, ...]:
+        """Return what is converted and what stays behind."""
+        image, file, changes = self._image, self._file, []
+        if image.mode in ("CMYK", "LAB"):
+            changes.append(f"{image.mode} becomes sRGB")
+        bits, left_behind = stored_bits(image, file), _count(image) - len(self.pages)
+        if image.mode.startswith("I;16") or _is_deep(image, file):
+            if _profile(stated_profile(image, file)) is None:
+                changes.append("16 bits become 8: its colours, which a table defines, become sRGB")
+        elif bits > 8:
+            changes.append(f"{bits} bits become 8")
+        if left_behind:
+            changes.append(f"{left_behind} previews, masks or further views stay behind")
+        if has_film(image, file):
+            changes.append("the film of a motion photo stays behind")
+        return tuple(changes)
 
     def _check_jpeg(self) -> None:
         """Refuse the page that is next when its data make no sense.
@@ -182,10 +200,9 @@ class PictureFile:
         except FFmpegError:  # of a kind that FFmpeg does not know
             return
 
-    def _flat(self) -> Picture:
+    def _flat(self, icc: bytes) -> Picture:
         """Return the page that is loaded, of 8 bits a channel or 16 bits of grey."""
-        image, icc = self._image, self._image.info.get("icc_profile") or b""
-        turn = self._orientation()
+        image, turn = self._image, self._orientation()
         if image.mode.startswith("I;16"):
             grey = np.asarray(image).astype(np.uint16)
             if _profile(icc) is None:
@@ -202,14 +219,15 @@ class PictureFile:
         ]
         return _picture(_over_white(planes)[::-1], turn, profile)
 
-    def _deep(self, page: int) -> Picture:
+    def _deep(self, page: int, icc: bytes) -> Picture:
         """Return a page of 16 bits a channel."""
-        icc = self._image.info.get("icc_profile") or b""
         stored = np.frombuffer(self._path.read_bytes(), np.uint8)
         found, pages = cv2.imdecodemulti(stored, cv2.IMREAD_UNCHANGED, range=(page, page + 1))
         if not found or pages[0].dtype != np.uint16 or pages[0].ndim != 3:
             raise MediaError(f"{self._path} cannot be decoded: check the file")
-        planes, profile = _over_white(cast("Sequence[Plane]", cv2.split(pages[0]))), _profile(icc)
+        transparent = self._image.has_transparency_data
+        stored_planes = cast("Sequence[Plane]", cv2.split(pages[0]))[: 4 if transparent else 3]
+        planes, profile = _over_white(stored_planes), _profile(icc)
         if profile is None:
             planes = _by_table(planes, icc)
         return _picture(planes, self._orientation(), profile or b"")
@@ -263,19 +281,6 @@ def _count(image: ImageFile.ImageFile) -> int:
     return int(getattr(image, "n_frames", 1))
 
 
-def _changes(image: ImageFile.ImageFile, left_behind: int) -> tuple[str, ...]:
-    """Return what is converted and what stays behind."""
-    changes = []
-    if image.mode in ("CMYK", "LAB"):
-        changes.append(f"{image.mode} becomes sRGB")
-    deep = image.mode.startswith("I;16") or _is_deep(image)
-    if deep and _profile(image.info.get("icc_profile") or b"") is None:
-        changes.append("16 bits become 8: its colours, which a table defines, become sRGB")
-    if left_behind:
-        changes.append(f"{left_behind} previews, masks or further views stay behind")
-    return tuple(changes)
-
-
 def _sizes(image: ImageFile.ImageFile) -> list[tuple[int, int]]:
     """Return width and height of each picture of a file."""
     sizes = [image.size] * _count(image)
@@ -306,8 +311,10 @@ def _pages(image: ImageFile.ImageFile, sizes: Sequence[tuple[int, int]]) -> list
     return numbers
 
 
-def _is_deep(image: ImageFile.ImageFile) -> bool:
+def _is_deep(image: ImageFile.ImageFile, file: IO[bytes]) -> bool:
     """Tell whether a page that is not loaded has several channels of 16 bits."""
+    if image.format == "JPEG2000":
+        return image.mode == "RGB" and stored_bits(image, file) == 16
     if not (isinstance(image, TiffImageFile) or (image.format == "PNG" and _count(image) == 1)):
         return False
     return any(_layout(tile.args).startswith(_DEEP_LAYOUTS) for tile in image.tile)

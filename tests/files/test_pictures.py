@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms, ImageSequence
+from PIL import Image, ImageCms, ImageSequence, PngImagePlugin
 
 import streamanon
 from streamanon import Config
@@ -96,6 +96,49 @@ def test_display_p3_looks_the_same(
     in_profile(scene, DISPLAY_P3, "RGB").save(before, icc_profile=DISPLAY_P3, **options)
     solid.file(before, after)
     check(before, after)
+
+
+P3 = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+
+
+@pytest.mark.parametrize(
+    ("name", "chunks"),
+    [
+        ("in.png", {b"cHRM": P3, b"gAMA": struct.pack(">I", 45455)}),
+        ("in.png", {b"cICP": bytes([12, 13, 0, 1])}),
+        ("in.avif", {}),
+    ],
+)
+def test_colours_that_are_stated_without_a_profile_look_the_same(
+    scene: Image.Image,
+    solid: streamanon.Anonymiser,
+    tmp_path: Path,
+    name: str,
+    chunks: dict[bytes, bytes],
+) -> None:
+    wide = in_profile(scene, DISPLAY_P3, "RGB")
+    wide.save(tmp_path / "same.png", icc_profile=DISPLAY_P3)
+    before, after = tmp_path / name, tmp_path / f"out{Path(name).suffix}"
+    if chunks:
+        info = PngImagePlugin.PngInfo()
+        for kind, data in chunks.items():
+            info.add(kind, data)
+        wide.save(before, pnginfo=info)
+    else:
+        wide.save(before, quality=95)
+        before.write_bytes(before.read_bytes().replace(b"colrnclx\0\1", b"colrnclx\0\x0c"))
+    solid.file(before, after)
+    check(tmp_path / "same.png", after, within=3 if chunks else 5)
+
+
+def test_hdr_pictures_are_refused(
+    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
+) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add(b"cICP", bytes([9, 16, 0, 1]))
+    scene.save(tmp_path / "in.png", pnginfo=info)
+    with pytest.raises(MediaError, match=r"its colours are HDR \(PQ\): convert it to SDR first"):
+        solid.file(tmp_path / "in.png", tmp_path / "out.png")
 
 
 @pytest.mark.parametrize("name", ["icc_adobergb.jpg", "icc_prophoto.png"])
@@ -186,6 +229,38 @@ def test_sixteen_bits_and_their_profile_stay(
     assert read is not None
     assert np.array_equal(read[:, :140, ::-1], wide[:, :140])
     check(before, after)
+
+
+def test_a_channel_that_is_no_transparency_is_left_out(
+    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
+) -> None:
+    wide = np.asarray(scene).astype(np.uint16) * 257
+    four = np.dstack([wide, wide[:, :, 0]])
+    extra: dict[str, Any] = {"photometric": "rgb", "extrasamples": ["unspecified"]}
+    tifffile.imwrite(tmp_path / "in.tiff", four, **extra)
+    solid.file(tmp_path / "in.tiff", tmp_path / "out.tiff")
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tiff")[:, :140], wide[:, :140])
+
+
+def test_depth_that_is_lost_and_films_of_motion_photos_are_said(
+    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, face_clip: Path
+) -> None:
+    wide = np.asarray(scene).astype(np.uint16) * 257
+    assert cv2.imwrite(str(tmp_path / "in.jp2"), wide[:, :, ::-1])
+    assert solid.file(tmp_path / "in.jp2", tmp_path / "out.jp2").changes == ()
+    read = cv2.imread(str(tmp_path / "out.jp2"), cv2.IMREAD_UNCHANGED)
+    assert read is not None
+    assert read.dtype == np.uint16
+    planes = np.moveaxis(wide, 2, 0)
+    tifffile.imwrite(tmp_path / "in.tiff", planes, photometric="rgb", planarconfig="separate")
+    changes = solid.file(tmp_path / "in.tiff", tmp_path / "out.tiff").changes
+    assert changes == ("16 bits become 8",)
+    scene.save(tmp_path / "in.jpg", quality=95)
+    with (tmp_path / "in.jpg").open("ab") as file:
+        file.write(face_clip.read_bytes())
+    changes = solid.file(tmp_path / "in.jpg", tmp_path / "out.jpg").changes
+    assert changes == ("the film of a motion photo stays behind",)
+    check(tmp_path / "in.jpg", tmp_path / "out.jpg")
 
 
 @pytest.mark.parametrize("suffix", ["png", "tiff"])
