@@ -77,7 +77,44 @@ class Branch:
                 external_data=False,
                 verbose=False,
             )
-            return without_traces(onnx.load(path))
+            return planar_inside(without_traces(onnx.load(path)))
+
+
+def planar_inside(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a graph that transposes images, (n, h, w, c), where they come in and stays with it.
+
+    ONNX Runtime moves a transposition of four axes past slices and sums, which then work on rows of
+    one channel: a sixth of the time of the live network. It leaves one of three axes alone.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    shapes = {
+        one.name: [side.dim_value for side in one.type.tensor_type.shape.dim] for one in graph.input
+    }
+    nodes: list[onnx.NodeProto] = []
+    for node in graph.node:
+        perm = next((list(one.ints) for one in node.attribute if one.name == "perm"), None)
+        if perm != [0, 3, 1, 2] or node.input[0] not in shapes:
+            nodes.append(node)
+            continue
+        (image,), (planes,) = node.input, node.output
+        _, height, width, channels = shapes[image]
+        for name, shape in (
+            (f"{planes}.rows", [0, height * width, channels]),
+            (f"{planes}.planes", [0, channels, height, width]),
+        ):
+            graph.initializer.append(numpy_helper.from_array(np.array(shape, np.int64), name))
+        rows, flat = f"{image}.rows", f"{planes}.flat"
+        nodes += [
+            helper.make_node("Reshape", [image, f"{planes}.rows"], [rows], name=rows),
+            helper.make_node("Transpose", [rows], [flat], name=node.name, perm=[0, 2, 1]),
+            helper.make_node("Reshape", [flat, f"{planes}.planes"], [planes], name=flat),
+        ]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(result, full_check=True)
+    return result
 
 
 def without_traces(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -39,14 +39,14 @@ def prepare(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
 
 
 def _cast_bytes_first(graph: onnx.GraphProto) -> None:
-    """Cast 8 bit inputs to float before they are transposed: TensorRT cannot transpose bytes."""
+    """Cast 8 bit inputs to float where they come in: TensorRT cannot transpose bytes."""
     images = {
         one.name for one in graph.input if one.type.tensor_type.elem_type == TensorProto.UINT8
     }
     nodes: list[onnx.NodeProto] = []
     floats = {}
     for node in graph.node:
-        if node.op_type == "Transpose" and node.input[0] in images:
+        if node.op_type in ("Reshape", "Transpose") and node.input[0] in images:
             name = node.input[0]
             if name not in floats:
                 floats[name] = f"{name}.float"
