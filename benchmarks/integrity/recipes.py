@@ -67,6 +67,7 @@ CODECS = [
     _film("h264_ac3.m2ts", X264, "-c:a ac3"),
     _film("h264_open_gop.ts", f"{X264} -bf 2 -g 10 -x264opts open-gop=1", "-c:a aac"),
     _film("h264.h264", f"{X264} -bf 0"),
+    Recipe("50_fps.h264", f"-f lavfi -i testsrc2=s=320x180:r=50:d=1 {X264} -an"),
     _film("hevc_aac.mp4", "-c:v libx265 -x265-params log-level=error", "-c:a aac"),
     _film("hevc_opus.mkv", "-c:v libx265 -x265-params log-level=error", "-c:a libopus"),
     _film("hevc_aac.ts", "-c:v libx265 -x265-params log-level=error", "-c:a aac"),
@@ -115,6 +116,7 @@ DEPTHS_AND_FIELDS = [
     _interlaced("mpeg2_tff.ts", "tff", "-c:v mpeg2video -q:v 3"),
     _interlaced("mpeg2_bff.mpg", "bff", "-c:v mpeg2video -q:v 3", ".mkv"),
     _interlaced("xdcam_422.mxf", "tff", "-pix_fmt yuv422p -c:v mpeg2video -q:v 3"),
+    _interlaced("bt709_422.mkv", "tff", "-pix_fmt yuv422p -c:v ffv1 -colorspace bt709"),
     _interlaced("dv.dv", "bff", "-c:v dvvideo -pix_fmt yuv420p", ".mov"),
     _interlaced("prores_tff.mov", "tff", "-c:v prores_ks -pix_fmt yuv422p10le", ".mov"),
 ]

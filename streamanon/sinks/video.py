@@ -134,10 +134,10 @@ class VideoSink:
         for index, plane in enumerate(frame.picture.planes):
             fill(picture, index, self._orientation.stored(plane))
         picture.pts, picture.time_base = frame.pts, frame.time_base
-        picture.colorspace, picture.color_range = self._tags.matrix, self._tags.colour_range
-        if self._fields is not None:
+        if self._fields is not None:  # before its matrix is said: it would be converted, too
             self._fields.push(picture)
             picture = self._fields.vpull()
+        picture.colorspace, picture.color_range = self._tags.matrix, self._tags.colour_range
         try:
             with self._lock:
                 self._encode_newest(frame.pts)

@@ -38,6 +38,9 @@ from streamanon.sources.planar import (
 )
 from streamanon.types import ColourSpace, ContainerTags, Frame, MediaInfo, Picture, Plane
 
+_NO_TIMES = 0x80
+"""AVFMT_NOTIMESTAMPS: formats that hold nothing but pictures."""
+
 _MAX_INTERLACED_RATE = 31
 """Interlaced pictures a second, from which on fields are counted and not pictures."""
 
@@ -69,7 +72,7 @@ class VideoSource:
             stream = _video_stream(self._container, path)
             _check_size(path, stream, max_pixels or FILM, pipe)
             stream.codec_context.options = decoder_options(max_pixels or FILM)
-            rate = stream.average_rate or stream.guessed_rate or Fraction(30)
+            rate = _rate(self._container, stream)
             time_base = stream.time_base or 1 / rate
             step = max(1, round(1 / (rate * time_base)))
             if pipe:
@@ -200,6 +203,16 @@ def _video_stream(container: InputContainer, path: Path) -> VideoStream:
             return stream
     kinds = ", ".join(sorted({stream.type for stream in container.streams}))
     raise MediaError(f"{path} has no video track, it holds {kinds or 'nothing'}: name a video")
+
+
+def _rate(container: InputContainer, stream: VideoStream) -> Fraction:
+    """Return the usual pictures a second.
+
+    What is no container has no times: FFmpeg calls its average 25, whatever the pictures say.
+    """
+    timeless = bool(container.format.flags & _NO_TIMES)
+    average = None if timeless else stream.average_rate
+    return average or stream.guessed_rate or Fraction(30)
 
 
 def _check_size(path: Path, stream: VideoStream, max_pixels: int, pipe: InputPipe | None) -> None:

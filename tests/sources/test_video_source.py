@@ -6,6 +6,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from av.video.stream import VideoStream
 
 from streamanon.errors import UsageError
 from streamanon.imaging.picture import whole_bgr
@@ -263,13 +264,19 @@ def test_a_change_of_size_on_the_way_is_undone(tmp_path: Path) -> None:
     assert frames[-1].picture.planes[0].std() > 20
 
 
-def test_missing_timestamps_are_derived(tmp_path: Path) -> None:
-    write_clip(tmp_path / "in.mp4", Clip(options={"bf": "0"}))
-    raw = remux(tmp_path / "in.mp4", tmp_path / "in.h264")
-    _, frames = read(raw)
-    assert len(frames) == 12
+@pytest.mark.parametrize("rate", [25, 50])
+def test_missing_timestamps_are_derived(tmp_path: Path, rate: int) -> None:
+    with av.open(str(tmp_path / "in.h264"), "w") as out:
+        video = out.add_stream("libx264", rate, {"bf": "0"})
+        assert isinstance(video, VideoStream)
+        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
+        for index in range(12):
+            out.mux(video.encode(picture(index, Clip())))
+        out.mux(video.encode(None))
+    info, frames = read(tmp_path / "in.h264")
+    assert (len(frames), float(info.rate)) == (12, rate)
     steps = np.diff([float(frame.pts * frame.time_base) for frame in frames])
-    assert np.allclose(steps, 1 / 25, atol=1e-3), steps
+    assert np.allclose(steps, 1 / rate, atol=1e-3), steps
 
 
 def test_a_cover_picture_is_not_the_video(tmp_path: Path) -> None:
