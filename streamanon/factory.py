@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from streamanon.backends.shared import SharedBackend
     from streamanon.backends.trial import Choice
     from streamanon.detectors.dlib_resnet import DlibResNetEmbedder
+    from streamanon.detectors.glasses import GlassesProbe
     from streamanon.identities.portrait import PortraitReader
     from streamanon.media.address import Address
     from streamanon.safety.permits import Permissions
@@ -191,6 +192,14 @@ class Factory:
             return AppearanceProbes(**{name: probes[name] for name in ("age", "skin")})
 
     @cached_property
+    def _glasses_probe(self) -> GlassesProbe:
+        """Says who wears glasses."""
+        from streamanon.detectors.glasses import GlassesProbe
+
+        with np.load(weights.path("glasses.npz")) as stored:
+            return GlassesProbe(stored["weights"])
+
+    @cached_property
     def face_network(self) -> FaceNetwork:
         """Generates faces, on the fastest runtime available."""
         from streamanon.anonymisers.network import FaceNetwork
@@ -260,7 +269,11 @@ class Factory:
         return PlainAnonymiser(method)
 
     def _reshaping(self, inside: Anonymiser, people: PerTrack[Person] | None) -> Anonymiser:
-        """Have an anonymiser draw faces of the portraits' shape, behind what is before them."""
+        """Have an anonymiser draw faces of the portraits' shape, behind what is before them.
+
+        Those who wear glasses get others.
+        """
+        from streamanon.anonymisers.glasses import GlassesAnonymiser
         from streamanon.anonymisers.occluded import OccludedAnonymiser
         from streamanon.anonymisers.reshaping import ReshapingAnonymiser
         from streamanon.detectors.mesh import Blendshapes
@@ -270,7 +283,7 @@ class Factory:
         with np.load(weights.path("face_shape.npz")) as stored:
             model = ShapeModel.of(stored)
         blendshapes = Blendshapes(self._network("face_blendshapes.onnx"))
-        reshaping = ReshapingAnonymiser(inside, model, blendshapes, people)
+        reshaping = ReshapingAnonymiser(GlassesAnonymiser(inside), model, blendshapes, people)
         return OccludedAnonymiser(reshaping, OcclusionNetwork(self._network("occlusion.onnx")))
 
     def ladder(self, method: str, log: Logger) -> SteppedAnonymiser:
@@ -334,7 +347,8 @@ class Factory:
         sampler = None
         if anonymiser.needs_mesh or assigner is not None:
             assigner = assigner or self.identity_assigner()
-            sampler = EmbeddingSampler(self.embedder, self._sex_classifier, assigner)
+            sex, glasses = self._sex_classifier, self._glasses_probe
+            sampler = EmbeddingSampler(self.embedder, sex, assigner, glasses)
         return Observer(
             self.detector,
             self.mesher if sampler or kept else None,

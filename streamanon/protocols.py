@@ -150,6 +150,17 @@ class OcclusionFinder(Protocol):
         ...
 
 
+class GlassesFinder(Protocol):
+    """Says who wears glasses."""
+
+    def score(self, picture: Picture, points: F32) -> float:
+        """Return how sure it is that a face with these (478, 3) points in frame px wears glasses.
+
+        It is below 0 when that is unlikely; see :mod:`streamanon.tracking.glasses`.
+        """
+        ...
+
+
 class Anonymiser(Protocol):
     """Generates the pixels that hide faces."""
 

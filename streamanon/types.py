@@ -314,12 +314,14 @@ class Subject:
         identity: whom they become; None when the face can only be covered.
         person: number of the person, the same whenever they come back; None when not known.
         permit: leave to show the face as it is, or None.
+        glasses: whether they wear glasses.
     """
 
     track: Track
     identity: Identity | None = None
     person: int | None = None
     permit: Permit | None = None
+    glasses: bool = False
 
 
 @dataclass(frozen=True, slots=True)

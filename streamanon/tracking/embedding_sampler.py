@@ -1,14 +1,18 @@
-"""Computes the embedding of each face from time to time and gives it to the identity assigner."""
+"""Computes the embedding of each face from time to time and gives it to the identity assigner.
+
+In the same pictures it looks for glasses.
+"""
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import side
-from streamanon.protocols import Embedder, SexClassifier
+from streamanon.protocols import Embedder, GlassesFinder, SexClassifier
+from streamanon.tracking.glasses import WornGlasses
 from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
 from streamanon.types import Mesh, Picture, Track
 
@@ -50,6 +54,7 @@ class _TrackSamples:
         due_s: time of its next sample.
         samples: samples after the warm-up.
         settled: whether an identity was asked for.
+        glasses: whether glasses are worn.
     """
 
     since_s: float
@@ -58,6 +63,7 @@ class _TrackSamples:
     due_s: float = -math.inf
     samples: int = 0
     settled: bool = False
+    glasses: WornGlasses = field(default_factory=WornGlasses)
 
 
 class EmbeddingSampler:
@@ -67,15 +73,23 @@ class EmbeddingSampler:
     frames the same, whether these were held back until then or not.
     """
 
-    def __init__(self, embedder: Embedder, sex: SexClassifier, assigner: IdentityAssigner) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        sex: SexClassifier,
+        assigner: IdentityAssigner,
+        glasses: GlassesFinder | None = None,
+    ) -> None:
         """Create one for a new line of a stream, whose tracks are numbered from the start.
 
         Args:
             embedder: computes embeddings.
             sex: estimates apparent sex.
             assigner: gets them; it drops the tracks of the line before.
+            glasses: says who wears glasses; None where that does not matter.
         """
         self._embedder, self._sex, self.assigner = embedder, sex, assigner
+        self._glasses = glasses
         assigner.forget_tracks()
         self._tracks: dict[int, _TrackSamples] = {}
 
@@ -110,6 +124,10 @@ class EmbeddingSampler:
         """Return whether a track has had a mesh and will get its identity later."""
         return track_id in self._tracks and not self._tracks[track_id].settled
 
+    def wears_glasses(self, track_id: int) -> bool:
+        """Return whether somebody wears glasses, as far as is known."""
+        return track_id in self._tracks and self._tracks[track_id].glasses.worn
+
     def _embed(self, picture: Picture, mesh: Mesh, track_id: int) -> None:
         """Take a sample if the view is good, and plan the next one."""
         so_far, quality = self._tracks[track_id], view_quality(mesh)
@@ -127,6 +145,8 @@ class EmbeddingSampler:
         embedding = self._embedder.embed(picture, lm.five_points(mesh.points))
         skin, p_female = skin_lab(picture, mesh), self._sex.p_female(picture, mesh.points)
         self.assigner.add_evidence(track_id, embedding, quality, skin, p_female)
+        if self._glasses:
+            so_far.glasses.look(self._glasses.score(picture, mesh.points))
 
     def _is_due(self, track_id: int, visible: Collection[int]) -> bool:
         """Return whether enough of a track was seen to give it an identity."""

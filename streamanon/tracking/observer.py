@@ -277,7 +277,8 @@ class Observer:
         assigner, identity = self._sampler.assigner, None
         if track.face.mesh is not None and (self._waits or assigner.has_identity(track.id)):
             identity = assigner.identity_of(track.id, pending.tracks)
-        return Subject(track, identity, assigner.person_of(track.id))
+        person, glasses = assigner.person_of(track.id), self._sampler.wears_glasses(track.id)
+        return Subject(track, identity, person, glasses=glasses)
 
     def _smoothed(self, track: Track, time_s: float) -> Track:
         """Return a track with a smoothed mesh, which its cover contains."""

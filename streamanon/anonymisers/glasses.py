@@ -1,0 +1,83 @@
+"""Gives those who wear glasses a pair of others, on the new face that another anonymiser draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import exp
+from typing import TYPE_CHECKING
+
+from streamanon.face import glasses
+from streamanon.face import landmarks as lm
+from streamanon.tracking.per_track import PerTrack
+
+if TYPE_CHECKING:
+    from streamanon.protocols import Anonymiser
+    from streamanon.types import Patch, Scene, Subject
+
+FADE_S = 0.25
+"""Time constant with which glasses come and go."""
+
+AWAY_DEG = (32.0, 40.0)
+"""Yaws between which they vanish: their far side would stand out from the face."""
+
+SMALLEST_PX = 14.0
+"""Distance between the outer corners of the eyes below which they are less than a line."""
+
+FAINTEST = 0.02
+"""Strength below which they are not drawn."""
+
+
+@dataclass
+class _Drawn:
+    """How strongly somebody's glasses were drawn, 0..1, and when."""
+
+    strength: float
+    time_s: float
+
+
+class GlassesAnonymiser:
+    """Another anonymiser, whose new faces wear glasses where the old ones do."""
+
+    needs_mesh = True
+
+    def __init__(self, inside: Anonymiser) -> None:
+        """Create one with no memory; ``inside`` draws the faces."""
+        self._inside = inside
+        self._drawn: PerTrack[_Drawn] = PerTrack()
+
+    def replace(self, scene: Scene) -> list[Patch | None]:
+        """Return one patch a subject; None where the other anonymiser has none."""
+        patches = self._inside.replace(scene)
+        self._drawn.forget(scene)
+        if len(patches) != len(scene.subjects):
+            return patches
+        return [
+            self._with_glasses(patch, subject, scene.frame.time_s) if patch else None
+            for subject, patch in zip(scene.subjects, patches, strict=True)
+        ]
+
+    def _with_glasses(self, patch: Patch, subject: Subject, time_s: float) -> Patch:
+        """Return a patch with glasses, as strongly as they are there in this frame."""
+        mesh, identity = subject.track.face.mesh, subject.identity
+        if mesh is None or identity is None or lm.inter_ocular_px(mesh.points) < SMALLEST_PX:
+            return patch
+        low, high = AWAY_DEG
+        seen = min(max((high - abs(lm.head_pose(mesh.points)[0])) / (high - low), 0), 1)
+        strength = seen * self._followed(subject, time_s)
+        if strength < FAINTEST:
+            return patch
+        image = patch.image.copy()
+        points = mesh.points[:, :2] - (patch.x, patch.y)
+        glasses.draw(image, points, glasses.style_of(identity.name), strength)
+        return replace(patch, image=image)
+
+    def _followed(self, subject: Subject, time_s: float) -> float:
+        """Return how strongly somebody's glasses are drawn, which changes slowly."""
+        wanted, track_id = float(subject.glasses), subject.track.id
+        if track_id not in self._drawn:
+            self._drawn[track_id] = _Drawn(wanted, time_s)
+        drawn = self._drawn[track_id]
+        share = 1 - exp(-abs(time_s - drawn.time_s) / FADE_S)
+        drawn.strength += share * (wanted - drawn.strength)
+        drawn.time_s = time_s
+        return drawn.strength

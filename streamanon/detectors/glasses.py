@@ -1,0 +1,86 @@
+"""Says whether somebody wears glasses: a linear function of the edges around the eyes.
+
+Edges are histograms of oriented gradients (Dalal and Triggs, CVPR 2005), of both polarities, in
+cells of 6 px. Fitted by ``python -m training glasses``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from streamanon.face import landmarks as lm
+from streamanon.imaging.picture import clip_box, read_bgr
+
+if TYPE_CHECKING:
+    from streamanon.types import F32, U8, Picture
+
+SIZE, CELL = (96, 54), 6
+"""Width and height of what is looked at around the eyes, and side of a cell, in px."""
+
+EYES_PX, EYES_ROW = 72.0, 23.0
+"""Distance between the outer corners of the eyes in that, and the row they lie on."""
+
+DIRECTIONS = 8
+
+CONTRAST, MOST = 0.15, 0.5
+"""Edges weaker than this count little (in square roots of levels); the most that one counts."""
+
+
+def around_eyes(picture: Picture, points: F32) -> U8:
+    """Return what is around the eyes, upright, as (54, 96) uint8 grey levels.
+
+    Args:
+        picture: frame.
+        points: (478, 3) float32 mesh in frame px.
+    """
+    right, left = points[lm.RIGHT_EYE_OUTER, :2], points[lm.LEFT_EYE_OUTER, :2]
+    scale = EYES_PX / max(float(np.hypot(*(left - right))), 1.0)
+    cosine, sine = (left - right) * scale / EYES_PX
+    centre, reach = (left + right) / 2, np.float32(np.hypot(*SIZE) / scale)
+    box = clip_box(picture, np.concatenate([centre - reach, centre + reach]))
+    if min(box[2] - box[0], box[3] - box[1]) < 1:
+        return np.zeros(SIZE[::-1], np.uint8)
+    grey = np.asarray(cv2.cvtColor(read_bgr(picture, box), cv2.COLOR_BGR2GRAY), np.uint8)
+    if scale < 1:
+        grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), 0.4 / scale), np.uint8)
+    turn = scale * np.array([[cosine, sine], [-sine, cosine]])
+    shift = np.array([SIZE[0] / 2, EYES_ROW]) - turn @ (centre - box[:2])
+    upright = np.column_stack([turn, shift]).astype(np.float32)
+    return np.asarray(
+        cv2.warpAffine(grey, upright, SIZE, borderMode=cv2.BORDER_REPLICATE), np.uint8
+    )
+
+
+def edges(grey: U8) -> F32:
+    """Return (1152,) float32: how much edge of each direction each cell holds.
+
+    Args:
+        grey: (54, 96) uint8 from :func:`around_eyes`.
+    """
+    level = np.sqrt(grey.astype(np.float32))
+    across, down = (cv2.Sobel(level, cv2.CV_32F, x, 1 - x, ksize=1) for x in (1, 0))
+    strength = np.sqrt(across * across + down * down) + np.float32(1e-6)
+    # Doubled angles: an edge from dark to bright is one from bright to dark.
+    double = ((across * across - down * down) / strength, 2 * across * down / strength)
+    angles = np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
+    along = [np.maximum(double[0] * np.cos(a) + double[1] * np.sin(a), 0) for a in angles]
+    cells = (SIZE[0] // CELL, SIZE[1] // CELL)
+    mean = cv2.resize(np.dstack(along).astype(np.float32), cells, interpolation=cv2.INTER_AREA)
+    nearby = cv2.blur(mean.sum(axis=2), (3, 3))[:, :, None]
+    return np.asarray(np.minimum(mean / (nearby + CONTRAST), MOST), np.float32).ravel()
+
+
+class GlassesProbe:
+    """Implements :class:`streamanon.protocols.GlassesFinder`."""
+
+    def __init__(self, weights: F32) -> None:
+        """Take the (1153,) float32 weights of edges, the last of which is a bias."""
+        self._weights = weights
+
+    def score(self, picture: Picture, points: F32) -> float:
+        """Return how sure it is; see :meth:`streamanon.protocols.GlassesFinder.score`."""
+        found = edges(around_eyes(picture, points))
+        return float(found @ self._weights[:-1] + self._weights[-1])

@@ -1,0 +1,66 @@
+"""Who wears glasses is told from their edges."""
+
+import cv2
+import numpy as np
+import pytest
+
+from streamanon import weights
+from streamanon.detectors.glasses import GlassesProbe
+from streamanon.face import glasses
+from streamanon.identities.gallery import load_builtin
+from streamanon.imaging.picture import as_picture
+from streamanon.tracking.glasses import NOT_WORN, SURE
+from streamanon.types import F32, U8
+from testkit import staged
+
+with np.load(weights.path("glasses.npz")) as stored:
+    PROBE = GlassesProbe(stored["weights"])
+
+
+def score(image: U8, points: F32) -> float:
+    return PROBE.score(as_picture(image), points)
+
+
+def wearing(image: U8, points: F32, style: glasses.Style) -> U8:
+    """Return a face with drawn glasses: the network's fit was to real ones."""
+    worn = image.copy()
+    glasses.draw(worn, points[:, :2], style, 1.0)
+    return worn
+
+
+@pytest.mark.parametrize("index", [staged.CALM, staged.LAUGHING])
+def test_somebody_without_glasses(index: int) -> None:
+    assert score(staged.frame(index), staged.mesh_of(index).points) < NOT_WORN
+
+
+@pytest.mark.parametrize("style", glasses.STYLES)
+@pytest.mark.parametrize("index", [staged.CALM, staged.LAUGHING])
+def test_the_same_person_with_glasses(index: int, style: glasses.Style) -> None:
+    points = staged.mesh_of(index).points
+    assert score(wearing(staged.frame(index), points, style), points) > SURE
+
+
+def test_portraits_with_and_without_glasses() -> None:
+    """None of the gallery wears any; with drawn ones nearly all are found."""
+    without, with_some = [], []
+    for one in load_builtin():
+        points = one.mesh.points
+        without.append(score(one.portrait, points))
+        with_some.append(score(wearing(one.portrait, points, glasses.style_of(one.name)), points))
+    assert np.mean(np.array(without) > SURE) < 0.05
+    assert np.mean(np.array(with_some) > SURE) > 0.95
+
+
+def test_size_and_tilt_of_the_face_hardly_matter() -> None:
+    image, points = staged.frame(staged.CALM), staged.mesh_of(staged.CALM).points
+    plain = score(image, points)
+    height, width = image.shape[:2]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 25, 0.6)
+    turned = np.asarray(cv2.warpAffine(image, turn, (width, height)), np.uint8)
+    moved = np.column_stack([points[:, :2] @ turn[:, :2].T + turn[:, 2], 0.6 * points[:, 2]])
+    assert score(turned, moved.astype(np.float32)) == pytest.approx(plain, abs=0.4)
+
+
+def test_a_face_outside_the_picture() -> None:
+    points = staged.mesh_of(staged.CALM).points + 5000
+    assert np.isfinite(score(staged.frame(staged.CALM), points))
