@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from streamanon.tracking.kept_faces import KeptFaces
     from streamanon.tracking.observer import Observer
     from streamanon.tracking.per_track import PerTrack
+    from streamanon.tracking.second_opinion import SecondOpinion
 
 
 MAX_LINES = 64
@@ -356,7 +357,18 @@ class Factory:
             look_ahead=self.config.delay if live else None,
             permissions=self.permissions,
             kept=kept,
+            second=self._second_opinion(),
         )
+
+    def _second_opinion(self) -> SecondOpinion | None:
+        """Return what finds false detections, for one line; None for other detectors' scores."""
+        if self.config.detector != "yunet":
+            return None
+        from streamanon.detectors.centerface import CenterFaceDetector
+        from streamanon.tracking.second_opinion import FAINTEST_SCORE, SecondOpinion
+
+        network = self._network("centerface.onnx")
+        return SecondOpinion(CenterFaceDetector(network, threshold=FAINTEST_SCORE))
 
     @cached_property
     def permissions(self) -> Permissions:

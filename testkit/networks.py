@@ -7,10 +7,12 @@ import numpy as np
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.detectors.centerface import CenterFaceDetector
 from streamanon.detectors.gender import GenderNet
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.detectors.yunet import YuNetDetector
+from streamanon.tracking.second_opinion import FAINTEST_SCORE
 
 
 def network(name: str) -> OnnxRuntimeBackend:
@@ -19,6 +21,10 @@ def network(name: str) -> OnnxRuntimeBackend:
 
 def yunet() -> YuNetDetector:
     return YuNetDetector(network("yunet.onnx"), min_face_px=32)
+
+
+def faint_centerface() -> CenterFaceDetector:
+    return CenterFaceDetector(network("centerface.onnx"), threshold=FAINTEST_SCORE)
 
 
 def mesh_fitter() -> MeshFitter:

@@ -29,7 +29,7 @@ from streamanon.sources.picture_file import is_picture
 from streamanon.sources.video import VideoSource
 
 JUDGES = ("centerface.onnx", "mobilefacenet.onnx")
-"""The detector, which anonymising does not use by default, and the recogniser."""
+"""The detector, which anonymising does not find faces with, and the recogniser."""
 
 MESH = ("face_mesh.onnx", "face_blendshapes.onnx")
 """What shapes are measured by."""

@@ -1,4 +1,4 @@
-"""CenterFace: a face detector independent of the default one, used to audit.
+"""CenterFace: a face detector independent of the default one, to audit and to doubt false faces.
 
 Source: Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019
 (arXiv 1911.03599). At every fourth pixel the network outputs the probability of a face centre, the

@@ -132,6 +132,7 @@ class Report:
                 "methods": dict(ledger.methods),
                 "backfilled": self.observer.backfilled,
                 "coasted": self.observer.coasted,
+                "refuted": self.observer.refuted,
             },
             "changes": list(self.changes),
             "cuts": self.observer.cuts,

@@ -26,6 +26,7 @@ from streamanon.types import Frame, Mesh, Picture, Scene, Subject, Track
 if TYPE_CHECKING:
     from streamanon.tracking.embedding_sampler import EmbeddingSampler
     from streamanon.tracking.kept_faces import KeptFaces
+    from streamanon.tracking.second_opinion import SecondOpinion
 
 LOOK_AHEAD = 12
 """Frames by which a file's frame is held back for faces that are found late."""
@@ -53,6 +54,7 @@ class ObserverStats:
         births: tracks started.
         backfilled: faces found in frames before the one they were detected in.
         coasted: covers of faces not seen in their frame.
+        refuted: what the detector took for a face, in a frame each, and was none.
         cuts: scene cuts.
         detector_failures: frames the detector failed on.
         mesh_failures: meshes that could not be fitted because the network failed.
@@ -63,6 +65,7 @@ class ObserverStats:
     births: int = 0
     backfilled: int = 0
     coasted: int = 0
+    refuted: int = 0
     cuts: int = 0
     detector_failures: int = 0
     mesh_failures: int = 0
@@ -83,7 +86,7 @@ class ObserverStats:
 class Observer:
     """Turns frames into scenes, in order, delayed by the look-ahead window."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the parts that see, and what they are asked
         self,
         detector: Detector,
         mesher: Mesher | None = None,
@@ -92,6 +95,7 @@ class Observer:
         look_ahead: int | None = None,
         permissions: Permissions | None = None,
         kept: KeptFaces | None = None,
+        second: SecondOpinion | None = None,
     ) -> None:
         """Create one for one line of one stream.
 
@@ -104,6 +108,7 @@ class Observer:
                 memory allows.
             permissions: what may be seen; None for nothing.
             kept: recognises people who may be seen; None if there are none.
+            second: tells which tracks are no faces; None to believe the detector.
         """
         self.stats = ObserverStats()
         self._finder = Finder(detector, mesher)
@@ -111,6 +116,7 @@ class Observer:
         self._waits = look_ahead is None
         self._look_ahead = LOOK_AHEAD if look_ahead is None else look_ahead
         self._permissions, self._kept = permissions or Permissions(), kept
+        self._second = second
         self._cuts = CutDetector()
         self._tracker: Tracker | None = None
         self._window: deque[PendingFrame] = deque()
@@ -168,6 +174,8 @@ class Observer:
         self._failures = 0
         self.stats.add_examined(frame.index)
         self.stats.mesh_failures = self._finder.mesh_failures
+        if self._second:
+            self._second.consider(pending)
         if self._sampler:
             for track in pending.tracks.values():
                 self._sampler.sample(frame.picture, track, frame.time_s, pending.tracks)
@@ -254,8 +262,21 @@ class Observer:
             for track in pending.tracks.values()
         )
 
+    def _believed(self, pending: PendingFrame) -> list[Track]:
+        """Return the tracks of the oldest frame held back, without those that are no faces."""
+        second, tracks = self._second, list(pending.tracks.values())
+        if second is None:
+            return tracks
+        if self._waits:
+            for track in tracks:
+                second.conclude(track.id, [pending, *self._window])
+        believed = [track for track in tracks if not second.is_refuted(track.id)]
+        self.stats.refuted += len(tracks) - len(believed)
+        return believed
+
     def _scene(self, pending: PendingFrame) -> Scene:
-        tracks = [self._smoothed(track, pending.frame.time_s) for track in pending.tracks.values()]
+        believed = self._believed(pending)
+        tracks = [self._smoothed(track, pending.frame.time_s) for track in believed]
         self.stats.coasted += sum(track.unseen_s > 0 for track in tracks)
         frame, size = pending.frame, (pending.frame.picture.width, pending.frame.picture.height)
         kept = self._kept.permits(frame.index, tracks) if self._kept else {}
@@ -303,6 +324,8 @@ class Observer:
             self._misfits.pop(track_id, None)
             if self._sampler:
                 self._sampler.forget(track_id)
+            if self._second:
+                self._second.forget(track_id)
             if self._kept:
                 self._kept.forget(track_id)
         self._present = present

@@ -12,7 +12,9 @@ from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import StageError
 from streamanon.imaging.picture import as_picture
 from streamanon.tracking.observer import MAX_FAILURES, Observer
+from streamanon.tracking.second_opinion import SecondOpinion
 from streamanon.types import F32, U8, Face, Frame, Mesh, Picture, Scene
+from testkit import networks
 from testkit.photos import read_photo
 
 SIZE = (640, 360)
@@ -91,10 +93,10 @@ def _box(x: float, y: float = 100, side: float = 80) -> F32:
     return np.array([x, y, x + side, y + side], np.float32)
 
 
-@pytest.mark.parametrize("with_mesh", [False, True])
+@pytest.mark.parametrize("more", ["boxes", "mesh", "second opinion"])
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
 def test_a_face_sliding_in_and_out_is_covered_all_the_way(
-    yunet: YuNetDetector, mesher: MeshFitter, side: str, *, with_mesh: bool
+    yunet: YuNetDetector, mesher: MeshFitter, side: str, more: str
 ) -> None:
     photo, step = read_photo("portrait_man", 240), 14
     starts = {"left": (-240, 60), "right": (640, 60), "top": (200, -240), "bottom": (200, 360)}
@@ -103,7 +105,8 @@ def test_a_face_sliding_in_and_out_is_covered_all_the_way(
     places = [(x + dx * i, y + dy * i) for i in range(22)]
     places += places[::-1]
     (face,) = yunet.detect(_frame(_placed(photo, 200), 0).picture)
-    observer = Observer(yunet, mesher if with_mesh else None)
+    second = SecondOpinion(networks.faint_centerface()) if more == "second opinion" else None
+    observer = Observer(yunet, mesher if more == "mesh" else None, second=second)
     scenes = _observe(observer, [_placed(photo, *place) for place in places])
     for scene, place in zip(scenes, places, strict=True):
         box = face.box + np.tile(np.array(place, np.float32) - (200, 60), 2)

@@ -51,8 +51,8 @@ def audit(
 ) -> int:
     """Check that no face of ORIGINAL can be seen in ANONYMISED.
 
-    A detector that has no part in anonymising looks for faces in every frame of ORIGINAL. At its
-    place in ANONYMISED a face must neither be unchanged nor be recognised as the same person. A
+    A detector that does not choose what is hidden looks for faces in every frame of ORIGINAL. At
+    its place in ANONYMISED a face must neither be unchanged nor be recognised as the same person. A
     warning says where the shape of faces, which tells people apart without any pixel, is kept.
     Videos and pictures; both files must have the same frames.
 

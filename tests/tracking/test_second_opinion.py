@@ -1,0 +1,176 @@
+"""What a detector is not sure of is shown when another sees no face, and covered in every doubt."""
+
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from streamanon.detectors.centerface import CenterFaceDetector
+from streamanon.errors import ModelError
+from streamanon.imaging.boxes import iou
+from streamanon.imaging.picture import as_picture
+from streamanon.protocols import Detector
+from streamanon.tracking.observer import Observer
+from streamanon.tracking.second_opinion import LOOK_EVERY, LOOKS, SURE_SCORE, SecondOpinion
+from streamanon.types import F32, U8, Face, Frame, Picture, Scene
+from testkit import networks
+from testkit.photos import read_photo
+
+SIZE = (480, 360)
+PLACE = np.array([200, 100, 270, 190], np.float32)
+"""Where the first detector sees a face."""
+
+
+@dataclass
+class Doubting:
+    """Sees a face at one place with one score, and none when it looks closer."""
+
+    score: float = 0.5
+    place: F32 = field(default_factory=lambda: PLACE)
+
+    def detect(self, picture: Picture) -> list[Face]:
+        whole = (picture.width, picture.height) == SIZE
+        return [Face(self.place, self.score)] if whole else []
+
+
+@pytest.fixture(scope="module")
+def centerface() -> CenterFaceDetector:
+    return networks.faint_centerface()
+
+
+def _cup() -> U8:
+    """Return a picture of something round and shaded, without a face."""
+    image = np.full((SIZE[1], SIZE[0], 3), (90, 110, 120), np.uint8)
+    cv2.ellipse(image, (235, 145), (35, 45), 0, 0, 360, (150, 170, 210), -1)
+    cv2.circle(image, (240, 130), 8, (60, 80, 120), -1)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), 2), np.uint8)
+
+
+def _person(place: F32 = PLACE) -> U8:
+    """Return the same with a photograph whose face is at the place."""
+    (face,) = networks.yunet().detect(as_picture(read_photo("portrait_man")))
+    scale = (place[2] - place[0]) / (face.box[2] - face.box[0])
+    move = np.array([[scale, 0, 0], [0, scale, 0]]) + np.outer(
+        place[:2] - scale * face.box[:2], [0, 0, 1]
+    )
+    image = _cup()
+    cv2.warpAffine(read_photo("portrait_man"), move, SIZE, image, borderMode=cv2.BORDER_TRANSPARENT)
+    return image
+
+
+def _observed(
+    images: list[U8], first: Detector, second: Detector, look_ahead: int | None = None
+) -> list[Scene]:
+    observer = Observer(first, look_ahead=look_ahead, second=SecondOpinion(second))
+    scenes = []
+    for index, image in enumerate(images):
+        scenes += observer.push(Frame(index, as_picture(image), index, Fraction(1, 25)))
+    return scenes + observer.flush()
+
+
+def _covered(scenes: list[Scene]) -> list[bool]:
+    return [any(iou(s.track.cover, PLACE) > 0.3 for s in scene.subjects) for scene in scenes]
+
+
+@pytest.mark.parametrize("frames", [1, 3, 30])
+def test_what_is_no_face_is_never_covered_in_a_file(
+    centerface: CenterFaceDetector, frames: int
+) -> None:
+    assert not any(_covered(_observed([_cup()] * frames, Doubting(), centerface)))
+
+
+def test_live_it_is_covered_until_several_frames_show_no_face(
+    centerface: CenterFaceDetector,
+) -> None:
+    covered = _covered(_observed([_cup()] * 30, Doubting(), centerface, look_ahead=0))
+    until = covered.index(False)
+    assert until >= (LOOKS - 1) * LOOK_EVERY
+    assert not any(covered[until:])
+
+
+@pytest.mark.parametrize("degraded", ["as it is", "blurred", "dark", "mirrored", "half hidden"])
+@pytest.mark.parametrize("look_ahead", [None, 0])
+def test_a_face_that_the_first_detector_doubts_is_covered_in_every_frame(
+    centerface: CenterFaceDetector, degraded: str, look_ahead: int | None
+) -> None:
+    image = _person()
+    if degraded == "blurred":
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 6), np.uint8)
+    elif degraded == "dark":
+        image = image // 8
+    elif degraded == "mirrored":
+        image = np.ascontiguousarray(image[:, ::-1])
+    elif degraded == "half hidden":
+        image[150:210, 180:290] = (60, 90, 60)
+    place = np.array([480 - 270, 100, 480 - 200, 190], np.float32)
+    place = place if degraded == "mirrored" else PLACE
+    scenes = _observed([image] * 24, Doubting(0.3, place), centerface, look_ahead)
+    assert all(scene.subjects for scene in scenes)
+
+
+@pytest.mark.parametrize("edge", ["left", "top", "right", "bottom"])
+def test_so_is_one_that_the_edge_of_the_frame_cuts_in_half(
+    centerface: CenterFaceDetector, edge: str
+) -> None:
+    x, y = {"left": (-35, 100), "top": (200, -40), "right": (445, 100), "bottom": (200, 310)}[edge]
+    place = np.array([x, y, x + 70, y + 90], np.float32)
+    scenes = _observed([_person(place)] * 24, Doubting(0.35, place), centerface)
+    assert all(scene.subjects for scene in scenes)
+
+
+def test_what_turns_out_to_be_a_face_is_covered_from_its_first_frame(
+    centerface: CenterFaceDetector,
+) -> None:
+    images = [_cup()] * 30 + [_person()] * 30
+    covered = _covered(_observed(images, Doubting(), centerface))
+    assert not any(covered[:15])
+    assert all(covered[30:])
+
+
+def test_the_first_detector_is_believed_when_it_is_sure(centerface: CenterFaceDetector) -> None:
+    scenes = _observed([_cup()] * 20, Doubting(SURE_SCORE), centerface)
+    assert all(_covered(scenes))
+
+
+def test_what_appears_where_a_face_was_lost_is_covered(centerface: CenterFaceDetector) -> None:
+    @dataclass
+    class Turning(Doubting):
+        """Sure of a face at first, then sees something too far away to be the same track."""
+
+        seen: int = 0
+
+        def detect(self, picture: Picture) -> list[Face]:
+            (*found,) = super().detect(picture)
+            self.seen += len(found)
+            beside = np.array([210, 80, 410, 300], np.float32)
+            sure = [replace(face, score=0.9) for face in found]
+            return sure if self.seen < 10 else [replace(face, box=beside) for face in found]
+
+    scenes = _observed([_cup()] * 60, Turning(), centerface)
+    assert len({subject.track.id for scene in scenes for subject in scene.subjects}) == 2
+    assert all(scene.subjects for scene in scenes)
+
+
+def test_a_second_detector_that_fails_has_no_say() -> None:
+    class Failing:
+        def detect(self, picture: Picture) -> list[Face]:
+            raise ModelError("no memory")
+
+    assert all(_covered(_observed([_cup()] * 20, Doubting(), Failing())))
+
+
+def test_a_face_beside_a_false_one_is_not_its_proof(centerface: CenterFaceDetector) -> None:
+    @dataclass
+    class Two(Doubting):
+        """Sees the face, and doubts the hair above it."""
+
+        def detect(self, picture: Picture) -> list[Face]:
+            hair = PLACE + np.array([0, -45, 0, -45], np.float32)
+            found = super().detect(picture)
+            return found + [Face(hair, 0.4) for _ in found]
+
+    for scene in _observed([_person()] * 20, Two(0.9), centerface):
+        (subject,) = scene.subjects
+        assert iou(subject.track.face.box, PLACE) > 0.9
