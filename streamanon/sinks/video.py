@@ -308,11 +308,13 @@ class VideoSink:
         """Write the last packet with the duration that ends the track with its last frame.
 
         The duration of an mp4 track is the sum of steps between decoding times, of which only the
-        last one can be chosen.
+        last one can be chosen. Other containers state how long that picture is shown.
         """
-        if self._held is not None and self._held.dts is not None:
+        if self._held is None or self._held.dts is None:
+            return
+        if self._output.format.name in ("mp4", "mov"):
             self._held.duration = max(1, self._end - self._lag - self._held.dts)
-            self._output.mux(self._held)
+        self._output.mux(self._held)
 
     def _abandon(self) -> None:
         """Close everything and delete the output unless it was published."""

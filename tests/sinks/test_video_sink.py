@@ -320,6 +320,17 @@ def test_subtitles_are_dropped_unless_asked_for(tmp_path: Path) -> None:
         assert SECRET.encode() in bytes(line)
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".webm", ".mp4"])
+def test_a_film_with_a_gap_before_its_last_picture_ends_with_it(
+    tmp_path: Path, suffix: str
+) -> None:
+    ticks = (*range(0, 21 * 512, 512), 31 * 512)
+    path = write_clip(tmp_path / "in.mkv", Clip(codec="ffv1", pts=ticks, options={}))
+    pass_through(path, tmp_path / f"out{suffix}", STANDARD)
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        assert container.duration == pytest.approx(32 / 25 * av.time_base, abs=2000)
+
+
 def test_the_index_of_mp4_comes_first(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "in.mp4", Clip(sound="aac"))
     pass_through(path, tmp_path / "out.mp4")
