@@ -98,6 +98,12 @@ class _Lips:
             lower[np.argsort(lower[:, 0])],
         )
 
+    @property
+    def opening(self) -> float:
+        """The largest gap between the lips."""
+        along = np.linspace(0.2, 0.8, 13, dtype=np.float32)
+        return float((self.bottom(along) - self.top(along)).max())
+
     def top(self, along: F32) -> F32:
         """Return the distance of the upper lip below the line between the corners."""
         return np.interp(along, self.upper[:, 0], self.upper[:, 1]).astype(np.float32)
@@ -109,9 +115,7 @@ class _Lips:
 
 def opening(points: F32) -> float:
     """Return the largest gap between the inner lips of (478, 2) points, in mouth widths."""
-    lips = _Lips.of(points)
-    along = np.linspace(0.2, 0.8, 13, dtype=np.float32)
-    return float((lips.bottom(along) - lips.top(along)).max())
+    return _Lips.of(points).opening
 
 
 def texture(portrait: U8, points: F32) -> U8:
@@ -250,10 +254,10 @@ class MouthPlacement:
 
 def placement(space: FaceSpace) -> MouthPlacement | None:
     """Return where a mouth texture is drawn, or None while the mouth is closed."""
-    gap = opening(space.points)
+    lips = _Lips.of(space.points)
+    gap = lips.opening
     if gap < OPEN_FROM:
         return None
-    lips = _Lips.of(space.points)
     outline = np.concatenate(
         [space.points[list(lm.UPPER_INNER_LIP)], space.points[list(lm.LOWER_INNER_LIP)][::-1]]
     )

@@ -74,7 +74,7 @@ def scaled(plane: Plane, size: tuple[int, int]) -> Plane:
     Shrinking halves by area averaging as often as possible and interpolates the rest: it aliases no
     more than averaging areas of fractional size, at a tenth of the cost.
     """
-    small = plane if plane.flags.c_contiguous else plane.copy()
+    small = plane
     while small.shape[1] >= 2 * size[0] and small.shape[0] >= 2 * size[1]:
         small = _resize_once(small, (small.shape[1] // 2, small.shape[0] // 2), cv2.INTER_AREA)
     return _resize_once(small, size, cv2.INTER_LINEAR)
