@@ -102,7 +102,8 @@ class YuNetDetector:
         if not np.isfinite(rows).all():
             raise ModelError("the face detector answered numbers that are not finite")
         scale = np.array([(x1 - x0) / width, (y1 - y0) / height], np.float32)
-        rows[:, :14] = rows[:, :14] * np.tile(scale, 7) + np.tile((x0, y0), 7)
+        for axis, corner in enumerate((x0, y0)):
+            rows[:, axis:14:2] = rows[:, axis:14:2] * scale[axis] + corner
         rows[:, 4:14] -= 0.5  # boxes count from the edge of the first pixel, points from its centre
         return rows
 
@@ -121,8 +122,8 @@ def _decode(outputs: Mapping[str, NDArray[np.generic]], image: U8, threshold: fl
             continue
         grid = _grid(image.shape[0] // stride, image.shape[1] // stride)[hits]
         centre, half = (grid + box[hits, :2]) * stride, np.exp(box[hits, 2:]) * (stride / 2)
-        spots = points[hits] + np.tile(grid, 5)
-        parts.append(np.hstack([centre - half, centre + half, spots * stride, score[hits, None]]))
+        spots = (points[hits].reshape(-1, 5, 2) + grid[:, None]).reshape(-1, 10) * stride
+        parts.append(np.hstack([centre - half, centre + half, spots, score[hits, None]]))
     return np.concatenate(parts or [np.empty((0, 15))]).astype(np.float32)
 
 

@@ -101,9 +101,8 @@ def _square(centre: F32, right: F32, side: float) -> F32:
     """Return the (3, 2) corners of a square around a centre; right is its unit x axis."""
     across = right * (side / 2)
     down = np.array([-across[1], across[0]])
-    return np.stack(
-        [centre - across - down, centre + across - down, centre - across + down]
-    ).astype(np.float32)
+    corners = [centre - across - down, centre + across - down, centre - across + down]
+    return np.array(corners, np.float32)
 
 
 def _unit(vector: F32) -> F32:
@@ -140,7 +139,7 @@ def roi_from_mesh(points: F32) -> F32:
 def in_square(points: F32, corners: F32, side_px: int) -> F32:
     """Return (n, 2 or 3) points in frame px as (n, 2) px of a crop with these (3, 2) corners."""
     axes = np.stack([corners[1] - corners[0], corners[2] - corners[0]]) / side_px
-    return np.asarray((points[:, :2] - corners[0]) @ np.linalg.inv(axes), np.float32)
+    return np.asarray((points[:, :2] - corners[0]) @ cv2.invert(axes)[1], np.float32)
 
 
 def head_pose(points: F32) -> tuple[float, float, float]:

@@ -264,12 +264,16 @@ def placement(space: FaceSpace) -> MouthPlacement | None:
     rim = max(0.02 * lips.width_px, 0.8)
     low = np.floor(outline.min(axis=0) - 3 * rim).astype(int)
     columns, rows = (np.ceil(outline.max(axis=0) + 3 * rim).astype(int) - low + 1).tolist()
-    grid = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=2).astype(np.float32)
-    offset = grid + low.astype(np.float32) - lips.corner
-    along = offset @ lips.along / lips.width_px
-    depth = offset @ lips.down / lips.width_px - lips.top(along)
+    x, y = (
+        np.arange(start, start + count, dtype=np.float32) - corner
+        for start, count, corner in zip(low.tolist(), (columns, rows), lips.corner, strict=True)
+    )
+    x, y = x / lips.width_px, y[:, None] / lips.width_px
+    along = x * lips.along[0] + y * lips.along[1]
+    top = lips.top(along)
+    depth = x * lips.down[0] + y * lips.down[1] - top
     across = np.float32(0.5) + np.float32(ACROSS) * (along - np.float32(0.5))
-    height = np.maximum(lips.bottom(along) - lips.top(along), 0.02)
+    height = np.maximum(lips.bottom(along) - top, 0.02)
     risen = np.clip(LOWER_RISE * (gap - TEETH_DEPTH), 0, LOWER_SHOWN)
     above_lip = height - depth + LOWER_DEPTH - risen
     lower = (above_lip < LOWER_DEPTH) & (depth > TEETH_DEPTH - LOWER_OVERLAP)
@@ -278,8 +282,10 @@ def placement(space: FaceSpace) -> MouthPlacement | None:
     down = np.where(lower, HEIGHT - 1 - above_lip * (WIDTH - 1), down)
     lookup = np.stack([across * (WIDTH - 1), down], axis=2)
     np.clip(lookup, 0, (WIDTH - 1, HEIGHT - 1), out=lookup)
-    tongue = np.clip((depth / height - 0.6) / 0.3, 0, 1) * (1 - (2 * along - 1) ** 2).clip(0, 1)
-    tongue *= np.clip((gap - TONGUE_FROM) / TONGUE_FROM, 0, 1)
+    tongue = np.zeros_like(depth)
+    if gap > TONGUE_FROM:
+        tongue = np.clip((depth / height - 0.6) / 0.3, 0, 1) * (1 - (2 * along - 1) ** 2).clip(0, 1)
+        tongue *= min((gap - TONGUE_FROM) / TONGUE_FROM, 1)
     alpha = np.zeros((rows, columns), np.float32)
     fixed = np.rint((outline - low) * 16).astype(np.int32)
     cv2.fillPoly(alpha, [fixed], 1.0, cv2.LINE_8, 4)
@@ -315,7 +321,8 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
     x, y, alpha, tongue = (np.asarray(part, np.float32) for part in cv2.split(wide))
     target = image[y0:y1, x0:x1]
     tooth = sample_at(teeth, x, y)
-    tooth = blended(tooth, np.full_like(tooth, TONGUE_BGR), tongue)
+    if tongue.any():
+        tooth = blended(tooth, np.full_like(tooth, TONGUE_BGR), tongue)
     around = np.array(cv2.mean(target)[:3])
     cast = around / LIT_SKIN_BGR
     colour, usual = (1 - min(part) / max(part[2], 1.0) for part in (around, LIT_SKIN_BGR))

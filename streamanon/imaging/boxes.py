@@ -1,5 +1,7 @@
 """Boxes: (4,) float32 x0 y0 x1 y1 in px, as in :mod:`streamanon.types`."""
 
+from math import sqrt
+
 import numpy as np
 
 from streamanon.types import F32
@@ -26,7 +28,8 @@ def centre(box: F32) -> F32:
 
 def side(box: F32) -> float:
     """Return the geometric mean of width and height."""
-    return float(np.sqrt(np.prod(np.maximum(box[2:] - box[:2], 0))))
+    x0, y0, x1, y1 = box.tolist()
+    return sqrt(max(x1 - x0, 0.0) * max(y1 - y0, 0.0))
 
 
 def is_plausible(box: F32, limit_px: float) -> bool:

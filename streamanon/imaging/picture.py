@@ -7,6 +7,7 @@ Source of the coefficients: ITU-R BT.601-7, BT.709-6, BT.2020-2 (Kr, Kb) and BT.
 """
 
 from functools import lru_cache
+from math import ceil, floor
 
 import cv2
 import numpy as np
@@ -47,10 +48,10 @@ def clip_box(picture: Picture, box: tuple[float, float, float, float] | F32) -> 
     """Round a box outwards to whole chroma samples and clip it to the picture (may be empty)."""
     step_x, step_y = (1 << shift for shift in picture.colour.chroma_shift)
     x0, y0, x1, y1 = (float(edge) for edge in box)
-    left = max(0, int(np.floor(x0 / step_x)) * step_x)
-    top = max(0, int(np.floor(y0 / step_y)) * step_y)
-    right = min(picture.width, int(np.ceil(x1 / step_x)) * step_x)
-    bottom = min(picture.height, int(np.ceil(y1 / step_y)) * step_y)
+    left = max(0, floor(x0 / step_x) * step_x)
+    top = max(0, floor(y0 / step_y) * step_y)
+    right = min(picture.width, ceil(x1 / step_x) * step_x)
+    bottom = min(picture.height, ceil(y1 / step_y) * step_y)
     return left, top, max(left, right), max(top, bottom)
 
 
