@@ -51,8 +51,8 @@ BRIDGE_RISE, BRIDGE_AT = 0.35, 2.5
 THICKNESS = 0.15
 """Thickness of the lines."""
 
-DARKENS = np.array([0.64, 0.68, 0.70], np.float32)
-"""Share of blue, green and red that a line removes."""
+DARKENS = 0.67
+"""Share of light that a line removes."""
 
 SHADOW, SHADOW_BELOW, SHADOW_SOFTNESS = 0.22, 0.25, 0.25
 """Share of light that the shadow on the skin removes at most, and its distance and blur."""
@@ -91,15 +91,18 @@ def draw(image: U8, points: F32, style: Style, strength: float) -> None:
     thick = max(1, round(THICKNESS * px * SUPERSAMPLING))
     for line, (_, closed) in zip(lines, _frame(style), strict=True):
         drawn = [region.fixed_point(line.astype(np.float32))]
-        cv2.polylines(region.canvas, drawn, closed, 255, thick, cv2.LINE_AA, SHIFT)
-    share = region.downsampled().astype(np.float32) * np.float32(strength / 255)
-    frame = np.asarray(cv2.GaussianBlur(share, (0, 0), max(SOFTNESS * px, SOFTNESS_PX)), np.float32)
+        cv2.polylines(region.canvas, drawn, closed, 255, thick, cv2.LINE_8, SHIFT)
+    frame = cv2.GaussianBlur(region.downsampled(), (0, 0), max(SOFTNESS * px, SOFTNESS_PX))
     fallen = np.zeros_like(frame)
     fallen[below:] = frame[: len(frame) - below]
-    shadow = np.asarray(cv2.GaussianBlur(fallen, (0, 0), soft)) * SHADOW
+    shadow = cv2.GaussianBlur(fallen, (0, 0), soft)
+    left = cv2.multiply(
+        cv2.convertScaleAbs(frame, alpha=-strength * DARKENS, beta=255),
+        cv2.convertScaleAbs(shadow, alpha=-strength * SHADOW, beta=255),
+        scale=1 / 255,
+    )
     target = image[region.place]
-    lit = (1 - shadow)[:, :, None] * (1 - frame[:, :, None] * DARKENS)
-    target[...] = np.rint(target * lit)
+    cv2.multiply(target, cv2.merge([left, left, left]), dst=target, scale=1 / 255)
 
 
 @cache

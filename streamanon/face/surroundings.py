@@ -134,7 +134,8 @@ def fit(
         right, bottom = np.ceil(np.maximum(part[2:], 0)).astype(int).tolist()
         free[top:bottom, left:right] = 0
     depth = np.asarray(cv2.extractChannel(found, 3), np.uint8)
-    shown = _without_face(fitted, depth, outlines, free)
+    below = np.asarray(cv2.inRange(cv2.extractChannel(lookup, 1), size[1] - 1, np.inf), np.uint8)
+    shown = _without_face(fitted, depth, outlines, free, below)
     for outline in outlines:
         cv2.fillConvexPoly(moved, _fixed_point(outline), 1, cv2.LINE_8, 4)
     moved[free == 0] = 0
@@ -257,17 +258,18 @@ def _fixed_point(outline: F32) -> NDArray[np.int32]:
     return np.rint(outline * 16).astype(np.int32)
 
 
-def _without_face(fitted: U8, depth: U8, outlines: Sequence[F32], free: U8) -> U8:
+def _without_face(fitted: U8, depth: U8, outlines: Sequence[F32], free: U8, below: U8) -> U8:
     """Return a moved region without the old face, but for its rim inside the new one.
 
-    What is left out is filled with the colours beside the new face, and inside it with those of
-    the rim.
+    What is left out is filled with the colours beside the new face, and with those of the rim
+    inside it and where the picture ends below: there lies a neck that it does not show.
 
     Args:
         fitted: (h, w, 3) uint8 BGR.
         depth: (h, w) uint8, how deep in the old face each pixel was fetched from (:func:`_depth`).
         outlines: (n, 1, 2) float32 px of the region, of the old face and the new one.
         free: (h, w) uint8, 0 where other people are: what is filled does not go on from there.
+        below: (h, w) uint8, 255 where pixels would be fetched from below the picture.
     """
     both = np.concatenate(outlines)[:, 0]
     margin = np.ptp(both, axis=0).max() * AROUND
@@ -278,7 +280,7 @@ def _without_face(fitted: U8, depth: U8, outlines: Sequence[F32], free: U8) -> U
     new = _fixed_point(outlines[1] - np.float32(low))
     cv2.fillConvexPoly(allowed, new, IN_RIM, cv2.LINE_8, 4)
     hidden = np.asarray(cv2.compare(depth[here], allowed, cv2.CMP_GT), np.uint8)
-    inside = np.asarray(255 // IN_RIM * allowed, np.uint8)
+    inside = np.asarray(cv2.max(255 // IN_RIM * allowed, below[here]), np.uint8)
     shown = fitted.copy()
     seen = cv2.bitwise_and(cv2.bitwise_not(hidden), free[here])
     marked = np.asarray(cv2.cvtColor(fitted[here], cv2.COLOR_BGR2BGRA), np.uint8)

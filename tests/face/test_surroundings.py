@@ -175,6 +175,21 @@ def test_a_face_cut_by_the_edge_is_filled_from_the_picture(edge: float) -> None:
         assert plain(shown[silhouette(new, image.shape) == 0])
 
 
+def test_below_a_chin_that_the_picture_ends_at_there_is_skin() -> None:
+    image, points = calm()
+    painted = np.full_like(image, 220)
+    skin = (90, 110, 160)
+    painted[silhouette(points, image.shape) > 0] = skin
+    last = int(points[lm.CHIN, 1]) - 6
+    new = scaled(points, 1.0, 0.92) - np.array([0, 8, 0], np.float32)
+    around = fit(as_picture(painted[:last]), points, new, [], 1.0)
+    assert around is not None
+    shown = over(painted[:last], around, around.shown)
+    neck = shown[int(new[lm.CHIN, 1]) + 2 : last, int(new[lm.CHIN, 0])]
+    assert len(neck) > 3
+    assert (np.abs(neck.astype(int) - skin) < 25).all()
+
+
 def _line(level: int) -> tuple[U8, int, F32]:
     """Return a picture with an upright line beside the face, where it is, and the face's mesh."""
     image, points = calm()
