@@ -40,8 +40,9 @@ _TRIED_PACKETS, _TRIED_READS = 16, 4096
 _REMEMBERED = 64
 """Newest durations that are remembered, because that of the last frame is asked for."""
 
-_UNPLAYABLE = {"mp4": "pcm_"}
-"""Sound that can be written into a container, but that hardly any player finds there."""
+_UNPLAYABLE = {"mp4": ("pcm_",), "nut": ("wma", "adpcm_")}
+"""Sound that can be written into a container, but that hardly any player finds there, or whose
+packets cannot be told apart in it."""
 
 _MAY_REPEAT, _BEFORE_0 = 0x20000, 0x40000
 """AVFMT_TS_NONSTRICT and AVFMT_TS_NEGATIVE: containers in which packets may have the same time, as
@@ -266,9 +267,9 @@ class StreamCopier:
         if _holds(output.format.name, stream, []):
             return _Copy(stream, output)
         codec = text_codec(output.format.name)
-        if isinstance(stream, SubtitleStream) and stream.codec_context.codec.text_sub:
+        if codec and isinstance(stream, SubtitleStream) and stream.codec_context.codec.text_sub:
             self.changes.append(f"subtitles converted from {stream.codec_context.name} to {codec}")
-            return ConvertedText(stream, output)
+            return ConvertedText(stream, output, codec)
         return None
 
     def _names(self, output: OutputContainer, video: Stream, *, keep: bool) -> list[str]:
@@ -339,7 +340,7 @@ def _first_sound(path: Path) -> dict[int, list[Packet[AudioStream]]]:
 def _holds(container: str, stream: Stream, sample: list[Packet[Any]]) -> bool:
     """Return whether players find a track in a container, by writing the beginning of it."""
     codec = "" if stream.codec_context is None else stream.codec_context.name
-    if container in _UNPLAYABLE and codec.startswith(_UNPLAYABLE[container]):
+    if codec.startswith(_UNPLAYABLE.get(container, ())):
         return False
     written = io.BytesIO()
     try:

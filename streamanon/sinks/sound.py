@@ -20,6 +20,8 @@ _ENCODERS = {"webm": "libopus"}
 _DEFAULT = "aac"
 _BITS_PER_CHANNEL = 96_000
 _MAX_CHANNELS = 8
+_LAYOUTS = {"libopus": {3: "3.0", 4: "quad"}}
+"""Layouts that are not FFmpeg's usual ones of their number (Opus: RFC 7845, 5.1.1.2)."""
 
 _MAX_SILENCE_S = 10
 """Shorter gaps are filled with silence, so that sound stays with its picture; after a longer one
@@ -44,6 +46,13 @@ def usual_layout(stream: AudioStream) -> str:
     return layout.name if known else av.AudioLayout(f"{layout.nb_channels}c").name
 
 
+def _layout(encoder: str, channels: int) -> str:
+    """Return the layout that an encoder takes a number of channels in; stereo if it takes none."""
+    if channels > _MAX_CHANNELS:
+        return "stereo"
+    return _LAYOUTS.get(encoder, {}).get(channels, f"{channels}c")
+
+
 class ConvertedSound:
     """Decodes one track and encodes it in a format that every player of the container knows."""
 
@@ -62,7 +71,7 @@ class ConvertedSound:
         channels = context.layout.nb_channels
         stream = output.add_stream(name, rate=rate)
         assert isinstance(stream, AudioStream)
-        stream.codec_context.layout = f"{channels}c" if channels <= _MAX_CHANNELS else "stereo"
+        stream.codec_context.layout = _layout(name, channels)
         stream.codec_context.bit_rate = _BITS_PER_CHANNEL * stream.codec_context.layout.nb_channels
         stream.codec_context.open()
         self._original, self.stream = original, stream

@@ -11,36 +11,31 @@ from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
 
 _MILLISECOND = Fraction(1, 1000)
-_CODECS = {
-    "mp4": "mov_text",
-    "mov": "mov_text",
-    "webm": "webvtt",
-    "matroska": "subrip",
-    "nut": "subrip",
-}
+_CODECS = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "subrip"}
 
 
-def text_codec(container: str) -> str:
-    """Return the kind of text subtitles that a container holds.
+def text_codec(container: str) -> str | None:
+    """Return the kind of text subtitles that a container holds; None if it holds none.
 
     Args:
         container: FFmpeg's name of the container.
     """
-    return _CODECS[container]
+    return _CODECS.get(container)
 
 
 class ConvertedText:
     """Rewrites the lines of one track of text subtitles."""
 
-    def __init__(self, original: SubtitleStream, output: OutputContainer) -> None:
+    def __init__(self, original: SubtitleStream, output: OutputContainer, codec: str) -> None:
         """Add the new track to an output.
 
         Args:
             original: track of the original, which is decoded.
             output: container whose header is not written yet.
+            codec: that of :func:`text_codec`.
         """
         original.codec_context.open(strict=False)
-        stream = output.add_stream(text_codec(output.format.name))
+        stream = output.add_stream(codec)
         assert isinstance(stream, SubtitleStream)
         stream.codec_context.subtitle_header = original.codec_context.subtitle_header
         stream.codec_context.time_base = original.time_base or _MILLISECOND

@@ -226,6 +226,8 @@ class VideoSink:
             changes.append(f"size {sizes[0]} becomes {sizes[1]}, which every player shows")
         if layout != stored:
             changes.append(f"pictures are written as {layout}, not {stored}")
+        if self._tags.field_order and self._output.format.name == "webm":
+            changes.append("left behind: which field comes first, which webm cannot say")
         if self._tags.spherical and not self._projection:
             changes.append("left behind: the projection of 360 degree video")
         return changes

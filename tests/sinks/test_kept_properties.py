@@ -99,6 +99,12 @@ def test_interlaced_stays_interlaced_with_faces_hidden_in_both_fields(
         assert np.abs(before[outside].astype(int) - after[outside]).mean() < 2
 
 
+def test_a_container_that_cannot_say_which_field_comes_first_says_so(tmp_path: Path) -> None:
+    path = write_interlaced(tmp_path / "in.ts", "bff", layout="yuv422p")
+    changes = anonymise(path, tmp_path / "out.webm", MOSAIC).changes
+    assert "left behind: which field comes first, which webm cannot say" in changes
+
+
 @pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "hevc"), (".webm", "av1")])
 def test_hdr10_keeps_its_metadata_and_ten_bits(tmp_path: Path, suffix: str, codec: str) -> None:
     display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"

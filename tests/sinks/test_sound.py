@@ -114,6 +114,7 @@ LOUD = np.arange(500) % 5 == 0
         ("ac3", ".mkv", ".mp4", "ac3"),
         ("flac", ".mkv", ".mov", "aac"),
         ("mp2", ".mpg", ".webm", "opus"),
+        ("wmav2", ".asf", ".nut", "aac"),
     ],
 )
 def test_every_sound_comes_out_with_its_picture(
@@ -140,11 +141,21 @@ def test_channels_without_a_layout_get_the_usual_one(tmp_path: Path) -> None:
     assert heard(tmp_path / "out.mov")[1] == "stereo"
 
 
-@pytest.mark.parametrize("layout", ["mono", "5.1"])
-def test_channels_are_kept_when_sound_is_converted(tmp_path: Path, layout: str) -> None:
+@pytest.mark.parametrize(
+    ("layout", "suffix", "codec", "kept"),
+    [
+        ("mono", ".mp4", "aac", "mono"),
+        ("5.1", ".mp4", "aac", "5.1"),
+        ("3.0", ".webm", "opus", "3.0"),
+        ("4.0", ".webm", "opus", "quad"),
+    ],
+)
+def test_channels_are_kept_when_sound_is_converted(
+    tmp_path: Path, layout: str, suffix: str, codec: str, kept: str
+) -> None:
     path = write(tmp_path / "in.mkv", "pcm_s16le", WHOLE, layout)
-    run(path, tmp_path / "out.mp4")
-    assert heard(tmp_path / "out.mp4")[:2] == ("aac", layout)
+    run(path, tmp_path / f"out{suffix}")
+    assert heard(tmp_path / f"out{suffix}")[:2] == (codec, kept)
 
 
 def test_missing_sound_is_silence_and_what_follows_is_in_time(tmp_path: Path) -> None:

@@ -311,6 +311,8 @@ def test_subtitles_are_dropped_unless_asked_for(tmp_path: Path) -> None:
     assert b"names" not in content
     (change,) = pass_through(path, tmp_path / "with.mp4", keep_subtitles=True)
     assert change == "subtitles converted from srt to mov_text"
+    changes = pass_through(path, tmp_path / "with.nut", keep_subtitles=True)
+    assert changes == ["left behind: subtitles (srt)"]
     with av.open(str(tmp_path / "with.mp4")) as container:
         (text,) = container.streams.subtitles
         assert text.codec_context.name == "mov_text"
