@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from streamanon.errors import MediaError, UsageError
-from streamanon.media.file_types import HEAD_BYTES, picture_format
+from streamanon.media.file_types import HEAD_BYTES, VIDEO_OUTPUTS, picture_format
 from streamanon.sinks.part_file import OutputPipe
 from streamanon.sources.picture_file import is_animation, is_picture
 from streamanon.sources.pipe import InputPipe
@@ -36,6 +36,11 @@ _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"styp", b"pnot"
 
 _MXF = b"\x06\x0e\x2b\x34"
 """How MXF begins (SMPTE ST 377-1), whose times are wrong without its index."""
+
+_IN_A_ROW = ("JPEG", "PNG")
+_ANIMATED, _HEADERS_BYTES = b"acTL", 4096
+"""Pictures that cameras and programs send one after the other as a film, and what tells that PNG is
+an animation of its own."""
 
 _SEARCHED_BYTES = 1 << 20
 """How far the index of a file is searched for, before it counts as being at the end."""
@@ -91,7 +96,8 @@ def as_files(
             raise UsageError(f"--format is for pipes: the suffix of {output} says what it becomes")
         if output in (_STANDARD, _OUT) and sys.stdout and sys.stdout.isatty():
             raise UsageError("the output is a terminal: name a file, or redirect it")
-        paths, pipe = _readable(inputs, stall_s, say, stack)
+        film = bool(container) or Path(output).suffix.lower() in VIDEO_OUTPUTS
+        paths, pipe = _readable(inputs, stall_s, say, stack, film=film)
         if not is_pipe(output):
             yield Places(paths, Path(output), pipe)
             return
@@ -128,9 +134,21 @@ def is_pipe(text: str) -> bool:
 
 
 def _readable(
-    inputs: Sequence[str], stall_s: float, say: Callable[[str], None], stack: ExitStack
+    inputs: Sequence[str],
+    stall_s: float,
+    say: Callable[[str], None],
+    stack: ExitStack,
+    *,
+    film: bool,
 ) -> tuple[list[Path], InputPipe | None]:
     """Return files for inputs, and the pipe that is read while it is written, if there is one.
+
+    Args:
+        inputs: as for :func:`as_files`.
+        stall_s: longest time to wait for a pipe.
+        say: told why an input is read to its end first.
+        stack: closes what is opened.
+        film: whether pictures in a row become a video.
 
     Raises:
         MediaError: a pipe cannot be read.
@@ -141,7 +159,9 @@ def _readable(
             paths.append(Path(text))
             continue
         pipe = _opened(text, stall_s, stack)
-        hindrance = "it is one of several inputs" if len(inputs) > 1 else _hindrance(pipe)
+        hindrance = (
+            "it is one of several inputs" if len(inputs) > 1 else _hindrance(pipe, film=film)
+        )
         if hindrance is None:
             return [Path(_IN if text == _STANDARD else text)], pipe
         if hindrance:
@@ -163,12 +183,15 @@ def _opened(text: str, stall_s: float, stack: ExitStack) -> InputPipe:
     return pipe
 
 
-def _hindrance(pipe: InputPipe) -> str | None:
+def _hindrance(pipe: InputPipe, *, film: bool) -> str | None:
     """Return why an input must be read to its end first; "" for what a user expects, else None."""
     head = pipe.peek(HEAD_BYTES)
     if not head:
         raise MediaError(f"input {pipe.name} is empty: wanted a video or a picture")
-    if pipe.is_file or picture_format(head, ""):
+    picture = picture_format(head, "")
+    if film and picture in _IN_A_ROW and _ANIMATED not in pipe.peek(_HEADERS_BYTES):
+        picture = None
+    if pipe.is_file or picture:
         return ""
     boxes = head[4:8] in _BOXES
     if head.startswith(_MXF) or (boxes and not _begins_with_index(pipe)):

@@ -11,6 +11,7 @@ from streamanon.config import Config
 from streamanon.errors import LeakError, StreamanonError, UsageError, named_error_line
 from streamanon.factory import Factory
 from streamanon.files.jobs import Job, plan
+from streamanon.files.pipes import is_pipe
 from streamanon.pipeline.boxes import BoxFile
 from streamanon.pipeline.document import sha256, write_document
 from streamanon.pipeline.report import Report
@@ -141,11 +142,13 @@ def check_report(
     """Check that a report, or a file of boxes, can be written.
 
     Raises:
-        UsageError: it would replace an input, an output or an existing file, or its folder is
-            missing.
+        UsageError: it would replace an input, an output or an existing file, it is none, or its
+            folder is missing.
     """
     if path is None:
         return
+    if is_pipe(str(path)):
+        raise UsageError(f"report {path} is a pipe or a device: name a file")
     if any(path.resolve() == one.resolve() for one in taken if one):
         raise UsageError(f"report {path} is an input or an output: choose another name")
     if path.exists() and (path.is_dir() or not overwrite):

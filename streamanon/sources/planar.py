@@ -5,7 +5,7 @@ from typing import cast
 
 import numpy as np
 from av.buffer import Buffer
-from av.sidedata.sidedata import SideDataContainer
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.video.format import VideoFormat
 from av.video.frame import PictureType, VideoFrame
 
@@ -79,6 +79,19 @@ def colour_space(frame: VideoFrame) -> ColourSpace:
         depth=_depth(name),
         chroma_shift={"420": (1, 1), "422": (1, 0), "444": (0, 0)}[name[3:6]],
     )
+
+
+def _of_a_later_kind(cls: type[Type], value: int) -> Type:
+    """Return a kind of side data that FFmpeg knows and PyAV does not (EXIF, views of 3D video).
+
+    One such entry would keep all others of its frame from being read.
+    """
+    kind = object.__new__(cls)
+    kind._name_, kind._value_ = f"KIND_{value}", value  # type: ignore[assignment]
+    return kind
+
+
+Type._missing_ = classmethod(_of_a_later_kind)  # type: ignore[assignment,method-assign]
 
 
 def display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:

@@ -85,6 +85,7 @@ def test_an_unreadable_input_is_a_failure(
         (["-o", "OUT.mp4", "--identities", "FOLDER"], "FOLDER"),
         (["-o", "OUT.mp4", "--serve", "127.0.0.1:0"], "--serve is for live streams only"),
         (["-o", "OUT.mp4", "-o", "OUT.mkv"], "2 outputs: name one file"),
+        (["-o", "OUT.mp4", "--boxes", "-"], "report - is a pipe or a device: name a file"),
     ],
 )
 def test_a_setting_that_does_not_fit_is_a_wrong_request(

@@ -179,13 +179,15 @@ def test_a_pipe_becomes_what_the_file_becomes(tmp_path: Path) -> None:
         ("yuv4mpegpipe", ["-an", "-c:v", "wrapped_avframe", "-pix_fmt", "yuv420p"], 25, []),
         ("mp4", ["-movflags", "frag_keyframe+empty_moov"], 25, ["aac"]),
         ("flv", ["-ar", "44100"], 24, ["aac"]),
+        ("image2pipe", ["-an", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p"], 25, []),
+        ("image2pipe", ["-an", "-c:v", "png"], 25, []),
     ],
 )
 def test_what_can_be_read_once_is_read_once(
     tmp_path: Path, container: str, options: list[str], frames: int, sound: list[str]
 ) -> None:
     sent = _endless(container, *options, "-t", "1").communicate()[0]
-    done = _run("-", "-o", "-", sent=sent)
+    done = _run("-", "-o", "-", "--format", "mkv", sent=sent)
     assert done.returncode == 0, done.stderr
     assert b"to its end first" not in done.stderr
     (tmp_path / "out").write_bytes(done.stdout)

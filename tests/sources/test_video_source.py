@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pytest
 from av.video.stream import VideoStream
+from PIL import ExifTags, Image
 
 from streamanon.errors import UsageError
 from streamanon.imaging.picture import whole_bgr
@@ -277,6 +278,17 @@ def test_missing_timestamps_are_derived(tmp_path: Path, rate: int) -> None:
     assert (len(frames), float(info.rate)) == (12, rate)
     steps = np.diff([float(frame.pts * frame.time_base) for frame in frames])
     assert np.allclose(steps, 1 / rate, atol=1e-3), steps
+
+
+def test_a_film_of_photographs_is_read_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    with (tmp_path / "in.mjpeg").open("wb") as film:
+        for level in (40, 120, 200):
+            Image.new("L", (96, 64), level).save(film, "JPEG", exif=exif)
+    info, frames = read(tmp_path / "in.mjpeg")
+    assert (info.width, info.height) == (64, 96)
+    assert [round(frame.picture.planes[0].mean()) for frame in frames] == [40, 120, 200]
 
 
 def test_a_cover_picture_is_not_the_video(tmp_path: Path) -> None:
