@@ -4,8 +4,9 @@ A turned head shows much of one cheek, and stretches what a portrait holds there
 by a low polynomial over the face, fitted to the skin well inside it; what differs from that and
 touches the rim (hair, cloth, background) is replaced by the prediction, with the tone of the skin
 beside it and its noise. A shut eye stretches the skin above it over the lid
-(:mod:`streamanon.face.lids`): the shadow of the brow there is lifted to the prediction. And skin
-may be as smooth as the skin it replaces.
+(:mod:`streamanon.face.lids`): the shadow of the brow there is lifted to the prediction. What shows
+between lips becomes lips: teeth that the mesh does not enclose would be a ragged line in a shut
+mouth. And skin may be as smooth as the skin it replaces.
 """
 
 from __future__ import annotations
@@ -61,6 +62,16 @@ EVENING_LIMITS = (0.6, 1.7)
 _SIDEWAYS = (1, 5)
 """Terms of the polynomial by which the sides of a face differ."""
 
+LIPS_APART = 0.02
+"""Gap between the lips of a portrait, in widths of its mouth, from which something shows there."""
+
+PALE, TOOTH_LIGHT = 0.72, 1.1
+"""Green over red, and brightness in that of lips, from which a pixel between them is a tooth."""
+
+BETWEEN_GROWTH, LIP_TONE, LIP_SHADE = 0.025, 0.05, 0.35
+"""How far what shows between lips is grown, the blur of the tone of lips, in widths of the mouth,
+and how much darker it is where they meet."""
+
 _OVAL = list(lm.FACE_OVAL)
 _EYE_CORNERS = (lm.RIGHT_EYE_OUTER, lm.LEFT_EYE_OUTER)
 _NOSTRILS = (98, 327, 2, 97, 326)
@@ -79,7 +90,8 @@ _ABOVE_EYES = (
 def bare_portrait(identity: Identity) -> U8:
     """Return the (h, w, 3) uint8 BGR portrait of an identity with skin up to its outline."""
     bearded = identity.p_female < 0.5
-    return with_bare_skin(identity.portrait, identity.mesh.points, bearded=bearded)
+    points = identity.mesh.points
+    return with_lips_shut(with_bare_skin(identity.portrait, points, bearded=bearded), points)
 
 
 def with_bare_skin(image: U8, points: F32, *, bearded: bool) -> U8:
@@ -121,6 +133,41 @@ def with_bare_skin(image: U8, points: F32, *, bearded: bool) -> U8:
     even = cv2.cvtColor(even.astype(np.float32), cv2.COLOR_LAB2BGR)
     gain = (even + 0.02) / (colour / 255 + 0.02)
     return np.asarray(np.clip(lit * np.clip(gain, *EVENING_LIMITS), 0, 255), np.uint8)
+
+
+def with_lips_shut(image: U8, points: F32) -> U8:
+    """Return a portrait with lips in place of what shows between them.
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        points: (478, 2 or 3) float32 px, its mesh.
+    """
+    corners = points[[lm.INNER_LIPS[0], lm.UPPER_INNER_LIP[-1]], :2]
+    width = float(np.hypot(*(corners[1] - corners[0])))
+    inner = np.rint(points[list(lm.INNER_LIPS), :2]).astype(np.int32)
+    if cv2.contourArea(inner) < LIPS_APART * width * width / 2:
+        return image
+    between = cv2.fillPoly(np.zeros(image.shape[:2], np.uint8), [inner], 255)
+    grown = cv2.dilate(between, _disc(BETWEEN_GROWTH * width))
+    mouth = _features(points, (lm.OUTER_LIPS,), image.shape)
+    blue, green, red = cv2.split(image.astype(np.float32))
+    light = (blue + green + red) / 3
+    lips = (mouth > 0) & (grown == 0)
+    if not lips.any():
+        return image
+    tooth = (green > PALE * red) & (light > TOOTH_LIGHT * np.median(light[lips])) & (mouth > 0)
+    near = cv2.dilate(between, _disc(4 * BETWEEN_GROWTH * width)) > 0
+    found = cv2.dilate((tooth & near).astype(np.uint8) * 255, _disc(BETWEEN_GROWTH * width))
+    hidden = np.asarray(cv2.bitwise_and(cv2.bitwise_or(grown, found), mouth), np.uint8)
+    known = ((mouth > 0) & (hidden == 0)).astype(np.float32)
+    tone = _blurred_within(image.astype(np.float32), known, LIP_TONE * width)
+    soft_px = max(0.5 * BETWEEN_GROWTH * width, 0.5)
+    meet, alpha = (
+        cv2.GaussianBlur(part.astype(np.float32) / 255, (0, 0), soft_px)[:, :, None]
+        for part in (between, hidden)
+    )
+    shut = image + alpha * (tone * (1 - LIP_SHADE * meet) - image)
+    return np.asarray(np.clip(np.rint(shut), 0, 255), np.uint8)
 
 
 def _with_lit_lids(image: U8, points: F32, skin: F32, eye_px: float) -> U8:

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
-from streamanon.face.shading import LIT_SKIN_BGR
 from streamanon.face.warp import FaceSpace, sample_at
 from streamanon.imaging.picture import blended
 from streamanon.types import F32, U8, Identity
@@ -43,6 +42,9 @@ TEETH_BGR, MAX_LIGHTENED = (182.0, 197.0, 205.0), (0.8, 1.6)
 
 COLD = 0.85
 """Blue of what is around a mouth, in its red, from which light is cold."""
+
+LIT_MOUTH_BGR = (98.0, 118.0, 160.0)
+"""Mean colour of mouths in the light the portraits were taken in: lips are darker than skin."""
 
 LIGHT_SEEN = 0.7
 """Share of the colour around a mouth that counts as that of the light: lips are a part of it."""
@@ -324,8 +326,8 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
     if tongue.any():
         tooth = blended(tooth, np.full_like(tooth, TONGUE_BGR), tongue)
     around = np.array(cv2.mean(target)[:3])
-    cast = around / LIT_SKIN_BGR
-    colour, usual = (1 - min(part) / max(part[2], 1.0) for part in (around, LIT_SKIN_BGR))
+    cast = around / LIT_MOUTH_BGR
+    colour, usual = (1 - min(part) / max(part[2], 1.0) for part in (around, LIT_MOUTH_BGR))
     share = min(max(colour / usual, 0.0), 1.0)
     cast = cast.mean() + LIGHT_SEEN * share * (cast - cast.mean())
     coldest = max(around[0] / max(around[2], 1.0) / COLD, 1.0)  # teeth are blue in such light only

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from streamanon.face import landmarks as lm
-from streamanon.face.bare_skin import smooth_skin, with_bare_skin
+from streamanon.face.bare_skin import smooth_skin, with_bare_skin, with_lips_shut
 from streamanon.face.shading import skin_texture
 from streamanon.identities.gallery import load_builtin
 from streamanon.types import U8, Identity
@@ -125,3 +125,25 @@ def test_skin_that_is_painted_has_a_colour_of_the_face() -> None:
         for x, y in np.rint(amina.mesh.points[[199, 205], :2]).astype(int)
     )
     assert (chin > 0.35 * cheek)[1:].all()
+
+
+@pytest.mark.parametrize("name", ["dana", "zoe", "bilal"])
+def test_teeth_of_a_portrait_become_lips(name: str) -> None:
+    (one,) = (one for one in load_builtin() if one.name == name)
+    points = one.mesh.points
+    shut = with_lips_shut(one.portrait, points)
+    mouth, between = (
+        cv2.fillPoly(np.zeros(shut.shape[:2], np.uint8), [np.rint(outline).astype(np.int32)], 1)
+        for outline in (points[list(lm.OUTER_LIPS), :2], points[list(lm.INNER_LIPS), :2])
+    )
+    before, after = (image[between > 0].astype(float) for image in (one.portrait, shut))
+    pale = [(part[:, 1] / np.maximum(part[:, 2], 1)).mean() for part in (before, after)]
+    assert pale[0] > pale[1] + 0.08
+    assert after.max() < np.percentile(before, 90)
+    beside = cv2.dilate(mouth, np.ones((9, 9), np.uint8)) == 0
+    np.testing.assert_array_equal(shut[beside], one.portrait[beside])
+
+
+def test_shut_lips_stay_as_they_are() -> None:
+    (one,) = (one for one in load_builtin() if one.name == "jin")
+    assert with_lips_shut(one.portrait, one.mesh.points) is one.portrait
