@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
-from streamanon.face import lashes, mouth, shading
+from streamanon.face import lashes, mouth, shading, turned
 from streamanon.face.bare_skin import bare_portrait
 from streamanon.face.drawing import FaceRegion, LightFollower, SharpnessMatcher
 from streamanon.face.warp import (
@@ -31,8 +31,8 @@ from streamanon.tracking.identity_assigner import colourfulness
 from streamanon.tracking.per_track import PerTrack
 from streamanon.types import F32, U8, Frame, Identity, Mesh, Patch, Scene, Subject
 
-POSES = PoseRange(yaw_deg=(39.0, 46.0), pitch_deg=(39.0, 46.0))
-"""Between these a face fades into its cover: the portrait's far cheek becomes guesswork."""
+POSES = PoseRange(yaw_deg=(47.0, 53.0), pitch_deg=(39.0, 46.0))
+"""Between these a face fades into its cover: farther on meshes miss the outline of its nose."""
 
 GAIN_STEPS = 128
 """Steps of 8 bit gain between 0 and 1."""
@@ -75,16 +75,16 @@ class WarpAnonymiser:
             self._states[track_id] = self._new_state(scene.frame, mesh, identity)
         state = self._states[track_id]
         yaw, pitch, _ = lm.head_pose(mesh.points)
-        turned = POSES.beyond(yaw, pitch)
-        if turned == 1:
+        faded = POSES.beyond(yaw, pitch)
+        if faded == 1:
             return None
         space = FaceSpace.around(mesh.points)
         region = FaceRegion.of(scene.frame.picture, space)
         if region is None:
             return None
         patch = _draw(region, space, state, scene.frame.time_s, yaw)
-        cover = mosaic(scene.frame.picture, subject.track.cover) if turned else None
-        return _mixed(patch, cover, turned) if cover else patch
+        cover = mosaic(scene.frame.picture, subject.track.cover) if faded else None
+        return _mixed(patch, cover, faded) if cover else patch
 
     def _new_state(self, frame: Frame, mesh: Mesh, identity: Identity) -> _TrackState:
         """Return a state whose portrait is as saturated as the person's skin."""
@@ -118,7 +118,7 @@ def _draw(
     region: FaceRegion, space: FaceSpace, state: _TrackState, time_s: float, yaw_deg: float
 ) -> Patch:
     """Draw a face and update the state of its track."""
-    ids, _, lookup = warp_portrait(space, state.condition)
+    warp = ids, _, lookup = warp_portrait(space, state.condition)
     depth = edge_distance(ids)
 
     def light_field() -> F32:
@@ -128,7 +128,11 @@ def _draw(
         return shading.light_field(space, depth, source, given)
 
     light = state.light.follow(light_field, time_s)
-    x, y, alpha = region.resampled(lookup, feathered_alpha(depth, space, yaw_deg))
+    edge = feathered_alpha(depth, space, yaw_deg)
+    if abs(yaw_deg) < turned.FROM_DEG:
+        x, y, alpha = region.resampled(lookup, edge)
+    else:
+        x, y, alpha = turned.resampled(region, space, warp, edge, yaw_deg)
     image = state.sharpness.sampled(state.condition, x, y, region, alpha)
     image = _apply_light(image, region, light)
     lashes.draw(image, space.points, region.to_patch, state.sharpness.blur_px)

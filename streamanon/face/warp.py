@@ -190,18 +190,28 @@ def sample_at(image: U8, x: F32, y: F32) -> U8:
     return np.asarray(found, np.uint8)
 
 
-def rasterise_triangles(space: FaceSpace) -> NDArray[np.int32]:
-    """Return (RASTER, RASTER) int32: index of the nearest triangle plus 1, 0 beside the face."""
+def draw_triangles(space: FaceSpace, points: F32, ids: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Draw the triangles that face the camera, far to near, as their index plus 1.
+
+    Args:
+        space: face space, which knows what is nearer.
+        points: (478, 2) mesh in px of what is drawn on.
+        ids: (h, w) int32, drawn on in place, and returned.
+    """
     corners = space.points[TRIANGLES]
     edge, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     facing = edge[:, 0] * other[:, 1] - edge[:, 1] * other[:, 0] < 0
     order = np.argsort(-space.depth[TRIANGLES].sum(axis=1))
     order = order[facing[order]]
-    fixed = np.rint(corners[order] * 16).astype(np.int32)
-    ids = np.zeros((RASTER, RASTER), np.int32)
+    fixed = np.rint(points[TRIANGLES[order]] * 16).astype(np.int32)
     for triangle, number in zip(fixed, (order + 1).tolist(), strict=True):
         cv2.fillConvexPoly(ids, triangle, number, cv2.LINE_8, 4)
     return ids
+
+
+def rasterise_triangles(space: FaceSpace) -> NDArray[np.int32]:
+    """Return (RASTER, RASTER) int32: index of the nearest triangle plus 1, 0 beside the face."""
+    return draw_triangles(space, space.points, np.zeros((RASTER, RASTER), np.int32))
 
 
 def triangle_affines(space: FaceSpace, condition: Condition) -> F32:

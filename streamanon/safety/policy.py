@@ -101,7 +101,7 @@ def fault_of_patch(
         subject: whom.
         picture: the frame.
         emptied: whether the patch lies on pixels from which the face's features are gone already:
-            then brows and eyes may lie in its rim.
+            then brows and eyes may lie in its rim, and its outline may run along nose and lips.
     """
     image, alpha = patch.image, patch.alpha
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape != (*alpha.shape, 3):
@@ -115,6 +115,8 @@ def fault_of_patch(
         return ""
     if (points < 0).any() or (points >= alpha.shape[::-1]).any():
         return "patch does not reach over the whole face"
+    if emptied:
+        alpha = np.asarray(cv2.dilate(alpha, np.ones((3, 3), np.uint8)), np.float32)
     over = alpha[points[:, 1], points[:, 0]]
     if over.min() < FAINTEST or (over >= OPAQUE).mean() < OPAQUE_SHARE:
         return "patch lets the face show through"

@@ -214,7 +214,7 @@ def test_a_line_beside_the_face_stays_straight() -> None:
     assert bent[66] > 2 * bent[230]
 
 
-@pytest.mark.parametrize("degrees", [-38, 38])
+@pytest.mark.parametrize("degrees", [-50, -38, 38, 50])
 def test_features_in_the_rim_of_a_turned_head_are_nowhere(degrees: float) -> None:
     image, points = calm()
     middle = points.mean(axis=0)
