@@ -1,9 +1,9 @@
 """A second detector's opinion on what the first one is not sure of.
 
 A detector that hardly misses a face also finds some in a shoe, a cup or hair. A track that it never
-was sure of is looked at by another detector, in enlarged crops of several frames. Where that one
-sees next to nothing in any of them, the track is refuted: no face. One of the two being sure of a
-face, in any frame, proves the track for good.
+was sure of is looked at by another detector, in enlarged crops of several frames, turned four ways.
+Where that one sees next to nothing in any of them, the track is refuted: no face. One of the two
+being sure of a face, in any frame, proves the track for good.
 """
 
 from __future__ import annotations
@@ -68,7 +68,8 @@ SAME_FACE = 0.3
 """Overlap (IoU) from which the second detector sees the same face, if not by its middle."""
 
 OTHER_FACE = 0.5
-"""Overlap (IoU) with a proven face from which the second detector sees that one."""
+"""Overlap with a proven face from which the second detector sees that one: IoU, or what it found in
+a turned crop, where it takes parts of upright faces for one, within that face."""
 
 
 @dataclass(slots=True)
@@ -187,19 +188,40 @@ class SecondOpinion:
         x0, y0, x1, y1 = clipped = clip_box(picture, around)
         scale = side_px / (times * side(box))
         size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
-        image = shrink(picture, clipped, size)
-        faces = self._detector.detect(as_picture(np.ascontiguousarray(image[:, ::mirrored])))
+        image = shrink(picture, clipped, size)[:, ::mirrored]
         to_frame = np.tile(np.array([x1 - x0, y1 - y0], np.float32) / size, 2)
         best = 0.0
-        for face in faces:
-            low_x, low_y, high_x, high_y = face.box
-            if mirrored < 0:
-                low_x, high_x = size[0] - high_x, size[0] - low_x
-            placed = np.array([low_x, low_y, high_x, high_y]) * to_frame + (x0, y0, x0, y0)
-            found = placed.astype(np.float32)
-            if not any(iou(found, other) > OTHER_FACE for other in others) and _is_at(found, box):
-                best = max(best, face.score)
+        for turns in range(4):  # it sees upright faces only
+            turned = np.ascontiguousarray(np.rot90(image, turns))
+            for face in self._detector.detect(as_picture(turned)):
+                low_x, low_y, high_x, high_y = _turned_back(face.box, turned.shape[:2], turns)
+                if mirrored < 0:
+                    low_x, high_x = size[0] - high_x, size[0] - low_x
+                placed = np.array([low_x, low_y, high_x, high_y]) * to_frame + (x0, y0, x0, y0)
+                found = placed.astype(np.float32)
+                overlaps = [(_inside if turns else iou)(found, other) for other in others]
+                if not any(overlap > OTHER_FACE for overlap in overlaps) and _is_at(found, box):
+                    best = max(best, face.score)
+            if best >= PROOF:
+                break
         return best
+
+
+def _inside(found: F32, other: F32) -> float:
+    """Return which share of a box lies inside another."""
+    low, high = np.maximum(found[:2], other[:2]), np.minimum(found[2:], other[2:])
+    common = np.maximum(high - low, 0).prod()
+    return float(common / max(float((found[2:] - found[:2]).prod()), 1e-6))
+
+
+def _turned_back(box: F32, shape: tuple[int, int], turns: int) -> tuple[float, ...]:
+    """Return a box of a picture of this shape, turned left so often, as one of the upright one."""
+    x0, y0, x1, y1 = box.tolist()
+    height, width = shape
+    for _ in range(turns):
+        x0, y0, x1, y1 = height - y1, x0, height - y0, x1
+        height, width = width, height
+    return x0, y0, x1, y1
 
 
 def _is_at(found: F32, box: F32) -> bool:

@@ -110,6 +110,22 @@ def test_a_face_that_the_first_detector_doubts_is_covered_in_every_frame(
     assert all(scene.subjects for scene in scenes)
 
 
+@pytest.mark.parametrize("degrees", [70, 90, 135, 180, -110, -90])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_so_is_one_that_lies_on_its_side_or_is_upside_down(
+    centerface: CenterFaceDetector, degrees: float, *, mirrored: bool
+) -> None:
+    middle = ((PLACE[0] + PLACE[2]) / 2, (PLACE[1] + PLACE[3]) / 2)
+    turn = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), degrees, 1)
+    image = np.asarray(cv2.warpAffine(_person(), turn, SIZE), np.uint8)
+    place = PLACE
+    if mirrored:
+        image, place = np.ascontiguousarray(image[:, ::-1]), PLACE.copy()
+        place[[0, 2]] = SIZE[0] - PLACE[[2, 0]]
+    scenes = _observed([image] * 24, Doubting(0.35, place), centerface)
+    assert all(scene.subjects for scene in scenes)
+
+
 @pytest.mark.parametrize("edge", ["left", "top", "right", "bottom"])
 def test_so_is_one_that_the_edge_of_the_frame_cuts_in_half(
     centerface: CenterFaceDetector, edge: str
