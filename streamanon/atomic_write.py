@@ -13,6 +13,9 @@ try:
 except ImportError:  # Windows, where an open file cannot be deleted
     fcntl = None  # type: ignore[assignment]
 
+EVERYBODY, OWNER_ONLY = 0o666, 0o600
+"""Permissions of a usual file and of what only its owner may read."""
+
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{12}\.streamanon\.part")
 
 
@@ -26,11 +29,12 @@ class AtomicFile:
         path: hidden file to write to.
     """
 
-    def __init__(self, final: Path) -> None:
+    def __init__(self, final: Path, *, mode: int = EVERYBODY) -> None:
         """Create the hidden file.
 
         Args:
             final: name of the file once it is complete; a link is followed.
+            mode: its permissions, less those that the umask takes away.
 
         Raises:
             OSError: the folder does not exist or may not be written to.
@@ -39,7 +43,7 @@ class AtomicFile:
         _delete_leftovers(self._final.parent)
         name = f".{final.name[:40]}.{secrets.token_hex(6)}.streamanon.part"
         self.path = self._final.with_name(name)
-        self._lock = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        self._lock = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
         # Also runs at exit: an interrupt may come before the caller can discard the file.
         self._delete = weakref.finalize(self, _delete, self.path, self._lock)
         if fcntl:

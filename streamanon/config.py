@@ -233,10 +233,9 @@ class Config:
             raise UsageError(f"max-pixels is {self.max_pixels}: wanted 1 or more")
         if not re.fullmatch("[0-7]{3}", self.record_mode):
             raise UsageError(f"record-mode is {self.record_mode!r}: wanted three digits, 640 say")
-        if self.from_ is not None and self.to is not None and self.from_ >= self.to:
-            raise UsageError(
-                f"from is {float(self.from_)} s and to {float(self.to)} s: wanted a span"
-            )
+        start_s = self.from_ or Fraction(0)
+        if self.to is not None and start_s >= self.to:
+            raise UsageError(f"from is {float(start_s)} s and to {float(self.to)} s: wanted a span")
         if self.stall_s <= 0:
             raise UsageError(f"stall-s is {self.stall_s}: it must be more than 0 seconds")
         if self.identity and self.identity_key:

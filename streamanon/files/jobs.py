@@ -1,5 +1,6 @@
 """Pairs input files with output files, and checks them before anything is written."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ def _into_folder(inputs: Sequence[Path], output: Path) -> list[Job]:
 
 
 def left_out(inputs: Iterable[Path], output: Path) -> dict[str, int]:
-    """Count the visible files of the input folders that are neither video nor picture.
+    """Count what is visible in the input folders and neither video nor picture nor folder.
 
     Args:
         inputs: files and folders.
@@ -116,26 +117,27 @@ def left_out(inputs: Iterable[Path], output: Path) -> dict[str, int]:
     Returns:
         Their number by suffix, the most frequent first.
     """
-    below = [one for path in inputs if path.is_dir() for one in _files_below(path, output)]
-    suffixes = Counter(
-        one.suffix.lower() or "without a suffix" for one in below if not _is_media(one)
+    below = [one for path in inputs if path.is_dir() for one in _visible_below(path, output)]
+    kinds = Counter(
+        (one.suffix.lower() or "without a suffix") + ("" if one.is_file() else " that is no file")
+        for one in below
+        if not one.is_dir() and not (one.is_file() and _is_media(one))
     )
-    return dict(suffixes.most_common())
+    return dict(kinds.most_common())
 
 
 def _media_below(folder: Path, output: Path) -> list[Path]:
-    return [path for path in _files_below(folder, output) if _is_media(path)]
+    return [path for path in _visible_below(folder, output) if path.is_file() and _is_media(path)]
 
 
-def _files_below(folder: Path, output: Path) -> list[Path]:
-    """Return the visible files below a folder, sorted, except those below the output."""
+def _visible_below(folder: Path, output: Path) -> list[Path]:
+    """Return what is visible below a folder, sorted, except what is below the output."""
     done = output.resolve()
     return [
         path
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and done not in path.resolve().parents
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and done not in Path(os.path.realpath(path)).parents
     ]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 
+from streamanon.atomic_write import OWNER_ONLY
 from streamanon.config import Config
 from streamanon.errors import MediaError, UsageError
 from streamanon.factory import Factory
@@ -235,9 +236,10 @@ def _sink(
     target: Path, output: Path, source: Source, *, lossless: bool, overwrite: bool
 ) -> VideoSink | ImageSink:
     if source.info.container is None:
-        return ImageSink(target, output, source.info, overwrite=overwrite)
+        return ImageSink(target, output, source.info, overwrite=overwrite, mode=OWNER_ONLY)
     settings = EncoderSettings(None, CRF, "veryfast", lossless=lossless)
-    return VideoSink(target, source.info, settings, keep_subtitles=True, overwrite=overwrite)
+    kept: dict[str, Any] = {"keep_subtitles": True, "overwrite": overwrite, "mode": OWNER_ONLY}
+    return VideoSink(target, source.info, settings, **kept)
 
 
 def _check_bound(opened: OpenSidecar, output: Path) -> None:

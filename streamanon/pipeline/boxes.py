@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from streamanon.atomic_write import AtomicFile
+from streamanon.atomic_write import OWNER_ONLY, AtomicFile
 from streamanon.errors import MediaError
 from streamanon.face import landmarks as lm
 from streamanon.types import Face, MediaInfo, SafeFrame, Scene
@@ -26,8 +26,7 @@ class BoxFile:
         """
         self._path, self._first_file, self._first_frame = path, True, True
         try:
-            self._file = AtomicFile(path)
-            self._file.path.chmod(0o600)
+            self._file = AtomicFile(path, mode=OWNER_ONLY)
             self._out = self._file.path.open("w", encoding="utf-8")
         except OSError as error:
             raise self._failure(error) from error

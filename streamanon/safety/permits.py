@@ -100,7 +100,10 @@ class Permissions:
     def stated(self) -> list[str]:
         """What is left as it is or always covered, a line for each."""
         covered = sum(region.covered for region in self.regions)
-        left, spanned = len(self.regions) - covered, self.start_s is not None or self.end_s
+        left, spanned = (
+            len(self.regions) - covered,
+            self.start_s is not None or self.end_s is not None,
+        )
         lines = (
             (spanned, "frames outside --from and --to stay as they are"),
             (left, f"faces within a --region to leave stay as they are ({left})"),

@@ -12,6 +12,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from streamanon.atomic_write import OWNER_ONLY
 from streamanon.errors import MediaError
 from streamanon.sealed.cipher import derived
 from streamanon.sealed.records import Header
@@ -48,6 +49,7 @@ def append_entry(path: Path, header: Header, key: Ed25519PrivateKey, entry: dict
             "previous": hashlib.sha256(before).hexdigest(),
         }
         signature = key.sign(_canonical(signed)).hex()
+        path.touch(OWNER_ONLY)
         with path.open("ab") as file:
             file.write(_canonical({**signed, "signature": signature}) + b"\n")
             file.flush()

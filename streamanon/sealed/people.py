@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from filelock import FileLock
 
+from streamanon.atomic_write import OWNER_ONLY
 from streamanon.errors import MediaError, UsageError
 from streamanon.sealed.cipher import derived
 from streamanon.sealed.keys import read_key_file
@@ -79,6 +80,7 @@ class KeyedPeople:
         nonce = secrets.token_bytes(_NONCE_BYTES)
         plain = secrets.token_bytes(_ID_BYTES) + evidence.astype("<f4").tobytes()
         try:
+            self._path.touch(OWNER_ONLY)
             with self._lock, self._path.open("ab") as file:
                 file.write(nonce + self._aead.encrypt(nonce, plain, None))
         except OSError as error:

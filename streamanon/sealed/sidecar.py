@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from streamanon.atomic_write import AtomicFile
+from streamanon.atomic_write import OWNER_ONLY, AtomicFile
 from streamanon.errors import MediaError, UsageError
 from streamanon.sealed.records import (
     FILE,
@@ -62,9 +62,12 @@ class SidecarWriter:
             UsageError: it exists, or cannot be created.
         """
         self.path, self.header = path, header
-        self._atomic = AtomicFile(path) if overwrite and path.exists() else None
+        replaced = overwrite and path.exists()
+        self._atomic = AtomicFile(path, mode=OWNER_ONLY) if replaced else None
         try:
-            self._file = self._atomic.path.open("wb") if self._atomic else path.open("xb")
+            if not self._atomic:
+                path.touch(OWNER_ONLY, exist_ok=False)
+            self._file = (self._atomic or self).path.open("wb")
         except FileExistsError as error:
             raise UsageError(
                 f"sidecar {path} exists: choose another name or --overwrite"
@@ -247,7 +250,7 @@ class Sidecar:
         Raises:
             MediaError: the file could not be written; the old one stays.
         """
-        file = AtomicFile(self.path)
+        file = AtomicFile(self.path, mode=OWNER_ONLY)
         try:
             with self.path.open("rb") as old, file.path.open("wb") as new:
                 new.write(read_header(old, self.path.name).pack())

@@ -12,6 +12,7 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from streamanon.atomic_write import EVERYBODY
 from streamanon.errors import UsageError
 from streamanon.extras import heif
 from streamanon.imaging.picture import whole_bgr
@@ -45,7 +46,13 @@ class ImageSink:
     """
 
     def __init__(
-        self, path: Path, original: Path, info: MediaInfo, *, overwrite: bool = False
+        self,
+        path: Path,
+        original: Path,
+        info: MediaInfo,
+        *,
+        overwrite: bool = False,
+        mode: int = EVERYBODY,
     ) -> None:
         """Prepare the output.
 
@@ -54,6 +61,7 @@ class ImageSink:
             original: picture it is made from.
             info: properties of the original.
             overwrite: replace an existing output.
+            mode: permissions of the output, less those that the umask takes away.
 
         Raises:
             UsageError: the output cannot be written as asked.
@@ -75,7 +83,7 @@ class ImageSink:
             heif(path)
         if info.colour.depth > 8 and self._format not in (*_DEEP, "TIFF"):
             self.changes.append(f"{self._format} holds 8 bits: 16 bits become 8")
-        self._part = PartFile(path, original, overwrite=overwrite)
+        self._part = PartFile(path, original, overwrite=overwrite, mode=mode)
         tiff = self._format == "TIFF"
         self._tiff = tifffile.TiffWriter(self._part.path) if tiff else None
         self._pages: list[Image.Image] = []

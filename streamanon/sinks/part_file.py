@@ -6,7 +6,7 @@ import errno
 import os
 from pathlib import Path
 
-from streamanon.atomic_write import AtomicFile
+from streamanon.atomic_write import EVERYBODY, AtomicFile
 from streamanon.errors import MediaError, UsageError
 
 _ADVICE = {
@@ -27,8 +27,16 @@ class PartFile:
         target: the same for FFmpeg.
     """
 
-    def __init__(self, final: Path, source: Path, *, overwrite: bool) -> None:
+    def __init__(
+        self, final: Path, source: Path, *, overwrite: bool, mode: int = EVERYBODY
+    ) -> None:
         """Create the hidden file, and the folder if it is missing.
+
+        Args:
+            final: name of the output once it is complete.
+            source: what it is made from.
+            overwrite: replace an existing output.
+            mode: its permissions, less those that the umask takes away.
 
         Raises:
             UsageError: the output exists, is the source, or cannot be created.
@@ -37,7 +45,7 @@ class PartFile:
         self._check()
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
-            self._file = AtomicFile(final)
+            self._file = AtomicFile(final, mode=mode)
         except OSError as error:
             raise UsageError(
                 f"output {final} cannot be created ({error.strerror}): "

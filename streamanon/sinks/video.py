@@ -14,6 +14,7 @@ from av.video.format import VideoFormat
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from streamanon.atomic_write import EVERYBODY
 from streamanon.errors import UsageError
 from streamanon.imaging.orientation import from_display_matrix
 from streamanon.media.shared_packets import SharedPackets
@@ -66,6 +67,7 @@ class VideoSink:
         sound: str = "copy",
         keep_subtitles: bool = False,
         overwrite: bool = False,
+        mode: int = EVERYBODY,
         shared: SharedPackets | None = None,
         pipe: OutputPipe | None = None,
     ) -> None:
@@ -78,6 +80,7 @@ class VideoSink:
             sound: "copy" to convert only what the container cannot hold, "convert" or "none".
             keep_subtitles: take subtitles, data, chapters and the timecode over as well.
             overwrite: replace an existing output.
+            mode: permissions of the output, less those that the umask takes away.
             shared: packets of an original that can be read only once.
             pipe: open pipe that the output goes to at once; ``path`` only says its format then.
 
@@ -103,7 +106,7 @@ class VideoSink:
         self._fields = self._field_graph(layout) if self._tags.field_order else None
         self._projection = projection_boxes(self._tags) if container in ("mp4", "mov") else b""
         self._pipe = pipe
-        self._part = pipe or PartFile(path, info.path, overwrite=overwrite)
+        self._part = pipe or PartFile(path, info.path, overwrite=overwrite, mode=mode)
         self._lock = Lock()
         self._open: list[StreamCopier | OutputContainer] = []
         try:

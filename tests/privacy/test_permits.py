@@ -129,6 +129,7 @@ def test_times_are_read_exactly(text: Any, seconds: str) -> None:
         (["--from", "soon"], "from is 'soon': wanted seconds, or HOURS:MINUTES:SECONDS"),
         (["--from", "-1"], "from is '-1'"),
         (["--from", "3", "--to", "2"], "from is 3.0 s and to 2.0 s: wanted a span"),
+        (["--to", "0"], "from is 0.0 s and to 0.0 s: wanted a span"),
         (["--region", "logo"], "wanted cover:X,Y,WIDTH,HEIGHT"),
         (["--region", "cover:1,2,3"], "wanted cover:X,Y,WIDTH,HEIGHT"),
         (["--region", "cover:900,0,10,10"], "outside a frame of 240x240 px"),
@@ -278,7 +279,8 @@ def test_the_file_of_boxes_tells_an_audit_what_was_meant(face_clip: Path, tmp_pa
 
 def test_an_audit_of_nothing_but_permits_says_so(face_clip: Path, tmp_path: Path) -> None:
     out, boxes = tmp_path / "out.mp4", tmp_path / "boxes.json"
-    streamanon.anonymise(face_clip, out, Config(method="mosaic", to=Fraction(0), boxes=boxes))
+    config = Config(method="mosaic", region=("leave:0,0,100%,100%",), boxes=boxes)
+    streamanon.anonymise(face_clip, out, config)
     with pytest.raises(StreamanonError, match="16 faces of ORIGINAL are shown on request"):
         audit(face_clip, out, boxes=boxes)
 

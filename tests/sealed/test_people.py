@@ -1,5 +1,6 @@
 """People who get the same new face again, by a key."""
 
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,7 @@ def test_nothing_of_a_face_can_be_read_without_the_key(tmp_path: Path) -> None:
     _given(_key(tmp_path, "b.key"), 1, (0, 1))
     stored = (tmp_path / "a.key.people").read_bytes()
     assert len(stored) == 2 * 576
+    assert stat.S_IMODE((tmp_path / "a.key.people").stat().st_mode) == 0o600
     assert stored != (tmp_path / "b.key.people").read_bytes()
     (_, evidence), _ = KeyedPeople(key).since(0)
     assert evidence[:4].tobytes() not in stored

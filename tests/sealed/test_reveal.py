@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import stat
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -98,6 +99,8 @@ def test_the_original_comes_back(face_clip: Path, copy: Path, holders: list[Hold
     log = copy.with_name("out.mp4.sealed.log").read_text()
     entries = [json.loads(line) for line in log.splitlines()]
     assert [one["opened_with"] for one in entries] == [[one.public] for one in holders[:2]]
+    private = [restored, copy.with_name("out.mp4.sealed"), copy.with_name("out.mp4.sealed.log")]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
 
 
 @pytest.mark.parametrize("method", ["mosaic", "anonygan"])

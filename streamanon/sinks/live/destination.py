@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streamanon.atomic_write import OWNER_ONLY
 from streamanon.child_process import installed_program
 from streamanon.errors import UsageError
 from streamanon.extras import install_hint
 from streamanon.sinks.live.encoder import KEYFRAME_S, Kind
-from streamanon.sinks.writers.messages import OWNER_ONLY, MuxJob
+from streamanon.sinks.writers.messages import MuxJob
 
 if TYPE_CHECKING:
     from streamanon.media.address import Address

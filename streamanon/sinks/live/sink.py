@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
 
+from streamanon.atomic_write import OWNER_ONLY
 from streamanon.media.address import Address
 from streamanon.sinks.live.destination import Destination, destination
 from streamanon.sinks.live.encoder import Encoder, Kind, as_frame, h264_options
 from streamanon.sinks.live.output import Output, OutputState
-from streamanon.sinks.writers.messages import AUDIO, OWNER_ONLY, TICK, MediaPacket
+from streamanon.sinks.writers.messages import AUDIO, TICK, MediaPacket
 from streamanon.types import MediaInfo, SafeFrame
 
 if TYPE_CHECKING:

@@ -14,11 +14,10 @@ from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from typing import IO
 
+from streamanon.atomic_write import OWNER_ONLY
+
 TICK = Fraction(1, 90_000)
 """Seconds per tick of every timestamp sent to an output."""
-
-OWNER_ONLY = 0o600
-"""Permissions of files that only their owner may read."""
 
 VIDEO, AUDIO = b"V", b"S"
 _JOB, _STREAM_HEADER = b"O", b"H"
