@@ -6,6 +6,7 @@ Edition), 11.3.2 (cHRM, gAMA, sRGB, cICP); AV1 in ISOBMFF, 2.3.3 (av1C); ISO/IEC
 """
 
 import re
+from contextlib import suppress
 from typing import IO
 
 from PIL import ImageFile
@@ -67,7 +68,9 @@ def stated_profile(image: ImageFile.ImageFile, file: IO[bytes]) -> bytes:
         gamma = None if abs(encoded - _USUAL_GAMMA) < _NEAR else 1 / encoded
     if (stated, gamma) == (_SRGB, None):
         return b""
-    return matrix_profile(stated, gamma)
+    with suppress(ValueError):  # of no colours, which viewers take for sRGB
+        return matrix_profile(stated, gamma)
+    return b""
 
 
 def _codes(image: ImageFile.ImageFile, file: IO[bytes]) -> tuple[int, int] | None:

@@ -131,6 +131,16 @@ def test_colours_that_are_stated_without_a_profile_look_the_same(
     check(tmp_path / "same.png", after, within=3 if chunks else 5)
 
 
+def test_colours_that_make_no_sense_are_taken_for_srgb(
+    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
+) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add(b"cHRM", bytes(32))
+    scene.save(tmp_path / "in.png", pnginfo=info)
+    solid.file(tmp_path / "in.png", tmp_path / "out.png")
+    check(tmp_path / "in.png", tmp_path / "out.png", within=0)
+
+
 def test_hdr_pictures_are_refused(
     scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
 ) -> None:
