@@ -102,6 +102,7 @@ class VideoSink:
         self._lengths: dict[int, int] = {}
         self._newest: VideoFrame | None = None
         encoder, layout = choose_encoder(settings.codec, container, self._tags)
+        self._layout = layout
         self._encoded = encoded_size(encoder, layout, self._size)
         self._fields = self._field_graph(layout) if self._tags.field_order else None
         self._projection = projection_boxes(self._tags) if container in ("mp4", "mov") else b""
@@ -137,9 +138,12 @@ class VideoSink:
         for index, plane in enumerate(frame.picture.planes):
             fill(picture, index, self._orientation.stored(plane))
         picture.pts, picture.time_base = frame.pts, frame.time_base
-        if self._fields is not None:  # before its matrix is said: it would be converted, too
+        # Before its matrix is said: it would be converted, too, or refused.
+        if self._fields is not None:
             self._fields.push(picture)
             picture = self._fields.vpull()
+        elif self._layout != self._tags.pixel_format:
+            picture = picture.reformat(format=self._layout)
         picture.colorspace, picture.color_range = self._tags.matrix, self._tags.colour_range
         try:
             with self._lock:

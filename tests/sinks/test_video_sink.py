@@ -322,6 +322,18 @@ def test_subtitles_are_dropped_unless_asked_for(tmp_path: Path) -> None:
         assert SECRET.encode() in bytes(line)
 
 
+@pytest.mark.parametrize("matrix", [8, 10, 14])
+def test_pictures_of_any_matrix_are_subsampled(tmp_path: Path, matrix: int) -> None:
+    """FFmpeg converts none of YCgCo, BT.2020 of constant luminance and ICtCp."""
+    clip = Clip(codec="libx264", layout="yuv444p", matrix=matrix)
+    path, output = write_clip(tmp_path / "in.mkv", clip), tmp_path / "out.mp4"
+    pass_through(path, output)
+    assert (facts(output)["layout"], facts(output)["colour"][0]) == ("yuv420p", matrix)
+    for one, other in zip(VideoSource(path), VideoSource(output), strict=True):
+        pairs = zip(one.picture.planes, other.picture.planes, strict=True)
+        assert all(abs(before.mean() - after.mean()) < 2 for before, after in pairs)
+
+
 @pytest.mark.parametrize("suffix", [".mkv", ".webm", ".mp4"])
 def test_a_film_with_a_gap_before_its_last_picture_ends_with_it(
     tmp_path: Path, suffix: str
