@@ -18,7 +18,7 @@ from benchmarks.judges.telltale import Describer, area_under_curve, crop
 from benchmarks.lfw import TEST_FOLDS, Lfw
 from benchmarks.methods import PRODUCT, label, method
 from benchmarks.progress import progress_bars, starter
-from benchmarks.stills.figures import figure
+from benchmarks.stills.figures import plain
 from streamanon import Anonymiser, Config, Treatment, UsageError
 
 if TYPE_CHECKING:
@@ -77,14 +77,14 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
             advance = starter(progress)(label(name), len(stills) + len(clips))
             kinds = {"stills": _stills(name, stills, seed)}
             if clips and name in PRODUCT:
-                kinds["frames"] = _frames(name, clips, seed)
+                kinds["frames"] = frame_sights(Config(method=name, seed=seed), clips)
             row = {}
             for kind, sights in kinds.items():
                 seen = []
                 for sight in sights:
                     seen.append(sight)
                     advance()
-                row[kind] = _judged(seen, describe)
+                row[kind] = judged(seen, describe)
             rows[label(name)] = {"commit": record.commit(), "seed": seed, **row}
             record.save("telltale", {"rows": rows}, settings=settings, folder=out)
     _show(rows)
@@ -116,14 +116,14 @@ def _stills(name: str, pictures: list[tuple[str, str, U8, F32]], seed: int) -> I
         yield [] if done.covered else [(person, crop(image, points), crop(done.image, points))]
 
 
-def _frames(name: str, clips: list[Path], seed: int) -> Iterator[Sights]:
+def frame_sights(config: Config, clips: list[Path]) -> Iterator[Sights]:
     """Yield the face of every so many frames of each clip, before and after."""
     for clip in clips:
         with av.open(str(clip)) as container:
             decoded = islice(container.decode(video=0), FRAMES)
             frames = [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in decoded]
         sights: Sights = []
-        with Anonymiser(Config(method=name, seed=seed)) as anonymiser:
+        with Anonymiser(config) as anonymiser:
             for index, safe in enumerate(anonymiser.frames(iter(frames), faces=True)):
                 seen = observe(frames[index]) if index % EVERY == EVERY - 1 else None
                 done = {face.treatment for face in safe.faces}
@@ -133,14 +133,18 @@ def _frames(name: str, clips: list[Path], seed: int) -> Iterator[Sights]:
         yield sights
 
 
-def _judged(sights: list[Sights], describe: Describer) -> dict[str, Any]:
-    """Return the area under the curve, and how many faces it is of."""
+def judged(sights: list[Sights], describe: Describer) -> dict[str, Any]:
+    """Return the area under the curve, and how many faces it is of.
+
+    Raises:
+        UsageError: faces of fewer than two people were replaced.
+    """
     flat = [one for part in sights for one in part]
     if len({group for group, _, _ in flat}) < 2:
         raise UsageError("faces of fewer than two people were replaced: use more pictures")
     groups, real, new = zip(*flat, strict=True)
     areas = area_under_curve(describe(real), describe(new), groups)
-    area: Figure = figure([np.asarray([value]) for value in areas])
+    area: Figure = plain(areas.tolist(), len(areas))
     return {"area": area, "faces": len(flat), "left_out": sum(not part for part in sights)}
 
 
