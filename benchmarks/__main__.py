@@ -12,6 +12,8 @@ from streamanon.errors import StreamanonError
 SUITES = {
     "stills": "faces of the LFW protocol: found, recognised, posed and believed afterwards",
     "identity": "who is still known, by geometry alone and by recognisers",
+    "motion": "who is still known by how the face moves",
+    "ablation": "the parts of the default method, each left out once",
     "telltale": "how well a classifier tells new faces from real ones",
     "video": "leaks, identity, stability and expression over whole clips",
     "speed": "time, processor and memory, over resolution, faces, method and threads",

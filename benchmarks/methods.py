@@ -71,7 +71,7 @@ def method(name: str, *, seed: int = 0) -> Method:
         UsageError: there is no such method, or no such folder.
     """
     if name in PRODUCT:
-        return _product(Config(method=name, seed=seed))
+        return product(Config(method=name, seed=seed))
     if name.startswith("folder:"):
         return _folder(Path(name.removeprefix("folder:")))
     if name == "none":
@@ -124,7 +124,7 @@ def _pixelated(region: U8) -> U8:
     return np.asarray(cv2.resize(means, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def _product(config: Config) -> Method:
+def product(config: Config) -> Method:
     """Return the product's way from a picture to its anonymised version."""
     anonymiser = Anonymiser(config)
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.report import (
+    ablation,
     identity,
     integrity,
     live,
     losses,
+    motion,
     overview,
     paper,
     peers,
@@ -86,7 +88,9 @@ class Section:
 SECTIONS = {
     "stills": Section("Stills", stills.tables, stills.provider, plots.of_stills),
     "identity": Section("Identity", identity.tables, identity.provider),
+    "motion": Section("Motion", motion.tables, motion.provider),
     "telltale": Section("Telltale", telltale.tables, telltale.provider),
+    "ablation": Section("Ablation", ablation.tables, ablation.provider),
     "video": Section("Clips", video.tables, video.provider, plots.of_video),
     "speed": Section("Speed", speed.tables, speed.provider, plots.of_speed),
     "peers": Section("Peers", peers.tables, peers.provider),

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUITES = (
-    *("stills", "identity", "telltale", "video", "speed", "peers", "live", "training"),
-    "integrity",
+    *("stills", "identity", "motion", "telltale", "ablation", "video", "speed", "peers", "live"),
+    *("training", "integrity"),
 )
 
 _REQUIRED = (
@@ -24,6 +24,8 @@ _REQUIRED = (
 _REQUIRED_OF_SUITE: dict[str, tuple[str, ...]] = {
     "stills": ("settings.pairs", "settings.folds", "settings.provider", "results.judges"),
     "identity": ("settings.people", "settings.provider", "results.judges", "results.rows"),
+    "motion": ("settings.windows", "settings.window_s", "settings.provider", "results.rows"),
+    "ablation": ("settings.people", "settings.provider", "results.judges", "results.rows"),
     "telltale": ("settings.folds", "settings.clips", "settings.provider", "results.rows"),
     "video": (
         *("settings.frames", "settings.seed", "settings.provider"),
@@ -44,6 +46,8 @@ _REQUIRED_OF_SUITE: dict[str, tuple[str, ...]] = {
 _REQUIRED_OF_ROW = {
     "stills": ("commit", "seed"),
     "identity": ("commit", "seed"),
+    "motion": ("commit", "seed"),
+    "ablation": ("commit", "seed"),
     "telltale": ("commit", "seed"),
     "video": ("commit",),
     "speed": ("rounds", "frames"),

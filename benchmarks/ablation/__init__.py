@@ -1,0 +1,1 @@
+"""Parts of the default method, each left out once."""
