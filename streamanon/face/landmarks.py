@@ -4,7 +4,6 @@ Indices are those of MediaPipe's face mesh (478 points); "right" is the subject'
 closed and in order, starting at the subject's right.
 """
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -139,7 +138,7 @@ def roi_from_mesh(points: F32) -> F32:
 def in_square(points: F32, corners: F32, side_px: int) -> F32:
     """Return (n, 2 or 3) points in frame px as (n, 2) px of a crop with these (3, 2) corners."""
     axes = np.stack([corners[1] - corners[0], corners[2] - corners[0]]) / side_px
-    return np.asarray((points[:, :2] - corners[0]) @ cv2.invert(axes)[1], np.float32)
+    return np.asarray((points[:, :2] - corners[0]) @ np.linalg.inv(axes), np.float32)
 
 
 def head_pose(points: F32) -> tuple[float, float, float]:
@@ -168,6 +167,6 @@ def pose_similarity(points: F32) -> tuple[NDArray[np.float64], float, NDArray[np
     """
     seen = points[POSE_POINTS].astype(np.float64)
     middle = _POSE_SHARES @ seen
-    stretch, left, right = cv2.SVDecomp((seen - middle).T @ _POSE_WEIGHTED)
-    handed = np.array([1, 1, np.sign(cv2.determinant(left @ right))])
-    return left * handed @ right, float(handed @ stretch[:, 0] / _POSE_SPREAD), middle
+    left, stretch, right = np.linalg.svd((seen - middle).T @ _POSE_WEIGHTED)
+    handed = np.array([1, 1, np.sign(np.linalg.det(left @ right))])
+    return left * handed @ right, float(stretch @ handed / _POSE_SPREAD), middle

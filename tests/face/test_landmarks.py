@@ -33,6 +33,11 @@ def test_head_pose_recovers_a_known_turn(angles: tuple[float, float, float]) -> 
     assert lm.head_pose(canonical_mesh(*angles)) == pytest.approx(angles, abs=0.01)
 
 
+def test_a_mesh_that_is_not_finite_has_no_pose() -> None:
+    with pytest.raises(np.linalg.LinAlgError):
+        lm.head_pose(np.full((478, 3), np.nan, np.float32))
+
+
 def test_a_face_turned_to_the_right_of_the_image_moves_its_nose_there() -> None:
     frontal, turned_right = canonical_mesh(), canonical_mesh(yaw=30)
     assert turned_right[lm.NOSE_TIP, 0] > frontal[lm.NOSE_TIP, 0] + 2 * FACE_PX
