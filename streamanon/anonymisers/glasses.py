@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FADE_S = 0.25
 """Time constant with which glasses come and go."""
 
-AWAY_DEG = (32.0, 40.0)
+AWAY_DEG = (40.0, 48.0)
 """Yaws between which they vanish: their far side would stand out from the face."""
 
 SMALLEST_PX = 14.0
