@@ -22,7 +22,7 @@ _MATRICES: dict[int, Matrix] = {
 }
 """MatrixCoefficients of ITU-T H.273 (table 4)."""
 
-_BT709, _BT601 = 1, 5
+_NO_MATRIX, _BT709, _BT601 = 2, 1, 5
 _STUDIO, _FULL = 1, 2
 _HD_LINES = 720
 """From this height on, players take untagged video for BT.709, and below it for BT.601."""
@@ -175,8 +175,13 @@ def planes_of(frame: VideoFrame, name: str) -> tuple[Plane, ...]:
         return tuple(_copy(frame, index) for index in range(3))
     if _is_grey(frame.format) and name.startswith("yuv420p"):
         return _colourless(frame, name)
-    colours = {"dst_colorspace": matrix_code(frame), "dst_color_range": range_code(frame)}
-    converted = frame.reformat(format=name, **(colours if is_rgb(frame.format) else {}))
+    if is_rgb(frame.format):
+        colours = {"dst_colorspace": matrix_code(frame), "dst_color_range": range_code(frame)}
+        converted = frame.reformat(format=name, **colours)
+    else:  # only samples are moved, and FFmpeg refuses some matrices
+        stated, frame.colorspace = frame.colorspace, _NO_MATRIX
+        converted = frame.reformat(format=name)
+        frame.colorspace = stated
     return tuple(_copy(converted, index) for index in range(3))
 
 

@@ -265,6 +265,15 @@ def test_a_change_of_size_on_the_way_is_undone(tmp_path: Path) -> None:
     assert frames[-1].picture.planes[0].std() > 20
 
 
+@pytest.mark.parametrize("layout", ["nv12", "yuyv422"])
+def test_a_matrix_that_ffmpeg_does_not_convert_is_no_hindrance(tmp_path: Path, layout: str) -> None:
+    clips = [Clip("rawvideo", layout, matrix=matrix, options={}) for matrix in (2, 10)]
+    read_ones = [read(write_clip(tmp_path / f"{clip.matrix}.mkv", clip))[1] for clip in clips]
+    for one, other in zip(*read_ones, strict=True):
+        pairs = zip(one.picture.planes, other.picture.planes, strict=True)
+        assert all(np.array_equal(*pair) for pair in pairs)
+
+
 @pytest.mark.parametrize("rate", [25, 50])
 def test_missing_timestamps_are_derived(tmp_path: Path, rate: int) -> None:
     with av.open(str(tmp_path / "in.h264"), "w") as out:
