@@ -136,6 +136,26 @@ def test_so_is_one_that_the_edge_of_the_frame_cuts_in_half(
     assert all(scene.subjects for scene in scenes)
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+@pytest.mark.parametrize("look_ahead", [None, 0])
+def test_so_is_one_on_its_side_or_upside_down(
+    centerface: CenterFaceDetector, turns: int, look_ahead: int | None
+) -> None:
+    image, place = _person(), PLACE
+    for _ in range(turns):  # np.rot90 takes (x, y) to (y, width - x)
+        x0, y0, x1, y1 = place
+        place = np.array([y0, image.shape[1] - x1, y1, image.shape[1] - x0], np.float32)
+        image = np.ascontiguousarray(np.rot90(image))
+
+    class Leaning:
+        def detect(self, picture: Picture) -> list[Face]:
+            whole = (picture.height, picture.width) == image.shape[:2]
+            return [Face(place, 0.4)] if whole else []
+
+    scenes = _observed([image] * 24, Leaning(), centerface, look_ahead)
+    assert all(scene.subjects for scene in scenes)
+
+
 def test_what_turns_out_to_be_a_face_is_covered_from_its_first_frame(
     centerface: CenterFaceDetector,
 ) -> None:
