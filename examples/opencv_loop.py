@@ -41,4 +41,6 @@ def main(source: str, output: str) -> int:
 
 
 if __name__ == "__main__":
-    print(f"{main(*sys.argv[1:3])} frames written")
+    if len(sys.argv) != 3:
+        sys.exit("usage: python opencv_loop.py VIDEO_OR_CAMERA_NUMBER OUTPUT.mp4")
+    print(f"{main(*sys.argv[1:])} frames written")

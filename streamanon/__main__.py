@@ -5,6 +5,6 @@ import sys
 if not sys.flags.safe_path:
     del sys.path[0]  # the current directory, where foreign files may lie
 
-from streamanon.cli.main import main
+from streamanon.cli.entry import main
 
 main()

@@ -20,6 +20,9 @@ from streamanon.errors import UsageError
 MAX_DELAY = 120
 """Frames a live stream may be held back."""
 
+WORST_CRF = 63
+"""Largest CRF of VP9 and AV1; H.264 and HEVC end at 51, and take more for that."""
+
 _WANTED = {
     bool: "true or false",
     int: "a whole number",
@@ -235,12 +238,19 @@ class Config:
             raise UsageError(f"record-mode is {self.record_mode!r}: wanted three digits, 640 say")
         start_s = self.from_ or Fraction(0)
         if self.to is not None and start_s >= self.to:
-            raise UsageError(f"from is {float(start_s)} s and to {float(self.to)} s: wanted a span")
+            raise UsageError(
+                f"from is {float(start_s)} s and to {float(self.to)} s: --to must be later"
+            )
         if self.stall_s <= 0:
             raise UsageError(f"stall-s is {self.stall_s}: it must be more than 0 seconds")
         if self.identity and self.identity_key:
             raise UsageError("--identity gives everyone one face, --identity-key each their own")
         self._check_seal()
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
+        if not 0 <= self.crf <= WORST_CRF:
+            raise UsageError(f"crf is {self.crf}: wanted 0 (best) to {WORST_CRF}; 20 looks good")
         if not 0 <= self.delay <= MAX_DELAY:
             raise UsageError(f"delay is {self.delay} frames: wanted 0 to {MAX_DELAY}")
 

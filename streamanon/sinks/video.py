@@ -120,7 +120,7 @@ class VideoSink:
             self._original.add_tracks(
                 self._output, self._video, sound=sound, keep_subtitles=keep_subtitles
             )
-            self.changes = [*self._picture_changes(layout), *self._original.changes]
+            self.changes = [*info.changes, *self._picture_changes(layout), *self._original.changes]
             self._start(f"{encoder}, {layout}, crf {settings.crf}, preset {settings.preset}")
             if shared:
                 shared.relieve = self._relieve

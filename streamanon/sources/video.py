@@ -20,6 +20,7 @@ from streamanon.media.continuity import continuous
 from streamanon.media.file_types import ONE_FILE
 from streamanon.media.pixel_limit import FILM, HEADERS_ONLY, check_pixels, decoder_options
 from streamanon.media.shared_packets import SharedPackets
+from streamanon.sources.cut_off import missing_bytes
 from streamanon.sources.decoder import Decoder, Slot
 from streamanon.sources.pipe import InputPipe
 from streamanon.sources.planar import (
@@ -103,6 +104,7 @@ class VideoSource:
             piped=pipe is not None,
             path=path,
             container=self._tags,
+            changes=() if pipe else _cut_off(path),
         )
         self._planes = blank_picture((width, height), self._info.colour, grey=128).planes
 
@@ -254,6 +256,16 @@ def _frame_count(container: InputContainer, stream: VideoStream, rate: Fraction)
     if stream.duration and stream.time_base:
         return round(stream.duration * stream.time_base * rate)
     return round(Fraction(container.duration, av.time_base) * rate) if container.duration else None
+
+
+def _cut_off(path: Path) -> tuple[str, ...]:
+    """Return a line that says so if the end of a file is missing."""
+    missing = missing_bytes(path)
+    if not missing:
+        return ()
+    held, stated = path.stat().st_size / 1e6, (path.stat().st_size + missing) / 1e6
+    line = f"the input is cut off: {held:.1f} of {stated:.1f} MB are there, the rest is missing"
+    return (line,)
 
 
 def _turned(colour: ColourSpace) -> ColourSpace:

@@ -36,6 +36,10 @@ PATIENCE_S = 2.0
 MIN_FACE_PX = 40.0
 """Side of the smallest face whose embedding is reliable enough."""
 
+MIN_EYES_PX = 56.0
+"""Least distance between the outer corners of the eyes at which glasses are looked for: of people
+in a crowd brows, shadows and glasses look alike."""
+
 MAX_YAW_DEG = 35.0
 MAX_PITCH_DEG = 30.0
 
@@ -145,7 +149,7 @@ class EmbeddingSampler:
         embedding = self._embedder.embed(picture, lm.five_points(mesh.points))
         skin, p_female = skin_lab(picture, mesh), self._sex.p_female(picture, mesh.points)
         self.assigner.add_evidence(track_id, embedding, quality, skin, p_female)
-        if self._glasses:
+        if self._glasses and lm.inter_ocular_px(mesh.points) >= MIN_EYES_PX:
             so_far.glasses.look(self._glasses.score(picture, mesh.points))
 
     def _is_due(self, track_id: int, visible: Collection[int]) -> bool:

@@ -66,6 +66,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["run", "a.mp4", "-o", "b.mp4", "--fast"], "No such option"),
         (["run", "a.mp4", "-o", "b.mp4", "--method", "paint"], "unknown method 'paint': wanted"),
         (["run", "a.mp4", "-o", "b.mp4", "--seed", "x"], "seed is 'x': wanted a whole number"),
+        (["run", "a.mp4", "-o", "b.mp4", "--crf", "99"], "crf is 99: wanted 0 (best) to 63"),
         (["run", "a.mp4", "-o", "b.mp4", "--min-face", "2"], "use 8 or more"),
         (["run", "a.mp4", "-o", "b.mp4", "--stall-s", "0"], "more than 0 seconds"),
         (["run", "none.mp4", "-o", "b.mp4"], "none.mp4 does not exist"),

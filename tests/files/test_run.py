@@ -76,11 +76,11 @@ def test_an_unknown_identity_is_refused_before_anything_starts(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_plain_methods_load_nothing_but_the_detector() -> None:
+def test_plain_methods_load_nothing_but_the_detectors() -> None:
     factory = Factory(MOSAIC)
     factory.observer(factory.anonymiser())
     assert {"mesher", "embedder", "gallery"}.isdisjoint(vars(factory))
-    assert set(factory.runtimes) == {"yunet.onnx"}
+    assert set(factory.runtimes) == {"yunet.onnx", "centerface.onnx"}
 
 
 def test_the_network_runs_where_it_is_asked_to() -> None:

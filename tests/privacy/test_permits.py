@@ -128,8 +128,8 @@ def test_times_are_read_exactly(text: Any, seconds: str) -> None:
     [
         (["--from", "soon"], "from is 'soon': wanted seconds, or HOURS:MINUTES:SECONDS"),
         (["--from", "-1"], "from is '-1'"),
-        (["--from", "3", "--to", "2"], "from is 3.0 s and to 2.0 s: wanted a span"),
-        (["--to", "0"], "from is 0.0 s and to 0.0 s: wanted a span"),
+        (["--from", "3", "--to", "2"], "from is 3.0 s and to 2.0 s: --to must be later"),
+        (["--to", "0"], "from is 0.0 s and to 0.0 s: --to must be later"),
         (["--region", "logo"], "wanted cover:X,Y,WIDTH,HEIGHT"),
         (["--region", "cover:1,2,3"], "wanted cover:X,Y,WIDTH,HEIGHT"),
         (["--region", "cover:900,0,10,10"], "outside a frame of 240x240 px"),
