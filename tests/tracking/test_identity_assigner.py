@@ -256,3 +256,16 @@ def test_a_book_does_not_grow_with_strangers() -> None:
         assigner.forget(track_id)
     assert len(assigner._people) <= len(GALLERY)
     assert (len(assigner._by_track), len(assigner._evidence)) == (1, 0)
+
+
+def test_portraits_that_smile_are_chosen_last() -> None:
+    """Their cheeks smile in any expression: few of the people to choose from do."""
+    gallery = load_builtin()
+    shares = []
+    for seed in range(20):
+        assigner = IdentityAssigner(gallery, seed=seed)
+        chosen = assigner._unlike(list(gallery))
+        shares.append(
+            np.mean([one.teeth > module.SMILING for one in gallery if one.name in chosen])
+        )
+    assert np.mean(shares) < 0.6 * np.mean([one.teeth > module.SMILING for one in gallery])
