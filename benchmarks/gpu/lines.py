@@ -47,7 +47,7 @@ FULL = Plan(
     ),
     frames=240,
 )
-QUICK = Plan(((360, 1, 2, RATE), (360, 1, 1, None)), frames=40)
+QUICK = Plan(((360, 1, 2, RATE), (360, 1, 1, None)), frames=90)  # live, faces wait 1.2 s
 
 
 def measured(

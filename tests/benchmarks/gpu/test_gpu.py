@@ -74,7 +74,7 @@ def test_whole_lines_are_measured_on_each_runtime_and_what_failed_is_said(tmp_pa
         assert row["alive"], row["reason"]
         assert 0 < row["network"]["busy"] <= 1
         assert row["network"]["runs"] >= 5  # a face that holds still is painted once
-    assert file["frames"] == 40
+    assert file["frames"] == 90
     assert missing["missing"].startswith("runtime cuda is not available: ")
     assert "missing" in ended.stderr.splitlines()[-1]
 
