@@ -15,10 +15,20 @@ def union(*boxes: F32) -> F32:
 
 def iou(a: F32, b: F32) -> float:
     """Return intersection over union, 0..1."""
-    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    overlap = float(np.prod(np.maximum(sides, 0)))
+    overlap = _overlap(a, b)
     total = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - overlap
     return overlap / total if total > 0 else 0.0
+
+
+def share_inside(a: F32, b: F32) -> float:
+    """Return which share of a box lies inside another, 0..1."""
+    area = float(np.prod(a[2:] - a[:2]))
+    return _overlap(a, b) / area if area > 0 else 0.0
+
+
+def _overlap(a: F32, b: F32) -> float:
+    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
+    return float(np.prod(np.maximum(sides, 0)))
 
 
 def centre(box: F32) -> F32:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from streamanon.imaging.boxes import centre, iou, side
+from streamanon.imaging.boxes import centre, iou, share_inside, side
 from streamanon.imaging.picture import as_picture, clip_box, shrink
 
 if TYPE_CHECKING:
@@ -192,6 +192,7 @@ class SecondOpinion:
         to_frame = np.tile(np.array([x1 - x0, y1 - y0], np.float32) / size, 2)
         best = 0.0
         for turns in range(4):  # it sees upright faces only
+            overlap = share_inside if turns else iou
             turned = np.ascontiguousarray(np.rot90(image, turns))
             for face in self._detector.detect(as_picture(turned)):
                 low_x, low_y, high_x, high_y = _turned_back(face.box, turned.shape[:2], turns)
@@ -199,19 +200,12 @@ class SecondOpinion:
                     low_x, high_x = size[0] - high_x, size[0] - low_x
                 placed = np.array([low_x, low_y, high_x, high_y]) * to_frame + (x0, y0, x0, y0)
                 found = placed.astype(np.float32)
-                overlaps = [(_inside if turns else iou)(found, other) for other in others]
-                if not any(overlap > OTHER_FACE for overlap in overlaps) and _is_at(found, box):
+                is_other = any(overlap(found, other) > OTHER_FACE for other in others)
+                if not is_other and _is_at(found, box):
                     best = max(best, face.score)
             if best >= PROOF:
                 break
         return best
-
-
-def _inside(found: F32, other: F32) -> float:
-    """Return which share of a box lies inside another."""
-    low, high = np.maximum(found[:2], other[:2]), np.minimum(found[2:], other[2:])
-    common = np.maximum(high - low, 0).prod()
-    return float(common / max(float((found[2:] - found[:2]).prod()), 1e-6))
 
 
 def _turned_back(box: F32, shape: tuple[int, int], turns: int) -> tuple[float, ...]:
