@@ -389,13 +389,16 @@ class IdentityAssigner:
         return [identities[index] for index in np.argsort(distance, kind="stable")]
 
     def _unlike(self, identities: list[Identity]) -> set[str]:
-        """Return the names of some identities, in the seed's order, none like one before it."""
+        """Return the names of some identities, in the seed's order, none like one before it.
+
+        Those who smile come last: their cheeks do so in any expression.
+        """
         chosen: set[str] = set()
         like_chosen: set[str] = set()
-        for name in sorted((one.name for one in identities), key=self._place):
-            if name not in like_chosen:
-                chosen.add(name)
-                like_chosen |= self._like[name]
+        for one in sorted(identities, key=lambda one: (one.teeth > SMILING, self._rank(one.name))):
+            if one.name not in like_chosen:
+                chosen.add(one.name)
+                like_chosen |= self._like[one.name]
         return chosen
 
     @cached_property
@@ -413,18 +416,6 @@ class IdentityAssigner:
             one.name: {one.name, *(gallery[index].name for index in row)}
             for one, row in zip(gallery, nearest, strict=True)
         }
-
-    def _place(self, name: str) -> tuple[bool, bytes]:
-        """Return the place of an identity in the seed's order, in which those who smile are last.
-
-        Their cheeks do so in any expression.
-        """
-        return name in self._smiling, self._rank(name)
-
-    @cached_property
-    def _smiling(self) -> set[str]:
-        """Names of the identities whose portraits show teeth."""
-        return {one.name for one in self._gallery if one.teeth > SMILING}
 
     def _rank(self, name: str) -> bytes:
         """Return the place of an identity in the seed's order."""
