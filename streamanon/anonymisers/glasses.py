@@ -61,9 +61,10 @@ class GlassesAnonymiser:
         mesh, identity = subject.track.face.mesh, subject.identity
         if mesh is None or identity is None or lm.inter_ocular_px(mesh.points) < SMALLEST_PX:
             return patch
-        low, high = AWAY_DEG
-        seen = min(max((high - abs(lm.head_pose(mesh.points)[0])) / (high - low), 0), 1)
-        strength = seen * self._followed(subject, time_s)
+        strength = self._followed(subject, time_s)
+        if strength >= FAINTEST:
+            low, high = AWAY_DEG
+            strength *= min(max((high - abs(lm.head_pose(mesh.points)[0])) / (high - low), 0), 1)
         if strength < FAINTEST:
             return patch
         image = patch.image.copy()

@@ -142,7 +142,7 @@ def with_lips_shut(image: U8, points: F32) -> U8:
         image: (h, w, 3) uint8 BGR.
         points: (478, 2 or 3) float32 px, its mesh.
     """
-    corners = points[[lm.INNER_LIPS[0], lm.UPPER_INNER_LIP[-1]], :2]
+    corners = points[[lm.UPPER_INNER_LIP[0], lm.UPPER_INNER_LIP[-1]], :2]
     width = float(np.hypot(*(corners[1] - corners[0])))
     inner = np.rint(points[list(lm.INNER_LIPS), :2]).astype(np.int32)
     if cv2.contourArea(inner) < LIPS_APART * width * width / 2:

@@ -63,6 +63,9 @@ SOFTNESS, SOFTNESS_PX = 0.03, 0.5
 _FITTED = (33, 133, 362, 263, 168, 6, 197, 127, 356, 162, 389, 234, 454, 50, 280, 70, 300, 46, 276)
 """Mesh points that hold still when a face moves its features, around the eyes."""
 
+_KNOWN = np.column_stack([VERTICES[list(_FITTED)], np.ones(len(_FITTED), np.float32)])
+"""Where they lie in the canonical face, in homogeneous coordinates."""
+
 
 def style_of(name: str) -> Style:
     """Return the glasses of an identity."""
@@ -78,19 +81,21 @@ def draw(image: U8, points: F32, style: Style, strength: float) -> None:
         style: which.
         strength: 0..1; 1 draws them wholly.
     """
-    known = np.column_stack([VERTICES[list(_FITTED)], np.ones(len(_FITTED), np.float32)])
-    camera = np.linalg.lstsq(known, points[list(_FITTED), :2], rcond=None)[0]
+    camera = np.linalg.lstsq(_KNOWN, points[list(_FITTED), :2], rcond=None)[0]
     px = float(np.linalg.norm(camera[1]))
-    lines = [(np.column_stack([line, np.ones(len(line))]) @ camera) for line, _ in _frame(style)]
+    lines = [
+        (np.asarray(line @ camera[:3] + camera[3], np.float32), closed)
+        for line, closed in _frame(style)
+    ]
     below, soft = round(SHADOW_BELOW * px), max(SHADOW_SOFTNESS * px, SOFTNESS_PX)
     height, width = image.shape[:2]
-    outline = np.asarray(np.concatenate(lines), np.float32)
+    outline = np.concatenate([line for line, _ in lines])
     region = SupersampledRegion.around(outline, below + 3 * soft + 1, (width, height))
     if region is None:
         return
     thick = max(1, round(THICKNESS * px * SUPERSAMPLING))
-    for line, (_, closed) in zip(lines, _frame(style), strict=True):
-        drawn = [region.fixed_point(line.astype(np.float32))]
+    for line, closed in lines:
+        drawn = [region.fixed_point(line)]
         cv2.polylines(region.canvas, drawn, closed, 255, thick, cv2.LINE_8, SHIFT)
     frame = cv2.GaussianBlur(region.downsampled(), (0, 0), max(SOFTNESS * px, SOFTNESS_PX))
     fallen = np.zeros_like(frame)
