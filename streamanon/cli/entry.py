@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run the command; Ctrl-C while its parts are still being loaded ends it without a word."""
     try:
-        from streamanon.cli.main import main as command  # noqa: PLC0415
+        from streamanon.cli.main import main as command
     except KeyboardInterrupt:
         sys.exit(130)
     command()
