@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from streamanon.errors import MediaError, UsageError
-from streamanon.media.file_types import HEAD_BYTES, VIDEO_OUTPUTS, picture_format
+from streamanon.media.file_types import HEAD_BYTES, VIDEO_OUTPUTS, box_header, picture_format
 from streamanon.sinks.part_file import OutputPipe
 from streamanon.sources.picture_file import is_animation, is_picture
 from streamanon.sources.pipe import InputPipe
@@ -204,10 +204,9 @@ def _begins_with_index(pipe: InputPipe) -> bool:
     at = 0
     while at < _SEARCHED_BYTES:
         box = pipe.peek(at + 16)[at:]
-        size, kind = int.from_bytes(box[:4], "big"), box[4:8]
+        kind, size = box_header(box)
         if kind in (b"moov", b"moof") or len(box) < 8:
             return kind in (b"moov", b"moof")
-        size = int.from_bytes(box[8:16], "big") if size == 1 else size
         if kind == b"mdat" or size < 8:
             return False
         at += size

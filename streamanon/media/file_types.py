@@ -94,3 +94,17 @@ holds them: concat, hls, dash, sdp, image2, imf, mlv, vobsub, avisynth, lavfi.""
 
 ONE_FILE = {"format_whitelist": SELF_CONTAINED, "protocol_whitelist": "file"}
 """Options of FFmpeg under which a file makes it open nothing but that file."""
+
+
+def box_header(head: bytes) -> tuple[bytes, int]:
+    """Return name and length of the box that begins there, as mp4 and its family are made of.
+
+    Source: ISO/IEC 14496-12, section 4.2.
+
+    Args:
+        head: its first 16 bytes, or fewer at the end of a file.
+    """
+    length = int.from_bytes(head[:4])
+    if length == 1 and len(head) >= 16:
+        length = int.from_bytes(head[8:16])
+    return head[4:8], length

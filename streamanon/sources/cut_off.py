@@ -1,6 +1,6 @@
 """Whether the end of a file is missing: what its outermost parts state against its size.
 
-Sources: ISO/IEC 14496-12, section 4.2 (boxes); RFC 8794, section 4 (EBML); RIFF, "Multimedia
+Sources: ISO/IEC 14496-12 (names of boxes); RFC 8794, section 4 (EBML); RIFF, "Multimedia
 Programming Interface and Data Specifications 1.0" (IBM and Microsoft, 1991).
 """
 
@@ -10,6 +10,8 @@ import os
 import struct
 from pathlib import Path
 from typing import BinaryIO
+
+from streamanon.media.file_types import box_header
 
 _BOXES = frozenset(b"ftyp styp moov moof mdat mfra sidx meta uuid free skip wide".split())
 _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
@@ -41,11 +43,8 @@ def _end_of_boxes(file: BinaryIO, size: int) -> int:
     at = 0
     while at + 8 <= size:
         file.seek(at)
-        head = file.read(16)
-        length = int.from_bytes(head[:4])
-        if length == 1 and len(head) == 16:
-            length = int.from_bytes(head[8:])
-        if length < 8 or head[4:8] not in _BOXES:  # up to the end of the file, or no box
+        name, length = box_header(file.read(16))
+        if length < 8 or name not in _BOXES:  # up to the end of the file, or no box
             return 0
         at += length
     return at
