@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ROOT, record
+from benchmarks import options as shared
+from benchmarks import record
 from benchmarks.ablation.variants import variants
 from benchmarks.identity.people import read_people
 from benchmarks.identity.suite import Suite
@@ -27,40 +27,18 @@ if TYPE_CHECKING:
     from benchmarks.ablation.variants import Variant
     from benchmarks.telltale.command import Sights
 
-SHARED = ROOT.parent / "shared"
 QUICK = 6
 """People of a quick run."""
-
-CACHE = Path(".cache/streamanon-bench")
 
 
 @click.command(short_help="The parts of the default method, each left out once.")
 @click.argument("names", nargs=-1)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=SHARED / "data" / "london_ccby.tar",
-    help="london_ccby.tar or its folder (default: ../shared/data beside the project).",
-)
-@click.option(
-    "--clips",
-    type=click.Path(path_type=Path),
-    default=SHARED / "videos",
-    help="Folder of clips (default: ../shared/videos beside the project).",
-)
-@click.option(
-    "--faceres",
-    type=click.Path(path_type=Path),
-    default=SHARED / "models" / "faceres.onnx",
-    help="faceres.onnx (default: ../shared/models beside the project; left out where it is not).",
-)
-@click.option("--seed", default=0, show_default=True, help="Of the product's choice of identities.")
+@shared.london
+@shared.clips
+@shared.faceres
+@shared.seed
 @click.option("--quick", is_flag=True, help=f"Only {QUICK} people and no clips.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Folder of the results (default: benchmarks/results; for --quick a cache).",
-)
+@shared.out
 def command(names: tuple[str, ...], **options: Any) -> None:
     """Measure variants of the default method, by NAMES (default: all).
 
@@ -72,7 +50,7 @@ def command(names: tuple[str, ...], **options: Any) -> None:
     for name in names:
         if name not in known:
             raise UsageError(f"no variant {name!r}: choose of {', '.join(known)}")
-    out = record.destination(options["out"], CACHE, quick=quick)
+    out = record.destination(options["out"], shared.CACHE, quick=quick)
     people = read_people(options["data"], QUICK if quick else None)
     clips = [] if quick else sorted(options["clips"].glob("*.mp4"))
     faceres = options["faceres"]

@@ -2,56 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ROOT, record
+from benchmarks import options as shared
+from benchmarks import record
 from benchmarks.identity.people import read_people
 from benchmarks.identity.suite import Suite
 from benchmarks.judges.recognisers import RECOGNISERS, recogniser
 from benchmarks.methods import label, method
 from benchmarks.progress import progress_bars, starter
 
-SHARED = ROOT.parent / "shared"
 METHODS = ("none", "solid", "mosaic", "warp", "anonygan")
 QUICK = 6
 """People of a quick run."""
 
-CACHE = Path(".cache/streamanon-bench")
-
 
 @click.command(short_help="Who is still known, by geometry alone and by recognisers.")
 @click.argument("methods", nargs=-1)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=SHARED / "data" / "london_ccby.tar",
-    help="london_ccby.tar or its folder (default: ../shared/data beside the project).",
-)
-@click.option(
-    "--faceres",
-    type=click.Path(path_type=Path),
-    default=SHARED / "models" / "faceres.onnx",
-    help="faceres.onnx (default: ../shared/models beside the project; left out where it is not).",
-)
-@click.option(
-    "--recogniser",
-    "networks",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Another recogniser, an ONNX file that takes insightface's 112 px crops.",
-)
-@click.option("--seed", default=0, show_default=True, help="Of the product's choice of identities.")
+@shared.london
+@shared.faceres
+@shared.recognisers
+@shared.seed
 @click.option("--quick", is_flag=True, help=f"Only {QUICK} people.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Folder of the results (default: benchmarks/results; for --quick a cache).",
-)
+@shared.out
 def command(methods: tuple[str, ...], **options: Any) -> None:
     """Measure METHODS on the neutral photographs of the London set, matched to both photographs.
 
@@ -60,9 +37,9 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
     methods that are not named stay as they are.
     """
     quick, seed = options["quick"], options["seed"]
-    out = record.destination(options["out"], CACHE, quick=quick)
+    out = record.destination(options["out"], shared.CACHE, quick=quick)
     faceres = options["faceres"]
-    asked = [*RECOGNISERS, *(f"onnx:{path}" for path in options["networks"])]
+    asked = [*RECOGNISERS, *(f"onnx:{path}" for path in options["recognisers"])]
     asked += [f"faceres:{faceres}"] if faceres.is_file() else []
     people = read_people(options["data"], QUICK if quick else None)
     settings = {"data": "London", "people": len(people), "provider": "CPUExecutionProvider"}

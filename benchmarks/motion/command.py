@@ -9,19 +9,17 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ROOT, record
+from benchmarks import options as shared
+from benchmarks import record
 from benchmarks.motion.features import WINDOW_S
 from benchmarks.motion.suite import Suite
 from benchmarks.progress import progress_bars, starter
 from benchmarks.video import outputs
 from benchmarks.video.clips import find
 
-CLIPS = ROOT.parent / "shared" / "videos"
 METHODS = (outputs.NONE, "warp", "anonygan")
 FRAMES, QUICK_FRAMES = 360, 160
 """Frames of each clip, from its start."""
-
-CACHE = Path(".cache/streamanon-bench")
 
 
 @click.command(short_help="Who is still known by how the face moves.")
@@ -33,20 +31,10 @@ CACHE = Path(".cache/streamanon-bench")
     help="Clips or folders of clips, each of one person, whom no other clip shows "
     "(default: ../shared/videos beside the project).",
 )
-@click.option("--seed", default=0, show_default=True, help="Of the product's choice of identities.")
+@shared.seed
 @click.option("--quick", is_flag=True, help=f"Only {QUICK_FRAMES} frames of each clip.")
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    default=CACHE,
-    show_default=True,
-    help="Folder of outputs, with which an interrupted run continues.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Folder of the results (default: benchmarks/results; for --quick the cache).",
-)
+@shared.cache
+@shared.out
 def command(methods: tuple[str, ...], **options: Any) -> None:
     """Look for the people of clips, before and after METHODS, by blendshape curves alone.
 
@@ -57,7 +45,7 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
         outputs.check(name)
     quick, seed = options["quick"], options["seed"]
     out = record.destination(options["out"], options["cache"], quick=quick)
-    paths = find(options["clips"] or (CLIPS,))
+    paths = find(options["clips"] or (shared.SHARED / "videos",))
     with progress_bars() as progress:
         frames = QUICK_FRAMES if quick else FRAMES
         suite = Suite(paths, frames, options["cache"] / "motion", starter(progress))

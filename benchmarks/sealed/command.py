@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ROOT, record
+from benchmarks import options as shared
+from benchmarks import record
 from benchmarks.identity.people import read_people
 from benchmarks.judges.perceptual import ShiftTolerantLpips
 from benchmarks.judges.recognisers import recogniser
@@ -18,7 +19,6 @@ from benchmarks.sealed import bits, stills, strangers
 from streamanon.anonygan.checkpoint import read
 from training.recovery.model import Codec
 
-SHARED = ROOT.parent / "shared"
 CLIPS = ("WolfgangLanger_Pexels.mp4", "egoblur_portrait.mp4", "liveportrait_d14.mp4")
 METHOD = "anonygan"
 QUANTISER = 22
@@ -28,15 +28,14 @@ SECONDS, QUICK_SECONDS, QUICK_PEOPLE = 8, 1, 4
 APART = 12
 """People whose sidecars are told apart."""
 
-CACHE = Path(".cache/streamanon-bench")
 _path = click.Path(path_type=Path)
 
 
 @click.command(short_help="What sidecars tell, and a network's way back beside them.")
 @click.option("--network", type=_path, required=True, help="network.pt of a run of recovery.")
-@click.option("--data", type=_path, default=SHARED / "data" / "london_ccby.tar")
-@click.option("--clips", type=_path, default=SHARED / "videos", help="Folder of clips.")
-@click.option("--faceres", type=_path, default=SHARED / "models" / "faceres.onnx")
+@click.option("--data", type=_path, default=shared.SHARED / "data" / "london_ccby.tar")
+@click.option("--clips", type=_path, default=shared.SHARED / "videos", help="Folder of clips.")
+@click.option("--faceres", type=_path, default=shared.SHARED / "models" / "faceres.onnx")
 @click.option("--quick", is_flag=True, help=f"{QUICK_PEOPLE} people, {QUICK_SECONDS} s a clip.")
 @click.option("--out", type=_path, help="Folder of the results (default: benchmarks/results).")
 def command(network: Path, data: Path, clips: Path, faceres: Path, **how: Any) -> None:
@@ -44,7 +43,7 @@ def command(network: Path, data: Path, clips: Path, faceres: Path, **how: Any) -
 
     Nothing was learnt from the London set or the clips.
     """
-    quick, out = how["quick"], record.destination(how["out"], CACHE, quick=how["quick"])
+    quick, out = how["quick"], record.destination(how["out"], shared.CACHE, quick=how["quick"])
     codec = Codec.unpack(read(network))
     people = read_people(data, QUICK_PEOPLE if quick else None)
     judges = [recogniser("dlib-resnet")]

@@ -10,6 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import options as shared
 from benchmarks import record
 from benchmarks.lfw import TEST_FOLDS, Lfw
 from benchmarks.methods import label, method
@@ -23,7 +24,6 @@ from streamanon.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 METHODS = ("none", "blur101", "pixelation10", "solid", "mosaic", "warp", "anonygan")
 QUICK = 5
 """Pairs of a kind in a fold of a quick run."""
@@ -34,7 +34,7 @@ QUICK = 5
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    default=DATA,
+    default=shared.SHARED / "data",
     help="lfw.tar or its folder (default: ../shared/data beside the project).",
 )
 @click.option(
@@ -45,34 +45,16 @@ QUICK = 5
     default=None,
     help="Detectors and recognisers to use, separated by commas (default: all).",
 )
-@click.option(
-    "--recogniser",
-    "recognisers",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Another recogniser, an ONNX file that takes insightface's 112 px crops.",
-)
+@shared.recognisers
 @click.option(
     "--inception",
     type=click.Path(path_type=Path),
     help="An Inception network (TorchScript or ONNX), for FID.",
 )
-@click.option(
-    "--seed", default=0, show_default=True, help="Seed of the product's choice of identities."
-)
+@shared.seed
 @click.option("--quick", is_flag=True, help=f"Only {QUICK} + {QUICK} pairs a fold.")
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    default=Path(".cache/streamanon-bench"),
-    show_default=True,
-    help="Folder of judgements, with which an interrupted run continues.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Folder of the results (default: benchmarks/results; for --quick the cache).",
-)
+@shared.cache
+@shared.out
 def command(methods: tuple[str, ...], **options: Any) -> None:
     """Measure METHODS on the LFW folds kept for testing.
 

@@ -12,7 +12,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ROOT, record
+from benchmarks import options as shared
+from benchmarks import record
 from benchmarks.judges.expression import observe
 from benchmarks.judges.telltale import Describer, area_under_curve, crop
 from benchmarks.lfw import TEST_FOLDS, Lfw
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from benchmarks.stills.figures import Figure
     from streamanon.types import F32, U8
 
-SHARED = ROOT.parent / "shared"
 METHODS = ("warp", "anonygan")
 QUICK = 24
 """Pictures of a quick run."""
@@ -35,30 +35,19 @@ QUICK = 24
 EVERY, FRAMES = 25, 200
 """Frames between two that are taken from a clip, and frames of it that are run."""
 
-CACHE = Path(".cache/streamanon-bench")
-
 
 @click.command(short_help="How well a classifier tells new faces from real ones.")
 @click.argument("methods", nargs=-1)
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    default=SHARED / "data",
+    default=shared.SHARED / "data",
     help="lfw.tar, or what holds it (default: ../shared/data beside the project).",
 )
-@click.option(
-    "--clips",
-    type=click.Path(path_type=Path),
-    default=SHARED / "videos",
-    help="Folder of clips (default: ../shared/videos beside the project).",
-)
-@click.option("--seed", default=0, show_default=True, help="Of the product's choice of identities.")
+@shared.clips
+@shared.seed
 @click.option("--quick", is_flag=True, help=f"Only {QUICK} pictures and no clips.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Folder of the results (default: benchmarks/results; for --quick a cache).",
-)
+@shared.out
 def command(methods: tuple[str, ...], **options: Any) -> None:
     """Train a classifier to tell the faces of METHODS from the real ones they replaced.
 
@@ -66,7 +55,7 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
     Faces that are covered are left out and counted. Rows of methods not named stay as they are.
     """
     quick, seed = options["quick"], options["seed"]
-    out = record.destination(options["out"], CACHE, quick=quick)
+    out = record.destination(options["out"], shared.CACHE, quick=quick)
     stills = _pictures(Lfw(options["data"]), QUICK if quick else None)
     clips = [] if quick else sorted(options["clips"].glob("*.mp4"))
     settings = {"data": "LFW", "folds": list(TEST_FOLDS), "pictures": len(stills)}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from benchmarks import options as shared
 from benchmarks import record
 from benchmarks.progress import progress_bars, starter
 from benchmarks.video import outputs
@@ -47,18 +48,8 @@ QUICK = Limits(frames=20, still_frames=8)
     help="Seed of the product's choice of identities.",
 )
 @click.option("--quick", is_flag=True, help=f"Only {QUICK.frames} frames.")
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    default=Path(".cache/streamanon-bench"),
-    show_default=True,
-    help="Folder of outputs and figures, with which an interrupted run continues.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="Folder of the results (default: benchmarks/results; for --quick the cache).",
-)
+@shared.cache
+@shared.out
 def command(clips: tuple[Path, ...], methods: tuple[str, ...], **options: Any) -> None:
     """Measure methods on whole CLIPS, files or folders (default: the demo clip).
 
