@@ -81,10 +81,10 @@ def draw(image: U8, points: F32, style: Style, strength: float) -> None:
         style: which.
         strength: 0..1; 1 draws them wholly.
     """
-    camera = np.linalg.lstsq(_KNOWN, points[list(_FITTED), :2], rcond=None)[0]
+    camera = np.linalg.lstsq(_KNOWN, points[list(_FITTED), :2], rcond=None)[0].astype(np.float64)
     px = float(np.linalg.norm(camera[1]))
     lines = [
-        (np.asarray(line @ camera[:3] + camera[3], np.float32), closed)
+        ((line @ camera[:3] + camera[3]).astype(np.float32), closed)
         for line, closed in _frame(style)
     ]
     below, soft = round(SHADOW_BELOW * px), max(SHADOW_SOFTNESS * px, SOFTNESS_PX)
