@@ -5,9 +5,8 @@ was measured on them: loading it needs no network. The index has the hash of eac
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -15,7 +14,7 @@ from zipfile import BadZipFile
 import cv2
 import numpy as np
 
-from streamanon.errors import UsageError
+from streamanon.errors import StreamanonError, UsageError
 from streamanon.face import mouth
 from streamanon.identities.portrait import PortraitReader, decode, read_bytes
 from streamanon.types import Identity, Mesh
@@ -57,26 +56,46 @@ def load_folder(path: Path, reader: PortraitReader) -> tuple[Identity, ...]:
     return read_portraits(portraits, reader)
 
 
-def read_portraits(portraits: Sequence[Path], reader: PortraitReader) -> tuple[Identity, ...]:
+def read_portraits(
+    portraits: Sequence[Path],
+    reader: PortraitReader,
+    refused: Callable[[StreamanonError], None] | None = None,
+) -> tuple[Identity, ...]:
     """Return an identity for each portrait.
 
+    Args:
+        portraits: pictures of one person each; the file's name becomes the identity's.
+        reader: reads portraits.
+        refused: called with the reason for each that will not do; if left out, it is raised.
+
     Raises:
-        UsageError: A portrait is not usable, two have the same name, or two show the same person.
+        UsageError: A portrait is not usable, or has the name or shows the person of one before.
     """
-    paths: dict[str, Path] = {}
+    identities: dict[Path, Identity] = {}
     for path in portraits:
-        other = paths.setdefault(path.stem.lower(), path)
-        if other is not path:
+        try:
+            identities[path] = _another(path, identities, reader)
+        except StreamanonError as error:
+            if refused is None:
+                raise
+            refused(error)
+    return tuple(identities.values())
+
+
+def _another(path: Path, others: Mapping[Path, Identity], reader: PortraitReader) -> Identity:
+    """Return the identity of a portrait, which none of the others has."""
+    for other in others:
+        if other.stem.lower() == path.stem.lower():
             raise UsageError(f"portraits {other} and {path} have the same name: rename one")
-    identities = tuple(reader.read(path) for path in paths.values())
-    for a, b in combinations(identities, 2):
-        alike = float(a.embedding @ b.embedding)
+    identity = reader.read(path)
+    for other, known in others.items():
+        alike = float(identity.embedding @ known.embedding)
         if alike > TOO_SIMILAR:
             raise UsageError(
-                f"portraits {paths[a.name]} and {paths[b.name]} look like one person (cosine "
-                f"{alike:.2f}, wanted at most {TOO_SIMILAR}): leave one out"
+                f"portraits {other} and {path} look like one person (cosine {alike:.2f}, wanted at "
+                f"most {TOO_SIMILAR}): leave one out"
             )
-    return identities
+    return identity
 
 
 def showing_most_teeth(identities: Sequence[Identity]) -> Identity | None:

@@ -1,34 +1,40 @@
 """Preparing a user's own portraits once, so that later runs start without measuring them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from streamanon.errors import UsageError
+from streamanon.errors import StreamanonError, UsageError
 from streamanon.identities.gallery import read_portraits, write_gallery
 from streamanon.identities.portrait import PortraitReader
-from streamanon.types import Identity
 
 
-def prepare(portraits: Sequence[Path], out: Path, reader: PortraitReader) -> tuple[Identity, ...]:
-    """Check portraits, crop them to the head and write them as a gallery.
+def prepare(
+    portraits: Sequence[Path],
+    out: Path,
+    reader: PortraitReader,
+    refused: Callable[[StreamanonError], None],
+) -> int:
+    """Check portraits, crop them to the head and write those that will do as a gallery.
 
     Args:
         portraits: pictures of one person each; the file's name becomes the identity's.
-        out: folder to write; must be new or empty. Nothing is written unless all portraits are
-            usable.
+        out: folder to write; must be new or empty.
         reader: reads portraits.
+        refused: called with the reason for each of several portraits that is left out.
 
     Returns:
-        The identities that were written.
+        The number of identities that were written.
 
     Raises:
-        UsageError: A portrait is not usable, or the folder cannot be written.
+        UsageError: No portrait is usable, or the folder cannot be written.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"output {out} exists and is not an empty folder: choose another name")
-    identities = read_portraits(portraits, reader)
+    identities = read_portraits(portraits, reader, refused if len(portraits) > 1 else None)
+    if not identities:
+        raise UsageError(f"none of {len(portraits)} portraits will do, see above")
     try:
         write_gallery(identities, out)
     except OSError as error:
         raise UsageError(f"output {out} cannot be written: {error.strerror or error}") from error
-    return identities
+    return len(identities)

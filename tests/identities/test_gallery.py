@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamanon.errors import UsageError
+from streamanon.errors import StreamanonError, UsageError
 from streamanon.face import landmarks as lm
 from streamanon.identities import gallery
 from streamanon.identities.portrait import PortraitReader, face_height_px
@@ -75,17 +75,41 @@ def test_a_prepared_folder_gives_what_the_plain_one_gives(
     for name, source in (("Ann", "london_001_neutral"), ("bob", "london_002_smiling")):
         cv2.imwrite(str(plain / f"{name}.png"), read_photo(source))
     portraits = sorted(plain.iterdir())
-    written = prepare(portraits, out, reader)
+    refused: list[StreamanonError] = []
+    assert prepare(portraits, out, reader, refused.append) == 2
+    assert not refused
     assert sorted(path.name for path in out.iterdir()) == ["ann.webp", "bob.webp", "gallery.npz"]
-    for first, second, third in zip(written, load(plain, reader), load(out, reader), strict=True):
-        assert first.name == second.name == third.name
-        for again in (second, third):
-            assert np.array_equal(first.mesh.points, again.mesh.points)
-            assert np.array_equal(first.embedding, again.embedding)
-            assert np.array_equal(first.skin_lab, again.skin_lab)
-        assert np.abs(first.portrait.astype(int) - third.portrait).mean() < 3
+    for first, again in zip(load(plain, reader), load(out, reader), strict=True):
+        assert first.name == again.name
+        assert np.array_equal(first.mesh.points, again.mesh.points)
+        assert np.array_equal(first.embedding, again.embedding)
+        assert np.array_equal(first.skin_lab, again.skin_lab)
+        assert np.abs(first.portrait.astype(int) - again.portrait).mean() < 3
     with pytest.raises(UsageError, match="is not an empty folder: choose"):
-        prepare(portraits, out, reader)
+        prepare(portraits, out, reader, refused.append)
+
+
+def test_what_will_not_do_is_named_and_left_out(tmp_path: Path, reader: PortraitReader) -> None:
+    pictures = {
+        "ann.png": read_photo("london_001_neutral"),
+        "again.png": read_photo("london_001_smiling"),
+        "bob.png": read_photo("london_002_smiling"),
+        "small.png": _small(read_photo("london_002_neutral")),
+    }
+    for name, image in pictures.items():
+        cv2.imwrite(str(tmp_path / name), image)
+    refused: list[StreamanonError] = []
+    paths = [tmp_path / name for name in (*pictures, "missing.jpg")]
+    assert prepare(paths, tmp_path / "out", reader, refused.append) == 2
+    assert [identity.name for identity in load(tmp_path / "out", reader)] == ["ann", "bob"]
+    assert [
+        name for name in ("again", "small", "missing") for why in refused if name in str(why)
+    ] == ["again", "small", "missing"]
+    with pytest.raises(UsageError, match="none of 2 portraits will do"):
+        prepare(paths[-2:], tmp_path / "none", reader, refused.append)
+    with pytest.raises(UsageError, match=r"missing\.jpg cannot be read"):
+        prepare(paths[-1:], tmp_path / "none", reader, refused.append)
+    assert not (tmp_path / "none").exists()
 
 
 def test_preparing_keeps_no_metadata(tmp_path: Path, reader: PortraitReader) -> None:
@@ -95,7 +119,7 @@ def test_preparing_keeps_no_metadata(tmp_path: Path, reader: PortraitReader) -> 
     secret = b"Exif\0\0MM\0*\0\0\0\x08\0\0 taken at 52.5 N 13.4 E"
     segment = b"\xff\xe1" + (len(secret) + 2).to_bytes(2) + secret
     source.write_bytes(plain[:2] + segment + plain[2:])
-    prepare([source], tmp_path / "out", reader)
+    assert prepare([source], tmp_path / "out", reader, refused=print) == 1
     data = (tmp_path / "out" / "ann.webp").read_bytes()
     assert b"52.5" not in data
     assert b"EXIF" not in data

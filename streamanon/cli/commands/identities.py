@@ -6,6 +6,7 @@ import click
 
 from streamanon.cli.commands.options import verbose
 from streamanon.config import Config
+from streamanon.errors import StreamanonError, one_line
 
 _IDENTITIES_EXAMPLES = """\b
 Examples:
@@ -62,10 +63,16 @@ def prepare(portraits: tuple[Path, ...], output: Path) -> None:
     """Check PORTRAITS, crop them to the face and put them into a folder for --identities.
 
     A portrait shows one person from the front, with a neutral expression and the forehead free.
-    Use only pictures of people who agreed to lend their face, or of people who do not exist.
+    Use only pictures of people who agreed to lend their face, or of people who do not exist. One
+    that will not do is left out, and it is said why.
     """
     from streamanon.factory import Factory
     from streamanon.identities.prepare import prepare as prepare_portraits
 
-    identities = prepare_portraits(portraits, output, Factory(Config()).portrait_reader)
-    click.echo(f"{output}: {len(identities)} identities, for `streamanon run --identities`")
+    reader = Factory(Config()).portrait_reader
+    count = prepare_portraits(portraits, output, reader, _say_why)
+    click.echo(f"{output}: {count} identities, for `streamanon run --identities`")
+
+
+def _say_why(refusal: StreamanonError) -> None:
+    click.echo(f"left out: {one_line(str(refusal))}", err=True)
