@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streamanon.errors import one_line
 from streamanon.media.credentials import masked
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from streamanon.pipeline.report import Report
     from streamanon.pipeline.runner import Progress as Position
 
-_LINE_EVERY_S = 5.0
+_DRAWN_EVERY_S, _LINE_EVERY_S = 0.1, 5.0
 
 
 def summary(report: Report) -> str:
@@ -50,24 +51,59 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-@contextmanager
-def frame_bar(console: Console, name: str) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a bar on a terminal; yields a function of frames done and the total, if known."""
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.fields[frames]} frames"),
-        TimeRemainingColumn(compact=True),
-    )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
-        task = bar.add_task(name, total=None, frames="?")
+class FrameProgress:
+    """Shows how many frames are done: a bar on a terminal, a line now and then elsewhere.
 
-        def advance(done: int, total: int | None) -> None:
-            bar.update(task, completed=done, total=total, frames=total or "?")
+    Used as a context manager.
+    """
 
-        yield advance
+    def __init__(self, console: Console, name: str) -> None:
+        self._console, self._name = console, name
+        self._start_s = self._said_s = time.monotonic()
+        self._shown_s = -math.inf
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[state]}", markup=False),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            auto_refresh=False,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(name, total=None, state="")
+
+    def __enter__(self) -> FrameProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._bar.stop()
+
+    def advance(self, done: int, total: int | None, *others: str) -> None:
+        """Show frames done, the total if it is known, and other facts."""
+        now = time.monotonic()
+        fps = done / max(now - self._start_s, 1e-3)
+        state = ", ".join((f"{done}/{total or '?'} frames", f"{fps:.1f} fps", *others))
+        if total and done and not self._console.is_terminal:
+            state += f", {max(0, total - done) / fps:.0f} s left"
+        self.show(state, done, total)
+
+    def show(self, state: str, done: int = 0, total: int | None = None) -> None:
+        """Show in words how far it is, unless something was shown just now."""
+        now = time.monotonic()
+        if self._console.is_terminal:
+            if now - self._shown_s >= _DRAWN_EVERY_S:
+                self._shown_s = now
+                self._bar.update(self._task, completed=done, total=total, state=state, refresh=True)
+        elif now - self._said_s >= _LINE_EVERY_S:
+            self._said_s = now
+            say(self._console, f"{self._name}: {state}")
+
+
+def say(console: Console, line: str) -> None:
+    """Print one line, without credentials and whatever could control the terminal."""
+    console.print(one_line(masked(line)), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -93,75 +129,40 @@ class Display:
         self._jobs = jobs
         self._begun = 0
         self._name = ""
-        self._start_s = self._said_s = 0.0
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.completed:.0f}/{task.fields[frames]} frames"),
-            TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[people]}"),
-            console=console,
-            transient=True,
-            auto_refresh=False,
-            disable=not console.is_terminal,
-        )
-        self._task: TaskID | None = None
+        self._shown = ExitStack()
 
     def __enter__(self) -> Display:
-        self._bar.start()
         return self
 
     def __exit__(self, *failure: object) -> None:
-        self._bar.stop()
+        self._shown.close()
 
     def begin(self, job: Job) -> None:
         """A job starts."""
         self._begun += 1
-        self._start_s = self._said_s = time.monotonic()
         number = f"[{self._begun}/{self._jobs}] " if self._jobs > 1 else ""
         self._name = one_line(f"{number}{job.input.name}")
-        self._task = self._bar.add_task(self._name, total=None, frames="?", speed="", people="")
+        self._progress = self._shown.enter_context(FrameProgress(self._console, self._name))
 
     def opened(self, changes: Sequence[str]) -> None:
         """The files of the present job are open."""
         for change in changes:
-            self._say(f"{self._name}: {change}")
+            say(self._console, f"{self._name}: {change}")
 
     def advance(self, position: Position) -> None:
         """The present job got further."""
-        now = time.monotonic()
-        fps = position.done / max(now - self._start_s, 1e-3)
-        speed, people = f"{fps:.1f} fps", counted(position.people, "face")
-        if self._task is not None:
-            self._bar.update(
-                self._task,
-                completed=position.done,
-                total=position.total,
-                frames=position.total or "?",
-                speed=speed,
-                people=people,
-                refresh=True,
-            )
-        if not self._console.is_terminal and now - self._said_s >= _LINE_EVERY_S:
-            self._said_s = now
-            left = ""
-            if position.total and fps:
-                left = f", {max(0, position.total - position.done) / fps:.0f} s left"
-            frames = f"{position.done}/{position.total or '?'} frames"
-            self._say(f"{self._name}: {frames}, {speed}{left}, {people}")
+        if position.done:
+            people = counted(position.people, "face")
+            self._progress.advance(position.done, position.total, people)
+        else:
+            read = f"{position.read}/{position.total or '?'} frames read"
+            self._progress.show(f"looking at the people in it first, {read}")
 
     def end(self, outcome: Outcome) -> None:
         """The present job is over."""
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-            self._task = None
+        self._shown.close()
         if outcome.report is not None:
             target = outcome.job.name or outcome.job.output
-            self._say(f"{self._name} -> {target}: {summary(outcome.report)}")
+            say(self._console, f"{self._name} -> {target}: {summary(outcome.report)}")
         elif self._jobs > 1:
-            self._say(f"streamanon: error: {self._name}: {outcome.error}")
-
-    def _say(self, line: str) -> None:
-        line = one_line(masked(line))
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+            say(self._console, f"streamanon: error: {self._name}: {outcome.error}")

@@ -61,11 +61,13 @@ class Progress:
         done: frames written.
         total: frames expected, or None when unknown.
         people: tracks so far.
+        read: frames read; the first ones wait until the people in them have identities.
     """
 
     done: int
     total: int | None
     people: int
+    read: int
 
 
 class _Line:
@@ -140,7 +142,8 @@ class _Line:
         )
 
     def _progress(self) -> Progress:
-        return Progress(self.frames_written, self._source.info.frame_count, self.ledger.people)
+        total, people = self._source.info.frame_count, self.ledger.people
+        return Progress(self.frames_written, total, people, self.frames_read)
 
     def _find_stall(self, stall_s: float) -> None:
         # Live sources and pipes have their own timeout.

@@ -16,29 +16,35 @@ from streamanon.pipeline.runner import Progress
 JOB = Job(Path("in.mp4"), Path("[out].mp4"))
 
 
-def _shown(*, terminal: bool, jobs: int = 1) -> str:
+WRITTEN = Progress(30, 120, 2, 45)
+
+
+def _shown(*positions: Progress, terminal: bool, jobs: int = 1) -> str:
     file = io.StringIO()
     console = Console(file=file, force_terminal=terminal, width=100)
     with Display(console, jobs) as display:
         display.begin(JOB)
-        display.advance(Progress(30, 120, 2))
+        for position in positions:
+            display.advance(position)
         display.end(Outcome(JOB, error=MediaError("it [broke]")))
     return file.getvalue()
 
 
 def test_a_terminal_gets_a_bar() -> None:
-    shown = _shown(terminal=True)
+    shown = _shown(WRITTEN, terminal=True)
     assert "30/120 frames" in shown
     assert "2 faces" in shown
     assert "fps" in shown
 
 
 def test_a_pipe_gets_lines_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _shown(terminal=False) == ""
+    assert _shown(WRITTEN, terminal=False) == ""
     monkeypatch.setattr(module, "_LINE_EVERY_S", 0.0)
-    (line,) = _shown(terminal=False).splitlines()
-    assert line.startswith("in.mp4: 30/120 frames, ")
-    assert line.endswith(" s left, 2 faces")
+    first, second = _shown(Progress(0, None, 0, 45), WRITTEN, terminal=False).splitlines()
+    assert first == "in.mp4: looking at the people in it first, 45/? frames read"
+    assert second.startswith("in.mp4: 30/120 frames, ")
+    assert ", 2 faces, " in second
+    assert second.endswith(" s left")
 
 
 def test_a_name_cannot_control_the_terminal(tmp_path: Path) -> None:

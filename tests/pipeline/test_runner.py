@@ -162,7 +162,7 @@ def test_progress_is_called_in_the_callers_thread() -> None:
         Shelf(),
         progress=lambda progress: seen.append((progress, threading.current_thread())),
     )
-    assert seen[-1] == (Progress(20, 20, 1), threading.current_thread())
+    assert seen[-1] == (Progress(20, 20, 1, 20), threading.current_thread())
 
 
 def test_an_interrupt_stops_the_line_and_publishes_nothing() -> None:

@@ -61,11 +61,11 @@ def audit(
     audited.
     """
     from streamanon.audit import run as signoff
-    from streamanon.cli.progress import frame_bar
+    from streamanon.cli.progress import FrameProgress
 
     signoff.check_outputs((original, anonymised), **written, overwrite=overwrite)
-    with frame_bar(Console(stderr=True), anonymised.name) as advance:
-        result = signoff.audit(original, anonymised, **written, boxes=boxes, progress=advance)
+    with FrameProgress(Console(stderr=True), anonymised.name) as shown:
+        result = signoff.audit(original, anonymised, **written, boxes=boxes, progress=shown.advance)
     click.echo(f"{anonymised.name}: {result.summary()}")
     if result.warning:
         click.echo(f"{anonymised.name}: warning: {result.warning}", err=True)

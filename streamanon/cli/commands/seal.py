@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,8 @@ import click
 from rich.console import Console
 
 from streamanon.cli.commands.options import verbose
-from streamanon.errors import UsageError
-from streamanon.extras import install_hint
+from streamanon.config import setting_value
+from streamanon.extras import missing_package
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,7 +32,6 @@ Examples:
   streamanon seal reseal out.mp4 -i court.key --add age1... --drop age1...
   streamanon seal forget out.mp4 2
 """
-_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
 
 _path = click.Path(path_type=Path)
 
@@ -90,12 +88,12 @@ def reveal(  # noqa: PLR0913, PLR0917  one argument an option
     a span. What was revealed is noted in a signed log, OUT.sealed.log.
     """
     _check_installed()
-    from streamanon.cli.progress import counted, frame_bar
+    from streamanon.cli.progress import FrameProgress, counted
     from streamanon.files.reveal import Secrets, Wanted
     from streamanon.files.reveal import reveal as reveal_file
 
-    wanted = Wanted(persons, _microseconds(begin, "from"), _microseconds(end, "to"))
-    with frame_bar(Console(stderr=True), output.name) as progress:
+    wanted = Wanted(persons, _microseconds(begin, "from_"), _microseconds(end, "to"))
+    with FrameProgress(Console(stderr=True), output.name) as shown:
         tally = reveal_file(
             output,
             target,
@@ -103,7 +101,7 @@ def reveal(  # noqa: PLR0913, PLR0917  one argument an option
             wanted,
             force=force,
             overwrite=overwrite,
-            progress=progress,
+            progress=shown.advance,
         )
     click.echo(f"{output.name} -> {target}: {counted(tally.restored, 'crop')} restored", err=True)
     if tally.missed:
@@ -226,33 +224,16 @@ def _who_opens(access: Access) -> str:
 
 
 def _check_installed() -> None:
-    """Say what to install when it is missing.
-
-    Raises:
-        UsageError: it is.
-    """
+    """Say what to install when it is missing."""
     try:
         import streamanon.sealed.keys  # noqa: F401
     except ImportError as error:
-        raise UsageError(
-            f"sealed originals need a package that is missing ({error.name}): "
-            f"{install_hint('sealed')}"
-        ) from error
+        raise missing_package("what is sealed", "sealed", error) from error
 
 
 def _microseconds(text: str | None, name: str) -> int | None:
-    """Read a time.
-
-    Raises:
-        UsageError: it is none.
-    """
-    if text is None:
-        return None
-    found = _TIME.fullmatch(text.strip())
-    if not found:
-        raise UsageError(f"{name} is {text!r}: wanted seconds, 1:30 or 0:01:30")
-    hours, minutes, seconds = (float(part or 0) for part in found.groups())
-    return round((3600 * hours + 60 * minutes + seconds) * 1_000_000)
+    """Return a time of the setting of that name in microseconds."""
+    return None if text is None else round(setting_value(name, text.strip()) * 1_000_000)
 
 
 def _spans(entries: Sequence[SegmentEntry]) -> list[str]:
