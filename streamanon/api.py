@@ -181,7 +181,7 @@ class Anonymiser:
             UsageError: an address is not that of a live stream, or a setting is for files.
         """
         models = self._open_models()
-        self.config.check("live")
+        self.config.check("live", switchable=True)
         if self.config.report:
             raise UsageError(
                 "a live stream has its report in LiveStream.report(): leave report out"

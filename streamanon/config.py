@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 import typing
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from fractions import Fraction
 from functools import cache
 from math import isnan
@@ -38,6 +40,9 @@ _FROM: dict[type, tuple[type, ...]] = {
 """Other types that a type of setting is converted from."""
 
 _TIME = re.compile(r"(\d+:){0,2}\d+(\.\d+)?")
+
+_WITH_FACES = ("anonygan", "warp")
+"""Methods that give people other faces."""
 
 KINDS = {"files": "files", "live": "live streams"}
 """What a setting can be limited to, and how to call it."""
@@ -74,12 +79,16 @@ class Config:
         ),
     )
     identity: str | None = _option(
-        None, "Give everyone this one identity (see `streamanon identities`).", metavar="NAME"
+        None,
+        "Give everyone this one identity (see `streamanon identities`).",
+        metavar="NAME",
+        methods=_WITH_FACES,
     )
     identities: Path | None = _option(
         None,
         "Folder of your own portraits to choose identities from, instead of the built-in gallery.",
         metavar="DIR",
+        methods=_WITH_FACES,
     )
     identity_key: Path | None = _option(
         None,
@@ -87,6 +96,7 @@ class Config:
         "streams, another with another key; what is needed to know them again is kept, encrypted, "
         "in FILE.people. Needs the extra sealed; see docs/sealed.md.",
         metavar="FILE",
+        methods=_WITH_FACES,
     )
     seed: int = _option(0, "Another number gives people other identities.", metavar="N")
     min_face: int = _option(
@@ -225,6 +235,11 @@ class Config:
         only="live",
     )
 
+    def __new__(cls, *_: Any, **settings: Any) -> Config:
+        """Refuse settings there are not, which ``__init__`` would do less clearly."""
+        check_names(settings, tuple(cls.__dataclass_fields__), "setting")
+        return object.__new__(cls)
+
     def __post_init__(self) -> None:
         for setting in fields(self):
             value = getattr(self, setting.name)
@@ -264,6 +279,7 @@ class Config:
     @classmethod
     def of(cls, **values: Any) -> Config:
         """Return settings from values of a command line, TOML or JSON, which may be text."""
+        check_names(values, tuple(cls.__dataclass_fields__), "setting")
         return cls(**{name: setting_value(name, value) for name, value in values.items()})
 
     @property
@@ -276,19 +292,41 @@ class Config:
         """Encoder speed for live streams; 720p takes 3 ms a frame, veryfast would take 8."""
         return self.preset or "ultrafast"
 
-    def check(self, kind: str) -> None:
-        """Refuse settings that have no meaning for a kind of run.
+    def check(self, kind: str, *, switchable: bool = False) -> None:
+        """Refuse settings that have no meaning for a run.
 
         Args:
             kind: "files" or "live".
+            switchable: whether the method may change while it runs.
 
         Raises:
-            UsageError: one was given that is for the other kind only.
+            UsageError: one was given that is for the other kind, or for other methods only.
         """
         for setting in fields(self):
+            if getattr(self, setting.name) == setting.default:
+                continue
             only = setting.metadata.get("only", kind)
-            if only != kind and getattr(self, setting.name) != setting.default:
+            if only != kind:
                 raise UsageError(f"{flag(setting.name)} is for {KINDS[only]} only: leave it out")
+            methods = setting.metadata.get("methods")
+            if methods and self.method not in methods and not switchable:
+                raise UsageError(
+                    f"{flag(setting.name)} is for the methods {' and '.join(methods)}, and this "
+                    f"is {self.method}: leave it out"
+                )
+
+
+def check_names(names: Iterable[str], known: Sequence[str], noun: str) -> None:
+    """Refuse names that are not known.
+
+    Raises:
+        UsageError: one is not; the message says which is nearest.
+    """
+    for name in names:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            raise UsageError(f"unknown {noun} {name!r}: {hint}")
 
 
 def flag(name: str) -> str:

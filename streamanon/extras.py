@@ -28,6 +28,13 @@ def install_hint(extra: str) -> str:
     return f"pip install {' '.join(quote(one) for one in wanted)}"
 
 
+def missing_package(what: str, extra: str, error: ImportError) -> UsageError:
+    """Return the error for what needs a package of an extra that could not be imported."""
+    return UsageError(
+        f"{what} needs a package that is missing ({error.name}): {install_hint(extra)}"
+    )
+
+
 def heif(path: Path) -> ModuleType:
     """Return the package that reads and writes HEIC.
 

@@ -15,8 +15,7 @@ import numpy as np
 
 from streamanon import weights
 from streamanon.config import Config
-from streamanon.errors import UsageError
-from streamanon.extras import install_hint
+from streamanon.extras import missing_package
 from streamanon.protocols import (
     Anonymiser,
     Backend,
@@ -321,10 +320,7 @@ class Factory:
         try:
             from streamanon.sealed.people import KeyedPeople
         except ImportError as error:
-            raise UsageError(
-                f"--identity-key needs a package that is missing ({error.name}): "
-                f"{install_hint('sealed')}"
-            ) from error
+            raise missing_package("--identity-key", "sealed", error) from error
         return KeyedPeople(key_file)
 
     def observer(
@@ -536,9 +532,7 @@ class Factory:
         try:
             from streamanon.sealed.keys import Recipients
         except ImportError as error:
-            raise UsageError(
-                f"--seal needs a package that is missing ({error.name}): {install_hint('sealed')}"
-            ) from error
+            raise missing_package("--seal", "sealed", error) from error
         config = self.config
         return Recipients.of(config.seal, secret=config.seal_passphrase, threshold=config.threshold)
 

@@ -18,9 +18,17 @@ from streamanon.errors import UsageError
         (Config(wait=True), "files", "--wait is for live streams only"),
         (Config(codec="hevc"), "live", "--codec is for files only"),
         (Config(keep_subtitles=True), "live", "--keep-subtitles is for files only"),
+        (
+            Config(method="mosaic", identity="ann"),
+            "files",
+            "--identity is for the methods anonygan and warp, and this is mosaic: leave it out",
+        ),
+        (Config(method="blur", identities=Path("faces")), "live", "--identities is for the"),
     ],
 )
-def test_a_setting_of_the_other_kind_is_refused(config: Config, kind: str, message: str) -> None:
+def test_a_setting_that_has_no_meaning_in_a_run_is_refused(
+    config: Config, kind: str, message: str
+) -> None:
     with pytest.raises(UsageError, match=message):
         config.check(kind)
 
@@ -29,6 +37,7 @@ def test_settings_of_both_kinds_are_taken() -> None:
     for kind in ("files", "live"):
         Config(method="mosaic", crf=30, seed=2).check(kind)
     Config(delay=3, wait=True, transport="udp").check("live")
+    Config(method="mosaic", identity="ann").check("live", switchable=True)
     Config(codec="hevc", overwrite=True).check("files")
 
 
@@ -94,3 +103,10 @@ def test_text_is_refused_where_nothing_converts_it() -> None:
     values: dict[str, Any] = {"crf": "30"}
     with pytest.raises(UsageError, match="crf is '30': wanted a whole number"):
         Config(**values)
+
+
+def test_a_setting_there_is_not_is_refused_and_the_nearest_named() -> None:
+    values: dict[str, Any] = {"methd": "warp"}
+    for build in (Config, Config.of):
+        with pytest.raises(UsageError, match="unknown setting 'methd': did you mean method"):
+            build(**values)

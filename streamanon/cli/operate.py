@@ -17,7 +17,7 @@ from rich.console import Console
 
 from streamanon.cli.live_display import LiveDisplay, summary
 from streamanon.errors import StreamanonError, UsageError
-from streamanon.extras import install_hint
+from streamanon.extras import missing_package
 from streamanon.factory import Factory
 from streamanon.files.run import check_report
 from streamanon.live.stream import Stream
@@ -50,9 +50,9 @@ def operate(live: LiveConfig, console: Console) -> None:
     check_report(config.report, overwrite=config.overwrite)
     if config.overwrite and not config.report:
         raise UsageError("--overwrite is for files and reports, live outputs replace nothing")
-    for one in specs:
-        one.config.check("live")
     host_port = parse_host_port(live.serve) if live.serve else None
+    for one in specs:
+        one.config.check("live", switchable=host_port is not None)
     if not host_port and (live.token is not None or live.behind_proxy):
         setting = "a proxy in front" if live.token is None else "a token"
         raise UsageError(f"{setting} is for the page: ask for it with serve, or leave it")
@@ -134,9 +134,7 @@ def _page(
     try:
         from streamanon.web.server import Server
     except ImportError as error:
-        raise UsageError(
-            f"the page needs a package that is missing ({error.name}): {install_hint('web')}"
-        ) from error
+        raise missing_package("the page", "web", error) from error
     server = Server(streams, factory, host_port, live.token, behind_proxy=live.behind_proxy)
     server.start()
     return server

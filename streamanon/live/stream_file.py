@@ -16,11 +16,10 @@ Every setting of :class:`streamanon.config.Config` that means something to a liv
 import re
 import tomllib
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from streamanon.config import Config
+from streamanon.config import Config, check_names
 from streamanon.errors import UsageError
 from streamanon.live.jobs import LiveJob, check_apart, plan_live
 from streamanon.media.address import input_address
@@ -83,7 +82,7 @@ def read_streams(path: Path) -> LiveConfig:
 
 
 def _live_config(document: dict[str, Any]) -> LiveConfig:
-    _check_keys(document, _TOP)
+    check_names(document, _TOP, "key")
     tables = document.get("stream", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise UsageError("stream is no list of tables: write [[stream]] above each")
@@ -111,7 +110,7 @@ def _live_config(document: dict[str, Any]) -> LiveConfig:
 
 
 def _stream(table: dict[str, Any]) -> StreamSpec:
-    _check_keys(table, (*_OWN, *_SETTINGS))
+    check_names(table, (*_OWN, *_SETTINGS), "key")
     name, source = _text(table, "name"), _text(table, "input")
     if not name or not _NAME.fullmatch(name):
         raise UsageError(f"name is {name!r}: wanted letters, digits, '.', '_' and '-'")
@@ -126,15 +125,6 @@ def _stream(table: dict[str, Any]) -> StreamSpec:
     settings = {key: table[key] for key in _SETTINGS if key in table}
     # a camera may be off when the others start
     return StreamSpec(name, job, Config.of(**{"wait": True, **settings}))
-
-
-def _check_keys(table: dict[str, Any], known: tuple[str, ...]) -> None:
-    """Refuse unknown keys."""
-    for key in table:
-        if key not in known:
-            close = get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-            raise UsageError(f"unknown key {key!r}: {hint}")
 
 
 def _text(table: dict[str, Any], key: str) -> str | None:
