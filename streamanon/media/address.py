@@ -150,7 +150,7 @@ def _url(text: str, scheme: str, rest: str, direction: _Direction) -> Address:
     if re.search(r"\s", text):
         raise UsageError(f"{masked_url(text)} holds a space: write %20 in its place")
     if not re.match(r"[^/?#]", rest):
-        raise UsageError(f"{masked_url(text)} names no host: write {scheme}://HOST/PATH")
+        raise UsageError(f"{masked_url(text)} names no host: write it after {scheme}://")
     authority = _AUTHORITY.match(rest)
     if not authority:
         raise UsageError(
@@ -161,6 +161,6 @@ def _url(text: str, scheme: str, rest: str, direction: _Direction) -> Address:
     missing = not port and scheme in _WITHOUT_USUAL_PORT
     if missing or (port and not 0 < int(port) < 65536):
         raise UsageError(
-            f"{masked_url(text)} names no port: write {scheme}://HOST:PORT, 1 to 65535"
+            f"{masked_url(text)} names no port: write {scheme}://HOST:9000, or another to 65535"
         )
     return Address(scheme, scheme + text[len(scheme) :])
