@@ -63,9 +63,7 @@ def one_line(text: str) -> str:
 def error_line(error: BaseException, at: int = 0) -> str:
     """Return one line of an error's message, or its class when it has none.
 
-    Args:
-        error: any error.
-        at: index of the line; some libraries put the cause last (-1).
+    ``at`` is the index of the line: some libraries put the cause last (-1).
     """
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[at] if lines else type(error).__name__

@@ -11,13 +11,10 @@ from streamanon.errors import UsageError
 
 
 def install_hint(extra: str) -> str:
-    """Return the command that installs the packages of an extra.
+    """Return the command that installs the packages of an extra of pyproject.toml.
 
     It names those packages and never this one: PyPI does not hold ``streamanon``, and a stranger
     who registered that name would be installed.
-
-    Args:
-        extra: name of a group under ``optional-dependencies`` in pyproject.toml.
     """
     stated = [Requirement(line) for line in metadata.requires("streamanon") or ()]
     wanted = [
@@ -36,10 +33,7 @@ def missing_package(what: str, extra: str, error: ImportError) -> UsageError:
 
 
 def heif(path: Path) -> ModuleType:
-    """Return the package that reads and writes HEIC.
-
-    Args:
-        path: file it is needed for.
+    """Return the package that reads and writes HEIC, for a file that needs it.
 
     Raises:
         UsageError: it is not installed.

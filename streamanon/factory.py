@@ -100,12 +100,9 @@ class Factory:
             return cls(config, _of_process.setdefault("models", _SharedModels()))
 
     def for_stream(self, **changes: Any) -> Factory:
-        """Return a factory for one more line that runs at the same time.
+        """Return a factory for one more line that runs at the same time, with settings changed.
 
         Both share the gallery and the networks that several streams can use together.
-
-        Args:
-            changes: settings that differ from this factory's, by name.
         """
         return type(self)(Config(**(asdict(self.config) | changes)), self._models)
 
@@ -247,11 +244,9 @@ class Factory:
     def anonymiser(
         self, method: str | None = None, people: PerTrack[Person] | None = None
     ) -> Anonymiser:
-        """Return a new anonymiser; it remembers the faces of one stream.
+        """Return a new anonymiser for the faces of one stream, of the configured method by default.
 
-        Args:
-            method: method of hiding faces; the configured one by default.
-            people: what is known of people's shapes, to share with other anonymisers of the stream.
+        Several of one stream can share what is known of people's shapes.
         """
         method = method or self.config.method
         if method in ("warp", "anonygan"):
@@ -269,10 +264,7 @@ class Factory:
         return PlainAnonymiser(method)
 
     def _reshaping(self, inside: Anonymiser, people: PerTrack[Person] | None) -> Anonymiser:
-        """Have an anonymiser draw faces of the portraits' shape, behind what is before them.
-
-        Those who wear glasses get others.
-        """
+        """Have faces drawn in the portraits' shape, with glasses, behind what is before them."""
         from streamanon.anonymisers.glasses import GlassesAnonymiser
         from streamanon.anonymisers.occluded import OccludedAnonymiser
         from streamanon.anonymisers.reshaping import ReshapingAnonymiser
@@ -309,11 +301,7 @@ class Factory:
 
     @cached_property
     def _known_people(self) -> KnownPeople | None:
-        """People whom a key remembers.
-
-        Raises:
-            UsageError: the key cannot be used, or a package is missing.
-        """
+        """People whom a key remembers."""
         key_file = self.config.identity_key
         if key_file is None:
             return None
@@ -409,10 +397,10 @@ class Factory:
     def source(
         self, path: Path, *, as_video: bool = False, pipe: InputPipe | None = None
     ) -> Source:
-        """Open a file to read frames from.
+        """Open a file to read frames from; whether it is a video or a picture shows in its content.
 
         Args:
-            path: video or picture; what it is shows in its content.
+            path: the file.
             as_video: read an animated picture as a video.
             pipe: where the bytes of a video come from, if they can be read only once.
         """
@@ -439,11 +427,7 @@ class Factory:
     ) -> FileSink:
         """Open a file to write frames to.
 
-        Args:
-            path: its name.
-            original: file the frames come from.
-            info: properties of the frames.
-            pipes: where the original comes from and where the output goes at once, if not files.
+        ``pipes`` are where the original comes from and where the output goes at once, if not files.
         """
         if info.container is None:
             from streamanon.sinks.image import ImageSink
@@ -474,11 +458,6 @@ class Factory:
     def sealed(self, sink: Sink, output: Path, info: MediaInfo) -> tuple[Sink, Seal | None]:
         """Have what is replaced sealed beside an output, if the settings ask for it.
 
-        Args:
-            sink: writes the output.
-            output: its name.
-            info: properties of the stream.
-
         Returns:
             The sink to use, and what gets the frames before and after; None when nothing is sealed.
 
@@ -505,13 +484,9 @@ class Factory:
     def sealed_live(
         self, sink: LiveSink, folder: Path, info: MediaInfo, log: Logger
     ) -> LiveSealing:
-        """Have what is replaced in a live stream sealed beside its recordings.
+        """Have what is replaced in a live stream sealed beside its recordings, in a folder.
 
-        Args:
-            sink: outputs of the stream.
-            folder: where recordings are made.
-            info: properties of the stream.
-            log: logger for failures of sealing, which do not stop the stream.
+        Failures of sealing are logged, and do not stop the stream.
         """
         from streamanon.sealed.live import LiveSealing
 
@@ -582,11 +557,8 @@ class Factory:
     ) -> SharedBackend:
         """Return a network that all streams share; the first call loads it.
 
-        Args:
-            name: file name.
-            runtime: runtime that may run it; streams with another runtime load their own copy.
-            choose: loads the network.
-            batches: answer simultaneous calls as one batch; else each by itself.
+        Streams with another runtime load their own copy. ``batches`` answers simultaneous calls as
+        one batch; else each by itself.
         """
         from streamanon.backends.shared import SharedBackend
 

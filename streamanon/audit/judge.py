@@ -100,13 +100,7 @@ class Judge:
     def __init__(
         self, detector: Detector, embedder: Embedder, geometry: ShapeJudge | None = None
     ) -> None:
-        """Create a judge.
-
-        Args:
-            detector: one that the anonymisation did not use.
-            embedder: recogniser.
-            geometry: compares shapes; None to leave them out.
-        """
+        """Judge by a detector that the anonymisation did not use; without geometry no shapes."""
         self._detector = detector
         self._embedder = embedder
         self._geometry = geometry

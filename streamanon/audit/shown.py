@@ -19,11 +19,7 @@ class Shown:
     """Frames and faces that were left as they are."""
 
     def __init__(self, path: Path, original_sha256: str | None) -> None:
-        """Read the file.
-
-        Args:
-            path: file that ``streamanon run --boxes`` wrote.
-            original_sha256: of the input it must tell of.
+        """Read what ``streamanon run --boxes`` wrote of the input with this hash.
 
         Raises:
             UsageError: it cannot be read, or tells of other files.
@@ -38,12 +34,7 @@ class Shown:
             raise UsageError(f"boxes {path} are of another file than ORIGINAL: name its own")
 
     def allows(self, index: int, comparison: FaceComparison) -> bool:
-        """Tell whether a face was left as it is on purpose.
-
-        Args:
-            index: number of the frame.
-            comparison: face.
-        """
+        """Tell whether a face of a frame was left as it is on purpose."""
         frame: dict[str, Any] = self._frames.get(index, {})
         if frame.get("treatment") == Treatment.SHOWN.value:
             return True

@@ -19,15 +19,10 @@ def check_inputs(
     wanted: Mapping[str, tuple[tuple[int, ...], DTypeLike]],
     what: str,
 ) -> None:
-    """Check names, dtypes and shapes of inputs.
-
-    Args:
-        inputs: inputs of a run.
-        wanted: shape, with -1 for any length but 0, and dtype of each input.
-        what: name of the network, for messages.
+    """Check names, dtypes and shapes of inputs; -1 in a shape is any length but 0.
 
     Raises:
-        ModelError: An input has the wrong name, dtype or shape.
+        ModelError: An input of the network, called ``what``, is not as wanted.
     """
     failed = f"{what} could not be run"
     if set(inputs) != set(wanted):
@@ -48,15 +43,10 @@ def checked_rows(
     wanted: Mapping[str, tuple[tuple[int, ...], DTypeLike]],
     what: str,
 ) -> int:
-    """Check inputs and return the number of rows.
-
-    Args:
-        inputs: inputs of a run.
-        wanted: shape of a row and dtype of each input.
-        what: name of the network, for messages.
+    """Check inputs, of which a row has a shape and dtype, and return the number of rows.
 
     Raises:
-        ModelError: An input has the wrong name, dtype or shape, or no rows.
+        ModelError: An input of the network, called ``what``, is not as wanted, or has no rows.
     """
     check_inputs(inputs, {name: ((-1, *row), kind) for name, (row, kind) in wanted.items()}, what)
     counts = {name: len(array) for name, array in inputs.items()}
@@ -70,10 +60,7 @@ def run_in_batches(
 ) -> Arrays:
     """Return the outputs for any number of rows, run in batches of at most the largest size.
 
-    Args:
-        inputs: inputs of at least one row.
-        count: number of rows.
-        run: returns the outputs for a batch size, some rows, and their number.
+    ``run`` takes a batch size, some rows, and their number.
     """
     outputs = []
     for at in range(0, count, BATCHES[-1]):

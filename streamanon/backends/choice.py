@@ -82,9 +82,7 @@ def candidates(
 def detection_candidates(runtime: str, exact: Path) -> list[Candidate]:
     """Return the ways to run a detection network: on one core, or on a GPU.
 
-    Args:
-        runtime: see :func:`candidates`; for those that cannot run it, ONNX Runtime is used.
-        exact: ONNX file.
+    ONNX Runtime stands in for runtimes that cannot run it.
 
     Raises:
         UsageError: The runtime requested by name is not installed.
@@ -193,12 +191,7 @@ def cores() -> int:
 
 
 def remembered(candidates: Sequence[Candidate], networks: Sequence[Path]) -> ChoiceMemory | None:
-    """Return the memory of a choice; None where it is made each time, as it is with a GPU.
-
-    Args:
-        candidates: what to choose from.
-        networks: files of the network, its main form first.
-    """
+    """Return the memory of a choice; None where it is made each time, as it is with a GPU."""
     if len(candidates) < 2 or any(one.on_gpu for one in candidates):
         return None
     return ChoiceMemory(networks, [one.name for one in candidates], _threads())

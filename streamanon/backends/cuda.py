@@ -165,12 +165,7 @@ def _version(number: int) -> str:
 
 
 def _checked(failed: str, answer: tuple[Any, ...]) -> Any:
-    """Return the result of a CUDA call.
-
-    Args:
-        failed: message for an error.
-        answer: error code, then the result, if any.
-    """
+    """Return the result of a CUDA call, which comes after its error code."""
     code, *results = answer
     if int(code):
         _, text = cudart.cudaGetErrorString(code)

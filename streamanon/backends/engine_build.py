@@ -81,12 +81,7 @@ def make(
 
 
 def load(path: Path, precision: Precision, *, build: bool) -> tensorrt_runtime.TensorRtBackend:
-    """Return a network loaded onto the GPU.
-
-    Args:
-        path: ONNX file.
-        precision: number format of the computation.
-        build: build the engine if the cache has none, which takes seconds to minutes.
+    """Return a network loaded onto the GPU; building it, if the cache has none, may take minutes.
 
     Raises:
         ModelError: There is no engine, or it cannot be built or loaded.

@@ -133,12 +133,8 @@ class EngineCache:
     def get_or_build(self, plan: Plan, build: Callable[[bytes], tuple[bytes, bytes]]) -> bytes:
         """Return the engine of a plan, building it if the cache has none that is usable.
 
-        A second process waits while the first one builds, and uses the same engine.
-
-        Args:
-            plan: plan of the engine.
-            build: builds the engine, given the timings of earlier builds; returns the engine and
-                new timings.
+        A second process waits while the first one builds, and uses the same engine. ``build`` gets
+        the timings of earlier builds, and returns the engine and new timings.
 
         Raises:
             ModelError: The engine cannot be built or stored.
@@ -164,11 +160,7 @@ class EngineCache:
         return [_entry(file) for file in sorted(self.folder.glob(f"*{ENGINE}"))]
 
     def clear(self) -> int:
-        """Remove all engines and timings.
-
-        Returns:
-            The number of bytes freed.
-        """
+        """Remove all engines and timings; return the number of bytes freed."""
         freed = 0
         for ending in (ENGINE, METADATA, TIMINGS, LOCK):
             for file in self.folder.glob(f"*{ending}"):

@@ -42,13 +42,7 @@ class ChoiceMemory:
     """
 
     def __init__(self, networks: Sequence[Path], candidates: Sequence[str], threads: int) -> None:
-        """Name what the choice depends on.
-
-        Args:
-            networks: files of the network, its main form first.
-            candidates: names to choose from.
-            threads: number of threads of a run.
-        """
+        """Name what the choice depends on; the main form of the network comes first."""
         self._candidates = tuple(candidates)
         about = [[_digest(path) for path in networks], self._candidates, threads, _machine()]
         key = hashlib.sha256(json.dumps([*about, _versions()]).encode()).hexdigest()[:16]

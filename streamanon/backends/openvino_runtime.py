@@ -46,13 +46,7 @@ class OpenVinoBackend:
     """
 
     def __init__(self, path: Path, *, threads: int = 1, precision: Precision = "f32") -> None:
-        """Load a network.
-
-        Args:
-            path: ONNX file.
-            threads: number of CPU threads of a run.
-            precision: number format of the computation; bf16 is slow where :func:`has_bf16` is
-                false.
+        """Load a network; bf16 is slow where :func:`has_bf16` is false.
 
         Raises:
             ModelError: OpenVINO cannot load the file.

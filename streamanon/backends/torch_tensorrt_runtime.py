@@ -80,12 +80,7 @@ def about() -> str:
 
 
 def load(path: Path, precision: Precision, *, build: bool) -> TorchTensorRtBackend:
-    """Return the generator loaded onto the GPU.
-
-    Args:
-        path: ``anonygan.onnx``.
-        precision: number format of the computation.
-        build: build the engine if the cache has none, which takes a minute.
+    """Return the generator loaded onto the GPU; building it, if the cache has none, takes a minute.
 
     Raises:
         ModelError: There is no engine, or it cannot be built or loaded.

@@ -61,11 +61,7 @@ class Choice:
 
 
 def noise(inputs: Mapping[str, Mapping[str, Any]]) -> dict[str, NDArray[np.generic]]:
-    """Return numbers without a pattern for one face, to time a network with.
-
-    Args:
-        inputs: shape and dtype of each input, as in the model card.
-    """
+    """Return numbers without a pattern for the inputs of a model card, to time a network with."""
     answer: dict[str, NDArray[np.generic]] = {}
     for name, about in inputs.items():
         shape = [1, *about["shape"][1:]]

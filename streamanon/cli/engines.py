@@ -21,15 +21,12 @@ SEES = ("yunet.onnx", "face_mesh.onnx")
 
 
 def build(precision: Precision | None, progress: Callable[[str, int, int], None]) -> list[str]:
-    """Build the engines, where there are none yet.
+    """Build the engines where there are none yet, and say what was done, a line for each.
 
     Args:
         precision: arithmetic of the network that paints faces; None for half precision where that
             costs little quality.
         progress: called with the name of a phase, its steps done, and its number of steps.
-
-    Returns:
-        What was done, in words, a line for each.
 
     Raises:
         ModelError: there is no GPU or no TensorRT, or an engine cannot be built or kept.

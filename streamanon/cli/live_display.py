@@ -80,12 +80,7 @@ class LiveDisplay:
     """Shows live streams and the log on a console; a context manager."""
 
     def __init__(self, console: Console, *, alone: bool = False) -> None:
-        """Prepare to show streams.
-
-        Args:
-            console: terminal or log.
-            alone: there is only one stream; its log is shown without its name.
-        """
+        """Prepare to show streams; the log of one that is alone is shown without its name."""
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._handler = _ConsoleHandler(console, alone=alone)

@@ -36,9 +36,7 @@ _HOST_PORT = re.compile(r"(?:\[([0-9a-fA-F:.%]+)\]|([^:\[\]]+)):(\d{1,5})")
 def operate(live: LiveConfig, console: Console) -> None:
     """Run live streams until they are stopped by Ctrl-C, SIGTERM or SIGHUP, or none is left.
 
-    Args:
-        live: streams and page; the report is the one that the first stream's settings name.
-        console: terminal or log of the operator.
+    The report is the one that the first stream's settings name.
 
     Raises:
         UsageError: the request cannot be carried out as made.

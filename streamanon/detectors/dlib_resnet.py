@@ -36,10 +36,7 @@ class DlibResNetEmbedder:
     """Embeds faces whose mesh is known."""
 
     def __init__(self, what_for: str) -> None:
-        """Load the network.
-
-        Args:
-            what_for: begins the message when it is missing.
+        """Load the network; the message when it is missing says what for.
 
         Raises:
             UsageError: the extra ``dlib`` is not installed.

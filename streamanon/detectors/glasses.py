@@ -30,12 +30,7 @@ CONTRAST, MOST = 0.15, 0.5
 
 
 def around_eyes(picture: Picture, points: F32) -> U8:
-    """Return what is around the eyes, upright, as (54, 96) uint8 grey levels.
-
-    Args:
-        picture: frame.
-        points: (478, 3) float32 mesh in frame px.
-    """
+    """Return (54, 96) uint8 grey, upright: the eyes of a (478, 3) mesh in frame px."""
     right, left = points[lm.RIGHT_EYE_OUTER, :2], points[lm.LEFT_EYE_OUTER, :2]
     scale = EYES_PX / max(float(np.hypot(*(left - right))), 1.0)
     cosine, sine = (left - right) * scale / EYES_PX
@@ -55,11 +50,7 @@ def around_eyes(picture: Picture, points: F32) -> U8:
 
 
 def edges(grey: U8) -> F32:
-    """Return (1152,) float32: how much edge of each direction each cell holds.
-
-    Args:
-        grey: (54, 96) uint8 from :func:`around_eyes`.
-    """
+    """Return (1152,) float32: the edges of each direction in each cell of (54, 96) uint8 grey."""
     level = np.sqrt(grey.astype(np.float32))
     across, down = (cv2.Sobel(level, cv2.CV_32F, x, 1 - x, ksize=1) for x in (1, 0))
     strength = np.sqrt(across * across + down * down) + np.float32(1e-6)

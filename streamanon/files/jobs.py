@@ -69,11 +69,7 @@ def plan(inputs: Sequence[Path], output: Path, *, overwrite: bool = False) -> li
 
 
 def _exists(role: str, path: Path) -> bool:
-    """Return whether something has a name.
-
-    Raises:
-        UsageError: it cannot have it: the name is too long, or links lead to each other.
-    """
+    """Return whether something has a name; refuse one that is too long, or links in a circle."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -110,12 +106,10 @@ def _into_folder(inputs: Sequence[Path], output: Path) -> list[Job]:
 def left_out(inputs: Iterable[Path], output: Path) -> dict[str, int]:
     """Count what is visible in the input folders and neither video nor picture nor folder.
 
-    Args:
-        inputs: files and folders.
-        output: file or folder; what is below it is not counted.
+    What is below the output is not counted.
 
     Returns:
-        Their number by suffix, the most frequent first.
+        Numbers by suffix, the most frequent first.
     """
     below = [one for path in inputs if path.is_dir() for one in _visible_below(path, output)]
     kinds = Counter(

@@ -143,15 +143,7 @@ def _readable(
 ) -> tuple[list[Path], InputPipe | None]:
     """Return files for inputs, and the pipe that is read while it is written, if there is one.
 
-    Args:
-        inputs: as for :func:`as_files`.
-        stall_s: longest time to wait for a pipe.
-        say: told why an input is read to its end first.
-        stack: closes what is opened.
-        film: whether pictures in a row become a video.
-
-    Raises:
-        MediaError: a pipe cannot be read.
+    With ``film``, pictures in a row become a video.
     """
     paths: list[Path] = []
     for text in inputs:
@@ -214,11 +206,7 @@ def _begins_with_index(pipe: InputPipe) -> bool:
 
 
 def _copied(text: str, pipe: InputPipe, stack: ExitStack) -> Path:
-    """Return a file with the content of a pipe, which no other process sees.
-
-    Raises:
-        MediaError: the pipe cannot be read.
-    """
+    """Return a file with the content of a pipe, which no other process sees."""
     folder = Path(stack.enter_context(TemporaryDirectory(prefix="streamanon-")))
     path = folder / ("stdin" if text in (_STANDARD, _IN) else Path(text).name)
     copy = stack.enter_context(path.open("xb"))
@@ -236,11 +224,7 @@ def _copied(text: str, pipe: InputPipe, stack: ExitStack) -> Path:
 
 
 def _send(file: Path, output: str) -> None:
-    """Copy a complete file into a pipe.
-
-    Raises:
-        MediaError: the reader has gone, or the pipe cannot be written.
-    """
+    """Copy a complete file into a pipe."""
     try:
         with file.open("rb") as complete, _writable(output) as pipe:
             shutil.copyfileobj(complete, pipe, _PIECE_BYTES)

@@ -108,10 +108,6 @@ def find_sidecar(output: Path) -> Sidecar:
 def unlock(sidecar: Sidecar, given: Secrets) -> tuple[OpenSidecar, Keyring]:
     """Open a sidecar with private keys.
 
-    Args:
-        sidecar: the sidecar.
-        given: keys.
-
     Raises:
         UsageError: the keys do not open it, or it is damaged.
     """
@@ -134,7 +130,7 @@ def reveal(  # noqa: PLR0913  what, with what, to where, and how
     overwrite: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Tally:
-    """Write an anonymised file with the originals put back.
+    """Write an anonymised file with the originals put back, and return what was put back.
 
     Everything that is to be revealed is decrypted once before anything is written, and noted in the
     log before the restored file appears.
@@ -147,9 +143,6 @@ def reveal(  # noqa: PLR0913  what, with what, to where, and how
         force: take an output that is not the one that was sealed; frames match by their times.
         overwrite: replace a target that exists.
         progress: called with the frames done and their number, where that is known.
-
-    Returns:
-        What was put back.
 
     Raises:
         UsageError: the keys do not open it, files do not fit or there is nothing to reveal.
@@ -192,16 +185,13 @@ def reveal(  # noqa: PLR0913  what, with what, to where, and how
 
 
 def reseal(sidecar: Sidecar, given: Secrets, *, add: Sequence[str], drop: Sequence[str]) -> Access:
-    """Change who can open a sidecar.
+    """Change who can open a sidecar, and return who can now.
 
     Args:
         sidecar: the sidecar.
         given: keys that open it.
         add: public keys to add, or files of them.
         drop: public keys to leave out.
-
-    Returns:
-        Who can open it now.
 
     Raises:
         UsageError: the keys do not open it, or a recipient is wrong.
@@ -243,11 +233,7 @@ def _sink(
 
 
 def _check_bound(opened: OpenSidecar, output: Path) -> None:
-    """Refuse an output that is not what was sealed.
-
-    Raises:
-        UsageError: it is not.
-    """
+    """Refuse an output that is not what was sealed."""
     name = opened.sidecar.path.name
     if sha256(output) in opened.outputs:
         return
@@ -263,11 +249,7 @@ def _check_bound(opened: OpenSidecar, output: Path) -> None:
 
 
 def _log(opened: OpenSidecar, keyring: Keyring, persons: Sequence[int], wanted: Wanted) -> None:
-    """Note what is about to be revealed.
-
-    Raises:
-        MediaError: it cannot be written.
-    """
+    """Note what is about to be revealed."""
     sidecar = opened.sidecar
     entry = {
         "opened_with": keyring.opened_with,
@@ -283,13 +265,8 @@ def _alignment(
 ) -> tuple[range, int | None]:
     """Return a span on the clock of the sidecar, and what that shows at the first frame, or None.
 
-    None means that frames are those that were sealed, one by one.
-
-    Args:
-        opened: the sidecar.
-        output: the file.
-        span: microseconds from the begin of the file.
-        force: the file may have been cut.
+    None means that frames are those that were sealed, one by one. The span is in microseconds from
+    the begin of the file. With ``force`` it may have been cut.
 
     Raises:
         UsageError: it was, and its times no longer tell where.

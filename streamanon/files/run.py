@@ -55,9 +55,6 @@ def anonymise(input: str | Path, output: str | Path, config: Config | None = Non
         output: file that appears when it is complete and everyone in it is hidden.
         config: settings; the defaults if left out.
 
-    Returns:
-        The report of the run.
-
     Raises:
         UsageError: the request is not possible.
         StreamanonError: the run failed and wrote no output.
@@ -67,12 +64,9 @@ def anonymise(input: str | Path, output: str | Path, config: Config | None = Non
 
 
 def anonymise_with(factory: Factory, input: str | Path, output: str | Path) -> Report:  # noqa: A002
-    """Anonymise one file with the models of a factory; see :func:`anonymise`.
+    """Anonymise one file with the models of a factory, which stays open; see :func:`anonymise`.
 
-    Args:
-        factory: models to use, by no other run at the same time; it stays open.
-        input: video or picture.
-        output: file that appears when it is complete.
+    No other run may use them at the same time.
     """
     if Path(input).is_dir():
         raise UsageError(f"input {input} is a folder: use plan() and anonymise_all()")
@@ -89,10 +83,10 @@ def anonymise_all(
     watcher: Watcher | None = None,
     left_out: Mapping[str, int] | None = None,
 ) -> list[Outcome]:
-    """Carry out jobs one after the other; one that fails does not stop the rest.
+    """Carry out jobs of :func:`plan` one after the other; one that fails does not stop the rest.
 
     Args:
-        jobs: jobs from :func:`plan`.
+        jobs: what to do.
         config: settings.
         watcher: observer of the progress, or None.
         left_out: for the report, numbers of files that are neither video nor picture, by suffix.

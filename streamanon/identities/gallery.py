@@ -37,11 +37,7 @@ def load_builtin() -> tuple[Identity, ...]:
 
 
 def load_folder(path: Path, reader: PortraitReader) -> tuple[Identity, ...]:
-    """Return the identities of a folder of portraits, prepared or not.
-
-    Args:
-        path: folder with one jpg, png or webp per person.
-        reader: reads portraits; used only if the folder is not prepared.
+    """Return the identities of a folder of portraits, one a person, which may be prepared.
 
     Raises:
         UsageError: The folder does not exist, or a portrait in it is not usable.

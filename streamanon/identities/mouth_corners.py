@@ -62,10 +62,7 @@ def _shift(
 ) -> NDArray[np.float64]:
     """Return how far, in px, the end of the line between the lips is from a corner of the mesh.
 
-    Args:
-        grey: (h, w) uint8 portrait.
-        corner: (2,) px.
-        outwards: (2,) px from the other corner to this one.
+    It is looked for in a (h, w) uint8 grey portrait, along the (2,) px outwards.
     """
     axes = np.stack([outwards, (-outwards[1], outwards[0])])
     at = corner + np.stack(np.meshgrid(ALONG, ACROSS, indexing="ij"), axis=2) @ axes

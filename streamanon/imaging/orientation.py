@@ -39,8 +39,7 @@ class Orientation:
 def from_display_matrix(matrix: Sequence[int] | None) -> Orientation:
     """Return the orientation closest to a display matrix.
 
-    Args:
-        matrix: 9 numbers in row order that multiply (x, y, 1) from the right, y downwards.
+    Its 9 numbers in row order multiply (x, y, 1) from the right, y downwards.
     """
     if matrix is None:
         return Orientation()

@@ -144,13 +144,7 @@ def as_picture(image: U8) -> Picture:
 
 
 def blank_picture(size: tuple[int, int], colour: ColourSpace, grey: int = 0) -> Picture:
-    """Return a picture of one grey level.
-
-    Args:
-        size: width and height in px.
-        colour: colour encoding of the planes.
-        grey: 8 bit level of B, G and R; 0 is black.
-    """
+    """Return a picture of width and height in px, of one 8 bit grey level; 0 is black."""
     width, height = size
     shift_x, shift_y = colour.chroma_shift
     chroma = (-(-height >> shift_y), -(-width >> shift_x))

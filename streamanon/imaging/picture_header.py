@@ -22,10 +22,9 @@ _BROKEN = (OSError, SyntaxError, ValueError, EOFError, TypeError, LookupError)
 
 
 def stated_sizes(data: bytes) -> list[tuple[int, int]]:
-    """Return width and height in pixels of every page or frame; none if there is no header.
+    """Return width and height in pixels of every page or frame of a JPEG, PNG, WebP or TIFF file.
 
-    Args:
-        data: content of a JPEG, PNG, WebP or TIFF file.
+    There are none if it has no header.
     """
     with warnings.catch_warnings(action="ignore"):  # of EXIF that is broken
         return _tiff_sizes(data) if data.startswith((*_TIFF, *_BIG_TIFF)) else _sizes(data)

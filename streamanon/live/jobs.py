@@ -21,10 +21,7 @@ class LiveJob:
 
 
 def plan_live(inputs: Sequence[str], outputs: Sequence[str]) -> LiveJob | None:
-    """Return the live stream that a command line names, if it does.
-
-    Returns:
-        The live stream, or None when all inputs and outputs are files.
+    """Return the live stream that a command line names, or None when all of it are files.
 
     Raises:
         UsageError: files and live addresses are mixed, or one address is used twice.

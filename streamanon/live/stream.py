@@ -187,11 +187,7 @@ class Stream:
 
 
 def _recorded(outputs: Sequence[Address]) -> Path:
-    """Return the folder of the recording that what is sealed belongs to.
-
-    Raises:
-        UsageError: there is none, or there are several.
-    """
+    """Return the folder of the recording that what is sealed belongs to."""
     folders = [one.target for one in outputs if one.scheme == "record"]
     if len(folders) != 1:
         raise UsageError(

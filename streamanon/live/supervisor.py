@@ -63,12 +63,9 @@ class LineSupervisor:
     """
 
     def __init__(self, factory: Factory, log: Logger, stopping: Event) -> None:
-        """Prepare to run lines; nothing is loaded yet.
+        """Prepare to run lines; nothing is loaded yet. This alone uses the factory, and closes it.
 
-        Args:
-            factory: builds the lines; used by this supervisor alone, which closes it.
-            log: logger for failures and changes.
-            stopping: ends the wait for the next line when set; the source ends the line itself.
+        ``stopping`` ends the wait for the next line when set; the source ends the line itself.
         """
         self.meter = Meter()
         self.method, self.identity = factory.config.method, factory.config.identity

@@ -90,10 +90,7 @@ _OUTPUT = _Direction(
 
 
 def input_address(text: str) -> Address | None:
-    """Read a live input.
-
-    Returns:
-        The address, or None when the text names a file.
+    """Read a live input; None when the text names a file.
 
     Raises:
         UsageError: the address cannot be read.
@@ -107,10 +104,7 @@ def input_address(text: str) -> Address | None:
 
 
 def output_address(text: str) -> Address | None:
-    """Read a live output.
-
-    Returns:
-        The address, or None when the text names a file.
+    """Read a live output; None when the text names a file.
 
     Raises:
         UsageError: the address cannot be written to.

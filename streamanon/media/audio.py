@@ -29,12 +29,7 @@ follows the signature fLaC and its block header of four bytes each, and has 34 b
 
 
 def without_comments(codec: str, extradata: bytes) -> bytes:
-    """Return the headers of a codec without metadata; b"" if they cannot be read.
-
-    Args:
-        codec: FFmpeg's name of the codec.
-        extradata: headers as stored in the container.
-    """
+    """Return the headers of FFmpeg's codec without metadata; b"" if they cannot be read."""
     if codec in ("vorbis", "libvorbis"):
         return _vorbis(extradata)
     return extradata[_STREAMINFO] if extradata[:4] == b"fLaC" else extradata
@@ -43,11 +38,9 @@ def without_comments(codec: str, extradata: bytes) -> bytes:
 def aac_header(packet: bytes) -> bytes:
     """Return the AudioSpecificConfig of AAC whose packets carry their headers themselves (ADTS).
 
-    Containers that cannot be gone back in need it before the first packet. Source: ISO/IEC 14496-3,
-    1.6.2.1 (AudioSpecificConfig) and 1.A.2.2.1 (adts_fixed_header).
-
-    Returns:
-        The header; b"" if there is none, or the channels are described inside the packet.
+    It is b"" if there is none, or the channels are described inside the packet. Containers that
+    cannot be gone back in need it before the first packet. Source: ISO/IEC 14496-3, 1.6.2.1
+    (AudioSpecificConfig) and 1.A.2.2.1 (adts_fixed_header).
     """
     if len(packet) < 4 or packet[0] != 0xFF or packet[1] & 0xF6 != 0xF0:
         return b""
@@ -125,11 +118,7 @@ class AudioQueue:
         self._packets.append(packet)
 
     def take_until(self, pts: int) -> list[AudioPacket]:
-        """Remove and return the packets before a time, in order.
-
-        Args:
-            pts: time of the picture about to be shown, in ticks of AUDIO_TICK.
-        """
+        """Remove and return, in order, the packets before a time in ticks of AUDIO_TICK."""
         taken = []
         while self._packets and self._packets[0].pts < pts:
             try:

@@ -128,14 +128,8 @@ def continuous(
 ) -> Generator[Packet[Any] | None]:
     """Yield the packets of all tracks of picture and sound and of some others, on one clock.
 
-    Two readers of the same file get the same times.
-
-    Args:
-        container: open input.
-        others: further tracks to read.
-
-    Yields:
-        Packets, the last of each track empty, and None for every read that failed.
+    Two readers of the same file get the same times. The last packet of each track is empty; None
+    stands for every read that failed.
 
     Raises:
         InvalidDataError: the input is cut off: several reads in a row failed.

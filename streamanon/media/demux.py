@@ -19,13 +19,8 @@ def demux(
 ) -> Generator[Packet[Any] | None]:
     """Yield packets, the last of each stream empty, and None for every read that failed.
 
-    Args:
-        container: open input.
-        streams: its streams to read.
-        most_failures: failed reads in a row after which the input counts as cut off.
-
     Raises:
-        InvalidDataError: that many reads in a row failed.
+        InvalidDataError: so many reads in a row failed that the input counts as cut off.
     """
     failures = 0
     while True:

@@ -68,12 +68,9 @@ _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 
 
 def begins_like_video(head: bytes) -> bool:
-    """Tell whether a file that is no picture begins like a container of video.
+    """Tell by its first bytes whether a file that is no picture begins like a container of video.
 
     MPEG streams, which have no signature worth the name, are told by their suffix.
-
-    Args:
-        head: first bytes of the file.
     """
     if head[4:8] == b"ftyp":
         return head[8:12] not in _NO_VIDEO_BRANDS
@@ -99,10 +96,7 @@ ONE_FILE = {"format_whitelist": SELF_CONTAINED, "protocol_whitelist": "file"}
 def box_header(head: bytes) -> tuple[bytes, int]:
     """Return name and length of the box that begins there, as mp4 and its family are made of.
 
-    Source: ISO/IEC 14496-12, section 4.2.
-
-    Args:
-        head: its first 16 bytes, or fewer at the end of a file.
+    Its first 16 bytes are wanted, or fewer at the end of a file. Source: ISO/IEC 14496-12, 4.2.
     """
     length = int.from_bytes(head[:4])
     if length == 1 and len(head) >= 16:

@@ -21,11 +21,6 @@ class LiveSound:
     """Gives the audio packets of one stream their times."""
 
     def __init__(self, timeline: Timeline) -> None:
-        """Begin.
-
-        Args:
-            timeline: of the pictures.
-        """
         self._timeline = timeline
         self._waiting: deque[AudioPacket] = deque(maxlen=MAX_QUEUED)
         self._lead: int | None = None

@@ -49,26 +49,16 @@ class ReorderBuffer(Generic[_T]):
         self._depth = 0
 
     def send(self, pts: int | None) -> None:
-        """Note that a packet is sent to the decoder.
-
-        Args:
-            pts: time of its picture in any unit, or None if unknown.
-        """
+        """Note that a packet is sent to the decoder, with the time of its picture in any unit."""
         self._sent += 1
         if pts is not None:
             self._orders[pts] = self._sent
         self._forget(self._sent - (_FORGOTTEN if self.in_order else _MAX_DELAY))
 
     def show(self, picture: _T, pts: int | None, *, damaged: bool) -> Iterator[tuple[_T, bool]]:
-        """Take a picture from the decoder; yield those that need not wait any longer.
+        """Take a picture from the decoder; yield those that need not wait any longer, in order.
 
-        Args:
-            picture: any object.
-            pts: time of the picture, or None if unknown.
-            damaged: whether it may be wrong, and with it all pictures decoded after it.
-
-        Yields:
-            Pictures in their order, and whether they may be damaged.
+        Each comes with whether it may be damaged: then all pictures decoded after it may be, too.
         """
         order = self._sent if pts is None else self._orders.pop(pts, self._sent)
         if self.in_order and pts is not None:  # pictures due before it will not come any more

@@ -52,12 +52,9 @@ class SharedPackets(Iterator["Packet[Any] | PictureTimes"]):
     """
 
     def __init__(self, container: InputContainer, video: Stream, check: Callable[[], None]) -> None:
-        """Read the beginning.
+        """Read the beginning of an input whose video is decoded.
 
-        Args:
-            container: open input.
-            video: track whose pictures are decoded.
-            check: raises what went wrong with the input when it ends.
+        ``check`` raises what went wrong with the input when it ends.
         """
         self.container, self._video, self._check = container, video, check
         self.relieve: Callable[[], None] | None = None

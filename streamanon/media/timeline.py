@@ -59,12 +59,6 @@ class Timeline:
     """
 
     def __init__(self, *, paced: bool = False) -> None:
-        """Begin.
-
-        Args:
-            paced: the source delivers faster than real time (a playlist, a synthetic picture), and
-                its reader waits for the time of each frame.
-        """
         self.paced = paced
         self.jump = 0
         self._offset: int | None = None
@@ -82,9 +76,7 @@ class Timeline:
     def place(self, pts: int | None, arrival: int) -> int:
         """Return the time of a frame, in ticks; later than that of every frame before.
 
-        Args:
-            pts: time on the source's clock in ticks; None if the source gives none.
-            arrival: time on this machine's clock in ticks.
+        ``pts`` is its time on the source's clock, if that has one, ``arrival`` on this machine's.
         """
         wanted, before = arrival, self._offset
         self.jump = 0

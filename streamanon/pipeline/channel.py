@@ -64,10 +64,7 @@ class Channel(Generic[T]):
                 yield item
 
     def or_idle(self, idle_s: float | None) -> Iterator[T | None]:
-        """Yield items, and None once whenever none arrived for a while.
-
-        Args:
-            idle_s: time without an item after which None is yielded; None never to yield None.
+        """Yield items, and None once whenever none arrived for ``idle_s``, if that is not None.
 
         Raises:
             StoppedError: the run was stopped.
@@ -105,11 +102,7 @@ class InFlightLimit:
     """Limits the number of items between two points of a line."""
 
     def __init__(self, most: int) -> None:
-        """Create one without items.
-
-        Args:
-            most: number of items at which :meth:`wait` blocks.
-        """
+        """Create one without items; :meth:`wait` blocks at ``most``."""
         self._most = most
         self._inside = 0
         self._stopped = False

@@ -63,7 +63,7 @@ def write_document(
 
     Args:
         path: report to write.
-        config: settings of the call.
+        config: settings.
         files: entry of each file.
         runtimes: runtime of each network, and why it was chosen.
         left_out: files of the input folders that are neither video nor picture, by suffix.

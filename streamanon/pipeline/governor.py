@@ -81,12 +81,10 @@ class Rung:
 
 
 def rungs_of(levels: Sequence[str], prefer: str) -> tuple[Rung, ...]:
-    """Return the qualities of a stream, best first.
+    """Return the qualities of a stream, best first, from its ways of hiding faces, best first.
 
-    Args:
-        levels: ways of hiding faces, best and most expensive first.
-        prefer: "face" to take fewer frames before the method gets cheaper, and a mosaic last;
-            "rate" to take all frames at every level.
+    "face" takes fewer frames before the method gets cheaper, and a mosaic last; "rate" takes all
+    frames at every level.
     """
     if prefer == "rate" or len(levels) == 1:
         return tuple(map(Rung, levels))
@@ -164,12 +162,7 @@ class Governor:
     """Chooses among the rungs of one stream."""
 
     def __init__(self, levels: Sequence[str], prefer: str = "face") -> None:
-        """Start at the best rung.
-
-        Args:
-            levels: ways of hiding faces, best and most expensive first; at least one.
-            prefer: what to keep when there is too much to do: "face" or "rate".
-        """
+        """Start at the best rung (:func:`rungs_of`)."""
         self.levels = tuple(levels)
         self.rungs = rungs_of(levels, prefer)
         self._waits = prefer == "face"

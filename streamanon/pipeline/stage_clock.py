@@ -12,12 +12,7 @@ class StageClock:
     """Measures how long a stage works on each item and waits between items."""
 
     def __init__(self, name: str, *, keep: int | None) -> None:
-        """Create one for a stage that is waiting for its first item.
-
-        Args:
-            name: name of the stage.
-            keep: entries of ``times`` to keep; None for all.
-        """
+        """Create one for a stage that waits for its first item; ``keep`` times, None for all."""
         self.name = name
         self.times = StageTimes(keep)
         self.recent_s = 0.0

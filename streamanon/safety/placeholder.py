@@ -17,13 +17,7 @@ _CAP_PX = 22.0
 
 
 def draw_placeholder(size: tuple[int, int], colour: ColourSpace, lines: Sequence[str]) -> Picture:
-    """Draw lines of text in the middle of a plain picture.
-
-    Args:
-        size: width and height in px.
-        colour: colour encoding of the picture's planes.
-        lines: ASCII text, the headline first.
-    """
+    """Draw lines of ASCII text, the headline first, in the middle of a picture of a size in px."""
     width, height = size
     image = np.full((height, width, 3), _BACKGROUND, np.uint8)
     pitch = height / 7

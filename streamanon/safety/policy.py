@@ -46,13 +46,7 @@ class PoseRange:
     pitch_deg: tuple[float, float]
 
     def is_outside(self, yaw_deg: float, pitch_deg: float, *, before: bool) -> bool:
-        """Tell whether a head is outside the range.
-
-        Args:
-            yaw_deg: yaw of the head.
-            pitch_deg: pitch of the head.
-            before: whether the head was outside in the frame before.
-        """
+        """Tell whether a head is outside, by its angles and whether it was in the frame before."""
         limit = 0 if before else 1
         return abs(yaw_deg) > self.yaw_deg[limit] or abs(pitch_deg) > self.pitch_deg[limit]
 

@@ -43,26 +43,14 @@ class SegmentCipher:
     """
 
     def __init__(self, header: Header, segment: Segment, key: bytes | None = None) -> None:
-        """Take a data key, or make one up.
-
-        Args:
-            header: header of the sidecar.
-            segment: which segment.
-            key: its data key; None for a new one.
-        """
+        """Take the data key of a segment, or make one up."""
         self.key = bytearray(key or secrets.token_bytes(KEY_BYTES))
         self._aead = ChaCha20Poly1305(self.key)
         self._bound = header.digest + segment.pack()
         self._segment, self._counter = segment.number, 0
 
     def seal(self, data: bytes | bytearray, until_us: int, *, last: bool) -> Chunk:
-        """Return the next chunk.
-
-        Args:
-            data: plaintext.
-            until_us: time of its newest frame.
-            last: whether none follows.
-        """
+        """Return the next chunk, up to the time of its newest frame."""
         chunk = Chunk(self._segment, self._counter, last, until_us)
         self._counter += 1
         padded = bytearray(size_class(len(data) + 4))

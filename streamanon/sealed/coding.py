@@ -82,13 +82,7 @@ class CropEncoder:
     """
 
     def __init__(self, place: Place, colour: ColourSpace, quantiser: int | None) -> None:
-        """Open an encoder.
-
-        Args:
-            place: gives the size of the crops.
-            colour: gives the pixel format.
-            quantiser: of H.264; None to keep the samples exactly.
-        """
+        """Open an encoder for the size of a place; without a quantiser samples are kept exactly."""
         self._format = pixel_format(colour)
         self._size = (place.columns * BLOCK_PX, place.rows * BLOCK_PX)
         lossy = self._format in _H264_FORMATS and colour.matrix != "rgb" and quantiser is not None

@@ -108,13 +108,7 @@ def owners(changed: Mask, covers: Sequence[F32]) -> NDArray[np.intp]:
 
 
 def cut_out(picture: Picture, place: Place, mask: Mask) -> tuple[Plane, ...]:
-    """Return the planes of a crop; grey where they are not of the mask.
-
-    Args:
-        picture: the frame.
-        place: where the crop lies.
-        mask: (rows, columns) blocks of the crop.
-    """
+    """Return the planes of a crop; grey but in the (rows, columns) blocks of its mask."""
     grey = 1 << (picture.colour.depth - 1)
     crop = []
     for number, plane in enumerate(picture.planes):

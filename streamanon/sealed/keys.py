@@ -122,13 +122,6 @@ class Keyring:
     """Private keys that are tried on a sidecar."""
 
     def __init__(self, access: Access, identities: Sequence[Identity], name: str) -> None:
-        """Take the keys.
-
-        Args:
-            access: who can open the sidecar.
-            identities: private keys.
-            name: of the sidecar, in messages.
-        """
         self._access, self._identities, self._name = access, identities, name
         self._fits: dict[int, Identity] = {}
         self.opened_with: tuple[str, ...] = ()
@@ -344,15 +337,10 @@ def private_keys(path: Path) -> list[Identity]:
 
 
 def from_passphrase(access: Access, secret: Path, name: str) -> Identity:
-    """Return the private key that a passphrase opens.
-
-    Args:
-        access: who can open the sidecar.
-        secret: file whose first line is the passphrase.
-        name: of the sidecar, in messages.
+    """Return the private key that the passphrase in the first line of a file opens.
 
     Raises:
-        UsageError: it does not.
+        UsageError: it does not open the sidecar of that name.
     """
     if access.passphrase is None:
         raise UsageError(f"{name} was sealed without a passphrase: give a private key with -i")

@@ -29,13 +29,7 @@ def log_of(sidecar: Path) -> Path:
 
 
 def append_entry(path: Path, header: Header, key: Ed25519PrivateKey, entry: dict[str, Any]) -> None:
-    """Sign an entry and write it to the disk, after those that are there.
-
-    Args:
-        path: the log.
-        header: header of the sidecar.
-        key: from :func:`log_key`.
-        entry: what was revealed, by whom.
+    """Sign an entry with a key of :func:`log_key` and write it to the disk, after those there.
 
     Raises:
         MediaError: it cannot be written.

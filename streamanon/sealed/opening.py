@@ -84,11 +84,9 @@ class OpenSidecar:
         return self._file.key
 
     def entries(self, persons: Sequence[int], wanted: range) -> list[SegmentEntry]:
-        """Return the segments of some people in a span that can be opened.
+        """Return the segments in a span of microseconds that can be opened.
 
-        Args:
-            persons: numbers; none for all, with frames covered whole.
-            wanted: span in microseconds.
+        They are those of some persons; of all, and of frames covered whole, when none is named.
         """
         people = self.sidecar.people
         return [
@@ -119,13 +117,7 @@ class OpenSidecar:
     def crops(
         self, entries: Sequence[SegmentEntry], wanted: range, colour: ColourSpace
     ) -> Iterator[Crop]:
-        """Yield the crops of segments in the order of their times.
-
-        Args:
-            entries: segments.
-            wanted: span in microseconds.
-            colour: that of the output.
-        """
+        """Yield the crops of segments in a span, by their times, in the colours of an output."""
         streams: dict[int, list[SegmentEntry]] = {}
         for entry in sorted(entries, key=lambda one: one.segment.number):
             streams.setdefault(entry.segment.person, []).append(entry)

@@ -69,10 +69,7 @@ class KeyedPeople:
         return [self._opened(data[at : at + _RECORD_BYTES]) for at in whole]
 
     def enrol(self, evidence: F32) -> None:
-        """Remember a person.
-
-        Args:
-            evidence: (133,) what was seen of them, as the assigner keeps it.
+        """Remember a person by (133,) evidence, as the assigner keeps it.
 
         Raises:
             MediaError: the file cannot be written.

@@ -349,13 +349,7 @@ class SealingSink:
     """A sink whose frames are sealed when they are written; its sidecar appears with its output."""
 
     def __init__(self, sink: Sink, sealer: Sealer, output: Path) -> None:
-        """Wrap a sink.
-
-        Args:
-            sink: writes a file.
-            sealer: has been given each frame before it comes.
-            output: the file.
-        """
+        """Wrap a sink that writes a file; the sealer is given each frame before it comes."""
         self._sink, self._sealer, self._output = sink, sealer, output
         self._over = False
 

@@ -127,12 +127,9 @@ class StreamCopier:
     """
 
     def __init__(self, path: Path, track: int, shared: SharedPackets | None = None) -> None:
-        """Open the original; call :meth:`add_tracks` next.
+        """Open the original, whose video track is given; call :meth:`add_tracks` next.
 
-        Args:
-            path: the original.
-            track: index of its video track.
-            shared: its packets, if it can be read only once.
+        ``shared`` are its packets, if it can be read only once.
         """
         self._path, self._shared = path, shared
         self._container = shared.container if shared else _open(path)

@@ -121,13 +121,7 @@ def encoded_size(encoder: str, format_: str, size: tuple[int, int]) -> tuple[int
 
 
 def encoder_options(encoder: str, settings: EncoderSettings, tags: ContainerTags) -> dict[str, str]:
-    """Return FFmpeg's options for an encoder.
-
-    Args:
-        encoder: name of an encoder.
-        settings: quality and speed.
-        tags: field order, mastering display and light levels of the original.
-    """
+    """Return FFmpeg's options for an encoder: quality and speed, and the tags it has to write."""
     fields = {"flags": "+ildct+ilme", "field_order": tags.field_order} if tags.field_order else {}
     at_once = _AT_ONCE.get(encoder, {}) if settings.at_once else {}
     return {**_quality(encoder, settings, tags), **fields, **at_once}

@@ -29,11 +29,7 @@ the track goes on later."""
 
 
 def encoder_for(container: str) -> str:
-    """Return the encoder that a container's sound is converted with.
-
-    Args:
-        container: FFmpeg's name of the container.
-    """
+    """Return the encoder that the sound of a container, by FFmpeg's name, is converted with."""
     return _ENCODERS.get(container, _DEFAULT)
 
 

@@ -15,11 +15,7 @@ _CODECS = {"mp4": "mov_text", "mov": "mov_text", "webm": "webvtt", "matroska": "
 
 
 def text_codec(container: str) -> str | None:
-    """Return the kind of text subtitles that a container holds; None if it holds none.
-
-    Args:
-        container: FFmpeg's name of the container.
-    """
+    """Return the kind of text subtitles that FFmpeg's container holds; None if it holds none."""
     return _CODECS.get(container)
 
 

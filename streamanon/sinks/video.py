@@ -180,11 +180,7 @@ class VideoSink:
                 self._abandon()
 
     def _relieve(self) -> None:
-        """Write the sound that waits: there is more of it than pictures account for.
-
-        Raises:
-            MediaError: it could not be written.
-        """
+        """Write the sound that waits: there is more of it than pictures account for."""
         with self._lock:
             if not self._open:
                 return

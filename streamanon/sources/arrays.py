@@ -44,14 +44,10 @@ _HINTS = {
 
 
 def image_picture(image: object, name: str = "image") -> Picture:
-    """Copy an array into a picture.
-
-    Args:
-        image: (h, w, 3) uint8 BGR; need not be contiguous.
-        name: what messages call it.
+    """Copy a (h, w, 3) uint8 BGR array, which need not be contiguous, into a picture.
 
     Raises:
-        UsageError: it is something else.
+        UsageError: it is something else; the message calls it by its name.
     """
     if not isinstance(image, np.ndarray):
         raise UsageError(f"{name} is a {type(image).__name__}: wanted a numpy array")

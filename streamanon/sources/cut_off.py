@@ -18,10 +18,9 @@ _EBML, _SEGMENT = 0x1A45DFA3, 0x18538067
 
 
 def missing_bytes(path: Path) -> int:
-    """Return how many bytes of a file are missing at least; 0 if none are, or it does not state it.
+    """Return how many bytes of an mp4, mov, mkv, webm or avi are missing at least.
 
-    Args:
-        path: mp4, mov, mkv, webm or avi; nothing is stated of others.
+    It is 0 if none are, or the file does not state it.
     """
     if not path.is_file():
         return 0

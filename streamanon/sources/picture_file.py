@@ -62,21 +62,13 @@ _STRIPE = 256
 
 
 def is_picture(path: Path) -> bool:
-    """Tell by its content whether a file is a still picture, and by its name if that says nothing.
-
-    Args:
-        path: a file, which need not exist.
-    """
+    """Tell by its content whether a file is a still picture, or by its name if that is unclear."""
     kind = kind_of(path)
     return kind == "picture" or (kind is None and path.suffix.lower() in PICTURE_FORMATS)
 
 
 def kind_of(path: Path) -> str | None:
-    """Return "picture" or "video" where the content of a file shows that it is one; else None.
-
-    Args:
-        path: a file, which need not exist.
-    """
+    """Return "picture" or "video" where the content of a file shows that it is one; else None."""
     head, suffix = b"", path.suffix.lower()
     if path.is_file():  # nothing is taken out of a pipe
         with suppress(OSError), path.open("rb") as file:

@@ -124,9 +124,7 @@ def bidirectional(frame: VideoFrame) -> bool | None:
 def field_order(frame: VideoFrame, order: int) -> str:
     """Return "tt" or "bb" by the field of an interlaced stream that is shown first, else "".
 
-    Args:
-        frame: its first picture.
-        order: FFmpeg's code for the order of its fields.
+    It is read off its first picture and FFmpeg's code for the order of its fields.
     """
     return _FIELD_ORDERS.get(order, "tt" if frame.interlaced_frame else "")
 

@@ -44,12 +44,7 @@ class Finder:
     """The detector and the mesh network, with their results checked."""
 
     def __init__(self, detector: Detector, mesher: Mesher | None) -> None:
-        """Create one.
-
-        Args:
-            detector: finds faces.
-            mesher: fits meshes; None to find boxes only.
-        """
+        """Create one; without a mesher it finds boxes only."""
         self._detector, self._mesher = detector, mesher
         self.meshes = True
         self.mesh_failures = 0

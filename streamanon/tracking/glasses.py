@@ -26,11 +26,7 @@ class WornGlasses:
     looks: int = 0
 
     def look(self, score: float) -> None:
-        """Take a look into account.
-
-        Args:
-            score: see :class:`streamanon.protocols.GlassesFinder`.
-        """
+        """Take a look into account (:class:`streamanon.protocols.GlassesFinder`)."""
         self.looks = min(self.looks + 1, REMEMBERED)
         self.score += (score - self.score) / self.looks
         self.worn = self.score > (NOT_WORN if self.worn else WORN if self.looks >= FEW else SURE)

@@ -70,11 +70,9 @@ def check_token(token: str) -> None:
 
 
 def guard(token: str | None, *, behind_proxy: bool = False) -> Middleware:
-    """Return the middleware that checks every request.
+    """Return the middleware that checks every request; without a token only this machine connects.
 
-    Args:
-        token: required secret, or None where only this machine can connect.
-        behind_proxy: whether a proxy is in front, whose word on a visitor's address counts.
+    Behind a proxy, its word on a visitor's address counts.
     """
     guesses = Guesses()
 

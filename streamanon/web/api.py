@@ -206,11 +206,7 @@ class Api:
             await asyncio.to_thread(target.set_identity, settings["identity"])
 
     async def _settings(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Return the body of a request after a check of its settings.
-
-        Raises:
-            UsageError: a setting, method or identity is unknown.
-        """
+        """Return the body of a request after a check of its settings."""
         unknown = sorted(body.keys() - {"method", "identity"})
         if unknown:
             raise UsageError(f"unknown setting {unknown[0]!r}: wanted method or identity")

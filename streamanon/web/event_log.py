@@ -16,20 +16,11 @@ class EventLog:
     """Logs the first event of a kind at once, and those that follow as a count once a minute."""
 
     def __init__(self, log: logging.Logger) -> None:
-        """Create one.
-
-        Args:
-            log: logger for warnings.
-        """
         self._log = log
         self._counts: dict[str, tuple[int, float]] = {}
 
     def count(self, what: str) -> None:
-        """Count an event.
-
-        Args:
-            what: kind of event, as it is logged; without anything that a client sent.
-        """
+        """Count an event by its kind, as it is logged: without anything that a client sent."""
         count, due_s = self._counts.get(what, (0, 0.0))
         if not due_s and len(self._counts) < _MAX_KINDS:
             self._log.warning(what)

@@ -45,11 +45,9 @@ def read_card(path: Path) -> dict[str, Any]:
 
 
 def accepted(card: Mapping[str, Any], form: str) -> bool:
-    """Return whether a network loses little in a form, as measured when it was exported.
+    """Return whether a network loses little as "int8", "bf16" or "fp16", as measured at its export.
 
-    Args:
-        card: model card.
-        form: "int8", "bf16" or "fp16"; a form that was not measured is not accepted.
+    A form that was not measured is not accepted.
     """
     measured: Mapping[str, Any] = card["measured"]
     return bool(measured.get(form, {}).get("accepted", False))

@@ -186,11 +186,7 @@ _DESTINATIONS: dict[str, Callable[[Address], Destination]] = {
 
 
 def destination(address: Address, record_mode: int = OWNER_ONLY) -> Destination:
-    """Return how an output is written.
-
-    Args:
-        address: where the output is.
-        record_mode: permissions of recorded files.
+    """Return how an output is written, and recorded files with which permissions.
 
     Raises:
         UsageError: this machine cannot write it.

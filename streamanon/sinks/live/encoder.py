@@ -89,11 +89,7 @@ class Encoder:
         self._next_keyframe: int | None = None
 
     def encode(self, frame: av.VideoFrame, *, keyframe: bool = False) -> list[MediaPacket]:
-        """Encode one picture.
-
-        Args:
-            frame: 8 bit 4:2:0 picture, pts in ticks.
-            keyframe: make it a keyframe even if none is due.
+        """Encode one 8 bit 4:2:0 picture, pts in ticks, as a keyframe even if none is due.
 
         Raises:
             MediaError: the picture could not be encoded.
@@ -184,13 +180,7 @@ def _add_sound(container: OutputContainer, sound: AudioFormat) -> None:
 
 
 def as_frame(picture: Picture, info: MediaInfo, pts: int) -> av.VideoFrame:
-    """Copy a picture into an 8 bit 4:2:0 frame.
-
-    Args:
-        picture: planes of Y, U and V.
-        info: properties of its stream, which hold the colour tags.
-        pts: presentation time in ticks.
-    """
+    """Copy planes of Y, U and V into an 8 bit 4:2:0 frame with the colour tags of its stream."""
     frame = av.VideoFrame(picture.width, picture.height, _layout(picture.colour))
     for index, plane in enumerate(picture.planes):
         fill(frame, index, plane)

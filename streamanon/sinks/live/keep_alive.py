@@ -30,12 +30,6 @@ class KeepAlive:
     """
 
     def __init__(self, sink: Sink, info: MediaInfo) -> None:
-        """Start.
-
-        Args:
-            sink: receives frames and placeholders.
-            info: properties of the stream; placeholders have its size.
-        """
         self._sink, self._info = sink, info
         self._usual_s = float(1 / info.rate)
         self._lock = Lock()

@@ -65,12 +65,9 @@ class LiveSink:
         info: MediaInfo,
         sound: AudioQueue | None = None,
     ) -> None:
-        """Take encoders and outputs.
+        """Take encoders, each with the outputs that take its packets.
 
-        Args:
-            encoders: each encoder with the outputs that take its packets.
-            info: properties of the stream.
-            sound: audio to write, never before the pictures of its time; or None.
+        ``sound`` is written, never before the pictures of its time.
         """
         self._encoders, self._info, self._sound = encoders, info, sound
         self._clock = Clock()

@@ -44,11 +44,7 @@ class ClosedError(Exception):
 
 
 def serve(writer: Callable[[MuxJob, bytes], Writer]) -> int:
-    """Write the packets of the standard input until it ends.
-
-    Returns:
-        The exit code.
-    """
+    """Write the packets of the standard input until it ends; return the exit code."""
     request_parent_death_signal()
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # systemd sends it to all processes of a service
     pipe = sys.stdin.buffer

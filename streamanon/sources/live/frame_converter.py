@@ -43,12 +43,7 @@ class FrameConverter:
     """
 
     def __init__(self, first: VideoFrame, aspect: Fraction | None) -> None:
-        """Take size and colours of the first picture.
-
-        Args:
-            first: first picture of the stream.
-            aspect: width over height of its stored pixels, or None if unknown.
-        """
+        """Take size and colours of the first picture; ``aspect`` is that of its stored pixels."""
         sideways = _orientation(first).sideways
         self._aspect = aspect or Fraction(1)
         width, height = (first.width & ~1, first.height & ~1)
@@ -65,12 +60,7 @@ class FrameConverter:
         )
 
     def planes(self, frame: VideoFrame, aspect: Fraction | None) -> tuple[Plane, ...]:
-        """Return the planes of a picture, as copies.
-
-        Args:
-            frame: any picture.
-            aspect: width over height of its stored pixels, or None if unknown.
-        """
+        """Return the planes of any picture, as copies; ``aspect`` is that of its stored pixels."""
         orientation = _orientation(frame)
         width, height = self.width, self.height
         stored = (height, width) if orientation.sideways else (width, height)

@@ -83,11 +83,7 @@ class InputOptions:
 
 
 def input_options(address: Address, transport: str) -> InputOptions:
-    """Return how to open an input.
-
-    Args:
-        address: where the input is.
-        transport: "tcp" or "udp", for RTSP.
+    """Return how to open an input, RTSP by "tcp" or "udp".
 
     Raises:
         UsageError: this machine cannot open it, or the address is incomplete.
@@ -180,10 +176,7 @@ _INPUT_OPTIONS: dict[str, Callable[[str], InputOptions]] = {
 def open_error(address: Address, error: Exception, *, late: bool) -> StreamanonError:
     """Return an error that says in one line what is wrong and what to do, without credentials.
 
-    Args:
-        address: where the input is.
-        error: error of FFmpeg or the system.
-        late: whether it was raised after the time-out.
+    ``late`` is whether the error, of FFmpeg or the system, was raised after the time-out.
     """
     if isinstance(error, StreamanonError):
         return type(error)(f"{address}: {address.masked(str(error))}")

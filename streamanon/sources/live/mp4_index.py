@@ -19,12 +19,7 @@ _BEFORE_PICTURES = (b"ftyp", b"free", b"skip", b"wide", b"uuid", b"pdin", b"udta
 
 
 def index_error(fetcher: Fetcher, url: str) -> MediaError | None:
-    """Return an error if a file is an mp4 with its index at its end, on a server without ranges.
-
-    Args:
-        fetcher: fetches it.
-        url: its address.
-    """
+    """Return an error for an mp4 with its index at its end, on a server without ranges."""
     try:
         response = fetcher.fetch(url, 0, 1)
         with response:
