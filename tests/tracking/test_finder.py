@@ -1,4 +1,4 @@
-"""Faces that the edge of a panorama cuts in two."""
+"""Faces that the edge of a panorama cuts in two, and meshes fitted where a face was detected."""
 
 from dataclasses import replace
 
@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
+from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
 from streamanon.tracking.finder import Finder
 from streamanon.types import Picture
@@ -41,3 +43,36 @@ def test_both_parts_of_a_face_that_the_edge_of_a_panorama_cuts_are_found(
 def test_a_face_that_no_edge_cuts_is_found_once(yunet: YuNetDetector) -> None:
     for moved in (WIDTH // 2, 90):
         assert len(Finder(yunet, None).find_all(panorama(moved))) == 1
+
+
+@pytest.mark.parametrize("share", [0.8, 1.25])
+def test_where_points_tell_a_wrong_size_the_mesh_is_fitted_once_more(
+    yunet: YuNetDetector, mesher: MeshFitter, share: float
+) -> None:
+    picture = as_picture(read_photo("london_001_neutral"))
+    (face,) = yunet.detect(picture)
+    assert face.points is not None
+    middle = face.points.mean(axis=0)
+    points = np.asarray(middle + share * (face.points - middle), np.float32)
+    misled = replace(face, points=points)
+    finder = Finder(yunet, mesher)
+    wanted, found = (finder.fit_mesh(picture, one, None) for one in (face, misled))
+    assert wanted is not None
+    assert found is not None
+    once = mesher.fit(picture, lm.roi_from_points(points))
+    off, off_once = (
+        np.linalg.norm((mesh.points - wanted.points)[:, :2], axis=1).mean()
+        for mesh in (found, once)
+    )
+    assert off < 0.5 * off_once
+
+
+def test_where_no_face_is_fits_that_wander_are_not_believed(
+    yunet: YuNetDetector, mesher: MeshFitter
+) -> None:
+    picture = as_picture(read_photo("london_001_neutral"))
+    (face,) = yunet.detect(picture)
+    assert face.points is not None
+    hair = np.array([0, -0.75 * np.ptp(face.box[1::2])], np.float32)
+    moved = replace(face, box=face.box + np.tile(hair, 2), points=face.points + hair)
+    assert Finder(yunet, mesher).fit_mesh(picture, moved, None) is None
