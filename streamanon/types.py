@@ -275,6 +275,21 @@ class Track:
     unseen_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class MouthInside:
+    """What somebody shows between their lips.
+
+    Attributes:
+        upper: how far the upper teeth reach down from their lip, in mouth widths.
+        lower: how far the lower teeth reach up from their lip, in mouth widths.
+        tongue: how much there is of the tongue instead of the dark, 0..1.
+    """
+
+    upper: float
+    lower: float
+    tongue: float
+
+
 @dataclass(frozen=True)
 class Identity:
     """A condition identity: the person by whom a face is replaced.
@@ -315,6 +330,7 @@ class Subject:
         person: number of the person, the same whenever they come back; None when not known.
         permit: leave to show the face as it is, or None.
         glasses: whether they wear glasses.
+        mouth: what shows between their lips; None where these are shut or it is not known.
     """
 
     track: Track
@@ -322,6 +338,7 @@ class Subject:
     person: int | None = None
     permit: Permit | None = None
     glasses: bool = False
+    mouth: MouthInside | None = None
 
 
 @dataclass(frozen=True, slots=True)

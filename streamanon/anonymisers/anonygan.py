@@ -232,7 +232,7 @@ class AnonyganAnonymiser:
             return state.fault
         prepared = self._network.prepare(identity)
         face = AlignedFace.of(picture, mesh.points)
-        warp = ConditionWarp.of(face, prepared.aligned)
+        warp = ConditionWarp.of(face, prepared.aligned, subject.mouth)
         to_frame = affine_product(face.to_frame, warp.space.to_frame)
         region = FaceRegion.of(picture, replace(warp.space, to_frame=to_frame))
         if region is None:

@@ -82,7 +82,8 @@ class WarpAnonymiser:
         region = FaceRegion.of(scene.frame.picture, space)
         if region is None:
             return None
-        patch = _draw(region, space, state, scene.frame.time_s, yaw)
+        opened = mouth.placement(space, subject.mouth)
+        patch = _draw(region, space, state, opened, scene.frame.time_s, yaw)
         cover = mosaic(scene.frame.picture, subject.track.cover) if faded else None
         return _mixed(patch, cover, faded) if cover else patch
 
@@ -115,7 +116,12 @@ def _mixed(patch: Patch, cover: Patch, share: float) -> Patch:
 
 
 def _draw(
-    region: FaceRegion, space: FaceSpace, state: _TrackState, time_s: float, yaw_deg: float
+    region: FaceRegion,
+    space: FaceSpace,
+    state: _TrackState,
+    opened: mouth.MouthPlacement | None,
+    time_s: float,
+    yaw_deg: float,
 ) -> Patch:
     """Draw a face and update the state of its track."""
     warp = ids, _, lookup = warp_portrait(space, state.condition)
@@ -137,7 +143,7 @@ def _draw(
     image = _apply_light(image, region, light)
     lashes.draw(image, space.points, region.to_patch, state.sharpness.blur_px)
     image = state.sharpness.with_grain(image)
-    mouth.draw(image, mouth.placement(space), region.to_patch, state.teeth)
+    mouth.draw(image, opened, region.to_patch, state.teeth)
     return replace(region.patch(image, alpha), method="warp")
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from streamanon.face import landmarks as lm
 from streamanon.face.warp import FaceSpace, sample_at
 from streamanon.imaging.picture import blended
-from streamanon.types import F32, U8, Identity
+from streamanon.types import F32, U8, Identity, MouthInside
 
 WIDTH, HEIGHT = 128, 96
 """Size of a mouth texture in px; HEIGHT / WIDTH is its depth in mouth widths."""
@@ -57,22 +57,40 @@ LOWER_RISE, LOWER_SHOWN = 0.5, 0.09
 """How much more of the lower teeth shows as the mouth opens farther than the upper ones reach, and
 how much at most, in mouth widths: most of it shows the dark between them."""
 
+MIDDLE, NATURAL = 1.2, 0.16
+"""How much farther the middle teeth reach than a row does on the whole; and how far those of the
+portraits mostly do, in mouth widths: farther than that, they are stretched."""
+
+HIDDEN = 0.05
+"""How much farther the upper teeth are drawn back behind their lip when they do not show at all, in
+mouth widths: some are longer than others."""
+
 LOWER_OVERLAP = 0.01
 """How far the upper teeth are from the depth from which lower ones may show, in mouth widths."""
 
 LOWER_ROWS = round(LOWER_DEPTH * WIDTH)
 """Rows of a mouth texture, at its bottom, that hold the lower teeth."""
 
-TONGUE_BGR, TONGUE_FROM = (78.0, 72.0, 138.0), 0.3
-"""Colour of the tongue in full light, and the gap in mouth widths from which it shows."""
+TONGUE_BGR, TONGUE_FROM, TONGUE_BEGINS = (78.0, 72.0, 138.0), 0.3, 0.6
+"""Colour of the tongue in full light, the gap in mouth widths from which it shows where nothing is
+known, and how far down in the gap it begins, half of that where all is tongue."""
 
 OPEN_FROM, OPEN_FULLY = 0.04, 0.10
 """Gap between the lips over mouth width where the interior begins to show, and shows fully."""
 
 
 @dataclass(frozen=True)
-class _Lips:
-    """Contours of the inner lips along the mouth, in units of the mouth's width."""
+class Lips:
+    """Contours of the inner lips along the mouth, in units of the mouth's width.
+
+    Attributes:
+        corner: (2,) px of the right corner of the mouth.
+        along: (2,) unit vector from there to the left corner.
+        down: (2,) unit vector across, towards the chin.
+        width_px: distance of the corners.
+        upper: (11, 2) upper lip, along and down from the corner, in widths.
+        lower: (11, 2) lower lip, the same.
+    """
 
     corner: F32
     along: F32
@@ -82,7 +100,7 @@ class _Lips:
     lower: F32
 
     @classmethod
-    def of(cls, points: F32) -> _Lips:
+    def of(cls, points: F32) -> Lips:
         """Measure (478, 2) mesh points."""
         right, left = points[lm.UPPER_INNER_LIP[0]], points[lm.UPPER_INNER_LIP[-1]]
         width = max(float(np.hypot(*(left - right))), 1e-3)
@@ -114,10 +132,17 @@ class _Lips:
         """Return the distance of the lower lip below the line between the corners."""
         return np.interp(along, self.lower[:, 0], self.lower[:, 1]).astype(np.float32)
 
+    def sampled(self, image: U8, along: F32, down: F32) -> U8:
+        """Return (h, w, 3) uint8: an image at (h, w) places along and down from the corner."""
+        where = self.corner + self.width_px * (
+            along[:, :, None] * self.along + down[:, :, None] * self.down
+        )
+        return sample_at(image, *np.moveaxis(where.astype(np.float32), 2, 0))
+
 
 def opening(points: F32) -> float:
     """Return the largest gap between the inner lips of (478, 2) points, in mouth widths."""
-    return _Lips.of(points).opening
+    return Lips.of(points).opening
 
 
 def texture(portrait: U8, points: F32) -> U8:
@@ -161,7 +186,7 @@ def _upper_row(portrait: U8, points: F32) -> tuple[U8, F32]:
     Returns:
         (HEIGHT, WIDTH, 3) uint8 BGR, and (HEIGHT, WIDTH) float32 in 0..1.
     """
-    lips = _Lips.of(points)
+    lips = Lips.of(points)
     along, depth = np.meshgrid(
         np.linspace(0, 1, WIDTH, dtype=np.float32),
         np.linspace(0, HEIGHT / WIDTH, HEIGHT, dtype=np.float32),
@@ -169,12 +194,7 @@ def _upper_row(portrait: U8, points: F32) -> tuple[U8, F32]:
     gap = np.maximum(lips.bottom(along) - lips.top(along), 0)
     stretch = np.clip(TEETH_DEPTH / max(float(gap.max()), 1e-3), 1, MAX_STRETCH)
     inside = np.minimum(depth / stretch, gap) + lips.top(along)
-    where = (
-        lips.corner
-        + along[:, :, None] * lips.width_px * lips.along
-        + inside[:, :, None] * lips.width_px * lips.down
-    )
-    row = sample_at(portrait, *np.moveaxis(where.astype(np.float32), 2, 0))
+    row = lips.sampled(portrait, along, inside)
     return row, _teeth_in(row) * (depth < gap * stretch)
 
 
@@ -254,9 +274,20 @@ class MouthPlacement:
     tongue: F32
 
 
-def placement(space: FaceSpace) -> MouthPlacement | None:
-    """Return where a mouth texture is drawn, or None while the mouth is closed."""
-    lips = _Lips.of(space.points)
+def _usual_inside(gap: float) -> MouthInside:
+    """Return what a mouth so wide open, in mouth widths, usually shows."""
+    lower, tongue = LOWER_RISE * (gap - TEETH_DEPTH), (gap - TONGUE_FROM) / TONGUE_FROM
+    return MouthInside(NATURAL / MIDDLE, max(lower, 0.0), min(max(tongue, 0.0), 1.0))
+
+
+def placement(space: FaceSpace, inside: MouthInside | None = None) -> MouthPlacement | None:
+    """Return where a mouth texture is drawn, or None while the mouth is closed.
+
+    Args:
+        space: face space of the source.
+        inside: what the person shows between their lips; None for teeth as far as there is room.
+    """
+    lips = Lips.of(space.points)
     gap = lips.opening
     if gap < OPEN_FROM:
         return None
@@ -276,25 +307,30 @@ def placement(space: FaceSpace) -> MouthPlacement | None:
     depth = x * lips.down[0] + y * lips.down[1] - top
     across = np.float32(0.5) + np.float32(ACROSS) * (along - np.float32(0.5))
     height = np.maximum(lips.bottom(along) - top, 0.02)
-    risen = np.clip(LOWER_RISE * (gap - TEETH_DEPTH), 0, LOWER_SHOWN)
+    if inside is None:
+        inside = _usual_inside(gap)
+    hanging, risen = min(MIDDLE * inside.upper, TEETH_DEPTH), min(inside.lower, LOWER_SHOWN)
     above_lip = height - depth + LOWER_DEPTH - risen
-    lower = (above_lip < LOWER_DEPTH) & (depth > TEETH_DEPTH - LOWER_OVERLAP)
+    lower = (risen > LOWER_OVERLAP) & (above_lip < LOWER_DEPTH) & (depth > hanging - LOWER_OVERLAP)
     last = HEIGHT - LOWER_ROWS - 1
-    down = np.minimum(depth * (WIDTH - 1), last)
+    raised = max(NATURAL - hanging, 0) + max(HIDDEN - hanging, 0)
+    stretch = max(hanging / NATURAL, 1)
+    down = np.minimum((depth / np.float32(stretch) + np.float32(raised)) * (WIDTH - 1), last)
     down = np.where(lower, HEIGHT - 1 - above_lip * (WIDTH - 1), down)
     lookup = np.stack([across * (WIDTH - 1), down], axis=2)
     np.clip(lookup, 0, (WIDTH - 1, HEIGHT - 1), out=lookup)
     tongue = np.zeros_like(depth)
-    if gap > TONGUE_FROM:
-        tongue = np.clip((depth / height - 0.6) / 0.3, 0, 1) * (1 - (2 * along - 1) ** 2).clip(0, 1)
-        tongue *= min((gap - TONGUE_FROM) / TONGUE_FROM, 1)
+    if inside.tongue:
+        begins = TONGUE_BEGINS * (1 - inside.tongue / 2)
+        tongue = np.clip((depth / height - begins) / 0.3, 0, 1)
+        tongue *= (1 - (2 * along - 1) ** 2).clip(0, 1) * ~lower * np.float32(inside.tongue)
     alpha = np.zeros((rows, columns), np.float32)
     fixed = np.rint((outline - low) * 16).astype(np.int32)
     cv2.fillPoly(alpha, [fixed], 1.0, cv2.LINE_8, 4)
     alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), rim), np.float32)
-    shown = np.clip((gap - OPEN_FROM) / (OPEN_FULLY - OPEN_FROM), 0, 1)
+    opened = np.clip((gap - OPEN_FROM) / (OPEN_FULLY - OPEN_FROM), 0, 1)
     corner = int(low[0]), int(low[1])
-    shades = (lookup, alpha * np.float32(shown), tongue)
+    shades = (lookup, alpha * np.float32(opened), tongue)
     return MouthPlacement(corner, *(np.asarray(part, np.float32) for part in shades))
 
 

@@ -31,7 +31,7 @@ from streamanon.face.warp import (
 )
 from streamanon.imaging.crop import crop_square
 from streamanon.imaging.picture import as_picture
-from streamanon.types import F32, U8, Identity, Picture
+from streamanon.types import F32, U8, Identity, MouthInside, Picture
 
 CROP = 128
 """Side of the crop in px."""
@@ -165,6 +165,7 @@ class ConditionWarp:
         affines: (6, n + 1) float32 from face space to the condition's crop.
         lookup: (RASTER, RASTER, 2) float32 condition crop px; 0 beside the face.
         condition: the condition that is warped.
+        inside: what the person shows in their mouth, None where that is not known.
     """
 
     space: FaceSpace
@@ -172,12 +173,15 @@ class ConditionWarp:
     affines: F32
     lookup: F32
     condition: AlignedCondition
+    inside: MouthInside | None = None
 
     @classmethod
-    def of(cls, face: AlignedFace, condition: AlignedCondition) -> ConditionWarp:
+    def of(
+        cls, face: AlignedFace, condition: AlignedCondition, inside: MouthInside | None = None
+    ) -> ConditionWarp:
         """Compute the warp of a condition onto a face."""
         space = FaceSpace.around(face.points)
-        return cls(space, *warp_portrait(space, condition.condition), condition)
+        return cls(space, *warp_portrait(space, condition.condition), condition, inside)
 
     @cached_property
     def depth(self) -> F32:
@@ -225,7 +229,7 @@ class ConditionWarp:
     @cached_property
     def mouth(self) -> mouth.MouthPlacement | None:
         """Where the mouth texture is drawn, or None while the mouth is closed."""
-        return mouth.placement(self.space)
+        return mouth.placement(self.space, self.inside)
 
     def alpha(self, yaw_deg: float) -> F32:
         """Return (128, 128) float32 in 0..1: the opacity with which a result replaces the crop.

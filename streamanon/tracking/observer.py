@@ -18,6 +18,7 @@ from streamanon.protocols import Detector, Mesher
 from streamanon.safety.permits import Permissions
 from streamanon.tracking.finder import Finder
 from streamanon.tracking.look_back import PendingFrame, search_back
+from streamanon.tracking.mouth import MouthFollower
 from streamanon.tracking.scene_cuts import CutDetector
 from streamanon.tracking.smoothing import FaceSmoother
 from streamanon.tracking.tracker import SURE_SCORE, Tracker, with_margin
@@ -124,6 +125,7 @@ class Observer:
         self._meshes: dict[int, Mesh] = {}
         self._misfits: dict[int, int] = {}
         self._smoothers: dict[int, FaceSmoother] = {}
+        self._mouths: dict[int, MouthFollower] = {}
         self._failures = 0
         self._passing = False
 
@@ -299,7 +301,10 @@ class Observer:
         if track.face.mesh is not None and (self._waits or assigner.has_identity(track.id)):
             identity = assigner.identity_of(track.id, pending.tracks)
         person, glasses = assigner.person_of(track.id), self._sampler.wears_glasses(track.id)
-        return Subject(track, identity, person, glasses=glasses)
+        mouth = None
+        if identity is not None:
+            mouth = self._mouths.setdefault(track.id, MouthFollower())(pending.frame, track)
+        return Subject(track, identity, person, glasses=glasses, mouth=mouth)
 
     def _smoothed(self, track: Track, time_s: float) -> Track:
         """Return a track with a smoothed mesh, which its cover contains."""
@@ -320,6 +325,7 @@ class Observer:
         present.update(*(pending.tracks for pending in self._window))
         for track_id in self._present - present:
             self._smoothers.pop(track_id, None)
+            self._mouths.pop(track_id, None)
             self._meshes.pop(track_id, None)
             self._misfits.pop(track_id, None)
             if self._sampler:

@@ -1,0 +1,126 @@
+"""What somebody shows between their lips, so that their new mouth shows as much.
+
+All that is read off a mouth are three numbers. Teeth are what is bright in the light of the skin
+around the mouth, and less red than lips; without colour, what is as bright as skin. A row counts as
+far as it reaches from its lip without a break. The rest is tongue as far as it is not dark.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streamanon.face.mouth import OPEN_FROM, Lips
+from streamanon.face.warp import sample_at
+from streamanon.imaging.picture import clip_box, read_bgr
+from streamanon.types import F32, U8, MouthInside, Picture
+
+MIN_WIDTH_PX = 14.0
+"""Width of a mouth below which nothing can be told about its teeth."""
+
+ACROSS, COLUMNS, ROWS = (0.25, 0.75), 24, 24
+"""Part of a mouth that is looked at, in its widths, and the samples along and down."""
+
+PATCH = 0.08
+"""Side of the patches in which the colours of skin and lips are averaged, in mouth widths."""
+
+PALE, LEAST_PALE, PALE_RAMP = 0.5, 0.87, 0.06
+"""How far from lips to skin, by green over red, teeth begin; least green over red of theirs, in
+that of skin; and the ramp over which it counts."""
+
+COLOURED = 0.1
+"""How much less green than red, as a share, skin has from which on only its colours count."""
+
+BRIGHT, BRIGHT_GREY, BRIGHT_RAMP = 0.45, 0.75, 0.15
+"""Light of teeth, in that of skin, from which on they are seen, in colour and without; the ramp."""
+
+ENOUGH = 0.4
+"""Share of the samples of a row in a mouth that are teeth where it belongs to them."""
+
+BEGINS = 1 / 3
+"""Where a row of teeth begins at the latest, seen from its lip, in the gap between the lips."""
+
+CLENCHED = 0.75
+"""Share of the gap between the lips from which on it holds no more than the upper teeth."""
+
+TONGUE, TONGUE_RAMP = 0.2, 0.3
+"""Light of a tongue, in that of skin, from which on it is seen; the ramp."""
+
+DARKER = 35
+"""Percentile of light that counts: at its edges a mesh takes lips for what is between them."""
+
+_LUMA = np.array([0.114, 0.587, 0.299], np.float32)
+_SKIN = (18, 200, 57, 287, 212, 432, 205, 425)
+_LIPS = (85, 16, 315, 72, 11, 302)
+
+
+def mouth_inside(picture: Picture, points: F32) -> MouthInside | None:
+    """Return what somebody shows between their lips; None where these are shut or too small.
+
+    Args:
+        picture: frame.
+        points: (478, 2) float32 mesh in frame px.
+    """
+    lips = Lips.of(points)
+    if lips.width_px < MIN_WIDTH_PX or lips.opening < OPEN_FROM:
+        return None
+    skin, margin = points[list(_SKIN)], PATCH * lips.width_px
+    box = clip_box(picture, np.concatenate([skin.min(axis=0) - margin, skin.max(axis=0) + margin]))
+    if min(box[2] - box[0], box[3] - box[1]) < MIN_WIDTH_PX / 2:
+        return None
+    points = points - np.array(box[:2], np.float32)
+    teeth, light = _teeth_and_light(read_bgr(picture, box), points)
+    is_row = teeth.mean(axis=1) > ENOUGH
+    upper, lower = (_reached(rows) * lips.opening for rows in (is_row, is_row[::-1]))
+    if upper >= CLENCHED * lips.opening:
+        return MouthInside(upper, 0.0, 0.0)
+    tongue = (float(np.percentile(light[~is_row], DARKER)) - TONGUE) / TONGUE_RAMP
+    return MouthInside(upper, lower, min(max(tongue, 0.0), 1.0))
+
+
+def _teeth_and_light(image: U8, points: F32) -> tuple[F32, F32]:
+    """Return what is teeth, and how light all is, from the upper lip to the lower one.
+
+    Args:
+        image: (h, w, 3) uint8 BGR around the mouth.
+        points: (478, 2) float32 mesh in px of it.
+
+    Returns:
+        (ROWS, COLUMNS) float32 in 0..1, and light in that of skin.
+    """
+    lips = Lips.of(points)
+    along = np.linspace(*ACROSS, COLUMNS, dtype=np.float32)
+    top, share = lips.top(along), (np.arange(ROWS, dtype=np.float32)[:, None] + 0.5) / ROWS
+    down = top + share * np.maximum(lips.bottom(along) - top, 0)
+    inside = lips.sampled(image, np.broadcast_to(along, down.shape), down).astype(np.float32)
+    side = max(int(PATCH * lips.width_px), 1)
+    around = cv2.blur(image, (side, side))
+    skin, lip = (
+        _median_at(np.asarray(around, np.uint8), points[list(of)]) for of in (_SKIN, _LIPS)
+    )
+    hue = max(float(skin[1] / max(skin[2], 1)), 1e-3)
+    of_lips = min(float(lip[1] / max(lip[2], 1)) / hue, 1.0)
+    least = max(of_lips + PALE * (1 - of_lips), LEAST_PALE)
+    green_over_red = inside[:, :, 1] / np.maximum(inside[:, :, 2], 1) / hue
+    coloured = min(max((1 - hue) / COLOURED, 0.0), 1.0)
+    pale = 1 - coloured * (1 - np.clip((green_over_red - least) / PALE_RAMP, 0, 1))
+    light = inside @ _LUMA / max(float(skin @ _LUMA), 1.0)
+    bright = BRIGHT_GREY + coloured * (BRIGHT - BRIGHT_GREY)
+    teeth = pale * np.clip((light - bright) / BRIGHT_RAMP, 0, 1)
+    return teeth.astype(np.float32), light.astype(np.float32)
+
+
+def _median_at(image: U8, points: F32) -> F32:
+    """Return the (3,) float32 median colour at (n, 2) points."""
+    x, y = points[:, None].astype(np.float32).transpose(2, 0, 1)
+    return np.asarray(np.median(sample_at(image, x, y), axis=(0, 1)), np.float32)
+
+
+def _reached(is_row: NDArray[np.bool_]) -> float:
+    """Return how far, 0..1, a row of teeth that begins near the first of the rows reaches."""
+    first = int(is_row.argmax())
+    if not is_row[first] or first >= BEGINS * len(is_row):
+        return 0.0
+    ends = np.flatnonzero(~is_row[first:])
+    return float(first + ends[0]) / len(is_row) if len(ends) else 1.0

@@ -1,0 +1,34 @@
+"""What people show between their lips, steady over time."""
+
+import numpy as np
+
+from streamanon.face.mouth_inside import mouth_inside
+from streamanon.types import Frame, MouthInside, Track
+
+TAU_S = 0.06
+"""Time constant with which it follows what is seen: speech shows and hides teeth in a tenth of a
+second."""
+
+
+class MouthFollower:
+    """Follows the mouth of one face; called in order of time."""
+
+    def __init__(self) -> None:
+        """Create one that has seen nothing."""
+        self._known: MouthInside | None = None
+        self._time_s = 0.0
+
+    def __call__(self, frame: Frame, track: Track) -> MouthInside | None:
+        """Return what a face shows between its lips; None where it cannot be told."""
+        mesh, before = track.face.mesh, self._known
+        since_s, self._time_s = frame.time_s - self._time_s, frame.time_s
+        now = None if mesh is None else mouth_inside(frame.picture, mesh.points[:, :2])
+        if now and before:
+            kept = float(np.exp(-abs(since_s) / TAU_S))
+            now = MouthInside(
+                now.upper + kept * (before.upper - now.upper),
+                now.lower + kept * (before.lower - now.lower),
+                now.tongue + kept * (before.tongue - now.tongue),
+            )
+        self._known = now
+        return now

@@ -1,0 +1,105 @@
+"""What somebody shows between their lips."""
+
+import cv2
+import numpy as np
+import pytest
+
+from streamanon.face import mouth
+from streamanon.face.mouth_inside import mouth_inside
+from streamanon.face.warp import FaceSpace
+from streamanon.identities.gallery import load_builtin
+from streamanon.imaging.picture import as_picture
+from streamanon.types import U8, MouthInside
+
+PEOPLE = {one.name: one for one in load_builtin()}
+
+
+def inside(name: str, image: U8 | None = None) -> MouthInside | None:
+    one = PEOPLE[name]
+    image = one.portrait if image is None else image
+    return mouth_inside(as_picture(np.ascontiguousarray(image)), one.mesh.points[:, :2])
+
+
+def grey(image: U8) -> U8:
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR))
+
+
+def dim(image: U8) -> U8:
+    return np.asarray(image * 0.35, np.uint8)
+
+
+@pytest.mark.parametrize("seen_as", [np.asarray, grey, dim])
+@pytest.mark.parametrize("name", ["dana", "zoe", "greta", "efua"])
+def test_teeth_are_seen_in_any_light_and_without_colour(name: str, seen_as: object) -> None:
+    assert callable(seen_as)
+    found = inside(name, seen_as(PEOPLE[name].portrait))
+    assert found is not None
+    assert found.upper > 0.6 * mouth.opening(PEOPLE[name].mesh.points[:, :2])
+
+
+@pytest.mark.parametrize("seen_as", [np.asarray, dim])
+@pytest.mark.parametrize("name", ["amara", "dion"])
+def test_parted_lips_may_show_none(name: str, seen_as: object) -> None:
+    assert callable(seen_as)
+    found = inside(name, seen_as(PEOPLE[name].portrait))
+    assert found is not None
+    assert found.upper == found.lower == 0
+    assert found.tongue < 0.5, "it is dark between them"
+
+
+def test_nothing_is_told_of_shut_lips_and_of_small_mouths() -> None:
+    assert inside("jin") is None
+    one, scale = PEOPLE["dana"], 0.05
+    small = cv2.resize(one.portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    points = one.mesh.points[:, :2] * np.float32(scale)
+    assert mouth_inside(as_picture(np.asarray(small, np.uint8)), points) is None
+
+
+def test_a_mouth_at_the_edge_of_the_picture_is_told_from_what_is_left_of_it() -> None:
+    one = PEOPLE["dana"]
+    points = one.mesh.points[:, :2].copy()
+    middle = int(points[13, 0])
+    cut = as_picture(np.ascontiguousarray(one.portrait[:, middle:]))
+    points[:, 0] -= middle
+    assert mouth_inside(cut, points) is not None
+    points[:, 0] -= one.portrait.shape[1]
+    assert mouth_inside(cut, points) is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "rows"),
+    [
+        (MouthInside(0.2, 0.09, 0.0), (True, True)),
+        (MouthInside(0.2, 0.0, 0.0), (True, False)),
+        (MouthInside(0.0, 0.09, 0.0), (False, True)),
+        (MouthInside(0.0, 0.0, 0.0), (False, False)),
+    ],
+)
+def test_a_new_mouth_shows_the_rows_that_the_person_shows(
+    shown: MouthInside, rows: tuple[bool, bool]
+) -> None:
+    column = drawn_column(shown)
+    half = len(column) // 2
+    assert (column[2:half].max() > 100, column[half:-2].max() > 70) == rows
+
+
+def test_a_tongue_is_shown_instead_of_the_dark() -> None:
+    dark, tongue = (drawn_column(MouthInside(0.0, 0.0, share)) for share in (0.0, 1.0))
+    low = slice(len(dark) * 6 // 10, len(dark) * 9 // 10)
+    assert tongue[low].mean() > dark[low].mean() + 20
+
+
+def drawn_column(shown: MouthInside) -> U8:
+    """Return green in the middle of a mouth drawn wide open, from lip to lip."""
+    points = PEOPLE["dana"].mesh.points.copy()
+    width = float(np.hypot(*(points[78, :2] - points[308, :2])))
+    lower = [95, 88, 178, 87, 14, 317, 402, 318, 324]
+    points[lower, 1] += 0.3 * width * (1 - np.linspace(-1, 1, len(lower)) ** 2)
+    where = mouth.placement(FaceSpace.around(points), shown)
+    assert where is not None
+    image = np.full((*where.alpha.shape, 3), 150, np.uint8)
+    offset = np.array([[1, 0, -where.corner[0]], [0, 1, -where.corner[1]]], np.float32)
+    teeth = mouth.texture(PEOPLE["dana"].portrait, PEOPLE["dana"].mesh.points[:, :2])
+    mouth.draw(image, where, offset, teeth)
+    middle = image.shape[1] // 2
+    return np.asarray(image[where.alpha[:, middle] > 0.9, middle, 1])
