@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPResponse
@@ -76,6 +77,10 @@ class Site:
                 while received := _received(connection):
                     answer += received
         return answer
+
+
+Serve = Callable[..., Site]
+"""Starts a server with a token or none, on a host."""
 
 
 def _received(connection: socket.socket) -> bytes:

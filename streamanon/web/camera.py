@@ -217,6 +217,7 @@ class CameraPage:
         for task in visitor.tasks - {asyncio.current_task()}:
             task.cancel()
         visitor.track.stop()
+        visitor.session.end()  # at once: the server may end before anything below is done
         await asyncio.gather(asyncio.to_thread(visitor.session.leave), visitor.connection.close())
         if visitor.seen:
             LOG.info(f"a visitor left, {self.visitors} of {MAX_VISITORS} places taken")

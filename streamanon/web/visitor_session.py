@@ -113,10 +113,14 @@ class VisitorSession:
         with suppress(StoppedError):
             self._feed.put(CameraPicture(picture, time.monotonic()))
 
-    def leave(self) -> None:
-        """End the line and wait for it."""
+    def end(self) -> None:
+        """End the line; never blocks."""
         self._left.set()
         self._feed.stop()
+
+    def leave(self) -> None:
+        """End the line and wait for it."""
+        self.end()
         self._thread.join()
 
     def to_json(self) -> dict[str, Any]:

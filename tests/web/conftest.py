@@ -1,6 +1,6 @@
 """A real server over a real stream: the demo clip, painted, coming in at the pace of a camera."""
 
-from contextlib import closing
+from contextlib import ExitStack
 
 import pytest
 
@@ -18,8 +18,9 @@ from streamanon.live.stream import Stream
 from streamanon.web import camera
 from streamanon.web.server import Server
 from testkit.addresses import live_input
+from testkit.logs import logged
 from testkit.painted import painted_frames
-from testkit.requests import Site
+from testkit.requests import Serve, Site
 from testkit.videos import write_video
 from testkit.waiting import wait_until
 
@@ -56,11 +57,29 @@ def _time_to_connect(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def site(stream: Stream, factory: Factory) -> Iterator[Site]:
-    """A server on the loopback interface."""
-    server = Server([stream], factory, ("127.0.0.1", 0), None)
-    server.start()
-    with closing(server):
-        yield Site(server)
+def serve(stream: Stream, factory: Factory) -> Iterator[Serve]:
+    """Start servers on the loopback interface, or on another host, until the test ends."""
+    with ExitStack() as stack:
+
+        def start(token: str | None = None, host: str = "127.0.0.1", **options: bool) -> Site:
+            server = Server([stream], factory, (host, 0), token, **options)
+            server.start()
+            stack.callback(server.close)
+            return Site(server)
+
+        yield start
+
+
+@pytest.fixture
+def said() -> Iterator[list[str]]:
+    """What the server logs."""
+    with logged("streamanon.web") as lines:
+        yield lines
+
+
+@pytest.fixture
+def site(serve: Serve, stream: Stream) -> Iterator[Site]:
+    """A server without a token."""
+    yield serve()
     stream.set_method("warp")
     stream.set_identity(None)

@@ -11,22 +11,22 @@ import av
 import numpy as np
 import pytest
 from aioice.ice import get_host_addresses
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from aiortc.codecs import CODECS, get_decoder
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.sdp import SessionDescription
 
+from streamanon.factory import Factory
 from streamanon.types import U8
 from streamanon.web import camera
-from streamanon.web.camera import MAX_BY_ADDRESS, MAX_VISITORS
+from streamanon.web.camera import MAX_BY_ADDRESS, MAX_VISITORS, CameraPage
 from streamanon.web.offer import reduced_offer
-from streamanon.web.visitor_session import LOG
+from streamanon.web.visitor_session import LOG, VisitorSession
 from testkit.logs import logged
+from testkit.offers import HERE_ONLY, offer_of_aiortc
 from testkit.painted import SHOWS, SIZE, loud_pixels, painted_frames
 from testkit.requests import Answer, Site
 from testkit.waiting import wait_until
-
-HERE_ONLY = RTCConfiguration(iceServers=[])
 
 
 class PaintedTrack(MediaStreamTrack):
@@ -73,20 +73,8 @@ class Client:
         return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
 
 
-def offer_without_candidates(kind: str) -> str:
-    async def make() -> str:
-        peer = RTCPeerConnection(HERE_ONLY)
-        peer.addTransceiver(kind)
-        await peer.setLocalDescription(await peer.createOffer())
-        sdp = peer.localDescription.sdp
-        await peer.close()
-        return sdp
-
-    return asyncio.run(make())
-
-
 def with_candidates(*lines: str) -> str:
-    offer = offer_without_candidates("video")
+    offer = offer_of_aiortc("video")
     kept = [line for line in offer.splitlines() if not line.startswith("a=candidate:")]
     return "\r\n".join([*kept, *lines, ""])
 
@@ -123,8 +111,25 @@ def test_a_visitor_comes_back_anonymised_and_leaves_nothing(site: Site) -> None:
     wait_until(gone)
 
 
+def test_a_visit_ends_although_the_server_ends_meanwhile(factory: Factory) -> None:
+    offer = offer_of_aiortc("video")
+
+    async def visit() -> VisitorSession:
+        page = CameraPage(factory)
+        name = (await page.enter(offer, {"method": "mosaic"}, "127.0.0.1"))["id"]
+        visitor = page._visitors[name]
+        leaving = asyncio.create_task(page.leave(name))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await visitor.connection.close()
+        return visitor.session
+
+    session = asyncio.run(visit())
+    wait_until(lambda: not session._thread.is_alive())
+
+
 def test_places_are_limited_and_free_again(site: Site) -> None:
-    offer = {"sdp": offer_without_candidates("video")}
+    offer = {"sdp": offer_of_aiortc("video")}
 
     def enter(number: int) -> Answer:
         return site.ask("POST", "/api/camera", offer, source=f"127.0.0.{number}")
@@ -152,7 +157,7 @@ def test_places_that_send_nothing_are_given_back(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(camera, "START_S", 0.3)
-    offer = {"sdp": offer_without_candidates("video")}
+    offer = {"sdp": offer_of_aiortc("video")}
     with logged(LOG.name) as said:
         for _ in range(5):
             for _ in range(MAX_BY_ADDRESS):
@@ -234,7 +239,7 @@ def test_of_the_candidates_those_of_the_visitor_are_kept() -> None:
     ],
 )
 def test_offers_that_ask_for_much_are_refused_unread(site: Site, more: str, words: str) -> None:
-    offer = {"sdp": offer_without_candidates("video") + more}
+    offer = {"sdp": offer_of_aiortc("video") + more}
     answer = site.ask("POST", "/api/camera", offer)
     assert answer.status == 400
     assert words in answer.json["error"]
@@ -261,7 +266,7 @@ def test_offers_that_cannot_be_answered_are_refused_in_one_line(site: Site) -> N
         ({}, "sdp is missing"),
         ({"sdp": 7}, "sdp is missing"),
         ({"sdp": "v=0 nonsense"}, "the offer"),
-        ({"sdp": offer_without_candidates("audio")}, "holds no video"),
+        ({"sdp": offer_of_aiortc("audio")}, "holds no video"),
         ({"sdp": "v=0", "method": "haze"}, "unknown method 'haze'"),
     ]
     for body, words in bad:

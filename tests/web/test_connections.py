@@ -3,37 +3,17 @@
 import asyncio
 import resource
 import socket
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
-from streamanon.factory import Factory
 from streamanon.live.stream import Stream
 from streamanon.web import api, connections, guesses
-from streamanon.web.server import Server
-from testkit.logs import logged
-from testkit.requests import Site
+from testkit.requests import Serve
 from testkit.waiting import wait_until
 
 HALF_A_HEAD = b"POST /api/camera HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 HALF_A_BODY = HALF_A_HEAD + b"Content-Length: 5000\r\n\r\n{"
-
-
-@contextmanager
-def serving(
-    stream: Stream, factory: Factory, token: str | None = None, *, behind_proxy: bool = False
-) -> Iterator[Site]:
-    server = Server([stream], factory, ("127.0.0.1", 0), token, behind_proxy=behind_proxy)
-    server.start()
-    with closing(server):
-        yield Site(server)
-
-
-@pytest.fixture
-def said() -> Iterator[list[str]]:
-    with logged("streamanon.web") as lines:
-        yield lines
 
 
 def ends(connection: socket.socket) -> bool:
@@ -48,22 +28,24 @@ def ends(connection: socket.socket) -> bool:
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", HALF_A_HEAD, HALF_A_BODY])
 def test_who_does_not_go_on_is_cut_off(
-    stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch, sent: bytes
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     monkeypatch.setattr(connections, "UNPROVEN_S", 0.2)
     monkeypatch.setattr(api, "BODY_S", 0.2)
-    with serving(stream, factory) as site, site.open() as connection:
+    site = serve()
+    with site.open() as connection:
         connection.sendall(sent)
         assert ends(connection)
         wait_until(lambda: len(site.server.connections) == 0)
 
 
 def test_a_head_that_comes_byte_by_byte_is_cut_off(
-    stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "UNPROVEN_S", 0.3)
     head = iter(HALF_A_HEAD * 100)
-    with serving(stream, factory) as site, site.open() as connection:
+    site = serve()
+    with site.open() as connection:
 
         def closed() -> bool:
             try:
@@ -76,12 +58,13 @@ def test_a_head_that_comes_byte_by_byte_is_cut_off(
 
 
 def test_an_idle_connection_ends_and_one_in_use_stays(
-    stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "UNPROVEN_S", 2.0)
     monkeypatch.setattr(connections, "IDLE_S", 3.0)
     request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with serving(stream, factory) as site, site.open() as connection:
+    site = serve()
+    with site.open() as connection:
         answers = 0
         for _ in range(4):
             connection.sendall(request)
@@ -91,23 +74,24 @@ def test_an_idle_connection_ends_and_one_in_use_stays(
         assert ends(connection)
 
 
-def test_what_is_refused_ends_the_connection(stream: Stream, factory: Factory) -> None:
+def test_what_is_refused_ends_the_connection(serve: Serve) -> None:
     """Also what anybody may ask: without the token a connection has one answer."""
-    with serving(stream, factory, "secret") as site:
-        for path, status in (("/", 401), ("/healthz", 200)):
-            answer = site.ask("GET", path)
-            assert (answer.status, answer.headers["Connection"]) == (status, "close")
-        known = {"Authorization": "Bearer secret"}
-        assert "Connection" not in site.ask("GET", "/", headers=known).headers
+    site = serve("secret")
+    for path, status in (("/", 401), ("/healthz", 200)):
+        answer = site.ask("GET", path)
+        assert (answer.status, answer.headers["Connection"]) == (status, "close")
+    known = {"Authorization": "Bearer secret"}
+    assert "Connection" not in site.ask("GET", "/", headers=known).headers
 
 
 def test_a_flood_leaves_room_for_others_and_files_for_streams(
-    stream: Stream, factory: Factory, said: list[str], monkeypatch: pytest.MonkeyPatch
+    serve: Serve, stream: Stream, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The short form: 150 connections from one address, then 150 from many."""
     monkeypatch.setattr(connections, "MAX_CONNECTIONS", 100)
     frames = stream.status().frames
-    with serving(stream, factory, "secret") as site, ExitStack() as stack:
+    site = serve("secret")
+    with ExitStack() as stack:
         known = {"Authorization": "Bearer secret"}
         for sources in (["127.0.0.2"], [f"127.0.1.{n}" for n in range(1, 250)]):
             for number in range(150):
@@ -122,34 +106,31 @@ def test_a_flood_leaves_room_for_others_and_files_for_streams(
     assert any("more than 100 connections" in line for line in said)
 
 
-def test_a_head_without_end_is_cut_off(
-    stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_head_without_end_is_cut_off(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also that of a later request; a body may be longer."""
     monkeypatch.setattr(connections, "UNPROVEN_S", 60.0)
     lines = b"".join(b"x-%d: %b\r\n" % (number, b"a" * 8000) for number in range(10))
     first = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with serving(stream, factory) as site:
-        for before in (b"", first):
-            with site.open() as connection:
-                if before:
-                    connection.sendall(before)
-                    assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
-                connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
-                wait_until(lambda: len(site.server.connections) == 1)
-                with suppress(ConnectionError):
-                    connection.sendall(lines)
-                assert ends(connection)
-        wish = {"method": "warp", "identity": "x" * 100_000}
-        assert site.ask("PATCH", "/api/streams/hall%201", wish).status == 400
+    site = serve()
+    for before in (b"", first):
+        with site.open() as connection:
+            if before:
+                connection.sendall(before)
+                assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n")
+            wait_until(lambda: len(site.server.connections) == 1)
+            with suppress(ConnectionError):
+                connection.sendall(lines)
+            assert ends(connection)
+    wish = {"method": "warp", "identity": "x" * 100_000}
+    assert site.ask("PATCH", "/api/streams/hall%201", wish).status == 400
 
 
-def test_who_takes_nothing_is_cut_off(
-    stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_takes_nothing_is_cut_off(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "UNREAD_S", 0.2)
     ask = b"GET /api/streams/hall%201/preview.mjpg HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with serving(stream, factory) as site, socket.socket() as connection:
+    site = serve()
+    with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", site.port))
         connection.sendall(ask)
@@ -159,9 +140,7 @@ def test_who_takes_nothing_is_cut_off(
         wait_until(lambda: preview._viewers == 0)
 
 
-def test_requests_are_answered_at_a_pace(
-    stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_requests_are_answered_at_a_pace(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "MAX_REQUESTS_A_SECOND", 4)
     paused: list[float] = []
     sleep = asyncio.sleep
@@ -170,21 +149,22 @@ def test_requests_are_answered_at_a_pace(
         paused.append(delay)
         await sleep(0)
 
-    with serving(stream, factory) as site:
-        monkeypatch.setattr(asyncio, "sleep", note)
-        for _ in range(8):
-            assert site.ask("GET", "/api/methods").status == 200
+    site = serve()
+    monkeypatch.setattr(asyncio, "sleep", note)
+    for _ in range(8):
+        assert site.ask("GET", "/api/methods").status == 200
     waits = [delay for delay in paused if delay > 1 / connections.MAX_A_SECOND]
     assert waits
     assert max(waits) <= connections._AT_ONCE_S
 
 
 def test_who_proved_themselves_is_not_pushed_out(
-    stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "MAX_BY_ADDRESS", 2)
     request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with serving(stream, factory) as site, site.open() as first, site.open() as second:
+    site = serve()
+    with site.open() as first, site.open() as second:
         for connection in (first, second):
             connection.sendall(request)
             assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
@@ -195,11 +175,12 @@ def test_who_proved_themselves_is_not_pushed_out(
 
 
 def test_files_run_out_and_the_log_says_so_once(
-    stream: Stream, factory: Factory, said: list[str], monkeypatch: pytest.MonkeyPatch
+    serve: Serve, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "_AGAIN_S", 0.01)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with serving(stream, factory) as site, ExitStack() as stack:
+    site = serve()
+    with ExitStack() as stack:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             next_file = probe.fileno()
         waiting = [socket.socket() for _ in range(3)]
@@ -226,43 +207,43 @@ def carrying(token: str) -> list[tuple[str, dict[str, str]]]:
 
 
 def test_wrong_tokens_are_slowed_down_by_address(
-    stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guesses, "GUESS_S", 3600.0)
     known = {"Authorization": "Bearer secret"}
-    with serving(stream, factory, "secret") as site:
-        for number in range(guesses.MAX_GUESSES):
-            path, headers = carrying(f"guess-{number}")[number % 3]
-            assert site.ask("GET", path, headers=headers).status == 401
-        for path, headers in carrying("secret"):
-            answer = site.ask("GET", path, headers=headers)
-            assert answer.status == 429
-            assert int(answer.headers["Retry-After"]) > 0
-        assert site.ask("GET", "/").status == 401
-        assert site.ask("GET", "/", headers=known, source="127.0.0.2").status == 200
+    site = serve("secret")
+    for number in range(guesses.MAX_GUESSES):
+        path, headers = carrying(f"guess-{number}")[number % 3]
+        assert site.ask("GET", path, headers=headers).status == 401
+    for path, headers in carrying("secret"):
+        answer = site.ask("GET", path, headers=headers)
+        assert answer.status == 429
+        assert int(answer.headers["Retry-After"]) > 0
+    assert site.ask("GET", "/").status == 401
+    assert site.ask("GET", "/", headers=known, source="127.0.0.2").status == 200
 
 
-def test_a_page_left_open_with_an_old_token_is_one_guess(stream: Stream, factory: Factory) -> None:
+def test_a_page_left_open_with_an_old_token_is_one_guess(serve: Serve) -> None:
     old = {"Cookie": "streamanon-token=of-yesterday"}
-    with serving(stream, factory, "secret") as site:
-        for _ in range(3 * guesses.MAX_GUESSES):
-            assert site.ask("GET", "/api/streams", headers=old).status == 401
-        assert site.ask("GET", "/?token=secret", headers=old).status == 303
+    site = serve("secret")
+    for _ in range(3 * guesses.MAX_GUESSES):
+        assert site.ask("GET", "/api/streams", headers=old).status == 401
+    assert site.ask("GET", "/?token=secret", headers=old).status == 303
 
 
 def test_behind_a_proxy_visitors_are_told_apart_by_what_it_says(
-    stream: Stream, factory: Factory, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last address counts: what stands before it, the visitor may have written."""
     monkeypatch.setattr(guesses, "GUESS_S", 3600.0)
-    with serving(stream, factory, "secret", behind_proxy=True) as site:
-        for number in range(guesses.MAX_GUESSES + 1):
-            guess = {"X-Forwarded-For": f"10.0.0.{number}, 192.0.2.1", "Authorization": "Bearer x"}
-            guess["Authorization"] += str(number)
-            answer = site.ask("GET", "/", headers=guess)
-        assert answer.status == 429
-        known = {"X-Forwarded-For": "192.0.2.1, 192.0.2.2", "Authorization": "Bearer secret"}
-        assert site.ask("GET", "/", headers=known).status == 200
+    site = serve("secret", behind_proxy=True)
+    for number in range(guesses.MAX_GUESSES + 1):
+        guess = {"X-Forwarded-For": f"10.0.0.{number}, 192.0.2.1", "Authorization": "Bearer x"}
+        guess["Authorization"] += str(number)
+        answer = site.ask("GET", "/", headers=guess)
+    assert answer.status == 429
+    known = {"X-Forwarded-For": "192.0.2.1, 192.0.2.2", "Authorization": "Bearer secret"}
+    assert site.ask("GET", "/", headers=known).status == 200
 
 
 @pytest.mark.parametrize(

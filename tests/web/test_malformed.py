@@ -1,24 +1,19 @@
 """Requests and offers of any shape: refused in one line, without a traceback, and quickly."""
 
-import asyncio
 import json
 import logging
 import re
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streamanon.factory import Factory
-from streamanon.live.stream import Stream
 from streamanon.web import connections
-from streamanon.web.server import Server
 from testkit.event_loops import longest_hold
 from testkit.logs import logged
-from testkit.requests import Site
+from testkit.offers import offer_of_aiortc
+from testkit.requests import Serve, Site
 
 LONGEST_HOLD_S = 0.05
 LOCAL = b"Host: localhost\r\n"
@@ -83,15 +78,11 @@ def test_what_cannot_be_understood_is_a_bad_request(site: Site, request_bytes: b
 
 
 @pytest.mark.parametrize("header", ["Authorization: Bearer ", "Cookie: streamanon-token="])
-def test_a_token_that_is_no_text_is_a_wrong_one(
-    stream: Stream, factory: Factory, header: str
-) -> None:
-    server = Server([stream], factory, ("127.0.0.1", 0), "secret")
-    server.start()
-    with closing(server):
-        for wrong in (b"\xff\xfe", b"\xed\xa0\x80", b'"', b"\x80" * 5000):
-            sent = b"GET / HTTP/1.1\r\n" + LOCAL + header.encode() + wrong + b"\r\n\r\n"
-            assert status_of(Site(server).send(sent)) == 401
+def test_a_token_that_is_no_text_is_a_wrong_one(serve: Serve, header: str) -> None:
+    site = serve("secret")
+    for wrong in (b"\xff\xfe", b"\xed\xa0\x80", b'"', b"\x80" * 5000):
+        sent = b"GET / HTTP/1.1\r\n" + LOCAL + header.encode() + wrong + b"\r\n\r\n"
+        assert status_of(site.send(sent)) == 401
 
 
 NAMES = st.sampled_from(
@@ -154,61 +145,21 @@ def requests(draw: st.DrawFn) -> bytes:
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
-def offer_of_aiortc() -> str:
-    async def make() -> str:
-        peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        peer.addTransceiver("video")
-        await peer.setLocalDescription(await peer.createOffer())
-        text = peer.localDescription.sdp
-        await peer.close()
-        return text
-
-    return asyncio.run(make())
-
-
-OFFER = offer_of_aiortc().split("\r\n")[:-1]
+OFFER = offer_of_aiortc("video").split("\r\n")[:-1]
 SECTION = OFFER[next(n for n, line in enumerate(OFFER) if line.startswith("m=")) :]
 LINES = (
     st.sampled_from(OFFER)
     | st.sampled_from(
         [
-            *(
-                "a=candidate:1 1 udp 1 203.0.113.9 9 typ host",
-                "a=candidate:x",
-                "a=end-of-candidates",
-            ),
-            *(
-                "a=candidate:1 1 udp 1 0123abcd.local 99999999 typ host",
-                "a=candidate:1 1 tcp -1 :: 0 typ x",
-            ),
-            *(
-                "a=ice-lite",
-                "a=setup:passive",
-                "a=setup:zz",
-                "a=group:BUNDLE 9 8 7",
-                "a=rtcp:x y z",
-            ),
-            *(
-                "a=fingerprint:sha-256 zz",
-                "a=mid:",
-                "a=ssrc:99999999999 cname:x",
-                "a=ssrc:x",
-                "a=inactive",
-            ),
-            *("a=rtpmap:96 VP8/0", "a=rtpmap:300 VP8/90000", "a=rtcp-fb:* nack", "a=fmtp:1 apt=zz"),
-            *(
-                "m=audio 9 RTP/AVP 0",
-                "m=application 9 DTLS/SCTP 5000",
-                "m=video 9 X 96",
-                "c=IN IP4 zz",
-            ),
-            *(
-                "a=extmap:1/zz x",
-                "a=extmap:99999 urn:x",
-                "a=msid-semantic:",
-                "a=sctp-port:x",
-                "b=AS:-1",
-            ),
+            *("a=candidate:1 1 udp 1 203.0.113.9 9 typ host", "a=candidate:x"),
+            *("a=end-of-candidates", "a=candidate:1 1 udp 1 0123abcd.local 99999999 typ host"),
+            *("a=candidate:1 1 tcp -1 :: 0 typ x", "a=ice-lite", "a=setup:passive", "a=setup:zz"),
+            *("a=group:BUNDLE 9 8 7", "a=rtcp:x y z", "a=fingerprint:sha-256 zz", "a=mid:"),
+            *("a=ssrc:99999999999 cname:x", "a=ssrc:x", "a=inactive", "a=rtpmap:96 VP8/0"),
+            *("a=rtpmap:300 VP8/90000", "a=rtcp-fb:* nack", "a=fmtp:1 apt=zz"),
+            *("m=audio 9 RTP/AVP 0", "m=application 9 DTLS/SCTP 5000", "m=video 9 X 96"),
+            *("c=IN IP4 zz", "a=extmap:1/zz x", "a=extmap:99999 urn:x", "a=msid-semantic:"),
+            *("a=sctp-port:x", "b=AS:-1"),
         ]
     )
     | st.text(max_size=30)

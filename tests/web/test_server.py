@@ -3,8 +3,6 @@
 import asyncio
 import re
 import socket
-from collections.abc import Iterator
-from contextlib import closing
 from urllib.parse import quote
 
 import pytest
@@ -14,23 +12,13 @@ from streamanon.factory import Factory
 from streamanon.live.stream import Stream
 from streamanon.web.preview import Preview
 from streamanon.web.server import Server
-from testkit.logs import logged
-from testkit.requests import Site
+from testkit.requests import Serve, Site
 
 
 @pytest.fixture
-def said() -> Iterator[list[str]]:
-    with logged("streamanon.web") as lines:
-        yield lines
-
-
-@pytest.fixture
-def open_site(stream: Stream, factory: Factory, said: list[str]) -> Iterator[Site]:
+def open_site(said: list[str], serve: Serve) -> Site:
     """A server on all interfaces that made a token of its own."""
-    server = Server([stream], factory, ("0.0.0.0", 0), None)
-    server.start()
-    with closing(server):
-        yield Site(server)
+    return serve(host="0.0.0.0")
 
 
 def token_of(said: list[str]) -> str:
@@ -71,17 +59,12 @@ def test_health_says_nothing_about_streams_without_the_token(open_site: Site) ->
     assert answer.json.keys() == {"status", "version"}
 
 
-def test_a_given_token_is_asked_for_but_not_said(
-    stream: Stream, factory: Factory, said: list[str]
-) -> None:
-    server = Server([stream], factory, ("127.0.0.1", 0), "my secret")
-    server.start()
-    with closing(server):
-        site = Site(server)
-        assert site.ask("GET", "/").status == 401
-        bearer = {"Authorization": "Bearer my secret", "Host": "proxy.example"}
-        assert site.ask("GET", "/", headers=bearer).status == 200
-    assert said == [f"page: {server.url}"]
+def test_a_given_token_is_asked_for_but_not_said(said: list[str], serve: Serve) -> None:
+    site = serve("my secret")
+    assert site.ask("GET", "/").status == 401
+    bearer = {"Authorization": "Bearer my secret", "Host": "proxy.example"}
+    assert site.ask("GET", "/", headers=bearer).status == 200
+    assert said == [f"page: {site.server.url}"]
 
 
 @pytest.mark.parametrize("token", ["", "  ", "\t", "gehéim", "two\nlines", " padded", "a\udcff"])
@@ -93,36 +76,28 @@ def test_a_token_that_protects_nothing_is_refused(
 
 
 @pytest.mark.parametrize("token", ["a b", 'q"u;o,t=e\\', "%41+%2B&x", "~" * 300])
-def test_a_token_of_any_signs_opens_the_page_in_every_way(
-    stream: Stream, factory: Factory, token: str
-) -> None:
-    server = Server([stream], factory, ("127.0.0.1", 0), token)
-    server.start()
-    with closing(server):
-        site = Site(server)
-        bearer = {"Authorization": f"Bearer {token}"}
-        assert site.ask("GET", "/", headers=bearer).status == 200
-        answer = site.ask("GET", f"/?token={quote(token, safe='')}")
-        assert answer.status == 303
-        cookie = answer.headers["Set-Cookie"].partition("; HttpOnly")[0]
-        assert site.ask("GET", "/", headers={"Cookie": cookie}).status == 200
+def test_a_token_of_any_signs_opens_the_page_in_every_way(serve: Serve, token: str) -> None:
+    site = serve(token)
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert site.ask("GET", "/", headers=bearer).status == 200
+    answer = site.ask("GET", f"/?token={quote(token, safe='')}")
+    assert answer.status == 303
+    cookie = answer.headers["Set-Cookie"].partition("; HttpOnly")[0]
+    assert site.ask("GET", "/", headers={"Cookie": cookie}).status == 200
 
 
 def test_behind_a_proxy_a_token_is_made_up_and_changes_come_from_its_host(
-    stream: Stream, factory: Factory, said: list[str]
+    said: list[str], serve: Serve
 ) -> None:
-    server = Server([stream], factory, ("127.0.0.1", 0), None, behind_proxy=True)
-    server.start()
-    with closing(server):
-        site, token = Site(server), token_of(said)
-        assert site.ask("GET", "/").status == 401
-        secure = {"X-Forwarded-Proto": "https"}
-        assert "Secure" in site.ask("GET", f"/?token={token}", headers=secure).headers["Set-Cookie"]
-        headers = {"Authorization": f"Bearer {token}", "Origin": "https://cams.example"}
-        path, wish = "/api/streams/hall%201", {"method": "warp"}
-        assert site.ask("PATCH", path, wish, headers=headers).status == 403
-        headers["X-Forwarded-Host"] = "cams.example"
-        assert site.ask("PATCH", path, wish, headers=headers).status == 200
+    site, token = serve(behind_proxy=True), token_of(said)
+    assert site.ask("GET", "/").status == 401
+    secure = {"X-Forwarded-Proto": "https"}
+    assert "Secure" in site.ask("GET", f"/?token={token}", headers=secure).headers["Set-Cookie"]
+    headers = {"Authorization": f"Bearer {token}", "Origin": "https://cams.example"}
+    path, wish = "/api/streams/hall%201", {"method": "warp"}
+    assert site.ask("PATCH", path, wish, headers=headers).status == 403
+    headers["X-Forwarded-Host"] = "cams.example"
+    assert site.ask("PATCH", path, wish, headers=headers).status == 200
 
 
 @pytest.mark.parametrize(
