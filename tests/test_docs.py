@@ -49,3 +49,11 @@ def test_links_and_anchors_resolve(document: str) -> None:
 def test_paths_in_backticks_exist(document: str) -> None:
     named = PATH.findall(prose(ROOT / document))
     assert not [name for name in named if not (ROOT / name).exists()]
+
+
+def test_the_architecture_is_short_and_names_what_there_is() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 150
+    named = re.findall(r"`((?:\w+/)+\w+\.py)`", text)
+    assert len(named) > 40
+    assert not [name for name in named if not (ROOT / "streamanon" / name).exists()]
