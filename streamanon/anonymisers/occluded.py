@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from streamanon.types import F32, U8, Patch, Picture, Scene, Subject, Track
 
 
-_Look = tuple["U8", "F32", InFront]
+_Sighting = tuple["U8", "F32", InFront]
 
 SMALLEST_PX = 64
 """Side of the smallest face that is looked at: in front of smaller ones too little can be told."""
@@ -68,7 +68,7 @@ class OccludedAnonymiser:
             for patch, subject, one in zip(patches, scene.subjects, found, strict=True)
         ]
 
-    def _look(self, scene: Scene, track: Track) -> _Look | None:
+    def _look(self, scene: Scene, track: Track) -> _Sighting | None:
         """Look for what is in front of a face that no other one is near; None for nothing."""
         picture, mesh = scene.frame.picture, track.face.mesh
         others = (other.track for other in scene.subjects if other.track.id != track.id)
@@ -86,7 +86,7 @@ class OccludedAnonymiser:
         found = memory.look(crop, classes, points, corners, scene.frame.time_s)
         return (crop, corners, found) if found else None
 
-    def _behind(self, patch: Patch, subject: Subject, look: _Look, picture: Picture) -> Patch:
+    def _behind(self, patch: Patch, subject: Subject, look: _Sighting, picture: Picture) -> Patch:
         """Return a patch with what is in front of it.
 
         Args:

@@ -133,7 +133,7 @@ class ReshapingAnonymiser:
             picture: the frame, with those who were reshaped before.
             subject: whom to reshape.
             others: (4,) boxes in px of where everybody else is.
-            time_s: of the frame.
+            time_s: time of the frame.
         """
         mesh, identity = subject.track.face.mesh, subject.identity
         if mesh is None or identity is None or not is_replaceable(mesh):

@@ -12,9 +12,9 @@ from streamanon import weights
 from streamanon.audit.geometry import ShapeJudge
 from streamanon.audit.judge import Judge
 from streamanon.audit.pairs import check_sizes, pairs
+from streamanon.audit.permitted import PermittedFaces
 from streamanon.audit.result import AuditResult
 from streamanon.audit.sheet import ContactSheet
-from streamanon.audit.shown import Shown
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors.centerface import CenterFaceDetector
 from streamanon.detectors.mesh import MeshFitter
@@ -75,7 +75,7 @@ def audit(
         MediaError: A file cannot be read.
         StreamanonError: The original shows no face, so that nothing could be audited.
     """
-    shown = Shown(boxes, sha256(original)) if boxes else None
+    permitted = PermittedFaces(boxes, sha256(original)) if boxes else None
     with closing(_source(original)) as first, closing(_source(anonymised)) as second:
         check_sizes(first, second)
         judge, worst = load_judge(), ContactSheet()
@@ -83,7 +83,9 @@ def audit(
         for before, after in pairs(first, second):
             shapes = result.frames % SHAPES_EVERY == 0
             found = judge.compare(before.picture, after.picture, shapes=shapes)
-            comparisons = [one for one in found if not (shown and shown.allows(before.index, one))]
+            comparisons = [
+                one for one in found if not (permitted and permitted.allows(before.index, one))
+            ]
             result.shown += len(found) - len(comparisons)
             worst.add(before.index, before.time_s, after.picture, comparisons)
             result.add(before.time_s, comparisons)

@@ -70,7 +70,7 @@ class _EyeAxes:
         width: from corner to corner in px.
         axes: (2, 2) float32 unit vectors, along and across.
         iris: (2,) float32 px along and across, its centre.
-        radius: of the iris in px.
+        radius: radius of the iris in px.
         lids: (2, 9, 2) float32 px along and across, of the upper lid and of the lower.
     """
 

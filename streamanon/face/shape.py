@@ -299,7 +299,7 @@ class NeutralEstimate:
         """Create one that has seen nothing.
 
         Args:
-            spread: of sights of one person (:attr:`ShapeModel.spread`).
+            spread: spread of sights of one person (:attr:`ShapeModel.spread`).
         """
         self._spread = spread
         self._weight = 0.0

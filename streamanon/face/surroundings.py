@@ -70,7 +70,7 @@ class Surroundings:
     """A region of the frame around one face, as it is to be around another.
 
     Attributes:
-        box: of the region, in frame px.
+        box: place of the region, in frame px.
         fitted: (h, w, 3) uint8 BGR, moved; the old face's inside stretched over the new one's.
         shown: the same without that inside: what may be seen where the new face does not cover.
         moved: (h, w) bool, where it differs from the frame or a face is.
@@ -167,7 +167,7 @@ def _offsets(nodes: F32, new: F32, shift: F32, outline: F32, cell: int, side: fl
         shift: (468, 2) float32 px, how far from there the old one lies.
         outline: (n, 1, 2) float32 px of the new face.
         cell: distance of nodes in px.
-        side: of both faces together in px.
+        side: side of both faces together in px.
     """
     guides, shift = new[_GUIDES], shift[_GUIDES]
     across, down = (

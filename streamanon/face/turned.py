@@ -49,9 +49,9 @@ def resampled(
     Args:
         region: part of the frame that is drawn on.
         space: face space of the face.
-        warp: of a portrait onto it (:func:`streamanon.face.warp.warp_portrait`).
+        warp: warp of a portrait onto it (:func:`streamanon.face.warp.warp_portrait`).
         edge: (RASTER, RASTER) float32 opacity, 0 at the rim.
-        yaw_deg: of the head.
+        yaw_deg: yaw of the head.
 
     Returns:
         x, y and opacity, (h, w) float32; 0 outside face space.

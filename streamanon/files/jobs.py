@@ -25,7 +25,7 @@ class Job:
         output: file that is not an input of any job.
         pipe: where the bytes of the input come from, if they can be read only once: a video.
         sent: where the output goes at once, if to no file; its name only says the format then.
-        name: of the pipe that the output goes to, if not to a file.
+        name: name of the pipe that the output goes to, if not to a file.
     """
 
     input: Path

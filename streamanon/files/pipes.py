@@ -55,7 +55,7 @@ class Places:
         output: file or folder.
         pipe: where the bytes of the only input come from, if it is read while it is written.
         sent: where the output goes at once; its name only says the format then.
-        name: of the pipe that the output goes to, if not to a file.
+        name: name of the pipe that the output goes to, if not to a file.
     """
 
     inputs: list[Path]
@@ -83,7 +83,7 @@ def as_files(
         output: file, folder, named pipe, or "-" for the standard output.
         container: suffix of a video that goes into a pipe; by the pipe's name if left out.
         stall_s: longest time to wait for a pipe.
-        say: told why an input is read to its end first.
+        say: called with the reason why an input is read to its end first.
 
     Raises:
         UsageError: an input is named twice, or the standard output is a terminal.

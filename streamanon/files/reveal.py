@@ -51,7 +51,7 @@ class Secrets:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Selection:
     """What is to be revealed.
 
     Attributes:
@@ -124,7 +124,7 @@ def reveal(  # noqa: PLR0913  what, with what, to where, and how
     output: Path,
     target: Path,
     given: Secrets,
-    wanted: Wanted,
+    selection: Selection,
     *,
     force: bool = False,
     overwrite: bool = False,
@@ -139,7 +139,7 @@ def reveal(  # noqa: PLR0913  what, with what, to where, and how
         output: anonymised file.
         target: restored file.
         given: keys.
-        wanted: whom, and when.
+        selection: whom, and when.
         force: take an output that is not the one that was sealed; frames match by their times.
         overwrite: replace a target that exists.
         progress: called with the frames done and their number, where that is known.
@@ -157,7 +157,7 @@ def reveal(  # noqa: PLR0913  what, with what, to where, and how
 
     sidecar = find_sidecar(output)
     opened, keyring = unlock(sidecar, given)
-    persons, span = [sidecar.named(one) for one in wanted.persons], wanted.span
+    persons, span = [sidecar.named(one) for one in selection.persons], selection.span
     if not force:
         _check_bound(opened, output)
     span, start_us = _alignment(opened, output, span, force=force and not job.is_image)
@@ -177,7 +177,7 @@ def reveal(  # noqa: PLR0913  what, with what, to where, and how
                 if progress:
                     progress(done, source.info.frame_count)
             _check_tally(tally, opened, force=force)
-            _log(opened, keyring, persons, wanted)
+            _log(opened, keyring, persons, selection)
             sink.close(complete=True)
         finally:
             sink.close(complete=False)
@@ -248,14 +248,16 @@ def _check_bound(opened: OpenSidecar, output: Path) -> None:
     )
 
 
-def _log(opened: OpenSidecar, keyring: Keyring, persons: Sequence[int], wanted: Wanted) -> None:
+def _log(
+    opened: OpenSidecar, keyring: Keyring, persons: Sequence[int], selection: Selection
+) -> None:
     """Note what is about to be revealed."""
     sidecar = opened.sidecar
     entry = {
         "opened_with": keyring.opened_with,
         "persons": persons or list(sidecar.people),
-        "from_s": (wanted.begin_us or 0) / 1e6,
-        "to_s": None if wanted.end_us is None else wanted.end_us / 1e6,
+        "from_s": (selection.begin_us or 0) / 1e6,
+        "to_s": None if selection.end_us is None else selection.end_us / 1e6,
     }
     append_entry(log_of(sidecar.path), sidecar.header, log_key(opened.file_key), entry)
 

@@ -61,10 +61,10 @@ class Crop:
 
     Attributes:
         time_us: time of the frame.
-        number: of the frame among those of the output.
+        number: number of the frame among those of the output.
         place: where they lie.
         mask: (rows, columns) blocks that are the person's.
-        planes: of the crop; () while it is coded.
+        planes: planes of the crop; () while it is coded.
     """
 
     time_us: int
@@ -78,7 +78,7 @@ class CropEncoder:
     """Codes crops of one size.
 
     Attributes:
-        quantiser: of H.264; None when samples are kept exactly.
+        quantiser: quantiser of H.264; None when samples are kept exactly.
     """
 
     def __init__(self, place: Place, colour: ColourSpace, quantiser: int | None) -> None:

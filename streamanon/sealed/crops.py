@@ -29,8 +29,8 @@ class Place:
     """Where a crop lies, in blocks.
 
     Attributes:
-        column: of its left edge; blocks beyond the right and lower edge of the frame are empty.
-        row: of its upper edge.
+        column: its left edge; blocks beyond the right and lower edge of the frame are empty.
+        row: its upper edge.
         columns: its width.
         rows: its height.
     """

@@ -188,7 +188,7 @@ class Sealer:
         """Seal a frame: it is in the output.
 
         Args:
-            index: of the frame; those before it that were not written are dropped.
+            index: index of the frame; those before it that were not written are dropped.
             time_us: its time in the output.
 
         Raises:
@@ -259,7 +259,7 @@ class Sealer:
                 continue
 
     def _work(self) -> None:
-        """Seal until told to end; body of the thread."""
+        """Seal until the end is asked for; body of the thread."""
         try:
             while (job := self._queue.get()) is not None:
                 if isinstance(job, Path):

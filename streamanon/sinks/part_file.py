@@ -88,7 +88,7 @@ class OutputPipe:
     FFmpeg writes through it: its own way into a pipe stops all of Python while a reader is slow.
 
     Attributes:
-        name: of a named pipe, or "-" for the standard output.
+        name: name of a named pipe, or "-" for the standard output.
     """
 
     def __init__(self, name: str) -> None:

@@ -28,7 +28,7 @@ class ConvertedText:
         Args:
             original: track of the original, which is decoded.
             output: container whose header is not written yet.
-            codec: that of :func:`text_codec`.
+            codec: kind of subtitles (:func:`text_codec`).
         """
         original.codec_context.open(strict=False)
         stream = output.add_stream(codec)

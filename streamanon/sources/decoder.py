@@ -79,7 +79,7 @@ class Decoder:
         """Prepare to decode.
 
         Args:
-            packets: those of :func:`~streamanon.media.continuity.continuous`.
+            packets: what is yielded by :func:`~streamanon.media.continuity.continuous`.
             stream: video track.
             step: usual ticks from frame to frame.
         """

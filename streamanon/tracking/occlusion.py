@@ -251,7 +251,7 @@ class OcclusionMemory:
             classes: (6, 128, 128) float32 probabilities of OCCLUSION_CLASSES.
             points: (478, 2) float32 mesh in px of the crop.
             corners: (3, 2) float32 of the crop, in px of the frame.
-            time_s: of the frame.
+            time_s: time of the frame.
         """
         finite = bool(np.isfinite(classes).all())
         if not (finite and self._goes_on(corners, time_s)):
@@ -338,8 +338,8 @@ class OcclusionMemory:
         beside = strands & (sight.hull == 0)
         deep = strands & (cv2.erode(sight.hull, np.ones((RIM_PX,) * 2, np.uint8)) > 0)
         least = MIN_DEEP if self._hair_since_s == np.inf else STILL_DEEP
-        told = np.count_nonzero(beside) >= MIN_HAIR and sight.bare.sum() >= SAME_POINTS
-        if not told or np.count_nonzero(deep) < least:
+        known = np.count_nonzero(beside) >= MIN_HAIR and sight.bare.sum() >= SAME_POINTS
+        if not known or np.count_nonzero(deep) < least:
             return nothing
         hair = strands & ~sight.own[sight.number] & _table(sight.number[beside])[sight.number]
         hair &= ~sight.features()

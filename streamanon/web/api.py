@@ -169,8 +169,8 @@ class Api:
             raise UsageError("sdp is missing: send the offer of an RTCPeerConnection")
         settings = await self._settings(body)
         try:
-            wish = {"method": METHODS[0], **settings}
-            answer = await self._camera.enter(sdp, wish, request[VISITOR])
+            settings = {"method": METHODS[0], **settings}
+            answer = await self._camera.enter(sdp, settings, request[VISITOR])
         except TooManyVisitorsError as error:
             return web.json_response({"error": str(error)}, status=503)
         return web.json_response(answer, status=201)

@@ -71,6 +71,6 @@ class _Counter(logging.Handler):
 
 
 def exception_summary(context: dict[str, Any]) -> str:
-    """Return in one line what an event loop's exception handler was told."""
+    """Return in one line what an event loop's exception handler got."""
     error = context.get("exception")
     return f"{context['message']} ({type(error).__name__})" if error else str(context["message"])

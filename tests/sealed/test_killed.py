@@ -11,7 +11,7 @@ import pytest
 import streamanon
 from streamanon import Config
 from streamanon.errors import UsageError
-from streamanon.files.reveal import Secrets, Wanted, find_sidecar, reveal
+from streamanon.files.reveal import Secrets, Selection, find_sidecar, reveal
 from testkit.paths import DEMO
 from testkit.sealing import Holder
 from testkit.waiting import wait_until
@@ -38,6 +38,6 @@ def test_the_sidecar_of_a_killed_run_opens_up_to_there(
         streamanon.anonymise(DEMO, out, replace(settings, seal=(holders[0].public,)))
     streamanon.anonymise(DEMO, out, settings)
     with pytest.raises(UsageError, match="its run was interrupted"):
-        reveal(out, tmp_path / "restored.mp4", given, Wanted())
-    tally = reveal(out, tmp_path / "restored.mp4", given, Wanted(), force=True)
+        reveal(out, tmp_path / "restored.mp4", given, Selection())
+    tally = reveal(out, tmp_path / "restored.mp4", given, Selection(), force=True)
     assert tally.restored >= 20

@@ -9,7 +9,7 @@ import pytest
 from streamanon.config import Config
 from streamanon.errors import MediaError, UsageError
 from streamanon.factory import Factory
-from streamanon.files.reveal import Secrets, Wanted, find_sidecar, reveal, unlock
+from streamanon.files.reveal import Secrets, Selection, find_sidecar, reveal, unlock
 from streamanon.live.stream import STREAM_LOG, Stream
 from streamanon.media.address import input_address, output_address
 from streamanon.sealed import live
@@ -55,7 +55,7 @@ def test_a_recording_is_restored(tmp_path: Path, holders: list[Holder]) -> None:
     assert find_sidecar(recording).path == sidecar
     assert find_sidecar(recording).complete
     restored = tmp_path / "restored.mkv"
-    tally = reveal(recording, restored, Secrets([holders[0].file]), Wanted())
+    tally = reveal(recording, restored, Secrets([holders[0].file]), Selection())
     assert tally.restored > 10
     originals = _luma(DEMO)
     shown, hidden = _luma(restored)[5:15], _luma(recording)[5:15]

@@ -16,7 +16,7 @@ import streamanon
 from streamanon import Config
 from streamanon.cli.main import execute
 from streamanon.errors import MediaError, UsageError
-from streamanon.files.reveal import Secrets, Wanted, find_sidecar, forget, reseal, reveal, unlock
+from streamanon.files.reveal import Secrets, Selection, find_sidecar, forget, reseal, reveal, unlock
 from streamanon.imaging.picture import as_picture, copy_picture
 from streamanon.sealed.crops import changed_blocks
 from streamanon.sealed.keys import Recipients
@@ -91,7 +91,7 @@ def test_sealing_changes_no_frame(
 def test_the_original_comes_back(face_clip: Path, copy: Path, holders: list[Holder]) -> None:
     restored = copy.with_name("restored.mp4")
     for holder in holders[:2]:
-        tally = reveal(copy, restored, Secrets([holder.file]), Wanted(), overwrite=True)
+        tally = reveal(copy, restored, Secrets([holder.file]), Selection(), overwrite=True)
         assert (tally.restored, tally.missed) == (16, 0)
         assert _psnr(face_clip, copy, restored) > 44
     with av.open(str(restored)) as container:
@@ -111,7 +111,7 @@ def test_lossless_is_exact(
     out, restored = tmp_path / "out.mkv", tmp_path / "restored.mkv"
     settings = Config(method=method, seal=(holders[0].public,), lossless=True, crf=1)
     streamanon.anonymise(face_clip, out, settings)
-    reveal(out, restored, Secrets([holders[0].file]), Wanted())
+    reveal(out, restored, Secrets([holders[0].file]), Selection())
     hidden = zip(_pictures(face_clip), _pictures(out), _pictures(restored), strict=True)
     for before, safe, after in hidden:
         away = np.abs(before.planes[0].astype(int) - safe.planes[0]) > 24
@@ -128,7 +128,7 @@ def test_a_picture_comes_back_exactly(
     settings = Config(method="warp", seal=(holders[0].public,))
     streamanon.anonymise(tmp_path / "in.png", tmp_path / "out.png", settings)
     given = Secrets([holders[0].file])
-    reveal(tmp_path / "out.png", tmp_path / "restored.png", given, Wanted())
+    reveal(tmp_path / "out.png", tmp_path / "restored.png", given, Selection())
     assert not changed_blocks(
         _pictures(tmp_path / "in.png")[0], _pictures(tmp_path / "restored.png")[0]
     ).any()
@@ -136,8 +136,8 @@ def test_a_picture_comes_back_exactly(
 
 def test_only_a_span_is_revealed(copy: Path, holders: list[Holder]) -> None:
     restored = copy.with_name("restored.mp4")
-    wanted = Wanted(begin_us=200_000, end_us=400_000)
-    tally = reveal(copy, restored, Secrets([holders[0].file]), wanted)
+    selection = Selection(begin_us=200_000, end_us=400_000)
+    tally = reveal(copy, restored, Secrets([holders[0].file]), selection)
     shown = [
         float(np.abs(a.planes[0].astype(int) - b.planes[0]).max()) > 60
         for a, b in zip(_pictures(copy), _pictures(restored), strict=True)
@@ -149,7 +149,7 @@ def test_only_a_span_is_revealed(copy: Path, holders: list[Holder]) -> None:
             copy,
             copy.with_name("again.mp4"),
             Secrets([holders[0].file]),
-            Wanted(begin_us=2, end_us=1),
+            Selection(begin_us=2, end_us=1),
         )
 
 
@@ -160,7 +160,7 @@ def test_wrong_keys_reveal_nothing(copy: Path, holders: list[Holder]) -> None:
         (Secrets(), "no key"),
     ):
         with pytest.raises(UsageError, match=message):
-            reveal(copy, copy.with_name("restored.mp4"), given, Wanted())
+            reveal(copy, copy.with_name("restored.mp4"), given, Selection())
     assert sorted(copy.parent.iterdir()) == before
 
 
@@ -168,11 +168,11 @@ def test_an_output_that_was_coded_again_opens_with_force_only(
     copy: Path, holders: list[Holder]
 ) -> None:
     given, restored = Secrets([holders[0].file]), copy.with_name("restored.mp4")
-    reveal(copy, copy.with_name("again.mp4"), given, Wanted(end_us=40_000))
+    reveal(copy, copy.with_name("again.mp4"), given, Selection(end_us=40_000))
     copy.with_name("again.mp4").replace(copy)
     with pytest.raises(UsageError, match="re-encoded, cut, scaled or replaced since"):
-        reveal(copy, restored, given, Wanted())
-    assert reveal(copy, restored, given, Wanted(), force=True).restored == 16
+        reveal(copy, restored, given, Selection())
+    assert reveal(copy, restored, given, Selection(), force=True).restored == 16
     with av.open(str(copy)) as old, av.open(str(restored), "w") as new:
         stream = new.add_stream("libx264", rate=25)
         stream.width, stream.height = 64, 64
@@ -181,7 +181,7 @@ def test_an_output_that_was_coded_again_opens_with_force_only(
         new.mux(stream.encode())
     restored.replace(copy)
     with pytest.raises(UsageError, match="scaled, cropped or turned"):
-        reveal(copy, restored, given, Wanted(), force=True)
+        reveal(copy, restored, given, Selection(), force=True)
 
 
 def _cut(path: Path, first: int, *, keep_times: bool) -> None:
@@ -208,17 +208,17 @@ def test_a_cut_output_fits_by_its_times_or_is_refused(copy: Path, holders: list[
     given, restored = Secrets([holders[0].file]), copy.with_name("restored.mp4")
     whole = copy.read_bytes()
     _cut(copy, 13, keep_times=True)
-    assert reveal(copy, restored, given, Wanted(), force=True).restored == 3
+    assert reveal(copy, restored, given, Selection(), force=True).restored == 3
     copy.write_bytes(whole)
     _cut(copy, 5, keep_times=False)
     with pytest.raises(UsageError, match=r"11 frames of the 16 .* cut it with times kept"):
-        reveal(copy, restored, given, Wanted(), force=True, overwrite=True)
+        reveal(copy, restored, given, Selection(), force=True, overwrite=True)
 
 
 def test_a_lost_sidecar_is_named(copy: Path, holders: list[Holder]) -> None:
     copy.with_name("out.mp4.sealed").unlink()
     with pytest.raises(UsageError, match=r"there is no .*out\.mp4\.sealed"):
-        reveal(copy, copy.with_name("restored.mp4"), Secrets([holders[0].file]), Wanted())
+        reveal(copy, copy.with_name("restored.mp4"), Secrets([holders[0].file]), Selection())
 
 
 def test_who_is_forgotten_stays_anonymous(copy: Path, holders: list[Holder]) -> None:
@@ -227,7 +227,7 @@ def test_who_is_forgotten_stays_anonymous(copy: Path, holders: list[Holder]) -> 
     assert copy.with_name("out.mp4.sealed").stat().st_size == size
     for holder in holders[:2]:
         with pytest.raises(UsageError, match="everybody was forgotten"):
-            reveal(copy, copy.with_name("restored.mp4"), Secrets([holder.file]), Wanted())
+            reveal(copy, copy.with_name("restored.mp4"), Secrets([holder.file]), Selection())
     with pytest.raises(UsageError, match="no person 7"):
         forget(find_sidecar(copy), 7)
 
@@ -238,9 +238,9 @@ def test_recipients_are_added_and_dropped(copy: Path, holders: list[Holder]) -> 
     given = Secrets([second.file])
     access = reseal(find_sidecar(copy), given, add=[third.public], drop=[first.public])
     assert access.recipients == (second.public, third.public)
-    assert reveal(copy, restored, Secrets([third.file]), Wanted()).restored == 16
+    assert reveal(copy, restored, Secrets([third.file]), Selection()).restored == 16
     with pytest.raises(UsageError, match="no key given opens"):
-        reveal(copy, restored, Secrets([first.file]), Wanted(), overwrite=True)
+        reveal(copy, restored, Secrets([first.file]), Selection(), overwrite=True)
     before = sidecar.read_bytes()
     for add, drop, message in (
         ([], [first.public], "it is none"),
@@ -319,7 +319,9 @@ def test_a_changed_log_is_noticed(
     copy: Path, holders: list[Holder], capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
-        reveal(copy, copy.with_name("r.mp4"), Secrets([holders[0].file]), Wanted(), overwrite=True)
+        reveal(
+            copy, copy.with_name("r.mp4"), Secrets([holders[0].file]), Selection(), overwrite=True
+        )
     log = copy.with_name("out.mp4.sealed.log")
     lines = log.read_text().splitlines(keepends=True)
     for wrong in (lines[1], lines[0].replace("[1]", "[2]"), "nonsense\n"):

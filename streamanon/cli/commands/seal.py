@@ -89,16 +89,16 @@ def reveal(  # noqa: PLR0913, PLR0917  one argument an option
     """
     _check_installed()
     from streamanon.cli.progress import FrameProgress, counted
-    from streamanon.files.reveal import Secrets, Wanted
+    from streamanon.files.reveal import Secrets, Selection
     from streamanon.files.reveal import reveal as reveal_file
 
-    wanted = Wanted(persons, _microseconds(begin, "from_"), _microseconds(end, "to"))
+    selection = Selection(persons, _microseconds(begin, "from_"), _microseconds(end, "to"))
     with FrameProgress(Console(stderr=True), output.name) as shown:
         tally = reveal_file(
             output,
             target,
             Secrets(keys, secret),
-            wanted,
+            selection,
             force=force,
             overwrite=overwrite,
             progress=shown.advance,

@@ -15,8 +15,8 @@ _SAME_FACE = 0.3
 """Intersection over union from which the face of the audit is the one that was shown."""
 
 
-class Shown:
-    """Frames and faces that were left as they are."""
+class PermittedFaces:
+    """Frames and faces that a run left as they are, with a permit."""
 
     def __init__(self, path: Path, original_sha256: str | None) -> None:
         """Read what ``streamanon run --boxes`` wrote of the input with this hash.
