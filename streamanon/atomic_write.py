@@ -22,19 +22,14 @@ _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{12}\.streamanon\.part")
 class AtomicFile:
     """A hidden file beside the final one, renamed when complete and deleted otherwise.
 
-    It is locked as long as its writer lives. Those that dead writers left in the same folder are
-    deleted.
-
-    Attributes:
-        path: hidden file to write to.
+    Its ``path`` is written to. It is locked as long as its writer lives. Those that dead writers
+    left in the same folder are deleted.
     """
 
     def __init__(self, final: Path, *, mode: int = EVERYBODY) -> None:
-        """Create the hidden file.
+        """Create the hidden file; a link at the final name is followed.
 
-        Args:
-            final: name of the file once it is complete; a link is followed.
-            mode: its permissions, less those that the umask takes away.
+        The mode are its permissions, less those that the umask takes away.
 
         Raises:
             OSError: the folder does not exist or may not be written to.

@@ -9,12 +9,9 @@ from streamanon.anonygan.paper import PaperGenerator
 
 
 class AnonyGan(nn.Module):
-    """A generator, with its condition branch if it has one.
+    """A generator, run once per face and frame, with its condition branch, run once per identity.
 
-    Attributes:
-        config: configuration of the generator.
-        encoder: condition branch, run once per identity; None in the paper's wiring.
-        generator: generator, run once per face and frame.
+    The paper's wiring has no such branch.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:

@@ -24,12 +24,7 @@ MIN_PRESENCE = 0.5
 
 @dataclass(frozen=True)
 class ShapeJudge:
-    """Measures what is left of a face's shape, apart from its expression.
-
-    Attributes:
-        mesher: fits meshes.
-        model: tells shape from expression.
-    """
+    """Measures what is left of a face's shape, apart from its expression."""
 
     mesher: Mesher
     model: ShapeModel

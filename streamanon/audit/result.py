@@ -13,13 +13,7 @@ from streamanon.errors import StreamanonError
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A face that is not hidden.
-
-    Attributes:
-        frame: frame number, counted from 0.
-        time_s: presentation time.
-        comparison: result for the face.
-    """
+    """A face that is not hidden, in a frame of this number, from 0, and time."""
 
     frame: int
     time_s: float

@@ -31,13 +31,7 @@ ENOUGH_CORES = 4
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A way to run a network.
-
-    Attributes:
-        name: name of the runtime and number format.
-        load: loads the network.
-        on_gpu: whether it runs on a GPU, which can fail during a run.
-    """
+    """A way to run a network; on a GPU it can fail during a run."""
 
     name: str
     load: Callable[[], Runtime]

@@ -23,12 +23,7 @@ _SAYS_WHICH = ("vendor_id", "model name", "flags", "Features", "CPU part")
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A choice made before.
-
-    Attributes:
-        name: name of the candidate.
-        why: times of all candidates.
-    """
+    """The name of a candidate that was chosen before, and the times of all."""
 
     name: str
     why: str

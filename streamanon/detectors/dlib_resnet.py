@@ -11,7 +11,7 @@ import numpy as np
 
 from streamanon.errors import UsageError
 from streamanon.extras import install_hint
-from streamanon.imaging.crop import crop_square
+from streamanon.imaging.crop import crop_square, template_square
 from streamanon.types import F32, Picture
 
 _POINTS = (263, 362, 33, 133, 2)
@@ -56,21 +56,9 @@ class DlibResNetEmbedder:
 
     def embed(self, picture: Picture, mesh_points: F32) -> F32:
         """Return a (128,) unit vector for the face with these (478, 2 or 3) points in frame px."""
-        chip = crop_square(picture, _square(mesh_points[_POINTS, :2]), _INPUT_PX)
+        points, sides = mesh_points[_POINTS, :2], 1 + 2 * _PADDING
+        square = template_square(points, _TEMPLATE + _PADDING, sides)
+        chip = crop_square(picture, square, _INPUT_PX)
         answer = self._network.compute_face_descriptor(np.ascontiguousarray(chip[:, :, ::-1]))
         vector = np.array(answer)
         return np.asarray(vector / max(float(np.linalg.norm(vector)), 1e-12), np.float32)
-
-
-def _square(points: F32) -> F32:
-    """Return the (3, 2) corners, in px, of the square behind (5, 2) points that dlib looks at.
-
-    The similarity of least squares between points and template, with points as complex numbers.
-    """
-    seen = points.astype(np.float64) @ (1, 1j)
-    side = 1 + 2 * _PADDING
-    template = (_TEMPLATE + _PADDING) @ (1, 1j)
-    centred = template - template.mean()
-    turn = np.vdot(centred, seen - seen.mean()) / np.vdot(centred, centred)
-    corners = (np.array([0, side, side * 1j]) - template.mean()) * turn + seen.mean()
-    return np.stack([corners.real, corners.imag], axis=1).astype(np.float32)

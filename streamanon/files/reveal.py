@@ -39,12 +39,7 @@ _ALWAYS = range(-(2**62), 2**62)
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What a sidecar is opened with.
-
-    Attributes:
-        keys: files of private keys.
-        passphrase: file whose first line is a passphrase, or None.
-    """
+    """Files of private keys to open a sidecar with, and one that begins with a passphrase."""
 
     keys: Sequence[Path] = ()
     passphrase: Path | None = None

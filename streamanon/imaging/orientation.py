@@ -13,9 +13,7 @@ from streamanon.types import Plane
 class Orientation:
     """Operations that turn a stored picture upright: first mirroring, then quarter turns.
 
-    Attributes:
-        mirrored: whether left and right are swapped first.
-        turns: quarter turns counter-clockwise, 0..3.
+    These are counter-clockwise, 0..3.
     """
 
     mirrored: bool = False

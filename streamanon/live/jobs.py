@@ -9,12 +9,7 @@ from streamanon.media.address import Address, input_address, output_address
 
 @dataclass(frozen=True, slots=True)
 class LiveJob:
-    """One live stream to anonymise.
-
-    Attributes:
-        input: where frames come from.
-        outputs: where they go; may be empty when the stream is shown on the page only.
-    """
+    """One live stream to anonymise; without outputs it is shown on the page only."""
 
     input: Address
     outputs: tuple[Address, ...] = ()

@@ -10,11 +10,7 @@ _SAME_EVENT_S = 1.0
 
 
 class LatestFrameTap:
-    """Passes frames to a sink, keeps the newest, and logs when frames are covered whole.
-
-    Attributes:
-        latest: the newest frame, or None before the first.
-    """
+    """Passes frames to a sink, keeps the newest, and logs when frames are covered whole."""
 
     def __init__(self, sink: Sink, log: Logger) -> None:
         self._sink, self._log = sink, log

@@ -33,12 +33,7 @@ STREAM_LOG = "streamanon.stream"
 
 
 class Stream:
-    """A live stream that runs in a thread of its own.
-
-    Attributes:
-        name: name of the stream.
-        log: logger for everything that happens to the stream; credentials are masked.
-    """
+    """A live stream that runs in a thread of its own; its log shows no credentials."""
 
     def __init__(
         self,
@@ -49,11 +44,8 @@ class Stream:
     ) -> None:
         """Prepare a stream; nothing is opened before :meth:`start`.
 
-        Args:
-            name: unique among the streams of a process.
-            input: where frames come from.
-            outputs: where anonymised frames go; may be empty when only :meth:`latest` is used.
-            factory: builds the parts of this stream and of no other.
+        Its name is unique in the process. The factory builds the parts of no other stream. Without
+        outputs only :meth:`latest` is used.
 
         Raises:
             UsageError: it is to be sealed, and is not recorded.

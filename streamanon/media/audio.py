@@ -92,13 +92,7 @@ class AudioFormat:
 
 @dataclass(frozen=True, slots=True)
 class AudioPacket:
-    """One packet of compressed audio.
-
-    Attributes:
-        data: payload.
-        pts: presentation time in ticks of AUDIO_TICK.
-        duration: ticks of AUDIO_TICK.
-    """
+    """One packet of compressed audio; times are in ticks of AUDIO_TICK."""
 
     data: bytes
     pts: int

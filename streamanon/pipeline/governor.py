@@ -69,12 +69,7 @@ _SAME_RATE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One quality of a stream.
-
-    Attributes:
-        level: how faces are hidden.
-        max_fps: frames a second that are taken at most.
-    """
+    """How a stream hides faces, and the most frames it takes a second: one of its qualities."""
 
     level: str
     max_fps: float = inf

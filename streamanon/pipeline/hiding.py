@@ -22,14 +22,9 @@ def hide(
     ledger: Ledger,
     seal: Seal | None = None,
 ) -> SafeFrame:
-    """Hide everyone in a scene.
+    """Hide everyone in a scene, and record it; if the anonymiser fails, every subject is covered.
 
-    Args:
-        scene: scene from an observer.
-        anonymiser: generates the patches; if it fails, every subject is covered.
-        stats: counts of that observer, which tell whether the frame was examined.
-        ledger: records the frame, and what was left uncovered.
-        seal: keeps what is replaced; None to keep nothing.
+    The stats of its observer tell whether the frame was examined. ``seal`` keeps what is replaced.
     """
     patches, reason = _patches(scene, anonymiser)
     safe = compose(scene, patches, reason)

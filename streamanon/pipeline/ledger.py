@@ -58,11 +58,9 @@ class Ledger:
     """
 
     def __init__(self, keep: int | None = None) -> None:
-        """Create an empty one.
+        """Create an empty one. Counts include what is not kept.
 
-        Args:
-            keep: tracks and steps down to keep, of streams without end, up to twice as many; None
-                for all. Counts include those not kept.
+        Of streams without end it keeps up to twice ``keep`` tracks and steps down; None for all.
         """
         self._keep = keep
         self.tracks: dict[int, TrackSpan] = {}
@@ -82,11 +80,7 @@ class Ledger:
     def record(self, scene: Scene, safe: SafeFrame, *, examined: bool) -> None:
         """Count one frame, and what of its scene was not hidden.
 
-        Args:
-            scene: scene of the frame.
-            safe: the composed safe frame.
-            examined: whether the detector examined the frame; one that was not, and is not covered
-                whole, counts as uncovered.
+        One that the detector did not examine, and that is not covered whole, counts as uncovered.
         """
         index = safe.index
         self.frames += 1

@@ -51,12 +51,7 @@ class Stoppable(Protocol):
 
 
 class LiveControls:
-    """Measures and controls the lines of one live stream, one after the other.
-
-    Attributes:
-        meter: figures of all lines.
-        report: report of the newest line, also if it failed; None before it has ended.
-    """
+    """Measures and controls the lines of a live stream; ``report`` is of the newest that ended."""
 
     def __init__(
         self,
@@ -65,14 +60,7 @@ class LiveControls:
         log: logging.Logger = LOG,
         prefer: str = "face",
     ) -> None:
-        """Create one.
-
-        Args:
-            meter: collects the figures; a new one by default.
-            ladder: anonymiser of the lines, if its quality may be changed.
-            log: logger for changes of the quality.
-            prefer: what to keep when there is too much to do: "face" or "rate".
-        """
+        """Create one; the quality changes if there is a ladder, and is logged."""
         self.meter = meter or Meter()
         self.report: Report | None = None
         self._ladder = ladder

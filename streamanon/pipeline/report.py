@@ -18,11 +18,7 @@ class Times(Sequence[float]):
     """A series of times of 4 bytes each: all of them, or the newest and the total of all."""
 
     def __init__(self, keep: int | None = None) -> None:
-        """Create an empty one.
-
-        Args:
-            keep: entries to keep, up to twice as many; None for all.
-        """
+        """Create an empty one that keeps up to twice ``keep`` entries; None for all."""
         self._entries, self._keep = array("f"), keep
         self.total_s = 0.0
 

@@ -75,11 +75,7 @@ class Crop:
 
 
 class CropEncoder:
-    """Codes crops of one size.
-
-    Attributes:
-        quantiser: quantiser of H.264; None when samples are kept exactly.
-    """
+    """Codes crops of one size; without a quantiser of H.264, samples are kept exactly."""
 
     def __init__(self, place: Place, colour: ColourSpace, quantiser: int | None) -> None:
         """Open an encoder for the size of a place; without a quantiser samples are kept exactly."""

@@ -37,13 +37,7 @@ class LiveSealing:
     def __init__(
         self, sink: TimedSink, folder: Path, begin: Callable[[Path], Sealer], log: Logger
     ) -> None:
-        """Wrap the outputs of a stream.
-
-        Args:
-            sink: writes them.
-            folder: where recordings appear.
-            begin: begins a sidecar.
-            log: logger for failures.
+        """Wrap the outputs of a stream; ``begin`` begins a sidecar in the folder of its recordings.
 
         Raises:
             UsageError: no sidecar can be made there.

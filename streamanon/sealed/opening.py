@@ -27,12 +27,7 @@ _NEAR_US = 1_500
 
 @dataclass
 class Tally:
-    """How sealed crops met the frames of an output.
-
-    Attributes:
-        restored: crops that were put back.
-        missed: crops for whose time there was no frame.
-    """
+    """Sealed crops that were put back, and those for whose time there was no frame."""
 
     restored: int = 0
     missed: int = 0

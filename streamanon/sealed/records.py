@@ -206,12 +206,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Two numbers that turned out to be one person.
-
-    Attributes:
-        person: one of them.
-        same: the other, which was there first.
-    """
+    """Two numbers that turned out to be one person; ``same`` was there first."""
 
     kind = b"L"
     person: int

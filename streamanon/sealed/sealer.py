@@ -134,13 +134,7 @@ class Sealer:
         *,
         lossless: bool,
     ) -> None:
-        """Begin a sidecar.
-
-        Args:
-            writer: creates the file.
-            info: properties of the stream.
-            recipients: who can open it.
-            lossless: keep all samples exactly.
+        """Begin a sidecar for recipients.
 
         Raises:
             UsageError: the file cannot be created.

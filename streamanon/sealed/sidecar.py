@@ -50,13 +50,7 @@ class SidecarWriter:
     """
 
     def __init__(self, path: Path, header: Header, access: Access, *, overwrite: bool) -> None:
-        """Create the file.
-
-        Args:
-            path: its final name.
-            header: header.
-            access: who can open it.
-            overwrite: replace one that exists, at the end.
+        """Create the file, which replaces one that exists at the end.
 
         Raises:
             UsageError: it exists, or cannot be created.

@@ -120,11 +120,7 @@ class _Copy:
 
 
 class StreamCopier:
-    """Takes the other tracks of the original over, interleaved with the new video.
-
-    Attributes:
-        changes: what is converted and what stays behind, a line for each.
-    """
+    """Takes the other tracks of the original over, interleaved with the new video."""
 
     def __init__(self, path: Path, track: int, shared: SharedPackets | None = None) -> None:
         """Open the original, whose video track is given; call :meth:`add_tracks` next.

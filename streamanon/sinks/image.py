@@ -39,11 +39,7 @@ _DEEP = {"PNG": [cv2.IMWRITE_PNG_COMPRESSION, 3], "JPEG2000": []}
 
 
 class ImageSink:
-    """Writes pictures without metadata, with their depth where the format has it.
-
-    Attributes:
-        changes: what is converted and what stays behind, a line for each.
-    """
+    """Writes pictures without metadata, with their depth where the format has it."""
 
     def __init__(
         self,
@@ -54,14 +50,7 @@ class ImageSink:
         overwrite: bool = False,
         mode: int = EVERYBODY,
     ) -> None:
-        """Prepare the output.
-
-        Args:
-            path: name of the output once it is complete.
-            original: picture it is made from.
-            info: properties of the original.
-            overwrite: replace an existing output.
-            mode: permissions of the output, less those that the umask takes away.
+        """Prepare an output made from an original picture; the mode are its permissions.
 
         Raises:
             UsageError: the output cannot be written as asked.

@@ -30,13 +30,9 @@ class PartFile:
     def __init__(
         self, final: Path, source: Path, *, overwrite: bool, mode: int = EVERYBODY
     ) -> None:
-        """Create the hidden file, and the folder if it is missing.
+        """Create the hidden file of an output made from a source, and the folder if it is missing.
 
-        Args:
-            final: name of the output once it is complete.
-            source: what it is made from.
-            overwrite: replace an existing output.
-            mode: its permissions, less those that the umask takes away.
+        The mode are its permissions, less those that the umask takes away.
 
         Raises:
             UsageError: the output exists, is the source, or cannot be created.

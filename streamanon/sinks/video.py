@@ -53,9 +53,6 @@ class VideoSink:
     Timestamps, duration, rotation, pixel aspect, colour tags, range, depth, fields, HDR, sound and,
     in mp4 and mov, the projection of 360 degree video are kept. Tags, cover pictures, other video
     tracks and, by default, subtitles, chapters and the timecode are not.
-
-    Attributes:
-        changes: what differs from the original and what stays behind, a line for each.
     """
 
     def __init__(  # noqa: PLR0913  an output, what it is made from, and its options

@@ -76,13 +76,7 @@ class Decoder:
     def __init__(
         self, packets: Iterable[Packet[Any] | None], stream: VideoStream, step: int
     ) -> None:
-        """Prepare to decode.
-
-        Args:
-            packets: what is yielded by :func:`~streamanon.media.continuity.continuous`.
-            stream: video track.
-            step: usual ticks from frame to frame.
-        """
+        """Prepare to decode :func:`~streamanon.media.continuity.continuous` packets of a track."""
         self._input, self._stream, self._step = packets, stream, step
         stream.thread_type = "AUTO"
         stream.codec_context.flags |= _OUTPUT_CORRUPT

@@ -20,11 +20,7 @@ class ImageSource:
     """
 
     def __init__(self, path: Path, max_pixels: int | None = None) -> None:
-        """Decode the first picture.
-
-        Args:
-            path: picture.
-            max_pixels: pixels of the largest that is decoded; the default if left out.
+        """Decode the first picture, of so many pixels at most.
 
         Raises:
             UsageError: the file does not exist or may not be read.

@@ -102,13 +102,9 @@ class PictureFile:
     def __init__(self, path: Path, max_pixels: int = PICTURE) -> None:
         """Open a file and read its headers; nothing is decoded.
 
-        Args:
-            path: picture.
-            max_pixels: pixels of the largest that is accepted.
-
         Raises:
             UsageError: it does not exist, may not be read, or its format needs an extra.
-            MediaError: it is not a picture, or holds one that is too large.
+            MediaError: it is not a picture, or holds one of more than ``max_pixels``.
         """
         self._path = path
         self._file, self._image = _open(path)
@@ -178,9 +174,6 @@ class PictureFile:
 
         libjpeg, which decodes it, goes on after errors, and Pillow does not tell: what is made up
         then may be a face that no detector finds. FFmpeg can stop at the first error.
-
-        Raises:
-            ValueError: it is damaged.
         """
         self._file.seek(getattr(self._image, "offset", 0))
         decoder = av.CodecContext.create("mjpeg", "r")

@@ -45,10 +45,6 @@ _USUAL_GAMMA, _NEAR = 1 / 2.2, 0.01
 def stated_profile(image: ImageFile.ImageFile, file: IO[bytes]) -> bytes:
     """Return an ICC profile of the colours that a picture states; b"" for those of sRGB.
 
-    Args:
-        image: open picture.
-        file: where it is read from.
-
     Raises:
         ValueError: they are HDR, which no picture that is written here can say.
     """

@@ -17,24 +17,14 @@ _T = TypeVar("_T")
 
 
 class InputPipe:
-    """The bytes of a pipe, in their order.
+    """The bytes of a pipe, in their order; its ``packets``, once it was opened as a video.
 
     FFmpeg cannot be left by an exception, so that what goes wrong ends the data, and is raised by
     :meth:`check`.
-
-    Attributes:
-        name: name in messages.
-        packets: what is in the pipe, once it was opened as a video.
     """
 
     def __init__(self, file: int, name: str, stall_s: float) -> None:
-        """Begin at the present place of a file descriptor, which is not closed.
-
-        Args:
-            file: file descriptor.
-            name: name in messages.
-            stall_s: longest time to wait for more.
-        """
+        """Begin at the present place of a file, which is not closed; wait ``stall_s`` for more."""
         self.name, self._file, self._stall_s = name, file, stall_s
         self.packets: SharedPackets | None = None
         self._begun = b""

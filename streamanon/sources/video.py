@@ -56,12 +56,7 @@ class VideoSource:
     def __init__(
         self, path: Path, max_pixels: int | None = None, pipe: InputPipe | None = None
     ) -> None:
-        """Open a file and decode up to its first picture.
-
-        Args:
-            path: video.
-            max_pixels: pixels of the largest frame that is decoded; the default if left out.
-            pipe: where its bytes come from, if they can be read only once.
+        """Open a file, or a pipe in its place, and decode up to its first picture.
 
         Raises:
             UsageError: the file does not exist or may not be read.

@@ -49,16 +49,9 @@ _JITTER_S = 0.005
 
 @dataclass(slots=True)
 class _TrackSamples:
-    """When a track had its first mesh, its first good view and its newest frame, and its samples.
+    """When a track had its first mesh, its first good view (infinite before) and its newest frame.
 
-    Attributes:
-        since_s: time of its first mesh.
-        now_s: time of its newest frame.
-        first_s: time of its first good view; infinite before that.
-        due_s: time of its next sample.
-        samples: samples after the warm-up.
-        settled: whether an identity was asked for.
-        glasses: whether glasses are worn.
+    Samples count after the warm-up; it is settled once an identity was asked for.
     """
 
     since_s: float
@@ -86,11 +79,7 @@ class EmbeddingSampler:
     ) -> None:
         """Create one for a new line of a stream, whose tracks are numbered from the start.
 
-        Args:
-            embedder: computes embeddings.
-            sex: estimates apparent sex.
-            assigner: gets them; it drops the tracks of the line before.
-            glasses: says who wears glasses; None where that does not matter.
+        The assigner drops the tracks of the line before.
         """
         self._embedder, self._sex, self.assigner = embedder, sex, assigner
         self._glasses = glasses

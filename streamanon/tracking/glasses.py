@@ -13,13 +13,7 @@ FEW, REMEMBERED = 5, 20
 
 @dataclass(slots=True)
 class WornGlasses:
-    """What is known of the glasses of a track.
-
-    Attributes:
-        worn: whether glasses are worn.
-        score: mean of the looks.
-        looks: number of looks in the mean.
-    """
+    """Whether a track wears glasses, and the mean score of so many looks."""
 
     worn: bool = False
     score: float = 0.0

@@ -30,12 +30,7 @@ class KeptFaces:
     """Tells which tracks of a frame show somebody who agreed to be seen."""
 
     def __init__(self, recognisers: Sequence[Recogniser], photos: Sequence[Sequence[F32]]) -> None:
-        """Create one for one line of one stream.
-
-        Args:
-            recognisers: all must agree.
-            photos: unit vectors of each recogniser for each photograph.
-        """
+        """Create one for one line, from unit vectors of each recogniser for each photograph."""
         self._recognisers, self._photos = recognisers, photos
         self._views: dict[int, _Views] = {}
 

@@ -74,13 +74,7 @@ a turned crop, where it takes parts of upright faces for one, within that face."
 
 @dataclass(slots=True)
 class _Evidence:
-    """What is known of a track.
-
-    Attributes:
-        proven: whether it certainly is a face.
-        frames: frames that saw it.
-        scores: newest scores of the second detector.
-    """
+    """Whether a track certainly is a face, how many frames saw it, and the newest second scores."""
 
     proven: bool = False
     frames: int = 0

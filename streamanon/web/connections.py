@@ -185,19 +185,10 @@ class Connection(web.RequestHandler):
 
 
 class Connections:
-    """All connections of a server.
-
-    Attributes:
-        events: log of what is refused.
-    """
+    """All connections of a server."""
 
     def __init__(self, events: EventLog, *, behind_proxy: bool) -> None:
-        """Prepare to accept.
-
-        Args:
-            events: log of what is refused.
-            behind_proxy: whether all connections come from one proxy: it may have all there are.
-        """
+        """Prepare to accept, and to log what is refused; one proxy may have all connections."""
         self.events = events
         self._most = _most_connections()
         self._most_by_network = self._most if behind_proxy else min(MAX_BY_ADDRESS, self._most)
@@ -254,11 +245,7 @@ class Connections:
             accepted.close()
 
     def _make_room(self, network: str) -> bool:
-        """Close the oldest connection that has proven nothing where there are too many.
-
-        Returns:
-            Whether there is room for one more.
-        """
+        """Return whether there is room, if need be by closing the oldest unproven connection."""
         if self._by_network[network] >= self._most_by_network:
             rivals = [one for one in self._open if one.network == network and one.expendable]
             self.events.count(f"page: more than {self._most_by_network} connections of one address")

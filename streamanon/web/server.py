@@ -35,14 +35,7 @@ _GOODBYE_S = 0.5
 
 
 class Server:
-    """Web server of the page and the REST API.
-
-    Attributes:
-        api: request handlers.
-        camera: sessions of the camera page.
-        connections: connections to the page.
-        url: address of the page, without the token; "" before the start.
-    """
+    """Web server of the page and the REST API; its ``url``, "" before the start, has no token."""
 
     def __init__(
         self,
@@ -53,13 +46,12 @@ class Server:
         *,
         behind_proxy: bool = False,
     ) -> None:
-        """Prepare a server.
+        """Prepare a server for streams of unique names.
 
         Args:
-            streams: what is shown; their names are unique.
+            streams: what is shown.
             factory: builds the lines of the camera page and loads the gallery.
-            host_port: name or address of an interface, and the port to listen on; 0 for any free
-                one.
+            host_port: name or address of an interface, and a port to listen on; 0 for any free one.
             token: required secret; None makes one up where other machines can connect.
             behind_proxy: whether all requests come through a proxy, so that a token is required
                 and visitors have the addresses that it names.

@@ -55,14 +55,7 @@ class CameraSource:
         feed: Channel[CameraPicture],
         start_s: float,
     ) -> None:
-        """Prepare to read.
-
-        Args:
-            info: properties of the camera's frames.
-            converter: scales every picture to their size.
-            feed: channel of pictures.
-            start_s: arrival time at which pts is 0.
-        """
+        """Prepare to read a feed of pictures, scaled to one size; pts is 0 at ``start_s``."""
         self.info = info
         self._converter, self._feed, self._start_s = converter, feed, start_s
 

@@ -23,10 +23,8 @@ class KeepAlive:
     """Passes frames on; after half a second without one, writes placeholders with the time of day.
 
     Frames and placeholders come from different threads and are passed on one at a time. Timestamps
-    of placeholders continue those of the frames, at the pace of the clock.
-
-    Attributes:
-        silent: whether the newest picture is a placeholder.
+    of placeholders continue those of the frames, at the pace of the clock. It is silent while the
+    newest picture is a placeholder.
     """
 
     def __init__(self, sink: Sink, info: MediaInfo) -> None:

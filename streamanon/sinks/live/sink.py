@@ -138,13 +138,13 @@ def open_outputs(  # noqa: PLR0913  what to open, and the settings of the encode
     sound: AudioQueue | None,
     log: Logger,
 ) -> LiveSink:
-    """Open the outputs of a live stream.
+    """Open the outputs of a live stream, whose size does not change.
 
     Servers need not be reachable yet: they are retried until they are.
 
     Args:
         addresses: where the outputs are.
-        info: properties of the stream; its size does not change.
+        info: properties of the stream.
         crf: constant rate factor of the encoder.
         preset: speed preset of the encoder.
         record_mode: permissions of recorded files.

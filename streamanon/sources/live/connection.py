@@ -105,12 +105,7 @@ class Connection:
     """Opens an input and decodes it; the last item is a :class:`ConnectionLost`."""
 
     def __init__(self, options: InputOptions, converter: FrameConverter | None) -> None:
-        """Start.
-
-        Args:
-            options: options to open the input with.
-            converter: converter of an earlier connection, whose size and colours are kept.
-        """
+        """Start; a converter of an earlier connection keeps its size and colours."""
         self._options, self._converter = options, converter
         self._items: Queue[Item] = Queue(_WAITING)
         self._over = Event()

@@ -73,13 +73,9 @@ class Fetcher:
     """
 
     def __init__(self, url: str, reach: Reach, timeout_s: float, over: Event) -> None:
-        """Prepare; nothing is fetched yet.
+        """Prepare; nothing is fetched yet, and nothing any more once ``over`` is set.
 
-        Args:
-            url: address of the input, credentials included.
-            reach: addresses that the input may lead to.
-            timeout_s: longest silence of a server, in seconds.
-            over: set when nothing is to be fetched any more.
+        The url holds credentials. ``timeout_s`` is the longest silence of a server.
         """
         self._timeout_s, self._over = timeout_s, over
         self._sockets: WeakSet[socket.socket] = WeakSet()

@@ -54,13 +54,6 @@ class VideoReader:
     def __init__(
         self, container: InputContainer, video: VideoStream, max_pixels: int = FILM
     ) -> None:
-        """Prepare to decode.
-
-        Args:
-            container: open input.
-            video: its track.
-            max_pixels: pixels of the largest picture that is decoded.
-        """
         self._video = video
         self._untimed = container.format.name in _UNTIMED
         # with several threads FFmpeg's H.264 decoder does not mark damaged pictures, or returns
