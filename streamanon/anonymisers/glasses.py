@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import exp
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from streamanon.face import glasses
 from streamanon.face import landmarks as lm
+from streamanon.face.drawing import Follower
 from streamanon.tracking.per_track import PerTrack
 
 if TYPE_CHECKING:
@@ -27,14 +27,6 @@ FAINTEST = 0.02
 """Strength below which they are not drawn."""
 
 
-@dataclass
-class _Drawn:
-    """How strongly somebody's glasses were drawn, 0..1, and when."""
-
-    strength: float
-    time_s: float
-
-
 class GlassesAnonymiser:
     """Another anonymiser, whose new faces wear glasses where the old ones do."""
 
@@ -43,7 +35,7 @@ class GlassesAnonymiser:
     def __init__(self, inside: Anonymiser) -> None:
         """Create one with no memory; ``inside`` draws the faces."""
         self._inside = inside
-        self._drawn: PerTrack[_Drawn] = PerTrack()
+        self._drawn: PerTrack[Follower[float]] = PerTrack()
 
     def replace(self, scene: Scene) -> list[Patch | None]:
         """Return one patch a subject; None where the other anonymiser has none."""
@@ -61,7 +53,9 @@ class GlassesAnonymiser:
         mesh, identity = subject.track.face.mesh, subject.identity
         if mesh is None or identity is None or lm.inter_ocular_px(mesh.points) < SMALLEST_PX:
             return patch
-        strength = self._followed(subject, time_s)
+        if subject.track.id not in self._drawn:
+            self._drawn[subject.track.id] = Follower(FADE_S)
+        strength = self._drawn[subject.track.id].follow(float(subject.glasses), time_s)
         if strength >= FAINTEST:
             low, high = AWAY_DEG
             strength *= min(max((high - abs(lm.head_pose(mesh.points)[0])) / (high - low), 0), 1)
@@ -71,14 +65,3 @@ class GlassesAnonymiser:
         points = mesh.points[:, :2] - (patch.x, patch.y)
         glasses.draw(image, points, glasses.style_of(identity.name), strength)
         return replace(patch, image=image)
-
-    def _followed(self, subject: Subject, time_s: float) -> float:
-        """Return how strongly somebody's glasses are drawn, which changes slowly."""
-        wanted, track_id = float(subject.glasses), subject.track.id
-        if track_id not in self._drawn:
-            self._drawn[track_id] = _Drawn(wanted, time_s)
-        drawn = self._drawn[track_id]
-        share = 1 - exp(-abs(time_s - drawn.time_s) / FADE_S)
-        drawn.strength += share * (wanted - drawn.strength)
-        drawn.time_s = time_s
-        return drawn.strength

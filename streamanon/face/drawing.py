@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from math import exp
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -17,6 +18,8 @@ from streamanon.types import F32, U8, Patch, Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+T = TypeVar("T", float, F32)
 
 SMALLEST_SIDE_PX = 8
 """Regions with a shorter side hold next to nothing of a face and are not drawn."""
@@ -99,37 +102,35 @@ def affine_to_box(to_frame: F32, box: Box) -> F32:
     return moved
 
 
-@dataclass
+class Follower(Generic[T]):
+    """A value that follows another one exponentially, beginning at the first it is given."""
+
+    def __init__(self, tau_s: float) -> None:
+        self._tau_s, self._time_s = tau_s, 0.0
+        self._value: T | None = None
+
+    def follow(self, wanted: T, time_s: float) -> T:
+        """Return the value at a time, between the last one and the one that is wanted."""
+        share = 1 - exp(-abs(time_s - self._time_s) / self._tau_s)
+        last = wanted if self._value is None else self._value
+        self._value, self._time_s = last + share * (wanted - last), time_s
+        return self._value
+
+
 class LightFollower:
-    """Light on a portrait that slowly follows that of the frame; one per track.
+    """Light on a portrait that slowly follows that of the frame; one per track."""
 
-    Attributes:
-        light: (n, n, 6) float32 in use, see :func:`streamanon.face.shading.light_field`.
-        wanted: the same, as last measured.
-        time_s: time of the last frame.
-        lit: number of frames it was used in.
-    """
-
-    light: F32 | None = None
-    wanted: F32 | None = None
-    time_s: float = 0.0
-    lit: int = 0
+    def __init__(self) -> None:
+        self._light: Follower[F32] = Follower(LIGHT_TAU_S)
+        self._wanted: F32 | None = None
+        self._lit = 0
 
     def follow(self, measure: Callable[[], F32], time_s: float) -> F32:
-        """Return the light for a frame.
-
-        Args:
-            measure: returns the light that is wanted for this frame; called every few frames.
-            time_s: time of the frame.
-        """
-        if self.wanted is None or self.lit % MEASURE_LIGHT_EVERY == 0:
-            self.wanted = measure()
-        if self.light is None:
-            self.light = self.wanted
-        share = np.float32(1 - np.exp(-abs(time_s - self.time_s) / LIGHT_TAU_S))
-        self.light = self.light + share * (self.wanted - self.light)
-        self.time_s, self.lit = time_s, self.lit + 1
-        return self.light
+        """Return the light for a frame, (n, n, 6) float32; it is measured every few frames."""
+        if self._wanted is None or self._lit % MEASURE_LIGHT_EVERY == 0:
+            self._wanted = measure()
+        self._lit += 1
+        return self._light.follow(self._wanted, time_s)
 
 
 @dataclass
