@@ -283,11 +283,13 @@ class MouthInside:
         upper: how far the upper teeth reach down from their lip, in mouth widths.
         lower: how far the lower teeth reach up from their lip, in mouth widths.
         tongue: how much there is of the tongue instead of the dark, 0..1.
+        light: light of the teeth, in that of the skin around the mouth; 1.2 where it is even.
     """
 
     upper: float
     lower: float
     tongue: float
+    light: float
 
 
 @dataclass(frozen=True)

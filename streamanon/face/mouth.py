@@ -49,6 +49,9 @@ LIT_MOUTH_BGR = (98.0, 118.0, 160.0)
 LIGHT_SEEN = 0.7
 """Share of the colour around a mouth that counts as that of the light: lips are a part of it."""
 
+EVEN_LIGHT, DIMMEST = 1.2, 0.6
+"""Light of teeth, in that of skin, in even light; and the least that is left of it in shade."""
+
 LOWER_DEPTH, LOWER_NARROWER, LOWER_SHADE = 0.13, 1.5, 0.8
 """Lower teeth: their height in mouth widths, how much narrower than the upper ones each is, and
 their brightness in that of the upper ones."""
@@ -266,18 +269,21 @@ class MouthPlacement:
         lookup: (h, w, 2) float32 texture px for each pixel of the rectangle.
         alpha: (h, w) float32 opacity, with a soft rim.
         tongue: (h, w) float32 opacity of the tongue over the texture.
+        light: gain of the texture.
     """
 
     corner: tuple[int, int]
     lookup: F32
     alpha: F32
     tongue: F32
+    light: float
 
 
 def _usual_inside(gap: float) -> MouthInside:
     """Return what a mouth so wide open, in mouth widths, usually shows."""
     lower, tongue = LOWER_RISE * (gap - TEETH_DEPTH), (gap - TONGUE_FROM) / TONGUE_FROM
-    return MouthInside(NATURAL / MIDDLE, max(lower, 0.0), min(max(tongue, 0.0), 1.0))
+    tongue = min(max(tongue, 0.0), 1.0)
+    return MouthInside(NATURAL / MIDDLE, max(lower, 0.0), tongue, EVEN_LIGHT)
 
 
 def placement(space: FaceSpace, inside: MouthInside | None = None) -> MouthPlacement | None:
@@ -330,8 +336,9 @@ def placement(space: FaceSpace, inside: MouthInside | None = None) -> MouthPlace
     alpha = np.asarray(cv2.GaussianBlur(alpha, (0, 0), rim), np.float32)
     opened = np.clip((gap - OPEN_FROM) / (OPEN_FULLY - OPEN_FROM), 0, 1)
     corner = int(low[0]), int(low[1])
-    shades = (lookup, alpha * np.float32(opened), tongue)
-    return MouthPlacement(corner, *(np.asarray(part, np.float32) for part in shades))
+    light = min(max(inside.light / EVEN_LIGHT, DIMMEST), 1.0)
+    alpha, tongue = alpha * np.float32(opened), np.asarray(tongue, np.float32)
+    return MouthPlacement(corner, np.asarray(lookup, np.float32), alpha, tongue, light)
 
 
 def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> None:
@@ -368,6 +375,6 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
     cast = cast.mean() + LIGHT_SEEN * share * (cast - cast.mean())
     coldest = max(around[0] / max(around[2], 1.0) / COLD, 1.0)  # teeth are blue in such light only
     cast = np.clip(np.minimum(cast, (coldest * cast[2], cast[2], cast[2])), 0.2, 1.1)
-    lit = cast[:, None] * (share * np.eye(3) + (1 - share) / 3)
+    lit = where.light * cast[:, None] * (share * np.eye(3) + (1 - share) / 3)
     tooth = np.asarray(cv2.transform(tooth, lit), np.uint8)
     target[...] = blended(target, tooth, alpha)

@@ -7,11 +7,13 @@ far as it reaches from its lip without a break. The rest is tongue as far as it 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamanon.face.mouth import OPEN_FROM, Lips
+from streamanon.face.mouth import EVEN_LIGHT, OPEN_FROM, Lips
 from streamanon.face.warp import sample_at
 from streamanon.imaging.picture import clip_box, read_bgr
 from streamanon.types import F32, U8, MouthInside, Picture
@@ -73,10 +75,13 @@ def mouth_inside(picture: Picture, points: F32) -> MouthInside | None:
     teeth, light = _teeth_and_light(read_bgr(picture, box), points)
     is_row = teeth.mean(axis=1) > ENOUGH
     upper, lower = (_reached(rows) * lips.opening for rows in (is_row, is_row[::-1]))
+    shown = MouthInside(upper, lower, 0.0, EVEN_LIGHT)
+    if is_row.any():
+        shown = replace(shown, light=float(np.median(light[teeth > ENOUGH])))
     if upper >= CLENCHED * lips.opening:
-        return MouthInside(upper, 0.0, 0.0)
+        return replace(shown, lower=0.0)
     tongue = (float(np.percentile(light[~is_row], DARKER)) - TONGUE) / TONGUE_RAMP
-    return MouthInside(upper, lower, min(max(tongue, 0.0), 1.0))
+    return replace(shown, tongue=min(max(tongue, 0.0), 1.0))
 
 
 def _teeth_and_light(image: U8, points: F32) -> tuple[F32, F32]:

@@ -1,5 +1,7 @@
 """What people show between their lips, steady over time."""
 
+from dataclasses import astuple
+
 import numpy as np
 
 from streamanon.face.mouth_inside import mouth_inside
@@ -25,10 +27,7 @@ class MouthFollower:
         now = None if mesh is None else mouth_inside(frame.picture, mesh.points[:, :2])
         if now and before:
             kept = float(np.exp(-abs(since_s) / TAU_S))
-            now = MouthInside(
-                now.upper + kept * (before.upper - now.upper),
-                now.lower + kept * (before.lower - now.lower),
-                now.tongue + kept * (before.tongue - now.tongue),
-            )
+            pairs = zip(astuple(now), astuple(before), strict=True)
+            now = MouthInside(*(new + kept * (old - new) for new, old in pairs))
         self._known = now
         return now

@@ -69,10 +69,10 @@ def test_a_mouth_at_the_edge_of_the_picture_is_told_from_what_is_left_of_it() ->
 @pytest.mark.parametrize(
     ("shown", "rows"),
     [
-        (MouthInside(0.2, 0.09, 0.0), (True, True)),
-        (MouthInside(0.2, 0.0, 0.0), (True, False)),
-        (MouthInside(0.0, 0.09, 0.0), (False, True)),
-        (MouthInside(0.0, 0.0, 0.0), (False, False)),
+        (MouthInside(0.2, 0.09, 0.0, mouth.EVEN_LIGHT), (True, True)),
+        (MouthInside(0.2, 0.0, 0.0, mouth.EVEN_LIGHT), (True, False)),
+        (MouthInside(0.0, 0.09, 0.0, mouth.EVEN_LIGHT), (False, True)),
+        (MouthInside(0.0, 0.0, 0.0, mouth.EVEN_LIGHT), (False, False)),
     ],
 )
 def test_a_new_mouth_shows_the_rows_that_the_person_shows(
@@ -84,9 +84,18 @@ def test_a_new_mouth_shows_the_rows_that_the_person_shows(
 
 
 def test_a_tongue_is_shown_instead_of_the_dark() -> None:
-    dark, tongue = (drawn_column(MouthInside(0.0, 0.0, share)) for share in (0.0, 1.0))
+    dark, tongue = (
+        drawn_column(MouthInside(0.0, 0.0, share, mouth.EVEN_LIGHT)) for share in (0.0, 1.0)
+    )
     low = slice(len(dark) * 6 // 10, len(dark) * 9 // 10)
     assert tongue[low].mean() > dark[low].mean() + 20
+
+
+def test_teeth_in_the_shade_are_dimmer() -> None:
+    lit, shaded = (
+        drawn_column(MouthInside(0.2, 0.0, 0.0, light)).max() for light in (mouth.EVEN_LIGHT, 0.8)
+    )
+    assert 0.6 * lit < shaded < 0.75 * lit
 
 
 def drawn_column(shown: MouthInside) -> U8:
