@@ -95,7 +95,7 @@ class Samples:
 def _condition(face: AlignedFace, default_teeth: U8) -> AlignedCondition:
     points = face.points[:, :2]
     shows_teeth = mouth.opening(points) >= mouth.OPEN_FULLY
-    return AlignedCondition(
+    return AlignedCondition.of_crop(
         face, mouth.texture(face.image, points) if shows_teeth else default_teeth
     )
 

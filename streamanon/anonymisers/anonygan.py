@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from streamanon.errors import ModelError
+from streamanon.face import irises, lashes, maps, mouth, shading
 from streamanon.face import landmarks as lm
-from streamanon.face import lashes, maps, mouth, shading
 from streamanon.face.drawing import (
     LIGHT_TAU_S,
     FaceRegion,
@@ -183,6 +183,8 @@ class _PreparedFace:
         lookup = cv2.transform(warp.lookup, identity.aligned.face.to_frame)
         x, y, alpha = region.resampled(np.asarray(lookup, np.float32), edge)
         image = sharpness.sampled(identity.portrait, x, y, region, alpha)
+        eyes = identity.aligned.irises
+        irises.draw(image, eyes, warp.space, region.to_patch, sharpness.blur_px)
         to_patch = affine_to_box(self.face.to_frame, region.box)
         image = transform.resampled(to_patch, region.size).apply(image)
         mouth.draw(image, warp.mouth, region.to_patch, identity.aligned.teeth)

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
+from streamanon.face import irises, lashes, mouth, shading, turned
 from streamanon.face import landmarks as lm
-from streamanon.face import lashes, mouth, shading, turned
 from streamanon.face.bare_skin import bare_portrait
 from streamanon.face.drawing import FaceRegion, LightFollower, SharpnessMatcher
+from streamanon.face.irises import Irises
 from streamanon.face.warp import (
     MARGIN,
     RASTER,
@@ -23,6 +24,7 @@ from streamanon.face.warp import (
     feathered_alpha,
     inset_oval,
     into_face_space,
+    saturated,
     warp_portrait,
 )
 from streamanon.safety.cover import mosaic
@@ -45,6 +47,7 @@ class _TrackState:
     identity: str
     condition: Condition
     teeth: U8
+    irises: Irises
     light: LightFollower = field(default_factory=LightFollower)
     sharpness: SharpnessMatcher = field(default_factory=SharpnessMatcher)
 
@@ -93,10 +96,12 @@ class WarpAnonymiser:
         points = inset_oval(identity.mesh.points[:, :2])
         if identity.name not in self._portraits:
             self._portraits[identity.name] = bare_portrait(identity)
+        eyes = Irises.of(saturated(identity.portrait, saturation), identity.mesh.points)
         return _TrackState(
             identity.name,
             Condition(self._portraits[identity.name], points, saturation),
             mouth.texture_or_default(identity, self._teeth),
+            eyes,
         )
 
 
@@ -140,6 +145,7 @@ def _draw(
     else:
         x, y, alpha = turned.resampled(region, space, warp, edge, yaw_deg)
     image = state.sharpness.sampled(state.condition, x, y, region, alpha)
+    irises.draw(image, state.irises, space, region.to_patch, state.sharpness.blur_px)
     image = _apply_light(image, region, light)
     lashes.draw(image, space.points, region.to_patch, state.sharpness.blur_px)
     image = state.sharpness.with_grain(image)

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
+from streamanon.face.irises import without_irises
 from streamanon.types import F32, U8, Identity
 
 INSIDE, DEEPEST = 0.22, 0.45
@@ -88,10 +89,14 @@ _ABOVE_EYES = (
 
 
 def bare_portrait(identity: Identity) -> U8:
-    """Return the (h, w, 3) uint8 BGR portrait of an identity with skin up to its outline."""
+    """Return the (h, w, 3) uint8 BGR portrait of an identity to be warped.
+
+    It has skin up to its outline, shut lips, and no irises.
+    """
     bearded = identity.p_female < 0.5
     points = identity.mesh.points
-    return with_lips_shut(with_bare_skin(identity.portrait, points, bearded=bearded), points)
+    bare = with_bare_skin(identity.portrait, points, bearded=bearded)
+    return without_irises(with_lips_shut(bare, points), points)
 
 
 def with_bare_skin(image: U8, points: F32, *, bearded: bool) -> U8:

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamanon.face import irises, mouth
 from streamanon.face import landmarks as lm
 from streamanon.face import maps as face_maps
-from streamanon.face import mouth
+from streamanon.face.irises import Irises, without_irises
 from streamanon.face.warp import (
     RASTER,
     SKIN_POINTS,
@@ -130,16 +131,25 @@ class AlignedCondition:
     Attributes:
         face: crop of the portrait.
         teeth: (h, w, 3) uint8 mouth texture, drawn into an open mouth.
+        irises: drawn into open eyes.
     """
 
     face: AlignedFace
     teeth: U8
+    irises: Irises
 
     @classmethod
     def of(cls, identity: Identity, portrait: U8, default_teeth: U8 | None) -> AlignedCondition:
         """Cut an identity out of its portrait; the default is for those that show no teeth."""
         face = AlignedFace.of(as_picture(portrait), identity.mesh.points)
-        return cls(face, mouth.texture_or_default(identity, default_teeth))
+        teeth = mouth.texture_or_default(identity, default_teeth)
+        return cls(face, teeth, Irises.of(identity.portrait, identity.mesh.points))
+
+    @classmethod
+    def of_crop(cls, face: AlignedFace, teeth: U8) -> AlignedCondition:
+        """Take the irises out of a crop of somebody else; teeth are drawn into an open mouth."""
+        bare = AlignedFace(without_irises(face.image, face.points), face.points, face.to_frame)
+        return cls(bare, teeth, Irises.of(face.image, face.points))
 
     @cached_property
     def condition(self) -> Condition:
@@ -221,6 +231,7 @@ class ConditionWarp:
         x, y = cv2.divide(x, share) + grid, cv2.divide(y, share) + grid[:, None]
         image, border = self.condition.face.image, cv2.BORDER_REPLICATE
         warped = np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=border), np.uint8)
+        irises.draw(warped, self.condition.irises, self.space, self.space.to_frame, 0)
         mouth.draw(warped, self.mouth, self.space.to_frame, self.condition.teeth)
         covered = np.asarray(coverage >= 0.5, np.uint8)
         beside = np.full_like(warped, BACKGROUND_GREY)

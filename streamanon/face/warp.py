@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from streamanon.face import landmarks as lm
 from streamanon.face.bare_skin import smooth_skin
 from streamanon.face.canonical_face import TRIANGLES
-from streamanon.face.gaze import follow_gaze
 from streamanon.face.lids import portrait_triangles, with_lids_closed
 from streamanon.types import F32, U8
 
@@ -263,13 +262,11 @@ def warp_portrait(space: FaceSpace, condition: Condition) -> tuple[NDArray[np.in
     Returns:
         The rasterised triangles (:func:`rasterise_triangles`), their affines
         (:func:`triangle_affines`), and the position in the portrait of each pixel
-        (:func:`lookup_map`), with the portrait's gaze turned to the source's.
+        (:func:`lookup_map`).
     """
     ids = rasterise_triangles(space)
     affines = triangle_affines(space, condition)
     lookup = lookup_map(affines, ids, condition.portrait)
-    zoom = condition.size_px / (1 - RIM) / max(space.height_px, 1.0)
-    follow_gaze(lookup, space.points, condition.points, zoom)
     return ids, affines, lookup
 
 

@@ -42,7 +42,7 @@ def faces() -> dict[str, Tensor]:
     aligned = [AlignedFace.of(as_picture(i.portrait), i.mesh.points) for i in identities]
     samples = []
     for source, portrait in pairwise(aligned):
-        condition = AlignedCondition(portrait, mouth.dark_texture())
+        condition = AlignedCondition.of_crop(portrait, mouth.dark_texture())
         samples.append(network_inputs(source, condition) | condition.arrays())
     return {
         name: torch.from_numpy(np.stack([sample[name] for sample in samples]))

@@ -32,7 +32,7 @@ def aligned(name: str) -> AlignedFace:
 
 
 def condition(name: str) -> AlignedCondition:
-    return AlignedCondition(aligned(name), mouth.dark_texture())
+    return AlignedCondition.of_crop(aligned(name), mouth.dark_texture())
 
 
 def reshaped(face: AlignedFace, points: F32) -> AlignedFace:
@@ -112,7 +112,7 @@ def test_a_face_that_wears_itself_stays_as_it_is() -> None:
     assert difference(inputs["warped"][middle > 0], face.image[middle > 0]) < 3
     cells = np.arange(GRID) * 4 + 1.5
     shift = inputs["lookup"] - np.dstack(np.meshgrid(cells, cells))
-    assert np.abs(shift[9:23, 9:23]).max() < 2
+    assert np.abs(shift[9:23, 9:23]).max() < 3  # lids are drawn a little more closed
     assert np.abs(shift).max() < 8
 
 
@@ -173,7 +173,7 @@ def test_the_mouth_map_grows_with_the_mouth_and_the_teeth_fill_it() -> None:
     opened = reshaped(face, points)
     before, after = (network_inputs(each, condition("arun")) for each in (face, opened))
     assert (after["maps"][:, :, 2] > 0).sum() > 100 + (before["maps"][:, :, 2] > 0).sum()
-    white = AlignedCondition(aligned("arun"), np.full_like(mouth.dark_texture(), 255))
+    white = AlignedCondition.of_crop(aligned("arun"), np.full_like(mouth.dark_texture(), 255))
     bright = network_inputs(opened, white)["warped"].astype(float) - after["warped"]
     inside = cv2.erode(np.ascontiguousarray(after["maps"][:, :, 2]), np.ones((3, 3), np.uint8))
     assert bright[inside == 255].mean() > 30
@@ -182,7 +182,7 @@ def test_the_mouth_map_grows_with_the_mouth_and_the_teeth_fill_it() -> None:
 def test_what_the_condition_hides_is_not_trusted() -> None:
     face = aligned("otto")
     frontal, turned_away = (
-        network_inputs(face, AlignedCondition(worn, mouth.dark_texture()))["maps"][:, :, 3]
+        network_inputs(face, AlignedCondition.of_crop(worn, mouth.dark_texture()))["maps"][:, :, 3]
         for worn in (aligned("lena"), turned(aligned("lena"), 60))
     )
     sides = frontal[40:100, 24:104].astype(float) - turned_away[40:100, 24:104]

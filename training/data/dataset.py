@@ -141,7 +141,7 @@ class PairDataset:
         if random.random() < REFOCUSED_SHARE:
             image = variation.refocused(image, random)
         face = AlignedFace(image, face.points, face.to_frame)
-        return AlignedCondition(face, _teeth(face, random))
+        return AlignedCondition.of_crop(face, _teeth(face, random))
 
 
 def sample(
