@@ -39,12 +39,13 @@ def draw(image: U8, points: F32, to_image: F32, blur_px: float) -> None:
         eye = points[list(outline)]
         strength = float(np.clip((AJAR - opening(eye)) / (AJAR - SHUT), 0, 1))
         if strength > 0:
-            _draw_one(image, eye @ to_image[:, :2].T + to_image[:, 2], strength, blur_px)
+            low = LOW * strength
+            _draw_one(image, eye @ to_image[:, :2].T + to_image[:, 2], strength, low, blur_px)
 
 
-def _draw_one(image: U8, eye: F32, strength: float, blur_px: float) -> None:
+def _draw_one(image: U8, eye: F32, strength: float, low: float, blur_px: float) -> None:
     """Darken the line where the lids of one eye meet; eye is its (16, 2) outline in px."""
-    between = eye[1:8] + LOW * (eye[:8:-1] - eye[1:8])
+    between = eye[1:8] + low * (eye[:8:-1] - eye[1:8])
     line = np.concatenate([eye[:1], between, eye[8:9]])
     thick = max(THICKNESS * float(np.hypot(*(eye[8] - eye[0]))), 1 / SUPERSAMPLING)
     soft = max(float(np.hypot(thick / 2, blur_px)), 0.5)

@@ -56,10 +56,6 @@ MOUTH_WIDTH, MOUTH_REACH = (0.88, 1.1), 1.8
 """Range of a new mouth's width in that of the person's: smiles widen it as much as the person's,
 and add up to a grimace; and the canonical units beyond the lips over which the face follows."""
 
-EYES_OPEN = (0.1, 0.7)
-"""Openings of an eye, in those of the person's neutral one, at which lids are left as they are, and
-from which they are the portrait's."""
-
 NARROWEST = 0.5
 """Least share of its opening that an eye keeps when it becomes the portrait's."""
 
@@ -261,8 +257,7 @@ def _keep_lids(offsets: F32, points: F32, own: F32) -> None:
         upper, lower = list(outline[1:8]), list(outline[:8:-1])
         usual = own[lower] - own[upper]
         opening = float((points[lower, 1] - points[upper, 1]).sum() / max(usual[:, 1].sum(), 1e-3))
-        shut, open_ = EYES_OPEN
-        share = np.float32(np.clip((opening - shut) / (open_ - shut), 0, 1))
+        share = np.float32(np.clip(opening, 0, 1))
         wider = offsets[lower] - offsets[upper]
         wider[:, 1] = np.maximum(wider[:, 1], (NARROWEST - 1) * np.maximum(usual[:, 1], 0))
         middle = (offsets[lower] + offsets[upper]) / 2

@@ -4,8 +4,8 @@ import pytest
 from streamanon.face import landmarks as lm
 from streamanon.face.canonical_face import TRIANGLES
 from streamanon.face.lids import (
-    MEET_BELOW,
-    PART_ABOVE,
+    DRAWN,
+    SEEN,
     opening,
     openings,
     portrait_triangles,
@@ -35,17 +35,19 @@ def test_opening_tells_open_from_shut_and_ignores_size(portrait: F32) -> None:
     assert opening(shut(portrait)[eye]) < 0.01
 
 
-def test_lids_that_all_but_meet_are_brought_together(portrait: F32) -> None:
+def test_half_shut_eyes_are_drawn_farther_closed_and_open_ones_as_they_are(portrait: F32) -> None:
     eye, open_mesh = list(lm.RIGHT_EYE), portrait.astype(np.float64)
-    assert np.array_equal(with_lids_closed(open_mesh), open_mesh)
-    ajar = open_mesh + 0.75 * (shut(portrait) - open_mesh)
-    assert 0.01 < opening(ajar[eye]) < MEET_BELOW
-    closed = with_lids_closed(ajar)
-    assert opening(closed[eye]) < 0.002
-    assert np.array_equal(closed[lm.CHIN], ajar[lm.CHIN])
-    between = open_mesh + 0.55 * (shut(portrait) - open_mesh)
-    assert MEET_BELOW < opening(between[eye]) < PART_ABOVE
-    assert 0.002 < opening(with_lids_closed(between)[eye]) < opening(between[eye])
+    wide = open_mesh - 1.0 * (shut(portrait) - open_mesh)
+    assert opening(wide[eye]) > SEEN[-1]
+    assert np.array_equal(with_lids_closed(wide), wide)
+    for share in (0.3, 0.5, 0.7, 0.9):
+        ajar = open_mesh + share * (shut(portrait) - open_mesh)
+        seen = openings(ajar)[0]
+        drawn = with_lids_closed(ajar)
+        assert openings(drawn)[0] == pytest.approx(np.interp(seen, SEEN, DRAWN), abs=0.004)
+        assert opening(drawn[eye]) < seen
+        assert np.array_equal(drawn[lm.CHIN], ajar[lm.CHIN])
+    assert opening(with_lids_closed(shut(portrait).astype(np.float64))[eye]) < 0.002
 
 
 def test_eyes_are_alike_but_in_a_wink(portrait: F32) -> None:

@@ -18,6 +18,8 @@ def face(scale: float = 20.0, roll_deg: float = 0.0) -> np.ndarray:
     """The canonical face as a (478, 3) mesh in px, upright unless rolled."""
     angle = np.radians(roll_deg)
     flat = VERTICES * np.array([1, -1, -1]) * scale
+    for eye in (lm.RIGHT_EYE, lm.LEFT_EYE):  # wide open: drawn as they are
+        flat[list(eye[1:8]), 1] -= 0.3 * scale
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     flat[:, :2] = flat[:, :2] @ turn + 300
     irises = [flat[list(lm.RIGHT_EYE)].mean(axis=0)] * 5 + [
