@@ -149,6 +149,21 @@ def pose_error(source: Observation, result: Observation) -> float:
     return float(np.degrees((_rotation(source).inv() * _rotation(result)).magnitude()))
 
 
+def pose_errors(
+    source: Sequence[Observation], result: Sequence[Observation]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the angles in degrees between two heads' poses over time.
+
+    Returns:
+        (n,) angles, and (n,) what is left of them without the rotation between both that they have
+        on average: a new face of other proportions looks turned by a little, always the same.
+    """
+    pairs = zip(source, result, strict=True)
+    between = Rotation.concatenate([_rotation(a).inv() * _rotation(b) for a, b in pairs])
+    moved = between.mean().inv() * between
+    return np.degrees(between.magnitude()), np.degrees(moved.magnitude())
+
+
 def _rotation(seen: Observation) -> Rotation:
     """Return the pose as a rotation, by the convention of :func:`landmarks.head_pose`."""
     return Rotation.from_euler("xyz", [-seen.pitch, -seen.yaw, seen.roll], degrees=True)

@@ -51,6 +51,7 @@ _EXPRESSION: tuple[Figure, ...] = (
     ("motion correlation", "correlation of landmarks", "more", ""),
     ("expression correlation", "correlation of blendshapes", "more", ""),
     ("expression pose_deg", "angle between both heads, degrees", "less", ""),
+    ("expression pose_motion_deg", "the same without its mean, degrees", "less", ""),
     ("expression gaze_across", "gaze across", "more", ""),
     ("expression gaze_down", "gaze down", "more", ""),
     ("expression blink", "blinks", "more", ""),

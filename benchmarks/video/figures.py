@@ -17,7 +17,7 @@ from benchmarks.judges.expression import (
     gaze,
     mouth_gap,
     mouth_open,
-    pose_error,
+    pose_errors,
 )
 from benchmarks.video import identity
 from benchmarks.video.motion import steadiness
@@ -84,11 +84,12 @@ def _each(
 def _motion_kept(before: FaceSeries, after: FaceSeries, both: NDArray[np.bool_]) -> Part:
     """Return how well pose, gaze, lids and mouth follow, against each face's own mean."""
     here, there = before.points[both], after.points[both]
-    angles = [pose_error(_posed(a), _posed(b)) for a, b in zip(here, there, strict=True)]
+    angles, motion = pose_errors(*([_posed(mesh) for mesh in meshes] for meshes in (here, there)))
     looks = [gaze(points) for points in (here, there)]
     lids = [series.blendshapes[both][:, list(BLINKS)].mean(axis=1) for series in (before, after)]
     return {
-        "pose_deg": float(np.mean(angles)),
+        "pose_deg": float(angles.mean()),
+        "pose_motion_deg": float(motion.mean()),
         "gaze_across": following(looks[0][..., 0], looks[1][..., 0]),
         "gaze_down": following(looks[0][..., 1], looks[1][..., 1]),
         "blink": following(*lids),

@@ -165,6 +165,18 @@ def test_what_follows_is_correlated_and_what_stands_still_says_nothing() -> None
     )
 
 
+def test_a_head_that_looks_turned_by_the_same_all_along_moves_as_the_source_does(
+    neutral: Observation,
+) -> None:
+    before = [replace(neutral, yaw=yaw, pitch=0.0, roll=0.0) for yaw in (-4.0, 0.0, 4.0)]
+    after = [replace(one, yaw=one.yaw + 5) for one in before]
+    error, motion = expression.pose_errors(before, after)
+    assert error == pytest.approx(5, abs=1e-4)
+    assert motion == pytest.approx(0, abs=1e-4)
+    _, damped = expression.pose_errors(before, [replace(one, yaw=one.yaw / 2) for one in before])
+    assert damped == pytest.approx([2, 0, 2], abs=1e-4)
+
+
 def test_gaze_and_mouth_are_read_off_the_mesh(neutral: Observation) -> None:
     meshes = np.stack([neutral.points] * 2)
     width = np.linalg.norm(meshes[0, 133, :2] - meshes[0, 33, :2])
