@@ -1,4 +1,4 @@
-"""Learn ``face_shape.npz``: what expressions do to a mesh, and what everybody's face is without.
+"""Learn ``face_shape.npz``: what expressions and turning do to a mesh, and a face without them.
 
     python -m training shape lfw.tar video_frames.tar aaf.tar synthetic.tar --out face_shape.npz
 
@@ -7,6 +7,9 @@ regression of meshes on blendshapes *within* people: of the differences of a fac
 the same person's faces. A regression over people takes their features for expressions, as narrow
 eyes for a squint; within people the neutral that is left re-identifies 84 % of 102 people from
 another photograph, with another expression, and over people 70 %.
+
+What turning does is what then still differs from everybody's face, on average, the more a head is
+turned (least squares; every few degrees count the same, although few heads are turned far).
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import click
 import numpy as np
 
 from streamanon.errors import UsageError
-from streamanon.face.shape import Pose
+from streamanon.face.shape import Pose, mirrored
 from training.data.entries import Entry, read_entries
 from training.data.prepare import central_mesh
 
@@ -32,7 +35,13 @@ RIDGE = 5.0
 """Added to the normal equations: what blendshapes that never move in the data are held back by."""
 
 MIN_FACING = 0.9
-"""Cosine of the angle away from the camera below which a face is left out: 26 degrees."""
+"""Cosine of the angle away from the camera below which a face is turned: 26 degrees."""
+
+LEVEL = 0.42
+"""Sine of the pitch, 25 degrees, above which a turned face is left out."""
+
+STEP, FEWEST = 0.07, 5
+"""Step of the sine of yaws that count the same together, and of how many faces at least."""
 
 
 @dataclass(frozen=True)
@@ -43,34 +52,49 @@ class Sights:
         points: (n, 478 * 3) float64 canonical, see :mod:`streamanon.face.shape`.
         blendshapes: (n, 52) float64.
         person: (n,) number of the person.
+        facing: (n,) cosine of the angle away from the camera.
+        aside: (n,) sine of the yaw.
     """
 
     points: NDArray[np.float64]
     blendshapes: NDArray[np.float64]
     person: NDArray[np.intp]
+    facing: NDArray[np.float64]
+    aside: NDArray[np.float64]
+
+    def ahead(self) -> Sights:
+        """Return those that look into the camera, with people numbered from 0."""
+        kept = self.facing >= MIN_FACING
+        person = np.unique(self.person[kept], return_inverse=True)[1]
+        rest = (self.facing[kept], self.aside[kept])
+        return Sights(self.points[kept], self.blendshapes[kept], person, *rest)
 
 
 def look_at(entries: Iterable[Entry]) -> Sights:
-    """Return the faces of pictures that look into the camera; none of people kept for testing.
+    """Return the faces of pictures, not nodding much; none of people kept for testing.
 
     Raises:
-        UsageError: there are none.
+        UsageError: none looks into the camera.
     """
-    points, blendshapes, people = [], [], []
+    points, blendshapes, people, angles = [], [], [], []
     for entry in entries:
         found = central_mesh(entry, blendshapes=True)
         if isinstance(found, str):
             continue
         mesh = found[1]
         pose = Pose.of(mesh.points)
-        if pose.facing >= MIN_FACING and mesh.blendshapes is not None:
+        level = pose.facing >= MIN_FACING or abs(pose.turn[2, 1]) <= LEVEL
+        if level and mesh.blendshapes is not None:
             points.append(pose.canonical(mesh.points).ravel())
             blendshapes.append(mesh.blendshapes)
             people.append(entry.person)
-    if not points:
+            angles.append((pose.facing, pose.aside))
+    facing, aside = np.array(angles, np.float64).reshape(-1, 2).T
+    if not (facing >= MIN_FACING).any():
         raise UsageError("no picture shows a face that looks into the camera: name other sets")
     _, person = np.unique(people, return_inverse=True)
-    return Sights(np.array(points, np.float64), np.array(blendshapes, np.float64), person)
+    seen = (np.array(points, np.float64), np.array(blendshapes, np.float64))
+    return Sights(*seen, person, facing, aside)
 
 
 def fit(sights: Sights) -> dict[str, NDArray[Any]]:
@@ -79,6 +103,7 @@ def fit(sights: Sights) -> dict[str, NDArray[Any]]:
     Args:
         sights: observations of people, some of them seen several times.
     """
+    turned, sights = sights, sights.ahead()
     counts = np.bincount(sights.person)
     moved = sights.points - _of_person(sights.points, sights.person)
     coefficients = sights.blendshapes - _of_person(sights.blendshapes, sights.person)
@@ -94,7 +119,29 @@ def fit(sights: Sights) -> dict[str, NDArray[Any]]:
         "mean": mean.reshape(-1, 3).astype(np.float32),
         "expression": expression.reshape(len(expression), -1, 3).astype(np.float16),
         "spread": np.array(np.sqrt(square), np.float32),
+        "turning": _turning(turned, mean, expression.astype(np.float64)).astype(np.float16),
     }
+
+
+def _turning(
+    sights: Sights, mean: NDArray[np.float64], expression: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return (2, 478, 3): what the sine of the yaw, and its square, add to canonical faces.
+
+    Args:
+        sights: faces turned by any angle, and not.
+        mean: (478 * 3,) canonical, everybody's neutral.
+        expression: (52, 478 * 3) canonical, what a blendshape of 1 adds.
+    """
+    away = (sights.points - sights.blendshapes @ expression - mean).reshape(-1, 478, 3)
+    left = sights.aside < 0
+    away[left] = mirrored(away[left])
+    far = np.abs(sights.aside)
+    steps = (far / STEP).astype(np.intp)
+    shares = 1 / np.maximum(np.bincount(steps), FEWEST)[steps]
+    powers = np.stack([far, far**2])
+    normal = powers * shares @ powers.T + 1e-9 * np.eye(2)
+    return np.linalg.solve(normal, powers * shares @ away.reshape(len(away), -1)).reshape(2, 478, 3)
 
 
 def explained(sights: Sights, expression: NDArray[Any]) -> float:
@@ -119,10 +166,14 @@ def command(inputs: tuple[Path, ...], out: Path) -> None:
     """Learn the model of face shapes from tar files or folders of faces and write it to OUT."""
     sights = look_at(entry for path in inputs for entry in read_entries(path))
     model = fit(sights)
-    mean, expression, spread = (model[name] for name in ("mean", "expression", "spread"))
-    np.savez_compressed(out, mean=mean, expression=expression, spread=spread)
+    mean, expression, spread, turning = (
+        model[name] for name in ("mean", "expression", "spread", "turning")
+    )
+    np.savez_compressed(out, mean=mean, expression=expression, spread=spread, turning=turning)
+    ahead = sights.ahead()
     click.echo(
-        f"{len(sights.person)} faces of {sights.person.max() + 1} people; blendshapes explain "
-        f"{explained(sights, model['expression']):.0%} of what changes within people, the neutral "
-        f"differs by {float(model['spread']):.2f} units from sight to sight"
+        f"{len(ahead.person)} faces of {ahead.person.max() + 1} people; blendshapes explain "
+        f"{explained(ahead, model['expression']):.0%} of what changes within people, the neutral "
+        f"differs by {float(model['spread']):.2f} units from sight to sight; "
+        f"{len(sights.person) - len(ahead.person)} turned faces"
     )

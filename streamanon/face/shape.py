@@ -5,7 +5,8 @@ does to it, and what is left: the person's *neutral*. After G2Face (H. Yang et a
 High-Fidelity Reversible Face Anonymization via Generative and Geometric Priors", 2024), which
 takes geometry from a 3-D model and leaves out of it what tells who somebody is. The expression
 basis here is learnt by ``python -m training shape`` from differences between pictures of the same
-people, so that nothing of who they are is taken for expression.
+people, so that nothing of who they are is taken for expression. What a mesh shows otherwise of a
+head that is turned is no shape either: chins slide forwards, cheeks fall in.
 
 "Canonical" points are in the units of MediaPipe's canonical face (about a centimetre), x to the
 image's right, y down, z away from the camera, as in a mesh.
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from streamanon.face import landmarks as lm
+from streamanon.face.canonical_face import VERTICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +73,14 @@ FAR = 2.0
 
 MAX_WEIGHT = 250.0
 """Sights, at their full weight, that are remembered."""
+
+MOST_TURNED = 0.87
+"""Sine of the yaw, 60 degrees, from which on nothing is known of what turning does to meshes."""
+
+_ACROSS = np.array([-1, 1, 1], np.float32)
+_GAPS = np.linalg.norm(VERTICES[:, None] - VERTICES * _ACROSS, axis=2)
+_IRISES = (473, 476, 475, 474, 477, 468, 471, 470, 469, 472)
+_OTHER_SIDE = np.concatenate([_GAPS.argmin(axis=1), _IRISES])
 
 _EYES = (
     (lm.RIGHT_EYE, lm.RIGHT_IRIS_CENTRE),
@@ -125,38 +135,60 @@ class Pose:
         """How squarely the face looks into the camera: the cosine of the angle away from it."""
         return float(self.turn[2, 2])
 
+    @property
+    def aside(self) -> float:
+        """How far it is turned aside: the sine of its yaw, positive to the image's right."""
+        return float(self.turn[2, 0])
+
+
+def mirrored(points: NDArray[Any]) -> NDArray[Any]:
+    """Return (..., 478, 3) canonical points as those of the face in a mirror."""
+    return points[..., _OTHER_SIDE, :] * _ACROSS
+
 
 @dataclass(frozen=True)
 class ShapeModel:
-    """What expressions do to a face.
+    """What expressions do to a face, and what turning it does to its mesh.
 
     Attributes:
         mean: (478, 3) float32 canonical, everybody's neutral.
         expression: (52, 478, 3) float32 canonical, what a blendshape of 1 adds.
         spread: root mean square distance of one sight's neutral from the person's, canonical units.
+        turning: (2, 478, 3) float32 canonical, what the sine of the yaw, and its square, add when a
+            head turns to the image's right.
     """
 
     mean: F32
     expression: F32
     spread: float
+    turning: F32
 
     @classmethod
     def of(cls, stored: Mapping[str, NDArray[Any]]) -> ShapeModel:
         """Return the model of the arrays that ``python -m training shape`` wrote."""
-        mean, expression = (stored[name].astype(np.float32) for name in ("mean", "expression"))
-        return cls(mean, expression, float(stored["spread"]))
+        mean, expression, turning = (
+            stored[name].astype(np.float32) for name in ("mean", "expression", "turning")
+        )
+        return cls(mean, expression, float(stored["spread"]), turning)
 
     def neutral(self, points: F32, blendshapes: F32) -> F32:
-        """Return (478, 3) float32 canonical: a face as it would be without its expression.
+        """Return (478, 3) float32 canonical: a face without its expression, as if seen from ahead.
 
         Args:
             points: (478, 3) mesh, any units.
             blendshapes: (52,) of it.
         """
-        moved = np.tensordot(blendshapes, self.expression, axes=1)
-        away = Pose.of(points).canonical(points) - moved - self.mean
+        pose = Pose.of(points)
+        moved = np.tensordot(blendshapes, self.expression, axes=1) + self._turned(pose.aside)
+        away = pose.canonical(points) - moved - self.mean
         away = away - np.vdot(away, self._smile) * self._smile
         return np.asarray(self.mean + away, np.float32)
+
+    def _turned(self, aside: float) -> F32:
+        """Return (478, 3) float32 canonical: what turning a head adds to its mesh."""
+        far = min(abs(aside), MOST_TURNED)
+        added = np.tensordot(np.array([far, far**2], np.float32), self.turning, axes=1)
+        return mirrored(added) if aside < 0 else np.asarray(added, np.float32)
 
     @cached_property
     def _smile(self) -> F32:

@@ -20,6 +20,7 @@ from streamanon.face.shape import (
     Pose,
     ShapeModel,
     away_from_outline,
+    mirrored,
     reshaped,
     shape_for,
 )
@@ -93,6 +94,22 @@ def test_the_neutral_tells_people_apart_and_not_their_smiles(
         same = gap(neutrals[f"{person}_neutral"], neutrals[f"{person}_smiling"])
         assert same < 0.7 * gap(raw[f"{person}_neutral"], raw[f"{person}_smiling"])
         assert same < 0.7 * gap(neutrals[f"{person}_neutral"], neutrals["man"])
+
+
+@pytest.mark.parametrize("yaw_deg", [-50, -30, 30, 50])
+def test_a_turned_head_has_the_shape_that_it_has_from_ahead(
+    model: ShapeModel, yaw_deg: float
+) -> None:
+    angle = np.radians(yaw_deg)
+    sine, cosine = np.sin(angle), np.cos(angle)
+    turn = np.array([[cosine, 0, -sine], [0, 1, 0], [sine, 0, cosine]])
+    far = abs(sine)
+    added = far * model.turning[0] + far**2 * model.turning[1]
+    seen = model.mean + (mirrored(added) if yaw_deg < 0 else added)
+    points = np.asarray(20 * seen @ turn.T + (300, 200, 0), np.float32)
+    assert lm.head_pose(points)[0] == pytest.approx(yaw_deg, abs=4)
+    found = model.neutral(points, np.zeros(52, np.float32))
+    assert gap(found, model.mean) < 0.3 * gap(seen, model.mean)
 
 
 def test_with_ones_own_shape_nothing_changes(model: ShapeModel, sights: dict[str, Sight]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from streamanon.errors import UsageError
-from streamanon.face.shape import ShapeModel
+from streamanon.face.shape import ShapeModel, mirrored
 from training.data.entries import Entry
 from training.shape import Sights, command, explained, fit, look_at
 
@@ -29,7 +29,8 @@ def _people(sights_each: int, seed: int = 0) -> tuple[Sights, NDArray[np.float64
     person = np.repeat(np.arange(people), sights_each)
     now = np.clip(usual[person] + random.normal(0, 0.2, (len(person), 52)), 0, 1)
     points = usual[person] @ features + now @ basis + random.normal(0, 0.05, (len(person), 478 * 3))
-    return Sights(points, now, person), basis
+    ahead = np.ones(len(person))
+    return Sights(points, now, person, ahead, 0 * ahead), basis
 
 
 def test_expressions_are_learnt_apart_from_features() -> None:
@@ -45,8 +46,30 @@ def test_people_count_once_however_often_they_were_seen() -> None:
     sights, _ = _people(sights_each=2)
     seldom = fit(sights)["mean"]
     often = np.concatenate([np.arange(len(sights.person)), np.zeros(400, int), np.ones(400, int)])
-    more = Sights(sights.points[often], sights.blendshapes[often], sights.person[often])
+    more = Sights(
+        sights.points[often],
+        sights.blendshapes[often],
+        sights.person[often],
+        sights.facing[often],
+        sights.aside[often],
+    )
     assert np.abs(fit(more)["mean"] - seldom).mean() < 0.1 * np.abs(seldom).mean()
+
+
+def test_what_turning_does_to_meshes_is_learnt_from_either_side() -> None:
+    sights, _ = _people(sights_each=6)
+    random = np.random.default_rng(1)
+    wanted = random.normal(0, 5, (2, 478, 3))
+    aside = random.choice([0.0, 0.5, -0.6, 0.7, -0.8], len(sights.person), p=[0.6, *[0.1] * 4])
+    far = np.abs(aside)[:, None, None]
+    added = far * wanted[0] + far**2 * wanted[1]
+    added[aside < 0] = mirrored(added[aside < 0])
+    points = sights.points + added.reshape(len(added), -1)
+    facing = np.cos(np.arcsin(aside))
+    turned = Sights(points, sights.blendshapes, sights.person, facing, aside)
+    model = ShapeModel.of(fit(turned))
+    assert np.corrcoef(model.turning.ravel(), wanted.ravel())[0, 1] > 0.95
+    assert np.abs(model.turning[0] + model.turning[1] - wanted.sum(axis=0)).mean() < 1
 
 
 def test_the_command_writes_a_model_that_loads(photos: Path, tmp_path: Path) -> None:
