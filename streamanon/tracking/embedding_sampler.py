@@ -43,6 +43,10 @@ in a crowd brows, shadows and glasses look alike."""
 MAX_YAW_DEG = 35.0
 MAX_PITCH_DEG = 30.0
 
+ASIDE_DEG, ASIDE_WEIGHT = 60.0, 0.001
+"""Yaw up to which a single look at somebody who was never seen better tells their sex, age and
+skin, and how much it counts."""
+
 _JITTER_S = 0.005
 """A frame may come so much before a sample is due."""
 
@@ -51,7 +55,8 @@ _JITTER_S = 0.005
 class _TrackSamples:
     """When a track had its first mesh, its first good view (infinite before) and its newest frame.
 
-    Samples count after the warm-up; it is settled once an identity was asked for.
+    Samples count after the warm-up; it is settled once an identity was asked for. Aside: whether it
+    was looked at with the head turned aside.
     """
 
     since_s: float
@@ -60,6 +65,7 @@ class _TrackSamples:
     due_s: float = -math.inf
     samples: int = 0
     settled: bool = False
+    aside: bool = False
     glasses: WornGlasses = field(default_factory=WornGlasses)
 
 
@@ -125,6 +131,7 @@ class EmbeddingSampler:
         """Take a sample if the view is good, and plan the next one."""
         so_far, quality = self._tracks[track_id], view_quality(mesh)
         if quality <= 0:
+            self._look_aside(picture, mesh, track_id)
             return
         so_far.first_s = min(so_far.first_s, so_far.now_s)
         seen_s = so_far.now_s - so_far.first_s
@@ -135,11 +142,22 @@ class EmbeddingSampler:
             quality *= WARM_UP_WEIGHT
         else:
             so_far.samples += 1
+        self._add_evidence(picture, mesh, track_id, quality)
+        if self._glasses and lm.inter_ocular_px(mesh.points) >= MIN_EYES_PX:
+            so_far.glasses.look(self._glasses.score(picture, mesh.points))
+
+    def _look_aside(self, picture: Picture, mesh: Mesh, track_id: int) -> None:
+        """Look once at a head that is turned aside, as long as there was no good view."""
+        so_far = self._tracks[track_id]
+        unknown = so_far.first_s == math.inf and not so_far.aside
+        if unknown and _is_large(mesh) and abs(lm.head_pose(mesh.points)[0]) <= ASIDE_DEG:
+            so_far.aside = True
+            self._add_evidence(picture, mesh, track_id, ASIDE_WEIGHT)
+
+    def _add_evidence(self, picture: Picture, mesh: Mesh, track_id: int, quality: float) -> None:
         embedding = self._embedder.embed(picture, lm.five_points(mesh.points))
         skin, p_female = skin_lab(picture, mesh), self._sex.p_female(picture, mesh.points)
         self.assigner.add_evidence(track_id, embedding, quality, skin, p_female)
-        if self._glasses and lm.inter_ocular_px(mesh.points) >= MIN_EYES_PX:
-            so_far.glasses.look(self._glasses.score(picture, mesh.points))
 
     def _is_due(self, track_id: int, visible: Collection[int]) -> bool:
         """Return whether enough of a track was seen to give it an identity."""
@@ -165,7 +183,11 @@ def view_quality(mesh: Mesh) -> float:
     """Return how well a view identifies a person, 0..1; 0 for a face turned away or too small."""
     size = side(lm.face_box_from_mesh(mesh.points))
     yaw, pitch, _ = lm.head_pose(mesh.points)
-    if size < MIN_FACE_PX or abs(yaw) > MAX_YAW_DEG or abs(pitch) > MAX_PITCH_DEG:
+    if not _is_large(mesh) or abs(yaw) > MAX_YAW_DEG or abs(pitch) > MAX_PITCH_DEG:
         return 0.0
     frontal = np.cos(np.radians(1.5 * yaw)) * np.cos(np.radians(1.5 * pitch))
     return float(mesh.presence * frontal * min(1.0, size / 112))
+
+
+def _is_large(mesh: Mesh) -> bool:
+    return side(lm.face_box_from_mesh(mesh.points)) >= MIN_FACE_PX

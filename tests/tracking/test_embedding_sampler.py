@@ -22,11 +22,13 @@ from streamanon.tracking.embedding_sampler import (
     SPACING_S,
     EmbeddingSampler,
 )
+from streamanon.tracking.finder import Finder
 from streamanon.tracking.identity_assigner import IdentityAssigner
 from streamanon.tracking.observer import LOOK_AHEAD, Observer
-from streamanon.types import F32, Frame, Picture, Scene
+from streamanon.types import F32, Frame, Picture, Scene, Track
 from testkit.networks import network
 from testkit.photos import read_photo
+from testkit.staged import turned
 
 FPS = 30
 NEUTRAL, SMILING = ("london_001_neutral",), ("london_001_smiling",)
@@ -206,3 +208,26 @@ def test_a_face_is_looked_at_often_at_first_and_seldom_later(
     early = round(SETTLED_S / SPACING_S)
     assert looks[round(SETTLED_S * FPS)] == pytest.approx(early, abs=2)
     assert looks[-1] - early <= (4 - SETTLED_S) / LATER_S + 2
+
+
+@pytest.mark.parametrize("name", ["london_001_neutral", "london_002_neutral"])
+def test_a_face_that_is_only_seen_turned_gets_an_identity_like_it(
+    name: str,
+    yunet: YuNetDetector,
+    mesher: MeshFitter,
+    embedder: Counting,
+    gender_net: GenderNet,
+) -> None:
+    picture = as_picture(read_photo(name))
+    (face,) = yunet.detect(picture)
+    mesh = Finder(yunet, mesher).fit_mesh(picture, face, None)
+    assert mesh is not None
+    assigner = IdentityAssigner(load_builtin(), seed=0)
+    sampler = EmbeddingSampler(embedder, gender_net, assigner)
+    track = Track(0, replace(face, mesh=turned(mesh, 45)), face.box)
+    for index in range(20):
+        sampler.sample(picture, track, index / FPS, [0])
+    assert embedder.looks == 1
+    identity = assigner.identity_of(0, [0])
+    assert identity is not None
+    assert (identity.p_female > 0.5) == (gender_net.p_female(picture, mesh.points) > 0.5)
