@@ -33,8 +33,9 @@ from streamanon.tracking.identity_assigner import colourfulness
 from streamanon.tracking.per_track import PerTrack
 from streamanon.types import F32, U8, Frame, Identity, Mesh, Patch, Scene, Subject
 
-POSES = PoseRange(yaw_deg=(47.0, 53.0), pitch_deg=(39.0, 46.0))
-"""Between these a face fades into its cover: farther on meshes miss the outline of its nose."""
+POSES = PoseRange(yaw_deg=(60.0, 66.0), pitch_deg=(39.0, 46.0))
+"""Between these a face fades into its cover: farther on hardly any mesh fits. In meshes a head in
+profile is turned by little more than 60 degrees."""
 
 GAIN_STEPS = 128
 """Steps of 8 bit gain between 0 and 1."""
@@ -129,6 +130,7 @@ def _draw(
     yaw_deg: float,
 ) -> Patch:
     """Draw a face and update the state of its track."""
+    aside = turned.turned_away(yaw_deg)
     warp = ids, _, lookup = warp_portrait(space, state.condition)
     depth = edge_distance(ids)
 
@@ -136,10 +138,10 @@ def _draw(
         x, y = (np.asarray(part, np.float32) for part in cv2.split(lookup))
         given = state.condition.sample(x, y, RASTER / MARGIN)
         source = into_face_space(region.source, region.to_patch)
-        return shading.light_field(space, depth, source, given)
+        return shading.light_field(space, depth, source, given, beside_hair=aside > 0)
 
     light = state.light.follow(light_field, time_s)
-    edge = feathered_alpha(depth, space, yaw_deg)
+    edge = feathered_alpha(depth, space, yaw_deg * (1 - aside))
     if abs(yaw_deg) < turned.FROM_DEG:
         x, y, alpha = region.resampled(lookup, edge)
     else:

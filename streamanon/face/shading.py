@@ -58,7 +58,9 @@ LIGHT_SIZE = 48
 """Side in px of the reduced face space on which light is compared."""
 
 
-def light_field(space: FaceSpace, depth: F32, source: U8, given: U8) -> F32:
+def light_field(
+    space: FaceSpace, depth: F32, source: U8, given: U8, *, beside_hair: bool = False
+) -> F32:
     """Return the gain and bias that put a new face into the frame's light and contrast.
 
     Args:
@@ -66,6 +68,7 @@ def light_field(space: FaceSpace, depth: F32, source: U8, given: U8) -> F32:
         depth: (RASTER, RASTER) float32 distance from the face's edge in px.
         source: (RASTER, RASTER, 3) uint8 BGR frame, in face space.
         given: (RASTER, RASTER, 3) uint8 BGR new face, in face space.
+        beside_hair: whether the face reaches over hair of the frame, as a turned one at its temple.
 
     Returns:
         (LIGHT_SIZE, LIGHT_SIZE, 6) float32 as of :func:`light_transfer`.
@@ -79,15 +82,17 @@ def light_field(space: FaceSpace, depth: F32, source: U8, given: U8) -> F32:
     bare, face, rim = map(_shrunk, weights)
     frame, drawn = _shrunk(source), _shrunk(given)
     bare *= without_hair(drawn, bare)
+    if beside_hair:
+        bare *= without_hair(frame, bare)
     eye_px = space.eye_distance * LIGHT_SIZE / depth.shape[0]
     return light_transfer(frame, drawn, bare, face, rim, eye_px=eye_px)
 
 
 def without_hair(given: F32, skin: F32) -> F32:
-    """Return (n, n) float32 weight: less where a new face has a beard or a brow.
+    """Return (n, n) float32 weight: less where a face has a beard, a brow or other hair.
 
     Args:
-        given: (n, n, 3) float32 BGR new face.
+        given: (n, n, 3) float32 BGR face.
         skin: (n, n) float32 weight of what may be skin.
     """
     inside = np.asarray(skin > 0.5, np.uint8)

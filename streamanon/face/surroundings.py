@@ -15,6 +15,8 @@ import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
+from streamanon.face.shape import Pose
+from streamanon.face.turned import turned_away
 from streamanon.face.warp import SKIN_POINTS
 from streamanon.imaging.picture import clip_box, read_bgr, scaled
 
@@ -53,6 +55,9 @@ AROUND, SPREAD = 0.15, 48
 
 MIN_PX = 16
 """Least side of a region that is moved."""
+
+AHEAD = 0.05
+"""How far a turned head may go on beyond its mesh, where it looks to, in sides of the face."""
 
 BESIDE = 0.01
 """How far beside the old face the new one's edge is fetched from, in its sides; a px more."""
@@ -101,7 +106,7 @@ def fit(
     both = np.concatenate(faces)
     low, high = both.min(axis=0), both.max(axis=0)
     side = float((high - low).max())
-    shift = _off_the_skin(faces[0], side) - faces[1]
+    shift = _off_the_skin(faces[0], side) + _ahead(old, side) - faces[1]
     farthest = max(float(np.hypot(*shift.T).max()), MOVED_PX)
     reach = REACH * side * np.sqrt(2 * np.log(farthest / MOVED_PX)) + 2
     box = clip_box(picture, np.concatenate([low - reach, high + reach]))
@@ -136,9 +141,9 @@ def fit(
     depth = np.asarray(cv2.extractChannel(found, 3), np.uint8)
     below = np.asarray(cv2.inRange(cv2.extractChannel(lookup, 1), size[1] - 1, np.inf), np.uint8)
     shown = _without_face(fitted, depth, outlines, free, below)
+    moved[free == 0] = 0
     for outline in outlines:
         cv2.fillConvexPoly(moved, _fixed_point(outline), 1, cv2.LINE_8, 4)
-    moved[free == 0] = 0
     return Surroundings(box, fitted, shown, moved)
 
 
@@ -251,6 +256,19 @@ def _off_the_skin(points: F32, side: float) -> F32:
     away = 1 + BESIDE * side
     unit = outwards / np.maximum(np.hypot(*outwards.T), 1.0)[:, None]
     return np.asarray(points + away * unit, np.float32)
+
+
+def _ahead(points: F32, side: float) -> F32:
+    """Return (468, 2) px: how much farther than its mesh a turned head may reach, and to where.
+
+    Meshes miss the tip of its nose, or a lip, a little; beside the new face they would be seen.
+    """
+    yaw, _, _ = lm.head_pose(points)
+    looks_to = -Pose.of(points).turn[:2, 2]
+    across = (points[:SKIN_POINTS, :2] - points[:SKIN_POINTS, :2].mean(axis=0)) @ looks_to
+    first = np.clip(across / max(float(across.max()), 1.0), 0, 1)
+    farthest = AHEAD * side * turned_away(yaw)
+    return np.asarray(farthest * first[:, None] * looks_to, np.float32)
 
 
 def _fixed_point(outline: F32) -> NDArray[np.int32]:

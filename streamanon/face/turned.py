@@ -37,6 +37,11 @@ depth, and how many px around it are close to it."""
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
+def turned_away(yaw_deg: float) -> float:
+    """Return how far the outline of a head is that of its features, 0..1."""
+    return float(np.clip((abs(yaw_deg) - FAR_SIDE_DEG[0]) / np.ptp(FAR_SIDE_DEG), 0, 1))
+
+
 def resampled(
     region: FaceRegion,
     space: FaceSpace,
@@ -88,7 +93,6 @@ def _far_side(space: FaceSpace, yaw_deg: float) -> F32:
     """
     low, high = (end(space.points[:SKIN_POINTS], axis=0) for end in (np.min, np.max))
     across, down = (2 * (np.arange(RASTER)[:, None] - low) / np.maximum(high - low, 1) - 1).T
-    turned = np.clip((abs(yaw_deg) - FAR_SIDE_DEG[0]) / np.ptp(FAR_SIDE_DEG), 0, 1)
-    beside = turned * np.clip(2 * across * np.sign(yaw_deg), 0, 1)
+    beside = turned_away(yaw_deg) * np.clip(2 * across * np.sign(yaw_deg), 0, 1)
     below_hair = np.clip(4 * (down - HAIRLINE), 0, 1)
     return np.outer(below_hair, beside).astype(np.float32)

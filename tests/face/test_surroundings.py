@@ -48,6 +48,13 @@ def shifted(points: F32) -> F32:
     return np.asarray(points + np.array([9, -6, 0], np.float32), np.float32)
 
 
+def turned(points: F32, degrees: float) -> F32:
+    middle = points.mean(axis=0)
+    sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+    turn = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
+    return np.asarray((points - middle) @ turn.T + middle, np.float32)
+
+
 def jaw(points: F32) -> F32:
     wide = points.copy()
     low = np.clip((points[:, 1] - points[lm.NOSE_TIP, 1]) / 60, 0, 1)
@@ -217,10 +224,7 @@ def test_a_line_beside_the_face_stays_straight() -> None:
 @pytest.mark.parametrize("degrees", [-50, -38, 38, 50])
 def test_features_in_the_rim_of_a_turned_head_are_nowhere(degrees: float) -> None:
     image, points = calm()
-    middle = points.mean(axis=0)
-    sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
-    turn = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
-    points = ((points - middle) @ turn.T + middle).astype(np.float32)
+    points = turned(points, degrees)
     painted = np.full_like(image, 60)
     for feature in (lm.RIGHT_BROW, lm.LEFT_BROW, lm.RIGHT_EYE, lm.LEFT_EYE, lm.NOSE, lm.OUTER_LIPS):
         hull = cv2.convexHull(points[list(feature), :2].astype(np.int32))
@@ -229,6 +233,32 @@ def test_features_in_the_rim_of_a_turned_head_are_nowhere(degrees: float) -> Non
         around = fit(as_picture(painted), points, shape(points), [], 1.0)
         assert around is not None
         assert plain(over(painted, around, around.shown))
+
+
+@pytest.mark.parametrize("degrees", [-55, 55])
+def test_little_is_seen_of_an_outline_that_the_mesh_of_a_turned_head_misses(degrees: float) -> None:
+    image, points = calm()
+    points = turned(points, degrees)
+    painted = np.full_like(image, 60)
+    missed = points + np.array([np.sign(degrees) * 5, 0, 0], np.float32)
+    painted[silhouette(missed, image.shape) > 0] = MAGENTA
+    around = fit(as_picture(painted), points, points, [], 1.0)
+    assert around is not None
+    shown = over(painted, around, around.shown)
+    beside = silhouette(points, image.shape) == 0
+    before, after = ((shot[beside][:, 1] < 30).sum() for shot in (painted, shown))
+    assert before > 300
+    assert after < 0.15 * before
+
+
+def test_a_face_beside_others_hides_its_own_place() -> None:
+    image, points = calm()
+    box = lm.face_box_from_mesh(points)
+    other = np.array([box[2] - 0.2 * (box[2] - box[0]), box[1], box[2] + 90, box[3]], np.float32)
+    around = fit(as_picture(image), points, points, [other], 0.0)
+    assert around is not None
+    x0, y0, x1, y1 = around.box
+    assert around.moved[silhouette(points, image.shape)[y0:y1, x0:x1] > 0].all()
 
 
 def test_what_is_left_out_inside_the_new_face_is_filled_with_its_skin() -> None:
