@@ -17,17 +17,16 @@ from streamanon.types import Face, Mesh, Picture
 MAX_FACES = 16
 """Maximum number of faces per picture."""
 
+CONFIDENCE = 0.3
+"""Least confidence of detection and of the mesh; MediaPipe says only that a face reached it, so it
+is also the score of every face."""
+
 
 class MediapipeDetector:
     """Finds faces with their mesh; implements :class:`streamanon.protocols.Detector`."""
 
-    def __init__(self, model: Path, *, confidence: float = 0.3) -> None:
+    def __init__(self, model: Path) -> None:
         """Load ``face_landmarker.task``.
-
-        Args:
-            model: path of the task file.
-            confidence: minimum confidence of detection and of the mesh, 0..1. MediaPipe reports
-                only that a face reached it, so it is also the score of every face.
 
         Raises:
             UsageError: The extra ``mediapipe`` is not installed.
@@ -42,13 +41,12 @@ class MediapipeDetector:
                 f"{install_hint('mediapipe')}"
             ) from error
         self._mediapipe = mediapipe
-        self._confidence = confidence
         self._landmarker = vision.FaceLandmarker.create_from_options(
             vision.FaceLandmarkerOptions(
                 base_options=BaseOptions(model_asset_path=str(model)),
                 num_faces=MAX_FACES,
-                min_face_detection_confidence=confidence,
-                min_face_presence_confidence=confidence,
+                min_face_detection_confidence=CONFIDENCE,
+                min_face_presence_confidence=CONFIDENCE,
                 output_face_blendshapes=True,
             )
         )
@@ -66,9 +64,9 @@ class MediapipeDetector:
             points = np.array([(mark.x, mark.y, mark.z) for mark in marks], np.float32) * to_px
             points = points.astype(np.float32)
             blendshapes = np.array([shape.score for shape in shapes], np.float32)
-            mesh = Mesh(points, presence=self._confidence, blendshapes=blendshapes)
+            mesh = Mesh(points, presence=CONFIDENCE, blendshapes=blendshapes)
             box = face_box_from_mesh(points)
-            found.append(Face(box, self._confidence, five_points(points), mesh))
+            found.append(Face(box, CONFIDENCE, five_points(points), mesh))
         return found
 
     def close(self) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from streamanon.types import FULL_QUALITY
+from streamanon.pipeline.meter import Reading
 
 if TYPE_CHECKING:
     from streamanon.sinks.live.output import OutputState
@@ -17,8 +16,8 @@ line failed and wrote nothing since; stopped: the stream has ended. Outputs show
 placeholder while it is lost or restarting."""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status(Reading):
     """State and figures of one stream, without pixels; credentials are masked.
 
     Attributes:
@@ -29,20 +28,6 @@ class Status:
         size: width and height of the outputs in px; (0, 0) before the first frame.
         method: method that was asked for.
         identity: name of the one identity given to all people, or None for one per person.
-        level: current quality level: "full", "sparing", "warp" or "mosaic"
-            (:mod:`streamanon.pipeline.governor`).
-        max_fps: frames a second that are taken at most; 0 when all are.
-        fps_in: frames a second that came in, over the last seconds.
-        fps_out: frames a second that went out, placeholders not counted.
-        latency_p50_ms: median time from the receipt of a frame until it was written.
-        latency_p99_ms: 99th percentile of that time.
-        frames: frames written so far.
-        dropped: frames thrown away, by cause.
-        faces: faces in the newest frame.
-        people: number of tracks so far.
-        treatments: faces hidden so far, by what was done.
-        methods: the same faces by the method that drew their replacement, or by treatment where
-            none did.
         reconnects: times the input came back.
         restarts: times the line was built again.
         outputs: state of each output.
@@ -56,18 +41,6 @@ class Status:
     size: tuple[int, int] = (0, 0)
     method: str = ""
     identity: str | None = None
-    level: str = FULL_QUALITY
-    max_fps: float = 0.0
-    fps_in: float = 0.0
-    fps_out: float = 0.0
-    latency_p50_ms: float = 0.0
-    latency_p99_ms: float = 0.0
-    frames: int = 0
-    dropped: Mapping[str, int] = field(default_factory=dict)
-    faces: int = 0
-    people: int = 0
-    treatments: Mapping[str, int] = field(default_factory=dict)
-    methods: Mapping[str, int] = field(default_factory=dict)
     reconnects: int = 0
     restarts: int = 0
     outputs: tuple[OutputState, ...] = ()

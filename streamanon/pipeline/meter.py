@@ -3,7 +3,7 @@
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 import numpy as np
@@ -25,8 +25,8 @@ class Reading:
     """The figures at one moment.
 
     Attributes:
-        fps_in: frames per second received from the source.
-        fps_out: frames per second written.
+        fps_in: frames per second received from the source, over the last seconds.
+        fps_out: frames per second written, placeholders not counted.
         latency_p50_ms: median time from receiving a frame to having written it.
         latency_p99_ms: 99th percentile of that time.
         frames: frames written in total.
@@ -37,22 +37,23 @@ class Reading:
         treatments: faces in total, by how they were hidden; frames where they were covered whole.
         methods: faces in total, by the method that drew their replacement, or by treatment
             without one.
-        level: quality level; "full" when nothing is stepped down.
+        level: quality level, "full", "sparing", "warp" or "mosaic"
+            (:mod:`streamanon.pipeline.governor`).
         max_fps: frames a second that are taken at most; 0 when all are.
     """
 
-    fps_in: float
-    fps_out: float
-    latency_p50_ms: float
-    latency_p99_ms: float
-    frames: int
-    dropped: dict[str, int]
-    faces: int
-    people: int
-    treatments: dict[str, int]
-    methods: dict[str, int]
-    level: str
-    max_fps: float
+    fps_in: float = 0.0
+    fps_out: float = 0.0
+    latency_p50_ms: float = 0.0
+    latency_p99_ms: float = 0.0
+    frames: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    faces: int = 0
+    people: int = 0
+    treatments: dict[str, int] = field(default_factory=dict)
+    methods: dict[str, int] = field(default_factory=dict)
+    level: str = FULL_QUALITY
+    max_fps: float = 0.0
 
 
 class Meter:

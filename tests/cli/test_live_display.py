@@ -45,9 +45,8 @@ def test_what_is_not_well_is_named() -> None:
     assert "anonygan at level warp, 4 dropped, rtsp://media/door is down" in line
     lost = status_line(replace(LIVE, state="lost", error="no picture for 5 s"))
     assert lost.startswith("lost for 1 min 10 s (no picture for 5 s), ")
-    assert (
-        status_line(Status("door", "starting", 1, "webcam:0")) == "starting, waiting for webcam:0"
-    )
+    starting = Status(name="door", state="starting", since_s=1, input="webcam:0")
+    assert status_line(starting) == "starting, waiting for webcam:0"
 
 
 def test_the_end_is_summed_up() -> None:
