@@ -33,11 +33,7 @@ def missing_package(what: str, extra: str, error: ImportError) -> UsageError:
 
 
 def heif(path: Path) -> ModuleType:
-    """Return the package that reads and writes HEIC, for a file that needs it.
-
-    Raises:
-        UsageError: it is not installed.
-    """
+    """Return the package that reads and writes HEIC, for a file; refuse it without the package."""
     try:
         import pillow_heif
     except ImportError as error:

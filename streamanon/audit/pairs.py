@@ -10,11 +10,7 @@ from streamanon.types import Frame, Picture
 
 
 def check_sizes(original: Source, anonymised: Source) -> None:
-    """Check that the frames of two streams have the same size, which may have been made even.
-
-    Raises:
-        UsageError: The sizes differ.
-    """
+    """Refuse streams whose frames differ in size, unless one was made even."""
     before, after = ((one.info.width, one.info.height) for one in (original, anonymised))
     if any(new not in (old, old + old % 2) for old, new in zip(before, after, strict=True)):
         sizes = ["x".join(map(str, size)) for size in (before, after)]

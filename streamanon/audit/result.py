@@ -99,11 +99,7 @@ class AuditResult:
 
     @property
     def leak_rate(self) -> float:
-        """Frames with a leak over frames with a face, 0..1.
-
-        Raises:
-            StreamanonError: No face was found in the original.
-        """
+        """Frames with a leak over frames with a face, 0..1."""
         self.require_faces()
         return len(self.leaking_frames) / self.frames_with_face
 
@@ -134,11 +130,7 @@ class AuditResult:
         return longest, longest_s
 
     def to_json(self) -> dict[str, Any]:
-        """Return all figures as plain values.
-
-        Raises:
-            StreamanonError: No face was found in the original.
-        """
+        """Return all figures as plain values."""
         rate = self.leak_rate
         frames, seconds = self.longest_leak()
         return {
@@ -170,11 +162,7 @@ class AuditResult:
         }
 
     def summary(self) -> str:
-        """Return the outcome in one line.
-
-        Raises:
-            StreamanonError: No face was found in the original.
-        """
+        """Return the outcome in one line."""
         self.require_faces()
         seen = _count(self.faces, "face")
         closest = f"; cosine to the source at most {max(self.cosines):.2f}" if self.cosines else ""

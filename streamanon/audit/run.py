@@ -109,11 +109,7 @@ def audit(
 def check_outputs(
     inputs: Sequence[Path], report: Path | None, sheet: Path | None, *, overwrite: bool
 ) -> None:
-    """Check that a report and a sheet can be written without replacing other files.
-
-    Raises:
-        UsageError: One of them cannot.
-    """
+    """Refuse a report and a sheet that would replace other files, or cannot be written."""
     taken = {path.resolve() for path in inputs}
     for path in filter(None, (report, sheet)):
         if path.resolve() in taken:

@@ -32,11 +32,7 @@ class FallbackBackend:
         self._next = better
 
     def run(self, inputs: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
-        """Map named input arrays to named output arrays.
-
-        Raises:
-            ModelError: The reliable runtime failed.
-        """
+        """Map named input arrays to named output arrays; fails where the reliable runtime does."""
         if self._next:
             self._now, self._next = self._next, None
             log.info("faces are painted by %s from now on", self.runtime)

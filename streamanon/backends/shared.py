@@ -69,11 +69,7 @@ class SharedBackend:
         self._changed = Condition()
 
     def run(self, inputs: Arrays) -> dict[str, NDArray[np.generic]]:
-        """Map named input arrays to named output arrays; called by any thread.
-
-        Raises:
-            ModelError: An input has the wrong name, dtype or shape.
-        """
+        """Map named input arrays to named output arrays; called by any thread."""
         call = _Call(inputs)
         with self._changed:
             self._waiting.append(call)

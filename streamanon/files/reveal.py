@@ -61,11 +61,7 @@ class Selection:
 
     @property
     def span(self) -> range:
-        """Times in microseconds.
-
-        Raises:
-            UsageError: it ends before it begins.
-        """
+        """Times in microseconds; one that ends before it begins is refused."""
         begin = _ALWAYS.start if self.begin_us is None else self.begin_us
         end = _ALWAYS.stop if self.end_us is None else self.end_us
         if begin >= end:

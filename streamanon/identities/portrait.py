@@ -140,11 +140,7 @@ def read_image(path: Path) -> U8:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a portrait's file.
-
-    Raises:
-        UsageError: The file cannot be read.
-    """
+    """Return the content of a portrait's file; refuse one that cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -44,11 +44,7 @@ def plan_live(inputs: Sequence[str], outputs: Sequence[str]) -> LiveJob | None:
 
 
 def check_apart(addresses: Sequence[Address]) -> None:
-    """Refuse addresses that are used twice.
-
-    Raises:
-        UsageError: two of them are the same.
-    """
+    """Refuse addresses that are used twice."""
     for number, address in enumerate(addresses):
         if address.scheme != "window" and address.target and address in addresses[:number]:
             raise UsageError(f"{address} is used twice: every input and output has its own address")

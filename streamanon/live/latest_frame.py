@@ -18,11 +18,7 @@ class LatestFrameTap:
         self.latest: SafeFrame | None = None
 
     def write(self, frame: SafeFrame) -> None:
-        """Pass one frame on.
-
-        Raises:
-            MediaError: the sink could not write it.
-        """
+        """Pass one frame on."""
         self.latest = frame
         self._sink.write(frame)
         self._log_covered(frame)

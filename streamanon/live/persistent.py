@@ -50,11 +50,7 @@ class PersistentSink:
         self._sink, self._written = sink, written
 
     def write(self, frame: SafeFrame) -> None:
-        """Pass one frame on.
-
-        Raises:
-            MediaError: the sink could not write it.
-        """
+        """Pass one frame on."""
         self._sink.write(frame)
         self._written()
 

@@ -94,11 +94,7 @@ class LineSupervisor:
         return replace(reading, faces=0) if self._keep and self._keep.silent else reading
 
     def set_method(self, method: str) -> None:
-        """Hide faces by another method from the next frames on; it is loaded before the switch.
-
-        Raises:
-            UsageError: there is no such method.
-        """
+        """Hide faces by another method from the next frames on; it is loaded before the switch."""
         replace(self._factory.config, method=method)  # refuses unknown methods
         with self._lock:
             if self._ladder:
@@ -106,11 +102,7 @@ class LineSupervisor:
             self.method = method
 
     def set_identity(self, identity: str | None) -> None:
-        """Give all people one identity from the next frames on; None for one per person.
-
-        Raises:
-            UsageError: there is no such identity.
-        """
+        """Give all people one identity from the next frames on; None for one per person."""
         with self._lock:
             self._assigner = self._assigner or self._factory.identity_assigner()
             self._assigner.give_everyone(identity)

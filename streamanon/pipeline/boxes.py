@@ -19,11 +19,6 @@ class BoxFile:
     """The file of one call; appears when it is complete."""
 
     def __init__(self, path: Path) -> None:
-        """Begin it.
-
-        Raises:
-            MediaError: it cannot be written.
-        """
         self._path, self._first_file, self._first_frame = path, True, True
         try:
             self._file = AtomicFile(path, mode=OWNER_ONLY)
@@ -67,11 +62,7 @@ class BoxFile:
         self._write(f'], "complete": {json.dumps(complete)}}}')
 
     def close(self, *, complete: bool) -> None:
-        """Publish the file if complete, else delete it.
-
-        Raises:
-            MediaError: it cannot be written.
-        """
+        """Publish the file if complete, else delete it."""
         try:
             if complete:
                 self._write("]}\n")

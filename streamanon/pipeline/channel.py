@@ -36,11 +36,7 @@ class Channel(Generic[T]):
         return self._dropped
 
     def put(self, item: T) -> bool:
-        """Send an item and tell whether an older one was dropped for it.
-
-        Raises:
-            StoppedError: the run was stopped; the item is not received.
-        """
+        """Send an item and tell whether an older one was dropped for it."""
         with self._changed:
             drops = self._newest and len(self._items) == self._capacity
             if drops:
@@ -54,21 +50,13 @@ class Channel(Generic[T]):
             return drops
 
     def __iter__(self) -> Iterator[T]:
-        """Yield items until the sender has finished and all were received.
-
-        Raises:
-            StoppedError: the run was stopped.
-        """
+        """Yield items until the sender has finished and all were received."""
         for item in self.or_idle(None):
             if item is not None:
                 yield item
 
     def or_idle(self, idle_s: float | None) -> Iterator[T | None]:
-        """Yield items, and None once whenever none arrived for ``idle_s``, if that is not None.
-
-        Raises:
-            StoppedError: the run was stopped.
-        """
+        """Yield items, and None once whenever none arrived for ``idle_s``, if that is not None."""
         patience_s = idle_s
         while True:
             with self._changed:
@@ -120,11 +108,7 @@ class InFlightLimit:
             self._changed.notify_all()
 
     def wait(self) -> None:
-        """Wait until there is room for another item.
-
-        Raises:
-            StoppedError: the run was stopped.
-        """
+        """Wait until there is room for another item."""
         with self._changed:
             self._changed.wait_for(lambda: self._stopped or self._inside < self._most)
             if self._stopped:

@@ -59,11 +59,7 @@ class LiveSealing:
             self._sealer.add(scene, safe)
 
     def write(self, frame: SafeFrame) -> None:
-        """Write one frame, and have it sealed.
-
-        Raises:
-            MediaError: it could not be written.
-        """
+        """Write one frame, and have it sealed."""
         self._sink.write(frame)
         try:
             if self._sealer is None and time.monotonic() >= self._again:

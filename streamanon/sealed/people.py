@@ -69,11 +69,7 @@ class KeyedPeople:
         return [self._opened(data[at : at + _RECORD_BYTES]) for at in whole]
 
     def enrol(self, evidence: F32) -> None:
-        """Remember a person by (133,) evidence, as the assigner keeps it.
-
-        Raises:
-            MediaError: the file cannot be written.
-        """
+        """Remember a person by (133,) evidence, as the assigner keeps it."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         plain = secrets.token_bytes(_ID_BYTES) + evidence.astype("<f4").tobytes()
         try:

@@ -70,11 +70,7 @@ class _People:
     count: int = 0
 
     def number(self, subject: Subject) -> tuple[int, Link | None]:
-        """Return a subject's number, and that they turned out to be somebody known.
-
-        Args:
-            subject: somebody in a frame; ``person`` may become known later than the track.
-        """
+        """Return a subject's number, and whom they turned out to be: that may be known later."""
         track, person, link = subject.track.id, subject.person, None
         found = self.by_track.get(track)
         known = None if person is None else self.by_person.get(person)
@@ -348,20 +344,12 @@ class SealingSink:
         self._over = False
 
     def write(self, frame: SafeFrame) -> None:
-        """Write one frame.
-
-        Raises:
-            MediaError: it, or what was sealed before, could not be written.
-        """
+        """Write one frame; fails, too, where what was sealed before could not be written."""
         self._sink.write(frame)
         self._sealer.written(frame.index, round(frame.pts * frame.time_base * 1_000_000))
 
     def close(self, *, complete: bool) -> None:
-        """Finish both, or leave neither; safe to call twice.
-
-        Raises:
-            MediaError: something could not be written.
-        """
+        """Finish both, or leave neither; safe to call twice."""
         if self._over:
             return
         self._over = True

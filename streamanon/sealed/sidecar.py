@@ -216,11 +216,7 @@ class Sidecar:
         return number
 
     def named(self, person: int) -> int:
-        """Return a person's number as a user gave it, if there is such a person.
-
-        Raises:
-            UsageError: there is not.
-        """
+        """Return a person's number as a user gave it; refuse one that there is not."""
         found = self.person(person)
         if found == NOBODY or found not in self.people:
             names = ", ".join(str(one) for one in self.people if one != NOBODY) or "no one"

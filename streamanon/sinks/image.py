@@ -97,11 +97,7 @@ class ImageSink:
             )
 
     def write(self, frame: SafeFrame | RevealedFrame) -> None:
-        """Encode a picture; those of an animation are written at the end.
-
-        Raises:
-            MediaError: it could not be written.
-        """
+        """Encode a picture; those of an animation are written at the end."""
         try:
             if self._tiff:
                 self._write_page(self._tiff, frame.picture)
@@ -115,11 +111,7 @@ class ImageSink:
             raise self._part.failure(error) from error
 
     def close(self, *, complete: bool) -> None:
-        """Publish the file if complete, else delete it.
-
-        Raises:
-            MediaError: it could not be written.
-        """
+        """Publish the file if complete, else delete it."""
         try:
             if self._tiff:
                 self._tiff.close()

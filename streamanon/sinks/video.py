@@ -126,11 +126,7 @@ class VideoSink:
             raise
 
     def write(self, frame: SafeFrame | RevealedFrame) -> None:
-        """Encode one frame.
-
-        Raises:
-            MediaError: the frame could not be written.
-        """
+        """Encode one frame."""
         picture = av.VideoFrame(*self._encoded, self._tags.pixel_format)
         for index, plane in enumerate(frame.picture.planes):
             fill(picture, index, self._orientation.stored(plane))
@@ -150,11 +146,7 @@ class VideoSink:
         self._newest = picture
 
     def close(self, *, complete: bool) -> None:
-        """Finish, and publish when complete; safe to call twice.
-
-        Raises:
-            MediaError: the end of the file could not be written; nothing is published.
-        """
+        """Finish, and publish when complete; safe to call twice."""
         if not self._open:
             return
         with self._lock:

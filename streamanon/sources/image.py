@@ -54,11 +54,7 @@ class ImageSource:
         return self._info
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield every picture.
-
-        Raises:
-            MediaError: one cannot be decoded.
-        """
+        """Yield every picture."""
         pts, base, timed = 0, self._info.time_base, self._file.timed
         for index, page in enumerate(self._file.pages):
             picture, shown_ms = self._file.read(page) if index else self._first

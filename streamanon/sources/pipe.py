@@ -61,11 +61,7 @@ class InputPipe:
         return data
 
     def check(self) -> None:
-        """Check that nothing went wrong.
-
-        Raises:
-            MediaError: the data ended because something did.
-        """
+        """Raise what went wrong with the data, if anything did."""
         if self._failure:
             raise self._failure
 

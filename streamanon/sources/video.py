@@ -109,11 +109,7 @@ class VideoSource:
         return self._info
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield every frame, the damaged ones included.
-
-        Raises:
-            MediaError: the file cannot be read any further.
-        """
+        """Yield every frame, the damaged ones included."""
         for index, (shown, pts, damaged) in enumerate(self._all_slots()):
             if shown is not None:
                 self._planes = self._upright_planes(shown)

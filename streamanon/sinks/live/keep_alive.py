@@ -39,11 +39,7 @@ class KeepAlive:
         self._thread.start()
 
     def write(self, frame: SafeFrame) -> None:
-        """Write one frame.
-
-        Raises:
-            MediaError: the sink could not write it.
-        """
+        """Write one frame."""
         with self._lock:
             self._sink.write(frame)
             self.silent = False

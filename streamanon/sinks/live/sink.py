@@ -84,11 +84,7 @@ class LiveSink:
         return tuple(output.state for _, outputs in self._encoders for output in outputs)
 
     def write(self, frame: SafeFrame) -> None:
-        """Encode one frame and queue it at every output, without blocking.
-
-        Raises:
-            MediaError: the frame could not be encoded.
-        """
+        """Encode one frame and queue it at every output, without blocking."""
         if not self._encoders:
             return
         ticks = round(frame.pts * frame.time_base / TICK)

@@ -16,11 +16,7 @@ class Muxer:
     """Writes packets into one container, unchanged."""
 
     def __init__(self, job: MuxJob, header: bytes) -> None:
-        """Open the output and write its header.
-
-        Raises:
-            OSError: the output cannot be opened.
-        """
+        """Open the output and write its header."""
         # flush after every packet; a track without packets does not hold back the other
         options = {"flush_packets": "1", "max_interleave_delta": "1", **job.options}
         self._output = av.open(job.url, "w", format=job.format, container_options=options)
@@ -29,11 +25,7 @@ class Muxer:
         self._zero: int | None = None if job.from_zero else 0
 
     def write(self, packet: MediaPacket) -> None:
-        """Write one packet.
-
-        Raises:
-            OSError: the packet could not be written.
-        """
+        """Write one packet."""
         if self._zero is None:
             self._zero = packet.pts
         if packet.pts < self._zero or packet.kind not in self._streams:

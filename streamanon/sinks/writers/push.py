@@ -42,11 +42,7 @@ class SrtWriter:
         self._muxer = Muxer(MuxJob("mpegts", f"pipe:{self._pipe.fileno()}"), header)
 
     def write(self, packet: MediaPacket) -> None:
-        """Write one packet.
-
-        Raises:
-            OSError: the receiver is not connected.
-        """
+        """Write one packet; an OSError when the receiver is not connected."""
         if self._program.poll() is not None:
             raise ConnectionError("the SRT connection ended or could not be made")
         self._muxer.write(packet)

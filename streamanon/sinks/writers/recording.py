@@ -27,22 +27,14 @@ class Recording:
     """
 
     def __init__(self, job: MuxJob, header: bytes) -> None:
-        """Begin the first segment.
-
-        Raises:
-            OSError: the disk is full, or the folder was deleted.
-        """
+        """Begin the first segment."""
         self._from_zero = job.from_zero
         self._folder, self._header, self._mode = Path(job.url), header, job.mode
         self._muxer, self._path = self._begin()
         self._end: int | None = None
 
     def write(self, packet: MediaPacket) -> None:
-        """Write one packet, into a new segment when the present one is long enough.
-
-        Raises:
-            OSError: the disk is full.
-        """
+        """Write one packet, into a new segment when the present one is long enough."""
         if self._end is None:
             self._end = packet.pts + round(SEGMENT_S / TICK)
         if packet.kind == VIDEO and packet.keyframe and packet.pts >= self._end:
@@ -52,11 +44,7 @@ class Recording:
         self._muxer.write(packet)
 
     def close(self) -> None:
-        """Finish the last segment; delete it if it is empty.
-
-        Raises:
-            OSError: the disk is full.
-        """
+        """Finish the last segment; delete it if it is empty."""
         try:
             self._muxer.close()
         finally:

@@ -21,11 +21,7 @@ class Window:
     """Shows every picture."""
 
     def __init__(self, job: MuxJob, header: bytes) -> None:
-        """Open the window.
-
-        Raises:
-            OSError: the display cannot be opened.
-        """
+        """Open the window; an OSError without a display."""
         try:
             self._root = tk.Tk()
         except tk.TclError as error:
@@ -39,11 +35,7 @@ class Window:
         self._root.update()
 
     def write(self, packet: MediaPacket) -> None:
-        """Show one picture.
-
-        Raises:
-            ClosedError: the user closed the window.
-        """
+        """Show one picture, until the user closes the window."""
         for frame in self._decoder.decode(Packet(packet.data)):
             self._show(frame)
         self._root.update()
