@@ -3,7 +3,9 @@
 A turned head shows much of one cheek, and stretches what a portrait holds there. Skin is predicted
 by a low polynomial over the face, fitted to the skin well inside it; what differs from that and
 touches the rim (hair, cloth, background) is replaced by the prediction, with the tone of the skin
-beside it and its noise. A shut eye stretches the skin above it over the lid
+beside it and its noise. What the light of a portrait leaves dark, between the brows and beside the
+nose, is lifted towards the prediction: light in a frame comes from elsewhere. Hues are evened
+between the middle of the face and its rim. A shut eye stretches the skin above it over the lid
 (:mod:`streamanon.face.lids`): the shadow of the brow there is lifted to the prediction. What shows
 between lips becomes lips: teeth that the mesh does not enclose would be a ragged line in a shut
 mouth. And skin may be as smooth as the skin it replaces.
@@ -15,6 +17,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
 from streamanon.face.irises import without_irises
@@ -60,8 +63,18 @@ of what is lifted, in distances between the eyes."""
 EVENING_LIMITS = (0.6, 1.7)
 """Range of the gain that takes light from one side out of a portrait."""
 
+HUES_KEPT = 0.3
+"""How much stays of what a portrait's hue differs between the middle and the rim of its face."""
+
 _SIDEWAYS = (1, 5)
 """Terms of the polynomial by which the sides of a face differ."""
+
+SHADOW, SHADOW_KEPT = 0.1, 0.5
+"""How much darker than predicted, as a share, skin may be, and how much of what is beyond stays."""
+
+SHADOW_BLUR, SHADOW_SOFTNESS = 0.05, 0.03
+"""Blur that leaves shadows without wrinkles, and of the edge of what is lifted, in distances
+between the eyes."""
 
 LIPS_APART = 0.02
 """Gap between the lips of a portrait, in widths of its mouth, from which something shows there."""
@@ -134,10 +147,15 @@ def with_bare_skin(image: U8, points: F32, *, bearded: bool) -> U8:
     bare = np.asarray(np.clip(image * (1 - alpha) + painted * alpha, 0, 255), np.uint8)
     lit = _with_lit_lids(bare, points, skin, eye_px)
     terms[list(_SIDEWAYS)] = 0
-    even = np.clip(basis @ terms, skin.min(axis=(0, 1)), skin.max(axis=(0, 1)))
-    even = cv2.cvtColor(even.astype(np.float32), cv2.COLOR_LAB2BGR)
-    gain = (even + 0.02) / (colour / 255 + 0.02)
-    return np.asarray(np.clip(lit * np.clip(gain, *EVENING_LIMITS), 0, 255), np.uint8)
+    middle = basis @ terms
+    terms[1:, 1:] *= HUES_KEPT
+    terms[0, 1:] += (middle - basis @ terms)[plain].mean(axis=0)[1:]
+    even = np.clip(basis @ terms, skin.min(axis=(0, 1)), skin.max(axis=(0, 1))).astype(np.float32)
+    gain = (cv2.cvtColor(even, cv2.COLOR_LAB2BGR) + 0.02) / (colour / 255 + 0.02)
+    lit = np.asarray(np.clip(lit * np.clip(gain, *EVENING_LIMITS), 0, 255), np.uint8)
+    if bearded:
+        plain[int(points[lm.NOSE_TIP, 1]) :] = False
+    return _with_shadows_lifted(lit, np.asarray(even, np.float32), plain, eye_px)
 
 
 def with_lips_shut(image: U8, points: F32) -> U8:
@@ -173,6 +191,30 @@ def with_lips_shut(image: U8, points: F32) -> U8:
     )
     shut = image + alpha * (tone * (1 - LIP_SHADE * meet) - image)
     return np.asarray(np.clip(np.rint(shut), 0, 255), np.uint8)
+
+
+def _with_shadows_lifted(image: U8, even: F32, plain: NDArray[np.bool_], eye_px: float) -> U8:
+    """Return a portrait with less of the shadows of its light.
+
+    Args:
+        image: (h, w, 3) uint8 BGR.
+        even: (h, w, 3) float32 CIELAB, its skin as predicted.
+        plain: (h, w) where there is skin.
+        eye_px: distance between the eyes.
+    """
+    lab = np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), np.float32)
+    weight, blur = plain.astype(np.float32), SHADOW_BLUR * eye_px
+    total = cv2.GaussianBlur(weight, (0, 0), blur) + 1e-3
+    smooth = cv2.GaussianBlur(lab * weight[:, :, None], (0, 0), blur) / total[:, :, None]
+    missing = 1 - smooth[:, :, 0] / np.maximum(even[:, :, 0], 1) - SHADOW
+    shaded = (missing > 0) & plain
+    alpha = cv2.GaussianBlur(shaded.astype(np.float32), (0, 0), SHADOW_SOFTNESS * eye_px) * weight
+    lift = alpha * (1 - SHADOW_KEPT) * np.maximum(missing, 0)
+    gain = lift * even[:, :, 0] / np.maximum(smooth[:, :, 0], 1)
+    lab[:, :, 0] *= 1 + np.minimum(gain, 1)
+    lab[:, :, 1:] += np.minimum(4 * gain, 1)[:, :, None] * (even - smooth)[:, :, 1:]
+    lit = np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2BGR), np.float32)
+    return np.asarray(np.clip(lit * 255, 0, 255), np.uint8)
 
 
 def _with_lit_lids(image: U8, points: F32, skin: F32, eye_px: float) -> U8:

@@ -234,7 +234,7 @@ def only(face: U8) -> Callable[[Arrays], Arrays]:
     )
 
 
-NOISE = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
+NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8).repeat(2, 0).repeat(2, 1)
 HIGHER_UP = np.roll(AlignedFace.of(as_picture(BOB.portrait), BOB.mesh.points).image, -16, axis=0)
 
 

@@ -78,6 +78,46 @@ def test_the_shadow_above_an_eye_is_lifted() -> None:
     assert after[band > 0].mean() > 0.75 * cheeks
 
 
+def test_a_shadow_between_the_brows_is_lifted_and_skin_beside_it_stays() -> None:
+    points, shaded = NORA.mesh.points, NORA.portrait.astype(np.float32)
+    eye_px = lm.inter_ocular_px(points)
+    shadow = np.zeros(shaded.shape[:2], np.float32)
+    middle = np.rint(points[168, :2]).astype(int).tolist()
+    cv2.circle(shadow, middle, int(0.2 * eye_px), 0.5, -1)
+    shadow = np.asarray(cv2.GaussianBlur(shadow, (0, 0), 0.05 * eye_px), np.float32)
+    dim = np.asarray(shaded * (1 - shadow[:, :, None]), np.uint8)
+    usual, lifted = (with_bare_skin(one, points, bearded=False) for one in (NORA.portrait, dim))
+    core = (slice(middle[1] - 4, middle[1] + 5), slice(middle[0] - 4, middle[0] + 5))
+    missing = usual[core].mean() - dim[core].mean()
+    assert missing > 0.4 * usual[core].mean()
+    assert lifted[core].mean() - dim[core].mean() > missing / 4
+    beside = shadow < 1e-3
+    assert np.abs(lifted[beside].astype(int) - usual[beside]).mean() < 4
+
+
+def test_a_middle_of_another_hue_is_evened() -> None:
+    points, image = NORA.mesh.points, NORA.portrait
+    eye_px = lm.inter_ocular_px(points)
+    x, y = np.meshgrid(*(np.arange(side) for side in image.shape[1::-1]))
+    away = np.hypot(x - points[lm.NOSE_TIP, 0], y - points[lm.NOSE_TIP, 1]) / eye_px
+    pink = np.exp(-((away / 0.8) ** 2))[:, :, None] * np.array([12, -12, 6])
+    tinted = np.asarray(np.clip(image + pink, 0, 255), np.uint8)
+
+    def hue(one: U8, index: int) -> float:
+        """Return green less blue at a point of the mesh."""
+        at_x, at_y = np.rint(points[index, :2]).astype(int).tolist()
+        blue, green, _ = one[at_y - 4 : at_y + 5, at_x - 4 : at_x + 5].mean(axis=(0, 1))
+        return float(green - blue)
+
+    usual, evened = (with_bare_skin(one, points, bearded=False) for one in (image, tinted))
+    beside_nose, jaw = 101, 135
+    apart_before = hue(tinted, beside_nose) - hue(image, beside_nose)
+    apart_before -= hue(tinted, jaw) - hue(image, jaw)
+    apart = hue(evened, beside_nose) - hue(usual, beside_nose) - hue(evened, jaw) + hue(usual, jaw)
+    assert apart_before < -6
+    assert abs(apart) < 0.6 * abs(apart_before)
+
+
 def test_skin_becomes_smooth_and_features_stay_sharp() -> None:
     points, before = NORA.mesh.points, NORA.portrait
     noise = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 1, before.shape[:2]), (0, 0), 5)
