@@ -1,7 +1,6 @@
 """Every bad input ends in one line that helps, the right exit code, and untouched files."""
 
 import errno
-import os
 import resource
 import subprocess
 import sys
@@ -52,25 +51,18 @@ def _audio_only(clip: Path, path: Path) -> None:
         write_silence(container, stream, 10)
 
 
-def _one_line(capsys: pytest.CaptureFixture[str]) -> str:
-    err = capsys.readouterr().err
-    (line,) = [line for line in err.splitlines() if line.strip()]
-    assert line.startswith("streamanon: error: ")
-    return line
-
-
 @pytest.mark.parametrize("make", [_truncated, _text, _playlist, _empty, _no_frames, _audio_only])
 def test_an_unreadable_input_is_a_failure(
     face_clip: Path,
     tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    error_line: Callable[[], str],
     make: Callable[[Path, Path], None],
 ) -> None:
     source = tmp_path / "in.mp4"
     make(face_clip, source)
     before = sha256(source)
     assert execute(["run", str(source), "-o", str(tmp_path / "out.mp4"), "--method", "mosaic"]) == 1
-    assert str(source) in _one_line(capfd)
+    assert str(source) in error_line()
     assert list(tmp_path.iterdir()) == [source]
     assert sha256(source) == before
 
@@ -91,63 +83,40 @@ def test_an_unreadable_input_is_a_failure(
 def test_a_setting_that_does_not_fit_is_a_wrong_request(
     face_clip: Path,
     tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    error_line: Callable[[], str],
     extra: list[str],
     message: str,
 ) -> None:
     extra = [part.replace("OUT", str(tmp_path / "out")) for part in extra]
     extra = [part.replace("FOLDER", str(tmp_path / "FOLDER")) for part in extra]
     assert execute(["run", str(face_clip), *extra]) == 2
-    assert message in _one_line(capfd)
+    assert message in error_line()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_directory_named_like_a_file(
-    face_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "in.mp4").mkdir()
-    assert execute(["run", str(tmp_path / "in.mp4"), "-o", str(tmp_path / "out")]) == 2
-    assert "holds no video and no picture" in _one_line(capfd)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")
-def test_no_permission_to_write(
-    face_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    tmp_path.chmod(0o555)
-    try:
-        code = execute(["run", str(face_clip), "-o", str(tmp_path / "out.mp4")])
-    finally:
-        tmp_path.chmod(0o755)
-    assert code == 2
-    assert "out.mp4" in _one_line(capfd)
-
-
-def test_a_place_that_cannot_be_written_to(
-    face_clip: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_place_that_cannot_be_written_to(face_clip: Path, error_line: Callable[[], str]) -> None:
     assert execute(["run", str(face_clip), "-o", "/proc/out.mp4", "--method", "mosaic"]) == 2
-    assert "/proc" in _one_line(capfd)
+    assert "/proc" in error_line()
 
 
 @pytest.mark.parametrize("argument", ["input", "output", "report"])
 def test_a_name_that_is_too_long(
-    face_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], argument: str
+    face_clip: Path, tmp_path: Path, error_line: Callable[[], str], argument: str
 ) -> None:
     names = {"input": str(face_clip), "output": str(tmp_path / "out.mp4"), "report": "r.json"}
     names[argument] = str(tmp_path / f"{300 * 'x'}.mp4")
     arguments = ["run", names["input"], "-o", names["output"], "--report", names["report"]]
     assert execute([*arguments, "--method", "mosaic"]) == 2
-    assert "too long" in _one_line(capfd)
+    assert "too long" in error_line()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_links_that_lead_to_each_other(
-    face_clip: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    face_clip: Path, tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     (tmp_path / "out.mp4").symlink_to(tmp_path / "out.mp4")
     assert execute(["run", str(face_clip), "-o", str(tmp_path / "out.mp4")]) == 2
-    assert "symbolic links" in _one_line(capfd)
+    assert "symbolic links" in error_line()
 
 
 @pytest.mark.parametrize("limit_mb", [250, 400])
@@ -234,9 +203,9 @@ def test_the_smallest_and_the_largest_video(tmp_path: Path, size: tuple[int, int
     assert [(frame.width, frame.height) for frame in read_frames(output)] == [size, size]
 
 
-def test_portraits_without_a_face(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_portraits_without_a_face(tmp_path: Path, error_line: Callable[[], str]) -> None:
     cv2.imwrite(str(tmp_path / "wall.jpg"), np.full((400, 400, 3), 180, np.uint8))
     folder = tmp_path / "faces"
     assert execute(["identities", "prepare", str(tmp_path / "wall.jpg"), "-o", str(folder)]) == 2
-    assert "wall.jpg" in _one_line(capfd)
+    assert "wall.jpg" in error_line()
     assert not list(folder.glob("*"))

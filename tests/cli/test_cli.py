@@ -1,6 +1,7 @@
 """The command line: help that is documented, flags that are settings, errors of one line."""
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
@@ -22,13 +23,6 @@ def _reference() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def _one_error_line(capsys: pytest.CaptureFixture[str]) -> str:
-    captured = capsys.readouterr()
-    (line,) = captured.err.strip().splitlines()
-    assert line.startswith("streamanon: error: ")
-    return line
 
 
 def test_the_reference_is_up_to_date() -> None:
@@ -82,10 +76,10 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_a_wrong_request_is_one_line_and_exit_code_2(
-    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], message: str, error_line: Callable[[], str]
 ) -> None:
     assert execute(arguments) == 2
-    line = _one_error_line(capsys)
+    line = error_line()
     assert message in line
     assert "secret" not in line
 
@@ -124,17 +118,17 @@ def test_verbose_shows_where_an_error_came_from(
 
 
 def test_the_gallery_can_be_listed_and_looked_at(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], error_line: Callable[[], str]
 ) -> None:
     assert execute(["identities", "list"]) == 0
-    assert len(capsys.readouterr().out.split()) >= 24
+    assert len(capfd.readouterr().out.split()) >= 24
     sheet = tmp_path / "sheet.png"
     assert execute(["identities", "sheet", str(sheet)]) == 0
     assert sheet.stat().st_size > 100_000
     assert execute(["identities", "sheet", str(sheet)]) == 2
-    assert "exists: choose another name" in _one_error_line(capsys)
+    assert "exists: choose another name" in error_line()
     assert execute(["identities", "sheet", str(tmp_path / "sheet.txt")]) == 2
-    assert "is no picture" in _one_error_line(capsys)
+    assert "is no picture" in error_line()
 
 
 def test_own_portraits_are_prepared_and_then_known(

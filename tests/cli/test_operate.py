@@ -64,22 +64,6 @@ def test_a_stream_ends_well_on_a_signal(painted_clip: Path, tmp_path: Path) -> N
     assert entry["lines"][0]["uncovered"] == 0
 
 
-def test_several_streams_come_from_a_file(relay: RtspRelay, tmp_path: Path) -> None:
-    log, file = tmp_path / "log", tmp_path / "streams.toml"
-    file.write_text(
-        f'[[stream]]\nname = "here"\ninput = "{TEST_PICTURE}"\nmethod = "mosaic"\n'
-        f'outputs = ["record:{tmp_path / "tape"}"]\n'
-        f'[[stream]]\nname = "away"\ninput = "{relay.url("nothing", "u:secret")}"\n'
-        f'outputs = ["record:{tmp_path / "none"}"]\n'
-    )
-    with _command(log, "live", str(file)) as process:
-        wait_until(lambda: "here: " in log.read_text() and "waiting for it" in log.read_text())
-        wait_until(lambda: any(path.stat().st_size for path in (tmp_path / "tape").rglob("*.*")))
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
-    assert "secret" not in log.read_text()
-
-
 def test_a_stream_that_ended_among_several_is_named_in_the_end(
     relay: RtspRelay, tmp_path: Path
 ) -> None:
@@ -186,16 +170,6 @@ def test_a_proxy_is_in_front_of_a_page_or_of_nothing(
     arguments = ["run", TEST_PICTURE, "-o", f"record:{tmp_path}", "--behind-proxy"]
     assert execute(arguments) == 2
     assert "a proxy in front is for the page" in capsys.readouterr().err
-
-
-def test_an_input_that_is_not_there_is_one_line(
-    relay: RtspRelay, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    address = relay.url("nothing", "ann:secret")
-    assert execute(["run", address, "-o", f"record:{tmp_path}", "--method", "mosaic"]) == 1
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[-1].startswith("streamanon: error: rtsp://***@127.0.0.1:")
-    assert "secret" not in "".join(lines)
 
 
 @pytest.mark.parametrize(

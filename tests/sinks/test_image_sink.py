@@ -57,14 +57,6 @@ def test_no_metadata_is_written(tmp_path: Path) -> None:
             assert word not in content, (suffix, word)
 
 
-@pytest.mark.parametrize("size", [(1, 1), (4320, 7680)])
-def test_extreme_sizes(tmp_path: Path, size: tuple[int, int]) -> None:
-    planes = (np.full(size, 9, np.uint8),) * 3
-    colour = ColourSpace("rgb", full_range=True, chroma_shift=(0, 0))
-    write(tmp_path / "out.jpg", SafeFrame(0, Picture(planes, colour), 0, Fraction(1)))
-    assert next(iter(ImageSource(tmp_path / "out.jpg"))).picture.planes[0].shape == size
-
-
 def test_nothing_has_the_final_name_before_the_end(tmp_path: Path) -> None:
     output = tmp_path / "new" / "out.png"
     sink = ImageSink(output, tmp_path / "original.png", INFO)
