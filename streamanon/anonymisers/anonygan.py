@@ -198,12 +198,9 @@ class AnonyganAnonymiser:
     needs_mesh = True
 
     def __init__(self, network: FaceNetwork, checker: Mesher, fallback: Anonymiser) -> None:
-        """Create an anonymiser without track states.
+        """Create one without track states.
 
-        Args:
-            network: both branches of AnonyGAN.
-            checker: fits meshes to results; called by the thread that replaces.
-            fallback: hides the faces that the network cannot.
+        The fallback hides faces that the network cannot; the checker fits meshes to results.
         """
         self._network, self._checker, self._fallback = network, checker, fallback
         self._states: PerTrack[_TrackState] = PerTrack()

@@ -44,12 +44,7 @@ class OccludedAnonymiser:
     needs_mesh = True
 
     def __init__(self, inside: Anonymiser, finder: OcclusionFinder) -> None:
-        """Create one with no memory.
-
-        Args:
-            inside: draws the faces.
-            finder: looks at them.
-        """
+        """Create one with no memory: one draws the faces, the other looks at them."""
         self._inside, self._finder = inside, finder
         self._memories: PerTrack[OcclusionMemory] = PerTrack()
 
@@ -87,14 +82,7 @@ class OccludedAnonymiser:
         return (crop, corners, found) if found else None
 
     def _behind(self, patch: Patch, subject: Subject, look: _Sighting, picture: Picture) -> Patch:
-        """Return a patch with what is in front of it.
-
-        Args:
-            patch: what is drawn over the face.
-            subject: whose.
-            look: the (128, 128, 3) uint8 BGR crop, its corners in the frame, and what was found.
-            picture: the frame.
-        """
+        """Return a patch of a subject with what is in front of it, by a look at the picture."""
         crop, corners, found = look
         height, width = patch.alpha.shape
         box = (patch.x, patch.y, patch.x + width, patch.y + height)

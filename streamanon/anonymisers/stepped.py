@@ -49,14 +49,7 @@ class SteppedAnonymiser:
     """Hides faces by the method in force; another one takes over between two frames."""
 
     def __init__(self, make: Callable[[str], Anonymiser], method: str, log: Logger) -> None:
-        """Create one.
-
-        Args:
-            make: returns a new anonymiser for the name of a method; it raises UsageError when there
-                is none of that name.
-            method: initial method.
-            log: logger for changes of the method.
-        """
+        """Create one of a method; ``make`` returns anonymisers by name, or raises a UsageError."""
         self._make, self._log = make, log
         self._lock = Lock()
         self.method = method

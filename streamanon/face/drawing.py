@@ -49,12 +49,7 @@ class FaceRegion:
 
     @classmethod
     def of(cls, picture: Picture, space: FaceSpace) -> FaceRegion | None:
-        """Return the region of a face; None when it lies outside the picture.
-
-        Args:
-            picture: frame.
-            space: face space of the source, in frame px.
-        """
+        """Return the region of a face in a frame; None when it lies outside the picture."""
         skin = np.column_stack([space.points[:SKIN_POINTS], np.ones(SKIN_POINTS, np.float32)])
         where = skin @ space.to_frame.T
         around = np.concatenate([where.min(axis=0), where.max(axis=0)])
@@ -150,7 +145,7 @@ class SharpnessMatcher:
     drawn: int = 0
 
     def sampled(self, condition: Condition, x: F32, y: F32, region: FaceRegion, alpha: F32) -> U8:
-        """Return a portrait as smooth and as sharp as the frame's face.
+        """Return a portrait as smooth and as sharp as the frame's face in a region.
 
         Args:
             condition: the portrait.

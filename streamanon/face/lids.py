@@ -53,11 +53,7 @@ def openings(points: F32 | NDArray[np.float64]) -> tuple[float, float]:
 
 
 def with_lids_closed(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a mesh whose half shut eyes are closed as far as makes them look as they do.
-
-    Args:
-        points: (478, 2) float64 mesh, any scale.
-    """
+    """Return a (478, 2) float64 mesh of any scale with nearly shut eyes closed."""
     closed = points.copy()
     for (outline, _, _), gap in zip(EYES, openings(points), strict=True):
         upper, lower = list(outline[1:8]), list(outline[:8:-1])

@@ -32,12 +32,7 @@ def hole(points: F32, side_px: int, growth_px: float) -> U8:
 
 
 def eyes(points: F32, side_px: int) -> U8:
-    """Return (side_px, side_px) uint8: 255 between the lids, 128 on the irises.
-
-    Args:
-        points: (478, 2 or 3) mesh in px of the mask.
-        side_px: side of the mask.
-    """
+    """Return (side_px, side_px) uint8 of a (478, 2 or 3) mesh: 255 between lids, 128 on irises."""
     drawn = np.zeros((side_px, side_px), np.uint8)
     for lids, centre, ring in (
         (lm.RIGHT_EYE, lm.RIGHT_IRIS_CENTRE, lm.RIGHT_IRIS),
@@ -58,12 +53,7 @@ def eyes(points: F32, side_px: int) -> U8:
 
 
 def mouth_interior(points: F32, side_px: int) -> U8:
-    """Return (side_px, side_px) uint8, 255 between the inner lips.
-
-    Args:
-        points: (478, 2 or 3) mesh in px of the mask.
-        side_px: side of the mask.
-    """
+    """Return (side_px, side_px) uint8 of a (478, 2 or 3) mesh: 255 between the inner lips."""
     drawn = np.zeros((side_px, side_px), np.uint8)
     lips = points[list(lm.INNER_LIPS)]
     region = SupersampledRegion.around(lips, _AROUND_PX, (side_px, side_px))
@@ -74,11 +64,9 @@ def mouth_interior(points: F32, side_px: int) -> U8:
 
 
 def features(points: F32, side_px: int) -> U8:
-    """Return (side_px, side_px) uint8, 255 on the eyes with their upper lids and on the lips.
+    """Return (side_px, side_px) uint8 of a (478, 2 or 3) mesh.
 
-    Args:
-        points: (478, 2 or 3) mesh in px of the mask.
-        side_px: side of the mask.
+    It is 255 on the eyes with their upper lids and on the lips.
     """
     drawn = np.zeros((side_px, side_px), np.uint8)
     for outline in (

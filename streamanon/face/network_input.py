@@ -100,21 +100,12 @@ class AlignedFace:
         return cls(image, transformed(mesh_points, inverse_affine(to_frame)), to_frame)
 
     def displacement(self, mesh_points: F32) -> float:
-        """Return the mean distance of another mesh's landmarks from this face's, in eye distances.
-
-        Args:
-            mesh_points: (478, 3) mesh in crop px.
-        """
+        """Return the mean distance of a (478, 3) mesh in crop px, in eye distances."""
         away = lm.ibug68(mesh_points) - lm.ibug68(self.points)
         return float(np.hypot(*away.T).mean()) / EYE_DISTANCE
 
     def blended(self, result: U8, alpha: F32) -> U8:
-        """Return the crop with a result blended in, (128, 128, 3) uint8 BGR.
-
-        Args:
-            result: (128, 128, 3) uint8 BGR.
-            alpha: (128, 128) float32 opacity in 0..1.
-        """
+        """Return the crop with a (128, 128, 3) uint8 BGR result blended in, by opacity 0..1."""
         return np.asarray(cv2.blendLinear(result, self.image, alpha, 1 - alpha), np.uint8)
 
     @property
@@ -157,11 +148,7 @@ class AlignedCondition:
         return Condition(self.face.image, inset_oval(self.face.points[:, :2]))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the inputs of the condition branch.
-
-        Returns:
-            ``condition`` (128, 128, 3) uint8 BGR, and ``condition_points`` (70, 2) float32 crop px.
-        """
+        """Return ``condition``, (128, 128, 3) BGR, and ``condition_points``, (70, 2) px."""
         return {"condition": self.face.image, "condition_points": self.face.nodes}
 
 

@@ -233,11 +233,6 @@ def next_blur_px(blur_px: float, wanted: float, got: float) -> float:
 
 
 def missing_grain(wanted: float, got: float) -> float:
-    """Return the standard deviation of the noise that a portrait lacks, in 8 bit levels.
-
-    Args:
-        wanted: noise of the frame (:func:`noise`).
-        got: noise of the portrait.
-    """
+    """Return the standard deviation of the noise that a portrait lacks, in 8 bit levels."""
     lacking = min(float(np.sqrt(max(wanted * wanted - got * got, 0.0))), MAX_GRAIN)
     return lacking if lacking >= MIN_GRAIN else 0.0
