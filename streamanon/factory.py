@@ -17,6 +17,7 @@ from streamanon import weights
 from streamanon.config import Config
 from streamanon.extras import missing_package
 from streamanon.protocols import (
+    AgeEstimator,
     Anonymiser,
     Backend,
     Detector,
@@ -160,11 +161,20 @@ class Factory:
         return GenderNet(self._network("gender.onnx"))
 
     @cached_property
+    def _age_estimator(self) -> AgeEstimator:
+        """Estimator of apparent age."""
+        from streamanon.detectors.age import AgeNet
+
+        return AgeNet(self._network("age.onnx"))
+
+    @cached_property
     def portrait_reader(self) -> PortraitReader:
         """Reader of the user's own portraits."""
         from streamanon.identities.portrait import PortraitReader
 
-        return PortraitReader(self.detector, self.mesher, self.embedder, self._sex_classifier)
+        return PortraitReader(
+            self.detector, self.mesher, self.embedder, self._sex_classifier, self._age_estimator
+        )
 
     @cached_property
     def gallery(self) -> Sequence[Identity]:
@@ -182,11 +192,11 @@ class Factory:
 
     @cached_property
     def appearance_probes(self) -> AppearanceProbes:
-        """Linear estimators of apparent age and skin, for :class:`IdentityAssigner`."""
+        """Linear estimators of appearance, for :class:`IdentityAssigner`."""
         from streamanon.tracking.identity_assigner import AppearanceProbes
 
         with np.load(weights.path("appearance.npz")) as probes:
-            return AppearanceProbes(**{name: probes[name] for name in ("age", "skin")})
+            return AppearanceProbes(probes["skin"])
 
     @cached_property
     def _glasses_probe(self) -> GlassesProbe:
@@ -332,8 +342,8 @@ class Factory:
         sampler = None
         if anonymiser.needs_mesh or assigner is not None:
             assigner = assigner or self.identity_assigner()
-            sex, glasses = self._sex_classifier, self._glasses_probe
-            sampler = EmbeddingSampler(self.embedder, sex, assigner, glasses)
+            sex, age, glasses = self._sex_classifier, self._age_estimator, self._glasses_probe
+            sampler = EmbeddingSampler(self.embedder, sex, age, assigner, glasses)
         return Observer(
             self.detector,
             self.mesher if sampler or kept else None,

@@ -121,15 +121,23 @@ class SexClassifier(Protocol):
         ...
 
 
+class AgeEstimator(Protocol):
+    """Estimates apparent age, which a replacement keeps; kept in memory only."""
+
+    def years(self, picture: Picture, points: F32) -> float:
+        """Return the age that a face looks, in years; points are its (478, 3) mesh in px."""
+        ...
+
+
 class KnownPeople(Protocol):
     """Remembers people by a secret key, and chooses by it what they become."""
 
     def since(self, count: int) -> list[tuple[bytes, F32]]:
-        """Return those enrolled after so many others: random bytes, and (133,) evidence, each."""
+        """Return those enrolled after so many others: random bytes, and (135,) evidence, each."""
         ...
 
     def enrol(self, evidence: F32) -> None:
-        """Remember somebody by (133,) evidence."""
+        """Remember somebody by (135,) evidence."""
         ...
 
     def number(self, person: bytes, purpose: str) -> int:

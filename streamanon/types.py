@@ -303,6 +303,7 @@ class Identity:
         skin_lab: (3,) float32 mean CIELAB of the cheeks (L 0..100, a, b).
         embedding: (128,) float32 unit vector of the face recogniser.
         p_female: probability that the portrait looks female, 0..1.
+        years: apparent age.
         teeth: how much of a row of teeth the portrait shows, 0..1.
         kin: portrait whose shape is mixed in, and its share; None for the portrait's own shape.
     """
@@ -313,6 +314,7 @@ class Identity:
     skin_lab: F32
     embedding: F32
     p_female: float
+    years: float
     teeth: float
     kin: tuple[Identity, float] | None = None
 

@@ -7,6 +7,8 @@ from testkit.paths import ROOT
 
 _TRAINING = ROOT / "training"
 
+PORTRAIT_AGES = _TRAINING / "portrait_ages.csv"
+
 
 @cache
 def women() -> dict[str, bool]:
@@ -17,7 +19,7 @@ def women() -> dict[str, bool]:
 @cache
 def ages() -> dict[str, float]:
     """Return by name the mean age in years of the portraits, which was estimated by looking."""
-    with (_TRAINING / "portrait_ages.csv").open(encoding="utf-8", newline="") as file:
+    with PORTRAIT_AGES.open(encoding="utf-8", newline="") as file:
         years = {row["portrait"]: float(row["years"]) for row in csv.DictReader(file)}
     return {
         name: sum(years[portrait] for portrait in made_of) / len(made_of)

@@ -7,6 +7,7 @@ import numpy as np
 
 from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.detectors.age import AgeNet
 from streamanon.detectors.centerface import CenterFaceDetector
 from streamanon.detectors.gender import GenderNet
 from streamanon.detectors.mesh import MeshFitter
@@ -37,6 +38,10 @@ def embedder() -> MobileFaceNetEmbedder:
 
 def gender_net() -> GenderNet:
     return GenderNet(network("gender.onnx"))
+
+
+def age_net() -> AgeNet:
+    return AgeNet(network("age.onnx"))
 
 
 class ChangedNetwork(OnnxRuntimeBackend):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks.live.clips import write_painted_pair
+from streamanon.detectors.age import AgeNet
 from streamanon.detectors.gender import GenderNet
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
@@ -68,6 +69,11 @@ def embedder() -> MobileFaceNetEmbedder:
 @pytest.fixture(scope="session")
 def gender_net() -> GenderNet:
     return networks.gender_net()
+
+
+@pytest.fixture(scope="session")
+def age_net() -> AgeNet:
+    return networks.age_net()
 
 
 @pytest.fixture(params=[b"", b"not a network", b"\xff" * 40, None])

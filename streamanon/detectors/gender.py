@@ -20,7 +20,6 @@ LIT_LEVEL, MOST_LIGHTENED = 120.0, 6.0
 adults of All-Age-Faces 96 % are right with it, in full light and in a fifth of it; without it there
 87 %."""
 
-_MIDDLE = slice(INPUT_PX // 4, 3 * INPUT_PX // 4)
 _MARGIN = 0.25
 _NOSE_BASE = 2
 _POINTS = [
@@ -31,7 +30,9 @@ _FACE = np.array(
 )
 """Positions of those points in a face of side 1: dlib's mean face (``get_face_chip_details``)."""
 
-TEMPLATE = (_FACE + _MARGIN) / (1 + 2 * _MARGIN) * INPUT_PX
+TEMPLATE = (_FACE + _MARGIN) / (1 + 2 * _MARGIN)
+"""The same in a chip of side 1."""
+
 _MEAN = np.array([122.782, 117.001, 104.298], np.float32)[:, None, None]
 
 
@@ -44,10 +45,22 @@ class GenderNet:
 
     def p_female(self, picture: Picture, points: F32) -> float:
         """Return how probably a face looks female, 0..1; points are its (478, 3) mesh in px."""
-        corners = template_square(points[_POINTS, :2], TEMPLATE, INPUT_PX)
-        crop = to_blob(crop_square(picture, corners, INPUT_PX)[:, :, ::-1])
-        level = float(np.median(crop[0, :, _MIDDLE, _MIDDLE]))
-        lightened = min(max(LIT_LEVEL / max(level, 1.0), 1.0), MOST_LIGHTENED)
-        crop = np.minimum(np.float32(lightened) * crop, 255)
-        answer = self._backend.run({"images": (crop - _MEAN) / 256})
+        answer = self._backend.run({"images": face_chip(picture, points, INPUT_PX)})
         return float(answer["probabilities"][0, 0])
+
+
+def face_chip(picture: Picture, points: F32, side_px: int) -> F32:
+    """Return a face as dlib cuts it, well lit, (1, 3, side_px, side_px) float32 for a network.
+
+    Args:
+        picture: with the face.
+        points: (478, 3) mesh in px.
+        side_px: side of the crop.
+    """
+    corners = template_square(points[_POINTS, :2], TEMPLATE * side_px, side_px)
+    crop = to_blob(crop_square(picture, corners, side_px)[:, :, ::-1])
+    middle = slice(side_px // 4, 3 * side_px // 4)
+    level = float(np.median(crop[0, :, middle, middle]))
+    lightened = min(max(LIT_LEVEL / max(level, 1.0), 1.0), MOST_LIGHTENED)
+    crop = np.minimum(np.float32(lightened) * crop, 255)
+    return np.asarray((crop - _MEAN) / 256, np.float32)

@@ -118,6 +118,7 @@ def write_gallery(identities: Sequence[Identity], folder: Path) -> None:
         skin_lab=np.stack([identity.skin_lab for identity in identities]),
         embedding=np.stack([identity.embedding for identity in identities]),
         p_female=np.array([identity.p_female for identity in identities], np.float32),
+        years=np.array([identity.years for identity in identities], np.float32),
         teeth=np.array([identity.teeth for identity in identities], np.float32),
     )
 
@@ -164,5 +165,6 @@ def _identity(folder: Path, measured: dict[str, Any], row: int) -> Identity:
         measured["skin_lab"][row],
         measured["embedding"][row],
         float(measured["p_female"][row]),
+        float(measured["years"][row]),
         float(measured["teeth"][row]),
     )

@@ -14,7 +14,7 @@ from streamanon.imaging.boxes import side
 from streamanon.imaging.picture import as_picture
 from streamanon.imaging.picture_header import stated_sizes
 from streamanon.media.pixel_limit import PICTURE, check_pixels
-from streamanon.protocols import Detector, Embedder, Mesher, SexClassifier
+from streamanon.protocols import AgeEstimator, Detector, Embedder, Mesher, SexClassifier
 from streamanon.tracking.identity_assigner import skin_lab
 from streamanon.types import U8, Face, Identity, Mesh, Picture
 
@@ -57,6 +57,7 @@ class PortraitReader:
     mesher: Mesher
     embedder: Embedder
     sex: SexClassifier
+    age: AgeEstimator
 
     def read(self, path: Path) -> Identity:
         """Return the identity of a photograph, cropped to the head and named like the file.
@@ -126,8 +127,9 @@ class PortraitReader:
         assert skin is not None
         embedding = self.embedder.embed(picture, lm.five_points(points))
         p_female = self.sex.p_female(picture, points)
+        years = self.age.years(picture, points)
         teeth = mouth.teeth_shown(portrait, points[:, :2])
-        return Identity(name, lambda: portrait, small, skin, embedding, p_female, teeth)
+        return Identity(name, lambda: portrait, small, skin, embedding, p_female, years, teeth)
 
 
 def read_image(path: Path) -> U8:

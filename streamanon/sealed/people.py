@@ -27,7 +27,7 @@ MIN_KEY_BYTES = 16
 SUFFIX = ".people"
 
 _ID_BYTES, _NONCE_BYTES, _TAG_BYTES = 16, 12, 16
-_NUMBERS = 133
+_NUMBERS = 135
 _RECORD_BYTES = _NONCE_BYTES + _ID_BYTES + 4 * _NUMBERS + _TAG_BYTES
 
 
@@ -69,7 +69,7 @@ class KeyedPeople:
         return [self._opened(data[at : at + _RECORD_BYTES]) for at in whole]
 
     def enrol(self, evidence: F32) -> None:
-        """Remember a person by (133,) evidence, as the assigner keeps it."""
+        """Remember a person by (135,) evidence, as the assigner keeps it."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         plain = secrets.token_bytes(_ID_BYTES) + evidence.astype("<f4").tobytes()
         try:

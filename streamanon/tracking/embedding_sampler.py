@@ -11,7 +11,7 @@ import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import side
-from streamanon.protocols import Embedder, GlassesFinder, SexClassifier
+from streamanon.protocols import AgeEstimator, Embedder, GlassesFinder, SexClassifier
 from streamanon.tracking.glasses import WornGlasses
 from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
 from streamanon.types import Mesh, Picture, Track
@@ -80,6 +80,7 @@ class EmbeddingSampler:
         self,
         embedder: Embedder,
         sex: SexClassifier,
+        age: AgeEstimator,
         assigner: IdentityAssigner,
         glasses: GlassesFinder | None = None,
     ) -> None:
@@ -87,7 +88,7 @@ class EmbeddingSampler:
 
         The assigner drops the tracks of the line before.
         """
-        self._embedder, self._sex, self.assigner = embedder, sex, assigner
+        self._embedder, self._sex, self._age, self.assigner = embedder, sex, age, assigner
         self._glasses = glasses
         assigner.forget_tracks()
         self._tracks: dict[int, _TrackSamples] = {}
@@ -157,7 +158,8 @@ class EmbeddingSampler:
     def _add_evidence(self, picture: Picture, mesh: Mesh, track_id: int, quality: float) -> None:
         embedding = self._embedder.embed(picture, lm.five_points(mesh.points))
         skin, p_female = skin_lab(picture, mesh), self._sex.p_female(picture, mesh.points)
-        self.assigner.add_evidence(track_id, embedding, quality, skin, p_female)
+        years = self._age.years(picture, mesh.points)
+        self.assigner.add_evidence(track_id, embedding, quality, skin, p_female, years)
 
     def _is_due(self, track_id: int, visible: Collection[int]) -> bool:
         """Return whether enough of a track was seen to give it an identity."""

@@ -52,13 +52,13 @@ _LAB_WEIGHTS = np.array([1.0, 0.7, 0.7], np.float32)
 _LIT_WEIGHT, _SKIN_WEIGHT = 0.25, 1.6
 """Weights of the distance of skin colours as they are lit, and as they would be in even light."""
 
-_AGE_WEIGHT, _OLDER_WEIGHT = 0.6, 0.8
+_AGE_WEIGHT, _OLDER_WEIGHT = 0.9, 0.4
 """Weights, relative to the distance of skin colours, of a year of difference in apparent age, and
 of each year by which a portrait is too old."""
 
-_YOUNGER_YEARS = 6.0
+_YOUNGER_YEARS = 2.0
 """A portrait is too old unless it looks so much younger: wrinkles on a young head look worse than
-the reverse, and the estimate makes young Europeans up to 20 years older than they are."""
+the reverse."""
 
 _CHEEKS = ((50, 205, 187), (280, 425, 411))
 """Mesh points around the middle of either cheek."""
@@ -75,14 +75,12 @@ DULLEST = 0.25
 
 @dataclass(frozen=True, slots=True)
 class AppearanceProbes:
-    """Linear functions of an embedding, each with its bias in the last row.
+    """Linear functions of an embedding, with the bias in the last row.
 
     Attributes:
-        age: (129,) float32, apparent age in years.
         skin: (129, 3) float32, CIELAB of the cheeks in even light.
     """
 
-    age: F32
     skin: F32
 
     def skin_in_even_light(self, embedding: F32, skin_lab: F32 | None) -> F32:
@@ -110,25 +108,30 @@ class _Evidence:
         embeddings: (128,) float32 sum of unit vectors.
         skins: (4,) float32 sum of CIELAB colours and of their weights.
         sex: sum of 2 p - 1, where p is the probability of looking female.
+        ages: (2,) float32 sum of apparent ages in years and of their weights.
     """
 
     embeddings: F32 = field(default_factory=lambda: np.zeros(128, np.float32))
     skins: F32 = field(default_factory=lambda: np.zeros(4, np.float32))
     sex: float = 0.0
+    ages: F32 = field(default_factory=lambda: np.zeros(2, np.float32))
 
     def add(self, other: _Evidence) -> None:
         self.embeddings += other.embeddings
         self.skins += other.skins
         self.sex += other.sex
+        self.ages += other.ages
 
     def packed(self) -> F32:
-        """Return all of it as (133,) numbers."""
-        return np.concatenate([self.embeddings, self.skins, [self.sex]]).astype(np.float32)
+        """Return all of it as (135,) numbers."""
+        parts = (self.embeddings, self.skins, [self.sex], self.ages)
+        return np.concatenate(parts).astype(np.float32)
 
     @classmethod
     def unpacked(cls, numbers: F32) -> _Evidence:
         """Return what :meth:`packed` gave."""
-        return cls(numbers[:128].copy(), numbers[128:132].copy(), float(numbers[132]))
+        embeddings, skins, sex, ages = np.split(numbers.copy(), (128, 132, 133))
+        return cls(embeddings, skins, float(sex[0]), ages)
 
     @property
     def embedding(self) -> F32 | None:
@@ -145,6 +148,11 @@ class _Evidence:
     def skin_lab(self) -> F32 | None:
         """The mean CIELAB of the cheeks, or None before it was measured."""
         return self.skins[:3] / self.skins[3] if self.skins[3] > 0 else None
+
+    @property
+    def years(self) -> float | None:
+        """The mean apparent age, or None before it was estimated."""
+        return float(self.ages[0] / self.ages[1]) if self.ages[1] > 0 else None
 
 
 @dataclass(slots=True, eq=False)
@@ -175,8 +183,7 @@ class IdentityAssigner:
             gallery: identities to assign.
             seed: selects among the identities that fit.
             only: name of one identity that everyone gets; None to give each person their own.
-            probes: estimators of apparent age and skin; None to leave age out and to compare
-                skins as they are lit.
+            probes: estimators of skin; None to compare skins as they are lit.
             known: people of other files and streams, who get the identities they had there; None
                 if there are none.
 
@@ -213,6 +220,7 @@ class IdentityAssigner:
         weight: float,
         skin_lab: F32 | None = None,
         p_female: float = 0.5,
+        years: float | None = None,
     ) -> None:
         """Add what a track looks like in one frame.
 
@@ -222,6 +230,7 @@ class IdentityAssigner:
             weight: quality of the view, above 0.
             skin_lab: (3,) float32 CIELAB of the cheeks (:func:`skin_lab`), or None.
             p_female: probability of looking female, 0..1; 0.5 when unknown.
+            years: apparent age, or None.
         """
         if not np.isfinite(embedding).all():
             return
@@ -230,6 +239,7 @@ class IdentityAssigner:
             (weight * embedding).astype(np.float32),
             skin.astype(np.float32),
             weight * (2 * p_female - 1),
+            np.array([0, 0] if years is None else [weight * years, weight], np.float32),
         )
         person = self._by_track.get(track_id)
         known = person.evidence if person else self._evidence.setdefault(track_id, _Evidence())
@@ -385,7 +395,8 @@ class IdentityAssigner:
 
     def _nearest(self, identities: list[Identity], evidence: _Evidence) -> list[Identity]:
         """Return identities by skin colour and age, nearest first."""
-        distance = _distances(identities, evidence.embedding, evidence.skin_lab, self._probes)
+        face, skin, years = evidence.embedding, evidence.skin_lab, evidence.years
+        distance = _distances(identities, face, skin, years, self._probes)
         return [identities[index] for index in np.argsort(distance, kind="stable")]
 
     def _unlike(self, identities: list[Identity]) -> set[str]:
@@ -405,11 +416,12 @@ class IdentityAssigner:
     def _like(self) -> dict[str, set[str]]:
         """Names of the :data:`NEAREST` identities to each one, of its own sex."""
         gallery = self._gallery
-        faces, skins = (
-            np.stack([getattr(one, name) for one in gallery]) for name in ("embedding", "skin_lab")
+        faces, skins, years = (
+            np.stack([getattr(one, name) for one in gallery])
+            for name in ("embedding", "skin_lab", "years")
         )
         female = np.array([one.p_female > 0.5 for one in gallery])
-        distances = _distances(gallery, faces, skins, self._probes)
+        distances = _distances(gallery, faces, skins, years, self._probes)
         distances[female[:, None] != female] = np.inf
         nearest = np.argsort(distances, axis=1, kind="stable")[:, :NEAREST]
         return {
@@ -467,6 +479,7 @@ def _distances(
     identities: Sequence[Identity],
     face: F32 | None,
     skin: F32 | None,
+    years: float | F32 | None,
     probes: AppearanceProbes | None,
 ) -> F32:
     """Return how far identities are from people in skin colour and age, (..., n) float32.
@@ -475,7 +488,8 @@ def _distances(
         identities: n of them.
         face: (..., 128) float32 embeddings of people, or None.
         skin: (..., 3) float32 CIELAB of their cheeks, or None.
-        probes: estimators of apparent age and skin, or None.
+        years: (...) apparent ages of people, or None.
+        probes: estimators of skin, or None.
     """
     distance = np.zeros(len(identities), np.float32)
     skins = np.stack([identity.skin_lab for identity in identities])
@@ -488,10 +502,11 @@ def _distances(
         estimated = faces @ probes.skin[:-1] + probes.skin[-1]
         apart = (skins + estimated) / 2 - probes.skin_in_even_light(face, skin)[..., None, :]
         distance = distance + _SKIN_WEIGHT * np.linalg.norm(apart * _LAB_WEIGHTS, axis=-1)
-        older = faces @ probes.age[:-1] - (face @ probes.age[:-1])[..., None]
-        distance += _AGE_WEIGHT * np.abs(older)
+    if years is not None:
+        older = np.array([one.years for one in identities]) - np.asarray(years)[..., None]
+        distance = distance + _AGE_WEIGHT * np.abs(older)
         distance += _OLDER_WEIGHT * np.maximum(older + _YOUNGER_YEARS, 0)
-    return distance
+    return np.asarray(distance, np.float32)
 
 
 def skin_lab(picture: Picture, mesh: Mesh) -> F32 | None:

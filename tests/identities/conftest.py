@@ -1,5 +1,6 @@
 import pytest
 
+from streamanon.detectors.age import AgeNet
 from streamanon.detectors.gender import GenderNet
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
@@ -9,7 +10,11 @@ from streamanon.identities.portrait import PortraitReader
 
 @pytest.fixture(scope="session")
 def reader(
-    yunet: YuNetDetector, mesher: MeshFitter, embedder: MobileFaceNetEmbedder, gender_net: GenderNet
+    yunet: YuNetDetector,
+    mesher: MeshFitter,
+    embedder: MobileFaceNetEmbedder,
+    gender_net: GenderNet,
+    age_net: AgeNet,
 ) -> PortraitReader:
     """The product's reader of portraits."""
-    return PortraitReader(yunet, mesher, embedder, gender_net)
+    return PortraitReader(yunet, mesher, embedder, gender_net, age_net)

@@ -21,7 +21,8 @@ def show(assigner: IdentityAssigner, track_id: int, name: str, reader: PortraitR
     mesh = reader.mesher.fit(picture, lm.roi_from_points(face.points))
     embedding = reader.embedder.embed(picture, lm.five_points(mesh.points))
     p_female = reader.sex.p_female(picture, mesh.points)
-    assigner.add_evidence(track_id, embedding, 1.0, skin_lab(picture, mesh), p_female)
+    years = reader.age.years(picture, mesh.points)
+    assigner.add_evidence(track_id, embedding, 1.0, skin_lab(picture, mesh), p_female, years)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -364,7 +364,7 @@ def test_identities_survive_a_mosaic_and_a_new_line(factory: Factory, clip: Clip
     )  # of a face the first line left
     worn.clear()
     rig.camera, rig.sink = Camera(clip, fps=15, most=10), Wardrobe()
-    sampler = EmbeddingSampler(factory.embedder, sampler._sex, assigner)
+    sampler = EmbeddingSampler(factory.embedder, sampler._sex, sampler._age, assigner)
     rig.observer = Observer(factory.detector, factory.mesher, sampler, look_ahead=0)
     rig.run()
     assert set(worn) == {"", name}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from streamanon.detectors.age import AgeNet
 from streamanon.detectors.gender import GenderNet
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
@@ -54,13 +55,17 @@ def embedder() -> Counting:
 
 @pytest.fixture
 def making(
-    yunet: YuNetDetector, mesher: MeshFitter, embedder: Counting, gender_net: GenderNet
+    yunet: YuNetDetector,
+    mesher: MeshFitter,
+    embedder: Counting,
+    gender_net: GenderNet,
+    age_net: AgeNet,
 ) -> Making:
     """Return a function that makes observers, of files or, with a delay in frames, of streams."""
 
     def make(delay: int | None = None) -> Observer:
         assigner = IdentityAssigner(load_builtin(), seed=0)
-        sampler = EmbeddingSampler(embedder, gender_net, assigner)
+        sampler = EmbeddingSampler(embedder, gender_net, age_net, assigner)
         return Observer(yunet, mesher, sampler, look_ahead=delay)
 
     return make

@@ -43,7 +43,7 @@ def probes() -> AppearanceProbes:
 def meet(
     assigner: IdentityAssigner, track_id: int, who: Identity, visible: list[int]
 ) -> Identity | None:
-    assigner.add_evidence(track_id, who.embedding, 1.0, who.skin_lab, who.p_female)
+    assigner.add_evidence(track_id, who.embedding, 1.0, who.skin_lab, who.p_female, who.years)
     return assigner.identity_of(track_id, visible)
 
 
@@ -81,14 +81,17 @@ def test_no_identity_is_like_the_own_face_and_skins_fit() -> None:
         assert abs(worn.skin_lab[0] - who.skin_lab[0]) < 25
 
 
-def test_apparent_sex_is_kept_and_age_fits_better_with_its_probe_than_by_skin_alone() -> None:
+def test_apparent_sex_is_kept_and_age_fits_better_than_by_skin_alone() -> None:
     same_age, apart = [], []
-    for chosen in (None, probes()):
+    for known in (False, True):
         pairs = []
         for who in EVERYBODY:
             others = [identity for identity in EVERYBODY if identity is not who]
             for seed in range(3):
-                worn = meet(IdentityAssigner(others, seed=seed, probes=chosen), 0, who, [0])
+                assigner = IdentityAssigner(others, seed=seed, probes=probes())
+                years = who.years if known else None
+                assigner.add_evidence(0, who.embedding, 1.0, who.skin_lab, who.p_female, years)
+                worn = assigner.identity_of(0, [0])
                 assert worn is not None
                 assert women()[who.name] == women()[worn.name]
                 pairs.append((ages()[who.name], ages()[worn.name]))
@@ -103,7 +106,7 @@ def test_without_skin_sex_and_age_alone_choose() -> None:
         (who,) = (identity for identity in EVERYBODY if identity.name == name)
         for seed in range(4):
             assigner = IdentityAssigner(EVERYBODY, seed=seed, probes=probes())
-            assigner.add_evidence(0, who.embedding, 1.0, p_female=who.p_female)
+            assigner.add_evidence(0, who.embedding, 1.0, p_female=who.p_female, years=who.years)
             worn = assigner.identity_of(0, [0])
             assert worn is not None
             assert women()[worn.name] == women()[name]

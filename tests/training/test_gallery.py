@@ -6,7 +6,7 @@ import pytest
 from streamanon.face import landmarks as lm
 from streamanon.identities.gallery import load_builtin
 from streamanon.types import F32, U8
-from training.appearance import PORTRAIT_AGES
+from testkit.gallery_truth import PORTRAIT_AGES
 from training.gallery import (
     FACE_PX,
     RECIPES,
