@@ -302,7 +302,7 @@ class Identity:
         mesh: mesh of the face, in portrait px.
         skin_lab: (3,) float32 mean CIELAB of the cheeks (L 0..100, a, b).
         embedding: (128,) float32 unit vector of the face recogniser.
-        p_female: probability that the portrait looks female, 0..1.
+        p_female: probability that the portrait looks female, 0..1, with its hair and without.
         years: apparent age.
         teeth: how much of a row of teeth the portrait shows, 0..1.
         kin: portrait whose shape is mixed in, and its share; None for the portrait's own shape.

@@ -16,7 +16,7 @@ from streamanon.imaging.picture_header import stated_sizes
 from streamanon.media.pixel_limit import PICTURE, check_pixels
 from streamanon.protocols import AgeEstimator, Detector, Embedder, Mesher, SexClassifier
 from streamanon.tracking.identity_assigner import skin_lab
-from streamanon.types import U8, Face, Identity, Mesh, Picture
+from streamanon.types import F32, U8, Face, Identity, Mesh, Picture
 
 MIN_FACE_PX = 160
 """Minimum height of the face, chin to top of the forehead."""
@@ -126,10 +126,18 @@ class PortraitReader:
         skin = skin_lab(picture, small)
         assert skin is not None
         embedding = self.embedder.embed(picture, lm.five_points(points))
-        p_female = self.sex.p_female(picture, points)
+        views = picture, as_picture(_face_alone(portrait, points))
+        p_female = float(np.mean([self.sex.p_female(view, points) for view in views]))
         years = self.age.years(picture, points)
         teeth = mouth.teeth_shown(portrait, points[:, :2])
         return Identity(name, lambda: portrait, small, skin, embedding, p_female, years, teeth)
+
+
+def _face_alone(image: U8, points: F32) -> U8:
+    """Return a portrait without its hair, which stays behind: grey beside the (478, 3) mesh."""
+    hull = cv2.convexHull(np.rint(points[list(lm.FACE_OVAL), :2]).astype(np.int32))
+    face = cv2.fillConvexPoly(np.zeros(image.shape[:2], np.uint8), hull, 1)
+    return np.asarray(cv2.copyTo(image, face, np.full_like(image, 128)), np.uint8)
 
 
 def read_image(path: Path) -> U8:

@@ -41,6 +41,9 @@ NEAREST = 8
 SMILING = 0.1
 """Share of a full row of teeth from which a portrait smiles."""
 
+PLAINLY = 0.975
+"""Probability of its sex from which a portrait shows it: without its hair, others do not."""
+
 _FIRST = 204
 """Added to the seed. Each number has about thirty-five identities unlike each other to choose from;
 of 400 numbers these hold few portraits with odd light, frowns or pale brows, and of six such they
@@ -402,11 +405,17 @@ class IdentityAssigner:
     def _unlike(self, identities: list[Identity]) -> set[str]:
         """Return the names of some identities, in the seed's order, none like one before it.
 
-        Those who smile come last: their cheeks do so in any expression.
+        Those who smile come last, their cheeks do so in any expression, and those whose sex is not
+        plain.
         """
         chosen: set[str] = set()
         like_chosen: set[str] = set()
-        for one in sorted(identities, key=lambda one: (one.teeth > SMILING, self._rank(one.name))):
+
+        def order(one: Identity) -> tuple[bool, bytes]:
+            plain = max(one.p_female, 1 - one.p_female) > PLAINLY
+            return one.teeth > SMILING or not plain, self._rank(one.name)
+
+        for one in sorted(identities, key=order):
             if one.name not in like_chosen:
                 chosen.add(one.name)
                 like_chosen |= self._like[one.name]

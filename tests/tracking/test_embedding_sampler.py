@@ -188,7 +188,7 @@ def test_frames_of_a_file_wait_for_identities_only_as_long_as_memory_lasts(
 
 def test_a_person_who_comes_back_wears_the_same_and_no_two_do(making: Making) -> None:
     one, two = BOTH
-    shots = [(one, two)] * 8 + [()] * 45 + [("london_002_smiling",)] * 8
+    shots = [(one, two)] * 16 + [()] * 45 + [("london_002_smiling",)] * 16
     observer = making()
     scenes = []
     for index, names in enumerate(shots):
@@ -198,9 +198,9 @@ def test_a_person_who_comes_back_wears_the_same_and_no_two_do(making: Making) ->
     by_place = sorted(first.subjects, key=lambda subject: float(subject.track.cover[0]))
     worn = [subject.identity.name if subject.identity else "" for subject in by_place]
     assert len({"", *worn}) == 3
-    assert all(sorted(_names(scene)) == sorted(worn) for scene in scenes[:8])
+    assert all(sorted(_names(scene)) == sorted(worn) for scene in scenes[:16])
     assert last.subjects[0].track.id not in {s.track.id for s in first.subjects}
-    assert [_names(scene) for scene in scenes[-8:]] == [[worn[1]]] * 8
+    assert [_names(scene) for scene in scenes[-16:]] == [[worn[1]]] * 16
 
 
 def test_a_face_is_looked_at_often_at_first_and_seldom_later(
@@ -222,13 +222,14 @@ def test_a_face_that_is_only_seen_turned_gets_an_identity_like_it(
     mesher: MeshFitter,
     embedder: Counting,
     gender_net: GenderNet,
+    age_net: AgeNet,
 ) -> None:
     picture = as_picture(read_photo(name))
     (face,) = yunet.detect(picture)
     mesh = Finder(yunet, mesher).fit_mesh(picture, face, None)
     assert mesh is not None
     assigner = IdentityAssigner(load_builtin(), seed=0)
-    sampler = EmbeddingSampler(embedder, gender_net, assigner)
+    sampler = EmbeddingSampler(embedder, gender_net, age_net, assigner)
     track = Track(0, replace(face, mesh=turned(mesh, 45)), face.box)
     for index in range(20):
         sampler.sample(picture, track, index / FPS, [0])

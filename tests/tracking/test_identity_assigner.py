@@ -261,6 +261,15 @@ def test_a_book_does_not_grow_with_strangers() -> None:
     assert (len(assigner._by_track), len(assigner._evidence)) == (1, 0)
 
 
+def test_portraits_whose_sex_is_plain_only_with_their_hair_are_chosen_last() -> None:
+    gallery = load_builtin()
+    unclear = {one.name for one in gallery if 1 - module.PLAINLY < one.p_female < module.PLAINLY}
+    assert {"abena", "cora"} <= unclear
+    chosen = [IdentityAssigner(gallery, seed=seed)._unlike(list(gallery)) for seed in range(20)]
+    share = np.mean([len(some & unclear) / len(some) for some in chosen])
+    assert share < 0.6 * len(unclear) / len(gallery)
+
+
 def test_portraits_that_smile_are_chosen_last() -> None:
     """Their cheeks smile in any expression: few of the people to choose from do."""
     gallery = load_builtin()
