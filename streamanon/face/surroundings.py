@@ -62,6 +62,9 @@ AHEAD = 0.05
 BESIDE = 0.01
 """How far beside the old face the new one's edge is fetched from, in its sides; a px more."""
 
+KNOWN_FROM = 0.25
+"""Share of known pixels in a cell from which what is filled there has their colour alone."""
+
 _FEATURES = tuple(
     list(part)
     for part in (lm.RIGHT_BROW, lm.LEFT_BROW, lm.RIGHT_EYE, lm.LEFT_EYE, lm.NOSE, lm.OUTER_LIPS)
@@ -349,9 +352,10 @@ def _spread(marked: U8) -> U8:
     result = 255 * levels[-1] / np.maximum(levels[-1][:, :, 3:], 1e-3)
     for level in levels[-2::-1]:
         below = cv2.resize(result, level.shape[1::-1], interpolation=cv2.INTER_LINEAR)
-        unknown = 255 - cv2.extractChannel(level, 3)
+        known = level / np.maximum(level[:, :, 3:] / 255, np.float32(KNOWN_FROM))
+        unknown = 255 - cv2.extractChannel(known, 3)
         below = cv2.multiply(below, cv2.merge([unknown] * 4), scale=1 / 255)
-        result = np.asarray(cv2.add(level, below), np.float32)
+        result = np.asarray(cv2.add(known, below), np.float32)
     spread = cv2.cvtColor(np.clip(result, 0, 255).astype(np.uint8), cv2.COLOR_BGRA2BGR)
     full = cv2.resize(spread, whole.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(full[:height, :width], np.uint8)

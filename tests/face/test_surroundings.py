@@ -124,6 +124,19 @@ def test_the_new_outline_is_met_by_what_was_at_the_old_one() -> None:
     assert (shown[far] == 60).all()
 
 
+def test_no_line_is_drawn_where_the_old_face_is_a_little_larger() -> None:
+    """A face whose skin goes on beyond its mesh, before a dark background."""
+    image, points = calm()
+    bright = np.full_like(image, 20)
+    bright[silhouette(points, image.shape, grown_px=14) > 0] = (150, 170, 210)
+    new = scaled(points, 0.985, 0.985)
+    around = fit(as_picture(bright), points, new, [], 0.0)
+    assert around is not None
+    shown = over(bright, around, around.shown)
+    rim = silhouette(points, image.shape, grown_px=3) > silhouette(new, image.shape)
+    assert np.abs(shown[rim].astype(int) - (150, 170, 210)).max() < 25
+
+
 def test_far_from_the_face_nothing_moves() -> None:
     image, points = calm()
     around = fit(as_picture(image), points, scaled(points, 0.9, 0.95), [], 1.0)
