@@ -330,10 +330,8 @@ class Factory:
     ) -> Observer:
         """Return a new observer; it remembers where faces are in one stream.
 
-        Args:
-            anonymiser: gets the observer's scenes.
-            live: hold back no more frames than the setting ``delay`` asks for.
-            assigner: identity assigner, if it outlives the observer or may be needed later.
+        Its scenes are for the anonymiser. A live one holds back no more frames than the setting
+        ``delay`` asks for. The assigner may outlive it.
         """
         from streamanon.tracking.embedding_sampler import EmbeddingSampler
         from streamanon.tracking.observer import Observer

@@ -130,11 +130,7 @@ class Stream:
     def capture(self, enqueue: Callable[[], None]) -> CudaGraph:
         """Return work captured as a CUDA graph, which takes a fraction of the time to launch.
 
-        Args:
-            enqueue: adds the work to this stream; it is not executed.
-
-        Raises:
-            ModelError: The work cannot be captured.
+        ``enqueue`` adds the work to this stream; it is not executed.
         """
         failed = "CUDA cannot capture this"
         mode = cudart.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal

@@ -70,11 +70,9 @@ def reduced_profile(icc: bytes) -> bytes | None:
 
 
 def matrix_profile(chromaticities: Sequence[float], gamma: float | None) -> bytes:
-    """Return a profile from x and y of white, red, green and blue.
+    """Return a profile from (8,) x and y (CIE 1931) of white, red, green and blue.
 
-    Args:
-        chromaticities: (8,) CIE 1931.
-        gamma: exponent of all three curves; None for the curve of sRGB.
+    Gamma is the exponent of all three curves; None for the curve of sRGB.
 
     Raises:
         ValueError: they are those of no colours.

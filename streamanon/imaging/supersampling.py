@@ -33,12 +33,9 @@ class SupersampledRegion:
     def around(
         cls, outline: F32, margin_px: float, size: tuple[int, int]
     ) -> SupersampledRegion | None:
-        """Return the region of an image around an outline; None where that lies outside.
+        """Return the region of an image around (n, 2 or 3) points in px; None if they are outside.
 
-        Args:
-            outline: (n, 2 or 3) points in px of the image.
-            margin_px: width of the margin around the outline.
-            size: (width, height) of the image in px.
+        The margin is in px, the size is width and height of the image.
         """
         low = np.clip(outline[:, :2].min(axis=0) - margin_px, 0, size).astype(int)
         high = np.clip(outline[:, :2].max(axis=0) + margin_px + 1, 0, size).astype(int)

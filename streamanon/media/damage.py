@@ -72,11 +72,7 @@ class DamageTracker:
         return advance < -_JUMP or advance > arrival - self._arrival + _JUMP
 
     def send(self, pts: int | None) -> None:
-        """Number a packet that is about to be decoded.
-
-        Args:
-            pts: time of its picture, or None if it has none.
-        """
+        """Number a packet that is about to be decoded, by the time of its picture or None."""
         self._sent += 1
         if pts is not None:
             self._numbers.pop(pts, None)

@@ -61,12 +61,8 @@ def write_document(
 ) -> None:
     """Write the report of all files of a call, complete or not at all.
 
-    Args:
-        path: report to write.
-        config: settings.
-        files: entry of each file.
-        runtimes: runtime of each network, and why it was chosen.
-        left_out: files of the input folders that are neither video nor picture, by suffix.
+    It says which runtime each network had and why, and which files of the input folders are neither
+    video nor picture, by suffix.
 
     Raises:
         MediaError: the file cannot be written.

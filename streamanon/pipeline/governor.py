@@ -187,11 +187,8 @@ class Governor:
     def update(self, time_s: float, work_s: float, interval_s: float, *, lost: int) -> Rung:
         """Add one frame and return the rung for the next.
 
-        Args:
-            time_s: current time.
-            work_s: time the busiest stage worked on the frame.
-            interval_s: recent time between frames of the source.
-            lost: frames lost since the last call.
+        The busiest stage worked on it for ``work_s``; frames of the source are ``interval_s``
+        apart, and so many were lost since the last call.
         """
         self._source_fps = 1 / max(interval_s, 1e-3)
         window = self._window = self._window or _Window(time_s + START_S)

@@ -102,10 +102,8 @@ class CropEncoder:
     def encode(self, crop: Crop, *, bidirectional: bool | None = None) -> bytes:
         """Return the entries that are complete when a crop has been taken, or b"".
 
-        Args:
-            crop: the crop.
-            bidirectional: whether the source predicts its frame from later ones, too. Those are
-                coarser: coding them in the same way saves a quarter of the bytes.
+        Frames that the source predicts from later ones, too, are coarser: coding them in the same
+        way saves a quarter of the bytes.
         """
         picture = _as_frame(crop.planes, self._format)
         picture.pts, picture.time_base = self._frames, Fraction(1, 30)
@@ -164,12 +162,10 @@ class CropEncoder:
 
 
 def decode_crops(chunks: Iterator[bytes], wanted: range, colour: ColourSpace) -> Iterator[Crop]:
-    """Yield the crops in the chunks of one segment, in the order of their times.
+    """Yield the crops in the plain chunks of one segment, in the order of their times.
 
-    Args:
-        chunks: plaintext of the chunks, from the first on.
-        wanted: times in microseconds. Others are decoded, and not yielded.
-        colour: depth and subsampling to yield; those of the output may differ from the original's.
+    Crops outside the wanted microseconds are decoded, but not yielded. Depth and subsampling are
+    those of ``colour``, which may differ from the original's.
 
     Raises:
         ValueError: they hold something else.

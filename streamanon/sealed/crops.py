@@ -87,13 +87,9 @@ def changed_blocks(raw: Picture, safe: Picture) -> Mask:
 
 
 def owners(changed: Mask, covers: Sequence[F32]) -> NDArray[np.intp]:
-    """Return (rows, columns), the index of the cover that is nearest to each block.
+    """Return (rows, columns), the index of the cover in px that is nearest to each block.
 
     Distance is measured in half sides of a cover from its middle; -1 where nothing was changed.
-
-    Args:
-        changed: blocks.
-        covers: (4,) boxes in px, one at least.
     """
     rows, columns = np.indices(changed.shape)
     x, y = ((index + 0.5) * BLOCK_PX for index in (columns, rows))

@@ -164,14 +164,10 @@ class OpenSidecar:
 def revealed(
     frames: Iterable[Frame], crops: Iterator[Crop], tally: Tally, start_us: int | None = None
 ) -> Iterator[RevealedFrame]:
-    """Yield frames of an output with the originals put back.
+    """Yield frames of an output with the originals put back, and count what fits.
 
-    Args:
-        frames: frames of the output, in the order of their times.
-        crops: what was sealed, in the same order.
-        tally: counts what fits.
-        start_us: time of the first frame when it was sealed, to match frames by their times; None
-            to match them by their numbers.
+    Both are in the order of their times. They match by these from ``start_us`` on, when the first
+    frame was sealed, or by their numbers if that is None.
     """
     crop, shift_us = next(crops, None), 0
     for number, frame in enumerate(frames):

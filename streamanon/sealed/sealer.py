@@ -175,11 +175,7 @@ class Sealer:
         self._pending.append(job)
 
     def written(self, index: int, time_us: int) -> None:
-        """Seal a frame: it is in the output.
-
-        Args:
-            index: index of the frame; those before it that were not written are dropped.
-            time_us: its time in the output.
+        """Seal a frame: it is in the output at a time. Those before it that are not are dropped.
 
         Raises:
             StreamanonError: sealing failed.
@@ -209,10 +205,7 @@ class Sealer:
             raise self._failure
 
     def bind(self, outputs: Sequence[str]) -> None:
-        """Write the end, after :meth:`drain`, and keep the sidecar.
-
-        Args:
-            outputs: SHA-256 of the complete outputs, in hex.
+        """Write the end, with the SHA-256 of complete outputs, after :meth:`drain`; keep the file.
 
         Raises:
             MediaError: it could not be written.

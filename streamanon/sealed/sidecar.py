@@ -231,11 +231,7 @@ class Sidecar:
                 yield Chunk.unpack(file.read(int.from_bytes(file.read(4))))
 
     def rewrite(self, access: Access, wrap: Callable[[SegmentEntry], Keys]) -> None:
-        """Replace recipients and keys; everything else is copied as it is.
-
-        Args:
-            access: who can open it from now on.
-            wrap: returns new keys of a segment whose key was not destroyed.
+        """Replace recipients, and keys that are not destroyed; everything else is copied as it is.
 
         Raises:
             MediaError: the file could not be written; the old one stays.

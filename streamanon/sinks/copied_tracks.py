@@ -139,13 +139,10 @@ class StreamCopier:
     def add_tracks(
         self, output: OutputContainer, video: Stream, *, sound: str, keep_subtitles: bool
     ) -> None:
-        """Add tracks to an output.
+        """Add tracks to an output whose header is not written yet, beside its new video track.
 
-        Args:
-            output: container whose header is not written yet.
-            video: its new video track.
-            sound: "copy" to convert only what the container cannot hold, "convert" or "none".
-            keep_subtitles: take subtitles, data, chapters and the timecode over.
+        The sound is as of ``--sound``; subtitles, data, chapters and the timecode are kept if
+        asked.
 
         Raises:
             UsageError: the output's container cannot hold the sound.
@@ -202,14 +199,10 @@ class StreamCopier:
             track.finish()
 
     def end(self, last_pts: int, step: int) -> int:
-        """Return the end of the video track, in ticks.
+        """Return the end of the video track, in ticks, when packets up to its last frame are taken.
 
         This is the end the file states, unless it is before the last frame or more than a step
         after the end of that.
-
-        Args:
-            last_pts: time of the last frame; packets up to it have been taken.
-            step: usual ticks from frame to frame.
         """
         expected = last_pts + next((length for at, length in self._lengths if at == last_pts), step)
         if self._video.duration is None or not self._video.time_base:

@@ -80,12 +80,9 @@ class EncoderSettings:
 
 
 def choose_encoder(codec: str | None, container: str, tags: ContainerTags) -> tuple[str, str]:
-    """Return the encoder and its pixel format.
+    """Return the encoder and its pixel format for the tags of the original.
 
-    Args:
-        codec: name of an encoder or codec; None chooses one for the container.
-        container: FFmpeg's name of the container.
-        tags: pixel format and field order of the original.
+    The codec may be named by itself or by an encoder; None chooses one for FFmpeg's container.
 
     Raises:
         UsageError: the encoder is unknown, or none of its formats can hold the pictures.
@@ -105,13 +102,7 @@ def choose_encoder(codec: str | None, container: str, tags: ContainerTags) -> tu
 
 
 def encoded_size(encoder: str, format_: str, size: tuple[int, int]) -> tuple[int, int]:
-    """Return the stored width and height that an encoder takes, the next even ones if need be.
-
-    Args:
-        encoder: name of an encoder.
-        format_: its pixel format.
-        size: stored width and height of the pictures.
-    """
+    """Return the stored width and height that an encoder takes, the next even ones if need be."""
     if encoder in _ANY_SIZE:
         return size
     width, height = size

@@ -79,12 +79,9 @@ class ConvertedSound:
         self._next: int | None = None
 
     def take(self, packet: Packet[AudioStream] | None) -> None:
-        """Decode a packet of the original, and write what became of it.
+        """Decode a packet of the original, None for the end, and write what became of it.
 
         What cannot be decoded or converted becomes silence.
-
-        Args:
-            packet: next packet, or None for the end.
         """
         frames: list[AudioFrame] = []
         with suppress(FFmpegError):

@@ -65,11 +65,8 @@ def image_picture(image: object, name: str = "image") -> Picture:
 def array_frames(source: Arrays, fps: Rate = None) -> Iterator[Frame]:
     """Return an iterator that takes frames from a source one by one, on demand.
 
-    A failure of the source is raised in place of the frame, with the original as its cause.
-
-    Args:
-        source: arrays, or pairs of time in seconds and array, or an open capture.
-        fps: frames a second, for frames without times; None for the rate of the capture, or 30.
+    Frames without times have the rate, or else that of the capture, or 30 a second. A failure of
+    the source is raised in place of the frame, with the original as its cause.
 
     Raises:
         UsageError: the source or the rate cannot be used.

@@ -124,13 +124,10 @@ class PictureFile:
         self.timed = len(self.pages) > 1 and self.name in ("PNG", "WEBP", "AVIF")
 
     def read(self, page: int) -> tuple[Picture, int | None]:
-        """Decode a picture, upright, over white where it is transparent.
-
-        Args:
-            page: one of :attr:`pages`.
+        """Decode one of :attr:`pages`, upright, over white where it is transparent.
 
         Returns:
-            Planes of B, G and R, and for how many milliseconds it is shown, if that is told.
+            Planes of B, G and R, and for how many milliseconds it is shown, if the file says so.
 
         Raises:
             MediaError: it cannot be decoded.

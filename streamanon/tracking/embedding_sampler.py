@@ -98,11 +98,7 @@ class EmbeddingSampler:
     ) -> None:
         """Embed a face if the view is good and a sample is due; assign its identity once it is due.
 
-        Args:
-            picture: frame with the face.
-            track: track of the face.
-            time_s: time of the frame.
-            visible: ids of all tracks in the frame.
+        ``visible`` are the ids of all tracks in the frame.
         """
         mesh = track.face.mesh
         if mesh is None and track.id not in self._tracks:

@@ -128,9 +128,7 @@ class SecondOpinion:
     def conclude(self, track_id: int, window: Sequence[PendingFrame]) -> None:
         """Look at a doubtful track until it is judged, before the first frame of a window is out.
 
-        Args:
-            track_id: the track.
-            window: frames held back, oldest first; those that do not see the track are left out.
+        Frames are held back, oldest first; those that do not see the track are left out.
         """
         evidence = self._evidence.get(track_id)
         frames = [pending for pending in window if pending.sees(track_id)]

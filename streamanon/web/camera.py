@@ -157,12 +157,7 @@ class CameraPage:
         return len(self._visitors)
 
     async def enter(self, sdp: str, settings: Mapping[str, Any], address: str) -> dict[str, Any]:
-        """Answer a browser's offer.
-
-        Args:
-            sdp: the offer.
-            settings: those that differ from the factory's, by name.
-            address: where the visitor's request came from.
+        """Answer a browser's offer, with settings that differ from the factory's.
 
         Raises:
             TooManyVisitorsError: all places are taken, or those of this address.

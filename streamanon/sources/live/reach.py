@@ -50,10 +50,7 @@ class Reach:
     ) -> socket.socket:
         """Connect to the first address of a host that is allowed and answers.
 
-        Args:
-            address: host and port.
-            timeout: limit in seconds, of this and of every later call of the socket.
-            source: own host and port, or None.
+        The timeout in seconds also holds for every later call of the socket.
 
         Raises:
             MediaError: no address of the host is allowed.
