@@ -187,8 +187,9 @@ class _PreparedFace:
         irises.draw(image, eyes, warp.space, region.to_patch, sharpness.blur_px)
         to_patch = affine_to_box(self.face.to_frame, region.box)
         image = transform.resampled(to_patch, region.size).apply(image)
-        mouth.draw(image, warp.mouth, region.to_patch, identity.aligned.teeth)
-        lashes.draw(image, warp.space.points, region.to_patch, sharpness.blur_px)
+        blur_px = sharpness.blur_px
+        mouth.draw(image, warp.mouth, region.to_patch, identity.aligned.teeth, blur_px)
+        lashes.draw(image, warp.space.points, region.to_patch, blur_px)
         return replace(region.patch(sharpness.with_grain(image), alpha), method="anonygan")
 
 

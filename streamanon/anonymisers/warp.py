@@ -151,7 +151,7 @@ def _draw(
     image = _apply_light(image, region, light)
     lashes.draw(image, space.points, region.to_patch, state.sharpness.blur_px)
     image = state.sharpness.with_grain(image)
-    mouth.draw(image, opened, region.to_patch, state.teeth)
+    mouth.draw(image, opened, region.to_patch, state.teeth, state.sharpness.blur_px)
     return replace(region.patch(image, alpha), method="warp")
 
 

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
+from streamanon.face.shading import soften
 from streamanon.face.warp import FaceSpace, sample_at
 from streamanon.imaging.picture import blended
 from streamanon.types import F32, U8, Identity, MouthInside
@@ -341,7 +342,9 @@ def placement(space: FaceSpace, inside: MouthInside | None = None) -> MouthPlace
     return MouthPlacement(corner, np.asarray(lookup, np.float32), alpha, tongue, light)
 
 
-def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> None:
+def draw(
+    image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8, blur_px: float = 0.0
+) -> None:
     """Draw a mouth texture between open lips, in place.
 
     Args:
@@ -349,6 +352,7 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
         where: where the texture is drawn (:func:`placement`); None draws nothing.
         to_image: (2, 3) float32 affine from face space px to px of the image.
         teeth: mouth texture.
+        blur_px: standard deviation by which it is blurred.
     """
     if where is None:
         return
@@ -368,6 +372,7 @@ def draw(image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8) -> N
     tooth = sample_at(teeth, x, y)
     if tongue.any():
         tooth = blended(tooth, np.full_like(tooth, TONGUE_BGR), tongue)
+    tooth = soften(tooth, blur_px)
     around = np.array(cv2.mean(target)[:3])
     cast = around / LIT_MOUTH_BGR
     colour, usual = (1 - min(part) / max(part[2], 1.0) for part in (around, LIT_MOUTH_BGR))

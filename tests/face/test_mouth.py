@@ -78,3 +78,16 @@ def test_a_mouth_opened_wide_is_dark_between_both_rows() -> None:
     assert len(dark)
     assert column[: dark[0]].max() > 100, "upper teeth"
     assert column[dark[-1] :].max() > 70, "lower teeth"
+
+
+def test_teeth_are_as_blurred_as_the_face() -> None:
+    where = mouth.placement(FaceSpace.around(opened(0.3)))
+    assert where is not None
+    offset = np.array([[1, 0, -where.corner[0]], [0, 1, -where.corner[1]]], np.float32)
+    edges = []
+    for blur_px in (0.0, 1.5):
+        image = np.full((*where.alpha.shape, 3), 150, np.uint8)
+        mouth.draw(image, where, offset, texture(PEOPLE["dana"]), blur_px)
+        edges.append(np.abs(np.diff(image[:, :, 1].astype(int), axis=1))[where.alpha[:, 1:] > 0.9])
+    crisp, soft = (np.percentile(steps, 95) for steps in edges)
+    assert soft < 0.6 * crisp
