@@ -44,8 +44,8 @@ MAX_YAW_DEG = 35.0
 MAX_PITCH_DEG = 30.0
 
 ASIDE_DEG, ASIDE_WEIGHT = 60.0, 0.001
-"""Yaw up to which a single look at somebody who was never seen better tells their sex, age and
-skin, and how much it counts."""
+"""Yaw up to which looks at somebody who is not seen better tell their sex, age and skin, and how
+much they count: apparent sex is right in 24 of 28 pictures of men turned by 40 degrees and more."""
 
 _JITTER_S = 0.005
 """A frame may come so much before a sample is due."""
@@ -55,8 +55,8 @@ _JITTER_S = 0.005
 class _TrackSamples:
     """When a track had its first mesh, its first good view (infinite before) and its newest frame.
 
-    Samples count after the warm-up; it is settled once an identity was asked for. Aside: whether it
-    was looked at with the head turned aside.
+    Samples count after the warm-up; it is settled once an identity was asked for; looks at a head
+    that is turned aside are due apart.
     """
 
     since_s: float
@@ -65,7 +65,7 @@ class _TrackSamples:
     due_s: float = -math.inf
     samples: int = 0
     settled: bool = False
-    aside: bool = False
+    aside_due_s: float = -math.inf
     glasses: WornGlasses = field(default_factory=WornGlasses)
 
 
@@ -144,11 +144,11 @@ class EmbeddingSampler:
             so_far.glasses.look(self._glasses.score(picture, mesh.points))
 
     def _look_aside(self, picture: Picture, mesh: Mesh, track_id: int) -> None:
-        """Look once at a head that is turned aside, as long as there was no good view."""
+        """Look at a head that is turned aside, now and then until it has an identity."""
         so_far = self._tracks[track_id]
-        unknown = so_far.first_s == math.inf and not so_far.aside
-        if unknown and _is_large(mesh) and abs(lm.head_pose(mesh.points)[0]) <= ASIDE_DEG:
-            so_far.aside = True
+        due = not so_far.settled and so_far.now_s >= so_far.aside_due_s - _JITTER_S
+        if due and _is_large(mesh) and abs(lm.head_pose(mesh.points)[0]) <= ASIDE_DEG:
+            so_far.aside_due_s = so_far.now_s + SPACING_S
             self._add_evidence(picture, mesh, track_id, ASIDE_WEIGHT)
 
     def _add_evidence(self, picture: Picture, mesh: Mesh, track_id: int, quality: float) -> None:

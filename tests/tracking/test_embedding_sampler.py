@@ -233,7 +233,7 @@ def test_a_face_that_is_only_seen_turned_gets_an_identity_like_it(
     track = Track(0, replace(face, mesh=turned(mesh, 45)), face.box)
     for index in range(20):
         sampler.sample(picture, track, index / FPS, [0])
-    assert embedder.looks == 1
+    assert 5 <= embedder.looks <= 8
     identity = assigner.identity_of(0, [0])
     assert identity is not None
     assert (identity.p_female > 0.5) == (gender_net.p_female(picture, mesh.points) > 0.5)
