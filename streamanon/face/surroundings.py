@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
+from streamanon.face.canonical_face import TRIANGLES
 from streamanon.face.shape import Pose
 from streamanon.face.turned import turned_away
 from streamanon.face.warp import SKIN_POINTS
@@ -143,7 +144,9 @@ def fit(
         free[top:bottom, left:right] = 0
     depth = np.asarray(cv2.extractChannel(found, 3), np.uint8)
     below = np.asarray(cv2.inRange(cv2.extractChannel(lookup, 1), size[1] - 1, np.inf), np.uint8)
-    shown = _without_face(fitted, depth, outlines, free, below)
+    yaw, _, _ = lm.head_pose(old)
+    place = _silhouette(faces[1], size) if turned_away(yaw) == 1 else _filled(outlines[1], size)
+    shown = _without_face(fitted, depth, outlines, place, free, below)
     moved[free == 0] = 0
     for outline in outlines:
         cv2.fillConvexPoly(moved, _fixed_point(outline), 1, cv2.LINE_8, 4)
@@ -279,7 +282,27 @@ def _fixed_point(outline: F32) -> NDArray[np.int32]:
     return np.rint(outline * 16).astype(np.int32)
 
 
-def _without_face(fitted: U8, depth: U8, outlines: Sequence[F32], free: U8, below: U8) -> U8:
+def _filled(outline: F32, size: tuple[int, int]) -> U8:
+    """Return (h, w) uint8, 255 inside a convex (n, 1, 2) outline in px."""
+    drawn = np.zeros(size[::-1], np.uint8)
+    cv2.fillConvexPoly(drawn, _fixed_point(outline), 255, cv2.LINE_8, 4)
+    return drawn
+
+
+def _silhouette(face: F32, size: tuple[int, int]) -> U8:
+    """Return (h, w) uint8, 255 where a (468, 2) mesh in px is: the outline of a turned one is bent.
+
+    Between its nose and its chin is what is behind it, and of the old face nothing.
+    """
+    drawn = np.zeros(size[::-1], np.uint8)
+    for triangle in _fixed_point(face)[TRIANGLES]:
+        cv2.fillConvexPoly(drawn, triangle, 255, cv2.LINE_8, 4)
+    return drawn
+
+
+def _without_face(
+    fitted: U8, depth: U8, outlines: Sequence[F32], place: U8, free: U8, below: U8
+) -> U8:
     """Return a moved region without the old face, but for its rim inside the new one.
 
     What is left out is filled with the colours beside the new face, and with those of the rim
@@ -289,6 +312,7 @@ def _without_face(fitted: U8, depth: U8, outlines: Sequence[F32], free: U8, belo
         fitted: (h, w, 3) uint8 BGR.
         depth: (h, w) uint8, how deep in the old face each pixel was fetched from (:func:`_depth`).
         outlines: (n, 1, 2) float32 px of the region, of the old face and the new one.
+        place: (h, w) uint8, 255 where the new one is.
         free: (h, w) uint8, 0 where other people are: what is filled does not go on from there.
         below: (h, w) uint8, 255 where pixels would be fetched from below the picture.
     """
@@ -297,9 +321,7 @@ def _without_face(fitted: U8, depth: U8, outlines: Sequence[F32], free: U8, belo
     low = np.maximum(np.floor(both.min(axis=0) - margin), 0).astype(int).tolist()
     high = np.ceil(both.max(axis=0) + margin).astype(int).tolist()
     here = (slice(low[1], high[1]), slice(low[0], high[0]))
-    allowed = np.zeros(depth[here].shape, np.uint8)
-    new = _fixed_point(outlines[1] - np.float32(low))
-    cv2.fillConvexPoly(allowed, new, IN_RIM, cv2.LINE_8, 4)
+    allowed = np.minimum(place[here], np.uint8(IN_RIM))
     hidden = np.asarray(cv2.compare(depth[here], allowed, cv2.CMP_GT), np.uint8)
     inside = np.asarray(cv2.max(255 // IN_RIM * allowed, below[here]), np.uint8)
     shown = fitted.copy()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from streamanon.face import landmarks as lm
+from streamanon.face.canonical_face import TRIANGLES
 from streamanon.face.surroundings import Surroundings, fit
 from streamanon.imaging.picture import as_picture
 from testkit.networks import mesh_fitter
@@ -262,6 +263,24 @@ def test_little_is_seen_of_an_outline_that_the_mesh_of_a_turned_head_misses(degr
     before, after = ((shot[beside][:, 1] < 30).sum() for shot in (painted, shown))
     assert before > 300
     assert after < 0.15 * before
+
+
+@pytest.mark.parametrize("degrees", [-55, 55])
+def test_of_a_turned_head_that_may_not_move_nothing_shows_before_nose_and_chin(
+    degrees: float,
+) -> None:
+    image, points = calm()
+    points = turned(points, degrees)
+    painted = np.full_like(image, 60)
+    painted[silhouette(points, image.shape) > 0] = MAGENTA
+    around = fit(as_picture(painted), points, points, [], 0.0)
+    assert around is not None
+    place = np.zeros(image.shape[:2], np.uint8)
+    for triangle in np.rint(points[:468, :2]).astype(np.int32)[TRIANGLES]:
+        cv2.fillConvexPoly(place, triangle, 255)
+    beside = cv2.dilate(place, np.ones((3, 3), np.uint8)) == 0
+    assert (painted[beside][:, 1] == 0).sum() > 50
+    assert plain(over(painted, around, around.shown)[beside])
 
 
 def test_a_face_beside_others_hides_its_own_place() -> None:
