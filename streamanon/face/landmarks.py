@@ -121,6 +121,13 @@ def roi_from_points(points: F32) -> F32:
     return _square(eyes + 0.48 * (mouth - eyes), _unit(across), ROI_SCALE * face)
 
 
+def turned_roi(roi: F32, turns: int) -> F32:
+    """Return a (3, 2) region turned by quarters, clockwise, about its middle."""
+    corner, right, below = roi
+    corners = [corner, right, right + below - corner, below]
+    return np.array([corners[turns % 4], corners[(turns + 1) % 4], corners[turns - 1]], np.float32)
+
+
 def roi_from_mesh(points: F32) -> F32:
     """Return the (3, 2) region in which to fit the next frame's mesh, from this frame's.
 

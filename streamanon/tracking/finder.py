@@ -39,12 +39,17 @@ On twelve clips the first is 0.69 and more. A mesh that begins where a smaller f
 may end up on half of a face, with a presence of 1.
 """
 
-SETTLED = 0.05
-"""Most by which a second fit moves a mesh that is believed, on average, in sides of the face.
+SETTLED, SURE = 0.04, 0.012
+"""Most by which a mesh moves when it is fitted once more where it lies, on average, in sides of the
+face; and by how much where it is not fitted in other directions, too.
 
-Where points of the detector say too little of a head's size, as those of a turned one, only the fit
-in the region of the first one is good. On hair, on backs of heads, fits go on wandering.
+Where points of the detector say too little, of turned heads above all, only later fits are good. On
+hair, and on faces taken for upright that are not, fits go on wandering, whatever their presence.
 """
+
+UPRIGHT, MIN_TURNED_PX = 0.7, 48.0
+"""Least presence of a first fit in a region turned by quarters, and the side of the smallest face
+for which these are tried."""
 
 
 class Finder:
@@ -95,7 +100,8 @@ class Finder:
         found = self._detect_near(picture, expected.box)
         if found is None:
             return self._follow_mesh(picture, expected)
-        return replace(found, mesh=self.fit_mesh(picture, found, expected.mesh))
+        mesh = self.fit_mesh(picture, found, expected.mesh, upright=True)
+        return replace(found, mesh=mesh)
 
     def _follow_mesh(self, picture: Picture, expected: Face) -> Face | None:
         """Return the face to which the mesh of an expected one can be fitted, or None."""
@@ -109,8 +115,17 @@ class Finder:
             return None
         return Face(box, mesh.presence, lm.five_points(mesh.points), mesh)
 
-    def fit_mesh(self, picture: Picture, face: Face, before: Mesh | None) -> Mesh | None:
-        """Return the mesh of a face, or None when none fits well enough."""
+    def fit_mesh(
+        self, picture: Picture, face: Face, before: Mesh | None, *, upright: bool = False
+    ) -> Mesh | None:
+        """Return the mesh of a face, or None when none fits well enough.
+
+        Args:
+            picture: frame.
+            face: as it was detected.
+            before: its mesh in the frame before.
+            upright: whether the face is taken for upright where it is new, which is faster.
+        """
         if not self.meshes or side(face.box) < MIN_MESH_PX:
             return None
         if before is not None:
@@ -119,16 +134,45 @@ class Finder:
                 return mesh
         if face.points is None:
             return None
-        first = self._fit(picture, lm.roi_from_points(face.points), 0.0)
-        if first is None:
+        small = side(face.box) < MIN_TURNED_PX
+        ways, settled = (1, SETTLED) if small else (1, SURE) if upright else (4, SETTLED)
+        roi = lm.roi_from_points(face.points)
+        return self._fit_detected(picture, face.box, roi, ways, settled)
+
+    def _fit_detected(
+        self, picture: Picture, box: F32, roi: F32, ways: int, settled: float
+    ) -> Mesh | None:
+        """Return the mesh of a face that settles best, or None when none settles.
+
+        Args:
+            picture: frame.
+            box: (4,) box of the face.
+            roi: (3, 2) region in which it would be upright by the detector's points, which are
+                right up to about 45 degrees.
+            ways: how often that is turned by a quarter.
+            settled: most by which the last fit moves a mesh.
+        """
+        found: list[tuple[float, Mesh]] = []
+        for turns in range(ways):
+            first = self._fit(picture, lm.turned_roi(roi, turns), UPRIGHT if turns else 0.0)
+            if first is None or iou(lm.face_box_from_mesh(first.points), box) < AGREEMENT:
+                continue
+            second = self._fit(picture, lm.roi_from_mesh(first.points), PRESENCE)
+            if second is None:
+                continue
+            if turns == 0 and _apart_px(first, second) < SURE * side(box):
+                found = [(0.0, second)]
+                break
+            moved, mesh = np.inf, second
+            for _ in range(2):
+                again = self._fit(picture, lm.roi_from_mesh(mesh.points), PRESENCE)
+                moved, mesh = (_apart_px(mesh, again), again) if again else (np.inf, mesh)
+            if moved < settled * side(box):
+                found.append((moved, mesh))
+        best = min(found, key=lambda one: one[0], default=None)
+        if best is None or iou(lm.face_box_from_mesh(best[1].points), box) < AGREEMENT:
             return None
-        second = self._fit(picture, lm.roi_from_mesh(first.points), PRESENCE)
-        if second is not None:
-            moved = np.linalg.norm((second.points - first.points)[:, :2], axis=1).mean()
-            if moved < SETTLED * side(face.box):
-                first = second
-        overlap = iou(lm.face_box_from_mesh(first.points), face.box)
-        return first if first.presence >= PRESENCE and overlap >= AGREEMENT else None
+        return best[1]
 
     def _fit(self, picture: Picture, roi: F32, presence: float) -> Mesh | None:
         """Return a finite mesh with at least this presence, or None."""
@@ -178,3 +222,8 @@ def _mapped(face: Face, scale: F32, origin: F32) -> Face:
         points = ((points + 0.5) * scale - 0.5 + origin).astype(np.float32)
     box = face.box * np.tile(scale, 2) + np.tile(origin, 2)
     return Face(np.asarray(box, np.float32), face.score, points)
+
+
+def _apart_px(one: Mesh, two: Mesh) -> float:
+    """Return how far points of two meshes are apart on average."""
+    return float(np.linalg.norm((one.points - two.points)[:, :2], axis=1).mean())

@@ -38,6 +38,9 @@ WINDOW_BYTES = 192 * 2**20
 TRIES, RETRY_EVERY = 3, 3
 """Frames in which a mesh is fitted in vain to a face, after which it is tried in every third."""
 
+TURNED_EVERY = 9
+"""One of so many frames in which faces without a mesh are tried on their side and upside down."""
+
 DOUBTED_AFTER = 2
 """Frames in a row without a mesh after which one counts from the second frame in a row on that it
 fits: a single one would flash between covers."""
@@ -223,7 +226,8 @@ class Observer:
         tried = self._misfits.get(track.id, 0)
         mesh = None
         if tried < TRIES or tried % RETRY_EVERY == 0:
-            mesh = self._finder.fit_mesh(picture, track.face, self._meshes.get(track.id))
+            before, upright = self._meshes.get(track.id), tried % TURNED_EVERY > 0
+            mesh = self._finder.fit_mesh(picture, track.face, before, upright=upright)
         doubted = mesh is not None and tried >= DOUBTED_AFTER
         self._misfits[track.id] = int(doubted) if mesh else tried + 1
         return None if doubted else mesh

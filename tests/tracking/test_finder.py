@@ -11,7 +11,7 @@ from streamanon.detectors.yunet import YuNetDetector
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
 from streamanon.tracking.finder import Finder
-from streamanon.types import Picture
+from streamanon.types import F32, Picture
 from testkit.photos import read_photo
 
 WIDTH = 638
@@ -76,3 +76,27 @@ def test_where_no_face_is_fits_that_wander_are_not_believed(
     hair = np.array([0, -0.75 * np.ptp(face.box[1::2])], np.float32)
     moved = replace(face, box=face.box + np.tile(hair, 2), points=face.points + hair)
     assert Finder(yunet, mesher).fit_mesh(picture, moved, None) is None
+
+
+@pytest.mark.parametrize("name", ["london_001_neutral", "london_002_smiling"])
+@pytest.mark.parametrize("degrees", [0, 45, 90, 135, 180, 225, 270])
+def test_a_face_that_lies_on_its_side_or_hangs_upside_down_gets_its_mesh(
+    yunet: YuNetDetector, mesher: MeshFitter, degrees: int, name: str
+) -> None:
+    image = cv2.copyMakeBorder(read_photo(name), 160, 160, 160, 160, cv2.BORDER_REPLICATE)
+    height, width = image.shape[:2]
+    finder = Finder(yunet, mesher)
+
+    def mesh_of(picture: Picture) -> F32:
+        face = max(finder.find_all(picture), key=lambda one: one.score)
+        mesh = finder.fit_mesh(picture, face, None)
+        assert mesh is not None
+        return mesh.points[:, :2]
+
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    turned = cv2.warpAffine(image, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    upright = mesh_of(as_picture(np.asarray(image, np.uint8)))
+    wanted = upright @ turn[:, :2].T + turn[:, 2]
+    found = mesh_of(as_picture(np.asarray(turned, np.uint8)))
+    apart = np.linalg.norm(found - wanted, axis=1).mean()
+    assert apart < 0.03 * float(np.ptp(upright, axis=0).max())
