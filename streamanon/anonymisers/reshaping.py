@@ -18,6 +18,7 @@ from streamanon.face import surroundings
 from streamanon.face.shape import NeutralEstimate, Pose, away_from_outline, reshaped, shape_for
 from streamanon.imaging.boxes import union
 from streamanon.imaging.picture import blend_bgr, blended, copy_picture
+from streamanon.safety.cover import faded_into, mosaic
 from streamanon.safety.policy import fault_of_patch, is_replaceable
 from streamanon.tracking.per_track import PerTrack
 from streamanon.types import Frame
@@ -35,6 +36,9 @@ ROOM = 0.35
 
 FREED_S = 0.5
 """Time an outline takes to be free again after somebody was close."""
+
+FADE_S = 0.2
+"""Time in which a cover fades into the new face that takes its place."""
 
 
 CLOSELY, LOOK_EVERY = 25, 4
@@ -95,6 +99,7 @@ class ReshapingAnonymiser:
         """
         self._inside, self._model, self._blendshapes = inside, model, blendshapes
         self._people: PerTrack[Person] = PerTrack() if people is None else people
+        self._covered_s: PerTrack[float] = PerTrack()
         self._portraits: dict[str, F32] = {}
         self._inwards = away_from_outline(model.mean)
 
@@ -109,7 +114,10 @@ class ReshapingAnonymiser:
             made.append(one)
             if one:
                 places[index] = union(places[index], one.place)
+            else:
+                self._covered_s[subject.track.id] = scene.frame.time_s
         self._people.forget(scene)
+        self._covered_s.forget(scene)
         subjects = tuple(
             one.subject if one else subject
             for one, subject in zip(made, scene.subjects, strict=True)
@@ -120,9 +128,20 @@ class ReshapingAnonymiser:
         if len(patches) != len(made):
             return patches
         return [
-            _completed(patch, one, picture) if patch and one else patch
+            self._faded_in(_completed(patch, one, picture), one.subject, raw)
+            if patch and one
+            else patch
             for patch, one in zip(patches, made, strict=True)
         ]
+
+    def _faded_in(self, patch: Patch | None, subject: Subject, frame: Frame) -> Patch | None:
+        """Return the patch of a face, with a share of its cover where it was covered just now."""
+        track = subject.track
+        if patch is None or track.id not in self._covered_s:
+            return patch
+        share = 1 - abs(frame.time_s - self._covered_s[track.id]) / FADE_S
+        cover = mosaic(frame.picture, track.cover) if share > 0 else None
+        return faded_into(patch, cover, share) if cover else patch
 
     def _reshape(
         self, picture: Picture, subject: Subject, others: Sequence[F32], time_s: float

@@ -27,7 +27,7 @@ from streamanon.face.warp import (
     saturated,
     warp_portrait,
 )
-from streamanon.safety.cover import mosaic
+from streamanon.safety.cover import faded_into, mosaic
 from streamanon.safety.policy import PoseRange, is_replaceable
 from streamanon.tracking.identity_assigner import colourfulness
 from streamanon.tracking.per_track import PerTrack
@@ -89,7 +89,7 @@ class WarpAnonymiser:
         opened = mouth.placement(space, subject.mouth)
         patch = _draw(region, space, state, opened, scene.frame.time_s, yaw)
         cover = mosaic(scene.frame.picture, subject.track.cover) if faded else None
-        return _mixed(patch, cover, faded) if cover else patch
+        return faded_into(patch, cover, faded) if cover else patch
 
     def _new_state(self, frame: Frame, mesh: Mesh, identity: Identity) -> _TrackState:
         """Return a state whose portrait is as saturated as the person's skin."""
@@ -104,21 +104,6 @@ class WarpAnonymiser:
             mouth.texture_or_default(identity, self._teeth),
             eyes,
         )
-
-
-def _mixed(patch: Patch, cover: Patch, share: float) -> Patch:
-    """Return a patch in which so large a share, 0..1, is the cover; as opaque as it is."""
-    height, width = patch.alpha.shape
-    rows, columns = cover.alpha.shape
-    x0, y0 = max(patch.x, cover.x), max(patch.y, cover.y)
-    x1, y1 = min(patch.x + width, cover.x + columns), min(patch.y + height, cover.y + rows)
-    if x0 >= x1 or y0 >= y1:
-        return patch
-    image = patch.image.copy()
-    here = image[y0 - patch.y : y1 - patch.y, x0 - patch.x : x1 - patch.x]
-    there = cover.image[y0 - cover.y : y1 - cover.y, x0 - cover.x : x1 - cover.x]
-    here[:] = cv2.addWeighted(here, 1 - share, there, share, 0)
-    return replace(patch, image=image)
 
 
 def _draw(

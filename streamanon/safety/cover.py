@@ -4,6 +4,8 @@ A cover is computed from the mean colours of a few cells across the face, so tha
 more information about the face than these, however it is processed afterwards.
 """
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -79,3 +81,18 @@ def _from_cells(picture: Picture, box: F32, cells: int, interpolation: int) -> P
     means = cell_means(picture, clipped, (width, height), cells)
     image = cv2.resize(means, (x1 - x0, y1 - y0), interpolation=interpolation)
     return _patch(clipped, np.asarray(image, np.uint8))
+
+
+def faded_into(patch: Patch, cover: Patch, share: float) -> Patch:
+    """Return a patch in which so large a share, 0..1, is the cover; as opaque as it is."""
+    height, width = patch.alpha.shape
+    rows, columns = cover.alpha.shape
+    x0, y0 = max(patch.x, cover.x), max(patch.y, cover.y)
+    x1, y1 = min(patch.x + width, cover.x + columns), min(patch.y + height, cover.y + rows)
+    if x0 >= x1 or y0 >= y1:
+        return patch
+    image = patch.image.copy()
+    here = image[y0 - patch.y : y1 - patch.y, x0 - patch.x : x1 - patch.x]
+    there = cover.image[y0 - cover.y : y1 - cover.y, x0 - cover.x : x1 - cover.x]
+    here[:] = cv2.addWeighted(here, 1 - share, there, share, 0)
+    return replace(patch, image=image)

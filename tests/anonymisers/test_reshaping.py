@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -274,3 +275,21 @@ def test_no_neighbour_is_moved_into_the_new_face() -> None:
     assert not shown[y0:y1, max(x0, edge) : x1].any()
     assert height > 0
     assert width > 0
+
+
+def test_a_cover_fades_into_the_face_that_takes_its_place() -> None:
+    shown = reshaping(WarpAnonymiser())
+    shots = [scene(frames()[CALM], mesh_at(CALM), identities()["hugo"], at) for at in range(12)]
+    face = shots[0].subjects[0]
+    hidden = replace(face, track=replace(face.track, face=replace(face.track.face, mesh=None)))
+    assert shown.replace(replace(shots[0], subjects=(hidden,))) == [None]
+    cover = whole_bgr(compose(shots[0], [None]).picture).astype(int)
+    x0, y0, x1, y1 = lm.face_box_from_mesh(mesh_at(CALM).points).astype(int)
+    gaps = []
+    for shot in shots[1:]:
+        safe = compose(shot, shown.replace(shot))
+        assert safe.treated[0].treatment is Treatment.REPLACED
+        gaps.append(np.abs(whole_bgr(safe.picture) - cover)[y0:y1, x0:x1].mean())
+    assert gaps[0] < 0.4 * gaps[-1]
+    assert max(two - one for one, two in pairwise(gaps)) < 0.35 * gaps[-1]
+    assert gaps[6] == pytest.approx(gaps[-1], rel=0.1)
