@@ -41,7 +41,7 @@ may end up on half of a face, with a presence of 1.
 
 SETTLED, SURE = 0.04, 0.012
 """Most by which a mesh moves when it is fitted once more where it lies, on average, in sides of the
-face; and by how much where it is not fitted in other directions, too.
+face; and by how much at the second fit where that is the last and the only direction.
 
 Where points of the detector say too little, of turned heads above all, only later fits are good. On
 hair, and on faces taken for upright that are not, fits go on wandering, whatever their presence.
@@ -124,7 +124,7 @@ class Finder:
             picture: frame.
             face: as it was detected.
             before: its mesh in the frame before.
-            upright: whether the face is taken for upright where it is new, which is faster.
+            upright: whether other directions are only tried for a face that may be upright.
         """
         if not self.meshes or side(face.box) < MIN_MESH_PX:
             return None
@@ -134,45 +134,40 @@ class Finder:
                 return mesh
         if face.points is None:
             return None
-        small = side(face.box) < MIN_TURNED_PX
-        ways, settled = (1, SETTLED) if small else (1, SURE) if upright else (4, SETTLED)
-        roi = lm.roi_from_points(face.points)
-        return self._fit_detected(picture, face.box, roi, ways, settled)
+        ways = 1 if side(face.box) < MIN_TURNED_PX else 4
+        found: list[tuple[float, Mesh]] = []
+        for turns in range(ways):
+            roi = lm.turned_roi(lm.roi_from_points(face.points), turns)
+            one = self._settled(picture, roi, face.box, UPRIGHT if turns else 0.0)
+            found += [one] if one else []
+            if turns == 0 and (one[0] < SURE if one else upright):
+                break
+        return min(found, key=lambda one: one[0])[1] if found else None
 
-    def _fit_detected(
-        self, picture: Picture, box: F32, roi: F32, ways: int, settled: float
-    ) -> Mesh | None:
-        """Return the mesh of a face that settles best, or None when none settles.
+    def _settled(
+        self, picture: Picture, roi: F32, box: F32, presence: float
+    ) -> tuple[float, Mesh] | None:
+        """Return a mesh fitted until it stays, and by how much it still moved; or None.
 
         Args:
             picture: frame.
+            roi: (3, 2) region in which the face is upright, if it is.
             box: (4,) box of the face.
-            roi: (3, 2) region in which it would be upright by the detector's points, which are
-                right up to about 45 degrees.
-            ways: how often that is turned by a quarter.
-            settled: most by which the last fit moves a mesh.
+            presence: least presence of the first fit.
         """
-        found: list[tuple[float, Mesh]] = []
-        for turns in range(ways):
-            first = self._fit(picture, lm.turned_roi(roi, turns), UPRIGHT if turns else 0.0)
-            if first is None or iou(lm.face_box_from_mesh(first.points), box) < AGREEMENT:
-                continue
-            second = self._fit(picture, lm.roi_from_mesh(first.points), PRESENCE)
-            if second is None:
-                continue
-            if turns == 0 and _apart_px(first, second) < SURE * side(box):
-                found = [(0.0, second)]
-                break
-            moved, mesh = np.inf, second
-            for _ in range(2):
-                again = self._fit(picture, lm.roi_from_mesh(mesh.points), PRESENCE)
-                moved, mesh = (_apart_px(mesh, again), again) if again else (np.inf, mesh)
-            if moved < settled * side(box):
-                found.append((moved, mesh))
-        best = min(found, key=lambda one: one[0], default=None)
-        if best is None or iou(lm.face_box_from_mesh(best[1].points), box) < AGREEMENT:
+        first = self._fit(picture, roi, presence)
+        if first is None or iou(lm.face_box_from_mesh(first.points), box) < AGREEMENT:
             return None
-        return best[1]
+        mesh, moved = first, np.inf
+        for _ in range(3):
+            again = self._fit(picture, lm.roi_from_mesh(mesh.points), PRESENCE)
+            if again is None:
+                return None
+            sooner, moved, mesh = mesh, _apart(mesh, again) / side(box), again
+            if sooner is first and moved < SURE:
+                break
+        agrees = iou(lm.face_box_from_mesh(mesh.points), box) >= AGREEMENT
+        return (moved, mesh) if agrees and moved < SETTLED else None
 
     def _fit(self, picture: Picture, roi: F32, presence: float) -> Mesh | None:
         """Return a finite mesh with at least this presence, or None."""
@@ -224,6 +219,6 @@ def _mapped(face: Face, scale: F32, origin: F32) -> Face:
     return Face(np.asarray(box, np.float32), face.score, points)
 
 
-def _apart_px(one: Mesh, two: Mesh) -> float:
-    """Return how far points of two meshes are apart on average."""
+def _apart(one: Mesh, two: Mesh) -> float:
+    """Return how many px the points of two meshes are apart on average."""
     return float(np.linalg.norm((one.points - two.points)[:, :2], axis=1).mean())
