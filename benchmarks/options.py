@@ -1,6 +1,8 @@
 """Places and options that several suites share."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -11,23 +13,29 @@ SHARED = ROOT.parent / "shared"
 
 CACHE = Path(".cache/streamanon-bench")
 
-london = click.option(
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _shared(name: str, place: str, what: str) -> Callable[[_Command], _Command]:
+    """Return an option for something that lies in a place of :data:`SHARED` by default."""
+    return click.option(name, type=click.Path(path_type=Path), default=SHARED / place, help=what)
+
+
+london = _shared(
     "--data",
-    type=click.Path(path_type=Path),
-    default=SHARED / "data" / "london_ccby.tar",
-    help="london_ccby.tar or its folder (default: ../shared/data beside the project).",
+    "data/london_ccby.tar",
+    "london_ccby.tar or its folder (default: ../shared/data beside the project).",
 )
-clips = click.option(
-    "--clips",
-    type=click.Path(path_type=Path),
-    default=SHARED / "videos",
-    help="Folder of clips (default: ../shared/videos beside the project).",
+lfw = _shared(
+    "--data", "data", "lfw.tar, or what holds it (default: ../shared/data beside the project)."
 )
-faceres = click.option(
+clips = _shared(
+    "--clips", "videos", "Folder of clips (default: ../shared/videos beside the project)."
+)
+faceres = _shared(
     "--faceres",
-    type=click.Path(path_type=Path),
-    default=SHARED / "models" / "faceres.onnx",
-    help="faceres.onnx (default: ../shared/models beside the project; left out where it is not).",
+    "models/faceres.onnx",
+    "faceres.onnx (default: ../shared/models beside the project; left out where it is not).",
 )
 recognisers = click.option(
     "--recogniser",

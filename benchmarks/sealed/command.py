@@ -28,16 +28,19 @@ SECONDS, QUICK_SECONDS, QUICK_PEOPLE = 8, 1, 4
 APART = 12
 """People whose sidecars are told apart."""
 
-_path = click.Path(path_type=Path)
-
 
 @click.command(short_help="What sidecars tell, and a network's way back beside them.")
-@click.option("--network", type=_path, required=True, help="network.pt of a run of recovery.")
-@click.option("--data", type=_path, default=shared.SHARED / "data" / "london_ccby.tar")
-@click.option("--clips", type=_path, default=shared.SHARED / "videos", help="Folder of clips.")
-@click.option("--faceres", type=_path, default=shared.SHARED / "models" / "faceres.onnx")
+@click.option(
+    "--network",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="network.pt of a run of recovery.",
+)
+@shared.london
+@shared.clips
+@shared.faceres
 @click.option("--quick", is_flag=True, help=f"{QUICK_PEOPLE} people, {QUICK_SECONDS} s a clip.")
-@click.option("--out", type=_path, help="Folder of the results (default: benchmarks/results).")
+@shared.out
 def command(network: Path, data: Path, clips: Path, faceres: Path, **how: Any) -> None:
     """Measure what strangers learn from sidecars, and what `python -m training recovery` learnt.
 

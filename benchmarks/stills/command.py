@@ -31,12 +31,7 @@ QUICK = 5
 
 @click.command()
 @click.argument("methods", nargs=-1)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=shared.SHARED / "data",
-    help="lfw.tar or its folder (default: ../shared/data beside the project).",
-)
+@shared.lfw
 @click.option(
     "--folds", default=",".join(map(str, TEST_FOLDS)), show_default=True, help="LFW folds."
 )

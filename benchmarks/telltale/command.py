@@ -38,12 +38,7 @@ EVERY, FRAMES = 25, 200
 
 @click.command(short_help="How well a classifier tells new faces from real ones.")
 @click.argument("methods", nargs=-1)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=shared.SHARED / "data",
-    help="lfw.tar, or what holds it (default: ../shared/data beside the project).",
-)
+@shared.lfw
 @shared.clips
 @shared.seed
 @click.option("--quick", is_flag=True, help=f"Only {QUICK} pictures and no clips.")
