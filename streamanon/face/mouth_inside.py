@@ -1,6 +1,6 @@
 """What somebody shows between their lips, so that their new mouth shows as much.
 
-All that is read off a mouth are three numbers. Teeth are what is bright in the light of the skin
+All that is read off a mouth are four numbers. Teeth are what is bright in the light of the skin
 around the mouth, and less red than lips; without colour, what is as bright as skin. A row counts as
 far as it reaches from its lip without a break. The rest is tongue as far as it is not dark.
 """
@@ -71,8 +71,9 @@ def mouth_inside(picture: Picture, points: F32) -> MouthInside | None:
     box = clip_box(picture, np.concatenate([skin.min(axis=0) - margin, skin.max(axis=0) + margin]))
     if min(box[2] - box[0], box[3] - box[1]) < MIN_WIDTH_PX / 2:
         return None
-    points = points - np.array(box[:2], np.float32)
-    teeth, light = _teeth_and_light(read_bgr(picture, box), points)
+    origin = np.array(box[:2], np.float32)
+    lips = replace(lips, corner=lips.corner - origin)
+    teeth, light = _teeth_and_light(read_bgr(picture, box), points - origin, lips)
     is_row = teeth.mean(axis=1) > ENOUGH
     upper, lower = (_reached(rows) * lips.opening for rows in (is_row, is_row[::-1]))
     shown = MouthInside(upper, lower, 0.0, EVEN_LIGHT)
@@ -84,17 +85,17 @@ def mouth_inside(picture: Picture, points: F32) -> MouthInside | None:
     return replace(shown, tongue=min(max(tongue, 0.0), 1.0))
 
 
-def _teeth_and_light(image: U8, points: F32) -> tuple[F32, F32]:
+def _teeth_and_light(image: U8, points: F32, lips: Lips) -> tuple[F32, F32]:
     """Return what is teeth, and how light all is, from the upper lip to the lower one.
 
     Args:
         image: (h, w, 3) uint8 BGR around the mouth.
         points: (478, 2) float32 mesh in px of it.
+        lips: of that mesh.
 
     Returns:
         (ROWS, COLUMNS) float32 in 0..1, and light in that of skin.
     """
-    lips = Lips.of(points)
     along = np.linspace(*ACROSS, COLUMNS, dtype=np.float32)
     top, share = lips.top(along), (np.arange(ROWS, dtype=np.float32)[:, None] + 0.5) / ROWS
     down = top + share * np.maximum(lips.bottom(along) - top, 0)
