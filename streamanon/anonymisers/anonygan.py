@@ -183,11 +183,10 @@ class _PreparedFace:
         lookup = cv2.transform(warp.lookup, identity.aligned.face.to_frame)
         x, y, alpha = region.resampled(np.asarray(lookup, np.float32), edge)
         image = sharpness.sampled(identity.portrait, x, y, region, alpha)
-        eyes = identity.aligned.irises
-        irises.draw(image, eyes, warp.space, region.to_patch, sharpness.blur_px)
+        blur_px = sharpness.blur_px
+        irises.draw(image, identity.aligned.irises, warp.space, region.to_patch, blur_px)
         to_patch = affine_to_box(self.face.to_frame, region.box)
         image = transform.resampled(to_patch, region.size).apply(image)
-        blur_px = sharpness.blur_px
         mouth.draw(image, warp.mouth, region.to_patch, identity.aligned.teeth, blur_px)
         lashes.draw(image, warp.space.points, region.to_patch, blur_px)
         return replace(region.patch(sharpness.with_grain(image), alpha), method="anonygan")

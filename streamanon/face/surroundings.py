@@ -110,7 +110,11 @@ def fit(
     both = np.concatenate(faces)
     low, high = both.min(axis=0), both.max(axis=0)
     side = float((high - low).max())
-    shift = _off_the_skin(faces[0], side) + _ahead(old, side) - faces[1]
+    yaw, _, _ = lm.head_pose(old)
+    aside = turned_away(yaw)
+    shift = _off_the_skin(faces[0], side) - faces[1]
+    if aside:
+        shift += AHEAD * side * aside * _ahead(old)
     farthest = max(float(np.hypot(*shift.T).max()), MOVED_PX)
     reach = REACH * side * np.sqrt(2 * np.log(farthest / MOVED_PX)) + 2
     box = clip_box(picture, np.concatenate([low - reach, high + reach]))
@@ -144,8 +148,7 @@ def fit(
         free[top:bottom, left:right] = 0
     depth = np.asarray(cv2.extractChannel(found, 3), np.uint8)
     below = np.asarray(cv2.inRange(cv2.extractChannel(lookup, 1), size[1] - 1, np.inf), np.uint8)
-    yaw, _, _ = lm.head_pose(old)
-    place = _silhouette(faces[1], size) if turned_away(yaw) == 1 else _filled(outlines[1], size)
+    place = _silhouette(faces[1], size) if aside == 1 else _filled(outlines[1], size)
     shown = _without_face(fitted, depth, outlines, place, free, below)
     moved[free == 0] = 0
     for outline in outlines:
@@ -264,17 +267,15 @@ def _off_the_skin(points: F32, side: float) -> F32:
     return np.asarray(points + away * unit, np.float32)
 
 
-def _ahead(points: F32, side: float) -> F32:
-    """Return (468, 2) px: how much farther than its mesh a turned head may reach, and to where.
+def _ahead(points: F32) -> F32:
+    """Return (468, 2): where a turned head may reach farther than its mesh, 0..1 long, most ahead.
 
     Meshes miss the tip of its nose, or a lip, a little; beside the new face they would be seen.
     """
-    yaw, _, _ = lm.head_pose(points)
     looks_to = -Pose.of(points).turn[:2, 2]
     across = (points[:SKIN_POINTS, :2] - points[:SKIN_POINTS, :2].mean(axis=0)) @ looks_to
     first = np.clip(across / max(float(across.max()), 1.0), 0, 1)
-    farthest = AHEAD * side * turned_away(yaw)
-    return np.asarray(farthest * first[:, None] * looks_to, np.float32)
+    return np.asarray(first[:, None] * looks_to, np.float32)
 
 
 def _fixed_point(outline: F32) -> NDArray[np.int32]:
@@ -342,12 +343,11 @@ def _depth(size: tuple[int, int], face: F32, outline: F32) -> U8:
         face: (468, 2) float32 px, its mesh.
         outline: (n, 1, 2) float32 px of it.
     """
-    rim, silhouette = np.zeros((2, *size[::-1]), np.uint8)
+    rim, silhouette = np.zeros(size[::-1], np.uint8), _filled(outline, size)
     eyes_px, hull = lm.inter_ocular_px(face), _fixed_point(outline)
     cv2.fillConvexPoly(rim, hull, INSIDE, cv2.LINE_8, 4)
     rim_px = max(1, round(2 * RIM * eyes_px))
     cv2.polylines(rim, [hull], isClosed=True, color=IN_RIM, thickness=rim_px, shift=4)
-    cv2.fillConvexPoly(silhouette, hull, 255, cv2.LINE_8, 4)
     depth = np.asarray(cv2.min(rim, cv2.dilate(silhouette, np.ones((3, 3), np.uint8))), np.uint8)
     margin_px = max(1, round(2 * FEATURE_MARGIN * eyes_px))
     for feature in _FEATURES:

@@ -147,7 +147,8 @@ class EmbeddingSampler:
         """Look at a head that is turned aside, now and then until it has an identity."""
         so_far = self._tracks[track_id]
         due = not so_far.settled and so_far.now_s >= so_far.aside_due_s - _JITTER_S
-        if due and _is_large(mesh) and abs(lm.head_pose(mesh.points)[0]) <= ASIDE_DEG:
+        large = side(lm.face_box_from_mesh(mesh.points)) >= MIN_FACE_PX
+        if due and large and abs(lm.head_pose(mesh.points)[0]) <= ASIDE_DEG:
             so_far.aside_due_s = so_far.now_s + SPACING_S
             self._add_evidence(picture, mesh, track_id, ASIDE_WEIGHT)
 
@@ -181,11 +182,7 @@ def view_quality(mesh: Mesh) -> float:
     """Return how well a view identifies a person, 0..1; 0 for a face turned away or too small."""
     size = side(lm.face_box_from_mesh(mesh.points))
     yaw, pitch, _ = lm.head_pose(mesh.points)
-    if not _is_large(mesh) or abs(yaw) > MAX_YAW_DEG or abs(pitch) > MAX_PITCH_DEG:
+    if size < MIN_FACE_PX or abs(yaw) > MAX_YAW_DEG or abs(pitch) > MAX_PITCH_DEG:
         return 0.0
     frontal = np.cos(np.radians(1.5 * yaw)) * np.cos(np.radians(1.5 * pitch))
     return float(mesh.presence * frontal * min(1.0, size / 112))
-
-
-def _is_large(mesh: Mesh) -> bool:
-    return side(lm.face_box_from_mesh(mesh.points)) >= MIN_FACE_PX
