@@ -203,9 +203,8 @@ def _with_shadows_lifted(image: U8, even: F32, plain: NDArray[np.bool_], eye_px:
         eye_px: distance between the eyes.
     """
     lab = np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), np.float32)
-    weight, blur = plain.astype(np.float32), SHADOW_BLUR * eye_px
-    total = cv2.GaussianBlur(weight, (0, 0), blur) + 1e-3
-    smooth = cv2.GaussianBlur(lab * weight[:, :, None], (0, 0), blur) / total[:, :, None]
+    weight = plain.astype(np.float32)
+    smooth = _blurred_within(lab, weight, SHADOW_BLUR * eye_px)
     missing = 1 - smooth[:, :, 0] / np.maximum(even[:, :, 0], 1) - SHADOW
     shaded = (missing > 0) & plain
     alpha = cv2.GaussianBlur(shaded.astype(np.float32), (0, 0), SHADOW_SOFTNESS * eye_px) * weight
