@@ -90,25 +90,35 @@ def write_clip(path: Path, clip: Clip | None = None) -> Path:
     return path
 
 
-def remux(
-    source: Path,
-    target: Path,
-    change: Callable[[int, Any], Iterable[Any]] = lambda _, packet: [packet],
-) -> Path:
-    """Copy the video packets of a file.
+Change = Callable[[int, Any], Iterable[Any]]
+"""Returns the packets to write instead of one, from its number and itself."""
 
-    Args:
-        source: file to read.
-        target: file to write.
-        change: returns the packets to write instead of one, from its number and itself.
-    """
-    with av.open(str(source)) as container, av.open(str(target), "w") as out:
-        copy = out.add_stream_from_template(container.streams.video[0])
-        for number, packet in enumerate(container.demux(video=0)):
-            for one in change(number, packet) if packet.size else ():
+
+def remux(
+    source: Path, target: Path, change: Change | None = None, options: dict[str, str] | None = None
+) -> Path:
+    """Copy the packets of a file into another, whose muxer gets the options."""
+    with av.open(str(target), "w", options=options or {}) as out:
+        copy_packets(source, out, change)
+    return target
+
+
+def copy_packets(source: Path, out: OutputContainer, change: Change | None = None) -> None:
+    """Add the tracks of a file to an output that is open, and copy their packets."""
+    with av.open(str(source)) as container:
+        copies = [out.add_stream_from_template(stream) for stream in container.streams]
+        for number, packet in enumerate(packet for packet in container.demux() if packet.size):
+            copy = copies[packet.stream_index]
+            for one in change(number, packet) if change else [packet]:
                 one.stream = copy
                 out.mux(one)
-    return target
+
+
+def moved(_: int, packet: Any, away_s: float) -> list[Any]:
+    """Return a packet at another time."""
+    ticks = round(Fraction(away_s) / packet.time_base)
+    packet.pts, packet.dts = packet.pts + ticks, packet.dts + ticks
+    return [packet]
 
 
 def _add_sound(container: OutputContainer, clip: Clip) -> AudioStream:

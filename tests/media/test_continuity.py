@@ -1,7 +1,6 @@
 """One clock for all tracks of a file."""
 
-from collections.abc import Callable, Iterator
-from fractions import Fraction
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import av
 import pytest
 
 from streamanon.media.continuity import continuous
-from testkit.clips import Clip, write_clip
+from testkit.clips import Clip, moved, remux, write_clip
 
 
 def packets(path: Path) -> list[tuple[str, float]]:
@@ -31,22 +30,12 @@ def rewritten(path: Path, moved_s: Callable[[str, float], float | None]) -> Path
     """
     clip = Clip(pts=tuple(range(0, 100 * 512, 512)), sound="aac", options={"bf": "0", "g": "25"})
     plain = write_clip(path.with_name("plain.mp4"), clip)
-    with av.open(str(plain)) as container, av.open(str(path), "w") as out:
-        copies = [out.add_stream_from_template(stream) for stream in container.streams]
-        for packet in _kept(container, moved_s):
-            packet.stream = copies[packet.stream_index]
-            out.mux(packet)
-    return path
 
+    def change(number: int, packet: Any) -> list[Any]:
+        away_s = moved_s(packet.stream.type, float(packet.dts * packet.time_base))
+        return [] if away_s is None else moved(number, packet, away_s)
 
-def _kept(container: Any, moved_s: Callable[[str, float], float | None]) -> Iterator[Any]:
-    for packet in container.demux():
-        at_s = float((packet.dts or 0) * packet.time_base)
-        away_s = moved_s(packet.stream.type, at_s)
-        if packet.size and away_s is not None:
-            moved = round(Fraction(away_s) / packet.time_base)
-            packet.pts, packet.dts = packet.pts + moved, packet.dts + moved
-            yield packet
+    return remux(plain, path, change)
 
 
 def lag_s(found: list[tuple[str, float]]) -> float:

@@ -1,6 +1,7 @@
 """Sound that the container of the output can and cannot hold."""
 
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.video import VideoSink
 from streamanon.sources.video import VideoSource
 from streamanon.types import SafeFrame
-from testkit.clips import Clip, write_clip
+from testkit.clips import Clip, moved, remux, write_clip
 
 SECOND = 48_000
 
@@ -220,14 +221,7 @@ def test_short_packets_keep_their_times(tmp_path: Path) -> None:
 
 def test_what_an_edit_list_cuts_off_does_not_shift_the_film(tmp_path: Path) -> None:
     whole, cut = write(tmp_path / "whole.mp4", "aac", WHOLE), tmp_path / "cut.mp4"
-    with av.open(str(whole)) as container, av.open(str(cut), "w") as out:
-        copies = [out.add_stream_from_template(stream) for stream in container.streams]
-        for packet in container.demux():
-            if packet.dts is not None and packet.pts is not None:
-                moved = round(1 / packet.time_base)
-                packet.pts, packet.dts = packet.pts - moved, packet.dts - moved
-                packet.stream = copies[packet.stream_index]
-                out.mux(packet)
+    remux(whole, cut, partial(moved, away_s=-1))
     run(cut, tmp_path / "out.mkv")
     with av.open(str(tmp_path / "out.mkv")) as container:
         video, sound = container.streams.video[0], container.streams.audio[0]

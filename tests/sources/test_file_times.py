@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from streamanon.sources.video import VideoSource
 from streamanon.types import Frame
-from testkit.clips import Clip, remux, write_clip
+from testkit.clips import Clip, moved, remux, write_clip
 from testkit.paths import ROOT
 
 CASES = ROOT.parent / "shared" / "cases" / "files"
@@ -99,15 +100,7 @@ def joined(path: Path, *offsets_s: float) -> Path:
     parts = []
     for number, offset_s in enumerate(offsets_s):
         part = path.with_name(f"part{number}{path.suffix}")
-        with av.open(str(plain)) as container, av.open(str(part), "w") as out:
-            copies = [out.add_stream_from_template(stream) for stream in container.streams]
-            for packet in container.demux():
-                if packet.size:
-                    moved = round(Fraction(offset_s) / packet.time_base)
-                    packet.pts, packet.dts = (packet.pts or 0) + moved, (packet.dts or 0) + moved
-                    packet.stream = copies[packet.stream_index]
-                    out.mux(packet)
-        parts.append(part.read_bytes())
+        parts.append(remux(plain, part, partial(moved, away_s=offset_s)).read_bytes())
     path.write_bytes(b"".join(parts))
     return path
 
