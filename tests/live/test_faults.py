@@ -13,26 +13,14 @@ from streamanon.errors import UsageError
 from testkit.servers.rtsp_relay import RtspRelay
 from testkit.waiting import wait_until
 
+LONG = pytest.param("long_outages_s", marks=(pytest.mark.slow, pytest.mark.timeout(1200)))
+"""More and longer faults."""
 
+
+@pytest.mark.parametrize("form", ["outages_s", LONG])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_it_comes_back_and_nothing_leaks(
-    fault: Fault, painted_pair: tuple[Path, Path], tmp_path: Path
-) -> None:
-    cause(fault, fault.outages_s, painted_pair, tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_it_comes_back_every_time_and_nothing_leaks(
-    fault: Fault, painted_pair: tuple[Path, Path], tmp_path: Path
-) -> None:
-    """The long form: more and longer faults."""
-    cause(fault, fault.long_outages_s, painted_pair, tmp_path)
-
-
-def cause(
-    fault: Fault, outages_s: tuple[float, ...], painted_pair: tuple[Path, Path], tmp_path: Path
+    fault: Fault, form: str, painted_pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
         recording = None
@@ -42,7 +30,7 @@ def cause(
             except UsageError as error:
                 pytest.skip(str(error))
         testbed = stack.enter_context(FaultTestbed(painted_pair, recording, raw=tmp_path))
-        result = testbed.cause(fault, outages_s)
+        result = testbed.cause(fault, getattr(fault, form))
         wait_until(lambda: testbed.stream.status().state == "live")
         status = testbed.stream.status()
     assert result.raw_frames == 0, f"look at {list(tmp_path.glob('*.png'))}"

@@ -1,5 +1,7 @@
 """Addresses are distinguished from files, and never printed with their credentials."""
 
+from collections.abc import Callable
+
 import pytest
 
 from streamanon.errors import UsageError
@@ -7,43 +9,33 @@ from streamanon.media.address import Address, input_address, output_address
 from streamanon.media.credentials import masked
 
 SECRET = "s3cr3t"
+Read = Callable[[str], Address | None]
 
 
 @pytest.mark.parametrize(
-    ("text", "scheme", "target"),
+    ("read", "text", "scheme", "target"),
     [
-        ("rtsp://camera/1", "rtsp", "rtsp://camera/1"),
-        ("RTSP://u:p@camera:554/1", "rtsp", "rtsp://u:p@camera:554/1"),
-        ("https://host/live.m3u8", "https", "https://host/live.m3u8"),
-        ("udp://:5000", "udp", "udp://:5000"),
-        ("udp://@[ff02::1]:5000?ttl=1", "udp", "udp://@[ff02::1]:5000?ttl=1"),
-        ("srt://host:9000?mode=caller", "srt", "srt://host:9000?mode=caller"),
-        ("webcam:", "webcam", "0"),
-        ("webcam:2", "webcam", "2"),
-        ("/dev/video9", "webcam", "/dev/video9"),
-        ("screen:", "screen", ""),
-        ("lavfi:testsrc2=size=64x64:rate=5", "lavfi", "testsrc2=size=64x64:rate=5"),
+        (input_address, "rtsp://camera/1", "rtsp", "rtsp://camera/1"),
+        (input_address, "RTSP://u:p@camera:554/1", "rtsp", "rtsp://u:p@camera:554/1"),
+        (input_address, "https://host/live.m3u8", "https", "https://host/live.m3u8"),
+        (input_address, "udp://:5000", "udp", "udp://:5000"),
+        (input_address, "udp://@[ff02::1]:5000?ttl=1", "udp", "udp://@[ff02::1]:5000?ttl=1"),
+        (input_address, "srt://host:9000?mode=caller", "srt", "srt://host:9000?mode=caller"),
+        (input_address, "webcam:", "webcam", "0"),
+        (input_address, "webcam:2", "webcam", "2"),
+        (input_address, "/dev/video9", "webcam", "/dev/video9"),
+        (input_address, "screen:", "screen", ""),
+        (input_address, "lavfi:testsrc2=size=64x64:rate=5", "lavfi", "testsrc2=size=64x64:rate=5"),
+        (output_address, "rtmp://host/app/key", "rtmp", "rtmp://host/app/key"),
+        (output_address, "virtual-camera:", "virtual-camera", ""),
+        (output_address, "/dev/video2", "virtual-camera", "/dev/video2"),
+        (output_address, "window:", "window", ""),
+        (output_address, "hls:some/folder", "hls", "some/folder"),
+        (output_address, "record:C:\\films", "record", "C:\\films"),
     ],
 )
-def test_an_input_is_read(text: str, scheme: str, target: str) -> None:
-    address = input_address(text)
-    assert address is not None
-    assert (address.scheme, address.target) == (scheme, target)
-
-
-@pytest.mark.parametrize(
-    ("text", "scheme", "target"),
-    [
-        ("rtmp://host/app/key", "rtmp", "rtmp://host/app/key"),
-        ("virtual-camera:", "virtual-camera", ""),
-        ("/dev/video2", "virtual-camera", "/dev/video2"),
-        ("window:", "window", ""),
-        ("hls:some/folder", "hls", "some/folder"),
-        ("record:C:\\films", "record", "C:\\films"),
-    ],
-)
-def test_an_output_is_read(text: str, scheme: str, target: str) -> None:
-    address = output_address(text)
+def test_an_address_is_read(read: Read, text: str, scheme: str, target: str) -> None:
+    address = read(text)
     assert address is not None
     assert (address.scheme, address.target) == (scheme, target)
 
@@ -57,50 +49,40 @@ def test_a_file_is_no_address(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("read", "text", "complaint"),
     [
-        ("gopher://u:s3cr3t@host/x", "wanted rtsp://"),
-        ("file:///clip.mp4", "wanted rtsp://"),
-        ("rtsp:camera/1", "write rtsp://HOST"),
-        ("rtsp:///1", "names no host"),
-        ("srt://host?passphrase=s3cr3t", "write srt://HOST:9000"),
-        ("udp://:0", "write udp://HOST:9000"),
-        ("rtsp://u:s3 cr3t@camera/1", "write %20"),
-        ("rtsp://u:s3#cr3t@camera/1", "write %2F, %3F or %23 instead"),
-        ("rtsp://u:a/s3cr3t@camera/1", "write %2F, %3F or %23 instead"),
-        ("https://u:a?s3cr3t@camera/1", "write %2F, %3F or %23 instead"),
-        ("http://u:s3cr3t/1", "has a port that is no number"),
-        ("http://[::1/s3cr3t", "has a port that is no number"),
-        ("rtsp://camera:123456/1", "another to 65535"),
-        ("lavfi:", "lavfi:testsrc2"),
-        ("window:", "is an output"),
-        ("hls:folder", "is an output"),
+        (input_address, "gopher://u:s3cr3t@host/x", "wanted rtsp://"),
+        (input_address, "file:///clip.mp4", "wanted rtsp://"),
+        (input_address, "rtsp:camera/1", "write rtsp://HOST"),
+        (input_address, "rtsp:///1", "names no host"),
+        (input_address, "srt://host?passphrase=s3cr3t", "write srt://HOST:9000"),
+        (input_address, "udp://:0", "write udp://HOST:9000"),
+        (input_address, "rtsp://u:s3 cr3t@camera/1", "write %20"),
+        (input_address, "rtsp://u:s3#cr3t@camera/1", "write %2F, %3F or %23 instead"),
+        (input_address, "rtsp://u:a/s3cr3t@camera/1", "write %2F, %3F or %23 instead"),
+        (input_address, "https://u:a?s3cr3t@camera/1", "write %2F, %3F or %23 instead"),
+        (input_address, "http://u:s3cr3t/1", "has a port that is no number"),
+        (input_address, "http://[::1/s3cr3t", "has a port that is no number"),
+        (input_address, "rtsp://camera:123456/1", "another to 65535"),
+        (input_address, "lavfi:", "lavfi:testsrc2"),
+        (input_address, "window:", "is an output"),
+        (input_address, "hls:folder", "is an output"),
+        (output_address, "http://host/x", "cannot be used here"),
+        (output_address, "udp://239.0.0.1", "write udp://HOST:9000"),
+        (output_address, "udp://[ff02::1]", "write udp://HOST:9000"),
+        (output_address, "udp://239.0.0.1:0", "names no port: .* to 65535"),
+        (output_address, "udp://239.0.0.1:65536?ttl=1", "names no port: .* to 65535"),
+        (output_address, "srt://host:123456", "names no port: .* to 65535"),
+        (output_address, "webcam:0", "is an input"),
+        (output_address, "hls:", "hls:FOLDER"),
+        (output_address, "record:", "record:FOLDER"),
     ],
 )
-def test_what_is_no_input_is_refused_in_one_line(text: str, complaint: str) -> None:
+def test_what_is_no_address_is_refused_in_one_line(read: Read, text: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint) as refused:
-        input_address(text)
+        read(text)
     assert "cr3t" not in str(refused.value)
     assert "\n" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("http://host/x", "cannot be used here"),
-        ("udp://239.0.0.1", "write udp://HOST:9000"),
-        ("udp://[ff02::1]", "write udp://HOST:9000"),
-        ("udp://239.0.0.1:0", "names no port: .* to 65535"),
-        ("udp://239.0.0.1:65536?ttl=1", "names no port: .* to 65535"),
-        ("srt://host:123456", "names no port: .* to 65535"),
-        ("webcam:0", "is an input"),
-        ("hls:", "hls:FOLDER"),
-        ("record:", "record:FOLDER"),
-    ],
-)
-def test_what_is_no_output_is_refused(text: str, complaint: str) -> None:
-    with pytest.raises(UsageError, match=complaint):
-        output_address(text)
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,29 @@ class Delayed:
 
 
 @dataclass
+class Slow(Delayed):
+    """Takes its time over every frame."""
+
+    takes_s: float = 0.01
+
+    def push(self, frame: Frame) -> list[Scene]:
+        time.sleep(self.takes_s)
+        return super().push(frame)
+
+
+@dataclass
+class Idle(Delayed):
+    """Does not examine one frame."""
+
+    passes: int = 4
+
+    def push(self, frame: Frame) -> list[Scene]:
+        scenes = super().push(frame)
+        self.stats.unconfirmed.discard(self.passes)
+        return scenes
+
+
+@dataclass
 class Grey:
     """An anonymiser that paints the box grey."""
 
@@ -111,13 +134,7 @@ def test_every_frame_arrives_in_order_and_is_booked() -> None:
 
 
 def test_the_time_of_every_frame_is_known() -> None:
-    @dataclass
-    class Slow(Delayed):
-        def push(self, frame: Frame) -> list[Scene]:
-            time.sleep(0.005)
-            return super().push(frame)
-
-    report = _run(Numbers(20), Shelf(), observer=Slow())
+    report = _run(Numbers(20), Shelf(), observer=Slow(takes_s=0.005))
     see, write = report.stages["see"], report.stages["write"]
     assert len(see.worked_s) == len(see.waited_s) == 21  # and the last, when it is flushed
     assert min(see.worked_s[:20]) >= 0.005
@@ -176,12 +193,6 @@ def test_an_interrupt_stops_the_line_and_publishes_nothing() -> None:
 
 
 def test_a_live_source_loses_frames_only_before_they_are_seen() -> None:
-    @dataclass
-    class Slow(Delayed):
-        def push(self, frame: Frame) -> list[Scene]:
-            time.sleep(0.01)
-            return super().push(frame)
-
     sink = Shelf()
     report = _run(Numbers(50, live=True), sink, observer=Slow())
     assert report.frames_dropped > 0
@@ -191,13 +202,6 @@ def test_a_live_source_loses_frames_only_before_they_are_seen() -> None:
 
 
 def test_a_frame_that_was_not_examined_is_not_published() -> None:
-    @dataclass
-    class Idle(Delayed):
-        def push(self, frame: Frame) -> list[Scene]:
-            scenes = super().push(frame)
-            self.stats.unconfirmed.discard(4)
-            return scenes
-
     sink = Shelf()
     assert _run(Numbers(5), sink, observer=Idle()).uncovered == 1
     assert sink.complete is False
@@ -241,16 +245,13 @@ def test_a_failing_close_of_the_sink_is_a_failure() -> None:
 
 def test_a_live_frame_that_was_not_examined_does_not_come_out() -> None:
     """However many of those behind it were examined meanwhile."""
-
     taken = threading.Semaphore(0)
 
     @dataclass
-    class Idle(Delayed):
+    class Asking(Idle):
         def push(self, frame: Frame) -> list[Scene]:
             taken.release()
-            scenes = super().push(frame)
-            self.stats.unconfirmed.discard(3)
-            return scenes
+            return super().push(frame)
 
     @dataclass
     class Patient(Numbers):
@@ -264,7 +265,7 @@ def test_a_live_frame_that_was_not_examined_does_not_come_out() -> None:
 
     sink = Shelf()
     with pytest.raises(LeakError, match="not hidden completely"):
-        _run(Patient(30, live=True), sink, observer=Idle())
+        _run(Patient(30, live=True), sink, observer=Asking(passes=3))
     written = [frame.index for frame in sink.frames]  # those on their way may be lost
     assert written == [0, 1, 2][: len(written)]
     assert sink.complete is False

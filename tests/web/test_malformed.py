@@ -202,7 +202,14 @@ def fuzz(check: Callable[..., None], drawn: st.SearchStrategy[object], times: in
     assert hold[0] < LONGEST_HOLD_S
 
 
-def fuzz_requests(site: Site, times: int) -> None:
+def short_and_long(short: int, long: int) -> pytest.MarkDecorator:
+    """Run a test on so many examples, and on more with ``make test-all``."""
+    marks = (pytest.mark.slow, pytest.mark.timeout(1200))
+    return pytest.mark.parametrize("times", [short, pytest.param(long, marks=marks)])
+
+
+@short_and_long(100, 2000)
+def test_requests_of_any_shape_are_answered_or_refused(site: Site, times: int) -> None:
     def check(sent: bytes) -> None:
         status = status_of(site.send(sent))
         assert status is None or status < 500, sent
@@ -210,7 +217,8 @@ def fuzz_requests(site: Site, times: int) -> None:
     fuzz(check, requests(), times)
 
 
-def fuzz_offers(site: Site, times: int) -> None:
+@short_and_long(25, 200)
+def test_offers_of_any_shape_are_answered_or_refused(site: Site, times: int) -> None:
     taken = 0
 
     def check(sdp: str) -> None:
@@ -227,23 +235,3 @@ def fuzz_offers(site: Site, times: int) -> None:
     fuzz(check, offers(), times)
     assert taken > times / 20
     assert site.server.camera.visitors == 0
-
-
-def test_requests_of_any_shape_are_answered_or_refused(site: Site) -> None:
-    fuzz_requests(site, 100)
-
-
-def test_offers_of_any_shape_are_answered_or_refused(site: Site) -> None:
-    fuzz_offers(site, 25)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_two_thousand_requests_are_answered_or_refused(site: Site) -> None:
-    fuzz_requests(site, 2000)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(1200)
-def test_two_hundred_offers_are_answered_or_refused(site: Site) -> None:
-    fuzz_offers(site, 200)
