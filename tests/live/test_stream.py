@@ -24,6 +24,7 @@ from streamanon.types import Frame, Patch, Scene
 from testkit.addresses import live_input
 from testkit.logs import logged
 from testkit.servers.rtsp_relay import RtspRelay
+from testkit.streams import running, wait_for_frames
 from testkit.waiting import wait_until
 
 TEST_PICTURE = "lavfi:testsrc2=size=320x240:rate=30"
@@ -55,23 +56,18 @@ def _stream(address: str, outputs: Sequence[str] = (), config: Config | None = N
 
 def _run_until_built_again(stream: Stream) -> None:
     """Run a stream whose line fails once until it goes on, and stop it."""
-    stream.start()
-    try:
+    with running(stream):
         wait_until(lambda: stream.status().restarts >= 1)
-        frames = stream.status().frames
-        wait_until(lambda: stream.status().frames > frames + 5)
+        wait_for_frames(stream, 5)
         wait_until(lambda: stream.status().state == "live")
-    finally:
-        stream.stop()
 
 
 def test_it_starts_shows_switches_and_stops(log: Log, relay: RtspRelay, painted_clip: Path) -> None:
     with relay.serve_file(painted_clip, "in", loop="steady") as url:
         stream = _stream(url, config=Config(method="warp"))
         assert (stream.status().state, stream.latest()) == ("starting", None)
-        stream.start()
-        try:
-            wait_until(lambda: stream.status().frames > 10)
+        with running(stream):
+            wait_for_frames(stream, 10)
             status = stream.status()
             assert (status.state, status.size, status.method) == ("live", (640, 456), "warp")
             assert status.faces == 1
@@ -80,13 +76,10 @@ def test_it_starts_shows_switches_and_stops(log: Log, relay: RtspRelay, painted_
 
             stream.set_method("mosaic")
             stream.set_identity("amara")
-            frames = stream.status().frames
-            wait_until(lambda: stream.status().frames > frames + 5)
+            wait_for_frames(stream, 5)
             status = stream.status()
             assert (status.method, status.identity) == ("mosaic", "amara")
             _shows_no_raw_face(stream)
-        finally:
-            stream.stop()
     status = stream.status()
     assert (status.state, status.error, stream.error) == ("stopped", "", None)
     assert set(status.treatments) <= {"covered", "replaced"}  # covered until it was seen well
@@ -107,77 +100,63 @@ def test_no_frame_leaves_anything_to_the_collector(
     relay: RtspRelay, painted_clip: Path, tmp_path: Path
 ) -> None:
     """It comes round ever more seldom, and what a frame leaves may be megabytes."""
-    with relay.serve_file(painted_clip, "in", loop="steady") as url:
-        stream = _stream(url, [f"hls:{tmp_path}"], Config(method="warp"))
-        stream.start()
+    with (
+        relay.serve_file(painted_clip, "in", loop="steady") as url,
+        running(_stream(url, [f"hls:{tmp_path}"], Config(method="warp"))) as stream,
+    ):
+        wait_for_frames(stream, 10)
+        gc.collect()
+        gc.disable()
         try:
-            wait_until(lambda: stream.status().frames > 10)
-            gc.collect()
-            gc.disable()
-            frames = stream.status().frames
-            wait_until(lambda: stream.status().frames > frames + 60)
+            wait_for_frames(stream, 60)
             assert gc.collect() < 60
         finally:
             gc.enable()
-            stream.stop()
 
 
 def test_what_there_is_not_is_refused_and_changes_nothing() -> None:
-    stream = _stream(TEST_PICTURE)
-    stream.start()
-    try:
+    with running(_stream(TEST_PICTURE)) as stream:
         with pytest.raises(UsageError, match="unknown method 'paint'"):
             stream.set_method("paint")
         with pytest.raises(UsageError, match="no identity called 'nobody'"):
             stream.set_identity("nobody")
-        wait_until(lambda: stream.status().frames > 0)
+        wait_for_frames(stream, 0)
         assert (stream.status().method, stream.status().identity) == ("mosaic", None)
-    finally:
-        stream.stop()
 
 
 def test_an_input_that_is_not_there_ends_the_stream(log: Log, relay: RtspRelay) -> None:
-    stream = _stream(relay.url("nothing", "ann:secret"))
-    stream.start()
-    wait_until(lambda: not stream.running)
+    with running(_stream(relay.url("nothing", "ann:secret"))) as stream:
+        wait_until(lambda: not stream.running)
     assert isinstance(stream.error, MediaError)
     assert stream.status().state == "stopped"
     assert "secret" not in str(stream.error) + stream.status().error
     assert not log.holds("secret")
-    stream.stop()
 
 
-def test_waiting_for_an_input_ends_when_stopped(
-    log: Log, relay: RtspRelay, painted_clip: Path
-) -> None:
-    waiting = _stream(relay.url("later"), config=Config(method="mosaic", wait=True))
-    waiting.start()
-    wait_until(lambda: log.holds("waiting for it"))
-    assert waiting.status().state == "starting"
-    waiting.stop()
-    assert waiting.error is None
+def test_waiting_for_an_input_ends_when_stopped(log: Log, relay: RtspRelay) -> None:
+    with running(_stream(relay.url("later"), config=Config(method="mosaic", wait=True))) as stream:
+        wait_until(lambda: log.holds("waiting for it"))
+        assert stream.status().state == "starting"
+    assert stream.error is None
 
 
 def test_a_lost_input_is_reported_and_found_again(
     log: Log, relay: RtspRelay, painted_clip: Path
 ) -> None:
-    with relay.serve_file(painted_clip, "in", loop="again") as url:
-        stream = _stream(url)
-        stream.start()
-        try:
-            wait_until(lambda: stream.status().frames > 5)
-            relay.kill()
-            wait_until(lambda: stream.status().state == "lost")
-            assert stream.status().error
-            placeholders = stream.latest()
-            wait_until(lambda: stream.latest() is not placeholders)
-            frames = stream.status().frames
-            relay.start()
-            wait_until(lambda: stream.status().frames > frames + 5)
-            assert (stream.status().state, stream.status().reconnects) == ("live", 1)
-            assert (stream.status().error, stream.status().restarts) == ("", 0)
-        finally:
-            stream.stop()
+    with (
+        relay.serve_file(painted_clip, "in", loop="again") as url,
+        running(_stream(url)) as stream,
+    ):
+        wait_for_frames(stream, 5)
+        relay.kill()
+        wait_until(lambda: stream.status().state == "lost")
+        assert stream.status().error
+        placeholders = stream.latest()
+        wait_until(lambda: stream.latest() is not placeholders)
+        relay.start()
+        wait_for_frames(stream, 5)
+        assert (stream.status().state, stream.status().reconnects) == ("live", 1)
+        assert (stream.status().error, stream.status().restarts) == ("", 0)
     assert log.holds("lost: ")
     assert log.holds("back, ")
 
@@ -220,8 +199,7 @@ def test_a_line_that_fails_is_built_again_and_people_keep_their_identity(
             frame = stream.latest()
             return frame.treated[0].identity if frame and frame.treated else ""
 
-        stream.start()
-        try:
+        with running(stream):
             wait_until(lambda: stream.status().frames > 10 and wears() != "")
             worn.append(wears())
             fail_at.append(0)
@@ -230,8 +208,6 @@ def test_a_line_that_fails_is_built_again_and_people_keep_their_identity(
             wait_until(lambda: stream.status().frames > frames + 10 and wears() != "")
             worn.append(wears())
             wait_until(lambda: stream.status().state == "live")
-        finally:
-            stream.stop()
     assert worn[0] == worn[1]
     assert stream.error is None
     assert log.holds("the line failed and is built again, a placeholder is shown meanwhile: see: ")
@@ -254,16 +230,13 @@ def test_a_new_line_goes_on_at_the_level_of_the_one_that_failed(
         levels.append(stream.status().level)
 
     Failing(stream._factory, fail)
-    stream.start()
-    try:
+    with running(stream):
         wait_until(lambda: stream.status().level == "mosaic")
         fail_at.append(0)
         wait_until(lambda: stream.status().restarts == 1)
         levels.clear()
         wait_until(lambda: len(levels) > 5)
         assert set(levels) == {"mosaic"}
-    finally:
-        stream.stop()
     assert log.holds("quality steps down to 'mosaic'")
 
 
@@ -289,16 +262,13 @@ def test_what_a_failed_line_could_not_hide_is_reported_in_the_end() -> None:
             return observer
 
     Blind(stream._factory, lambda frame: None)
-    stream.start()
-    try:
+    with running(stream):
         wait_until(lambda: stream.status().restarts == 1)
         frames = stream.status().frames
         while stream.status().frames < frames + 10:
             latest = stream.latest()
             if latest and latest.treated:
                 shown.add(latest.index)
-    finally:
-        stream.stop()
     assert isinstance(stream.error, LeakError)
     report = stream.report()
     assert report["uncovered"] == 1
@@ -314,15 +284,12 @@ def test_a_line_that_fails_again_and_again_is_reported_once(log: Log) -> None:
         raise RuntimeError("always")
 
     Failing(stream._factory, fail)
-    stream.start()
-    try:
+    with running(stream):
         wait_until(lambda: stream.status().restarts > 3)
         status = stream.status()
         assert (status.state, status.frames) == ("restarting", 0)
         assert status.since_s > 0.1
         assert "always" in status.error
-    finally:
-        stream.stop()
     assert sum("the line failed" in line for line in log.lines) == 1
     assert stream.error is None
 
@@ -369,30 +336,23 @@ def test_a_broken_anonymiser_leaves_all_faces_covered(
         raise RuntimeError("no method works")
 
     monkeypatch.setattr("streamanon.anonymisers.warp.WarpAnonymiser.replace", broken)
-    with relay.serve_file(painted_clip, "in", loop="steady") as url:
-        stream = _stream(url, config=Config(method="warp"))
-        stream.start()
-        try:
-            wait_until(lambda: stream.status().frames > 10)
-            _shows_no_raw_face(stream)
-            assert set(stream.status().treatments) == {"covered"}
-        finally:
-            stream.stop()
+    with (
+        relay.serve_file(painted_clip, "in", loop="steady") as url,
+        running(_stream(url, config=Config(method="warp"))) as stream,
+    ):
+        wait_for_frames(stream, 10)
+        _shows_no_raw_face(stream)
+        assert set(stream.status().treatments) == {"covered"}
     assert stream.error is None
 
 
 def test_one_stream_that_fails_leaves_the_other_alone(log: Log, relay: RtspRelay) -> None:
     factory = Factory(Config(method="mosaic"))
-    streams = []
-    for name, address in (("good", TEST_PICTURE), ("bad", relay.url("nothing"))):
-        source = live_input(address)
-        streams.append(Stream(name, source, [], factory.for_stream()))
-    for stream in streams:
-        stream.start()
-    good, bad = streams
-    wait_until(lambda: not bad.running)
-    frames = good.status().frames
-    wait_until(lambda: good.status().frames > frames + 5)
-    for stream in streams:
-        stream.stop()
+    good, bad = (
+        Stream(name, live_input(address), [], factory.for_stream())
+        for name, address in (("good", TEST_PICTURE), ("bad", relay.url("nothing")))
+    )
+    with running(good), running(bad):
+        wait_until(lambda: not bad.running)
+        wait_for_frames(good, 5)
     assert (good.error, bad.error is None) == (None, False)

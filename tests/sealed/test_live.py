@@ -18,6 +18,7 @@ from streamanon.sources.video import VideoSource
 from testkit.logs import logged
 from testkit.paths import DEMO
 from testkit.sealing import Holder
+from testkit.streams import running, wait_for_frames
 from testkit.waiting import wait_until
 
 
@@ -30,13 +31,9 @@ def _stream(outputs: Sequence[str], holder: Holder) -> Stream:
 
 
 def _record(stream: Stream, frames: int) -> None:
-    stream.start()
-    try:
+    with running(stream):
         wait_until(lambda: stream.status().outputs and stream.status().outputs[0].connected)
-        before = stream.status().frames
-        wait_until(lambda: stream.status().frames > before + frames)
-    finally:
-        stream.stop()
+        wait_for_frames(stream, frames)
     assert stream.error is None
 
 
@@ -81,13 +78,9 @@ def test_a_failure_stops_the_sealing_only_and_it_begins_again(
     monkeypatch.setattr(SidecarWriter, "_write", once)
     with logged(STREAM_LOG) as lines:
         stream = _stream([f"record:{tmp_path}"], holders[0])
-        stream.start()
-        try:
+        with running(stream):
             wait_until(lambda: any("sealed again" in line for line in lines))
-            frames = stream.status().frames
-            wait_until(lambda: stream.status().frames > frames + 5)
-        finally:
-            stream.stop()
+            wait_for_frames(stream, 5)
         assert stream.error is None
         assert stream.status().restarts == 0
     assert any("sealing failed: no space left" in line for line in lines)

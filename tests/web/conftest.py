@@ -21,6 +21,7 @@ from testkit.addresses import live_input
 from testkit.logs import logged
 from testkit.painted import painted_frames
 from testkit.requests import Serve, Site
+from testkit.streams import running
 from testkit.videos import write_video
 from testkit.waiting import wait_until
 
@@ -42,12 +43,9 @@ def stream(factory: Factory, painted_clip: Path) -> Iterator[Stream]:
     """A live stream that shows the painted clip again and again."""
     address = live_input(f"lavfi:movie={painted_clip}:loop=0,setpts=N/25/TB,realtime")
     stream = Stream("hall 1", address, (), factory.for_stream())
-    stream.start()
-    try:
+    with running(stream):
         wait_until(lambda: stream.status().state == "live" and stream.status().frames > 5)
         yield stream
-    finally:
-        stream.stop()
 
 
 @pytest.fixture(autouse=True)
