@@ -27,10 +27,10 @@ INFO = MediaInfo(
 )
 
 
-def write(path: Path, what: SafeFrame, *, overwrite: bool = False) -> None:
+def write(path: Path, what: SafeFrame) -> None:
     original = path.with_name("original.jpg")
     original.touch()
-    sink = ImageSink(path, original, INFO, overwrite=overwrite)
+    sink = ImageSink(path, original, INFO)
     sink.write(what)
     sink.close(complete=True)
 
@@ -55,37 +55,6 @@ def test_no_metadata_is_written(tmp_path: Path) -> None:
         content = (tmp_path / f"out{suffix}").read_bytes().lower()
         for word in (b"exif", b"xmp", b"icc", b"photoshop", b"opencv", b"software", b"text"):
             assert word not in content, (suffix, word)
-
-
-def test_nothing_has_the_final_name_before_the_end(tmp_path: Path) -> None:
-    output = tmp_path / "new" / "out.png"
-    sink = ImageSink(output, tmp_path / "original.png", INFO)
-    sink.write(frame())
-    assert not output.exists()
-    sink.close(complete=False)
-    assert list(output.parent.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["original.png", "link.png", "hard.png"])
-def test_the_input_is_never_written_over(tmp_path: Path, name: str) -> None:
-    original = tmp_path / "original.png"
-    original.write_text("mine")
-    (tmp_path / "link.png").symlink_to(original)
-    (tmp_path / "hard.png").hardlink_to(original)
-    with pytest.raises(UsageError, match="input itself"):
-        ImageSink(tmp_path / name, original, INFO, overwrite=True)
-    assert original.read_text() == "mine"
-
-
-def test_an_existing_output_is_replaced_only_when_asked(tmp_path: Path) -> None:
-    (tmp_path / "original.jpg").write_text("mine")
-    output = tmp_path / "out.png"
-    output.write_text("mine too")
-    with pytest.raises(UsageError, match="--overwrite"):
-        write(output, frame())
-    assert output.read_text() == "mine too"
-    write(output, frame(), overwrite=True)
-    assert next(iter(ImageSource(output))).picture.width == 60
 
 
 def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:

@@ -419,46 +419,6 @@ def test_what_cannot_be_written_is_refused_before_it_begins(tmp_path: Path, what
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_nothing_has_the_final_name_before_the_end(tmp_path: Path) -> None:
-    source = VideoSource(write_clip(tmp_path / "in.mp4"))
-    output = tmp_path / "new" / "folder" / "out.mp4"
-    sink = VideoSink(output, source.info, FAST)
-    for frame in source:
-        sink.write(safe(frame))
-        assert not output.exists()
-        assert all(path.name.startswith(".") for path in output.parent.iterdir())
-    sink.close(complete=False)
-    sink.close(complete=False)
-    source.close()
-    assert list(output.parent.iterdir()) == []
-
-
-@pytest.mark.parametrize("alias", ["itself", "symbolic link", "hard link"])
-def test_the_input_is_never_written_over(tmp_path: Path, alias: str) -> None:
-    path = write_clip(tmp_path / "in.mp4")
-    output = path if alias == "itself" else tmp_path / "alias.mp4"
-    if alias == "symbolic link":
-        output.symlink_to(path)
-    elif alias == "hard link":
-        output.hardlink_to(path)
-    before = path.read_bytes()
-    source = VideoSource(path)
-    with pytest.raises(UsageError, match="input itself"):
-        VideoSink(output, source.info, FAST, overwrite=True)
-    source.close()
-    assert path.read_bytes() == before
-
-
-def test_an_existing_output_is_replaced_only_when_asked(tmp_path: Path) -> None:
-    path, output = write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4"
-    output.write_text("mine")
-    with pytest.raises(UsageError, match="--overwrite"):
-        pass_through(path, output)
-    assert output.read_text() == "mine"
-    pass_through(path, output, overwrite=True)
-    assert facts(output)["times"] == facts(path)["times"]
-
-
 def test_an_output_that_appears_meanwhile_is_left_alone(tmp_path: Path) -> None:
     output = tmp_path / "out.mp4"
     source = VideoSource(write_clip(tmp_path / "in.mp4"))

@@ -59,17 +59,17 @@ def test_rtsp(opened: Any, readers: Any, said: list[str]) -> None:
         assert said == []
 
 
-def test_rtmp(opened: Any, readers: Any) -> None:
-    url = f"rtmp://127.0.0.1:{free_port()}/live/key"
-    reader = readers(url, options={"listen": "1"})
-    sink = opened(url)
-    feed(sink, 0, until=lambda: len(reader.numbers) > 22)
-    assert without_gaps(reader.numbers[:22])
-
-
-def test_udp(opened: Any, readers: Any) -> None:
-    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
-    reader = readers(url, format="mpegts")
+@pytest.mark.parametrize(
+    ("url", "kind", "how"),
+    [
+        ("rtmp://127.0.0.1:{}/live/key", socket.SOCK_STREAM, {"options": {"listen": "1"}}),
+        ("udp://127.0.0.1:{}", socket.SOCK_DGRAM, {"format": "mpegts"}),
+    ],
+    ids=["rtmp", "udp"],
+)
+def test_without_a_server(opened: Any, readers: Any, url: str, kind: int, how: Any) -> None:
+    url = url.format(free_port(kind))
+    reader = readers(url, **how)
     sink = opened(url)
     feed(sink, 0, until=lambda: len(reader.numbers) > 22)
     assert without_gaps(reader.numbers[:22])
