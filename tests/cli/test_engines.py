@@ -1,5 +1,6 @@
 """``streamanon engine`` builds, lists and removes, and says why not in one line."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,12 @@ def test_engines_are_listed_and_removed(
     line, last = capsys.readouterr().out.splitlines()
     assert line == f"{plan.name}     2.0 MB  anonygan fp16 for no GPU, TensorRT 11.0"
     assert last.startswith("1 engines in ")
+    cache.get_or_build(replace(plan, recipe=0), lambda _: (bytes(2_000_000), b""))
+    assert execute(["engine", "list"]) == 0
+    assert "of another version of streamanon\n" in capsys.readouterr().out
     assert execute(["engine", "clear"]) == 0
-    assert capsys.readouterr().out == f"{cache.folder}: 2.0 MB freed\n"
+    assert capsys.readouterr().out == f"{cache.folder}: 4.0 MB freed\n"
+    assert list(cache.folder.iterdir()) == []
     assert cache.entries() == []
 
 

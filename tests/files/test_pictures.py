@@ -15,8 +15,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageSequence, PngImagePlugin
 
-import streamanon
-from streamanon import Config
+from streamanon import Anonymiser, Config
 from streamanon.errors import MediaError, UsageError
 from streamanon.files.jobs import left_out, plan
 from testkit.paths import PHOTOS
@@ -33,8 +32,8 @@ GREEN = (40, 160, 60)
 
 
 @pytest.fixture(scope="module")
-def solid() -> Iterator[streamanon.Anonymiser]:
-    with streamanon.Anonymiser(Config(method="solid")) as anonymiser:
+def solid() -> Iterator[Anonymiser]:
+    with Anonymiser(Config(method="solid")) as anonymiser:
         yield anonymiser
 
 
@@ -86,11 +85,7 @@ def check(before: Path, after: Path, page: int = 0, *, within: int = 3) -> None:
     ],
 )
 def test_display_p3_looks_the_same(
-    scene: Image.Image,
-    solid: streamanon.Anonymiser,
-    tmp_path: Path,
-    suffix: str,
-    options: dict[str, Any],
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, suffix: str, options: dict[str, Any]
 ) -> None:
     before, after = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
     in_profile(scene, DISPLAY_P3, "RGB").save(before, icc_profile=DISPLAY_P3, **options)
@@ -110,11 +105,7 @@ P3 = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
     ],
 )
 def test_colours_that_are_stated_without_a_profile_look_the_same(
-    scene: Image.Image,
-    solid: streamanon.Anonymiser,
-    tmp_path: Path,
-    name: str,
-    chunks: dict[bytes, bytes],
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, name: str, chunks: dict[bytes, bytes]
 ) -> None:
     wide = in_profile(scene, DISPLAY_P3, "RGB")
     wide.save(tmp_path / "same.png", icc_profile=DISPLAY_P3)
@@ -132,7 +123,7 @@ def test_colours_that_are_stated_without_a_profile_look_the_same(
 
 
 def test_colours_that_make_no_sense_are_taken_for_srgb(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path
 ) -> None:
     info = PngImagePlugin.PngInfo()
     info.add(b"cHRM", bytes(32))
@@ -141,9 +132,7 @@ def test_colours_that_make_no_sense_are_taken_for_srgb(
     check(tmp_path / "in.png", tmp_path / "out.png", within=0)
 
 
-def test_hdr_pictures_are_refused(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
-) -> None:
+def test_hdr_pictures_are_refused(scene: Image.Image, solid: Anonymiser, tmp_path: Path) -> None:
     info = PngImagePlugin.PngInfo()
     info.add(b"cICP", bytes([9, 16, 0, 1]))
     scene.save(tmp_path / "in.png", pnginfo=info)
@@ -153,7 +142,7 @@ def test_hdr_pictures_are_refused(
 
 @pytest.mark.parametrize("name", ["icc_adobergb.jpg", "icc_prophoto.png"])
 def test_pictures_of_cameras_keep_their_colours(
-    solid: streamanon.Anonymiser, tmp_path: Path, name: str
+    solid: Anonymiser, tmp_path: Path, name: str
 ) -> None:
     solid.file(PHOTOS / name, tmp_path / name)
     before, after = shown(PHOTOS / name), shown(tmp_path / name)
@@ -164,11 +153,7 @@ def test_pictures_of_cameras_keep_their_colours(
 @pytest.mark.parametrize("suffix", ["jpg", "tiff"])
 @pytest.mark.parametrize("icc", [inverted_cmyk(), None])
 def test_cmyk_becomes_srgb(
-    scene: Image.Image,
-    solid: streamanon.Anonymiser,
-    tmp_path: Path,
-    suffix: str,
-    icc: bytes | None,
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, suffix: str, icc: bytes | None
 ) -> None:
     before, after = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
     scene.convert("CMYK").save(before, icc_profile=icc)
@@ -179,7 +164,7 @@ def test_cmyk_becomes_srgb(
 
 
 def test_grey_of_another_gamma_looks_the_same(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path
 ) -> None:
     grey = in_profile(scene, GREY_GAMMA_18, "L")
     grey.save(tmp_path / "in.png", icc_profile=GREY_GAMMA_18)
@@ -199,7 +184,7 @@ def test_grey_of_another_gamma_looks_the_same(
     ],
 )
 def test_grey_that_a_table_defines_looks_the_same(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, name: str, mode: str
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, name: str, mode: str
 ) -> None:
     levels = np.asarray(scene.convert("L")).copy()
     levels[:, :150] = np.linspace(0, 255, 150).astype(np.uint8)
@@ -221,7 +206,7 @@ def test_grey_that_a_table_defines_looks_the_same(
 
 @pytest.mark.parametrize("suffix", ["png", "tiff"])
 def test_sixteen_bits_and_their_profile_stay(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, suffix: str
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, suffix: str
 ) -> None:
     wide = np.asarray(in_profile(scene, DISPLAY_P3, "RGB")).astype(np.uint16) * 257
     wide[:, :140] += np.arange(140, dtype=np.uint16)[:, None]
@@ -242,7 +227,7 @@ def test_sixteen_bits_and_their_profile_stay(
 
 
 def test_a_channel_that_is_no_transparency_is_left_out(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path
 ) -> None:
     wide = np.asarray(scene).astype(np.uint16) * 257
     four = np.dstack([wide, wide[:, :, 0]])
@@ -253,7 +238,7 @@ def test_a_channel_that_is_no_transparency_is_left_out(
 
 
 def test_depth_that_is_lost_and_films_of_motion_photos_are_said(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, face_clip: Path
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, face_clip: Path
 ) -> None:
     wide = np.asarray(scene).astype(np.uint16) * 257
     assert cv2.imwrite(str(tmp_path / "in.jp2"), wide[:, :, ::-1])
@@ -275,7 +260,7 @@ def test_depth_that_is_lost_and_films_of_motion_photos_are_said(
 
 @pytest.mark.parametrize("suffix", ["png", "tiff"])
 def test_sixteen_bits_whose_colours_a_table_defines_become_srgb(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, suffix: str
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, suffix: str
 ) -> None:
     icc = swapped_rgb()
     wide = np.asarray(scene).astype(np.uint16) * 257
@@ -289,7 +274,7 @@ def test_sixteen_bits_whose_colours_a_table_defines_become_srgb(
 
 @pytest.mark.parametrize("name", ["a.bmp", "a.jfif", "a.jpe", "a.jp2", "a.avif"])
 def test_less_usual_formats(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, name: str
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, name: str
 ) -> None:
     scene.save(tmp_path / name)
     solid.file(tmp_path / name, tmp_path / f"out{name}")
@@ -298,7 +283,7 @@ def test_less_usual_formats(
         assert before.format == after.format
 
 
-def test_heic(scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path) -> None:
+def test_heic(scene: Image.Image, solid: Anonymiser, tmp_path: Path) -> None:
     heif = pytest.importorskip("pillow_heif", reason="the extra heic is not installed")
     heif.register_heif_opener()
     wide = in_profile(scene, DISPLAY_P3, "RGB")
@@ -310,7 +295,7 @@ def test_heic(scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path) 
 
 @pytest.mark.parametrize("suffix", ["webp", "png", "avif"])
 def test_an_animation_keeps_pictures_and_times(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, suffix: str
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, suffix: str
 ) -> None:
     pictures = [scene.copy() for _ in range(3)]
     for index, picture in enumerate(pictures):
@@ -332,7 +317,7 @@ def test_an_animation_keeps_pictures_and_times(
 
 
 def test_an_animation_can_become_a_video(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path
 ) -> None:
     scene.save(tmp_path / "in.png", save_all=True, append_images=[scene.rotate(1)], duration=200)
     solid.file(tmp_path / "in.png", tmp_path / "out.mp4")
@@ -341,7 +326,7 @@ def test_an_animation_can_become_a_video(
 
 
 def test_pages_of_any_size_stay_pages(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path
 ) -> None:
     blank = Image.new("RGB", (100, 300), (9, 9, 200))
     scene.save(tmp_path / "in.tiff", save_all=True, append_images=[blank, scene])
@@ -355,7 +340,7 @@ def test_pages_of_any_size_stay_pages(
 
 
 def test_the_preview_of_an_mpo_stays_behind(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path
 ) -> None:
     more = [scene, scene.resize((80, 40))]
     scene.save(tmp_path / "in.mpo", save_all=True, append_images=more, quality=95)
@@ -367,7 +352,7 @@ def test_the_preview_of_an_mpo_stays_behind(
 
 
 def test_the_content_counts_and_not_the_name(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, face_clip: Path
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, face_clip: Path
 ) -> None:
     scene.save(tmp_path / "jpeg.png", "JPEG", quality=95)
     scene.save(tmp_path / "bmp.mp4", "BMP")
@@ -401,9 +386,7 @@ def test_a_folder_takes_what_files_hold_and_counts_the_rest(
     }  # fmt: skip
 
 
-def test_a_raw_photograph_is_refused(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
-) -> None:
+def test_a_raw_photograph_is_refused(scene: Image.Image, solid: Anonymiser, tmp_path: Path) -> None:
     scene.save(tmp_path / "in.tif", tiffinfo={50706: b"\1\4\0\0"})
     with pytest.raises(MediaError, match="raw photograph"):
         solid.file(tmp_path / "in.tif", tmp_path / "out.tif")
@@ -411,7 +394,7 @@ def test_a_raw_photograph_is_refused(
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
 def test_a_picture_that_is_cut_off_is_told_in_one_line(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, share: float
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, share: float
 ) -> None:
     for name in ("a.jpg", "a.png", "a.webp", "a.tif", "a.bmp", "a.jp2", "a.avif"):
         scene.save(tmp_path / name)
@@ -424,7 +407,7 @@ def test_a_picture_that_is_cut_off_is_told_in_one_line(
 
 
 def test_a_profile_tells_nothing_but_colours(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path
 ) -> None:
     secret = b"text\0\0\0\0taken by Ann with serial 4711\0"
     old = DISPLAY_P3
@@ -457,7 +440,7 @@ def test_a_profile_tells_nothing_but_colours(
     ],
 )
 def test_a_jpeg_of_any_kind_is_read(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, options: dict[str, Any]
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, options: dict[str, Any]
 ) -> None:
     settings = {"quality": 95, **options}
     image = scene.convert(settings.pop("mode", "RGB"))
@@ -470,7 +453,7 @@ def test_a_jpeg_of_any_kind_is_read(
 
 @pytest.mark.parametrize("at", [0.5, 0.7])
 def test_a_jpeg_with_a_hole_is_refused(
-    scene: Image.Image, solid: streamanon.Anonymiser, tmp_path: Path, at: float
+    scene: Image.Image, solid: Anonymiser, tmp_path: Path, at: float
 ) -> None:
     scene.save(tmp_path / "in.jpg", quality=95)
     content = bytearray((tmp_path / "in.jpg").read_bytes())

@@ -8,6 +8,8 @@ import signal
 import struct
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from termios import FIONREAD
 from typing import Any
@@ -218,6 +220,18 @@ def test_sound_goes_on_after_the_pictures_in_bounded_memory(
     assert heard[-1] > 8000, "ms"
 
 
+@contextmanager
+def _fed(output: Path, *options: str, cut: int | None = None) -> Iterator[Any]:
+    """Start a run from a pipe, send it some bytes, and leave the pipe open."""
+    sent = _endless("matroska", "-t", "3").communicate()[0][:cut]
+    command = [*_RUN, "-", "-o", str(output), "--method", "mosaic", *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdin
+        run.stdin.write(sent)
+        run.stdin.flush()
+        yield run
+
+
 @needs_ffmpeg
 @pytest.mark.parametrize(
     ("cut", "told"),
@@ -228,14 +242,7 @@ def test_sound_goes_on_after_the_pictures_in_bounded_memory(
     ],
 )
 def test_a_writer_that_stalls_is_said(tmp_path: Path, cut: int, told: str) -> None:
-    sent = _endless("matroska", "-t", "3").communicate()[0][:cut]
-    out = tmp_path / "out.mkv"
-    command = [*_RUN, "-", "-o", str(out), "--method", "mosaic", "--stall-s", "0.5"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:
-        assert run.stdin
-        assert run.stderr
-        run.stdin.write(sent)
-        run.stdin.flush()
+    with _fed(tmp_path / "out.mkv", "--stall-s", "0.5", cut=cut) as run:
         if not cut:
             run.stdin.close()
         lines = run.stderr.read().decode().splitlines()
@@ -247,14 +254,7 @@ def test_a_writer_that_stalls_is_said(tmp_path: Path, cut: int, told: str) -> No
 @needs_ffmpeg
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_end_a_run_that_waits_for_a_pipe(tmp_path: Path, number: int) -> None:
-    sent = _endless("matroska", "-t", "3").communicate()[0]
-    out = tmp_path / "out.mkv"
-    command = [*_RUN, "-", "-o", str(out), "--method", "mosaic"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as run:
-        assert run.stdin
-        assert run.stderr
-        run.stdin.write(sent)
-        run.stdin.flush()
+    with _fed(tmp_path / "out.mkv") as run:
         wait_until(lambda: list(tmp_path.iterdir()))
         run.send_signal(number)
         lines = run.stderr.read().decode().splitlines()
