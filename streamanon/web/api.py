@@ -13,6 +13,7 @@ from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
 
 import streamanon
 from streamanon.config import setting_choices, setting_value
@@ -25,7 +26,7 @@ from streamanon.web.access import VISITOR, Handler
 from streamanon.web.camera import CameraPage, TooManyVisitorsError
 from streamanon.web.connections import network_of
 from streamanon.web.history import History
-from streamanon.web.metrics import CONTENT_TYPE, Metrics
+from streamanon.web.metrics import Metrics
 from streamanon.web.preview import Preview
 from streamanon.web.visitor_session import VisitorSession
 
@@ -94,14 +95,22 @@ class Api:
             self._histories[status.name].add(status)
 
     async def health(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """Answer 200 while every stream runs or is about to, 503 when one has failed."""
-        failed = any(map(_has_failed, self._statuses()))
+        """Answer 200 while every stream runs or is about to, 503 when one has failed.
+
+        A lost input is no failure: it is waited for.
+        """
+        failed = any(
+            status.state == "stopped"
+            or (status.state == "restarting" and status.since_s > _GRACE_S)
+            for status in self._statuses()
+        )
         body = {"status": "failed" if failed else "ok", "version": streamanon.__version__}
         return web.json_response(body, status=503 if failed else 200)
 
     async def metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """Answer Prometheus."""
-        return web.Response(body=self._metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+        headers = {"Content-Type": CONTENT_TYPE_LATEST}
+        return web.Response(body=self._metrics.render(), headers=headers)
 
     async def streams(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """Answer the status of all streams."""
@@ -266,12 +275,6 @@ async def _moving(preview: Preview, request: web.Request) -> web.StreamResponse:
                 # The boundary follows at once: browsers wait for it before they show a picture.
                 await response.write(head.encode() + jpeg + boundary)
     return response
-
-
-def _has_failed(status: Status) -> bool:
-    """Return whether a stream has failed; a lost input is no failure, it is waited for."""
-    stuck = status.state == "restarting" and status.since_s > _GRACE_S
-    return stuck or status.state == "stopped"
 
 
 async def _body(request: web.Request) -> dict[str, Any]:

@@ -237,7 +237,8 @@ class CameraPage:
             if connection.connectionState in ("failed", "closed"):
                 await self.leave(name)
 
-        vp8 = [codec for codec in RTCRtpSender.getCapabilities("video").codecs if _is_vp8(codec)]
+        codecs = RTCRtpSender.getCapabilities("video").codecs
+        vp8 = [one for one in codecs if one.mimeType.lower() in ("video/vp8", "video/rtx")]
         connection.addTransceiver(visitor.track).setCodecPreferences(vp8)
         try:
             await connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
@@ -250,28 +251,19 @@ class CameraPage:
         visitor.tasks.add(task)
         return _with_bit_rates(connection.localDescription.sdp)
 
-    def _note_picture(self, visitor: _Visitor) -> None:
-        """Log a visit with its first picture: offers alone could fill the log."""
-        if not visitor.seen:
-            visitor.seen = True
-            LOG.info(f"a visitor came, {self.visitors} of {MAX_VISITORS} places taken")
-
     async def _receive(self, name: str, visitor: _Visitor, track: MediaStreamTrack) -> None:
         """Hand pictures over as fast as they come, until there are no more."""
         with suppress(MediaStreamError, TimeoutError):
             async with asyncio.timeout(START_S):
                 await visitor.connected.wait()
                 picture = await track.recv()
-            self._note_picture(visitor)
+            visitor.seen = True  # logged with the first picture: offers alone could fill the log
+            LOG.info(f"a visitor came, {self.visitors} of {MAX_VISITORS} places taken")
             while True:
                 if isinstance(picture, av.VideoFrame):
                     visitor.session.offer(picture)
                 picture = await asyncio.wait_for(track.recv(), _SILENCE_S)
         await self.leave(name)
-
-
-def _is_vp8(codec: Any) -> bool:
-    return codec.mimeType.lower() in ("video/vp8", "video/rtx")
 
 
 def _with_bit_rates(sdp: str) -> str:

@@ -1,18 +1,17 @@
 """The streams' figures in the format of Prometheus."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import TypeAlias, get_args
 
 from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from streamanon.live.status import State, Status
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-
-Value: TypeAlias = "tuple[Sequence[str], float]"
+Kind: TypeAlias = "type[GaugeMetricFamily | CounterMetricFamily]"
+Values: TypeAlias = "Iterable[tuple[Sequence[str], float]]"
 
 
 class Metrics(Collector):
@@ -30,7 +29,8 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield all figures."""
         streams = self._statuses()
-        yield _gauge("stream_state", "1 for what the stream is doing.", ["state"], _states(streams))
+        states = [((s.name, x), float(s.state == x)) for s in streams for x in get_args(State)]
+        yield _gauge("stream_state", "1 for what the stream is doing.", ["state"], states)
         for name, text, pick in _GAUGES:
             yield _gauge(name, text, [], [((s.name,), pick(s)) for s in streams])
         latency = [
@@ -50,9 +50,10 @@ class Metrics(Collector):
         methods = [((s.name, m), float(n)) for s in streams for m, n in s.methods.items()]
         yield _counter("methods", "Faces hidden, by the method that drew it.", ["method"], methods)
         yield from _outputs(streams)
-        visitors = GaugeMetricFamily("streamanon_camera_visitors", "People on the camera page.")
-        visitors.add_metric([], self._visitors())
-        yield visitors
+        visitors = self._visitors()
+        yield GaugeMetricFamily(
+            "streamanon_camera_visitors", "People on the camera page.", visitors
+        )
 
 
 _GAUGES: tuple[tuple[str, str, Callable[[Status], float]], ...] = (
@@ -67,12 +68,6 @@ _COUNTERS: tuple[tuple[str, str, Callable[[Status], float]], ...] = (
     ("reconnects", "Times the input came back.", lambda s: s.reconnects),
     ("restarts", "Times the line was built again.", lambda s: s.restarts),
 )
-
-
-def _states(streams: Sequence[Status]) -> list[Value]:
-    return [
-        ((s.name, state), float(s.state == state)) for s in streams for state in get_args(State)
-    ]
 
 
 def _outputs(streams: Sequence[Status]) -> Iterator[Metric]:
@@ -91,17 +86,12 @@ def _outputs(streams: Sequence[Status]) -> Iterator[Metric]:
     yield _counter("output_dropped_frames", "Frames an output had to miss.", names, dropped)
 
 
-def _gauge(name: str, text: str, labels: list[str], values: Iterable[Value]) -> Metric:
-    family = GaugeMetricFamily(f"streamanon_{name}", text, labels=["stream", *labels])
-    return _filled(family, values)
-
-
-def _counter(name: str, text: str, labels: list[str], values: Iterable[Value]) -> Metric:
-    family = CounterMetricFamily(f"streamanon_{name}", text, labels=["stream", *labels])
-    return _filled(family, values)
-
-
-def _filled(family: GaugeMetricFamily | CounterMetricFamily, values: Iterable[Value]) -> Metric:
+def _figure(kind: Kind, name: str, text: str, labels: list[str], values: Values) -> Metric:
+    """Return a figure of the streams, each value with its labels."""
+    figure = kind(f"streamanon_{name}", text, labels=["stream", *labels])
     for where, value in values:
-        family.add_metric(where, value)
-    return family
+        figure.add_metric(where, value)
+    return figure
+
+
+_gauge, _counter = partial(_figure, GaugeMetricFamily), partial(_figure, CounterMetricFamily)

@@ -123,18 +123,15 @@ class Server:
             accepting = asyncio.create_task(self.connections.accept(listening, runner.server))
             ready.set()
             try:
-                await self._sample_until_end()
+                while not self._end.is_set():
+                    self.api.sample()
+                    self._events.flush()
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._end.wait(), SAMPLE_S)
             finally:
                 accepting.cancel()
                 await self.camera.close()
                 await runner.cleanup()
-
-    async def _sample_until_end(self) -> None:
-        while not self._end.is_set():
-            self.api.sample()
-            self._events.flush()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._end.wait(), SAMPLE_S)
 
 
 def _listen(host: str, port: int) -> socket.socket:

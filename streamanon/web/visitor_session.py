@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from av.video.frame import VideoFrame
 
 from streamanon.live.supervisor import LineSupervisor
+from streamanon.media.timeline import LIVE_TICK
 from streamanon.pipeline.channel import Channel, StoppedError
 from streamanon.sources.live.frame_converter import FrameConverter
 from streamanon.types import Frame, MediaInfo, Picture, SafeFrame
@@ -27,22 +27,13 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("streamanon.camera")
 
-TIME_BASE = Fraction(1, 90_000)
-
 ShowFrame: TypeAlias = "Callable[[SafeFrame, MediaInfo], None]"
 """Takes a safe frame and the properties of its stream."""
 
+CameraPicture: TypeAlias = "tuple[VideoFrame, float]"
+"""A picture of a camera and the time it arrived, in seconds of the monotonic clock."""
+
 _RATE = Fraction(30)
-_STALL_S = 5.0
-_AGAIN_AFTER_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class CameraPicture:
-    """A picture of a camera and the time it arrived, in seconds of the monotonic clock."""
-
-    picture: VideoFrame
-    at_s: float
 
 
 class CameraSource:
@@ -63,10 +54,10 @@ class CameraSource:
         """Yield pictures as they come; their pts is the time of arrival."""
         pts = -1
         with suppress(StoppedError):
-            for index, received in enumerate(self._feed):
-                pts = max(pts + 1, int((received.at_s - self._start_s) / TIME_BASE))
-                planes = self._converter.planes(received.picture, None)
-                yield Frame(index, Picture(planes, self.info.colour), pts, TIME_BASE)
+            for index, (picture, at_s) in enumerate(self._feed):
+                pts = max(pts + 1, int((at_s - self._start_s) / LIVE_TICK))
+                planes = self._converter.planes(picture, None)
+                yield Frame(index, Picture(planes, self.info.colour), pts, LIVE_TICK)
 
     def close(self) -> None:
         """Take no further picture."""
@@ -80,7 +71,7 @@ class VisitorSink:
         self._info, self._show = info, show
 
     def write(self, frame: SafeFrame) -> None:
-        """ShowFrame one frame."""
+        """Show one frame."""
         self._show(frame, self._info)
 
     def close(self, *, complete: bool) -> None:
@@ -104,7 +95,7 @@ class VisitorSession:
     def offer(self, picture: VideoFrame) -> None:
         """Add a raw picture, in place of an older one that still waits; never blocks."""
         with suppress(StoppedError):
-            self._feed.put(CameraPicture(picture, time.monotonic()))
+            self._feed.put((picture, time.monotonic()))
 
     def end(self) -> None:
         """End the line; never blocks."""
@@ -139,15 +130,15 @@ class VisitorSession:
         """Run lines from the first picture until the visitor leaves; body of the thread."""
         try:
             with suppress(StoppedError):
-                self._run(next(iter(self._feed)))
+                self._run(*next(iter(self._feed)))
         finally:
             self.supervisor.close()
 
-    def _run(self, first: CameraPicture) -> None:
-        converter = FrameConverter(first.picture, None)
+    def _run(self, first: VideoFrame, start_s: float) -> None:
+        converter = FrameConverter(first, None)
         size = converter.width, converter.height
         info = MediaInfo(
-            "camera", *size, converter.colour, TIME_BASE, _RATE, live=True, container=converter.tags
+            "camera", *size, converter.colour, LIVE_TICK, _RATE, live=True, container=converter.tags
         )
-        source = CameraSource(info, converter, self._feed, first.at_s)
+        source = CameraSource(info, converter, self._feed, start_s)
         self.supervisor.run(source, VisitorSink(info, self._show))
