@@ -44,17 +44,3 @@ def _built(path: Path, precision: Precision, progress: Callable[[str, int, int],
     start = time.monotonic()
     size = len(engine_build.make(path, precision, progress))
     return f"{plan}: {size / 1e6:.1f} MB, built in {time.monotonic() - start:.0f} s"
-
-
-def listed() -> list[str]:
-    """Return a line for each engine, and one for the folder."""
-    cache = EngineCache()
-    entries = cache.entries()
-    lines = [f"{one.name}  {one.size / 1e6:6.1f} MB  {one.text}" for one in entries]
-    return [*lines, f"{len(entries)} engines in {cache.folder}"]
-
-
-def clear() -> str:
-    """Remove all engines; return a line on the space freed."""
-    cache = EngineCache()
-    return f"{cache.folder}: {cache.clear() / 1e6:.1f} MB freed"

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
 
 from streamanon.errors import MediaError, UsageError
 from streamanon.media.file_types import HEAD_BYTES, VIDEO_OUTPUTS, box_header, picture_format
@@ -226,13 +225,11 @@ def _copied(text: str, pipe: InputPipe, stack: ExitStack) -> Path:
 def _send(file: Path, output: str) -> None:
     """Copy a complete file into a pipe."""
     try:
-        with file.open("rb") as complete, _writable(output) as pipe:
+        standard = output in (_STANDARD, _OUT)
+        with (
+            file.open("rb") as complete,
+            os.fdopen(os.dup(1), "wb") if standard else Path(output).open("wb") as pipe,
+        ):
             shutil.copyfileobj(complete, pipe, _PIECE_BYTES)
     except OSError as error:
         raise MediaError(f"output {output} could not be written ({error.strerror})") from error
-
-
-@contextmanager
-def _writable(text: str) -> Iterator[IO[bytes]]:
-    with os.fdopen(os.dup(1), "wb") if text in (_STANDARD, _OUT) else Path(text).open("wb") as pipe:
-        yield pipe

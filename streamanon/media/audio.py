@@ -7,10 +7,6 @@ place and cover picture. Sources: Vorbis I specification, 4.2 and 5; Matroska co
 
 from collections import deque
 from dataclasses import dataclass
-from fractions import Fraction
-
-AUDIO_TICK = Fraction(1, 90_000)
-"""Seconds per tick of a packet's pts and duration, the same as of live frames."""
 
 MAX_QUEUED = 1024
 """Packets in the queue, about 20 s of AAC: longer than a picture is ever delayed."""
@@ -92,7 +88,7 @@ class AudioFormat:
 
 @dataclass(frozen=True, slots=True)
 class AudioPacket:
-    """One packet of compressed audio; times are in ticks of AUDIO_TICK."""
+    """One packet of compressed audio; times are in ticks of 1/90000 s, as of live frames."""
 
     data: bytes
     pts: int
@@ -112,7 +108,7 @@ class AudioQueue:
         self._packets.append(packet)
 
     def take_until(self, pts: int) -> list[AudioPacket]:
-        """Remove and return, in order, the packets before a time in ticks of AUDIO_TICK."""
+        """Remove and return, in order, the packets before a time in ticks of 1/90000 s."""
         taken = []
         while self._packets and self._packets[0].pts < pts:
             try:

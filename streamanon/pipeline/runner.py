@@ -198,15 +198,13 @@ class _Line:
                         continue
                 self._captured.append((frame.index, time.monotonic()))
                 if self._frames.put(frame) and self._live:
-                    self._live.meter.count_dropped(self._slowest().name)
+                    # by the stage that the others wait for
+                    slowest = max(self.stages[1:], key=lambda one: (one.stuck_s(), one.recent_s))
+                    self._live.meter.count_dropped(slowest.name)
         finally:
             with stage.busy():
                 self._source.close()
         self._frames.finish()
-
-    def _slowest(self) -> StageClock:
-        """Return the stage after read that the others wait for."""
-        return max(self.stages[1:], key=lambda stage: (stage.stuck_s(), stage.recent_s))
 
     def _see(self, stage: StageClock) -> None:
         taken = released = 0

@@ -27,13 +27,6 @@ FORMATS = {
 NVENC = "_nvenc"
 """Suffix of FFmpeg's names of the encoders of NVIDIA GPUs."""
 
-_VP9_OR_AV1 = ("libvpx-vp9", "libsvtav1")
-_AV1_OR_VP9 = ("libsvtav1", "libvpx-vp9")
-_H264_OR_HEVC = ("libx264", "libx265")
-_HEVC_OR_H264 = ("libx265", "libx264")
-"""Pictures of more than 8 bits are HEVC, which devices and browsers play; they play H.264 of 8 bits
-only. Interlaced pictures are H.264, which codes fields. WebM takes AV1, as VP9 has 8 bits here."""
-
 _FOR_PLAYERS = ("mp4", "webm")
 """Containers in which browsers and phones expect 4:2:0; editors read the others."""
 
@@ -205,11 +198,16 @@ def fill(picture: VideoFrame, index: int, plane: Plane) -> None:
     view[:, columns:] = view[:, columns - 1 : columns]
 
 
-def _default(container: str, *, deep: bool, fields: bool) -> tuple[str, ...]:
-    """Return the encoders that are tried, best first."""
-    if container == "webm":
-        return _AV1_OR_VP9 if deep else _VP9_OR_AV1
-    return _HEVC_OR_H264 if deep and not fields else _H264_OR_HEVC
+def _default(container: str, *, deep: bool, fields: bool) -> tuple[str, str]:
+    """Return the encoders that are tried, best first.
+
+    Pictures of more than 8 bits are HEVC, which devices and browsers play; they play H.264 of 8
+    bits only. Interlaced pictures are H.264, which codes fields. WebM takes AV1, as VP9 has 8 bits
+    here.
+    """
+    usual, other = ("libvpx-vp9", "libsvtav1") if container == "webm" else ("libx264", "libx265")
+    swapped = deep and (container == "webm" or not fields)
+    return (other, usual) if swapped else (usual, other)
 
 
 def _named(name: str) -> str:

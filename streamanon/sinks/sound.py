@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from typing import cast
@@ -160,16 +159,13 @@ class ConvertedSound:
 
     def _collect(self) -> None:
         """Take what the graph has ready, and encode whole frames of it."""
-        for frame in self._ready():
-            frame.pts = None
-            self._fifo.write(frame)
-        self._encode(partial=False)
-
-    def _ready(self) -> Iterator[AudioFrame]:
         assert self._graph is not None
         with suppress(BlockingIOError, EOFError):
             while True:
-                yield cast("AudioFrame", self._graph.pull())
+                frame = cast("AudioFrame", self._graph.pull())
+                frame.pts = None
+                self._fifo.write(frame)
+        self._encode(partial=False)
 
     def _encode(self, *, partial: bool) -> None:
         """Encode the samples held in frames of the size that the encoder takes."""

@@ -50,10 +50,13 @@ def insert(path: Path, boxes: bytes) -> None:
     """
     with path.open("r+b") as file:
         size = path.stat().st_size
-        at, end = _index(file.read(_BLOCK))
+        head = file.read(_BLOCK)
+        at, end = next(place for name, *place in _boxes(head, 0, len(head)) if name == b"moov")
         file.seek(at)
         index = bytearray(file.read(end - at))
-        ways = [way for way in _ways(index, _WAY_TO_ENTRY) if b"vide" in _bytes(index, way[1])]
+        ways = [
+            way for way in _ways(index, _WAY_TO_ENTRY) if b"vide" in index[way[1][1] : way[1][2]]
+        ]
         if not ways:
             return
         for name, step in ((b"stco", ">I"), (b"co64", ">Q")):
@@ -79,10 +82,6 @@ def _box(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(content), name) + content
 
 
-def _bytes(index: bytearray, box: Box) -> bytes:
-    return bytes(index[box[1] : box[2]])
-
-
 def _boxes(data: bytes | bytearray, start: int, end: int) -> Iterator[Box]:
     """Yield name, start and end of the boxes in a range; of an unfinished one, too."""
     while start + 8 <= end:
@@ -91,11 +90,6 @@ def _boxes(data: bytes | bytearray, start: int, end: int) -> Iterator[Box]:
             return
         yield name, start, start + size
         start += size
-
-
-def _index(head: bytes) -> tuple[int, int]:
-    """Return start and end of the index, whose header is within the first bytes of the file."""
-    return next((start, end) for name, start, end in _boxes(head, 0, len(head)) if name == b"moov")
 
 
 def _ways(

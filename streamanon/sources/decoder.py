@@ -18,6 +18,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple
 
+from av.codec.context import Flags
 from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.video.frame import VideoFrame
@@ -25,9 +26,6 @@ from av.video.stream import VideoStream
 
 from streamanon.media.damage import DamageTracker
 from streamanon.media.reorder import ReorderBuffer
-
-_OUTPUT_CORRUPT = 1 << 3
-"""AV_CODEC_FLAG_OUTPUT_CORRUPT: return broken pictures too, which are covered and counted."""
 
 _GAP = Fraction(3, 4)
 """In frame durations. A lost picture leaves a gap of a whole one on both sides; a second field
@@ -79,7 +77,7 @@ class Decoder:
         """Prepare to decode :func:`~streamanon.media.continuity.continuous` packets of a track."""
         self._input, self._stream, self._step = packets, stream, step
         stream.thread_type = "AUTO"
-        stream.codec_context.flags |= _OUTPUT_CORRUPT
+        stream.codec_context.flags |= Flags.output_corrupt  # broken pictures are covered
         self._damage = DamageTracker()
         self._reorder: ReorderBuffer[_Picture] = ReorderBuffer(in_order=False)
         self._contradicted = False

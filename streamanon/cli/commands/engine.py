@@ -34,12 +34,12 @@ def engine() -> None:
 @verbose
 def build_engine(precision: str) -> None:
     """Build the engines, where there are none yet."""
-    from streamanon.cli import engines as engine
+    from streamanon.cli.engines import build
     from streamanon.cli.progress import step_bar
 
     wanted = None if precision == "auto" else typing.cast("Precision", precision)
     with step_bar(Console(stderr=True)) as advance:
-        lines = engine.build(wanted, advance)
+        lines = build(wanted, advance)
     for line in lines:
         click.echo(line)
 
@@ -48,16 +48,20 @@ def build_engine(precision: str) -> None:
 @verbose
 def list_engines() -> None:
     """Print every engine there is, and what it was made for."""
-    from streamanon.cli import engines as engine
+    from streamanon.backends.engines import EngineCache
 
-    for line in engine.listed():
-        click.echo(line)
+    cache = EngineCache()
+    entries = cache.entries()
+    for one in entries:
+        click.echo(f"{one.name}  {one.size / 1e6:6.1f} MB  {one.text}")
+    click.echo(f"{len(entries)} engines in {cache.folder}")
 
 
 @engine.command("clear")
 @verbose
 def clear_engines() -> None:
     """Remove all engines; what is needed is built again."""
-    from streamanon.cli import engines as engine
+    from streamanon.backends.engines import EngineCache
 
-    click.echo(engine.clear())
+    cache = EngineCache()
+    click.echo(f"{cache.folder}: {cache.clear() / 1e6:.1f} MB freed")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 import av
 import numpy as np
 from av.audio.codeccontext import AudioCodecContext
+from av.codec.context import Flags
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -33,7 +34,6 @@ KEYFRAME_S = 2.0
 """Seconds between keyframes, where players can start."""
 
 _STUDIO, _FULL = 1, 2
-_GLOBAL_HEADER = 1 << 22
 _BITS_A_PIXEL = 0.2
 """Upper limit of the bit rate: 5.5 Mbit/s for 720p at 30 frames per second."""
 
@@ -156,7 +156,7 @@ class Encoder:
         context.width, context.height = self._size
         context.pix_fmt, context.time_base = "yuv420p", TICK
         context.framerate = self._info.rate
-        context.flags |= _GLOBAL_HEADER
+        context.flags |= Flags.global_header
         tags = self._info.container
         if tags:
             context.color_primaries, context.color_trc = tags.primaries, tags.transfer

@@ -155,7 +155,8 @@ class Connection:
 
     def _explained(self, error: Exception | None) -> Exception | None:
         """Return why an HTTP input gave no picture, where its content says so better."""
-        unread = error is None or isinstance(error, _UNREADABLE) or _is_io_error(error)
+        broken = getattr(error, "errno", None) == errno.EIO
+        unread = error is None or isinstance(error, _UNREADABLE) or broken
         url = self._options.file
         if self._opened or not unread or self._over.is_set() or not url.startswith("http"):
             return error
@@ -166,7 +167,11 @@ class Connection:
         """Open the input in the first way that works."""
         options, file, form = self._options, self._options.file, self._options.format
         if options.command:
-            self._tool = stack.enter_context(_started(options.command))
+            quiet = subprocess.DEVNULL
+            tool = subprocess.Popen(
+                options.command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet
+            )
+            self._tool = stack.enter_context(tool)
             assert self._tool.stdout is not None
             file = f"pipe:{self._tool.stdout.fileno()}"
         # Longer than the waiting thread allows, which gives up first. Continuing after a shorter
@@ -242,13 +247,3 @@ class Connection:
             return
         pts = ticks(packet.pts, packet.time_base)
         self._put(AudioPacket(bytes(packet), pts, ticks(packet.duration or 0, packet.time_base)))
-
-
-def _is_io_error(error: Exception) -> bool:
-    return getattr(error, "errno", None) == errno.EIO
-
-
-def _started(command: tuple[str, ...]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )

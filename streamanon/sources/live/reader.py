@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from av.audio.stream import AudioStream
+from av.codec.context import Flags
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -22,11 +23,6 @@ from streamanon.media.h264 import FrameNumbers
 from streamanon.media.pixel_limit import FILM, decoder_options
 from streamanon.media.reorder import ReorderBuffer
 from streamanon.media.timeline import ticks
-
-_OUTPUT_CORRUPT = 1 << 3
-"""AV_CODEC_FLAG_OUTPUT_CORRUPT: return broken pictures too, which are covered and counted."""
-_LOW_DELAY = 1 << 19
-"""AV_CODEC_FLAG_LOW_DELAY."""
 
 _STRICT = {"err_detect": "aggressive"}
 """For H.264 with CAVLC: bytes left over at the end of a slice are an error. Otherwise a picture
@@ -60,7 +56,7 @@ class VideoReader:
         # them a frame later
         video.thread_type = "NONE"
         video.codec_context.thread_count = 1
-        video.codec_context.flags |= _OUTPUT_CORRUPT | _LOW_DELAY
+        video.codec_context.flags |= Flags.output_corrupt | Flags.low_delay
         self._damage = DamageTracker()
         self._codec = video.codec.canonical_name
         extradata = bytes(video.codec_context.extradata or b"")

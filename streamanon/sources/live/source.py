@@ -108,7 +108,7 @@ class LiveSource:
         self._live_sound = LiveSound(self._timeline)
         self._heard_s = time.monotonic()
         self._silent = False
-        self._state = _ConnectionState()
+        self._state = (False, time.monotonic(), 0, "")
         self._index = 0
         self._quiet_until_s = 0.0
         self._believed: tuple[Plane, ...] = ()
@@ -139,7 +139,8 @@ class LiveSource:
     @property
     def state(self) -> SourceState:
         """Present state of the input; for any thread."""
-        return self._state.snapshot()
+        connected, since, times, reason = self._state
+        return SourceState(connected, time.monotonic() - since, max(0, times - 1), reason)
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield frames until :meth:`stop`; reconnect when the connection is lost."""
@@ -189,7 +190,8 @@ class LiveSource:
                     self._timeline.restart(paced=item.paced)
                     self._live_sound.restart()
                     self._heard_s = time.monotonic()
-                    self._state.connected()
+                    _, _, times, reason = self._state
+                    self._state = (True, time.monotonic(), times + 1, reason)
                     return connection, item
                 if isinstance(item, ConnectionLost):
                     late = time.monotonic() - start > 0.9 * self._options.open_s
@@ -217,7 +219,7 @@ class LiveSource:
         self._let_go()
         if reason:
             self._log.warning(f"{self._address}: lost: {reason}; reconnecting")
-            self._state.lost(reason)
+            self._state = (False, time.monotonic(), self._state[2], reason)
 
     def _ended(self, lost: ConnectionLost) -> str:
         if lost.error is None:
@@ -304,24 +306,6 @@ class LiveSource:
                 f"{self._address}: the sound was {was.codec} at {was.rate} Hz and is {found.codec} "
                 f"at {found.rate} Hz: it is left out from here, start again to have it"
             )
-
-
-class _ConnectionState:
-    """Keeps a :class:`SourceState`; written by one thread, read by any."""
-
-    def __init__(self) -> None:
-        self._now = (False, time.monotonic(), 0, "")
-
-    def connected(self) -> None:
-        _, _, times, reason = self._now
-        self._now = (True, time.monotonic(), times + 1, reason)
-
-    def lost(self, reason: str) -> None:
-        self._now = (False, time.monotonic(), self._now[2], reason)
-
-    def snapshot(self) -> SourceState:
-        connected, since, times, reason = self._now
-        return SourceState(connected, time.monotonic() - since, max(0, times - 1), reason)
 
 
 def _until_next(backoff: Backoff, error: StreamanonError) -> float:
