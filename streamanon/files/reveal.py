@@ -18,7 +18,7 @@ from streamanon.files.jobs import plan
 from streamanon.pipeline.document import sha256
 from streamanon.sealed.keys import Keyring, Recipients, from_passphrase, private_keys
 from streamanon.sealed.log import append_entry, log_key, log_of
-from streamanon.sealed.opening import OpenSidecar, Tally, revealed
+from streamanon.sealed.opening import NEAR_US, OpenSidecar, Tally, revealed
 from streamanon.sealed.records import NOBODY, Access
 from streamanon.sealed.sidecar import SUFFIX, Sidecar, sidecar_of
 from streamanon.sinks.encoding import EncoderSettings
@@ -273,20 +273,26 @@ def _alignment(
     start_us, kept = opened.about.get("start_us", 0), _recorded(output).start
     if kept > _CUT_US:
         return span, kept  # cut, and times were kept
-    sealed = opened.about.get("frames")
-    if sealed is not None and (found := _frames_in(output)) != sealed:
-        raise UsageError(
-            f"{output} has {found} frames of the {sealed} that were sealed and its times begin at "
-            "0, so it cannot be told which are left: cut it with times kept (ffmpeg -copyts), or "
-            "take the file that was sealed"
-        )
+    if "frames" in opened.about:
+        sealed, length_us = opened.about["frames"], opened.about["last_us"] - start_us
+        found, lasts_us = _extent(output)
+        if found != sealed and abs(lasts_us - length_us) > NEAR_US:
+            raise UsageError(
+                f"{output} has {found} frames in {lasts_us / 1e6:.2f} s, {sealed} in "
+                f"{length_us / 1e6:.2f} s were sealed, and its times begin at 0, so it cannot be "
+                "told which are left: cut it with times kept (ffmpeg -copyts), or take the file "
+                "that was sealed"
+            )
     return span, start_us
 
 
-def _frames_in(output: Path) -> int:
-    """Return how many frames a video has, without decoding them."""
+def _extent(output: Path) -> tuple[int, int]:
+    """Return how many frames a video has, and microseconds from the first to the last."""
     with av.open(str(output)) as container:
-        return sum(packet.size > 0 for packet in container.demux(video=0))
+        packets = container.demux(video=0)
+        times = [packet.pts for packet in packets if packet.size and packet.pts is not None]
+        base = container.streams.video[0].time_base or 0
+    return len(times), round((max(times, default=0) - min(times, default=0)) * base * 1_000_000)
 
 
 def _recorded(output: Path) -> range:

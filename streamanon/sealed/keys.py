@@ -74,7 +74,7 @@ class Recipients:
         keys = tuple(public_key(name) for name in names)
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
-            raise UsageError(f"recipient {_short(twice)} is named twice: name each once")
+            raise UsageError(f"recipient {short(twice)} is named twice: name each once")
         if not 1 <= threshold <= len(names) or len(names) > MOST_RECIPIENTS:
             raise UsageError(
                 f"threshold is {threshold} of {len(names)} recipients: wanted 1 to "
@@ -93,7 +93,7 @@ class Recipients:
         for name in (_comparable(one) for text in drop for one in _listed(text)):
             if name not in names:
                 raise UsageError(
-                    f"recipient {_short(name)} cannot be dropped, it is none: "
+                    f"recipient {short(name)} cannot be dropped, it is none: "
                     "`streamanon seal list` names them"
                 )
             names.remove(name)
@@ -179,7 +179,7 @@ class Keyring:
         )
 
     def _why_closed(self, fitting: int) -> str:
-        names, wanted = ", ".join(map(_short, self._access.names)), self._access.threshold
+        names, wanted = ", ".join(map(short, self._access.names)), self._access.threshold
         if wanted > 1:
             return (
                 f"{self._name} takes the keys of {wanted} of its recipients, {fitting} given: it "
@@ -227,9 +227,9 @@ def public_key(text: str) -> Recipient:
             return ssh.Recipient.from_str(text)
     except pyrage.RecipientError as error:
         raise UsageError(
-            f"recipient {_short(text)} is no public key, look for a typo: {_FORMS}"
+            f"recipient {short(text)} is no public key, look for a typo: {_FORMS}"
         ) from error
-    raise UsageError(f"recipient {_short(text)!r} is neither a public key nor a file: {_FORMS}")
+    raise UsageError(f"recipient {short(text)!r} is neither a public key nor a file: {_FORMS}")
 
 
 def write_new_key(path: Path) -> str:
@@ -259,16 +259,28 @@ def _listed(text: str) -> list[str]:
     text = text.strip()
     if text.startswith(("age1", "ssh-", "AGE-SECRET-KEY")):
         return [text]
-    lines = _lines(Path(text)) if Path(text).is_file() else None
-    if lines == []:
-        raise UsageError(f"{text} names no recipient: {_FORMS}")
-    return lines or [text]
+    path = Path(text)
+    if not path.is_file():
+        return [text]
+    lines = _lines(path)
+    for number, line in lines:
+        try:
+            public_key(line)
+        except UsageError as error:
+            raise UsageError(f"{path} line {number}: {error}") from error
+    if not lines:
+        raise UsageError(f"{path} names no recipient: {_FORMS}")
+    return [line for _, line in lines]
 
 
-def _lines(path: Path) -> list[str]:
-    text = read_key_file(path).decode(errors="replace")
-    lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Return the lines of a file that are not empty and no comments, with their numbers."""
+    try:
+        text = read_key_file(path).decode()
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is no text: wanted a file of keys, one a line") from error
+    lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    return [(number, line) for number, line in lines if line and not line.startswith("#")]
 
 
 def read_key_file(path: Path, what: str = "keys") -> bytes:
@@ -321,7 +333,7 @@ def private_keys(path: Path) -> list[Identity]:
                 "without a passphrase (ssh-keygen -p removes it from a copy)"
             ) from error
     found: list[Identity] = []
-    for number, line in enumerate(_lines(path), 1):
+    for number, line in _lines(path):
         if line.startswith(("age1", "ssh-")):
             raise UsageError(f"{path} holds a public key: wanted the private one that goes with it")
         try:
@@ -353,6 +365,6 @@ def from_passphrase(access: Access, secret: Path, name: str) -> Identity:
         raise UsageError(f"the passphrase in {secret} does not open {name}: try another") from error
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """Return a public key as messages show it."""
     return name if len(name) <= 80 else f"{name[:36]}...{name[-12:]}"

@@ -21,7 +21,7 @@ from streamanon.sealed.records import Chunk, DamagedError, Keys
 from streamanon.sealed.sidecar import SegmentEntry, Sidecar
 from streamanon.types import ColourSpace, Frame, RevealedFrame
 
-_NEAR_US = 1_500
+NEAR_US = 1_500
 """Farthest that times of one frame differ: containers count in milliseconds at worst."""
 
 
@@ -66,7 +66,7 @@ class OpenSidecar:
                 self.outputs.append(part["output"])
             if "digest" in part:
                 self.outputs += part["outputs"]
-                self.about["frames"] = part["frames"]
+                self.about |= {"frames": part["frames"], "last_us": part["last_us"]}
                 if part["digest"] != sidecar.digest.hex():
                     raise DamagedError(
                         f"{sidecar.path.name} is damaged: records were changed, added or taken "
@@ -174,7 +174,7 @@ def revealed(
         time_us = round(frame.pts * frame.time_base * 1_000_000)
         if number == 0 and start_us is not None:
             shift_us = time_us - start_us
-        now, near = (number, 0) if start_us is None else (time_us - shift_us, _NEAR_US)
+        now, near = (number, 0) if start_us is None else (time_us - shift_us, NEAR_US)
         picture = frame.picture
         while crop and _position(crop, start_us) < now - near:
             tally.missed += 1

@@ -40,7 +40,7 @@ class KeyedPeople:
         Raises:
             UsageError: it cannot be read or is too short, or people were enrolled with another.
         """
-        key = read_key_file(key_file).strip()
+        key = read_key_file(key_file, "a secret").strip()
         if len(key) < MIN_KEY_BYTES:
             raise UsageError(
                 f"identity key {key_file} has {len(key)} bytes: wanted {MIN_KEY_BYTES} or more "

@@ -142,7 +142,7 @@ class Sealer:
         self._header = Header.new(log_key(file_key).public_key().public_bytes_raw())
         self._writer = writer(self._header)
         self._people, self._open = _People(), dict[int, _OpenSegment]()
-        self._segments = self._frames = 0
+        self._segments = self._frames = self._last_us = 0
         self._pending: deque[_Job] = deque()
         self._queue: Queue[_Job | Path | bytes | None] = Queue(_QUEUED)
         self._failure: StreamanonError | None = None
@@ -186,7 +186,7 @@ class Sealer:
                 if self._frames == 0:
                     self._put(json.dumps({"start_us": time_us}).encode())
                 self._put(replace(job, number=self._frames, time_us=time_us))
-                self._frames += 1
+                self._frames, self._last_us = self._frames + 1, time_us
 
     def note_output(self, output: Path) -> None:
         """Note one of several outputs that is complete."""
@@ -211,7 +211,8 @@ class Sealer:
             MediaError: it could not be written.
         """
         digest = self._writer.digest.hexdigest()
-        end = {"outputs": outputs, "frames": self._frames, "digest": digest}
+        extent = {"frames": self._frames, "last_us": self._last_us}
+        end = {"outputs": outputs, **extent, "digest": digest}
         self._writer.append(self._file.seal(json.dumps(end).encode(), 0, last=True))
         self._file.forget()
         self._writer.close()

@@ -112,6 +112,8 @@ def test_wrong_recipients_are_named_in_one_line(tmp_path: Path, holders: list[Ho
     good = holders[0].public
     secret = private_keys(holders[0].file)[0]
     (tmp_path / "empty").write_text("# nobody\n")
+    (tmp_path / "typo").write_text(f"# court\n{good}\n\nage1bad\n")
+    (tmp_path / "video").write_bytes(b"\0\xff" * 99)
     wrong = {
         good[:-1] + ("q" if good[-1] != "q" else "p"): "look for a typo",
         good[:-5]: "look for a typo",
@@ -120,6 +122,8 @@ def test_wrong_recipients_are_named_in_one_line(tmp_path: Path, holders: list[Ho
         "ann@example.org": "neither a public key nor a file",
         str(secret): "a recipient is a private key",
         str(tmp_path / "empty"): "names no recipient",
+        str(tmp_path / "typo"): "typo line 4: recipient age1bad is no public key",
+        str(tmp_path / "video"): "is no text",
         str(holders[0].file): "a recipient is a private key",
     }
     for text, message in wrong.items():

@@ -184,8 +184,8 @@ def test_an_output_that_was_coded_again_opens_with_force_only(
         reveal(copy, restored, given, Selection(), force=True)
 
 
-def _cut(path: Path, first: int, *, keep_times: bool) -> None:
-    """Code a video again from a frame on."""
+def _cut(path: Path, kept: range, *, keep_times: bool) -> None:
+    """Code some frames of a video again."""
     cut = path.with_name("cut.mp4")
     with av.open(str(path)) as old, av.open(str(cut), "w") as new:
         stream = new.add_stream("libx264", rate=25)
@@ -196,9 +196,9 @@ def _cut(path: Path, first: int, *, keep_times: bool) -> None:
             source.time_base,
         )
         for number, frame in enumerate(old.decode(source)):
-            if number >= first:
+            if number in kept:
                 assert frame.pts is not None
-                frame.pts -= 0 if keep_times else round(first / 25 / (source.time_base or 1))
+                frame.pts -= 0 if keep_times else round(kept.start / 25 / (source.time_base or 1))
                 new.mux(stream.encode(frame))
         new.mux(stream.encode())
     cut.replace(path)
@@ -207,12 +207,21 @@ def _cut(path: Path, first: int, *, keep_times: bool) -> None:
 def test_a_cut_output_fits_by_its_times_or_is_refused(copy: Path, holders: list[Holder]) -> None:
     given, restored = Secrets([holders[0].file]), copy.with_name("restored.mp4")
     whole = copy.read_bytes()
-    _cut(copy, 13, keep_times=True)
+    _cut(copy, range(13, 16), keep_times=True)
     assert reveal(copy, restored, given, Selection(), force=True).restored == 3
     copy.write_bytes(whole)
-    _cut(copy, 5, keep_times=False)
-    with pytest.raises(UsageError, match=r"11 frames of the 16 .* cut it with times kept"):
+    _cut(copy, range(5, 16), keep_times=False)
+    with pytest.raises(UsageError, match=r"11 frames in 0.40 s, 16 in 0.60 s .* with times kept"):
         reveal(copy, restored, given, Selection(), force=True, overwrite=True)
+
+
+def test_an_output_of_another_frame_rate_fits_where_times_agree(
+    copy: Path, holders: list[Holder]
+) -> None:
+    given, restored = Secrets([holders[0].file]), copy.with_name("restored.mp4")
+    _cut(copy, range(0, 16, 3), keep_times=True)
+    tally = reveal(copy, restored, given, Selection(), force=True)
+    assert (tally.restored, tally.missed) == (6, 10)
 
 
 def test_a_lost_sidecar_is_named(copy: Path, holders: list[Holder]) -> None:

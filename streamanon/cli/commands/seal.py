@@ -136,6 +136,7 @@ def list_sealed(output: Path) -> int:
     """
     _check_installed()
     from streamanon.files.reveal import find_sidecar
+    from streamanon.sealed.keys import short
     from streamanon.sealed.log import log_of, read_log
     from streamanon.sealed.records import NOBODY
 
@@ -162,7 +163,7 @@ def list_sealed(output: Path) -> int:
         )
         click.echo(
             f"  revealed {entry['time']}: {persons}, {entry['from_s']:g} s to {until}, "
-            f"with {', '.join(entry['opened_with'])}"
+            f"with {', '.join(map(short, entry['opened_with']))}"
         )
     return 0
 
@@ -208,8 +209,10 @@ def forget(output: Path, person: int) -> int:
     from streamanon.files.reveal import find_sidecar
     from streamanon.files.reveal import forget as forget_person
 
-    count = forget_person(find_sidecar(output), person)
-    click.echo(f"person {person} is forgotten: {counted(count, 'key')} destroyed")
+    if count := forget_person(find_sidecar(output), person):
+        click.echo(f"person {person} is forgotten: {counted(count, 'key')} destroyed")
+    else:
+        click.echo(f"person {person} was forgotten before: there is no key left")
     return 0
 
 
