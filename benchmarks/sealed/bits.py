@@ -129,7 +129,7 @@ class _Predictor:
         mesh = self._factory.mesher.fit(original, lm.roi_from_mesh(points))
         pair = Pair.of(original, mesh.points, output, points)
         if self._code is None or crop.time_us - self._since_us >= SEGMENT_US:
-            self._code = self._codec.code(pair.original, pair.anonymised, pair.offsets)
+            self._code = self._codec.code(pair)
             self._since_us, self.codes = crop.time_us, self.codes + 1
         recovered = self._codec.recover(pair.anonymised, pair.points, self._code)
         return _blended(output, recovered, face.to_frame)

@@ -72,12 +72,15 @@ def _show(results: dict[str, Any]) -> None:
     told = results["strangers"]
     rates = ", ".join(f"{name} {told[name]:.0%}" for name in ("bytes", "pairs", "sizes"))
     click.echo(f"person found among {told['people']} by {rates}; chance {told['chance']:.0%}")
-    table = Table("compared with the original", "PSNR, dB", "SSIM", "LPIPS", "found", "cosine")
+    table = Table(
+        "compared with the original", "PSNR, dB", "SSIM", "LPIPS", "Fréchet", "found", "cosine"
+    )
     for name in ("anonymised", "recovered", "wrong_key"):
         one = results["stills"][name]
         cosines = ", ".join(f"{judge} {value:.2f}" for judge, value in one["cosine"].items())
         likeness = (f"{one['psnr']:.1f}", f"{one['ssim']:.2f}", f"{one['lpips']:.3f}")
-        table.add_row(name, *likeness, f"{one['found']:.0%}", cosines)
+        looks = (f"{one['frechet']:.1f}", f"{one['found']:.0%}")
+        table.add_row(name, *likeness, *looks, cosines)
     Console(width=120).print(table)
     table = Table("clip", *(f"{name}: Mbit/s, dB" for name in ("none", "output", "network")))
     for name, row in results["clips"].items():

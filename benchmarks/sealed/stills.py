@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.judges.detectors import detector
 from benchmarks.judges.perceptual import ShiftTolerantLpips
+from benchmarks.judges.realism import features, frechet
 from training.recovery.model import SIDE_PX, scrambled
 from training.recovery.pairs import pair_of_image
 
@@ -40,8 +41,9 @@ def row(
     """Return means over faces: PSNR in dB, SSIM, LPIPS, cosines of identity, and faces found.
 
     ``recovered`` and ``anonymised`` are compared with the original, and ``wrong_key`` is what codes
-    give that were decrypted with another key. ``between`` compares what two wrong keys give, and
-    ``strangers`` originals of different people.
+    give that were decrypted with another key. ``frechet`` is the distance of such faces, one a
+    person, from all originals. ``between`` compares what two wrong keys give, and ``strangers``
+    originals of different people.
     """
     found: list[Pair] = []
     made: dict[str, list[list[U8]]] = {"recovered": [], "wrong_key": []}
@@ -52,7 +54,7 @@ def row(
             continue
         found.append(pair)
         right = secrets.token_bytes(32)
-        sealed = scrambled(codec.code(pair.original, pair.anonymised, pair.offsets), right)
+        sealed = scrambled(codec.code(pair), right)
         keys = [right, *(secrets.token_bytes(32) for _ in range(WRONG_KEYS))]
         faces = [
             codec.recover(pair.anonymised, pair.points, scrambled(sealed, key)) for key in keys
@@ -62,6 +64,7 @@ def row(
     made["anonymised"] = [[pair.anonymised] for pair in found]
     results: dict[str, Any] = {"faces": len(found)}
     yunet, lpips = detector("yunet"), ShiftTolerantLpips()
+    real = features(pair.original for pair in found)
     for name, images in made.items():
         pairs = [
             (pair, one) for pair, several in zip(found, images, strict=True) for one in several
@@ -70,6 +73,9 @@ def row(
             "psnr": _mean(psnr(pair.original, one) for pair, one in pairs),
             "ssim": _mean(ssim(pair.original, one) for pair, one in pairs),
             "lpips": _mean(lpips(pair.original, one) for pair, one in pairs),
+            "frechet": _mean(
+                frechet(real, features(several)) for several in zip(*images, strict=True)
+            ),
             "found": _mean(float(len(yunet(_large(one))) > 0) for _, one in pairs),
             "cosine": {
                 judge.name: _mean(_alike(judge, pair, pair.original, one) for pair, one in pairs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -15,35 +15,41 @@ from torch.nn import functional
 from streamanon.errors import UsageError
 from streamanon.face.network_input import CROP
 from training.data.dataset import kept_for_validation
-from training.data.variation import MIRROR
 from training.loop import stop_at
 from training.losses import discriminator_loss, generator_loss, identity_pull, reconstruction
 from training.patch_discriminator import PatchDiscriminator
 from training.recogniser import NODES, Recogniser
 from training.recovery.model import (
     CODE,
-    GEOMETRY,
     SIDE_PX,
     Appearance,
     Codec,
     Geometry,
     Recovery,
     as_tensor,
+    begin_wide,
+    from_bytes,
 )
 from training.recovery.pairs import Pairs, make_pairs
 from training.run_folder import RunFolder
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from streamanon.types import F32
+    from training.recovery.pairs import Pair
+
 BATCH = 16
 
-STRANGERS = 4
+STRANGERS = 8
 """Of a batch, those that are recovered with a random code, too: they must look like faces."""
 
 KNOWN = 1
 """Of a batch, those whose identity is compared."""
 
-WEIGHTS = {"reconstruction": 10.0, "identity": 0.1, "adversarial": 0.05}
-RATE, DISCRIMINATOR_RATE, AVERAGE = 5e-4, 2e-4, 0.998
-ADVERSARIAL_FROM, R1, R1_EVERY = 2000, 2.0, 16
+WEIGHTS = {"reconstruction": 10.0, "identity": 0.1, "adversarial": 0.2}
+RATE, DISCRIMINATOR_RATE, AVERAGE = 5e-4, 5e-4, 0.998
+ADVERSARIAL_FROM, R1, R1_EVERY = 200, 0.5, 16
 WARM_UP, COOL_DOWN = 100, 0.25
 """Steps over which the rate rises, and last share of the steps over which it falls to nothing."""
 
@@ -58,51 +64,52 @@ class Batches:
 
     def __init__(self, pairs: Pairs, codec: Codec, rows: Any) -> None:
         """Use some rows of pairs."""
-        self._pairs, self._rows = pairs, np.flatnonzero(rows)
-        self._geometry, self._appearance = codec.geometry, codec.appearance
+        self._pairs, self._rows, self._codec = pairs, np.flatnonzero(rows), codec
+        self._seen: dict[tuple[int, bool], dict[str, Any]] = {}
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
-        """Return a batch of 16, and random codes for the first 4 of them.
+        """Return a batch of 16, and what random codes make of the first 8 of them.
 
         Returns:
             ``original``, ``anonymised``, ``likely`` (16, 3, 64, 64) in 0..1, ``code`` (16, 256),
             ``maps`` (16, 3, 64, 64), ``nodes`` (16, 70, 2) of originals in px of 128, and of random
-            codes ``stranger`` (4, 256), ``stranger_likely`` and ``stranger_maps``.
+            codes ``stranger_code`` (8, 256), ``stranger_likely`` and ``stranger_maps``.
         """
         random = np.random.default_rng((1, number))
-        rows, pairs = random.choice(self._rows, BATCH), self._pairs
-        original, anonymised = pairs.original[rows], pairs.anonymised[rows]
-        points, offsets = pairs.points[rows], pairs.offsets[rows].astype(np.float32)
-        for one in np.flatnonzero(random.random(BATCH) < 0.5):
-            original[one], anonymised[one] = original[one, :, ::-1], anonymised[one, :, ::-1]
-            points[one], offsets[one] = points[one, MIRROR], offsets[one, MIRROR]
-            points[one, :, 0], offsets[one, :, 0] = (
-                SIDE_PX - 1 - points[one, :, 0],
-                -offsets[one, :, 0],
-            )
-        geometry = self._geometry.code(offsets)
-        code = np.hstack([geometry, self._appearance.code(original, anonymised)])
-        stranger = random.standard_normal((STRANGERS, CODE)).astype(np.float32)
-        meshes = [self._geometry.mesh(*pair) for pair in zip(geometry, points, strict=True)]
+        rows, mirrored = random.choice(self._rows, BATCH), random.random(BATCH) < 0.5
+        used = [self._example(int(row), bool(way)) for row, way in zip(rows, mirrored, strict=True)]
+        strangers = [
+            self._drawn(one["pair"], random.standard_normal(CODE).astype(np.float32), "stranger_")
+            for one in used[:STRANGERS]
+        ]
         return {
-            "original": as_tensor(original),
-            "anonymised": as_tensor(anonymised),
-            "nodes": torch.from_numpy(np.stack(meshes)[:, NODES, :2] * (CROP / SIDE_PX)).float(),
-            "code": torch.from_numpy(code),
-            "likely": self._likely(anonymised, code),
-            "maps": self._maps(geometry, points),
-            "stranger": torch.from_numpy(stranger),
-            "stranger_likely": self._likely(anonymised[:STRANGERS], stranger),
-            "stranger_maps": self._maps(stranger[:, :GEOMETRY], points[:STRANGERS]),
+            name: _as_tensor(np.stack([one[name] for one in several]))
+            for several in (used, strangers)
+            for name in several[0]
+            if name != "pair"
         }
 
-    def _likely(self, anonymised: Any, code: Any) -> Tensor:
-        images = self._appearance.image(anonymised, code[:, GEOMETRY:])
-        return torch.from_numpy(images).permute(0, 3, 1, 2)
+    def _example(self, row: int, mirrored: bool) -> dict[str, Any]:  # noqa: FBT001
+        """Return a pair with what the network sees of it, made once."""
+        if (row, mirrored) not in self._seen:
+            pair = self._pairs[row].mirrored() if mirrored else self._pairs[row]
+            self._seen[row, mirrored] = {
+                "pair": pair,
+                "original": pair.original,
+                "anonymised": pair.anonymised,
+                "nodes": pair.mesh[NODES, :2] * np.float32(CROP / SIDE_PX),
+                **self._drawn(pair, from_bytes(self._codec.code(pair)), ""),
+            }
+        return self._seen[row, mirrored]
 
-    def _maps(self, codes: Any, points: Any) -> Tensor:
-        drawn = [self._geometry.maps(*pair) for pair in zip(codes, points, strict=True)]
-        return torch.from_numpy(np.stack(drawn)).float() / 255
+    def _drawn(self, pair: Pair, code: F32, prefix: str) -> dict[str, Any]:
+        found = self._codec.drawn(pair.anonymised, pair.points, code)
+        named = {"likely": found.image, "maps": found.maps.transpose(1, 2, 0), "code": code}
+        return {prefix + name: value for name, value in named.items()}
+
+
+def _as_tensor(values: NDArray[Any]) -> Tensor:
+    return as_tensor(values) if values.dtype == np.uint8 else torch.from_numpy(values)
 
 
 class Trainer:
@@ -123,7 +130,8 @@ class Trainer:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
         self.codec = Codec(geometry, appearance, Recovery().eval())
         self.codec.recovery.load_state_dict(self._network.state_dict())
-        self._critic = PatchDiscriminator(6, (24, 48, 96, 96), normalised=False)
+        self._critic = PatchDiscriminator(6, (32, 64, 128, 128), normalised=False)
+        self._critic.apply(begin_wide)
         self._optimiser = torch.optim.Adam(self._network.parameters(), RATE, (0.9, 0.99))
         self._critics = torch.optim.Adam(self._critic.parameters(), DISCRIMINATOR_RATE, (0.5, 0.99))
         self._rate = torch.optim.lr_scheduler.LambdaLR(self._optimiser, self._share)
@@ -182,7 +190,7 @@ class Trainer:
     def _fakes(self, batch: dict[str, Tensor], made: Tensor) -> Tensor:
         """Return what was recovered, and what codes of nobody give, with their maps."""
         anonymised, maps = batch["anonymised"][:STRANGERS], batch["stranger_maps"]
-        likely, code = batch["stranger_likely"], batch["stranger"]
+        likely, code = batch["stranger_likely"], batch["stranger_code"]
         with torch.autocast("cpu", torch.bfloat16):
             other: Tensor = self._network(anonymised, likely, maps, code)
         known = _stacked(made, batch["maps"])[:STRANGERS]
@@ -226,7 +234,7 @@ def grid(codec: Codec, pairs: Pairs, rows: Any) -> Any:
     random = np.random.default_rng(0)
     for row in rows:
         anonymised, points = pairs.anonymised[row], pairs.points[row]
-        code = codec.code(pairs.original[row], anonymised, pairs.offsets[row])
+        code = codec.code(pairs[row])
         wrong = random.integers(0, 256, (2, CODE)).astype(np.uint8)
         made = [codec.recover(anonymised, points, one) for one in (code, *wrong)]
         columns.append(np.vstack([pairs.original[row], anonymised, *made]))
@@ -261,7 +269,8 @@ def command(run: Path, inputs: tuple[Path, ...], **how: Any) -> None:
     pairs = Pairs.load(made)
     held_out = kept_for_validation(pairs, VALIDATION)
     used = np.flatnonzero(~held_out)
-    appearance = Appearance.fit(pairs.original[used], pairs.anonymised[used])
+    textures = zip(*(pairs[row].textures for row in used.tolist()), strict=True)
+    appearance = Appearance.fit(*map(np.stack, textures))
     trainer = Trainer(Geometry.fit(pairs.offsets[used]), appearance, how["steps"])
     if folder.started:
         trainer.resume(folder.state())

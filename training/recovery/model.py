@@ -5,11 +5,12 @@ Geometric Priors", 2024. Its three parts are here, each in a size that a CPU can
 
 * a *geometric prior*: 64 of the bytes move the mesh of the anonymised face to that of the original,
   along the components of a linear model; face, eyes and mouth of the result are drawn as maps;
-* a *generative prior* (there a StyleGAN2): a linear model of what originals look like, given what
-  they became, whose components the other 192 bytes are the coefficients of;
+* a *generative prior* (there a StyleGAN2): a linear model of the textures of originals, given those
+  of what they became, whose components the other 192 bytes are the coefficients of; on the mesh,
+  they are a face already;
 * *identity-aware feature fusion*: a decoder begins at the code and is modulated by it on every
   scale, where a mask chooses between its features and those of an encoder of the crop, ``F = M *
-  decoder + (1 - M) * encoder``. What comes out is added to the image of the linear model.
+  decoder + (1 - M) * encoder``. What comes out is added to the image of the linear models.
 
 Where G2Face hides the code in the pixels, here it is kept apart from them. Its bytes are evenly
 distributed (each is the normal distribution's value at a variable of mean 0 and variance 1), so
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from torch.nn import functional
 
 from streamanon.face import maps
 from streamanon.face.shape import Pose
+from training.recovery.texture import FACE, drawn, laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from streamanon.types import F32, U8
+    from training.recovery.pairs import Pair
 
 SIDE_PX = 64
 """Side of the crops."""
@@ -55,17 +58,17 @@ MOST_FITTED, SEEN, RIDGE = 2500, 64, 10.0
 """Pairs that the model of appearance is fitted to, directions that it sees, and what is added to
 its normal equations."""
 
-_LEVELS = 256
+_LEVELS, _MEDIAN_OF_NORMAL = 256, 0.6745
 
 
 def to_bytes(code: F32) -> U8:
-    """Return (n, 256) standard normal variables as bytes that are evenly distributed."""
+    """Return (..., 256) standard normal variables as bytes that are evenly distributed."""
     even = torch.special.ndtr(torch.from_numpy(code).double()).numpy()
     return np.asarray(np.clip(even * _LEVELS, 0, _LEVELS - 1), np.uint8)
 
 
 def from_bytes(code: U8) -> F32:
-    """Return (n, 256) float32 standard normal variables of bytes."""
+    """Return (..., 256) float32 standard normal variables of bytes."""
     even = (torch.from_numpy(code).double() + 0.5) / _LEVELS
     return np.asarray(torch.special.ndtri(even).float().numpy())
 
@@ -82,7 +85,7 @@ class Geometry:
 
     Attributes:
         mean: (1434,) float32 canonical units.
-        components: (64, 1434) float32, each times its standard deviation.
+        components: (64, 1434) float32, each times its spread among most faces.
     """
 
     mean: F32
@@ -93,9 +96,8 @@ class Geometry:
         """Learn it from (n, 478, 3) differences of meshes (principal components)."""
         flat = offsets.reshape(len(offsets), -1).astype(np.float64)
         mean = flat.mean(axis=0)
-        variances, directions = np.linalg.eigh(np.cov(flat - mean, rowvar=False))
-        largest = np.sqrt(np.maximum(variances[::-1][:GEOMETRY], 1e-12))
-        components = directions.T[::-1][:GEOMETRY] * largest[:, None]
+        _, directions = np.linalg.eigh(np.cov(flat - mean, rowvar=False))
+        components = _scaled(directions.T[::-1][:GEOMETRY], flat - mean)
         return cls(mean.astype(np.float32), components.astype(np.float32))
 
     def code(self, offsets: NDArray[Any]) -> F32:
@@ -113,26 +115,17 @@ class Geometry:
         offsets = (self.mean + code @ self.components).reshape(-1, 3)
         return np.asarray(points + Pose.of(points).placed(offsets), np.float32)
 
-    def maps(self, code: F32, points: F32) -> U8:
-        """Return (3, 64, 64) uint8: face, eyes and mouth of an original; see :meth:`mesh`."""
-        mesh = self.mesh(code, points)
-        drawn = (
-            maps.hole(mesh, SIDE_PX, HOLE_GROWTH_PX),
-            maps.eyes(mesh, SIDE_PX),
-            maps.mouth_interior(mesh, SIDE_PX),
-        )
-        return np.stack(drawn)
-
 
 @dataclass(frozen=True)
 class Appearance:
-    """The linear model of what originals look like, given what they became.
+    """The linear model of the textures of originals, given those of what they became.
 
     Attributes:
-        mean: (12288,) float32 mean of anonymised crops, 0..1.
-        seen: (64, 12288) float32 orthonormal, along which anonymised crops differ.
+        mean: (12288,) float32 mean of anonymised textures, 0..1.
+        seen: (64, 12288) float32 orthonormal, along which anonymised textures differ.
         told: (65, 12288) float32, what each of these adds to be the original, and a constant.
-        components: (192, 12288) float32 of what is left, each times its standard deviation.
+        components: (192, 12288) float32 of what is left, in the contrast of the anonymised texture,
+            each times its spread among most faces.
     """
 
     mean: F32
@@ -142,44 +135,60 @@ class Appearance:
 
     @classmethod
     def fit(cls, original: U8, anonymised: U8) -> Appearance:
-        """Learn it from (n, 64, 64, 3) crops: ridge regression, and principal components."""
+        """Learn it from (n, 64, 64, 3) textures: ridge regression, and principal components."""
         before, after = (_flat(one[:MOST_FITTED]) for one in (original, anonymised))
         mean = after.mean(axis=0)
-        seen, _ = _principal(after - mean, SEEN)
+        seen = _principal(after - mean, SEEN)
         told = np.hstack([(after - mean) @ seen.T, np.ones((len(after), 1), np.float32)])
         normal = told.T @ told + RIDGE * np.eye(SEEN + 1, dtype=np.float32)
         weights = np.linalg.solve(normal, told.T @ (before - after)).astype(np.float32)
-        left = (before - after - told @ weights).astype(np.float32)
-        directions, spread = _principal(left, APPEARANCE)
-        return cls(mean, seen, weights, directions * spread[:, None])
+        left = ((before - after - told @ weights) / _contrast(after)).astype(np.float32)
+        return cls(mean, seen, weights, _scaled(_principal(left, APPEARANCE), left))
 
     def expected(self, anonymised: U8) -> F32:
-        """Return (n, 12288) originals in 0..1 that are likely for (n, 64, 64, 3) crops."""
+        """Return (n, 12288) originals in 0..1 that are likely for (n, 64, 64, 3) textures."""
         after = _flat(anonymised)
         told = (after - self.mean) @ self.seen.T @ self.told[:-1] + self.told[-1]
         return np.asarray(after + told, np.float32)
 
     def code(self, original: U8, anonymised: U8) -> F32:
-        """Return (n, 192) float32 standard normal variables of (n, 64, 64, 3) crops."""
-        left = _flat(original) - self.expected(anonymised)
+        """Return (n, 192) float32 standard normal variables of (n, 64, 64, 3) textures."""
+        left = (_flat(original) - self.expected(anonymised)) / _contrast(_flat(anonymised))
         return np.asarray(left @ (self.components / _squares(self.components)).T, np.float32)
 
-    def image(self, anonymised: U8, code: F32) -> F32:
-        """Return (n, 64, 64, 3) float32 in 0..1 that crops and (n, 192) variables give."""
-        found = self.expected(anonymised) + code @ self.components
-        return np.asarray(found.reshape(anonymised.shape), np.float32)
+    def texture(self, anonymised: U8, code: F32) -> U8:
+        """Return the (64, 64, 3) uint8 texture that another and (192,) variables give."""
+        after = _flat(anonymised[None])
+        found = self.expected(anonymised[None]) + _contrast(after) * (code @ self.components)
+        levels = np.clip(found[0], 0, 1).reshape(anonymised.shape) * np.float32(255)
+        return np.asarray(levels.round(), np.uint8)
 
 
 def _flat(images: U8) -> F32:
     return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
 
 
-def _principal(values: F32, count: int) -> tuple[F32, F32]:
-    """Return (count, m) principal directions of (n, m) values, and their standard deviations."""
+def _contrast(textures: F32) -> F32:
+    """Return (n, 1) standard deviation within the face of (n, 12288) textures."""
+    inside = textures.reshape(len(textures), -1, 3)[:, FACE.ravel()]
+    return np.asarray(inside.std(axis=1).mean(axis=1, keepdims=True), np.float32)
+
+
+def _principal(values: F32, count: int) -> F32:
+    """Return (count, m) principal directions of (n, m) values, orthonormal."""
     squares, rows = np.linalg.eigh(values @ values.T)
     squares, rows = np.maximum(squares[::-1][:count], 1e-6), rows[:, ::-1][:, :count]
-    directions = rows.T @ values / np.sqrt(squares)[:, None]
-    return directions.astype(np.float32), np.sqrt(squares / len(values)).astype(np.float32)
+    return np.asarray(rows.T @ values / np.sqrt(squares)[:, None], np.float32)
+
+
+def _scaled(directions: NDArray[Any], values: NDArray[Any]) -> F32:
+    """Return (count, m) directions times how far most of (n, m) values reach along them.
+
+    That is their median, as a standard deviation of a normal distribution: a few faces behind hair
+    or in hard light would widen it, and wrong keys would give faces like them, without the hair.
+    """
+    spread = np.median(np.abs(values @ directions.T), axis=0) / _MEDIAN_OF_NORMAL
+    return np.asarray(directions * np.maximum(spread, 1e-6)[:, None], np.float32)
 
 
 def _squares(components: F32) -> F32:
@@ -190,7 +199,7 @@ def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, stride, 1)
 
 
-def _begin_wide(part: nn.Module) -> None:
+def begin_wide(part: nn.Module) -> None:
     """Draw weights that keep the variance through ReLUs (He et al., 2015)."""
     if isinstance(part, (nn.Conv2d, nn.Linear)):
         nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
@@ -231,7 +240,7 @@ class Recovery(nn.Module):
         above = (coarsest, *CHANNELS[:0:-1])
         levels, last = list(map(_Level, above, CHANNELS[::-1])), _conv(CHANNELS[0], 12)
         self.levels, self.image = nn.ModuleList(levels), nn.Sequential(last, nn.PixelShuffle(2))
-        self.apply(_begin_wide)
+        self.apply(begin_wide)
         nn.init.zeros_(last.weight)  # at first, nothing is added
         with torch.no_grad():
             for level in levels:
@@ -242,8 +251,8 @@ class Recovery(nn.Module):
 
         Args:
             anonymised: (n, 3, 64, 64) in 0..1.
-            likely: (n, 3, 64, 64), see :meth:`Appearance.image`.
-            maps: (n, 3, 64, 64) in 0..1, see :meth:`Geometry.maps`.
+            likely: (n, 3, 64, 64) in 0..1, see :class:`Drawn`.
+            maps: (n, 3, 64, 64) in 0..1, see :class:`Drawn`.
             code: (n, 256) standard normal variables.
         """
         features = functional.pixel_unshuffle(torch.cat([anonymised, likely, maps], 1) - 0.5, 2)
@@ -259,6 +268,18 @@ class Recovery(nn.Module):
             features = level(features, seen[-1 - number], code)
         found: Tensor = likely + self.image(features)
         return found
+
+
+class Drawn(NamedTuple):
+    """What the linear models make of a code.
+
+    Attributes:
+        image: (64, 64, 3) uint8 BGR: the anonymised crop with the face of its texture and mesh.
+        maps: (3, 64, 64) uint8: face, eyes and mouth of that mesh.
+    """
+
+    image: U8
+    maps: U8
 
 
 @dataclass(frozen=True)
@@ -296,11 +317,27 @@ class Codec:
         recovery.load_state_dict(content["recovery"])
         return cls(Geometry(**arrays[0]), Appearance(**arrays[1]), recovery.eval())
 
-    def code(self, original: U8, anonymised: U8, offsets: NDArray[Any]) -> U8:
-        """Return the (256,) bytes of a face; see :class:`training.recovery.pairs.Pair`."""
+    def variables(self, pair: Pair) -> F32:
+        """Return the (256,) float32 code of a face."""
+        original, anonymised = pair.textures
         appearance = self.appearance.code(original[None], anonymised[None])
-        found: U8 = to_bytes(np.hstack([self.geometry.code(offsets[None]), appearance]))[0]
-        return found
+        code: F32 = np.hstack([self.geometry.code(pair.offsets[None]), appearance])[0]
+        return code
+
+    def code(self, pair: Pair) -> U8:
+        """Return the (256,) bytes of a face."""
+        return to_bytes(self.variables(pair))
+
+    def drawn(self, anonymised: U8, points: F32, variables: F32) -> Drawn:
+        """Return what the linear models make of an anonymised face; see :meth:`recover`."""
+        mesh = self.geometry.mesh(variables[:GEOMETRY], points)
+        texture = self.appearance.texture(laid_out(anonymised, points), variables[GEOMETRY:])
+        parts = (
+            maps.hole(mesh, SIDE_PX, HOLE_GROWTH_PX),
+            maps.eyes(mesh, SIDE_PX),
+            maps.mouth_interior(mesh, SIDE_PX),
+        )
+        return Drawn(drawn(texture, mesh, anonymised, points), np.stack(parts))
 
     @torch.no_grad()
     def recover(self, anonymised: U8, points: F32, code: U8) -> U8:
@@ -311,14 +348,13 @@ class Codec:
             points: (478, 3) mesh in it.
             code: (256,) bytes.
         """
-        variables = from_bytes(code[None])
-        likely = self.appearance.image(anonymised[None], variables[:, GEOMETRY:])
-        maps = self.geometry.maps(variables[0, :GEOMETRY], points)
+        variables = from_bytes(code)
+        likely = self.drawn(anonymised, points, variables)
         found = self.recovery(
             as_tensor(anonymised[None]),
-            torch.from_numpy(likely).permute(0, 3, 1, 2),
-            torch.from_numpy(maps[None]).float() / 255,
-            torch.from_numpy(variables),
+            as_tensor(likely.image[None]),
+            torch.from_numpy(likely.maps[None]).float() / 255,
+            torch.from_numpy(variables[None]),
         )
         image = found[0].clamp(0, 1).permute(1, 2, 0) * 255
         return np.asarray(image.round().numpy(), np.uint8)

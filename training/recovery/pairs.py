@@ -19,12 +19,14 @@ from streamanon import Anonymiser, Config, Treatment
 from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.face.network_input import CROP, AlignedFace
-from streamanon.face.shape import Pose
+from streamanon.face.shape import Pose, mirrored
 from streamanon.factory import Factory
 from streamanon.imaging.crop import crop_square
 from streamanon.imaging.picture import as_picture
 from training.data.entries import Entry, read_entries
+from training.data.variation import MIRROR
 from training.recovery.model import SIDE_PX
+from training.recovery.texture import laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,6 +70,25 @@ class Pair(NamedTuple):
             pose.canonical(mesh) - pose.canonical(safe_mesh),
         )
 
+    @property
+    def mesh(self) -> F32:
+        """(478, 3) float32 mesh of the original in px of the crop."""
+        return np.asarray(self.points + Pose.of(self.points).placed(self.offsets), np.float32)
+
+    @property
+    def textures(self) -> tuple[U8, U8]:
+        """(64, 64, 3) uint8 BGR textures of the original and of the anonymised face."""
+        return laid_out(self.original, self.mesh), laid_out(self.anonymised, self.points)
+
+    def mirrored(self) -> Pair:
+        """Return the pair in a mirror."""
+        points = self.points[MIRROR]
+        points[:, 0] = SIDE_PX - 1 - points[:, 0]
+        original, anonymised = (
+            np.ascontiguousarray(one[:, ::-1]) for one in (self.original, self.anonymised)
+        )
+        return Pair(original, anonymised, points, mirrored(self.offsets))
+
 
 def _smaller(crop: U8) -> U8:
     return np.asarray(cv2.resize(crop, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA), np.uint8)
@@ -85,6 +106,11 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.person)
+
+    def __getitem__(self, row: int) -> Pair:
+        """Return one of them."""
+        offsets = self.offsets[row].astype(np.float32)
+        return Pair(self.original[row], self.anonymised[row], self.points[row], offsets)
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[str, Pair]]) -> Pairs:
