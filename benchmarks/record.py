@@ -83,6 +83,24 @@ def rows_so_far(name: str, settings: dict[str, Any], folder: Path) -> dict[str, 
     return rows
 
 
+def results_so_far(name: str, settings: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the results of an earlier run, which are added to; none without one.
+
+    Raises:
+        UsageError: it had other settings.
+    """
+    file = folder / f"{name}.json"
+    if not file.is_file():
+        return {}
+    before = load(name, folder)
+    if before["settings"] != settings:
+        raise UsageError(
+            f"{file} was measured with other settings: name another folder with --out, or delete it"
+        )
+    results: dict[str, Any] = before["results"]
+    return results
+
+
 def without_folders(word: str) -> str:
     """Return a word of a command line with the names of files alone, not where one disk has them.
 

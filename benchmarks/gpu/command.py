@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmarks import ROOT, record
+from benchmarks import options as shared
 from benchmarks.gpu.variants import variants
 from benchmarks.gpu.worker import Task
 from streamanon.errors import UsageError
@@ -114,7 +115,7 @@ class Request:
 @click.option("--device", type=click.Choice(("cuda", "cpu")), default="cuda", show_default=True)
 @click.option("--limit-s", default=240.0, show_default=True, help="Time limit of one variant.")
 @click.option("--quick", is_flag=True, help="Small networks, few runs: does everything work?")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
+@shared.out
 def command(**options: Any) -> None:
     """Measure every variant of the network on a GPU; the results name those that cannot run.
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmarks import ROOT, record
+from benchmarks import options as shared
 from benchmarks.live.clips import scene, write_numbered, write_painted_pair
 from benchmarks.live.faults import FAULTS, FaultTestbed, small_disk
 from benchmarks.live.load import WARM_UP_S, Load
-from benchmarks.speed.rounds import CACHE
 from streamanon.errors import UsageError
 from streamanon.pipeline.document import sha256
 
@@ -48,7 +48,7 @@ class Request:
     @property
     def folder(self) -> Path:
         """Folder of the results; a quick run replaces published ones only with --out."""
-        return record.destination(self.out, CACHE, quick=self.quick)
+        return record.destination(self.out, shared.CACHE, quick=self.quick)
 
     @property
     def seconds(self) -> float:
@@ -99,7 +99,7 @@ class Request:
     is_flag=True,
     help="One stream, ten seconds, short faults, to check that everything works.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
+@shared.out
 @click.option(
     "--clip",
     type=click.Path(path_type=Path),

@@ -20,13 +20,14 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks import ROOT, record
+from benchmarks import options as shared
 from benchmarks.peers.deface import Deface
 from benchmarks.peers.ours import Ours
 from benchmarks.peers.outcome import integrity, leaks
 from benchmarks.speed.account import measured
 from benchmarks.speed.clips import write_start
 from benchmarks.speed.figures import cost, disturbance, ratio, rounded
-from benchmarks.speed.rounds import CACHE, Run, interleaved, session
+from benchmarks.speed.rounds import Run, interleaved, session
 from streamanon.errors import UsageError
 from streamanon.pipeline.document import sha256
 
@@ -91,14 +92,8 @@ class Request:
 )
 @click.option("--rounds", default=3, show_default=True, help="Number of timed rounds.")
 @click.option("--quick", is_flag=True, help="A few frames of small clips, once.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    default=CACHE,
-    show_default=True,
-    help="Folder of the peers' environments, and of outputs until the results are there.",
-)
+@shared.cache
+@shared.out
 def command(**options: Any) -> None:
     """Measure speed, leaks and what is kept of a file, side by side with deface.
 

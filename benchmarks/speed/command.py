@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmarks import ROOT, record
+from benchmarks import options as shared
 from benchmarks.speed import figures, grid
 from benchmarks.speed.account import measured
 from benchmarks.speed.clips import scenes
 from benchmarks.speed.floors import FLOORS
-from benchmarks.speed.rounds import CACHE, Run, interleaved, session
+from benchmarks.speed.rounds import Run, interleaved, session
 from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.pipeline.document import sha256
@@ -109,14 +110,8 @@ class Request:
     "--quick", is_flag=True, help="A few small scenes, once, to check that everything works."
 )
 @click.option("--full", is_flag=True, help="Measure every combination, not only along the axes.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the results.")
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    default=CACHE,
-    show_default=True,
-    help="Folder of scenes, and of runs until the last one is done.",
-)
+@shared.cache
+@shared.out
 def command(**options: Any) -> None:
     """Measure speed over resolution, faces, method and processor threads, beside the floors.
 

@@ -13,17 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import onnxruntime
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import streamanon
+from benchmarks.progress import progress_bars
 from benchmarks.speed.account import Usage
 from streamanon.atomic_write import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-CACHE = Path(".cache/streamanon-bench")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +57,7 @@ def interleaved(
     """
     folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[Run]] = {label: [] for label in contestants}
-    with _bar() as progress:
+    with progress_bars() as progress:
         task = progress.add_task("", total=rounds * len(contestants))
         for number in range(rounds):
             for label, contestant in contestants.items():
@@ -79,13 +76,3 @@ def _kept(path: Path, contestant: Callable[[], Run]) -> Run:
     run = contestant()
     write_atomically(path, json.dumps(asdict(run)).encode())
     return run
-
-
-def _bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    )

@@ -70,7 +70,7 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
         "pairs_of_a_kind": protocol.of_a_kind,
         "provider": "CPUExecutionProvider",
     }
-    rows = _rows_so_far(out, settings)
+    rows = record.results_so_far("stills", settings, out).get("rows", {})
     with (
         closing(Cache(cache_folder)) as cache,
         progress_bars() as progress,
@@ -95,20 +95,6 @@ def _numbers(folds: str) -> tuple[int, ...]:
         return tuple(int(number) for number in folds.split(","))
     except ValueError as error:
         raise UsageError(f"folds {folds!r} are no numbers: write them like 7,8") from error
-
-
-def _rows_so_far(out: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the rows of an earlier run, which must have measured the same stills."""
-    if not (out / "stills.json").is_file():
-        return {}
-    before = record.load("stills", out)
-    if before["settings"] != settings:
-        raise UsageError(
-            f"{out / 'stills.json'} was measured on other stills: name another folder with --out, "
-            "or delete it"
-        )
-    rows: dict[str, Any] = before["results"]["rows"]
-    return rows
 
 
 def _show(judges: dict[str, Any], rows: dict[str, Any]) -> None:

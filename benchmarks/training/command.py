@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import torch
 
+from benchmarks import options as shared
 from benchmarks import record
-from benchmarks.speed.rounds import CACHE
 from benchmarks.training.variants import SHORT, VARIANTS
 from streamanon.anonygan import checkpoint
 from streamanon.errors import UsageError
@@ -44,7 +44,10 @@ FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
     "--out", type=click.Path(path_type=Path), default=record.RESULTS, help="Folder of the results."
 )
 @click.option(
-    "--cache", type=click.Path(path_type=Path), default=CACHE, help="Folder of the short runs."
+    "--cache",
+    type=click.Path(path_type=Path),
+    default=shared.CACHE,
+    help="Folder of the short runs.",
 )
 def command(
     data: Path, run: Path | None, steps: int, pairs: int, *, out: Path, cache: Path

@@ -16,7 +16,6 @@ from benchmarks.video.clips import find
 from benchmarks.video.panel import load_panel
 from benchmarks.video.suite import Limits, Suite
 from benchmarks.video.table import overview, summary
-from streamanon.errors import UsageError
 
 if TYPE_CHECKING:
     from benchmarks.video.clips import Clip
@@ -41,12 +40,7 @@ QUICK = Limits(frames=20, still_frames=8)
     show_default=True,
     help="Frames of each clip, from its start.",
 )
-@click.option(
-    "--seed",
-    default=Limits.seed,
-    show_default=True,
-    help="Seed of the product's choice of identities.",
-)
+@shared.seed
 @click.option("--quick", is_flag=True, help=f"Only {QUICK.frames} frames.")
 @shared.cache
 @shared.out
@@ -68,7 +62,8 @@ def command(clips: tuple[Path, ...], methods: tuple[str, ...], **options: Any) -
         "seed": limits.seed,
         "provider": "CPUExecutionProvider",
     }
-    described, rows = _so_far(out, settings)
+    before = record.results_so_far("video", settings, out)
+    described, rows = before.get("clips", {}), before.get("rows", {})
     with progress_bars() as progress:
         suite = Suite(load_panel(), limits, cache, starter(progress))
         for path in paths:
@@ -98,16 +93,3 @@ def _described(clip: Clip, rate: float) -> dict[str, Any]:
         "rate": round(rate, 3),
         "sha256": clip.digest,
     }
-
-
-def _so_far(out: Path, settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the clips and rows of an earlier run, which must have measured as many frames."""
-    if not (out / "video.json").is_file():
-        return {}, {}
-    before = record.load("video", out)
-    if before["settings"] != settings:
-        raise UsageError(
-            f"{out / 'video.json'} was measured with other settings: name another folder with "
-            "--out, or delete it"
-        )
-    return before["results"]["clips"], before["results"]["rows"]

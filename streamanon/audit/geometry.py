@@ -32,12 +32,8 @@ class ShapeJudge:
     def cosine(self, before: Picture, after: Picture, points: F32) -> float | None:
         """Return the cosine of what sets both faces apart from the mean face, -1..1.
 
-        It is None where either frame shows no face there: a mosaic has no shape.
-
-        Args:
-            before: original.
-            after: the same frame after anonymisation.
-            points: (5, 2) float32 px, the face in the original.
+        It is None where either frame shows no face there: a mosaic has no shape. ``points`` are the
+        (5, 2) float32 px of the face in the original.
         """
         roi = lm.roi_from_points(points)
         first, second = (self._apart(picture, roi) for picture in (before, after))

@@ -20,13 +20,10 @@ _DATA_INPUTS = {"Resize": 1}
 
 
 def prepare(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
-    """Return a graph that TensorRT can parse.
+    """Return a graph that TensorRT can parse, from one in float32 as it ships.
 
-    Args:
-        model: graph as it ships, in float32.
-        precision: "fp16" computes in half precision from the first convolution or product to the
-            last. Operations before (positions in px) and after (the sigmoid of every pixel) stay in
-            float32.
+    "fp16" computes in half precision from the first convolution or product to the last. Operations
+    before (positions in px) and after (the sigmoid of every pixel) stay in float32.
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)

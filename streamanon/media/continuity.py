@@ -57,12 +57,7 @@ class _Continuity:
         self._tracks: dict[int, _Track] = {}
 
     def place(self, packet: Packet[Any], *, leads: bool) -> None:
-        """Move the times of a packet.
-
-        Args:
-            packet: any packet but an empty one.
-            leads: whether its track is picture or sound; others follow those.
-        """
+        """Move the times of a packet; tracks that do not lead follow those that do."""
         base = packet.time_base
         at = packet.dts if packet.dts is not None else packet.pts
         if at is None or not base:

@@ -41,10 +41,9 @@ _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 def picture_format(head: bytes, suffix: str) -> str | None:
     """Return Pillow's name of the format of a still picture, or None for anything else.
 
-    Args:
-        head: first bytes of the file; a picture shows there what it is.
-        suffix: suffix of its name, lower case, which tells a film of JPEG pictures from one picture
-            and a photograph from a raw one, which is a TIFF file that begins with a thumbnail.
+    The first bytes of a file show what it is. The suffix of its name, lower case, tells a film of
+    JPEG pictures from one picture, and a photograph from a raw one, which is a TIFF file that
+    begins with a thumbnail.
     """
     for signature, name in _SIGNATURES:
         if head.startswith(signature):

@@ -86,12 +86,10 @@ class FrameNumbers:
     """
 
     def __init__(self, extradata: bytes) -> None:
-        """Begin.
+        """Begin with the headers of the codec.
 
-        Args:
-            extradata: headers of the codec. An AVC decoder configuration record (ISO/IEC 14496-15,
-                5.3.3.1: version 1, then profile, level and the length of NAL unit lengths) or NAL
-                units in the byte stream format.
+        They are an AVC decoder configuration record (ISO/IEC 14496-15, 5.3.3.1: version 1, then
+        profile, level and the length of NAL unit lengths) or NAL units in the byte stream format.
         """
         self._sps: _Sps | None = None
         self._frame_num: int | None = None  # of the newest reference picture

@@ -52,12 +52,7 @@ class ConvertedSound:
     """Decodes one track and encodes it in a format that every player of the container knows."""
 
     def __init__(self, original: AudioStream, output: OutputContainer) -> None:
-        """Add the new track to an output.
-
-        Args:
-            original: track of the original, which is decoded.
-            output: container whose header is not written yet.
-        """
+        """Add the new track to an output whose header is not written; the original is decoded."""
         context = original.codec_context
         context.layout = usual_layout(original)
         name = encoder_for(output.format.name)
@@ -126,9 +121,8 @@ class ConvertedSound:
     def _graph_of(self, frame: AudioFrame, renamed: list[tuple[str, str]]) -> Graph:
         """Return a graph that fills gaps with silence and cuts what overlaps.
 
-        Args:
-            frame: first frame; the graph begins at the next sample.
-            renamed: filters, and their options, that name the channels.
+        It begins at the next sample. ``renamed`` are filters, and their options, that name
+        channels.
         """
         context = self.stream.codec_context
         first = (self._next or 0) + self._fifo.samples

@@ -23,12 +23,9 @@ class ConvertedText:
     """Rewrites the lines of one track of text subtitles."""
 
     def __init__(self, original: SubtitleStream, output: OutputContainer, codec: str) -> None:
-        """Add the new track to an output.
+        """Add the new track to an output whose header is not written; the original is decoded.
 
-        Args:
-            original: track of the original, which is decoded.
-            output: container whose header is not written yet.
-            codec: kind of subtitles (:func:`text_codec`).
+        ``codec`` is the kind of subtitles (:func:`text_codec`).
         """
         original.codec_context.open(strict=False)
         stream = output.add_stream(codec)

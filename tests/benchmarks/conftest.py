@@ -1,6 +1,7 @@
 """Data the benchmarks' tests share."""
 
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -9,9 +10,10 @@ import pytest
 
 from streamanon.identities.gallery import load_builtin
 from streamanon.types import U8
+from testkit.paths import PHOTOS
 
 SIDE_PX = 194
-PHOTOS = 8
+PHOTOS_EACH = 8
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +24,7 @@ def small_lfw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ["file,person,lfw_folds"]
     for number, identity in enumerate(load_builtin()):
         (folder / "lfw" / identity.name).mkdir(parents=True)
-        for photo in range(1, PHOTOS + 1):
+        for photo in range(1, PHOTOS_EACH + 1):
             name = f"lfw/{identity.name}/{identity.name}_{photo:04d}.png"
             cv2.imwrite(str(folder / name), _photo(identity.portrait, random))
             rows.append(f"{name},{identity.name},{7 + number % 2}")
@@ -47,6 +49,17 @@ def _photo(portrait: U8, random: np.random.Generator) -> U8:
         view = cv2.flip(view, 1)
     lit = cv2.convertScaleAbs(view, alpha=random.uniform(0.8, 1.1), beta=random.uniform(-15, 15))
     return np.asarray(lit, np.uint8)
+
+
+@pytest.fixture(scope="session")
+def london(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like the London set's, of two people."""
+    folder: Path = tmp_path_factory.mktemp("london")
+    for file in sorted(PHOTOS.glob("london_*.webp")):
+        _, number, which = file.stem.split("_")
+        (folder / f"{which}_front").mkdir(exist_ok=True)
+        shutil.copy(file, folder / f"{which}_front" / f"{number}_03.webp")
+    return folder
 
 
 @pytest.fixture(scope="session")

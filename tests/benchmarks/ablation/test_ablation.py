@@ -1,7 +1,6 @@
 """Each variant leaves its part out while it is measured, and not afterwards."""
 
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ from benchmarks.report.records import Record
 from streamanon import Config
 from streamanon.errors import UsageError
 from streamanon.types import F32, U8
-from testkit.paths import PHOTOS
 from testkit.photos import read_photo
 
 
@@ -64,12 +62,8 @@ def test_a_held_outline_leaves_more_of_the_frame(photo: U8, results: dict[str, U
     assert changed["own outline"] < changed["anonygan"]
 
 
-def test_the_command_writes_what_the_report_reads(tmp_path: Path) -> None:
-    for file in PHOTOS.glob("london_*.webp"):
-        _, number, which = file.stem.split("_")
-        (tmp_path / f"{which}_front").mkdir(exist_ok=True)
-        shutil.copy(file, tmp_path / f"{which}_front" / f"{number}_03.webp")
-    words = ["no network (warp)", "--quick", "--data", str(tmp_path), "--out", str(tmp_path)]
+def test_the_command_writes_what_the_report_reads(london: Path, tmp_path: Path) -> None:
+    words = ["no network (warp)", "--quick", "--data", str(london), "--out", str(tmp_path)]
     words += ["--faceres", str(tmp_path / "none.onnx")]
     done = CliRunner().invoke(command, words, catch_exceptions=False)
     assert done.exit_code == 0, done.output

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,22 +18,11 @@ from benchmarks.methods import Anonymised, method
 from benchmarks.report import identity
 from benchmarks.report.records import Record
 from streamanon.errors import UsageError
-from testkit.paths import PHOTOS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from streamanon.types import U8
-
-
-@pytest.fixture(scope="module")
-def london(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("london")
-    for file in sorted(PHOTOS.glob("london_*.webp")):
-        _, number, which = file.stem.split("_")
-        (folder / f"{which}_front").mkdir(exist_ok=True)
-        shutil.copy(file, folder / f"{which}_front" / f"{number}_03.webp")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -139,7 +139,7 @@ def test_a_method_measured_again_replaces_its_row_and_no_other(
     assert rows["none"] == "as it was"
     before = quick["results"]["rows"]["warp"]
     assert _without_commit(rows["warp"]) == _without_commit(before)
-    with pytest.raises(UsageError, match=r"was measured on other stills.*--out"):
+    with pytest.raises(UsageError, match=r"was measured with other settings.*--out"):
         _run("warp", "--folds", "7", *words)
 
 
