@@ -119,15 +119,13 @@ def _openvino(exact: Path, int8: Path | None, *, bf16: bool) -> list[Candidate]:
 
         return OpenVinoBackend(path, threads=_threads(), precision=precision)
 
-    form: Literal["f32", "bf16"] = "bf16" if bf16 and _has_bf16() else "f32"
+    if bf16:
+        from streamanon.backends.openvino_runtime import has_bf16
+
+        bf16 = has_bf16()
+    form: Literal["f32", "bf16"] = "bf16" if bf16 else "f32"
     found = [Candidate(f"openvino {form}", partial(load, exact, form))]
     return found + ([Candidate("openvino int8", partial(load, int8))] if int8 else [])
-
-
-def _has_bf16() -> bool:
-    from streamanon.backends.openvino_runtime import has_bf16
-
-    return has_bf16()
 
 
 def _cuda(exact: Path) -> list[Candidate]:

@@ -66,9 +66,8 @@ def device() -> Device:
     kinds = [getattr(cudart.cudaDeviceAttr, name) for name in _CAPABILITY]
     parts = [_checked(failed, cudart.cudaDeviceGetAttribute(kind, 0)) for kind in kinds]
     driver = _checked(failed, cudart.cudaDriverGetVersion())
-    return Device(
-        properties.name.decode().rstrip("\0"), ".".join(map(str, parts)), _version(driver)
-    )
+    version = f"{driver // 1000}.{driver % 1000 // 10}"
+    return Device(properties.name.decode().rstrip("\0"), ".".join(map(str, parts)), version)
 
 
 class Tensor:
@@ -154,10 +153,6 @@ class CudaGraph:
     def launch(self) -> None:
         """Enqueue the work."""
         _checked("the GPU failed", cudart.cudaGraphLaunch(self._ready, self._stream.handle))
-
-
-def _version(number: int) -> str:
-    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def _checked(failed: str, answer: tuple[Any, ...]) -> Any:

@@ -39,7 +39,8 @@ class ChoiceMemory:
     def __init__(self, networks: Sequence[Path], candidates: Sequence[str], threads: int) -> None:
         """Name what the choice depends on; the main form of the network comes first."""
         self._candidates = tuple(candidates)
-        about = [[_digest(path) for path in networks], self._candidates, threads, _machine()]
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in networks]
+        about = [digests, self._candidates, threads, _machine()]
         key = hashlib.sha256(json.dumps([*about, _versions()]).encode()).hexdigest()[:16]
         self._file = folder() / f"{networks[0].stem}-{key}.json"
 
@@ -69,10 +70,6 @@ def forget() -> None:
     for file in folder().glob("*.json"):
         with suppress(OSError):
             file.unlink()
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _versions() -> Mapping[str, str]:

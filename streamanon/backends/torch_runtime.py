@@ -110,7 +110,8 @@ class TorchBackend:
         self._prepared: dict[int, _CapturedGraph] = {}
         if not has_gpu():
             torch.set_num_threads(threads)
-            self.runtime = f"PyTorch {torch.__version__} CPU fp32, {_threads(threads)}"
+            plural = "s" if threads > 1 else ""
+            self.runtime = f"PyTorch {torch.__version__} CPU fp32, {threads} thread{plural}"
             return
         with self._as_model_error("could not be prepared on the GPU"):
             outputs = layout(card["outputs"])
@@ -239,7 +240,3 @@ class _CapturedGraph:
             self._outputs.download()
         self._stream.synchronize()
         return {name: array[:count].copy() for name, array in self._outputs.host.items()}
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' if count > 1 else ''}"

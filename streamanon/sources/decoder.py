@@ -240,12 +240,9 @@ class Decoder:
         failed = self._damage.failures > 0
         if self._last is None or self._contradicted:
             return failed
-        gap = self._usual_step() * _GAP
+        usual: float = self._step
+        if len(self._shown) >= _KNOWN_FROM:
+            usual = median(later - earlier for earlier, later in pairwise(sorted(self._shown)))
+        gap = usual * _GAP
         alone = pts - self._last >= gap and (before is None or before - pts >= gap)
         return pts > self._last and (alone or failed)
-
-    def _usual_step(self) -> float:
-        """Return the usual ticks from picture to picture."""
-        if len(self._shown) < _KNOWN_FROM:
-            return self._step
-        return median(later - earlier for earlier, later in pairwise(sorted(self._shown)))

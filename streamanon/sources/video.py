@@ -37,7 +37,7 @@ from streamanon.sources.planar import (
     spherical,
     stereo,
 )
-from streamanon.types import ColourSpace, ContainerTags, Frame, MediaInfo, Picture, Plane
+from streamanon.types import ContainerTags, Frame, MediaInfo, Picture, Plane
 
 _NO_TIMES = 0x80
 """AVFMT_NOTIMESTAMPS: formats that hold nothing but pictures."""
@@ -86,13 +86,15 @@ class VideoSource:
         if self._tags.field_order and rate > _MAX_INTERLACED_RATE:
             rate /= 2
         self._orientation = from_display_matrix(self._tags.display_matrix)
-        sideways = self._orientation.sideways
-        width, height = self._size[::-1] if sideways else self._size
+        (width, height), colour = self._size, colour_space(first)
+        if self._orientation.sideways:
+            width, height = height, width
+            colour = replace(colour, chroma_shift=colour.chroma_shift[::-1])
         self._info = MediaInfo(
             name=path.name,
             width=width,
             height=height,
-            colour=_turned(colour_space(first)) if sideways else colour_space(first),
+            colour=colour,
             time_base=time_base,
             rate=rate,
             frame_count=_frame_count(self._container, stream, rate),
@@ -257,8 +259,3 @@ def _cut_off(path: Path) -> tuple[str, ...]:
     held, stated = path.stat().st_size / 1e6, (path.stat().st_size + missing) / 1e6
     line = f"the input is cut off: {held:.1f} of {stated:.1f} MB are there, the rest is missing"
     return (line,)
-
-
-def _turned(colour: ColourSpace) -> ColourSpace:
-    """Return the colour space of a picture after a quarter turn."""
-    return replace(colour, chroma_shift=colour.chroma_shift[::-1])

@@ -7,7 +7,7 @@ visitor's.
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from aiortc import (
     RTCDtlsFingerprint,
@@ -90,7 +90,11 @@ def reduced_offer(text: str, address: str) -> str:
     mid = _checked(_MID, video.rtp.muxId, "mid")
     media.rtp = RTCRtpParameters(codecs=codecs, headerExtensions=extensions, muxId=mid)
     media.rtcp_port, media.rtcp_mux = 9, video.rtcp_mux
-    media.ssrc = _ssrc(video.ssrc)
+    # that of the pictures, and that of their retransmission where there are two
+    kept = video.ssrc if len(video.ssrc) == 2 else video.ssrc[:1]
+    media.ssrc = [
+        SsrcDescription(one.ssrc, cname="visitor") for one in kept if 0 < one.ssrc < 1 << 32
+    ]
     ice = video.ice or RTCIceParameters()
     media.ice = RTCIceParameters(
         _checked(_ICE_NAME, ice.usernameFragment, "ice-ufrag"),
@@ -154,12 +158,6 @@ def _extensions(
     known = {one.uri: one for one in offered if one.uri in _EXTENSIONS and 1 <= one.id <= 14}
     by_id = {one.id: one for one in known.values()}
     return list(by_id.values())
-
-
-def _ssrc(offered: Sequence[SsrcDescription]) -> list[SsrcDescription]:
-    """Return the stream of the pictures, and that of their retransmission where there are two."""
-    kept = offered if len(offered) == 2 else offered[:1]
-    return [SsrcDescription(one.ssrc, cname="visitor") for one in kept if 0 < one.ssrc < 1 << 32]
 
 
 def _dtls(offered: RTCDtlsParameters | None) -> RTCDtlsParameters:

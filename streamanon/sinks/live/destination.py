@@ -112,11 +112,6 @@ def _check_playlist(path: Path, address: Address) -> None:
             )
 
 
-def _record(address: Address, mode: int) -> Destination:
-    job = MuxJob("recording", str(_folder(address)), from_zero=True, mode=mode)
-    return Destination(address, _PUSH, job, sounds=_MPEGTS_SOUNDS | {"vorbis", "flac"})
-
-
 def _folder(address: Address) -> Path:
     """Return the folder of an output, created if missing and writable."""
     folder = Path(address.target).expanduser().absolute()
@@ -192,5 +187,6 @@ def destination(address: Address, record_mode: int = OWNER_ONLY) -> Destination:
         UsageError: this machine cannot write it.
     """
     if address.scheme == "record":
-        return _record(address, record_mode)
+        job = MuxJob("recording", str(_folder(address)), from_zero=True, mode=record_mode)
+        return Destination(address, _PUSH, job, sounds=_MPEGTS_SOUNDS | {"vorbis", "flac"})
     return _DESTINATIONS[address.scheme](address)

@@ -23,7 +23,7 @@ from av.video.frame import PictureType
 from streamanon.errors import MediaError, UsageError
 from streamanon.sinks.encoding import fill
 from streamanon.sinks.writers.messages import TICK, VIDEO, MediaPacket
-from streamanon.types import ColourSpace, MediaInfo, Picture
+from streamanon.types import MediaInfo, Picture
 
 if TYPE_CHECKING:
     from streamanon.media.audio import AudioFormat
@@ -181,7 +181,10 @@ def _add_sound(container: OutputContainer, sound: AudioFormat) -> None:
 
 def as_frame(picture: Picture, info: MediaInfo, pts: int) -> av.VideoFrame:
     """Copy planes of Y, U and V into an 8 bit 4:2:0 frame with the colour tags of its stream."""
-    frame = av.VideoFrame(picture.width, picture.height, _layout(picture.colour))
+    colour = picture.colour
+    chroma = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[colour.chroma_shift]
+    layout = f"yuv{chroma}p" + ("" if colour.depth == 8 else f"{colour.depth}le")
+    frame = av.VideoFrame(picture.width, picture.height, layout)
     for index, plane in enumerate(picture.planes):
         fill(frame, index, plane)
     if info.container:
@@ -190,8 +193,3 @@ def as_frame(picture: Picture, info: MediaInfo, pts: int) -> av.VideoFrame:
         frame = frame.reformat(format="yuv420p")
     frame.pts, frame.time_base = pts, TICK
     return frame
-
-
-def _layout(colour: ColourSpace) -> str:
-    chroma = {(1, 1): "420", (1, 0): "422", (0, 0): "444"}[colour.chroma_shift]
-    return f"yuv{chroma}p" + ("" if colour.depth == 8 else f"{colour.depth}le")

@@ -162,7 +162,9 @@ class Output:
                 spare = _started(self.destination.program)
             self._wait(backoff)
             if self._over:
-                _discard(spare)
+                if spare:  # it has received no job
+                    spare.kill()
+                    spare.communicate()
                 return
             self._restarts += 1
 
@@ -199,18 +201,15 @@ class Output:
             send_job(writer.stdin, self.destination.job, self._header)
             words = writer.stdout.readline().decode(errors="replace").strip()
             if words == OPEN:
-                self._opened()
+                with self._change:
+                    self._deadline = None
+                    self._connected = self._awaits_keyframe = True
+                    self._opened_at = time.monotonic()
+                    self._reason = ""
                 self._hand_over(writer.stdin)
         except OSError:
             pass  # the writer has ended; its output says why
         return self._ended(writer, words)
-
-    def _opened(self) -> None:
-        with self._change:
-            self._deadline = None
-            self._connected = self._awaits_keyframe = True
-            self._opened_at = time.monotonic()
-            self._reason = ""
 
     def _hand_over(self, pipe: IO[bytes]) -> None:
         """Send what is queued until the end."""
@@ -283,10 +282,3 @@ def _started(program: str) -> subprocess.Popen[bytes]:
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-
-
-def _discard(writer: subprocess.Popen[bytes] | None) -> None:
-    """End a writer that has received no job."""
-    if writer:
-        writer.kill()
-        writer.communicate()

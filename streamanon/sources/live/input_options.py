@@ -39,6 +39,7 @@ seconds there would be no picture for five seconds after every reconnect. ``ffla
 not help: it discards what was read, and often the first keyframe with it (measured: 1 s to a
 picture instead of 0.9)."""
 
+_UDP = _PROBE | {"overrun_nonfatal": "1", "fifo_size": "50000"}
 _WEBCAM = {"video_size": "1280x720", "framerate": "30"}
 _WEBCAM_TRIES: tuple[dict[str, str], ...] = (_WEBCAM | {"input_format": "mjpeg"}, _WEBCAM, {})
 """Over USB 2 only MJPEG reaches 720p at 30 frames/s; the last try takes the camera's default."""
@@ -116,11 +117,6 @@ def _http(url: str) -> InputOptions:
     return replace(how, tries=(options | {"http_persistent": "0"},), reach=Reach())
 
 
-def _udp(url: str) -> InputOptions:
-    options = _PROBE | {"overrun_nonfatal": "1", "fifo_size": "50000"}
-    return InputOptions(url, "mpegts", (options,), stall_s=2.0)
-
-
 def _srt(url: str) -> InputOptions:
     """Receive SRT through srt-live-transmit: the FFmpeg inside PyAV is built without SRT."""
     tool = installed_program(SRT_TOOL)
@@ -156,20 +152,16 @@ def _screen(name: str) -> InputOptions:
     return InputOptions(display, "x11grab", (rate,))
 
 
-def _lavfi(graph: str) -> InputOptions:
-    return InputOptions(graph, "lavfi")
-
-
 _INPUT_OPTIONS: dict[str, Callable[[str], InputOptions]] = {
     "rtmp": _rtmp,
     "rtmps": _rtmp,
     "http": _http,
     "https": _http,
-    "udp": _udp,
+    "udp": lambda url: InputOptions(url, "mpegts", (_UDP,), stall_s=2.0),
     "srt": _srt,
     "webcam": _webcam,
     "screen": _screen,
-    "lavfi": _lavfi,
+    "lavfi": lambda graph: InputOptions(graph, "lavfi"),
 }
 
 
