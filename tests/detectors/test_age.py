@@ -1,4 +1,3 @@
-import cv2
 import numpy as np
 import pytest
 
@@ -6,6 +5,7 @@ from streamanon.detectors.age import AgeNet
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
 from testkit.gallery_truth import ages
+from testkit.photos import turned
 
 
 def test_the_ages_of_portraits_are_those_that_they_look(age_net: AgeNet) -> None:
@@ -20,10 +20,6 @@ def test_the_ages_of_portraits_are_those_that_they_look(age_net: AgeNet) -> None
 def test_a_smaller_darker_and_turned_face_looks_about_as_old(age_net: AgeNet) -> None:
     apart = []
     for one in load_builtin()[::6]:
-        height, width = one.portrait.shape[:2]
-        place = cv2.getRotationMatrix2D((width / 2, height / 2), 20, 0.5)
-        image = np.asarray(cv2.warpAffine(one.portrait, place, (width, height)), np.uint8) // 3
-        points = one.mesh.points.copy()
-        points[:, :2] = points[:, :2] @ place[:, :2].T + place[:, 2]
-        apart.append(age_net.years(as_picture(image), points.astype(np.float32)) - one.years)
+        image, points = turned(one.portrait, one.mesh.points, 20, 0.5)
+        apart.append(age_net.years(as_picture(image // 3), points) - one.years)
     assert np.abs(apart).mean() < 6

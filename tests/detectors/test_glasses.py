@@ -1,6 +1,5 @@
 """Who wears glasses is told from their edges."""
 
-import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +11,7 @@ from streamanon.imaging.picture import as_picture
 from streamanon.tracking.glasses import NOT_WORN, SURE
 from streamanon.types import F32, U8
 from testkit import staged
+from testkit.photos import turned
 
 with np.load(weights.path("glasses.npz")) as stored:
     PROBE = GlassesProbe(stored["weights"])
@@ -54,11 +54,7 @@ def test_portraits_with_and_without_glasses() -> None:
 def test_size_and_tilt_of_the_face_hardly_matter() -> None:
     image, points = staged.frame(staged.CALM), staged.mesh_of(staged.CALM).points
     plain = score(image, points)
-    height, width = image.shape[:2]
-    turn = cv2.getRotationMatrix2D((width / 2, height / 2), 25, 0.6)
-    turned = np.asarray(cv2.warpAffine(image, turn, (width, height)), np.uint8)
-    moved = np.column_stack([points[:, :2] @ turn[:, :2].T + turn[:, 2], 0.6 * points[:, 2]])
-    assert score(turned, moved.astype(np.float32)) == pytest.approx(plain, abs=0.4)
+    assert score(*turned(image, points, 25, 0.6)) == pytest.approx(plain, abs=0.4)
 
 
 def test_a_face_outside_the_picture() -> None:

@@ -10,7 +10,7 @@ from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
 from streamanon.types import Mesh, Picture
 from testkit.networks import ChangedNetwork, network, without_numbers
-from testkit.photos import read_photo
+from testkit.photos import read_photo, turned
 
 SMILE_LEFT, SMILE_RIGHT = 44, 45
 
@@ -72,13 +72,11 @@ def test_a_turned_photo_gives_the_same_mesh_turned(
 ) -> None:
     image = read_photo("london_002_neutral")
     upright = fit(yunet, mesher, as_picture(image))
-    turn = cv2.getRotationMatrix2D((255.5, 255.5), -degrees, 1)
-    turned_image = cv2.warpAffine(image, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
-    turned = fit(yunet, mesher, as_picture(np.asarray(turned_image, np.uint8)))
-    expected = upright.points[:, :2] @ turn[:, :2].T + turn[:, 2]
-    gap = np.linalg.norm(turned.points[:, :2] - expected, axis=1)
+    leaning_image, expected = turned(image, upright.points, -degrees)
+    leaning = fit(yunet, mesher, as_picture(leaning_image))
+    gap = np.linalg.norm(leaning.points[:, :2] - expected[:, :2], axis=1)
     assert np.median(gap) < 0.03 * lm.inter_ocular_px(upright.points)
-    rolls = [lm.head_pose(mesh.points)[2] for mesh in (upright, turned)]
+    rolls = [lm.head_pose(mesh.points)[2] for mesh in (upright, leaning)]
     assert rolls[1] - rolls[0] == pytest.approx(degrees, abs=3)
 
 

@@ -1,6 +1,5 @@
 """Who is who, on photographs of two people."""
 
-import cv2
 import numpy as np
 
 from streamanon.detectors import mobilefacenet as module
@@ -11,7 +10,7 @@ from streamanon.face import landmarks as lm
 from streamanon.imaging.crop import template_square
 from streamanon.imaging.picture import as_picture
 from streamanon.types import F32, Picture
-from testkit.photos import read_photo
+from testkit.photos import read_photo, turned
 
 SAME_PERSON = 0.33
 """Cosine that 0.1 % of pairs of different people exceed, and 97 % of pairs of one person (LFW)."""
@@ -49,11 +48,9 @@ def test_points_of_the_detector_and_of_the_mesh_describe_the_same_person(
 def test_alignment_undoes_turn_and_scale() -> None:
     image = read_photo("london_001_neutral")
     points = np.array([[210, 230], [290, 232], [252, 275], [215, 315], [285, 316]], np.float32)
-    turn = cv2.getRotationMatrix2D((250, 260), 40, 0.8)
-    turned = np.asarray(cv2.warpAffine(image, turn, (512, 512)), np.uint8)
-    moved = (points @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
+    leaning, moved = turned(image, points, 40, 0.8)
     straight = module.align(as_picture(image), points).astype(np.float32)
-    again = module.align(as_picture(turned), moved).astype(np.float32)
+    again = module.align(as_picture(leaning), moved).astype(np.float32)
     assert straight.shape == (112, 112, 3)
     assert float(straight.std()) > 20
     assert float(np.abs(straight - again).mean()) < 6

@@ -12,20 +12,13 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.detectors import yunet as module
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import ModelError
+from streamanon.imaging.boxes import iou
 from streamanon.imaging.picture import as_picture
-from streamanon.types import F32, U8
+from streamanon.types import U8
 from testkit.networks import ChangedNetwork, without_numbers
 from testkit.photos import read_photo
 
 NAMES = ["london_001_neutral", "london_002_smiling", "portrait_man"]
-
-
-def overlap(a: F32, b: F32) -> float:
-    """Intersection over union of two boxes."""
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    both = float(np.prod(np.clip(high - low, 0, None)))
-    area = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]))
-    return both / (area - both)
 
 
 def scene(face: U8, face_px: float, size: tuple[int, int], at: tuple[int, int]) -> U8:
@@ -149,5 +142,5 @@ def test_a_face_looks_the_same_at_any_input_size() -> None:
     boxes = [
         YuNetDetector(backend, min_face_px=size).detect(picture)[0].box for size in (12, 24, 48)
     ]
-    assert overlap(boxes[0], boxes[1]) > 0.8
-    assert overlap(boxes[0], boxes[2]) > 0.8
+    assert iou(boxes[0], boxes[1]) > 0.8
+    assert iou(boxes[0], boxes[2]) > 0.8

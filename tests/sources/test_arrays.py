@@ -104,21 +104,6 @@ def test_a_capture_is_read_to_its_end_with_its_rate_and_stays_open() -> None:
     capture.release()
 
 
-def test_frames_are_taken_as_they_are_asked_for() -> None:
-    taken: list[int] = []
-
-    def endless() -> Iterator[U8]:
-        while True:
-            taken.append(len(taken))
-            yield _image()
-
-    frames = array_frames(endless())
-    assert taken == []
-    next(frames)
-    next(frames)
-    assert taken == [0, 1]
-
-
 @pytest.mark.parametrize(
     ("source", "message"),
     [

@@ -10,7 +10,7 @@ from benchmarks.judges import expression
 from benchmarks.judges.expression import Observation, observe, observe_at
 from benchmarks.judges.self_check import KnownFace, check_observer
 from streamanon.types import U8
-from testkit.photos import read_photo
+from testkit.photos import read_photo, turned
 
 
 def seen(image: U8) -> Observation:
@@ -91,10 +91,8 @@ def test_the_same_picture_has_no_error(neutral: Observation) -> None:
 
 @pytest.mark.parametrize("angle", [-20.0, 10.0])
 def test_a_turned_picture_is_off_by_its_angle(neutral: Observation, angle: float) -> None:
-    image = read_photo("london_001_neutral")
-    matrix = cv2.getRotationMatrix2D((256, 256), angle, 1)
-    turned = cv2.warpAffine(image, matrix, (512, 512), borderMode=cv2.BORDER_REPLICATE)
-    error = expression.pose_error(neutral, seen(np.asarray(turned, np.uint8)))
+    image, _ = turned(read_photo("london_001_neutral"), neutral.points, angle)
+    error = expression.pose_error(neutral, seen(image))
     assert error == pytest.approx(abs(angle), abs=2.5)
 
 
