@@ -1,8 +1,6 @@
 """The Python API: the same as files, in order, in any thread, closed when it is over."""
 
 import gc
-import subprocess
-import sys
 import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +22,7 @@ from streamanon.tracking.observer import LOOK_AHEAD
 from streamanon.types import U8, Frame, MediaInfo
 from testkit.memory_sink import Shelf
 from testkit.paths import DEMO
+from testkit.python import python
 from testkit.staged import clip_frames
 from testkit.waiting import wait_until
 
@@ -250,10 +249,8 @@ def test_a_process_ends_with_a_loop_half_done() -> None:
         "frames = streamanon.Anonymiser(streamanon.Config(method='mosaic')).frames(images)\n"
         "next(frames)"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert (ran.stdout, ran.stderr) == ("", "")
+    ran = python("-c", code)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
 def test_after_close_nothing_works_and_says_so(images: list[U8], tmp_path: Path) -> None:
@@ -375,7 +372,7 @@ def test_importing_the_package_loads_nothing() -> None:
         "assert all(getattr(streamanon, name) for name in streamanon.__all__)\n"
         "assert not {'torch', 'aiohttp'} & sys.modules.keys()"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    python("-c", code, check=True)
 
 
 def test_arrays_are_not_sealed() -> None:

@@ -2,13 +2,13 @@
 
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from streamanon.atomic_write import AtomicFile, write_atomically
+from testkit.paths import ROOT
+from testkit.python import python
 
 
 def test_nothing_has_the_final_name_before_it_is_complete(tmp_path: Path) -> None:
@@ -47,9 +47,7 @@ def test_a_file_that_is_never_finished_is_deleted_at_exit(tmp_path: Path) -> Non
         "import sys; from pathlib import Path; from streamanon.atomic_write import AtomicFile; "
         "file = AtomicFile(Path(sys.argv[1])); file.path.write_bytes(b'half'); raise SystemExit(3)"
     )
-    command = [sys.executable, "-c", script, str(tmp_path / "out.mp4")]
-    repository = Path(__file__).parents[1]
-    assert subprocess.run(command, cwd=repository, check=False).returncode == 3
+    assert python("-c", script, tmp_path / "out.mp4", cwd=ROOT).returncode == 3
     assert list(tmp_path.iterdir()) == []
 
 
@@ -58,15 +56,14 @@ def test_the_next_writer_deletes_what_dead_ones_left(tmp_path: Path) -> None:
         "import os, sys; from pathlib import Path; from streamanon.atomic_write import AtomicFile; "
         "AtomicFile(Path(sys.argv[1])).path.write_bytes(b'half'); os._exit(9)"
     )
-    command = [sys.executable, "-c", script, str(tmp_path / "first.mp4")]
-    assert subprocess.run(command, cwd=Path(__file__).parents[1], check=False).returncode == 9
+    assert python("-c", script, tmp_path / "first.mp4", cwd=ROOT).returncode == 9
     [left] = tmp_path.iterdir()
     foreign = tmp_path / ".notes.0123456789ab.part"
     foreign.touch()
     alive = AtomicFile(tmp_path / "second.mp4")
     assert set(tmp_path.iterdir()) == {foreign, alive.path}
     assert not left.exists()
-    subprocess.run(command, cwd=Path(__file__).parents[1], check=False)
+    python("-c", script, tmp_path / "first.mp4", cwd=ROOT)
     assert alive.path.exists()
     alive.discard()
 

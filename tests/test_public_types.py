@@ -1,13 +1,13 @@
 """A user's script against the public names, under mypy --strict."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import streamanon
+from testkit.python import python
 
 PACKAGE = Path(streamanon.__file__).parent
 
@@ -78,12 +78,10 @@ def test_a_users_script_is_checked_strictly(tmp_path: Path) -> None:
     pytest.importorskip("mypy", reason="needs the dependency group lint")
     (tmp_path / "script.py").write_text(SCRIPT)
     path = os.pathsep.join([str(PACKAGE.parent), *sys.path])
-    ran = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path / "cache", "script.py"],
+    ran = python(
+        *("-m", "mypy", "--strict", "--cache-dir", tmp_path / "cache", "script.py"),
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
+        timeout=None,
     )
     assert (ran.returncode, ran.stdout) == (0, "Success: no issues found in 1 source file\n")

@@ -12,6 +12,7 @@ import pytest
 from streamanon.backends.cuda import Device
 from streamanon.backends.engines import RECIPE_VERSION, EngineCache, Plan, default_folder
 from streamanon.errors import ModelError
+from testkit.python import python
 
 PLAN = Plan(
     "anonygan", "ab" * 32, "fp16", "TensorRT 10.15.1", "NVIDIA H200", "9.0", "13.0", RECIPE_VERSION
@@ -164,7 +165,7 @@ def test_a_full_disk_is_said_in_one_line_and_leaves_nothing(cache: EngineCache) 
         "except ModelError as error:\n"
         "    print(error)\n"
     )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    run = python("-c", script, check=True)
     assert "the engine cannot be kept in" in run.stdout
     assert "free some space there" in run.stdout
     assert len(run.stdout.splitlines()) == 1

@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +16,7 @@ from streamanon.backends.onnx_runtime import CUDA, OnnxRuntimeBackend, has_cuda
 from streamanon.errors import ModelError
 from streamanon.protocols import Backend
 from testkit.paths import ROOT
+from testkit.python import python
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
     )
     # Left to itself, ONNX Runtime puts an identifier there, and what it did and will report.
     home = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60, env=home)
+    python("-c", script, check=True, env=home)
     assert list(tmp_path.rglob("*")) == []
 
 
@@ -54,9 +53,7 @@ def test_every_package_that_imports_it_tells_it_first_to_report_nothing(package:
         "assert 'onnxruntime' not in sys.modules\n"
     )
     told_nothing = {"PATH": os.environ["PATH"]}
-    subprocess.run(
-        [sys.executable, "-c", script], check=True, timeout=60, env=told_nothing, cwd=ROOT
-    )
+    python("-c", script, check=True, env=told_nothing, cwd=ROOT)
 
 
 def test_arrays_go_in_and_come_out_by_name(mesh: OnnxRuntimeBackend) -> None:

@@ -1,8 +1,6 @@
 """Networks run on OpenVINO as they do on ONNX Runtime."""
 
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,6 +11,7 @@ from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 pytest.importorskip("openvino", reason="the extra openvino is not installed")
 
 from streamanon.backends.openvino_runtime import OpenVinoBackend, has_bf16
+from testkit.python import python
 
 INPUT = np.random.default_rng(0).standard_normal((1, 3, 112, 112)).astype(np.float32)
 
@@ -37,7 +36,7 @@ def test_nothing_is_reported_to_anybody() -> None:
         "assert not [name for name in sys.modules if name.startswith('openvino_telemetry.')]\n"
         "assert threading.active_count() == 1, threading.enumerate()\n"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    python("-c", script, check=True)
 
 
 def test_an_answer_is_not_overwritten_by_the_next(recogniser: OpenVinoBackend) -> None:

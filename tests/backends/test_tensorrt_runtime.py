@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -30,6 +28,7 @@ from streamanon.backends.trial import Choice, noise
 from streamanon.detectors import yunet
 from streamanon.errors import ModelError
 from streamanon.weights.card import read_card
+from testkit.python import python
 
 pytestmark = pytest.mark.trt
 
@@ -135,8 +134,7 @@ def test_without_a_gpu_everything_says_so_in_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("_no_card")
 def test_the_build_in_the_background_says_in_one_line_why_not() -> None:
-    command = [sys.executable, "-m", "streamanon.backends.engine_build", str(SMALL), "fp32"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    run = python("-m", "streamanon.backends.engine_build", SMALL, "fp32")
     assert run.returncode == 1
     assert re.fullmatch(r"no CUDA device: .+\n", run.stderr)
 

@@ -2,8 +2,6 @@
 
 import errno
 import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from streamanon.cli.memory import exhausted
 from streamanon.errors import StageError
 from streamanon.pipeline.document import sha256
 from testkit.clips import write_silence
+from testkit.python import python
 from testkit.videos import read_frames
 
 
@@ -122,12 +121,8 @@ def test_links_that_lead_to_each_other(
 @pytest.mark.parametrize("limit_mb", [250, 400])
 def test_too_little_memory(face_clip: Path, tmp_path: Path, limit_mb: int) -> None:
     limit = limit_mb << 20
-    command = [sys.executable, "-m", "streamanon", "run", str(face_clip)]
-    done = subprocess.run(
-        [*command, "-o", str(tmp_path / "out.mp4")],
-        capture_output=True,
-        text=True,
-        check=False,
+    done = python(
+        *("-m", "streamanon", "run", face_clip, "-o", tmp_path / "out.mp4"),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
     )
     assert done.returncode == 1, done.stderr
@@ -146,13 +141,9 @@ def test_memory_that_runs_out_is_said_whoever_finds_out() -> None:
 
 
 def test_a_full_disk(long_face_clip: Path, tmp_path: Path) -> None:
-    output = tmp_path / "out.mp4"
-    command = [sys.executable, "-m", "streamanon", "run", str(long_face_clip), "-o", str(output)]
-    done = subprocess.run(
-        [*command, "--method", "mosaic"],
-        capture_output=True,
-        text=True,
-        check=False,
+    words = ("run", long_face_clip, "-o", tmp_path / "out.mp4", "--method", "mosaic")
+    done = python(
+        *("-m", "streamanon", *words),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
     )
     assert done.returncode == 1

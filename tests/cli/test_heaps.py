@@ -2,10 +2,10 @@
 
 import platform
 import re
-import subprocess
-import sys
 
 import pytest
+
+from testkit.python import python
 
 COUNT = """
 import ctypes, threading
@@ -33,6 +33,6 @@ libc.fflush(stdout)
 @pytest.mark.parametrize("limited", [True, False])
 def test_threads_share_few_heaps(limited: bool) -> None:  # noqa: FBT001
     code = COUNT.format(limited=limited)
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    told = python("-c", code, check=True)
     heaps = len(re.findall("<heap nr", told.stdout))
     assert (heaps <= 2) is limited

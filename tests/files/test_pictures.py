@@ -2,8 +2,6 @@
 
 import io
 import struct
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from testkit.profiles import (
     swapped_rgb,
     tinted_grey,
 )
+from testkit.python import python
 
 SRGB = ImageCms.createProfile("sRGB")
 GREEN = (40, 160, 60)
@@ -475,10 +474,7 @@ def test_fifty_megapixels_fit_into_memory(scene: Image.Image, tmp_path: Path) ->
         "status = pathlib.Path('/proc/self/status').read_text()\n"
         "print(re.search(r'VmHWM:\\s+(\\d+)', status)[1], report.ledger.replaced)"
     )
-    names = (str(tmp_path / "in.jpg"), str(tmp_path / "out.jpg"))
-    done = subprocess.run(
-        [sys.executable, "-c", program, *names], capture_output=True, text=True, check=True
-    )
+    done = python("-c", program, tmp_path / "in.jpg", tmp_path / "out.jpg", check=True)
     used_kb, faces = map(int, done.stdout.split())
     assert faces
     assert used_kb < 1_200_000

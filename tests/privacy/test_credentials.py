@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import traceback
 import urllib.request
@@ -22,6 +21,7 @@ from streamanon.media.credentials import keep_secret, mask_error, masked
 from streamanon.sources.live.source import LiveSource
 from testkit.addresses import live_input
 from testkit.logs import log_into
+from testkit.python import python
 from testkit.servers.ports import free_port
 from testkit.waiting import wait_until
 
@@ -241,7 +241,6 @@ def test_an_error_that_ends_a_thread_shows_none() -> None:
         "main.execute = run\n"
         "main.main()\n"
     )
-    command = [sys.executable, "-P", "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = python("-P", "-c", program)
     assert done.stderr.count("rtsp://***@camera/1") == 2
     assert SECRET not in done.stderr + done.stdout

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from streamanon.child_process import installed_program, module_command
+from testkit.python import python
 
 _STREAMANON = str(Path(sys.executable).with_name("streamanon"))
 _ENGINE = "streamanon.backends.engine_build"
@@ -62,9 +63,7 @@ def test_a_command_executes_nothing_of_the_current_directory(
 def test_the_trap_works(tmp_path: Path) -> None:
     """Without isolation the planted modules are executed."""
     mark = _plant(tmp_path)
-    subprocess.run(
-        [sys.executable, "-m", _ENGINE], cwd=tmp_path, capture_output=True, timeout=60, check=False
-    )
+    python("-m", _ENGINE, cwd=tmp_path)
     assert mark.exists()
 
 

@@ -1,7 +1,5 @@
 """A file whose end is missing says so by its own structure."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import av
@@ -10,6 +8,7 @@ import pytest
 
 from streamanon.sources.cut_off import missing_bytes
 from testkit.paths import DEMO
+from testkit.python import python
 
 
 def film(path: Path, **options: str) -> Path:
@@ -55,8 +54,7 @@ def test_a_run_says_it_and_its_report(tmp_path: Path) -> None:
     cut = tmp_path / "cut.mkv"
     cut.write_bytes(film(tmp_path / "whole.mkv").read_bytes()[:-9000])
     out, report = tmp_path / "out.mp4", tmp_path / "report.json"
-    run = [sys.executable, "-P", "-m", "streamanon", "run", str(cut), "-o", str(out)]
-    run += ["--method", "mosaic", "--report", str(report)]
-    ended = subprocess.run(run, capture_output=True, text=True, check=True)
+    words = ("run", cut, "-o", out, "--method", "mosaic", "--report", report)
+    ended = python("-P", "-m", "streamanon", *words, check=True)
     assert "the input is cut off" in ended.stdout + ended.stderr
     assert "the input is cut off" in report.read_text()

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from benchmarks.gpu.line_worker import together
 from benchmarks.gpu.network import MeasuredNetwork
 from benchmarks.gpu.variants import variants
 from testkit.paths import ROOT
+from testkit.python import python
 
 
 @pytest.fixture
@@ -33,8 +33,7 @@ def bare(tmp_path: Path) -> dict[str, str]:
 
 
 def run(*words: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "benchmarks", "gpu", *words]
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return python("-m", "benchmarks", "gpu", *words, cwd=ROOT, env=env, timeout=None)
 
 
 @pytest.mark.slow

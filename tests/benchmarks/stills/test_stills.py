@@ -1,8 +1,6 @@
 """The suite on real pictures and with real judges, and with judges that are broken."""
 
 import json
-import subprocess
-import sys
 from contextlib import closing
 from typing import Any
 
@@ -27,6 +25,7 @@ from benchmarks.stills.suite import Protocol, Suite
 from streamanon.errors import UsageError
 from streamanon.types import F32, U8
 from testkit.paths import ROOT
+from testkit.python import python
 
 pytestmark = pytest.mark.timeout(300)  # the first test pays for a whole run
 
@@ -274,10 +273,7 @@ def test_pictures_without_faces_are_refused(small_lfw: Path, panel: Panel) -> No
 
 
 def test_an_error_is_one_line_and_an_exit_code(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "stills", "none", "--data", str(tmp_path)],
-        capture_output=True, text=True, check=False, cwd=ROOT,
-    )  # fmt: skip
+    done = python("-m", "benchmarks", "stills", "none", "--data", tmp_path, cwd=ROOT)
     assert done.returncode == 2
     assert done.stderr.startswith("error: no LFW data at")
     assert done.stderr.count("\n") == 1

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -14,6 +12,7 @@ from streamanon.safety.placeholder import draw_placeholder
 from streamanon.sinks.live.keep_alive import SILENCE_S, KeepAlive
 from streamanon.types import ColourSpace, MediaInfo, Picture, SafeFrame
 from testkit.paths import ROOT
+from testkit.python import python
 from testkit.waiting import wait_until
 
 INFO = MediaInfo(
@@ -212,5 +211,4 @@ keeper.close(complete=True)
 def test_a_lost_source_takes_no_more_memory() -> None:
     """OpenCV's font, 11 MB, is there before the first placeholder is needed."""
     code = FIRST_CARD.format(tests=str(ROOT))
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert float(run.stdout) < 4
+    assert float(python("-c", code, check=True).stdout) < 4
