@@ -8,8 +8,6 @@ face at the place of the original's is left out, as the paper does.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dlib
@@ -17,7 +15,7 @@ import numpy as np
 
 from benchmarks.judges.detectors import DlibHog
 from benchmarks.judges.self_check import MOST, SelfCheck, known_faces
-from streamanon.errors import UsageError
+from streamanon.detectors.dlib_networks import load_dlib
 from streamanon.face.landmarks import face_box_from_mesh, ibug68
 
 if TYPE_CHECKING:
@@ -38,10 +36,8 @@ class Predictor:
         Raises:
             UsageError: the package that carries it is not installed.
         """
-        package = find_spec("face_recognition_models")
-        if package is None or package.origin is None:
-            raise UsageError("dlib-68 needs a package: pip install face-recognition-models")
-        self._predict = dlib.shape_predictor(str(Path(package.origin).parent / "models" / _FILE))
+        _, folder = load_dlib(f"{self.name} needs packages that are missing")
+        self._predict = dlib.shape_predictor(str(folder / _FILE))
 
     def __call__(self, image: U8, boxes: F32, around: F32) -> F32:
         """Return the landmarks of one face.

@@ -3,14 +3,10 @@
 The 68-point predictor was trained on 300-W, which excludes commercial use.
 """
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import cv2
 import numpy as np
 
-from streamanon.errors import UsageError
-from streamanon.extras import install_hint
+from streamanon.detectors.dlib_networks import load_dlib
 from streamanon.face.landmarks import five_points_of_68
 from streamanon.imaging.picture import thumbnail
 from streamanon.types import Face, Picture
@@ -19,7 +15,6 @@ _WINDOW_PX = 80
 """Smallest face found at scale 1."""
 
 _LARGEST_SCALE = 3.0
-_MODELS = "face_recognition_models"
 
 
 class DlibHogDetector:
@@ -31,18 +26,10 @@ class DlibHogDetector:
         Raises:
             UsageError: The extra ``dlib`` is not installed.
         """
-        try:
-            import dlib
-        except ImportError as error:
-            raise UsageError(_needed()) from error
-        # Located, not imported: importing the package needs the deprecated pkg_resources.
-        package = find_spec(_MODELS)
-        if package is None or package.origin is None:
-            raise UsageError(_needed())
-        model = Path(package.origin).parent / "models" / "shape_predictor_68_face_landmarks.dat"
-        self._dlib = dlib
+        dlib, folder = load_dlib("the dlib detector needs packages that are missing")
         self._scale = min(_LARGEST_SCALE, _WINDOW_PX / min_face_px)
         self._detector = dlib.get_frontal_face_detector()
+        model = folder / "shape_predictor_68_face_landmarks.dat"
         self._predictor = dlib.shape_predictor(str(model))
 
     def detect(self, picture: Picture) -> list[Face]:
@@ -67,7 +54,3 @@ class DlibHogDetector:
                 )
             )
         return sorted(found, key=lambda face: -face.score)
-
-
-def _needed() -> str:
-    return f"the dlib detector needs packages that are missing: {install_hint('dlib')}"

@@ -4,13 +4,9 @@ Aligned by five points as dlib does, except that they come from the mesh and kee
 a pixel.
 """
 
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 
-from streamanon.errors import UsageError
-from streamanon.extras import install_hint
+from streamanon.detectors.dlib_networks import load_dlib
 from streamanon.imaging.crop import crop_square, template_square
 from streamanon.types import F32, Picture
 
@@ -29,8 +25,6 @@ _INPUT_PX = 150
 _PADDING = 0.25
 """Side of the network's input, and what it shows around the face, in sides of the face."""
 
-_MODELS = "face_recognition_models"
-
 
 class DlibResNetEmbedder:
     """Embeds faces whose mesh is known."""
@@ -41,15 +35,7 @@ class DlibResNetEmbedder:
         Raises:
             UsageError: the extra ``dlib`` is not installed.
         """
-        # Located, not imported: importing the package needs the deprecated pkg_resources.
-        package = find_spec(_MODELS)
-        try:
-            import dlib
-        except ImportError:
-            package = None
-        if package is None or package.origin is None:
-            raise UsageError(f"{what_for} needs a recogniser: {install_hint('dlib')}")
-        folder = Path(package.origin).parent / "models"
+        dlib, folder = load_dlib(f"{what_for} needs a recogniser")
         self._network = dlib.face_recognition_model_v1(
             str(folder / "dlib_face_recognition_resnet_model_v1.dat")
         )

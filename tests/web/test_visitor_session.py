@@ -33,7 +33,6 @@ class Watcher:
         self.frames = self.loudest = 0
         self.sizes: set[tuple[int, int]] = set()
         self.treatments: set[str] = set()
-        self.spread: list[float] = []
 
     def show(self, frame: SafeFrame, info: MediaInfo) -> None:
         image = whole_bgr(frame.picture)
