@@ -2,13 +2,13 @@
 
 A turned head shows much of one cheek, and stretches what a portrait holds there. Skin is predicted
 by a low polynomial over the face, fitted to the skin well inside it; what differs from that and
-touches the rim (hair, cloth, background) is replaced by the prediction, with the tone of the skin
-beside it and its noise. What the light of a portrait leaves dark, between the brows and beside the
-nose, is lifted towards the prediction: light in a frame comes from elsewhere. Hues are evened
-between the middle of the face and its rim. A shut eye stretches the skin above it over the lid
-(:mod:`streamanon.face.lids`): the shadow of the brow there is lifted to the prediction. What shows
-between lips becomes lips: teeth that the mesh does not enclose would be a ragged line in a shut
-mouth. And skin may be as smooth as the skin it replaces.
+touches the rim (hair, cloth, background, highlights of the sky) is replaced by the prediction, with
+the tone of the skin beside it and its noise. What the light of a portrait leaves dark, between the
+brows and beside the nose, is lifted towards the prediction: light in a frame comes from elsewhere.
+Hues are evened between the middle of the face and its rim. A shut eye stretches the skin above it
+over the lid (:mod:`streamanon.face.lids`): the shadow of the brow there is lifted to the
+prediction. What shows between lips becomes lips: teeth that the mesh does not enclose would be a
+ragged line in a shut mouth. And skin may be as smooth as the skin it replaces.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ far inwards something may reach."""
 STRANGE, ABOVE_EYES = 4.0, 3.0
 """Distances from the predicted colour in standard deviations beyond which it is not skin: in all of
 the face, and above the eyes, where there are no folds but the shadow of hair."""
+
+COLD = 4.0
+"""How much bluer than predicted (CIELAB) a highlight is not skin: another light than the face's."""
 
 MIN_DEVIATION = np.array([3.0, 1.5, 1.5], np.float32)
 """Lower limit of the standard deviations of skin, in CIELAB."""
@@ -135,7 +138,8 @@ def with_bare_skin(image: U8, points: F32, *, bearded: bool) -> U8:
     terms, skin, distance = _predicted(lab, basis, plain & (depth > INSIDE))
     limit = np.full((len(image), 1), STRANGE, np.float32)
     limit[: int(points[list(_EYE_CORNERS), 1].min())] = ABOVE_EYES
-    strange = (distance > limit) & plain & (depth < DEEPEST)
+    cold = skin[:, :, 2] - lab[:, :, 2] > COLD
+    strange = ((distance > limit) | cold) & plain & (depth < DEEPEST)
     if bearded:
         strange[int(points[lm.NOSE_TIP, 1]) :] = False
     hidden = _touching((face == 0) | (depth < SOFTNESS), strange)
