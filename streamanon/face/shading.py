@@ -39,8 +39,13 @@ and what share is needed for each share of texture too much, as lines of a face 
 SLOW = 0.25
 """Standard deviation of the blur that leaves only light, in eye distances."""
 
-CONTRAST_LIMITS = (0.5, 1.1)
-"""Range of the factor that gives a portrait the contrast of the frame's face."""
+CONTRAST_LIMITS = (0.4, 1.1)
+"""Range of the factor that gives a portrait the contrast of the frame's face, or less of it where
+brows are pale, lips are, or skin has no lines."""
+
+CONTRAST_SPREAD, CONTRAST_PRIOR = 0.15, 0.05
+"""How far around a place its contrast is measured, in eye distances, and the weight of the whole
+face's."""
 
 SKIN_FROM, RIM_TO = 0.08, 0.2
 """Distances from the edge, in eye distances, where skin is sure to begin and the rim ends."""
@@ -115,8 +120,9 @@ def light_transfer(
     """Return the gain and bias that put the portrait into the frame's light and contrast.
 
     Both faces are blurred far beyond their features (normalised convolution over the skin), so
-    only the low frequencies of light and tone are transferred from source to portrait, and one
-    number for the contrast of features. What then still differs at the rim is spread inwards.
+    only the low frequencies of light and tone are transferred from source to portrait, and how
+    strong the contrast of features is around a place. What still differs at the rim is spread
+    inwards.
 
     Args:
         source: (n, n, 3) float32 BGR face of the frame.
@@ -137,10 +143,16 @@ def light_transfer(
     wanted, had = slow[:, :, 0:3] / slow[:, :, 6:], slow[:, :, 3:6] / slow[:, :, 6:]
     gain = np.clip((wanted + 4.0) / (had + 4.0), *GAIN_LIMITS)
     contrasts = [
-        float((((image - low).mean(axis=2) ** 2) * face).sum())
+        ((image - low).mean(axis=2) ** 2) * face
         for image, low in ((source, wanted), (gain * given, gain * had))
     ]
-    gain *= np.clip(np.sqrt(contrasts[0] / max(contrasts[1], 1e-3)), *CONTRAST_LIMITS)
+    whole = float(np.sqrt(contrasts[0].sum() / max(float(contrasts[1].sum()), 1e-3)))
+    near, drawn = (
+        cv2.GaussianBlur(one, (0, 0), CONTRAST_SPREAD * eye_px) + CONTRAST_PRIOR * one.mean() + 1e-3
+        for one in contrasts
+    )
+    contrast = np.clip(np.minimum(np.sqrt(near / drawn), max(whole, 1.0)), *CONTRAST_LIMITS)
+    gain *= contrast[:, :, None]
     bias = wanted - gain * had
     left = source - (gain * given + bias)
     sure = rim * np.exp(-((left.mean(axis=2) / RIM_LEVELS) ** 2))

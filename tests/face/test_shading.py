@@ -106,6 +106,14 @@ def test_a_portrait_gets_the_contrast_of_the_frame(share: float) -> None:
     assert contrast(lit(source)) == pytest.approx(contrast(source), rel=0.15)
 
 
+def test_what_is_pale_in_the_frame_becomes_paler_and_nothing_else_does() -> None:
+    source, upper = PORTRAIT.copy(), slice(8, 20)
+    source[upper] = cv2.GaussianBlur(PORTRAIT, (0, 0), 4)[upper]
+    before, after = (cv2.Laplacian(lit(one).mean(axis=2), cv2.CV_32F) for one in (PORTRAIT, source))
+    assert np.abs(after[upper, 14:34]).mean() < 0.7 * np.abs(before[upper, 14:34]).mean()
+    assert np.abs(after[28:38, 14:34]).mean() > 0.8 * np.abs(before[28:38, 14:34]).mean()
+
+
 def test_the_rim_meets_the_frame_and_hair_beside_it_does_not_count() -> None:
     rim = (FACE - INSIDE) > 0.5
     source = PORTRAIT + 12 * (1 - cv2.GaussianBlur(INSIDE, (0, 0), 2))[:, :, None]
