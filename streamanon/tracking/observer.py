@@ -58,7 +58,7 @@ class ObserverStats:
         births: tracks started.
         backfilled: faces found in frames before the one they were detected in.
         coasted: covers of faces not seen in their frame.
-        refuted: what the detector took for a face, in a frame each, and was none.
+        refuted: what the detector took for a face and was none, or was gone, in a frame each.
         cuts: scene cuts.
         detector_failures: frames the detector failed on.
         mesh_failures: meshes that could not be fitted because the network failed.
@@ -269,14 +269,14 @@ class Observer:
         )
 
     def _believed(self, pending: PendingFrame) -> list[Track]:
-        """Return the tracks of the oldest frame held back, without those that are no faces."""
+        """Return the tracks of the oldest frame held back that may be faces which show."""
         second, tracks = self._second, list(pending.tracks.values())
         if second is None:
             return tracks
         if self._waits:
             for track in tracks:
                 second.conclude(track.id, [pending, *self._window])
-        believed = [track for track in tracks if not second.is_refuted(track.id)]
+        believed = [track for track in tracks if second.is_to_hide(pending, track)]
         self.stats.refuted += len(tracks) - len(believed)
         return believed
 

@@ -4,6 +4,10 @@ A detector that hardly misses a face also finds some in a shoe, a cup or hair. A
 was sure of is looked at by another detector, in enlarged crops of several frames, turned four ways.
 Where that one sees next to nothing in any of them, the track is refuted: no face. One of the two
 being sure of a face, in any frame, proves the track for good.
+
+A face that was lost is looked for in the same way, wherever its cover reaches. Where the second one
+does not see it either, it is gone: out of the frame, turned away or behind something. And what the
+first one takes for a face in somebody's hair, it has to see, too.
 """
 
 from __future__ import annotations
@@ -61,6 +65,21 @@ LOOK_EVERY, LATER_EVERY = 2, 3
 MOST_LOOKS = 2
 """Most looks in one frame."""
 
+HAIR_PROOF = 0.2
+"""Mean score of the second detector below which there is no face in hair, whatever the first says.
+
+Of 170 faces that look out from behind another's head, none stays below it; hair mostly does.
+"""
+
+HAIR = np.array([-0.3, -0.9, 1.3, -0.1], np.float32)
+"""Box, in widths and heights of a face from its upper left corner, that is its hair."""
+
+HAIR_SIDE = 0.4
+"""Least side of what may be hair, in sides of the face; smaller faces are far behind it."""
+
+GONE_AFTER_S = 0.2
+"""A face lost for less than this time is covered, whatever was seen."""
+
 SAME_PLACE = 0.1
 """Overlap (IoU) from which a track that appears where a proven one was lost is proven, too."""
 
@@ -73,29 +92,43 @@ a turned crop, where it takes parts of upright faces for one, within that face."
 
 
 @dataclass(slots=True)
-class _Evidence:
-    """Whether a track certainly is a face, how many frames saw it, and the newest second scores."""
+class _Looks:
+    """In how many frames there was something to look at, and the second detector's newest scores.
 
-    proven: bool = False
+    Attributes:
+        least: mean score below which there was next to nothing.
+    """
+
+    least: float = REFUTED
     frames: int = 0
     scores: deque[float] = field(default_factory=lambda: deque(maxlen=LOOKS))
 
     @property
-    def refuted(self) -> bool:
-        """Whether it is no face."""
-        full = len(self.scores) == LOOKS
-        return not self.proven and full and float(np.mean(self.scores)) < REFUTED
+    def found_nothing(self) -> bool:
+        """Whether there was next to nothing in enough looks."""
+        return len(self.scores) == LOOKS and float(np.mean(self.scores)) < self.least
 
     @property
     def due(self) -> bool:
-        """Whether it is to be looked at in this frame."""
-        return not self.proven and self.frames % (LATER_EVERY if self.refuted else LOOK_EVERY) == 1
+        """Whether it is time for another."""
+        return self.frames % (LATER_EVERY if self.found_nothing else LOOK_EVERY) == 1
 
-    def add(self, score: float) -> None:
-        """Add the score of a look."""
-        self.scores.append(score)
-        newest = list(self.scores)[-LOOKS // 2 :]
-        self.proven = len(newest) == LOOKS // 2 and float(np.mean(newest)) >= PROOF
+
+@dataclass(slots=True)
+class _Evidence:
+    """Whether a track certainly is a face, and the looks that may tell that it is none.
+
+    Attributes:
+        proven: whether it was one in any frame.
+        whole: looks at what is not proven.
+        in_hair: looks since it lies in somebody's hair, proven or not.
+        lost: looks since a proven one was lost.
+    """
+
+    proven: bool = False
+    whole: _Looks = field(default_factory=_Looks)
+    in_hair: _Looks = field(default_factory=lambda: _Looks(HAIR_PROOF))
+    lost: _Looks = field(default_factory=_Looks)
 
 
 class SecondOpinion:
@@ -108,22 +141,18 @@ class SecondOpinion:
         self._framings = cycle(FRAMINGS)
 
     def consider(self, pending: PendingFrame) -> None:
-        """Look at the doubtful tracks of the newest frame that are due."""
-        seen = [track for key, track in pending.tracks.items() if pending.sees(key)]
-        for track in seen:
-            self._take_note(track)
-        lost = [
-            track.face.box
-            for key, track in pending.tracks.items()
-            if not pending.sees(key) and self.is_proven(key)
-        ]
-        for track in seen:
-            if any(iou(track.face.box, box) > SAME_PLACE for box in lost):
-                self._evidence[track.id].proven = True
-        due = [track for track in seen if self._evidence[track.id].due]
-        due.sort(key=lambda track: len(self._evidence[track.id].scores))
-        for track in due[:MOST_LOOKS]:
-            self._look(pending, track)
+        """Look at the tracks of the newest frame that are doubtful or lost, and due."""
+        self._take_note(pending)
+        due = []
+        for track in pending.tracks.values():
+            looks = self._asked(pending, track)
+            if looks and (pending.sees(track.id) or looks is self._evidence[track.id].lost):
+                looks.frames += 1
+                if looks.due:
+                    due.append((looks, track))
+        due.sort(key=lambda one: len(one[0].scores))
+        for looks, track in due[:MOST_LOOKS]:
+            self._look(pending, track, looks)
 
     def conclude(self, track_id: int, window: Sequence[PendingFrame]) -> None:
         """Look at a doubtful track until it is judged, before the first frame of a window is out.
@@ -136,44 +165,102 @@ class SecondOpinion:
             return
         if any(pending.tracks[track_id].face.score >= SURE_SCORE for pending in frames):
             evidence.proven = True  # found by looking back
-        missing = LOOKS - len(evidence.scores)
+        missing = LOOKS - len(evidence.whole.scores)
         for pending in islice(cycle(frames), max(missing, 0)):
             if not evidence.proven:
-                self._look(pending, pending.tracks[track_id])
+                self._look(pending, pending.tracks[track_id], evidence.whole)
 
-    def is_proven(self, track_id: int) -> bool:
-        """Tell whether a track certainly is a face."""
-        return track_id in self._evidence and self._evidence[track_id].proven
-
-    def is_refuted(self, track_id: int) -> bool:
-        """Tell whether a track is no face; False for one that is not known."""
-        return track_id in self._evidence and self._evidence[track_id].refuted
+    def is_to_hide(self, pending: PendingFrame, track: Track) -> bool:
+        """Tell whether a track of a frame may be a face that shows."""
+        looks = self._asked(pending, track)
+        return looks is None or not looks.found_nothing
 
     def forget(self, track_id: int) -> None:
         """Drop a track that has ended."""
         self._evidence.pop(track_id, None)
 
-    def _take_note(self, track: Track) -> None:
-        """Count a frame that sees a track, and what proves it there."""
-        evidence = self._evidence.setdefault(track.id, _Evidence())
-        evidence.frames += 1
-        fitted = track.face.mesh is not None and side(track.face.box) >= SURE_MESH_PX
-        evidence.proven = evidence.proven or track.face.score >= SURE_SCORE or fitted
+    def _take_note(self, pending: PendingFrame) -> None:
+        """Note which tracks a frame proves, and which are where they were before."""
+        seen = [track for key, track in pending.tracks.items() if pending.sees(key)]
+        lost = [
+            track.face.box
+            for key, track in pending.tracks.items()
+            if not pending.sees(key) and self._is_proven(key)
+        ]
+        for track in seen:
+            evidence = self._evidence.setdefault(track.id, _Evidence())
+            box, mesh, score = track.face.box, track.face.mesh, track.face.score
+            fitted = mesh is not None and side(box) >= SURE_MESH_PX
+            follows = any(iou(box, other) > SAME_PLACE for other in lost)
+            evidence.proven = evidence.proven or score >= SURE_SCORE or fitted or follows
+            evidence.lost = _Looks()
+        for track in seen:
+            if not self._is_in_hair(pending, track):
+                self._evidence[track.id].in_hair = _Looks(HAIR_PROOF)
 
-    def _look(self, pending: PendingFrame, track: Track) -> None:
+    def _is_proven(self, track_id: int) -> bool:
+        """Tell whether a track certainly is a face."""
+        return track_id in self._evidence and self._evidence[track_id].proven
+
+    def _asked(self, pending: PendingFrame, track: Track) -> _Looks | None:
+        """Return the looks that decide about a track in a frame; None where it is believed."""
+        evidence = self._evidence.get(track.id)
+        if evidence is None:
+            return None
+        if self._is_in_hair(pending, track):
+            return evidence.in_hair
+        if not evidence.proven:
+            return evidence.whole
+        return evidence.lost if track.unseen_s > GONE_AFTER_S else None
+
+    def _others(self, pending: PendingFrame, track: Track) -> list[Track]:
+        """Return the other tracks that a frame sees and that certainly are faces."""
+        return [
+            other
+            for key, other in pending.tracks.items()
+            if key != track.id and pending.sees(key) and self._is_proven(key)
+        ]
+
+    def _is_in_hair(self, pending: PendingFrame, track: Track) -> bool:
+        """Tell whether what a frame sees lies in the hair of another face, and has no mesh."""
+        if not pending.sees(track.id) or track.face.mesh is not None:
+            return False
+        middle = centre(track.face.box)
+        for other in self._others(pending, track):
+            box = other.face.box
+            hair = np.tile(box[:2], 2) + HAIR * np.tile(box[2:] - box[:2], 2)
+            near = side(track.face.box) > HAIR_SIDE * side(box)
+            if near and (middle > hair[:2]).all() and (middle < hair[2:]).all():
+                return True
+        return False
+
+    def _look(self, pending: PendingFrame, track: Track, looks: _Looks) -> None:
+        """Add the score of a look at a track; enough that see a face prove it."""
+        evidence = self._evidence[track.id]
         others = [
             other.face.box
-            for key, other in pending.tracks.items()
-            if key != track.id and pending.sees(key) and self.is_proven(key)
+            for other in self._others(pending, track)
+            if not self._is_in_hair(pending, other)
         ]
+        where = track.cover if looks is evidence.lost else track.face.box
         try:
-            score = self._score(pending.frame.picture, track.face.box, others)
+            score = self._score(pending.frame.picture, track.face.box, where, others)
         except Exception:  # noqa: BLE001  any failure: the track stays covered
             score = 1.0
-        self._evidence[track.id].add(score)
+        looks.scores.append(score)
+        newest = list(evidence.whole.scores)[-LOOKS // 2 :]
+        sure = len(newest) == LOOKS // 2 and float(np.mean(newest)) >= PROOF
+        evidence.proven = evidence.proven or sure
 
-    def _score(self, picture: Picture, box: F32, others: Sequence[F32]) -> float:
-        """Return the best score of a face in a box, 0..1, that is not one of the others."""
+    def _score(self, picture: Picture, box: F32, where: F32, others: Sequence[F32]) -> float:
+        """Return the best score of a face, 0..1, that is not one of the others.
+
+        Args:
+            picture: frame.
+            box: (4,) box whose size faces have.
+            where: (4,) box in which to look for them.
+            others: (4,) boxes of other faces.
+        """
         times, side_px, mirrored = next(self._framings)
         half = np.float32(times * side(box) / 2)
         around = np.concatenate([centre(box) - half, centre(box) + half]).astype(np.float32)
@@ -193,7 +280,7 @@ class SecondOpinion:
                 placed = np.array([low_x, low_y, high_x, high_y]) * to_frame + (x0, y0, x0, y0)
                 found = placed.astype(np.float32)
                 is_other = any(overlap(found, other) > OTHER_FACE for other in others)
-                if not is_other and _is_at(found, box):
+                if not is_other and _is_at(found, where):
                     best = max(best, face.score)
             if best >= PROOF:
                 break

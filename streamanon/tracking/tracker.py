@@ -124,7 +124,9 @@ class Tracker:
         expected = before.predict(time_s)
         dt_s = time_s - before.seen_s
         moved = (centre(face.box) - centre(before.face.box)) / np.float32(max(dt_s, 1e-3))
-        velocity = before.velocity + np.float32(_VELOCITY_WEIGHT) * (moved - before.velocity)
+        clear = face.score >= min(SURE_SCORE, before.best_score)  # half hidden, a box jumps
+        weight = np.float32(_VELOCITY_WEIGHT if clear else 0)
+        velocity = before.velocity + weight * (moved - before.velocity)
         excess = float(np.hypot(*velocity)) / max(TOP_SPEED * side(face.box), 1e-3)
         self._states[track_id] = replace(
             before,

@@ -13,7 +13,14 @@ from streamanon.imaging.boxes import iou
 from streamanon.imaging.picture import as_picture
 from streamanon.protocols import Detector
 from streamanon.tracking.observer import Observer
-from streamanon.tracking.second_opinion import LOOK_EVERY, LOOKS, SURE_SCORE, SecondOpinion
+from streamanon.tracking.second_opinion import (
+    GONE_AFTER_S,
+    LOOK_EVERY,
+    LOOKS,
+    SURE_SCORE,
+    SecondOpinion,
+)
+from streamanon.tracking.tracker import COAST_S
 from streamanon.types import F32, U8, Face, Frame, Picture, Scene
 from testkit import networks
 from testkit.photos import read_photo
@@ -210,3 +217,83 @@ def test_a_face_beside_a_false_one_is_not_its_proof(centerface: CenterFaceDetect
     for scene in _observed([_person()] * 20, Two(0.9), centerface):
         (subject,) = scene.subjects
         assert iou(subject.track.face.box, PLACE) > 0.9
+
+
+@dataclass
+class Losing(Doubting):
+    """Sure of a face in so many frames, then blind."""
+
+    score: float = 0.9
+    frames: int = 20
+    seen: int = 0
+
+    def detect(self, picture: Picture) -> list[Face]:
+        found = super().detect(picture)
+        self.seen += len(found)
+        return found if self.seen <= self.frames else []
+
+
+@pytest.mark.parametrize("look_ahead", [None, 0])
+def test_a_face_that_has_gone_is_covered_no_longer_than_it_takes_to_see_that(
+    centerface: CenterFaceDetector, look_ahead: int | None
+) -> None:
+    images = [_person()] * 20 + [_cup()] * 40
+    scenes = _observed(images, Losing(), centerface, look_ahead)
+    covered = [bool(scene.subjects) for scene in scenes]
+    until = covered.index(False)
+    assert until >= 20 + 25 * GONE_AFTER_S
+    assert until <= 20 + LOOKS * LOOK_EVERY
+    assert not any(covered[until:])
+
+
+@pytest.mark.parametrize("degraded", ["as it is", "blurred", "turned"])
+@pytest.mark.parametrize("look_ahead", [None, 0])
+def test_one_that_the_first_detector_no_longer_sees_is_covered_as_long_as_the_second_does(
+    centerface: CenterFaceDetector, degraded: str, look_ahead: int | None
+) -> None:
+    image = _person()
+    if degraded == "blurred":
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 6), np.uint8)
+    elif degraded == "turned":
+        middle = ((PLACE[0] + PLACE[2]) / 2, (PLACE[1] + PLACE[3]) / 2)
+        turn = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), 90, 1)
+        image = np.asarray(cv2.warpAffine(image, turn, SIZE), np.uint8)
+    images = [_person()] * 20 + [image] * 40
+    scenes = _observed(images, Losing(), centerface, look_ahead)
+    assert all(scene.subjects for scene in scenes[: 20 + round(25 * COAST_S)])
+
+
+def _with_hair(head: U8) -> U8:
+    """Return a picture with somebody's hair, without a face, above a face at the place."""
+    cv2.ellipse(head, (235, 85), (48, 50), 0, 0, 360, (60, 90, 130), -1)
+    return head
+
+
+@dataclass
+class InHair(Doubting):
+    """Is sure of a face, and of another in the hair above it, which comes from elsewhere."""
+
+    seen: int = 0
+
+    def detect(self, picture: Picture) -> list[Face]:
+        found = super().detect(picture)
+        self.seen += len(found)
+        hair = PLACE + np.array([0, -75, 0, -75], np.float32)
+        beside = hair + np.array([max(120 - 6 * self.seen, 0), 0] * 2, np.float32)
+        return [one for face in found for one in (Face(PLACE, 0.9), Face(beside, 0.8))]
+
+
+def test_what_the_first_detector_takes_for_a_face_in_hair_the_second_has_to_see(
+    centerface: CenterFaceDetector,
+) -> None:
+    hair = PLACE + np.array([0, -75, 0, -75], np.float32)
+    bare, behind = _with_hair(_person()), _person()
+    there = _person(hair)
+    behind[:100] = there[:100]  # looks out from behind the other's head
+    for image, wanted in ((bare, False), (behind, True)):
+        scenes = _observed([image] * 60, InHair(), centerface)
+        found = [
+            any(iou(s.track.face.box, hair) > 0.5 for s in one.subjects) for one in scenes[40:]
+        ]
+        assert found == [wanted] * 20
+        assert all(_covered(scenes))
