@@ -8,13 +8,13 @@ import platform
 import re
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from streamanon import __version__
 from streamanon.atomic_write import write_atomically
 from streamanon.errors import UsageError
+from streamanon.extras import installed_versions
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -39,7 +39,7 @@ def save(name: str, results: object, *, settings: dict[str, Any], folder: Path =
         "commit": commit(),
         "command": ["python", "-m", "benchmarks", *map(without_folders, sys.argv[1:])],
         "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **installed_versions(PACKAGES)},
         "settings": settings,
         "results": results,
     }
@@ -128,13 +128,3 @@ def _cpu() -> str:
         return platform.processor()
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -1,5 +1,7 @@
 """What to install for an optional part of this package."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from shlex import quote
@@ -23,6 +25,15 @@ def install_hint(extra: str) -> str:
         if one.marker and one.marker.evaluate({"extra": extra}) and not one.marker.evaluate()
     ]
     return f"pip install {' '.join(quote(one) for one in wanted)}"
+
+
+def installed_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those of some packages that are installed."""
+    found = {}
+    for name in packages:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def missing_package(what: str, extra: str, error: ImportError) -> UsageError:

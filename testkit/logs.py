@@ -5,6 +5,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class Log(list[str]):
+    """What was said, a message each."""
+
+    def has(self, *words: str) -> bool:
+        """Tell whether a message holds all of these."""
+        return any(all(word in line for word in words) for line in self)
+
+
 class _Lines(logging.Handler):
     """Appends every message to a list."""
 
@@ -25,9 +33,9 @@ def log_into(lines: list[str]) -> logging.Logger:
 
 
 @contextmanager
-def logged(name: str) -> Iterator[list[str]]:
-    """Yield a list that gets the messages of one logger and those below it."""
-    lines: list[str] = []
+def logged(name: str) -> Iterator[Log]:
+    """Yield what gets the messages of one logger and those below it."""
+    lines = Log()
     log, handler = logging.getLogger(name), _Lines(lines)
     before = log.level
     log.addHandler(handler)

@@ -60,13 +60,6 @@ def tables(record: Record) -> Iterator[Table]:
         yield Table("Of the same apparent sex and age as before", tuple(looks), _LOOKS_NOTE)
 
 
-def provider(record: Record) -> str:
-    """Return what ran the networks, and the commits of the rows."""
-    rows = record.results["rows"]
-    commits = ", ".join(f"{name} {row['commit']}" for name, row in rows.items())
-    return f"{record.settings['provider']}; commits of the rows: {commits}"
-
-
 def _column(record: Record, judge: str, kind: str, label: str) -> Column:
     rows: dict[str, Any] = {
         name: row["known"][judge][kind]

@@ -45,10 +45,3 @@ def tables(record: Record) -> Iterator[Table]:
 def _column(rows: dict[str, Any], features: str, moment: str) -> Column:
     cells = {name: row["known"][features][moment] for name, row in rows.items()}
     return column(f"{_MOMENTS[moment]}, {_FEATURES[features]}", cells, Cell.of, "less", "%")
-
-
-def provider(record: Record) -> str:
-    """Return what ran the networks, and the commits of the rows."""
-    rows = record.results["rows"]
-    commits = ", ".join(f"{name} {row['commit']}" for name, row in rows.items())
-    return f"{record.settings['provider']}; commits of the rows: {commits}"

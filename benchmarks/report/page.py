@@ -87,9 +87,9 @@ class Section:
 
 SECTIONS = {
     "stills": Section("Stills", stills.tables, stills.provider, plots.of_stills),
-    "identity": Section("Identity", identity.tables, identity.provider),
-    "motion": Section("Motion", motion.tables, motion.provider),
-    "telltale": Section("Telltale", telltale.tables, telltale.provider),
+    "identity": Section("Identity", identity.tables, Record.provider_of_rows),
+    "motion": Section("Motion", motion.tables, Record.provider_of_rows),
+    "telltale": Section("Telltale", telltale.tables, Record.provider_of_rows),
     "ablation": Section("Ablation", ablation.tables, ablation.provider),
     "video": Section("Clips", video.tables, video.provider, plots.of_video),
     "speed": Section("Speed", speed.tables, speed.provider, plots.of_speed),

@@ -83,6 +83,11 @@ class Record:
         found: dict[str, Any] = self.document["settings"]
         return found
 
+    def provider_of_rows(self) -> str:
+        """Return what ran the networks, and the commit of each row."""
+        commits = (f"{name} {row['commit']}" for name, row in self.results["rows"].items())
+        return f"{self.settings['provider']}; commits of the rows: {', '.join(commits)}"
+
     def provenance(self, providers: str) -> str:
         """Return where the figures come from, in one line.
 

@@ -38,10 +38,3 @@ def _column(record: Record, kind: str, label: str) -> Column:
     rows = record.results["rows"]
     areas = {name: row[kind]["area"] for name, row in rows.items() if kind in row}
     return column(label, areas, Cell.of, "less", "")
-
-
-def provider(record: Record) -> str:
-    """Return what ran the networks, and the commits of the rows."""
-    rows = record.results["rows"]
-    commits = ", ".join(f"{name} {row['commit']}" for name, row in rows.items())
-    return f"{record.settings['provider']}; commits of the rows: {commits}"

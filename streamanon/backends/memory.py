@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 from platformdirs import user_cache_path
 
 from streamanon.atomic_write import write_atomically
+from streamanon.extras import installed_versions
 
 _PACKAGES = ("streamanon", "onnxruntime", "openvino")
 _CPU_INFO = Path("/proc/cpuinfo")
@@ -40,8 +40,9 @@ class ChoiceMemory:
         """Name what the choice depends on; the main form of the network comes first."""
         self._candidates = tuple(candidates)
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in networks]
-        about = [digests, self._candidates, threads, _machine()]
-        key = hashlib.sha256(json.dumps([*about, _versions()]).encode()).hexdigest()[:16]
+        versions = installed_versions(_PACKAGES)
+        about = json.dumps([digests, self._candidates, threads, _machine(), versions])
+        key = hashlib.sha256(about.encode()).hexdigest()[:16]
         self._file = folder() / f"{networks[0].stem}-{key}.json"
 
     def recall(self) -> Remembered | None:
@@ -70,14 +71,6 @@ def forget() -> None:
     for file in folder().glob("*.json"):
         with suppress(OSError):
             file.unlink()
-
-
-def _versions() -> Mapping[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
 
 
 def _machine() -> list[str]:

@@ -8,12 +8,12 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamanon.atomic_write import write_atomically
 from streamanon.errors import MediaError
+from streamanon.extras import installed_versions
 from streamanon.media.credentials import masked
 
 if TYPE_CHECKING:
@@ -24,10 +24,7 @@ PACKAGES = ("streamanon", "numpy", "opencv-python-headless", "av", "onnxruntime"
 
 def versions() -> dict[str, str]:
     """Return the versions of all packages that process pixels."""
-    return {
-        "python": platform.python_version(),
-        **{name: metadata.version(name) for name in PACKAGES},
-    }
+    return {"python": platform.python_version(), **installed_versions(PACKAGES)}
 
 
 def sha256(path: Path) -> str | None:

@@ -69,7 +69,7 @@ def test_another_machine_network_or_version_chooses_for_itself(
     other = tmp_path / EXACT.name
     other.write_bytes(EXACT.read_bytes() + b"\0")
     assert ChoiceMemory([other], NAMES, 1).recall() is None
-    monkeypatch.setattr(memory, "_versions", lambda: {"onnxruntime": "0.1"})
+    monkeypatch.setattr(memory, "installed_versions", lambda _: {"onnxruntime": "0.1"})
     assert _memory().recall() is None
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -18,7 +18,7 @@ from streamanon.live.stream import Stream
 from streamanon.web import camera
 from streamanon.web.server import Server
 from testkit.addresses import live_input
-from testkit.logs import logged
+from testkit.logs import Log, logged
 from testkit.painted import painted_frames
 from testkit.requests import Serve, Site
 from testkit.streams import running
@@ -69,7 +69,7 @@ def serve(stream: Stream, factory: Factory) -> Iterator[Serve]:
 
 
 @pytest.fixture
-def said() -> Iterator[list[str]]:
+def said() -> Iterator[Log]:
     """What the server logs."""
     with logged("streamanon.web") as lines:
         yield lines

@@ -102,7 +102,7 @@ def test_the_command_writes_what_the_report_reads(london: Path, tmp_path: Path) 
     looks = list(identity.tables(Record("identity", document)))[-1]
     assert "apparent sex" in looks.title
     assert looks.rows == ["none", "solid"]
-    assert "none" in identity.provider(Record("identity", document))
+    assert "none" in Record("identity", document).provider_of_rows()
 
 
 def test_another_network_is_no_faceres(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from streamanon.sources.live.source import LiveSource
 from streamanon.types import Frame
 from testkit.addresses import live_input
 from testkit.clips import Clip, write_clip
-from testkit.logs import log_into
+from testkit.logs import Log, log_into
 from testkit.servers.rtsp_relay import RtspRelay, publish
 from testkit.videos import read_frames
 from testkit.waiting import wait_until
@@ -32,13 +32,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _clip(path: Path, size: tuple[int, int] = (96, 64), sound: str = "aac") -> Path:
     pts = tuple(range(0, 50 * 256, 256))
     return write_clip(path, Clip(size=size, pts=pts, sound=sound, options=OPTIONS))
-
-
-class Log(list[str]):
-    """Takes what is said."""
-
-    def has(self, *words: str) -> bool:
-        return any(all(word in line for word in words) for line in self)
 
 
 BEGAN_S = time.monotonic()
@@ -96,7 +89,7 @@ def test_pictures_that_were_reordered_come_in_order(tmp_path: Path, relay: RtspR
     pts = tuple(range(0, 50 * 256, 256))
     write_clip(path, Clip(pts=pts, options={"g": "25", "bf": "3", "b-adapt": "0"}))
     with relay.serve_file(path, "cam", loop="steady") as url:
-        source = _open(url, Log())
+        source = _open(url)
         frames = _take(source, 90)
         source.close()
     assert not any(frame.damaged for frame in frames)
@@ -109,7 +102,7 @@ def test_pictures_that_were_reordered_come_in_order(tmp_path: Path, relay: RtspR
 def test_pictures_that_are_believed_are_those_that_were_sent(clip: Path, relay: RtspRelay) -> None:
     sent = {frame.to_ndarray()[:64].tobytes() for frame in read_frames(clip)}
     with relay.serve_file(clip, "cam", loop="steady") as url:
-        source = _open(url, Log())
+        source = _open(url)
         believed = Counter[bool]()
         for number, frame in enumerate(islice(source, 150)):
             if number in (31, 95):
@@ -146,7 +139,7 @@ def test_a_server_that_is_killed_is_found_again(clip: Path, relay: RtspRelay) ->
 
 def test_a_frozen_server_is_waited_for(clip: Path, relay: RtspRelay) -> None:
     with relay.serve_file(clip, "cam", loop="steady") as url:
-        source = _open(url, Log())
+        source = _open(url)
         _take(source, 5)
         relay.stall()
         Timer(1.0, relay.resume).start()
@@ -185,7 +178,7 @@ def test_timestamps_that_jump_do_not_show(clip: Path, relay: RtspRelay) -> None:
 
 def test_a_push_that_begins_again_goes_on(clip: Path) -> None:
     with RtspRelay(keeps_readers=True) as relay, relay.serve_file(clip, "cam", loop="again") as url:
-        source = _open(url, Log())
+        source = _open(url)
         assert _steady(_take(source, 120))
         assert source.state.reconnects == 0
         source.close()
@@ -193,7 +186,7 @@ def test_a_push_that_begins_again_goes_on(clip: Path) -> None:
 
 def test_a_push_that_ends_ends_its_readers(clip: Path, relay: RtspRelay) -> None:
     with relay.serve_file(clip, "cam", loop="again") as url:
-        source = _open(url, Log())
+        source = _open(url)
         _take(source, 120)
         assert source.state.reconnects > 0
         source.close()
@@ -239,7 +232,7 @@ def test_another_size_and_other_sound_after_a_reconnect(tmp_path: Path, relay: R
 def test_it_stops_at_once_whatever_it_is_doing(clip: Path, relay: RtspRelay) -> None:
     with relay.serve_file(clip, "cam", loop="steady") as url:
         for torment in (relay.resume, relay.stall, relay.kill):
-            source = _open(url, Log(), wait=True)  # until the push is back
+            source = _open(url, wait=True)  # until the push is back
             _take(source, 3)
             torment()
             Timer(0.4, source.stop).start()
@@ -270,7 +263,7 @@ def test_waiting_ends_when_it_is_stopped(relay: RtspRelay) -> None:
     stopping = Event()
     Timer(0.5, stopping.set).start()
     with pytest.raises(MediaError):
-        _open(relay.url("nothing"), Log(), wait=True, stopping=stopping)
+        _open(relay.url("nothing"), wait=True, stopping=stopping)
 
 
 @pytest.mark.parametrize(
