@@ -11,7 +11,7 @@ import numpy as np
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
-from streamanon.types import U8, Face, Frame, Identity, Mesh, Scene, Subject, Track
+from streamanon.types import F32, U8, Face, Frame, Identity, Mesh, Scene, Subject, Track
 from testkit.networks import mesh_fitter
 from testkit.paths import DEMO
 
@@ -62,11 +62,16 @@ def scene(image: U8, mesh: Mesh, identity: Identity, index: int = 0) -> Scene:
     return Scene(shot, (Subject(track, identity),))
 
 
-def turned(mesh: Mesh, degrees: float) -> Mesh:
-    """Turn a head around the vertical axis."""
+def turned_points(points: F32, degrees: float) -> F32:
+    """Turn a head's (n, 3) points around the vertical axis."""
     angle = np.radians(degrees)
-    middle = mesh.points.mean(axis=0)
+    middle = points.mean(axis=0)
     turn = np.array(
         [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
     )
-    return replace(mesh, points=((mesh.points - middle) @ turn.T + middle).astype(np.float32))
+    return np.asarray((points - middle) @ turn.T + middle, np.float32)
+
+
+def turned(mesh: Mesh, degrees: float) -> Mesh:
+    """Turn a head around the vertical axis."""
+    return replace(mesh, points=turned_points(mesh.points, degrees))

@@ -22,6 +22,7 @@ from streamanon.face.network_input import (
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
 from streamanon.types import F32, U8
+from testkit.staged import turned_points
 
 GALLERY = {identity.name: identity for identity in load_builtin()}
 
@@ -44,13 +45,7 @@ def difference(a: U8, b: U8) -> float:
 
 
 def turned(face: AlignedFace, yaw_deg: float) -> AlignedFace:
-    angle = np.radians(yaw_deg)
-    turn = np.array(
-        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
-    )
-    middle = face.points.mean(axis=0)
-    points = ((face.points - middle) @ turn.T + middle).astype(np.float32)
-    return AlignedFace.of(as_picture(face.image), points)
+    return AlignedFace.of(as_picture(face.image), turned_points(face.points, yaw_deg))
 
 
 @pytest.mark.parametrize("name", sorted(GALLERY))

@@ -14,7 +14,7 @@ from streamanon.face.canonical_face import TRIANGLES
 from streamanon.face.surroundings import Surroundings, fit
 from streamanon.imaging.picture import as_picture
 from testkit.networks import mesh_fitter
-from testkit.staged import CALM, LAUGHING, clip_frames
+from testkit.staged import CALM, LAUGHING, clip_frames, turned_points
 from testkit.staged import fit as fit_mesh
 
 if TYPE_CHECKING:
@@ -47,13 +47,6 @@ def scaled(points: F32, across: float, down: float) -> F32:
 
 def shifted(points: F32) -> F32:
     return np.asarray(points + np.array([9, -6, 0], np.float32), np.float32)
-
-
-def turned(points: F32, degrees: float) -> F32:
-    middle = points.mean(axis=0)
-    sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
-    turn = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
-    return np.asarray((points - middle) @ turn.T + middle, np.float32)
 
 
 def jaw(points: F32) -> F32:
@@ -238,7 +231,7 @@ def test_a_line_beside_the_face_stays_straight() -> None:
 @pytest.mark.parametrize("degrees", [-50, -38, 38, 50])
 def test_features_in_the_rim_of_a_turned_head_are_nowhere(degrees: float) -> None:
     image, points = calm()
-    points = turned(points, degrees)
+    points = turned_points(points, degrees)
     painted = np.full_like(image, 60)
     for feature in (lm.RIGHT_BROW, lm.LEFT_BROW, lm.RIGHT_EYE, lm.LEFT_EYE, lm.NOSE, lm.OUTER_LIPS):
         hull = cv2.convexHull(points[list(feature), :2].astype(np.int32))
@@ -252,7 +245,7 @@ def test_features_in_the_rim_of_a_turned_head_are_nowhere(degrees: float) -> Non
 @pytest.mark.parametrize("degrees", [-55, 55])
 def test_little_is_seen_of_an_outline_that_the_mesh_of_a_turned_head_misses(degrees: float) -> None:
     image, points = calm()
-    points = turned(points, degrees)
+    points = turned_points(points, degrees)
     painted = np.full_like(image, 60)
     missed = points + np.array([np.sign(degrees) * 5, 0, 0], np.float32)
     painted[silhouette(missed, image.shape) > 0] = MAGENTA
@@ -270,7 +263,7 @@ def test_of_a_turned_head_that_may_not_move_nothing_shows_before_nose_and_chin(
     degrees: float,
 ) -> None:
     image, points = calm()
-    points = turned(points, degrees)
+    points = turned_points(points, degrees)
     painted = np.full_like(image, 60)
     painted[silhouette(points, image.shape) > 0] = MAGENTA
     around = fit(as_picture(painted), points, points, [], 0.0)
