@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from streamanon import weights
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.shared import MAX_ROWS, SharedBackend
 from streamanon.errors import ModelError
+from testkit.waiting import wait_until
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -58,25 +60,13 @@ class Gated:
 
 def _at_once(shared: SharedBackend, network: Gated, asked: list[Arrays]) -> list[object]:
     """Ask everything at once from threads, while a first question is still being answered."""
-    answers: list[object] = [None] * len(asked)
-
-    def ask(number: int) -> None:
-        try:
-            answers[number] = shared.run(asked[number])
-        except Exception as error:  # noqa: BLE001  looked at by the test
-            answers[number] = error
-
-    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(asked))]
-    threads[0].start()
-    assert network.began.wait(20)
-    for thread in threads[1:]:
-        thread.start()
-    while len(shared._waiting) < len(asked) - 1:
-        threads[1].join(0.01)
-    network.gate.set()
-    for thread in threads:
-        thread.join(20)
-    return answers
+    with ThreadPoolExecutor(len(asked)) as pool:
+        asking = [pool.submit(shared.run, asked[0])]
+        assert network.began.wait(20)
+        asking += [pool.submit(shared.run, one) for one in asked[1:]]
+        wait_until(lambda: len(shared._waiting) == len(asked) - 1)
+        network.gate.set()
+        return [one.exception() or one.result() for one in asking]
 
 
 def _same(answer: object, alone: Arrays) -> bool:
@@ -192,12 +182,10 @@ def test_as_many_runs_at_once_as_there_are_lanes(
 ) -> None:
     network = Gated(anonygan)
     shared = SharedBackend(network, batches=False, lanes=2)
-    answers: list[Arrays] = []
-    held = threading.Thread(target=lambda: answers.append(shared.run(faces[0])))
-    held.start()
-    assert network.began.wait(20)
-    assert shared.run(faces[1])  # while the first is held back
-    network.gate.set()
-    held.join(20)
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(shared.run, faces[0])
+        assert network.began.wait(20)
+        assert shared.run(faces[1])  # while the first is held back
+        network.gate.set()
+        assert held.result()
     assert network.most_at_once == 2
-    assert len(answers) == 1

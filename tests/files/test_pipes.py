@@ -7,8 +7,8 @@ import shutil
 import signal
 import struct
 import subprocess
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from termios import FIONREAD
@@ -58,20 +58,14 @@ def test_nothing_is_sent_of_what_fails(face_clip: Path, tmp_path: Path) -> None:
 
 def test_named_pipes_stay_what_they_are(face_clip: Path, tmp_path: Path) -> None:
     source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
-    received: list[bytes] = []
     for path in (source, target):
         os.mkfifo(path)
-    partners = [
-        threading.Thread(target=lambda: source.write_bytes(face_clip.read_bytes())),
-        threading.Thread(target=lambda: received.append(target.read_bytes())),
-    ]
-    for partner in partners:
-        partner.start()
-    assert execute(["run", str(source), "-o", str(target), "--method", "mosaic"]) == 0
-    for partner in partners:
-        partner.join()
+    with ThreadPoolExecutor() as pool:
+        pool.submit(source.write_bytes, face_clip.read_bytes())
+        received = pool.submit(target.read_bytes)
+        assert execute(["run", str(source), "-o", str(target), "--method", "mosaic"]) == 0
     assert target.is_fifo()
-    (tmp_path / "received").write_bytes(received[0])
+    (tmp_path / "received").write_bytes(received.result())
     assert _tracks(tmp_path / "received") == ("mov,mp4,m4a,3gp,3g2,mj2", 16, ["aac"])
 
 
@@ -210,10 +204,9 @@ def test_sound_goes_on_after_the_pictures_in_bounded_memory(
     options = ["-c:a", "pcm_s16le", "-t", "9", "-filter:v", "trim=end=1"]
     sent = _endless("matroska", *options).communicate()[0]
     os.mkfifo(source)
-    writer = threading.Thread(target=lambda: source.write_bytes(sent))
-    writer.start()
-    assert execute(["run", str(source), "-o", str(out), "--method", "mosaic"]) == 0
-    writer.join()
+    with ThreadPoolExecutor() as pool:
+        pool.submit(source.write_bytes, sent)
+        assert execute(["run", str(source), "-o", str(out), "--method", "mosaic"]) == 0
     with av.open(str(out)) as container:
         heard = [packet.pts for packet in container.demux(audio=0) if packet.pts is not None]
     assert heard == sorted(heard)

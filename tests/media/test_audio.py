@@ -1,6 +1,6 @@
 """Sound waits for its picture, and not without end."""
 
-from threading import Thread
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -40,11 +40,10 @@ def test_two_threads_may_use_it_at_once() -> None:
         for number in range(20_000):
             track.put(_packet(number))
 
-    writer = Thread(target=write)
-    writer.start()
-    while writer.is_alive():
-        taken += track.take_until(10**12)
-    writer.join()
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(write)
+        while not writing.done():
+            taken += track.take_until(10**12)
     taken += track.take_until(10**12)
     times = [packet.pts for packet in taken]
     assert times == sorted(set(times))

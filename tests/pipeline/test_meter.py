@@ -1,8 +1,8 @@
 """The figures of a running stream: right, of the last seconds, and readable from any thread."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
-from threading import Thread
 
 import pytest
 
@@ -85,10 +85,9 @@ def test_a_meter_does_not_grow_and_can_be_read_meanwhile() -> None:
             meter.count_received()
             meter.count_written(_safe(Treated(1, Treatment.REPLACED)), 0.01)
 
-    threads = [Thread(target=count) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        assert meter.read().faces in (0, 1)
+    with ThreadPoolExecutor() as pool:
+        counting = [pool.submit(count) for _ in range(3)]
+        while not all(one.done() for one in counting):
+            assert meter.read().faces in (0, 1)
     assert meter.read().frames == 3 * MAX_ENTRIES
     assert len(meter._received_s) == len(meter._written) == MAX_ENTRIES

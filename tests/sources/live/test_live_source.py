@@ -2,10 +2,11 @@
 
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
-from threading import Event, Thread, Timer
+from threading import Event, Timer
 
 import numpy as np
 import pytest
@@ -245,18 +246,17 @@ def test_it_stops_at_once_whatever_it_is_doing(clip: Path, relay: RtspRelay) -> 
 def test_with_wait_it_goes_on_trying(clip: Path, relay: RtspRelay) -> None:
     log, url = Log(), relay.url("cam")
     relay.kill()
-    sources: list[LiveSource] = []
-    opening = Thread(target=lambda: sources.append(_open(url, log, wait=True)))
-    opening.start()
-    wait_until(lambda: log)
-    time.sleep(1)
-    assert len(log) == 1
-    assert log.has("nothing listens there", "; waiting for it")
-    relay.start()
-    with relay.serve_file(clip, "cam", loop="steady"):
-        opening.join(60)
-        _take(sources[0], 5)
-        sources[0].close()
+    with ThreadPoolExecutor() as pool:
+        opening = pool.submit(_open, url, log, wait=True)
+        wait_until(lambda: log)
+        time.sleep(1)
+        assert len(log) == 1
+        assert log.has("nothing listens there", "; waiting for it")
+        relay.start()
+        with relay.serve_file(clip, "cam", loop="steady"):
+            source = opening.result(60)
+            _take(source, 5)
+            source.close()
 
 
 def test_waiting_ends_when_it_is_stopped(relay: RtspRelay) -> None:
