@@ -173,7 +173,9 @@ class SecondOpinion:
     def is_to_hide(self, pending: PendingFrame, track: Track) -> bool:
         """Tell whether a track of a frame may be a face that shows."""
         looks = self._asked(pending, track)
-        return looks is None or not looks.found_nothing
+        if looks is None or not looks.found_nothing:
+            return True
+        return looks is self._evidence[track.id].lost and track.unseen_s <= GONE_AFTER_S
 
     def forget(self, track_id: int) -> None:
         """Drop a track that has ended."""
@@ -211,7 +213,7 @@ class SecondOpinion:
             return evidence.in_hair
         if not evidence.proven:
             return evidence.whole
-        return evidence.lost if track.unseen_s > GONE_AFTER_S else None
+        return None if pending.sees(track.id) else evidence.lost
 
     def _others(self, pending: PendingFrame, track: Track) -> list[Track]:
         """Return the other tracks that a frame sees and that certainly are faces."""
