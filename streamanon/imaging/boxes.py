@@ -16,19 +16,25 @@ def union(*boxes: F32) -> F32:
 def iou(a: F32, b: F32) -> float:
     """Return intersection over union, 0..1."""
     overlap = _overlap(a, b)
-    total = float(np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2])) - overlap
+    total = _area(a) + _area(b) - overlap
     return overlap / total if total > 0 else 0.0
 
 
 def share_inside(a: F32, b: F32) -> float:
     """Return which share of a box lies inside another, 0..1."""
-    area = float(np.prod(a[2:] - a[:2]))
+    area = _area(a)
     return _overlap(a, b) / area if area > 0 else 0.0
 
 
+def _area(box: F32) -> float:
+    x0, y0, x1, y1 = box.tolist()  # faster than NumPy on four numbers
+    return float((x1 - x0) * (y1 - y0))
+
+
 def _overlap(a: F32, b: F32) -> float:
-    sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
-    return float(np.prod(np.maximum(sides, 0)))
+    (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = a.tolist(), b.tolist()
+    across, down = min(ax1, bx1) - max(ax0, bx0), min(ay1, by1) - max(ay0, by0)
+    return float(across * down) if across > 0 and down > 0 else 0.0
 
 
 def centre(box: F32) -> F32:

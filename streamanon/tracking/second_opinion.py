@@ -275,15 +275,18 @@ class SecondOpinion:
         for turns in range(4):  # it sees upright faces only
             overlap = share_inside if turns else iou
             turned = np.ascontiguousarray(np.rot90(image, turns))
-            for face in self._detector.detect(as_picture(turned)):
+            for face in self._detector.detect(as_picture(turned)):  # best first
+                if face.score <= best:
+                    break
                 low_x, low_y, high_x, high_y = _turned_back(face.box, turned.shape[:2], turns)
                 if mirrored < 0:
                     low_x, high_x = size[0] - high_x, size[0] - low_x
                 placed = np.array([low_x, low_y, high_x, high_y]) * to_frame + (x0, y0, x0, y0)
                 found = placed.astype(np.float32)
-                is_other = any(overlap(found, other) > OTHER_FACE for other in others)
-                if not is_other and _is_at(found, where):
-                    best = max(best, face.score)
+                if not _is_at(found, where):
+                    continue
+                if not any(overlap(found, other) > OTHER_FACE for other in others):
+                    best = face.score
             if best >= PROOF:
                 break
         return best
