@@ -62,7 +62,7 @@ LOOKS = len(FRAMINGS)
 LOOK_EVERY, LATER_EVERY = 2, 3
 """A track is looked at in one of so many frames that see it, and when it is refuted."""
 
-MOST_LOOKS = 2
+MOST_LOOKS = 3
 """Most looks in one frame."""
 
 HAIR_PROOF = 0.2
