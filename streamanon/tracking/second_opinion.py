@@ -43,7 +43,8 @@ FRAMINGS = (
     (3.0, 128, 1),
     (4.0, 128, -1),
 )
-"""Side of a crop in sides of the face, px it is scaled to, and -1 for mirrored; used in turn."""
+"""Side of a crop in sides of the face, or that of a larger cover, px it is scaled to, and -1 for
+mirrored; used in turn."""
 
 PROOF, REFUTED = 0.3, 0.06
 """Mean score of the second detector, over half of LOOKS looks, that proves a face, and over LOOKS
@@ -132,7 +133,7 @@ class _Evidence:
 
 
 class SecondOpinion:
-    """Tells which tracks are no faces; for one line of one stream."""
+    """Tells which tracks show no face; for one line of one stream."""
 
     def __init__(self, detector: Detector) -> None:
         """Take the second detector; it answers faces from :data:`FAINTEST_SCORE` on."""
@@ -264,10 +265,10 @@ class SecondOpinion:
             others: (4,) boxes of other faces.
         """
         times, side_px, mirrored = next(self._framings)
-        half = np.float32(times * side(box) / 2)
-        around = np.concatenate([centre(box) - half, centre(box) + half]).astype(np.float32)
-        x0, y0, x1, y1 = clipped = clip_box(picture, around)
-        scale = side_px / (times * side(box))
+        reach = np.float32(max(times * side(box), *(where[2:] - where[:2])))
+        around = np.concatenate([centre(where) - reach / 2, centre(where) + reach / 2])
+        x0, y0, x1, y1 = clipped = clip_box(picture, around.astype(np.float32))
+        scale = side_px / float(reach)
         size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
         image = shrink(picture, clipped, size)[:, ::mirrored]
         to_frame = np.tile(np.array([x1 - x0, y1 - y0], np.float32) / size, 2)
