@@ -20,7 +20,7 @@ from streamanon.sealed.keys import Keyring, Recipients, from_passphrase, private
 from streamanon.sealed.log import append_entry, log_key, log_of
 from streamanon.sealed.opening import NEAR_US, OpenSidecar, Tally, revealed
 from streamanon.sealed.records import NOBODY, Access
-from streamanon.sealed.sidecar import SUFFIX, Sidecar, sidecar_of
+from streamanon.sealed.sidecar import SUFFIX, SegmentEntry, Sidecar, sidecar_of
 from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.image import ImageSink
 from streamanon.sinks.video import VideoSink
@@ -168,7 +168,7 @@ def reveal(  # noqa: PLR0913  what, with what, to where, and how
                 if progress:
                     progress(done, source.info.frame_count)
             _check_tally(tally, opened, force=force)
-            _log(opened, keyring, persons, selection)
+            _log(opened, keyring, entries, selection)
             sink.close(complete=True)
         finally:
             sink.close(complete=False)
@@ -240,13 +240,13 @@ def _check_bound(opened: OpenSidecar, output: Path) -> None:
 
 
 def _log(
-    opened: OpenSidecar, keyring: Keyring, persons: Sequence[int], selection: Selection
+    opened: OpenSidecar, keyring: Keyring, entries: Sequence[SegmentEntry], selection: Selection
 ) -> None:
     """Note what is about to be revealed."""
     sidecar = opened.sidecar
     entry = {
         "opened_with": keyring.opened_with,
-        "persons": persons or list(sidecar.people),
+        "persons": sorted({sidecar.person(entry.segment.person) for entry in entries}),
         "from_s": (selection.begin_us or 0) / 1e6,
         "to_s": None if selection.end_us is None else selection.end_us / 1e6,
     }
