@@ -22,9 +22,6 @@ NORMAL_MAD, FINE_SHARE = 0.6745, 0.87
 """Median absolute deviation over standard deviation of a normal distribution, and the share of
 white noise's standard deviation that a 1 px blur removes."""
 
-LIT_SKIN_BGR = (110.0, 132.0, 178.0)
-"""Mean colour of skin in the light the portraits were taken in."""
-
 DETAIL_FACTOR = 1.2
 """Ratio of fine detail to the frame's face that is allowed: skin hides the excess, eyes need it."""
 

@@ -24,7 +24,6 @@ from streamanon.sealed.records import Access, DamagedError, Header, Keys, Segmen
 
 PRIME = 2**521 - 1
 _SHARE_BYTES = 66
-_BIND_BYTES = 32
 MOST_RECIPIENTS = 255
 
 Recipient: TypeAlias = "x25519.Recipient | ssh.Recipient"

@@ -67,6 +67,27 @@ def _person(place: F32 = PLACE) -> U8:
     return image
 
 
+def _degraded(image: U8, how: str) -> U8:
+    """Return a picture in which its face is harder to see."""
+    image = image.copy()
+    if how == "blurred":
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 6), np.uint8)
+    elif how == "dark":
+        image = image // 8
+    elif how == "mirrored":
+        image = np.ascontiguousarray(image[:, ::-1])
+    elif how == "half hidden":
+        image[150:210, 180:290] = (60, 90, 60)
+    return image
+
+
+def _turned(image: U8, degrees: float) -> U8:
+    """Return a picture turned around the face's place."""
+    middle = ((PLACE[0] + PLACE[2]) / 2, (PLACE[1] + PLACE[3]) / 2)
+    turn = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), degrees, 1)
+    return np.asarray(cv2.warpAffine(image, turn, SIZE), np.uint8)
+
+
 def _observed(
     images: list[U8], first: Detector, second: Detector, look_ahead: int | None = None
 ) -> list[Scene]:
@@ -102,15 +123,7 @@ def test_live_it_is_covered_until_several_frames_show_no_face(
 def test_a_face_that_the_first_detector_doubts_is_covered_in_every_frame(
     centerface: CenterFaceDetector, degraded: str, look_ahead: int | None
 ) -> None:
-    image = _person()
-    if degraded == "blurred":
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 6), np.uint8)
-    elif degraded == "dark":
-        image = image // 8
-    elif degraded == "mirrored":
-        image = np.ascontiguousarray(image[:, ::-1])
-    elif degraded == "half hidden":
-        image[150:210, 180:290] = (60, 90, 60)
+    image = _degraded(_person(), degraded)
     place = np.array([480 - 270, 100, 480 - 200, 190], np.float32)
     place = place if degraded == "mirrored" else PLACE
     scenes = _observed([image] * 24, Doubting(0.3, place), centerface, look_ahead)
@@ -122,10 +135,7 @@ def test_a_face_that_the_first_detector_doubts_is_covered_in_every_frame(
 def test_so_is_one_that_lies_on_its_side_or_is_upside_down(
     centerface: CenterFaceDetector, degrees: float, *, mirrored: bool
 ) -> None:
-    middle = ((PLACE[0] + PLACE[2]) / 2, (PLACE[1] + PLACE[3]) / 2)
-    turn = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), degrees, 1)
-    image = np.asarray(cv2.warpAffine(_person(), turn, SIZE), np.uint8)
-    place = PLACE
+    image, place = _turned(_person(), degrees), PLACE
     if mirrored:
         image, place = np.ascontiguousarray(image[:, ::-1]), PLACE.copy()
         place[[0, 2]] = SIZE[0] - PLACE[[2, 0]]
@@ -251,13 +261,7 @@ def test_a_face_that_has_gone_is_covered_no_longer_than_it_takes_to_see_that(
 def test_one_that_the_first_detector_no_longer_sees_is_covered_as_long_as_the_second_does(
     centerface: CenterFaceDetector, degraded: str, look_ahead: int | None
 ) -> None:
-    image = _person()
-    if degraded == "blurred":
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 6), np.uint8)
-    elif degraded == "turned":
-        middle = ((PLACE[0] + PLACE[2]) / 2, (PLACE[1] + PLACE[3]) / 2)
-        turn = cv2.getRotationMatrix2D((float(middle[0]), float(middle[1])), 90, 1)
-        image = np.asarray(cv2.warpAffine(image, turn, SIZE), np.uint8)
+    image = _turned(_person(), 90) if degraded == "turned" else _degraded(_person(), degraded)
     images = [_person()] * 20 + [image] * 40
     scenes = _observed(images, Losing(), centerface, look_ahead)
     assert all(scene.subjects for scene in scenes[: 20 + round(25 * COAST_S)])
