@@ -335,6 +335,8 @@ class Subject:
         permit: leave to show the face as it is, or None.
         glasses: whether they wear glasses.
         mouth: what shows between their lips; None where these are shut or it is not known.
+        in_front: (468,) float32 probability that a hand or a thing is in front of each point of the
+            mesh's skin; None where that is not known.
     """
 
     track: Track
@@ -343,6 +345,7 @@ class Subject:
     permit: Permit | None = None
     glasses: bool = False
     mouth: MouthInside | None = None
+    in_front: F32 | None = None
 
 
 @dataclass(frozen=True, slots=True)

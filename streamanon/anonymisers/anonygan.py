@@ -144,6 +144,7 @@ class _PreparedFace:
     region: FaceRegion
     state: _TrackState
     yaw_deg: float
+    in_front: F32 | None = None
 
     def cached(self, time_s: float, patience: float) -> bool:
         """Return whether the network's last output still fits."""
@@ -169,7 +170,7 @@ class _PreparedFace:
             into_face_space(image, space.to_frame)
             for image in (self.face.image, transform.apply(self.warp.portrait))
         )
-        return shading.light_field(space, self.warp.depth, source, given)
+        return shading.light_field(space, self.warp.depth, source, given, self.in_front)
 
     def crop(self, transform: ColourTransform) -> U8:
         """Return the result in its crop, (128, 128, 3) uint8 BGR."""
@@ -236,7 +237,7 @@ class AnonyganAnonymiser:
         region = FaceRegion.of(picture, replace(warp.space, to_frame=to_frame))
         if region is None:
             return "the face is outside the picture"
-        return _PreparedFace(face, prepared, warp, region, state, yaw)
+        return _PreparedFace(face, prepared, warp, region, state, yaw, subject.in_front)
 
     def _generate(
         self, prepared: Sequence[_PreparedFace | str], time_s: float, patience: float

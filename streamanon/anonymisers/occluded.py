@@ -16,7 +16,7 @@ import numpy as np
 from streamanon.face import landmarks as lm
 from streamanon.face.matting import refined
 from streamanon.imaging.boxes import iou, side
-from streamanon.imaging.picture import as_picture, clip_box, read_bgr
+from streamanon.imaging.picture import as_picture, blended, clip_box, read_bgr
 from streamanon.imaging.structure import kept_structure
 from streamanon.safety.policy import opened
 from streamanon.tracking.occlusion import SIDE, InFront, OcclusionMemory
@@ -32,6 +32,10 @@ _Sighting = tuple["U8", "F32", InFront]
 
 SMALLEST_PX = 64
 """Side of the smallest face that is looked at: in front of smaller ones too little can be told."""
+
+PLAIN_PX, LEAST_INSIDE = 10.0, 1e-3
+"""Standard deviation of the blur that leaves only colours of a thing, in px of the crop: about a
+quarter of the distance between the eyes; and the weight in it of what is beside the thing."""
 
 MOST_KEPT = 0.84
 """Kept structure of a face, with what is in front of it, from which on that is painted over: an
@@ -50,35 +54,36 @@ class OccludedAnonymiser:
 
     def replace(self, scene: Scene) -> list[Patch | None]:
         """Return one patch a subject; None where the other anonymiser has none."""
-        patches = self._inside.replace(scene)
+        found = [self._look(scene, subject.track) for subject in scene.subjects]
+        self._memories.forget(scene)
+        subjects = tuple(
+            replace(subject, in_front=self._memories[subject.track.id].at_points)
+            for subject in scene.subjects
+        )
+        patches = self._inside.replace(replace(scene, subjects=subjects))
         if len(patches) != len(scene.subjects):
             return patches
-        found = [
-            self._look(scene, subject.track) if patch else None
-            for patch, subject in zip(patches, scene.subjects, strict=True)
-        ]
-        self._memories.forget(scene)
         return [
             self._behind(patch, subject, one, scene.frame.picture) if patch and one else patch
             for patch, subject, one in zip(patches, scene.subjects, found, strict=True)
         ]
 
     def _look(self, scene: Scene, track: Track) -> _Sighting | None:
-        """Look for what is in front of a face that no other one is near; None for nothing."""
+        """Look for what is in front of a face; None for nothing."""
         picture, mesh = scene.frame.picture, track.face.mesh
-        others = (other.track for other in scene.subjects if other.track.id != track.id)
-        alone = all(iou(track.cover, other.cover) == 0 for other in others)
-        certain = mesh is not None and track.unseen_s == 0 and alone
+        certain = mesh is not None and track.unseen_s == 0
         certain &= side(track.face.box) >= SMALLEST_PX
         if track.id not in self._memories or not certain:
             self._memories[track.id] = OcclusionMemory()
         memory = self._memories[track.id]
         if mesh is None or not certain or not memory.is_due(scene.frame.time_s):
             return None
+        others = (other.track for other in scene.subjects if other.track.id != track.id)
+        alone = all(iou(track.cover, other.cover) == 0 for other in others)
         crop, classes = self._finder.look(picture, mesh.points)
         corners = lm.roi_from_mesh(mesh.points)
         points = lm.in_square(mesh.points, corners, SIDE)
-        found = memory.look(crop, classes, points, corners, scene.frame.time_s)
+        found = memory.look(crop, classes, points, corners, scene.frame.time_s, alone=alone)
         return (crop, corners, found) if found else None
 
     def _behind(self, patch: Patch, subject: Subject, look: _Sighting, picture: Picture) -> Patch:
@@ -94,13 +99,37 @@ class OccludedAnonymiser:
         )
         axes = (corners[1:] - corners[0]).T / SIDE
         to_patch = np.asarray(np.column_stack([axes, corners[0] - box[:2]]), np.float32)
-        cues = (found.things, found.hair)
-        seen, things, hair = refined(found.seen, cues, coarse, fine, to_patch)
-        whole = replace(patch, occluder=Occluder(seen, np.maximum(things, hair)))
+        cues = (found.things, np.maximum(found.hair, found.beside))
+        seen, things, other = refined(found.seen, cues, coarse, fine, to_patch)
+        if found.plain.any():
+            patch = _plainly(patch, look, seen, to_patch)
+        whole = replace(patch, occluder=Occluder(seen, np.maximum(things, other)))
         if found.things.any() and _keeps(source, opened(whole, subject), subject) > MOST_KEPT:
             self._memories[subject.track.id].withhold()
-            return replace(patch, occluder=Occluder(seen, hair))
-        return replace(patch, occluder=Occluder(seen, np.maximum(things * found.strength, hair)))
+            return replace(patch, occluder=Occluder(seen, other))
+        return replace(patch, occluder=Occluder(seen, np.maximum(things * found.strength, other)))
+
+
+def _plainly(patch: Patch, look: _Sighting, seen: F32, to_patch: F32) -> Patch:
+    """Return a patch with things in front of the face, in colours that tell nothing of its pixels.
+
+    Args:
+        patch: a new face.
+        look: what was seen of the face.
+        seen: (h, w) float32 0..1, what is in front, of the size of the patch.
+        to_patch: (2, 3) affine from px of the crop to px of the patch.
+    """
+    crop, _, found = look
+    inside = cv2.erode(found.plain, np.ones((3, 3), np.uint8))[:, :, None] + LEAST_INSIDE
+    stack = np.concatenate([crop * inside, inside], axis=2)
+    slow = cv2.GaussianBlur(stack, (0, 0), PLAIN_PX)
+    colours = np.asarray(slow[:, :, :3] / slow[:, :, 3:], np.float32)
+    placed = cv2.warpAffine(
+        np.dstack([colours, found.plain]), to_patch, patch.alpha.shape[::-1], flags=cv2.INTER_LINEAR
+    )
+    over = np.asarray(np.minimum(2 * placed[:, :, 3], seen), np.float32)
+    thing = np.clip(np.rint(placed[:, :, :3]), 0, 255).astype(np.uint8)
+    return replace(patch, image=blended(patch.image, thing, over))
 
 
 def _keeps(source: U8, patch: Patch, subject: Subject) -> float:

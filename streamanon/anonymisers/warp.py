@@ -86,8 +86,7 @@ class WarpAnonymiser:
         region = FaceRegion.of(scene.frame.picture, space)
         if region is None:
             return None
-        opened = mouth.placement(space, subject.mouth)
-        patch = _draw(region, space, state, opened, scene.frame.time_s, yaw)
+        patch = _draw(region, space, state, subject, scene.frame.time_s, yaw)
         cover = mosaic(scene.frame.picture, subject.track.cover) if faded else None
         return faded_into(patch, cover, faded) if cover else patch
 
@@ -110,7 +109,7 @@ def _draw(
     region: FaceRegion,
     space: FaceSpace,
     state: _TrackState,
-    opened: mouth.MouthPlacement | None,
+    subject: Subject,
     time_s: float,
     yaw_deg: float,
 ) -> Patch:
@@ -123,7 +122,9 @@ def _draw(
         x, y = (np.asarray(part, np.float32) for part in cv2.split(lookup))
         given = state.condition.sample(x, y, RASTER / MARGIN)
         source = into_face_space(region.source, region.to_patch)
-        return shading.light_field(space, depth, source, given, beside_hair=aside > 0)
+        return shading.light_field(
+            space, depth, source, given, subject.in_front, beside_hair=aside > 0
+        )
 
     light = state.light.follow(light_field, time_s)
     edge = feathered_alpha(depth, space, yaw_deg * (1 - aside))
@@ -136,6 +137,7 @@ def _draw(
     image = _apply_light(image, region, light)
     lashes.draw(image, space.points, region.to_patch, state.sharpness.blur_px)
     image = state.sharpness.with_grain(image)
+    opened = mouth.placement(space, subject.mouth)
     mouth.draw(image, opened, region.to_patch, state.teeth, state.sharpness.blur_px)
     return replace(region.patch(image, alpha), method="warp")
 

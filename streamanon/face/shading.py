@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
 from streamanon.face.bare_skin import darkness
-from streamanon.face.warp import FaceSpace
+from streamanon.face.warp import RASTER, FaceSpace
 from streamanon.types import F32, U8
 
 GAIN_LIMITS = (0.55, 1.35)
@@ -59,9 +59,20 @@ px of skin without which that is not judged."""
 LIGHT_SIZE = 48
 """Side in px of the reduced face space on which light is compared."""
 
+HIDDEN, LEAST_SEEN, SEEN_SPREAD = 0.3, 1e-4, 2.0
+"""Probability that something is in front from which on a place says nothing of the light; the
+weight it keeps, so that a face behind something gets some light; and how far what is known of a
+point of the mesh reaches, in px of the reduced face space."""
+
 
 def light_field(
-    space: FaceSpace, depth: F32, source: U8, given: U8, *, beside_hair: bool = False
+    space: FaceSpace,
+    depth: F32,
+    source: U8,
+    given: U8,
+    in_front: F32 | None,
+    *,
+    beside_hair: bool = False,
 ) -> F32:
     """Return the gain and bias that put a new face into the frame's light and contrast.
 
@@ -70,6 +81,8 @@ def light_field(
         depth: (RASTER, RASTER) float32 distance from the face's edge in px.
         source: (RASTER, RASTER, 3) uint8 BGR frame, in face space.
         given: (RASTER, RASTER, 3) uint8 BGR new face, in face space.
+        in_front: (468,) float32 probability that a hand or a thing is in front of each point of the
+            mesh, which says nothing of the light on the face; None where that is not known.
         beside_hair: whether the face reaches over hair of the frame, as a turned one at its temple.
 
     Returns:
@@ -82,12 +95,26 @@ def light_field(
         cv2.fillConvexPoly(skin, hull, 0)
     weights = (skin, inside > SKIN_FROM, (inside > 0) & (inside < RIM_TO))
     bare, face, rim = map(_shrunk, weights)
+    if in_front is not None:
+        seen = _seen(space, in_front)
+        bare, face, rim = bare * seen, face * seen, rim * seen
     frame, drawn = _shrunk(source), _shrunk(given)
     bare *= without_hair(drawn, bare)
     if beside_hair:
         bare *= without_hair(frame, bare)
     eye_px = space.eye_distance * LIGHT_SIZE / depth.shape[0]
     return light_transfer(frame, drawn, bare, face, rim, eye_px=eye_px)
+
+
+def _seen(space: FaceSpace, in_front: F32) -> F32:
+    """Return (LIGHT_SIZE, LIGHT_SIZE) float32: where a face is seen, 0..1, by its points."""
+    cell = RASTER / LIGHT_SIZE
+    at = np.clip((space.points[: len(in_front)] / cell).astype(np.int64), 0, LIGHT_SIZE - 1)
+    stack = np.zeros((LIGHT_SIZE, LIGHT_SIZE, 2), np.float32)
+    np.add.at(stack, (at[:, 1], at[:, 0]), np.column_stack([in_front, np.ones_like(in_front)]))
+    near = cv2.GaussianBlur(stack, (0, 0), SEEN_SPREAD)
+    hidden = near[:, :, 0] / (near[:, :, 1] + 1e-6)
+    return np.asarray(np.clip(1 - hidden / HIDDEN, LEAST_SEEN, 1), np.float32)
 
 
 def without_hair(given: F32, skin: F32) -> F32:

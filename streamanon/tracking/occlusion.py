@@ -84,6 +84,14 @@ SOME_HAND, SKIN_LIKE = 0.3, 0.3
 """Share of something that the network must take for a hand, if more than the second share of it has
 a colour of the face."""
 
+SOME_THING, LARGE = 0.3, 0.3
+"""Share of what is over a face that the network must take for a thing, and no hand, for all of it
+to be drawn as one; and share of the face that masks cover, which need not lie beside it."""
+
+HOLE_PX, BESIDE_PX = 7, 5
+"""Width of holes in a thing, as in the pattern of a cloth, that belong to it; and twice the
+distance from the face at which its own pixels may be shown."""
+
 WAIT_S, FADE_S = 0.12, 0.15
 """Time for which something must be confirmed before it appears, and time in which it does. It
 disappears at once."""
@@ -123,12 +131,16 @@ class InFront:
         things: (128, 128) float32 0..1, hands and things that the face confirms.
         hair: (128, 128) float32 0..1, hair that its colours confirm, as far as it is shown now.
         strength: how far hands and things are shown now, 0..1.
+        plain: (128, 128) float32 0..1, things over the face that the network alone sees.
+        beside: (128, 128) float32 0..1, the parts of these that lie beside the face.
     """
 
     seen: F32
     things: F32
     hair: F32
     strength: np.float32
+    plain: F32
+    beside: F32
 
 
 class _KnownFace:
@@ -219,10 +231,16 @@ class _Sight:
 
 
 class OcclusionMemory:
-    """One face over time; forgets it when in doubt whether it is still the same."""
+    """One face over time; forgets it when in doubt whether it is still the same.
+
+    Attributes:
+        at_points: (468,) float32 probability that a hand or a thing is in front of each point of
+            the mesh, at the last look; None before.
+    """
 
     def __init__(self) -> None:
         """Create one that has seen nothing."""
+        self.at_points: F32 | None = None
         self._time_s, self._place = -np.inf, np.zeros((3, 2), np.float32)
         self._hair_since_s = -np.inf  # what is there from the start needs no fade
         self._forget()
@@ -242,7 +260,14 @@ class OcclusionMemory:
         return self._busy or not 0 <= time_s - self._time_s < REST_S
 
     def look(
-        self, crop: U8, classes: F32, points: F32, corners: F32, time_s: float
+        self,
+        crop: U8,
+        classes: F32,
+        points: F32,
+        corners: F32,
+        time_s: float,
+        *,
+        alone: bool = True,
     ) -> InFront | None:
         """Take in a frame and return what is in front of the face; None for nothing.
 
@@ -252,6 +277,7 @@ class OcclusionMemory:
             points: (478, 2) float32 mesh in px of the crop.
             corners: (3, 2) float32 of the crop, in px of the frame.
             time_s: time of the frame.
+            alone: whether no other face is near; else nothing is confirmed.
         """
         finite = bool(np.isfinite(classes).all())
         if not (finite and self._goes_on(corners, time_s)):
@@ -260,23 +286,32 @@ class OcclusionMemory:
             return None
         classes = self._steadied(crop, classes)
         sight = _Sight.of(crop, classes, points)
-        self._things = self._confirmed(classes, sight)
+        self.at_points = (classes[HAND] + classes[THING])[sight.where]
+        nothing = np.zeros((SIDE, SIDE), bool)
+        self._things = self._confirmed(classes, sight) if alone else nothing
         self._things_since_s = min(self._things_since_s, time_s) if self._things.any() else np.inf
-        hair = self._hair(classes, sight)
+        hair = self._hair(classes, sight) if alone else nothing
         self._hair_since_s = min(self._hair_since_s, time_s) if hair.any() else np.inf
-        shown = bool(hair.any() or self._things.any())
+        plain = _plain(classes, sight)
+        shown = bool(hair.any() or self._things.any() or plain.any())
         claimed = not shown and bool(np.count_nonzero(sight.covered) >= MIN_OVER)
         self._claimed_since_s = min(self._claimed_since_s, time_s) if claimed else np.inf
         self._busy = shown or (claimed and time_s - self._claimed_since_s < DOUBT_S)
         if not shown:
             return None
-        seen = np.clip((_in_front(classes) - SURE[0]) / (SURE[1] - SURE[0]), 0, 1)
-        things, strands = (
+        near_face = cv2.dilate(sight.hull, np.ones((BESIDE_PX,) * 2, np.uint8)) > 0
+        seen = np.maximum(_sure(_in_front(classes)), cv2.erode(plain, np.ones((3, 3), np.uint8)))
+        soft = [
             np.asarray(cv2.blur(part.astype(np.float32), (3, 3)), np.float32)
-            for part in (self._things, hair * _faded_in(time_s - self._hair_since_s))
-        )
+            for part in (
+                self._things,
+                hair * _faded_in(time_s - self._hair_since_s),
+                plain,
+                plain * (~near_face & alone),
+            )
+        ]
         strength = _faded_in(time_s - self._things_since_s)
-        return InFront(np.asarray(seen, np.float32), things, strands, strength)
+        return InFront(seen, soft[0], soft[1], strength, soft[2], soft[3])
 
     def withhold(self) -> None:
         """Show hands and things again only when they have been confirmed for some time from now."""
@@ -371,6 +406,23 @@ def _coloured_as_beside(hands: Mask, sight: _Sight) -> Mask:
     return np.asarray(closed > 0)
 
 
+def _plain(classes: F32, sight: _Sight) -> U8:
+    """Return (128, 128) uint8 0 or 1: things that the network sees over the face, each whole."""
+    found = (classes[HAND] + classes[THING] > LIKELY).astype(np.uint8)
+    mask = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((HOLE_PX,) * 2, np.uint8))
+    count, parts = cv2.connectedComponents(mask, ltype=cv2.CV_16U)
+    face, things = sight.hull > 0, classes[THING] > classes[HAND]
+    behind = np.bincount(parts[sight.where], minlength=count)
+    size, over, sure, skin_like = (
+        np.bincount(parts[chosen], minlength=count)
+        for chosen in (mask > 0, face, face & things, face & sight.own[sight.number])
+    )
+    held = (behind >= MIN_OVER) & (sure >= SOME_THING * over) & (skin_like <= SKIN_LIKE * over)
+    held &= (size - over >= BEYOND * size) | (over >= LARGE * np.count_nonzero(face))
+    held[0] = False
+    return np.asarray(held[parts], np.uint8)
+
+
 def _faded_in(since_s: float) -> np.float32:
     """Return how far something is shown, 0..1, so long after it was first confirmed."""
     return np.float32(np.clip((since_s - WAIT_S) / FADE_S, 0, 1))
@@ -379,6 +431,11 @@ def _faded_in(since_s: float) -> np.float32:
 def _in_front(classes: F32) -> F32:
     """Return (128, 128) float32: the probability of anything in front."""
     return np.asarray(classes[HAIR] + classes[GLASSES] + classes[HAND] + classes[THING])
+
+
+def _sure(probability: F32) -> F32:
+    """Return how far something is drawn, 0..1, that is there with a probability."""
+    return np.asarray(np.clip((probability - SURE[0]) / (SURE[1] - SURE[0]), 0, 1), np.float32)
 
 
 def _numbered(lab: U8) -> NDArray[np.int32]:

@@ -4,11 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
+from streamanon.face import landmarks as lm
 from streamanon.face.shading import (
     MAX_BLUR_PX,
     MAX_GRAIN,
     fine_detail,
     high_pass,
+    light_field,
     light_transfer,
     missing_grain,
     next_blur_px,
@@ -17,6 +19,13 @@ from streamanon.face.shading import (
     skin_texture,
     soften,
     without_hair,
+)
+from streamanon.face.warp import (
+    RASTER,
+    FaceSpace,
+    edge_distance,
+    into_face_space,
+    rasterise_triangles,
 )
 from streamanon.identities.gallery import load_builtin
 from streamanon.types import F32, U8
@@ -137,3 +146,24 @@ def test_a_beard_tells_little_of_the_light() -> None:
     skin[beard] *= 3
     assert without_hair(skin, INSIDE)[beard & face].mean() > 0.7
     assert (without_hair(skin, np.zeros_like(INSIDE)) == 1).all()
+
+
+def test_the_colour_of_a_mask_is_no_light() -> None:
+    identity = load_builtin()[0]
+    space = FaceSpace.around(identity.mesh.points)
+    depth = edge_distance(rasterise_triangles(space))
+    bare = into_face_space(identity.portrait, space.to_frame)
+    masked = bare.copy()
+    below = space.points[:468, 1] > space.points[lm.NOSE[0], 1]
+    masked[int(space.points[lm.NOSE[0], 1]) - 3 :] = (200, 120, 40)
+    lit, ignorant, knowing = (
+        light_field(space, depth, source, bare, in_front)
+        for source, in_front in ((bare, None), (masked, None), (masked, below.astype(np.float32)))
+    )
+    mouth = np.s_[int(space.points[lm.INNER_LIPS[0], 1] * 48 / RASTER), 20:28]
+    shown = [
+        (one[mouth][:, :3] * 100 + one[mouth][:, 3:]).mean(axis=0)
+        for one in (lit, ignorant, knowing)
+    ]
+    assert np.abs(shown[1] - shown[0]).max() > 50
+    assert np.abs(shown[2] - shown[0]).max() < 12

@@ -114,6 +114,24 @@ def test_paint_shows_nowhere(finder: OcclusionNetwork | Liar) -> None:
         assert not lies or magenta_pixels(whole_bgr(safe.picture)) == 0, index
 
 
+@pytest.mark.parametrize("part", ["below", "left", "right"])
+def test_what_only_the_network_sees_in_front_keeps_nothing_but_colours(part: str) -> None:
+    image, mesh = frame(CALM).copy(), mesh_of(CALM)
+    finder = Liar("thing", part, lies=True)
+    blue = np.zeros((128, 128), np.uint8)
+    blue[PARTS[part]] = 1
+    corners = lm.roi_from_mesh(mesh.points)
+    to_frame = np.column_stack([(corners[1:] - corners[0]).T / 128, corners[0]])
+    there = cv2.warpAffine(blue, to_frame, image.shape[1::-1]) > 0
+    image[there] = image[there][:, ::-1]  # all its structure, in a colour that is not the face's
+    shot = scene(image, mesh, load_builtin()[0], 0)
+    (patch,) = OccludedAnonymiser(PlainAnonymiser("solid"), finder).replace(shot)
+    safe = compose(shot, [patch])
+    box = shot.subjects[0].track.face.box
+    assert whole_bgr(safe.picture)[there].max() > 60  # something is drawn
+    assert kept_structure(shot.frame.picture, safe.picture, box) < 0.3
+
+
 def test_a_hand_stays_in_front_as_long_as_no_audit_would_take_it_for_a_face() -> None:
     factory = Factory(Config(method="warp"))
     anonymiser = factory.anonymiser()

@@ -171,12 +171,39 @@ def test_a_face_is_looked_at_seldom_where_nothing_is_confirmed_for_long() -> Non
     watched = Watched()
     watched.learn()
     for _ in range(5):
-        assert not watched.shown(crop, claimed(THING, where), points).any()
+        assert not watched.shown(crop, claimed(HAND, where), points).any()
     assert watched.memory.is_due(watched.time_s + 0.04)
     for _ in range(20):
-        assert not watched.shown(crop, claimed(THING, where), points).any()
+        assert not watched.shown(crop, claimed(HAND, where), points).any()
     assert not watched.memory.is_due(watched.time_s + 0.04)
     assert watched.memory.is_due(watched.time_s + 0.08)
     for _ in range(5):
-        watched.shown(behind(BLUE, where), claimed(THING, where), points, after_s=0.08)
+        watched.shown(behind(BLUE, where), claimed(HAND, where), points, after_s=0.08)
     assert watched.memory.is_due(watched.time_s + 0.04)
+
+
+def test_a_thing_is_drawn_in_plain_colours_where_the_network_alone_sees_it() -> None:
+    points, where = face(CALM)[1], bar()
+    found = OcclusionMemory().look(behind(BLUE, where), claimed(THING, where), points, PLACE, 0.0)
+    assert found is not None
+    over = found.plain > 0.5
+    assert over[cv2.erode(where, np.ones((3, 3))) > 0].all()
+    assert not over[cv2.dilate(where, np.ones((5, 5))) == 0].any()
+    assert not found.beside[filled(points[:468]) > 0].any()
+    assert not found.things.any()
+
+
+@pytest.mark.parametrize("doubt", ["hand", "colour of the face", "inside the face"])
+def test_what_may_be_face_is_drawn_in_no_plain_colours_but_tells_nothing_of_light(
+    doubt: str,
+) -> None:
+    (crop, points), where = face(CALM), bar()
+    if doubt == "inside the face":
+        where = np.zeros_like(where)
+        where[70:90, 50:70] = 1
+    kind = HAND if doubt == "hand" else THING
+    covered = crop if doubt == "colour of the face" else behind(BLUE, where)
+    memory = OcclusionMemory()
+    assert memory.look(covered, claimed(kind, where), points, PLACE, 0.0) is None
+    assert memory.at_points is not None
+    assert memory.at_points.max() == 1
