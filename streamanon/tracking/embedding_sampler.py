@@ -1,6 +1,6 @@
 """Computes the embedding of each face from time to time and gives it to the identity assigner.
 
-In the same pictures it looks for glasses.
+In the same pictures it looks for glasses, and whether a track still shows the same person.
 """
 
 import math
@@ -11,9 +11,11 @@ import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import side
+from streamanon.imaging.picture import clip_box, shrink
 from streamanon.protocols import AgeEstimator, Embedder, GlassesFinder, SexClassifier
 from streamanon.tracking.glasses import WornGlasses
 from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
+from streamanon.tracking.same_person import Look, SamePerson
 from streamanon.types import Mesh, Picture, Track
 
 SPACING_S, LATER_S = 0.1, 0.4
@@ -43,6 +45,10 @@ in a crowd brows, shadows and glasses look alike."""
 MAX_YAW_DEG = 35.0
 MAX_PITCH_DEG = 30.0
 
+FLAT, FLAT_PX = 3.0, 32
+"""Standard deviation of a face's levels below which it shows nothing, as in a flash, and the side
+to which it is scaled first. Faces in a dark night have 7, in a flash 1."""
+
 ASIDE_DEG, ASIDE_WEIGHT = 60.0, 0.001
 """Yaw up to which looks at somebody who is not seen better tell their sex, age and skin, and how
 much they count: apparent sex is right in 24 of 28 pictures of men turned by 40 degrees and more."""
@@ -67,6 +73,7 @@ class _TrackSamples:
     settled: bool = False
     aside_due_s: float = -math.inf
     glasses: WornGlasses = field(default_factory=WornGlasses)
+    person: SamePerson = field(default_factory=SamePerson)
 
 
 class EmbeddingSampler:
@@ -94,21 +101,48 @@ class EmbeddingSampler:
         self._tracks: dict[int, _TrackSamples] = {}
 
     def sample(
-        self, picture: Picture, track: Track, time_s: float, visible: Collection[int]
-    ) -> None:
+        self,
+        picture: Picture,
+        track: Track,
+        time_s: float,
+        visible: Collection[int],
+        *,
+        changed: bool = False,
+    ) -> float | None:
         """Embed a face if the view is good and a sample is due; assign its identity once it is due.
 
-        ``visible`` are the ids of all tracks in the frame.
+        Args:
+            picture: frame.
+            track: the face's.
+            time_s: time of the frame.
+            visible: ids of all tracks in the frame.
+            changed: whether the picture changed so much that it may show somebody else.
+
+        Returns:
+            The time from which on the track shows somebody else (:meth:`part` it then), or None.
         """
         mesh = track.face.mesh
         if mesh is None and track.id not in self._tracks:
-            return
+            return None
         so_far = self._tracks.setdefault(track.id, _TrackSamples(time_s, time_s))
         so_far.now_s = time_s
+        if changed:
+            so_far.due_s = -math.inf
         if mesh is not None and time_s >= so_far.due_s - _JITTER_S:
             self._embed(picture, mesh, track.id)
         if self._is_due(track.id, visible):
             self._settle(track.id, visible)
+        return so_far.person.until_s
+
+    def part(self, track_id: int, new_id: int, visible: Collection[int]) -> None:
+        """Go on with the looks at somebody else, with whom a track went on, as those at another."""
+        ended = self._tracks[track_id]
+        looks = ended.person.strange
+        ended.person = SamePerson()
+        self.conclude(track_id, visible)
+        self._tracks[new_id] = _TrackSamples(looks[0].time_s, ended.now_s)
+        for look in looks:
+            self._take(new_id, look)
 
     def conclude(self, track_id: int, visible: Collection[int]) -> None:
         """Assign the identity of a track that ended before it was seen for long enough."""
@@ -127,21 +161,34 @@ class EmbeddingSampler:
     def _embed(self, picture: Picture, mesh: Mesh, track_id: int) -> None:
         """Take a sample if the view is good, and plan the next one."""
         so_far, quality = self._tracks[track_id], view_quality(mesh)
+        if _is_flat(picture, mesh):
+            return
         if quality <= 0:
             self._look_aside(picture, mesh, track_id)
             return
-        so_far.first_s = min(so_far.first_s, so_far.now_s)
-        seen_s = so_far.now_s - so_far.first_s
+        look = self._look(picture, mesh, quality, so_far.now_s)
+        if not self._take(track_id, look):
+            return
+        if self._glasses and lm.inter_ocular_px(mesh.points) >= MIN_EYES_PX:
+            so_far.glasses.look(self._glasses.score(picture, mesh.points))
+
+    def _take(self, track_id: int, look: Look) -> bool:
+        """Add a look to a track and plan the next; return False for one at somebody else."""
+        so_far = self._tracks[track_id]
+        if not so_far.person.is_in(look):
+            so_far.due_s = look.time_s + SPACING_S
+            return False
+        so_far.first_s = min(so_far.first_s, look.time_s)
+        seen_s = look.time_s - so_far.first_s
         spacing_s = LATER_S if so_far.settled else SPACING_S
         steps = math.floor((seen_s + _JITTER_S) / spacing_s) + 1
         so_far.due_s = so_far.first_s + steps * spacing_s
         if seen_s < WARM_UP_S:
-            quality *= WARM_UP_WEIGHT
+            self._add_evidence(track_id, look, WARM_UP_WEIGHT * look.quality)
         else:
             so_far.samples += 1
-        self._add_evidence(picture, mesh, track_id, quality)
-        if self._glasses and lm.inter_ocular_px(mesh.points) >= MIN_EYES_PX:
-            so_far.glasses.look(self._glasses.score(picture, mesh.points))
+            self._add_evidence(track_id, look, look.quality)
+        return True
 
     def _look_aside(self, picture: Picture, mesh: Mesh, track_id: int) -> None:
         """Look at a head that is turned aside, now and then until it has an identity."""
@@ -150,13 +197,18 @@ class EmbeddingSampler:
         large = side(lm.face_box_from_mesh(mesh.points)) >= MIN_FACE_PX
         if due and large and abs(lm.head_pose(mesh.points)[0]) <= ASIDE_DEG:
             so_far.aside_due_s = so_far.now_s + SPACING_S
-            self._add_evidence(picture, mesh, track_id, ASIDE_WEIGHT)
+            look = self._look(picture, mesh, 0.0, so_far.now_s)
+            self._add_evidence(track_id, look, ASIDE_WEIGHT)
 
-    def _add_evidence(self, picture: Picture, mesh: Mesh, track_id: int, quality: float) -> None:
+    def _look(self, picture: Picture, mesh: Mesh, quality: float, time_s: float) -> Look:
         embedding = self._embedder.embed(picture, lm.five_points(mesh.points))
         skin, p_female = skin_lab(picture, mesh), self._sex.p_female(picture, mesh.points)
         years = self._age.years(picture, mesh.points)
-        self.assigner.add_evidence(track_id, embedding, quality, skin, p_female, years)
+        return Look(time_s, embedding, quality, skin, p_female, years)
+
+    def _add_evidence(self, track_id: int, look: Look, weight: float) -> None:
+        seen = (look.skin_lab, look.p_female, look.years)
+        self.assigner.add_evidence(track_id, look.embedding, weight, *seen)
 
     def _is_due(self, track_id: int, visible: Collection[int]) -> bool:
         """Return whether enough of a track was seen to give it an identity."""
@@ -186,3 +238,11 @@ def view_quality(mesh: Mesh) -> float:
         return 0.0
     frontal = np.cos(np.radians(1.5 * yaw)) * np.cos(np.radians(1.5 * pitch))
     return float(mesh.presence * frontal * min(1.0, size / 112))
+
+
+def _is_flat(picture: Picture, mesh: Mesh) -> bool:
+    """Return whether a face is so bright or dark that nothing shows of it."""
+    x0, y0, x1, y1 = box = clip_box(picture, lm.face_box_from_mesh(mesh.points))
+    if min(x1 - x0, y1 - y0) < 2:
+        return True
+    return float(shrink(picture, box, (FLAT_PX, FLAT_PX)).mean(axis=2).std()) < FLAT

@@ -182,8 +182,7 @@ class Observer:
         if self._second:
             self._second.consider(pending)
         if self._sampler:
-            for track in pending.tracks.values():
-                self._sampler.sample(frame.picture, track, frame.time_s, pending.tracks)
+            self._sample(pending, self._sampler)
         if self._kept:
             for track in pending.tracks.values():
                 self._kept.sample(frame, track)
@@ -220,6 +219,31 @@ class Observer:
         if self._sampler:
             for track_id in sorted(followed - tracker.ids):
                 self._sampler.conclude(track_id, followed)
+
+    def _sample(self, pending: PendingFrame, sampler: EmbeddingSampler) -> None:
+        """Collect evidence from each face; part tracks that went on over somebody else."""
+        picture, time_s = pending.frame.picture, pending.frame.time_s
+        for track in list(pending.tracks.values()):
+            changed = self._cuts.abrupt
+            since_s = sampler.sample(picture, track, time_s, pending.tracks, changed=changed)
+            if since_s is not None:
+                self._part(track.id, since_s, [*self._window, pending], sampler)
+
+    def _part(
+        self, track_id: int, since_s: float, window: list[PendingFrame], sampler: EmbeddingSampler
+    ) -> None:
+        """Give a track another id from a time on, in the frames held back too."""
+        assert self._tracker
+        new_id = self._tracker.part(track_id)
+        sampler.part(track_id, new_id, window[-1].tracks)
+        for pending in window:
+            if pending.frame.time_s >= since_s and track_id in pending.tracks:
+                track = pending.tracks.pop(track_id)
+                pending.tracks[new_id] = replace(track, id=new_id)
+        self._misfits[new_id] = self._misfits.pop(track_id, 0)
+        if track_id in self._meshes:
+            self._meshes[new_id] = self._meshes.pop(track_id)
+        self.stats.births += 1
 
     def _fitted(self, picture: Picture, track: Track) -> Mesh | None:
         """Return the mesh of a face that was detected; None where none fits, or lately none did."""

@@ -25,6 +25,10 @@ MIN_SHIFT = 0.35
 TIMES_USUAL = 3.0
 """Factor by which a cut changes more than the frames before it."""
 
+PARTS, MIN_PART_CHANGE = (8, 4), 6.0
+"""Parts of a picture, across and down, and the mean absolute difference of one of them below which
+nothing changed abruptly."""
+
 FLAT = 10.0
 """Standard deviation, in 8 bit levels, below which a picture has too little contrast."""
 
@@ -40,7 +44,12 @@ _BINS = 32
 
 
 class CutDetector:
-    """Compares each frame with the one before, and the change with recent changes."""
+    """Compares each frame with the one before, and the change with recent changes.
+
+    Attributes:
+        abrupt: whether a part of the newest picture changed far more than usual: a cut to a similar
+            picture, in one of several pictures side by side, light, or something that moves.
+    """
 
     def __init__(self) -> None:
         """Create one without state."""
@@ -48,6 +57,8 @@ class CutDetector:
         self._shot: U8 | None = None
         self._histogram: F32 | None = None
         self._changes: deque[float] = deque(maxlen=_MEMORY)
+        self._part_changes: deque[float] = deque(maxlen=_MEMORY)
+        self.abrupt = False
 
     def is_cut(self, picture: Picture) -> bool:
         """Tell whether this picture starts a new shot; False for the first one."""
@@ -60,7 +71,9 @@ class CutDetector:
         old, self._histogram = self._histogram, histogram.astype(np.float32)
         if before is None or old is None:
             return False
-        change = float(cv2.absdiff(luma, before).mean())
+        difference = np.asarray(cv2.absdiff(luma, before), np.float32)
+        self.abrupt = self._is_abrupt(difference)
+        change = float(difference.mean())
         shift = float(np.abs(self._histogram - old).sum()) / 2
         usual = median(self._changes) if self._changes else 0.0
         changed = change > max(MIN_CHANGE, TIMES_USUAL * usual) and shift > MIN_SHIFT
@@ -70,6 +83,14 @@ class CutDetector:
         else:
             self._changes.append(change)
         return cut
+
+    def _is_abrupt(self, difference: F32) -> bool:
+        """Tell whether a part of the picture changed more than parts of those before."""
+        parts = cv2.resize(difference, PARTS, interpolation=cv2.INTER_AREA)
+        change = float(np.max(parts))
+        usual = median(self._part_changes) if self._part_changes else 0.0
+        self._part_changes.append(change)
+        return change > max(MIN_PART_CHANGE, TIMES_USUAL * usual)
 
 
 def _is_another(luma: U8, shot: U8) -> bool:

@@ -137,6 +137,12 @@ class Tracker:
         )
         return Track(track_id, face, self._seen_cover(union(face.box, expected)))
 
+    def part(self, track_id: int) -> int:
+        """Have a track end and another go on in its place, with somebody else; return its id."""
+        new_id = next(self._ids)
+        self._states[new_id] = replace(self._states.pop(track_id), id=new_id)
+        return new_id
+
     def _start(self, face: Face, time_s: float) -> Track:
         """Start a track with a face that matches no other; return it."""
         state = _State(next(self._ids), face, face.score, time_s, time_s, np.zeros(2, np.float32))

@@ -203,6 +203,56 @@ def test_a_person_who_comes_back_wears_the_same_and_no_two_do(making: Making) ->
     assert [_names(scene) for scene in scenes[-16:]] == [[worn[1]]] * 16
 
 
+def _dissolved(one: Frame, other: Frame, share: float) -> Frame:
+    mixed = cv2.addWeighted(_image(one), 1 - share, _image(other), share, 0)
+    return replace(one, picture=as_picture(np.asarray(mixed, np.uint8)))
+
+
+@pytest.mark.parametrize("dissolve", [0, 12])
+def test_somebody_else_in_the_same_place_is_another_person(making: Making, dissolve: int) -> None:
+    one, other = (_frame(0, (name,)) for name in BOTH)
+    shares = [0.0] * 30 + [(i + 1) / (dissolve + 1) for i in range(dissolve)] + [1.0] * 40
+    film = [
+        replace(_dissolved(one, other, share), index=i, pts=i) for i, share in enumerate(shares)
+    ]
+    observer = making()
+    scenes = [scene for frame in film for scene in observer.push(frame)] + observer.flush()
+    assert observer.stats.cuts == 0
+    ids = [[subject.track.id for subject in scene.subjects] for scene in scenes]
+    changed = ids.index([2])
+    assert 30 <= changed <= 30 + dissolve + 3
+    assert ids == [[1]] * changed + [[2]] * (len(ids) - changed)
+    names = [_names(scene) for scene in scenes]
+    assert "" not in [name for named in names for name in named]
+    assert names == [names[0]] * changed + [names[-1]] * (len(names) - changed)
+    assert names[0] != names[-1]
+    assert observer.stats.births == 2
+
+
+def test_a_person_of_a_stream_who_follows_another_is_covered_first(making: Making) -> None:
+    names = _all_names(making(0), [_frame(i, BOTH[i >= 60 :][:1]) for i in range(120)])
+    (first,), (last,) = names[59], names[-1]
+    assert "" not in {first, last}
+    assert first != last
+    assert [""] in names[60:90]
+    assert [last] not in names[: names.index([""], 60)]
+
+
+def test_a_person_in_any_light_stays_the_same(making: Making) -> None:
+    """Another smile, a flash and lights that go out, something in front of the face."""
+    film = [_frame(index, NEUTRAL if index < 45 else SMILING) for index in range(90)]
+    for frames, lit in ((slice(55, 62), 3.0), (slice(65, 72), 0.1), (slice(75, 82), 0.0)):
+        for frame in film[frames]:
+            image = np.clip(_image(frame) * lit, 0, 255).astype(np.uint8)
+            if lit == 0:
+                image = _image(frame)
+                image[190:] = 60
+            film[frame.index] = replace(frame, picture=as_picture(image))
+    observer = making()
+    scenes = [scene for frame in film for scene in observer.push(frame)] + observer.flush()
+    assert {subject.track.id for scene in scenes for subject in scene.subjects} == {1}
+
+
 def test_a_face_is_looked_at_often_at_first_and_seldom_later(
     making: Making, embedder: Counting
 ) -> None:

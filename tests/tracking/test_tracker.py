@@ -107,6 +107,16 @@ def test_ids_are_never_used_again() -> None:
     assert [first.id, second.id, third.id] == [1, 2, 3]
 
 
+def test_a_track_that_parts_goes_on_where_it_was_with_a_new_id() -> None:
+    tracker = Tracker(640, 360)
+    _run(tracker, *([_face(100 + 12 * i)] for i in range(5)))
+    assert tracker.part(1) == 2
+    ((track,),) = _run(tracker, [_face(160)], start=5)
+    assert track.id == 2
+    ((lost,),) = _run(tracker, [], start=6)
+    assert lost.face.box[0] > track.face.box[0]
+
+
 def test_a_sight_by_other_means_ends_the_coasting() -> None:
     tracker = Tracker(640, 360)
     _run(tracker, *[[_face(200 + 5 * i)] for i in range(10)])
