@@ -25,6 +25,8 @@ from streamanon.tracking.tracker import SURE_SCORE, Tracker, with_margin
 from streamanon.types import Frame, Mesh, Picture, Scene, Subject, Track
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from streamanon.tracking.embedding_sampler import EmbeddingSampler
     from streamanon.tracking.kept_faces import KeptFaces
     from streamanon.tracking.second_opinion import SecondOpinion
@@ -317,21 +319,21 @@ class Observer:
         subjects = tuple(
             Subject(track, permit=permits[track.id])
             if permits[track.id]
-            else self._subject(track, pending)
+            else self._subject(track, pending.frame, {shown.id for shown in tracks})
             for track in tracks
         )
         return Scene(frame, subjects, pending.distrust, self._permissions.covers(*size))
 
-    def _subject(self, track: Track, pending: PendingFrame) -> Subject:
+    def _subject(self, track: Track, frame: Frame, visible: Collection[int]) -> Subject:
         if self._sampler is None:
             return Subject(track)
         assigner, identity = self._sampler.assigner, None
         if track.face.mesh is not None and (self._waits or assigner.has_identity(track.id)):
-            identity = assigner.identity_of(track.id, pending.tracks)
+            identity = assigner.identity_of(track.id, visible)
         person, glasses = assigner.person_of(track.id), self._sampler.wears_glasses(track.id)
         mouth = None
         if identity is not None:
-            mouth = self._mouths.setdefault(track.id, MouthFollower())(pending.frame, track)
+            mouth = self._mouths.setdefault(track.id, MouthFollower())(frame, track)
         return Subject(track, identity, person, glasses=glasses, mouth=mouth)
 
     def _smoothed(self, track: Track, time_s: float) -> Track:

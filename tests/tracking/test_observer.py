@@ -7,9 +7,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from streamanon.config import Config
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import StageError
+from streamanon.factory import Factory
 from streamanon.imaging.picture import as_picture
 from streamanon.tracking.observer import MAX_FAILURES, Observer
 from streamanon.tracking.second_opinion import SecondOpinion
@@ -148,6 +150,20 @@ def test_two_people_have_two_ids_and_a_cut_gives_new_ones(yunet: YuNetDetector) 
     assert observer.stats.cuts == 1
     assert [len(_ids(scene)) for scene in scenes] == [2] * 8 + [1] * 8
     assert len(_ids(scenes[7]) | _ids(scenes[8])) == 3
+
+
+def test_who_is_somewhere_else_at_once_keeps_their_face() -> None:
+    """Their old track, of which nothing is seen, does not keep the new one from it."""
+    factory = Factory(Config(method="warp"))
+    photo = read_photo("portrait_man", 280)
+    images = [_placed(photo, 20 if index < 40 else 340) for index in range(100)]
+    scenes = _observe(factory.observer(factory.anonymiser()), images)
+    (before,), (after,) = scenes[20].subjects, scenes[90].subjects
+    assert before.track.id != after.track.id
+    assert before.identity is after.identity is not None
+    alone = [scene.subjects[0].identity for scene in scenes[40:] if len(scene.subjects) == 1]
+    assert len(alone) > 12  # the old track is followed for a second
+    assert None not in alone
 
 
 def test_nothing_is_found_without_a_face(yunet: YuNetDetector, mesher: MeshFitter) -> None:
