@@ -130,6 +130,19 @@ class Factory:
             self._network("yunet.onnx", self.config.runtime), min_face_px=self.config.min_face
         )
 
+    def _sensitive_detector(self) -> Detector:
+        """Return one that also finds what may be a face, if there is a second opinion on it."""
+        if self.config.detector != "yunet":
+            return self.detector
+        from streamanon.detectors.yunet import YuNetDetector
+        from streamanon.tracking.second_opinion import FAINT_SCORE
+
+        return YuNetDetector(
+            self._network("yunet.onnx", self.config.runtime),
+            min_face_px=self.config.min_face,
+            threshold=FAINT_SCORE,
+        )
+
     @cached_property
     def mesher(self) -> Mesher:
         """Fits the mesh to faces."""
@@ -343,7 +356,7 @@ class Factory:
             sex, age, glasses = self._sex_classifier, self._age_estimator, self._glasses_probe
             sampler = EmbeddingSampler(self.embedder, sex, age, assigner, glasses)
         return Observer(
-            self.detector,
+            self._sensitive_detector(),
             self.mesher if sampler or kept else None,
             sampler,
             look_ahead=self.config.delay if live else None,

@@ -10,7 +10,7 @@ from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import centre, iou, is_plausible, side, touches
 from streamanon.imaging.picture import as_picture, clip_box, shrink
 from streamanon.protocols import Detector, Mesher
-from streamanon.tracking.tracker import match_score
+from streamanon.tracking.tracker import DETECTED_SCORE, match_score
 from streamanon.types import F32, Face, Mesh, Picture, Plane
 
 PRESENCE = 0.5
@@ -198,7 +198,9 @@ class Finder:
         found = [
             face
             for face in found
-            if np.isfinite(face.box).all() and match_score(expected, face.box) > 0
+            if face.score >= DETECTED_SCORE
+            and np.isfinite(face.box).all()
+            and match_score(expected, face.box) > 0
         ]
         return max(found, key=lambda face: face.score, default=None)
 

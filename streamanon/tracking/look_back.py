@@ -17,7 +17,7 @@ import numpy as np
 
 from streamanon.errors import error_line
 from streamanon.imaging.boxes import centre, iou, union
-from streamanon.tracking.tracker import reach_edge, seen_cover, unseen_cover
+from streamanon.tracking.tracker import DETECTED_SCORE, reach_edge, seen_cover, unseen_cover
 from streamanon.types import F32, Face, Frame, Track
 
 if TYPE_CHECKING:
@@ -81,13 +81,15 @@ class PendingFrame:
 def search_back(window: Sequence[PendingFrame], track_id: int, finder: Finder) -> int:
     """Add a track that is seen in the last frame of a window to the frames before.
 
+    What only may be a face is not searched for.
+
     Returns:
         The number of frames in which the face was found. A frame that could not be searched is not
         trusted any more.
     """
     position = len(window) - 1
     known = {position: window[position].tracks[track_id].face}
-    finds = misses = 0
+    finds, misses = 0, 0 if known[position].score >= DETECTED_SCORE else PATIENCE
     while position > 0 and not window[position].cut:
         position -= 1
         pending = window[position]

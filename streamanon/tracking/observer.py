@@ -21,7 +21,7 @@ from streamanon.tracking.look_back import PendingFrame, search_back
 from streamanon.tracking.mouth import MouthFollower
 from streamanon.tracking.scene_cuts import CutDetector
 from streamanon.tracking.smoothing import FaceSmoother
-from streamanon.tracking.tracker import SURE_SCORE, Tracker, with_margin
+from streamanon.tracking.tracker import DETECTED_SCORE, SURE_SCORE, Tracker, with_margin
 from streamanon.types import Frame, Mesh, Picture, Scene, Subject, Track
 
 if TYPE_CHECKING:
@@ -249,6 +249,8 @@ class Observer:
 
     def _fitted(self, picture: Picture, track: Track) -> Mesh | None:
         """Return the mesh of a face that was detected; None where none fits, or lately none did."""
+        if track.face.score < DETECTED_SCORE:
+            return None
         tried = self._misfits.get(track.id, 0)
         mesh = None
         if tried < TRIES or tried % RETRY_EVERY == 0:

@@ -7,6 +7,7 @@ last velocity, under a cover that grows with time and speed.
 
 from dataclasses import dataclass, replace
 from itertools import count
+from math import hypot
 
 import numpy as np
 
@@ -24,6 +25,9 @@ SHORT_COAST_S = 0.5
 
 DOUBTED_COAST_S = 0.2
 """The same for a face that never reached :data:`SURE_SCORE`."""
+
+DETECTED_SCORE = 0.3
+"""Detector score below which there only may be a face; tracks of certain ones never follow it."""
 
 SURE_SCORE = 0.6
 """Detector score from which on a face counts as certain."""
@@ -170,16 +174,18 @@ class Tracker:
         return time_s - state.seen_s > limit_s
 
     def _match(self, faces: list[Face], time_s: float) -> dict[int, int]:
-        """Return track ids by face number, nearest pairs first."""
+        """Return track ids by face number; detected faces first, of them the nearest pairs."""
         pairs = []
         for key, state in self._states.items():
             expected, unseen_s = state.predict(time_s), time_s - state.seen_s
             for index, face in enumerate(faces):
+                if face.score < DETECTED_SCORE and state.best_score >= SURE_SCORE:
+                    continue
                 score = match_score(expected, face.box, unseen_s)
                 if score > 0:
-                    pairs.append((score, index, key))
+                    pairs.append((face.score >= DETECTED_SCORE, score, index, key))
         matches: dict[int, int] = {}
-        for _, index, key in sorted(pairs, reverse=True):
+        for _, _, index, key in sorted(pairs, reverse=True):
             if index not in matches and key not in matches.values():
                 matches[index] = key
         return matches
@@ -191,8 +197,9 @@ def match_score(expected: F32, box: F32, unseen_s: float = 0.0) -> float:
     size, other = side(expected), side(box)
     if not 1 / (SIZE_RATIO * patience) < other / max(size, 1e-6) < SIZE_RATIO * patience:
         return 0.0
-    distance = float(np.hypot(*(centre(box) - centre(expected)))) / max(size, other)
-    return iou(expected, box) + 1.0 - distance / (GATE * patience)
+    (ax, ay), (bx, by) = centre(expected).tolist(), centre(box).tolist()
+    near = 1.0 - hypot(bx - ax, by - ay) / max(size, other) / (GATE * patience)
+    return near if near <= -1.0 else near + iou(expected, box)
 
 
 def with_margin(box: F32) -> F32:

@@ -14,6 +14,7 @@ from streamanon.imaging.picture import as_picture
 from streamanon.protocols import Detector
 from streamanon.tracking.observer import Observer
 from streamanon.tracking.second_opinion import (
+    FAINT_SCORE,
     GONE_AFTER_S,
     LOOK_EVERY,
     LOOKS,
@@ -107,6 +108,15 @@ def test_what_is_no_face_is_never_covered_in_a_file(
     centerface: CenterFaceDetector, frames: int
 ) -> None:
     assert not any(_covered(_observed([_cup()] * frames, Doubting(), centerface)))
+
+
+@pytest.mark.parametrize("look_ahead", [None, 0])
+def test_what_only_may_be_a_face_is_covered_where_the_second_detector_sees_one(
+    centerface: CenterFaceDetector, look_ahead: int | None
+) -> None:
+    faint = Doubting(FAINT_SCORE)
+    assert all(_covered(_observed([_person()] * 24, faint, centerface, look_ahead)))
+    assert not _covered(_observed([_cup()] * 24, faint, centerface, look_ahead))[-1]
 
 
 def test_live_it_is_covered_until_several_frames_show_no_face(

@@ -136,6 +136,14 @@ def test_a_face_far_away_or_of_another_size_is_someone_else() -> None:
     assert {t.id for t in tracker.update([_face(100, size=20)], 0.04)} == {1, 2}
 
 
+def test_what_only_may_be_a_face_moves_no_certain_one() -> None:
+    tracker = Tracker(640, 360)
+    tracker.update([_face(200)], 0.0)
+    (lost, doubtful) = tracker.update([_face(210, score=0.2)], 0.04)
+    assert (lost.id, doubtful.id) == (1, 2)
+    assert lost.unseen_s > 0
+
+
 def test_only_a_face_that_the_edge_cuts_off_is_covered_generously() -> None:
     whole = np.array([2, 100, 72, 190], np.float32)
     sliver = np.array([2, 100, 32, 190], np.float32)
