@@ -175,8 +175,12 @@ def video_track(container: InputContainer) -> VideoStream:
 
 
 def rate_of(video: VideoStream) -> Fraction | None:
-    """Return frames per second, or None if the source states no plausible rate."""
-    for rate in (video.average_rate, video.guessed_rate):
+    """Return frames per second, or None if the source states no plausible rate.
+
+    The codec's own comes before FFmpeg's guess, which is the rate of fields where no frames were
+    counted.
+    """
+    for rate in (video.average_rate, video.codec_context.framerate, video.guessed_rate):
         if rate and 1 <= rate <= 240:
             return rate
     return None

@@ -32,7 +32,10 @@ _POLL_S = 0.1
 _PATIENCE_S = 11.0
 """Longest wait for a keyframe after connecting; a little more than the damage tracker waits."""
 _GRACE_S = 0.6
-"""Longest wait for a device to be released."""
+"""Longest wait for a device to be released at the end."""
+_RELEASE_S = 1.5
+"""The same before connecting again: a read that hangs ends about a second after it was given up,
+and holds its device or its UDP port until then."""
 _REFUSED_S = 0.2
 """Wait between tries while the server refuses connections: such a try costs next to nothing."""
 _MAX_S = 0.4
@@ -160,7 +163,7 @@ class LiveSource:
 
     def _let_go(self) -> None:
         self._connection.abandon()
-        self._connection.join(_GRACE_S)
+        self._connection.join(_GRACE_S if self._stopping.is_set() else _RELEASE_S)
 
     def _first(self, *, wait: bool) -> tuple[Connection, StreamProperties]:
         """Connect for the first time."""

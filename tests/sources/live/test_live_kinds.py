@@ -5,9 +5,11 @@ import shutil
 import socket
 import subprocess
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -25,6 +27,7 @@ from testkit.servers import gstreamer, nginx
 from testkit.servers.mjpeg import mjpeg_camera
 from testkit.servers.ports import free_port
 from testkit.servers.rtsp_relay import RtspRelay, publish
+from testkit.waiting import wait_until
 
 OPTIONS = {"tune": "zerolatency", "g": "10"}
 HOSTS = ("127.0.0.1", "localhost")
@@ -118,6 +121,7 @@ def test_udp_with_a_change_of_size_in_mid_stream(clip: Path, tmp_path: Path) -> 
     with publish(clip, url, loop="steady"):
         source = LiveSource(live_input(url), log=log_into(said))
         frames = list(islice(source, 20))
+    assert source.info.rate == 25
     with publish(wide, url, loop="steady"):
         frames += islice(source, 60)
         source.close()
@@ -126,6 +130,31 @@ def test_udp_with_a_change_of_size_in_mid_stream(clip: Path, tmp_path: Path) -> 
     assert (picture.width, picture.height) == (96, 64)
     assert picture.planes[0][:14].max() <= 17
     assert any("the picture is 192x64 from here, shown within 96x64" in line for line in said)
+
+
+def test_a_lost_udp_sender_is_waited_for_on_the_same_port(
+    clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamanon.sources.live.source._MAX_S", 0.01)
+    url = f"udp://127.0.0.1:{free_port(socket.SOCK_DGRAM)}"
+    said: list[str] = []
+    with publish(clip, url, loop="steady"):
+        source = LiveSource(live_input(url), log=log_into(said))
+        frames = iter(source)
+        next(frames)
+    senders = ExitStack()
+
+    def send_again() -> None:
+        wait_until(lambda: any("lost" in line for line in said))
+        senders.enter_context(publish(clip, url, loop="steady"))
+
+    sender = Thread(target=send_again)
+    sender.start()
+    with senders:
+        wait_until(lambda: next(frames) is not None and source.state.reconnects == 1)
+        source.close()
+        sender.join()
+    assert not any("in use" in line for line in said), said
 
 
 @pytest.mark.skipif(shutil.which("srt-live-transmit") is None, reason="srt-tools is not installed")
