@@ -169,8 +169,8 @@ class AuditResult:
         if self.shown:
             closest += f"; {self.shown} more shown on request"
         if self.passed:
-            where = f"{self.frames_with_face} of {_count(self.frames, 'frame')}"
-            return f"pass: {seen} in {where}, none unchanged, none recognised{closest}"
+            where = f"{_count(self.frames, 'frame')}, {self.frames_with_face} of them with a face"
+            return f"pass: {seen} in {where}; none unchanged, none recognised{closest}"
         number, time_s = self.leaking_frames[0]
         frames, seconds = self.longest_leak()
         unchanged = sum(leak.comparison.unchanged for leak in self.leaks)

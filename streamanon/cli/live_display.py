@@ -27,6 +27,13 @@ _COLOURS = {
     "restarting": "red",
     "stopped": "dim",
 }
+_DROPPED = {
+    "see": "finding faces took too long",
+    "replace": "hiding faces took too long",
+    "write": "encoding took too long",
+    "rate": "fewer frames a second were taken",
+}
+"""In words what :class:`streamanon.pipeline.meter.Reading` counts dropped frames by."""
 
 
 def status_line(status: Status) -> str:
@@ -53,14 +60,18 @@ def status_line(status: Status) -> str:
 
 def summary(status: Status) -> str:
     """Return the totals of a stream in one line."""
-    hidden = ", ".join(f"{number} times {how}" for how, number in status.methods.items())
+    hidden = ", ".join(f"{how} {number}" for how, number in status.methods.items())
     parts = [
         counted(status.frames, "frame"),
-        f"{counted(status.people, 'face')} followed" + (f", hidden {hidden}" if hidden else ""),
+        f"{counted(status.people, 'face')} followed"
+        + (f", hidden in all frames together: {hidden}" if hidden else ""),
         f"{counted(status.reconnects, 'reconnect')}, {counted(status.restarts, 'restart')}",
     ]
-    parts += [f"{counted(n, 'frame')} dropped by {cause}" for cause, n in status.dropped.items()]
-    return f"{status.name}: " + ", ".join(parts)
+    parts += [
+        f"{counted(n, 'frame')} dropped because {_DROPPED[cause]}"
+        for cause, n in status.dropped.items()
+    ]
+    return f"{status.name}: " + "; ".join(parts)
 
 
 def duration(seconds: float) -> str:

@@ -27,13 +27,14 @@ def summary(report: Report) -> str:
     """Return the totals of a run in one line."""
     tracks = report.ledger.tracks.values()
     replaced, covered = (sum(getattr(t, k) for t in tracks) for k in ("replaced", "covered"))
+    hidden = counted(replaced + covered, "time")
     parts = [
         counted(report.ledger.frames, "frame"),
         f"{report.frames_per_s:.1f} fps",
-        f"{counted(len(tracks), 'face')} followed, hidden {replaced + covered} times",
+        f"{counted(len(tracks), 'face')} followed, hidden {hidden} in all frames together",
     ]
     if covered:
-        parts.append(f"{covered} of them by the emergency cover")
+        parts.append(f"{covered} of them by a plain cover, as no replacement could be trusted")
     if report.ledger.whole_frames:
         parts.append(f"{counted(report.ledger.whole_frames, 'frame')} covered whole")
     if report.ledger.shown:

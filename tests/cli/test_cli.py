@@ -90,7 +90,7 @@ def test_a_run_ends_with_a_line_of_what_was_done(
     assert execute(["run", str(face_clip), "-o", str(output), "--method", "solid"]) == 0
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"face.mp4 -> {output}: 16 frames, ")
-    assert line.endswith("1 face followed, hidden 16 times")
+    assert line.endswith("1 face followed, hidden 16 times in all frames together")
     assert output.exists()
 
 

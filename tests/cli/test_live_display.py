@@ -52,8 +52,8 @@ def test_what_is_not_well_is_named() -> None:
 def test_the_end_is_summed_up() -> None:
     status = replace(LIVE, state="stopped", reconnects=2, restarts=1, dropped={"see": 1})
     assert summary(status) == (
-        "door: 2100 frames, 3 faces followed, hidden 2000 times anonygan, 90 times "
-        "covered, 2 reconnects, 1 restart, 1 frame dropped by see"
+        "door: 2100 frames; 3 faces followed, hidden in all frames together: anonygan 2000, "
+        "covered 90; 2 reconnects, 1 restart; 1 frame dropped because finding faces took too long"
     )
 
 
