@@ -22,7 +22,6 @@ from streamanon.errors import ModelError
 from streamanon.face import irises, lashes, maps, mouth, shading
 from streamanon.face import landmarks as lm
 from streamanon.face.drawing import (
-    LIGHT_TAU_S,
     FaceRegion,
     LightFollower,
     SharpnessMatcher,
@@ -40,7 +39,7 @@ from streamanon.imaging.picture import as_picture
 from streamanon.protocols import Anonymiser, Mesher
 from streamanon.safety.policy import PoseRange, is_replaceable
 from streamanon.tracking.per_track import PerTrack
-from streamanon.types import F32, U8, Patch, Picture, Scene, Subject
+from streamanon.types import F32, U8, Frame, Patch, Scene, Subject
 
 if TYPE_CHECKING:
     from streamanon.anonymisers.network import Arrays, FaceNetwork, PreparedIdentity
@@ -50,7 +49,7 @@ POSES = PoseRange(yaw_deg=(32.0, 36.0), pitch_deg=(24.0, 28.0))
 """Heads turned farther were less than one in a hundred in training."""
 
 ATTENTION_TAU_S = 0.08
-"""Time constant with which attention follows the network; light: LIGHT_TAU_S."""
+"""Time constant with which attention follows the network; light: LightFollower."""
 
 REUSE_WITHIN_PX = 2.0
 """The cached output is reused until a landmark moves this far in the 128 px crop ..."""
@@ -74,6 +73,9 @@ that was rare in training they turn orange."""
 
 CHECK_EVERY = 24
 """Frames of a track between two checks that the result is a face with its features in place."""
+
+MIDDLE = np.s_[CROP // 4 : -CROP // 4, CROP // 4 : -CROP // 4]
+"""The face without its outline, in its crop."""
 
 MIN_ATTENTION = 0.25
 """Mean attention over the face below which hardly anything of the portrait is left."""
@@ -118,11 +120,21 @@ class _TrackState:
         """Whether the result for this frame is checked."""
         return self.frames % CHECK_EVERY == 1
 
+    def look(self, source: U8, time_s: float) -> None:
+        """Look at the light of the next frame's face; where it jumped, the result is checked."""
+        self.frames += 1
+        if self.light.has_jumped(source, time_s):
+            self.frames = 1
+        if not self.light.is_steady:
+            self.cached = None
+
     def smooth(self, output: GeneratorOutput, time_s: float) -> GeneratorOutput:
         """Return an output smoothed over time, and remember it."""
         if self.smoothed is not None:
             since_s = abs(time_s - self.time_s)
-            light, attention = (1 - exp(-since_s / tau) for tau in (LIGHT_TAU_S, ATTENTION_TAU_S))
+            light, attention = (
+                1 - exp(-since_s / tau_s) for tau_s in (self.light.tau_s, ATTENTION_TAU_S)
+            )
             output = output.smoothed(self.smoothed, light, attention)
         self.smoothed, self.time_s = output, time_s
         return output
@@ -208,13 +220,13 @@ class AnonyganAnonymiser:
 
     def replace(self, scene: Scene) -> list[Patch | None]:
         """Return one patch per subject; None where the fallback returns None."""
-        prepared = [self._prepare(scene.frame.picture, subject) for subject in scene.subjects]
+        prepared = [self._prepare(scene.frame, subject) for subject in scene.subjects]
         patience = SPARING if scene.sparing else 1.0
         results = self._generate(prepared, scene.frame.time_s, patience)
         self._states.forget(scene)
         return self._with_fallback(scene, results)
 
-    def _prepare(self, picture: Picture, subject: Subject) -> _PreparedFace | str:
+    def _prepare(self, frame: Frame, subject: Subject) -> _PreparedFace | str:
         """Prepare a face for the network, or return the reason why it cannot be used."""
         mesh, identity = subject.track.face.mesh, subject.identity
         if mesh is None or identity is None or not is_replaceable(mesh):
@@ -227,14 +239,14 @@ class AnonyganAnonymiser:
         state.turned = POSES.is_outside(yaw, pitch, before=state.turned)
         if state.turned:
             return "the head is turned farther than the network has learnt"
-        state.frames += 1
+        face = AlignedFace.of(frame.picture, mesh.points)
+        state.look(face.image[MIDDLE], frame.time_s)
         if state.fault and not state.check_due:
             return state.fault
         prepared = self._network.prepare(identity)
-        face = AlignedFace.of(picture, mesh.points)
         warp = ConditionWarp.of(face, prepared.aligned, subject.mouth)
         to_frame = affine_product(face.to_frame, warp.space.to_frame)
-        region = FaceRegion.of(picture, replace(warp.space, to_frame=to_frame))
+        region = FaceRegion.of(frame.picture, replace(warp.space, to_frame=to_frame))
         if region is None:
             return "the face is outside the picture"
         return _PreparedFace(face, prepared, warp, region, state, yaw, subject.in_front)

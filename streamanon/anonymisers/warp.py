@@ -86,6 +86,9 @@ class WarpAnonymiser:
         region = FaceRegion.of(scene.frame.picture, space)
         if region is None:
             return None
+        if state.light.has_jumped(region.source[region.middle], scene.frame.time_s):
+            lit = self._new_state(scene.frame, mesh, identity)
+            state.condition, state.irises = lit.condition, lit.irises
         patch = _draw(region, space, state, subject, scene.frame.time_s, yaw)
         cover = mosaic(scene.frame.picture, subject.track.cover) if faded else None
         return faded_into(patch, cover, faded) if cover else patch

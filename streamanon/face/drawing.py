@@ -28,7 +28,14 @@ MEASURE_EVERY, MEASURE_LIGHT_EVERY = 4, 3
 """Frames of a track between two measurements of the frame's sharpness, and of its light."""
 
 LIGHT_TAU_S = 0.4
-"""Time constant with which light follows the frame's."""
+"""Time constant with which light follows the frame's while that is steady."""
+
+COLOUR_PX = 16
+"""Side to which the middle of a face is scaled before its colour is measured."""
+
+STEADY, JUMP = 12.0, 48.0
+"""Levels by which a face's colour may differ from what it was lately. In twelve clips in steady
+light it is less than 11, whatever heads and hands do; from the second on, light has jumped."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,12 @@ class FaceRegion:
         return read_bgr(self.picture, self.box)
 
     @property
+    def middle(self) -> tuple[slice, slice]:
+        """Rows and columns of the middle of the region: the face without its outline."""
+        width, height = self.size
+        return slice(height // 4, height - height // 4), slice(width // 4, width - width // 4)
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height of the patch in px."""
         x0, y0, x1, y1 = self.box
@@ -98,31 +111,64 @@ def affine_to_box(to_frame: F32, box: Box) -> F32:
 
 
 class Follower(Generic[T]):
-    """A value that follows another one exponentially, beginning at the first it is given."""
+    """A value that follows another one exponentially, beginning at the first it is given.
+
+    Attributes:
+        tau_s: time constant.
+    """
 
     def __init__(self, tau_s: float) -> None:
-        self._tau_s, self._time_s = tau_s, 0.0
+        self.tau_s, self._time_s = tau_s, 0.0
         self._value: T | None = None
 
     def follow(self, wanted: T, time_s: float) -> T:
         """Return the value at a time, between the last one and the one that is wanted."""
-        share = 1 - exp(-abs(time_s - self._time_s) / self._tau_s)
+        share = 1 - exp(-abs(time_s - self._time_s) / self.tau_s)
         last = wanted if self._value is None else self._value
         self._value, self._time_s = last + share * (wanted - last), time_s
         return self._value
 
 
 class LightFollower:
-    """Light on a portrait that slowly follows that of the frame; one per track."""
+    """Light on a portrait that follows that of the frame, one per track.
+
+    It follows slowly while light is steady, and the faster the more a face's colour changes.
+    """
 
     def __init__(self) -> None:
         self._light: Follower[F32] = Follower(LIGHT_TAU_S)
+        self._colour: Follower[F32] = Follower(LIGHT_TAU_S)
+        self._lately: F32 | None = None
         self._wanted: F32 | None = None
         self._lit = 0
 
+    @property
+    def tau_s(self) -> float:
+        """The time constant at the moment."""
+        return self._light.tau_s
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether the newest face has about the colour that it had lately."""
+        return self.tau_s == LIGHT_TAU_S
+
+    def has_jumped(self, source: U8, time_s: float) -> bool:
+        """Look at the face of a frame, (h, w, 3) uint8 BGR; return whether its light jumped."""
+        small = cv2.resize(source, (COLOUR_PX, COLOUR_PX), interpolation=cv2.INTER_AREA)
+        colour = np.median(small.reshape(-1, 3), axis=0).astype(np.float32)
+        lately = colour if self._lately is None else self._lately
+        change = float(np.abs(colour - lately).max())
+        tau_s = LIGHT_TAU_S * min(1.0, STEADY / max(change, 1.0)) ** 2
+        self._light.tau_s = self._colour.tau_s = tau_s
+        self._lately = self._colour.follow(colour, time_s)
+        return change > JUMP
+
     def follow(self, measure: Callable[[], F32], time_s: float) -> F32:
-        """Return the light for a frame, (n, n, 6) float32; it is measured every few frames."""
-        if self._wanted is None or self._lit % MEASURE_LIGHT_EVERY == 0:
+        """Return the light for a frame, (n, n, 6) float32.
+
+        It is measured every few frames while it is steady.
+        """
+        if self._wanted is None or self._lit % MEASURE_LIGHT_EVERY == 0 or not self.is_steady:
             self._wanted = measure()
         self._lit += 1
         return self._light.follow(self._wanted, time_s)
@@ -154,8 +200,7 @@ class SharpnessMatcher:
             region: region that the portrait is drawn on.
             alpha: (h, w) float32 opacity of the portrait.
         """
-        width, height = region.size
-        middle = tuple(slice(side // 4, side - side // 4) for side in (height, width))
+        middle = region.middle
         image = condition.sample(x, y, region.face_px, self.smoothness)
         first = self.drawn == 0
         self.drawn += 1

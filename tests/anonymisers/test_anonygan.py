@@ -205,10 +205,11 @@ def test_the_network_is_asked_again_when_a_face_moves_in_itself_or_after_a_momen
         assert cast.live.faces == [1] * asked, at
 
 
-def test_light_follows_slowly() -> None:
+@pytest.mark.parametrize(("times", "most"), [(1.07, 0.6), (1.5, 1.1)])
+def test_light_follows_slowly_and_jumps_at_once(times: float, most: float) -> None:
     cast = Cast()
     first, second = cast.play(staged(CALM, 0), staged(CALM, 5))
-    brighter = np.minimum(frame(CALM).astype(np.float32) * 1.5, 255).astype(np.uint8)
+    brighter = np.minimum(frame(CALM).astype(np.float32) * times, 255).astype(np.uint8)
     third, *_, last = cast.play(
         *(scene(brighter, mesh_of(CALM), ANN, at) for at in (10, 20, 30, 40, 50, 60))
     )
@@ -219,8 +220,9 @@ def test_light_follows_slowly() -> None:
         left = patch.alpha[:, : half - 10] > 0.99
         levels.append(float(patch.image[:, : half - 10][left].mean()))
     assert levels[1] == pytest.approx(levels[0], abs=0.5)
-    assert 10 < levels[2] - levels[1] < 55
-    assert levels[3] - levels[1] > 55
+    assert levels[3] - levels[1] > 0.6 * (times - 1) * levels[1]
+    share = (levels[2] - levels[1]) / (levels[3] - levels[1])
+    assert most - 0.3 < share < most
 
 
 def flat_attention(level: int) -> Callable[[Arrays], Arrays]:

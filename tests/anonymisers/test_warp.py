@@ -48,17 +48,23 @@ def test_an_open_mouth_is_not_skin() -> None:
     assert level.min() < 50
 
 
-def test_a_flash_does_not_flash_the_face() -> None:
+@pytest.mark.parametrize(("times", "least", "most"), [(1.08, 0.0, 0.3), (1.6, 0.7, 1.2)])
+def test_light_follows_slowly_and_jumps_at_once(times: float, least: float, most: float) -> None:
     image, mesh = frame(CALM), mesh_of(CALM)
-    flash = cv2.convertScaleAbs(image, alpha=1.6)
+    brighter = np.asarray(cv2.convertScaleAbs(image, alpha=times), np.uint8)
     anonymiser = WarpAnonymiser()
     levels = []
-    for index, shown in enumerate((image, image, np.asarray(flash, np.uint8))):
+    for index, shown in enumerate((image, image, image, brighter)):
         patch = anonymiser.replace(scene(shown, mesh, IDENTITY, index))[0]
         assert patch is not None
         levels.append(float(patch.image[patch.alpha > 0.99].mean()))
-    assert levels[1] == pytest.approx(levels[0], abs=1.0)
-    assert levels[2] < 1.15 * levels[1]
+    assert levels[2] == pytest.approx(levels[0], abs=1.0)
+    shot = scene(brighter, mesh, IDENTITY)
+    (fresh,) = WarpAnonymiser().replace(shot)
+    assert fresh is not None
+    wanted = float(fresh.image[fresh.alpha > 0.99].mean()) - levels[2]
+    assert wanted > 5
+    assert least <= (levels[3] - levels[2]) / wanted < most
 
 
 def test_a_head_that_turns_away_fades_into_its_cover() -> None:
