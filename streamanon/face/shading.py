@@ -15,7 +15,7 @@ GAIN_LIMITS = (0.55, 1.35)
 """Range of the gain on the portrait; the rest of the difference in light becomes bias."""
 
 MAX_BLUR_PX = 3.0
-MIN_GRAIN, MAX_GRAIN = 0.5, 3.0
+MIN_GRAIN, MAX_GRAIN = 0.5, 16.0
 """Standard deviations below which no grain is added, and which it never exceeds."""
 
 NORMAL_MAD, FINE_SHARE = 0.6745, 0.87

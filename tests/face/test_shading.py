@@ -67,6 +67,7 @@ def test_grain_is_what_the_portrait_lacks() -> None:
     assert missing_grain(3.0, 5.0) == 0
     assert missing_grain(1.0, 0.95) == 0  # not seen
     assert missing_grain(50.0, 0.0) == MAX_GRAIN
+    assert missing_grain(15.0, 2.5) == pytest.approx(14.79, abs=0.01)  # a webcam in the dark
 
 
 def test_a_portrait_is_smoothed_as_far_as_its_texture_exceeds_the_frames() -> None:
