@@ -5,10 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import streamanon
-
-PACKAGE = Path(streamanon.__file__).parent
-MODULES = sorted(PACKAGE.rglob("*.py"))
+from testkit.syntax import MODULES, PACKAGE, outside_annotations, parsed
 
 
 def builds_a_safe_frame(tree: ast.AST) -> bool:
@@ -17,16 +14,7 @@ def builds_a_safe_frame(tree: ast.AST) -> bool:
     A name in an annotation, or imported for one, builds nothing; calling it, or handing the class
     on as a value, does; so does copying one with another picture, or a star import that hides it.
     """
-    annotations = {
-        id(inner)
-        for node in ast.walk(tree)
-        for part in (getattr(node, "annotation", None), getattr(node, "returns", None))
-        if isinstance(part, ast.AST)
-        for inner in ast.walk(part)
-    }
-    for node in ast.walk(tree):
-        if id(node) in annotations:
-            continue
+    for node in outside_annotations(tree):
         match node:
             case ast.Name(id="SafeFrame") | ast.Attribute(attr="SafeFrame"):
                 return True
@@ -45,7 +33,7 @@ def builds_a_safe_frame(tree: ast.AST) -> bool:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_only_compose_builds_safe_frames(module: Path) -> None:
-    builds = builds_a_safe_frame(ast.parse(module.read_text(encoding="utf-8")))
+    builds = builds_a_safe_frame(parsed(module))
     assert builds == (module == PACKAGE / "safety" / "compose.py")
 
 

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-import streamanon
+from testkit.syntax import MODULES, PACKAGE, outside_annotations, parsed
 
-PACKAGE = Path(streamanon.__file__).parent
-MODULES = sorted(PACKAGE.rglob("*.py"))
 SEALED = sorted((PACKAGE / "sealed").glob("*.py"))
 
 MAY_WRITE = {"sidecar.py", "log.py", "keys.py", "people.py"}
@@ -19,21 +17,10 @@ _WRITERS = {"write_bytes", "write_text", "imwrite", "imencode", "tofile", "save"
 
 def _named(module: Path, name: str) -> bool:
     """Tell whether a module calls or hands on what has a name; annotations do not count."""
-    tree = ast.parse(module.read_text(encoding="utf-8"))
-    annotations = {
-        id(inner)
-        for node in ast.walk(tree)
-        for part in (getattr(node, "annotation", None), getattr(node, "returns", None))
-        if isinstance(part, ast.AST)
-        for inner in ast.walk(part)
-    }
     return any(
-        id(node) not in annotations
-        and (
-            (isinstance(node, ast.Name) and node.id == name)
-            or (isinstance(node, ast.Attribute) and node.attr == name)
-        )
-        for node in ast.walk(tree)
+        (isinstance(node, ast.Name) and node.id == name)
+        or (isinstance(node, ast.Attribute) and node.attr == name)
+        for node in outside_annotations(parsed(module))
     )
 
 
@@ -45,7 +32,7 @@ def test_only_the_opener_builds_revealed_frames() -> None:
 def test_only_the_cipher_makes_ciphertext() -> None:
     making = []
     for module in SEALED:
-        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(module)):
             given = node.keywords if isinstance(node, ast.Call) else []
             if any(keyword.arg == "ciphertext" for keyword in given):
                 making.append(module.name)
@@ -63,7 +50,7 @@ def test_what_remembers_people_sees_no_pixels() -> None:
 @pytest.mark.parametrize("module", SEALED, ids=lambda path: path.name)
 def test_only_records_the_log_and_new_keys_are_written(module: Path) -> None:
     writes = False
-    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(module)):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         modes = [one.value for one in node.args if isinstance(one, ast.Constant)]
