@@ -54,6 +54,11 @@ class LeakError(StreamanonError):
     """The run finished, but at least one face was left uncovered."""
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number of things in words, for messages."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def one_line(text: str) -> str:
     """Return a text for a terminal on one line, what would control the terminal as an escape."""
     shown = " ".join(text.split())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.report.tables import Cell, Column, Table, TextTable, column
 from benchmarks.speed import figures
+from streamanon.errors import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,8 +23,8 @@ PERCENTILES = ("p50", "p95", "p99")
 
 AXES: dict[str, tuple[str, Callable[[Row], str]]] = {
     "height": ("resolution", lambda row: f"{row['width']}x{row['height']}"),
-    "faces": ("faces", lambda row: _counted(row["faces"], "face")),
-    "threads": ("processor threads", lambda row: _counted(row["threads"], "thread")),
+    "faces": ("faces", lambda row: counted(row["faces"], "face")),
+    "threads": ("processor threads", lambda row: counted(row["threads"], "thread")),
 }
 """By axis, what it is called and how a point on it is."""
 
@@ -95,10 +96,6 @@ def _point(row: Row) -> tuple[Any, ...]:
     return row["height"], row["faces"], row["threads"]
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _costs(rows: Mapping[str, Row], *, compared: bool = False) -> tuple[Column, ...]:
     """Return what it costs to make the frames of some rows."""
     less: Better = "less" if compared else ""
@@ -126,12 +123,12 @@ def _plain(key: str) -> Callable[[Row], Cell]:
 def _methods(record: Record) -> Table:
     rows, settings = base(record), record.settings
     point = next(iter(rows.values()), None)
-    where = point and f"{point['width']}x{point['height']}, {_counted(point['faces'], 'face')}"
+    where = point and f"{point['width']}x{point['height']}, {counted(point['faces'], 'face')}"
     return Table(
         "Methods side by side",
         _costs(rows, compared=True),
         f"{where}, {settings['frames']} frames of {settings['clip']} made into scenes; median of "
-        f"{_counted(settings['rounds'], 'round')}, in brackets the slowest and the fastest. "
+        f"{counted(settings['rounds'], 'round')}, in brackets the slowest and the fastest. "
         f"Warm-up: {settings['warm_up']}. {disturbance(record)}",
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from streamanon.audit.geometry import SAME_SHAPE
 from streamanon.audit.judge import RECOGNISED, SAME_PERSON, UNCHANGED, FaceComparison
-from streamanon.errors import StreamanonError
+from streamanon.errors import StreamanonError, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class AuditResult:
             return ""
         return (
             f"faces keep their shape (mean cosine {np.mean(self.shapes):.2f} of "
-            f"{_count(len(self.shapes), 'comparison')}, below {SAME_SHAPE} wanted), which can tell "
-            "who somebody is without any pixel: `--method anonygan` and `warp` change it, "
+            f"{counted(len(self.shapes), 'comparison')}, below {SAME_SHAPE} wanted), which can "
+            "tell who somebody is without any pixel: `--method anonygan` and `warp` change it, "
             "`mosaic` leaves none"
         )
 
@@ -164,24 +164,21 @@ class AuditResult:
     def summary(self) -> str:
         """Return the outcome in one line."""
         self.require_faces()
-        seen = _count(self.faces, "face")
+        seen = counted(self.faces, "face")
         closest = f"; cosine to the source at most {max(self.cosines):.2f}" if self.cosines else ""
         if self.shown:
             closest += f"; {self.shown} more shown on request"
         if self.passed:
-            where = f"{_count(self.frames, 'frame')}, {self.frames_with_face} of them with a face"
-            return f"pass: {seen} in {where}; none unchanged, none recognised{closest}"
+            faceless = self.frames - self.frames_with_face
+            where = counted(self.frames, "frame") + (f" ({faceless} without)" if faceless else "")
+            return f"pass: {seen} in {where}, none unchanged, none recognised{closest}"
         number, time_s = self.leaking_frames[0]
         frames, seconds = self.longest_leak()
         unchanged = sum(leak.comparison.unchanged for leak in self.leaks)
         recognised = sum(leak.comparison.recognised for leak in self.leaks)
         return (
-            f"FAIL: {len(self.leaking_frames)} of {_count(self.frames_with_face, 'frame')} with a "
+            f"FAIL: {len(self.leaking_frames)} of {counted(self.frames_with_face, 'frame')} with a "
             f"face ({100 * self.leak_rate:.1f} %) leak, first frame {number} at {time_s:.2f} s, "
-            f"longest {_count(frames, 'frame')} ({seconds:.2f} s); of {seen} {unchanged} "
+            f"longest {counted(frames, 'frame')} ({seconds:.2f} s); of {seen} {unchanged} "
             f"unchanged, {recognised} recognised{closest}"
         )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

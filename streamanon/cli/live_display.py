@@ -10,7 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from streamanon.cli.progress import counted
+from streamanon.errors import counted
 from streamanon.live.status import Status
 from streamanon.live.stream import STREAM_LOG
 from streamanon.media.credentials import WITH_SECRET, masked

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from streamanon.errors import one_line
+from streamanon.errors import counted, one_line
 from streamanon.media.credentials import masked
 
 if TYPE_CHECKING:
@@ -45,11 +45,6 @@ def summary(report: Report) -> str:
         parts.append(f"{counted(report.frames_dropped, 'frame')} dropped")
     parts += report.changes
     return ", ".join(parts)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number of things in words."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 class FrameProgress:

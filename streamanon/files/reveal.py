@@ -19,7 +19,7 @@ from streamanon.pipeline.document import sha256
 from streamanon.sealed.keys import Keyring, Recipients, from_passphrase, private_keys
 from streamanon.sealed.log import append_entry, log_key, log_of
 from streamanon.sealed.opening import NEAR_US, OpenSidecar, Tally, revealed
-from streamanon.sealed.records import NOBODY, Access
+from streamanon.sealed.records import WHOLE_FRAMES, Access
 from streamanon.sealed.sidecar import SUFFIX, SegmentEntry, Sidecar, sidecar_of
 from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.image import ImageSink
@@ -207,7 +207,7 @@ def forget(sidecar: Sidecar, person: int) -> int:
         MediaError: the sidecar could not be written.
     """
     people = sidecar.people
-    entries = [*people[sidecar.named(person)], *people.get(NOBODY, [])]
+    entries = [*people[sidecar.named(person)], *people.get(WHOLE_FRAMES, [])]
     left = [entry for entry in entries if not entry.forgotten]
     sidecar.forget(left)
     return len(left)
@@ -279,8 +279,8 @@ def _alignment(
         if found != sealed and abs(lasts_us - length_us) > NEAR_US:
             raise UsageError(
                 f"{output} has {found} frames in {lasts_us / 1e6:.2f} s, {sealed} in "
-                f"{length_us / 1e6:.2f} s were sealed, and its times begin at 0, so it cannot be "
-                "told which are left: cut it with times kept (ffmpeg -copyts), or take the file "
+                f"{length_us / 1e6:.2f} s were sealed, and its times begin at 0, so which are "
+                "left is unknown: cut it with times kept (ffmpeg -copyts), or take the file "
                 "that was sealed"
             )
     return span, start_us

@@ -1,7 +1,7 @@
 """Which pixels of a frame were changed, whose they are, and the crops that hold them.
 
 A frame is divided into blocks of 16 x 16 px. A block with a changed pixel belongs to the subject
-whose cover is nearest, so that nobody's face lies in the crops of somebody else. All of that is
+whose cover is nearest, so that no face lies in the crops of another person. All of that is
 read off the raw and the safe picture: nothing an anonymiser did can be missed.
 """
 

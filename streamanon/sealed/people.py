@@ -2,7 +2,7 @@
 
 Beside the key file lies ``FILE.people``: for each person 16 random bytes and what was seen of them,
 encrypted. HMAC-SHA256 of the key over those bytes chooses the portrait and the shape. Without the
-key neither can be told from noise, and nothing links one output with another.
+key both look like noise, and nothing links one output with another.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import IO, TypeAlias
 from streamanon.errors import UsageError
 
 MAGIC = b"SEALED\x00\x01"
-NOBODY, FILE = 0, 0xFFFFFFFF
+WHOLE_FRAMES, FILE = 0, 0xFFFFFFFF
 """Person numbers of frames that were covered whole, and of the segment of the file itself."""
 
 _HEADER = struct.Struct(">8s16s32s")
@@ -102,7 +102,7 @@ class Segment:
 
     Attributes:
         number: its number; 0 is that of the file.
-        person: whose pixels it holds.
+        person: number of the person whose pixels it holds.
         start_us: time of its first frame.
     """
 

@@ -33,7 +33,7 @@ from streamanon.sealed.crops import (
 )
 from streamanon.sealed.keys import Recipients
 from streamanon.sealed.log import log_key
-from streamanon.sealed.records import FILE, NOBODY, Header, Link, Segment
+from streamanon.sealed.records import FILE, WHOLE_FRAMES, Header, Link, Segment
 from streamanon.sealed.sidecar import SidecarWriter
 from streamanon.types import MediaInfo, Picture, SafeFrame, Scene, Subject, Treatment
 
@@ -281,7 +281,7 @@ class Sealer:
                 self._writer.append(link)
             numbers.append(number)
         if job.whole:
-            yield NOBODY, changed
+            yield WHOLE_FRAMES, changed
             return
         nearest = owners(changed, [subject.track.cover for subject in job.subjects])
         for number in dict.fromkeys(numbers):

@@ -15,7 +15,7 @@ from streamanon.atomic_write import OWNER_ONLY, AtomicFile
 from streamanon.errors import MediaError, UsageError
 from streamanon.sealed.records import (
     FILE,
-    NOBODY,
+    WHOLE_FRAMES,
     Access,
     Chunk,
     DamagedError,
@@ -163,7 +163,7 @@ class Sidecar:
     Attributes:
         path: the file.
         header: header.
-        access: who can open it.
+        access: recipients who can open it.
         segments: segments by number, that of the file included.
         digest: SHA-256 of what never changes, before the last chunk of the file's segment.
     """
@@ -218,8 +218,8 @@ class Sidecar:
     def named(self, person: int) -> int:
         """Return a person's number as a user gave it; refuse one that there is not."""
         found = self.person(person)
-        if found == NOBODY or found not in self.people:
-            names = ", ".join(str(one) for one in self.people if one != NOBODY) or "no one"
+        if found == WHOLE_FRAMES or found not in self.people:
+            names = ", ".join(str(one) for one in self.people if one != WHOLE_FRAMES) or "no one"
             raise UsageError(f"there is no person {person} in {self.path}: it holds {names}")
         return found
 

@@ -88,7 +88,8 @@ def reveal(  # noqa: PLR0913, PLR0917  one argument an option
     a span. What was revealed is noted in a signed log, OUT.sealed.log.
     """
     _check_installed()
-    from streamanon.cli.progress import FrameProgress, counted
+    from streamanon.cli.progress import FrameProgress
+    from streamanon.errors import counted
     from streamanon.files.reveal import Secrets, Selection
     from streamanon.files.reveal import reveal as reveal_file
 
@@ -138,7 +139,7 @@ def list_sealed(output: Path) -> int:
     from streamanon.files.reveal import find_sidecar
     from streamanon.sealed.keys import short
     from streamanon.sealed.log import log_of, read_log
-    from streamanon.sealed.records import NOBODY
+    from streamanon.sealed.records import WHOLE_FRAMES
 
     sidecar = find_sidecar(output)
     click.echo(f"{sidecar.path}: {_who_opens(sidecar.access)}")
@@ -147,7 +148,7 @@ def list_sealed(output: Path) -> int:
     if not sidecar.complete:
         click.echo("  it has no end: its run was interrupted, or is still going on")
     for person, entries in sidecar.people.items():
-        who = "frames covered whole" if person == NOBODY else f"person {person}"
+        who = "frames covered whole" if person == WHOLE_FRAMES else f"person {person}"
         gone = " (forgotten)" if all(one.forgotten for one in entries) else ""
         click.echo(f"  {who}{gone}: {', '.join(_spans(entries))}")
     for entry, good in read_log(log_of(sidecar.path), sidecar.header):
@@ -205,7 +206,7 @@ def forget(output: Path, person: int) -> int:
     and cannot be undone.
     """
     _check_installed()
-    from streamanon.cli.progress import counted
+    from streamanon.errors import counted
     from streamanon.files.reveal import find_sidecar
     from streamanon.files.reveal import forget as forget_person
 
