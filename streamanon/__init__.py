@@ -13,8 +13,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 # ONNX Runtime (from 1.29 on) makes an identifier of this machine in the user's cache as it is
-# imported, and reports to Microsoft what it does. Here nothing is sent anywhere, so it is told not
-# to before anything can import it; afterwards is too late.
+# imported, and reports to Microsoft what it does. Here nothing is sent anywhere, so that
+# is switched off before anything can import it; afterwards is too late.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints errors only
 

@@ -91,8 +91,8 @@ class Anonymiser:
         :meth:`frames`, where a person keeps the same new face.
 
         Args:
-            image: (h, w, 3) uint8 in BGR, as cv2.imread has it. It is not changed. RGB cannot be
-                told from it, and gives skin of the wrong colour.
+            image: (h, w, 3) uint8 in BGR, as cv2.imread has it. It is not changed. RGB is not
+                recognised as such, and gives skin of the wrong colour.
             faces: also return what was hidden.
 
         Returns:
@@ -126,8 +126,8 @@ class Anonymiser:
 
         Args:
             source: (h, w, 3) uint8 BGR arrays of one size, or pairs of a time in seconds and such
-                an array, or an open cv2.VideoCapture, which stays open. RGB cannot be told from
-                BGR, and gives skin of the wrong colour.
+                an array, or an open cv2.VideoCapture, which stays open. RGB is not
+                recognised as such, and gives skin of the wrong colour.
             fps: frames a second, for frames without times; None for the rate of the capture, or 30.
             live: hold back only as many frames as the setting ``delay`` says, by default none: each
                 frame comes out before the next one goes in.

@@ -56,7 +56,7 @@ def seal_scenes(
     Args:
         path: sidecar to write.
         scenes: of 25 frames a second.
-        recipients: who can open it.
+        recipients: public keys that can open it.
         complete: write its end; else leave it as a crash would.
         lossless: keep the samples exactly.
     """

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _Sighting = tuple["U8", "F32", InFront]
 
 SMALLEST_PX = 64
-"""Side of the smallest face that is looked at: in front of smaller ones too little can be told."""
+"""Side of the smallest face that is looked at: in front of smaller ones too little is seen."""
 
 PLAIN_PX, LEAST_INSIDE = 10.0, 1e-3
 """Standard deviation of the blur that leaves only colours of a thing, in px of the crop: about a

@@ -53,7 +53,7 @@ def face_chip(picture: Picture, points: F32, side_px: int) -> F32:
     """Return a face as dlib cuts it, well lit, (1, 3, side_px, side_px) float32 for a network.
 
     Args:
-        picture: with the face.
+        picture: picture with the face.
         points: (478, 3) mesh in px.
         side_px: side of the crop.
     """

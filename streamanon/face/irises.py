@@ -58,7 +58,7 @@ FEWEST = 24
 
 WHITE, MOST_LIT = 0.9, 1.8
 """Least brightness of the white in that of a portrait's cheeks, and the most by which it is lit for
-that: under a heavy brow it lies in shadow, and nobody would see where such eyes look."""
+that: under a heavy brow it lies in shadow, and where such eyes look would not show."""
 
 _CHEEKS = (50, 280)
 _EYES = ((lm.RIGHT_EYE, lm.RIGHT_IRIS_CENTRE), (lm.LEFT_EYE, lm.LEFT_IRIS_CENTRE))
@@ -101,8 +101,8 @@ class _Eye:
     Attributes:
         outline: (16, 2) float32 px, corner, upper lid, corner, lower lid.
         iris: (2,) float32 px, its centre.
-        radius: of the iris in px.
-        width: from corner to corner in px.
+        radius: radius of the iris in px.
+        width: distance of the eye's corners in px.
         axes: (2, 2) float32 unit vectors along the eye and across it, downwards.
     """
 
@@ -186,7 +186,7 @@ def _whiten(part: F32, eye: _Eye, corner: F32, least: float) -> None:
 
     Args:
         part: (h, w, 3) float32 BGR around it.
-        eye: in px of the portrait.
+        eye: the eye in px of the portrait.
         corner: (2,) px of the part's first pixel.
         least: brightness of the white, 0..255.
     """
@@ -217,7 +217,7 @@ def _fitted_white(part: F32, at: _Coordinates, white: NDArray[np.bool_], width: 
         part: (h, w, 3) float32 BGR.
         at: where its pixels are.
         white: (h, w), which show the white.
-        width: of the eye in px.
+        width: width of the eye in px.
     """
     u = 2 * at.along / width - 1
     v = (at.below - at.above) / np.maximum(at.below + at.above, 1)
@@ -259,7 +259,7 @@ def draw(image: U8, irises: Irises, space: FaceSpace, to_image: F32, blur_px: fl
 
     Args:
         image: (h, w, 3) uint8 BGR portrait without irises, on the face.
-        irises: of the portrait.
+        irises: the irises of the portrait.
         space: face space of the source.
         to_image: (2, 3) float32 affine from face space px to px of the image.
         blur_px: standard deviation of the blur of the face in the frame.

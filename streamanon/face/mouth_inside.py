@@ -19,7 +19,7 @@ from streamanon.imaging.picture import clip_box, read_bgr
 from streamanon.types import F32, U8, MouthInside, Picture
 
 MIN_WIDTH_PX = 14.0
-"""Width of a mouth below which nothing can be told about its teeth."""
+"""Width of a mouth below which its teeth cannot be made out."""
 
 ACROSS, COLUMNS, ROWS = (0.25, 0.75), 24, 24
 """Part of a mouth that is looked at, in its widths, and the samples along and down."""
@@ -91,7 +91,7 @@ def _teeth_and_light(image: U8, points: F32, lips: Lips) -> tuple[F32, F32]:
     Args:
         image: (h, w, 3) uint8 BGR around the mouth.
         points: (478, 2) float32 mesh in px of it.
-        lips: of that mesh.
+        lips: the lips of that mesh.
 
     Returns:
         (ROWS, COLUMNS) float32 in 0..1, and light in that of skin.

@@ -89,7 +89,7 @@ def anonymise_all(
         jobs: what to do.
         config: settings.
         watcher: observer of the progress, or None.
-        left_out: for the report, numbers of files that are neither video nor picture, by suffix.
+        left_out: numbers, for the report, of files that are neither video nor picture, by suffix.
 
     Raises:
         UsageError: the report would replace something it must not, or a setting is for live

@@ -29,7 +29,7 @@ STILL_LINE = 0.4
 """Share of its darkness down to which it goes on."""
 
 LEAST_DARKNESS = 8.0
-"""Levels below which it cannot be told from skin: the corner stays where it is."""
+"""Levels below which it looks like skin: the corner stays where it is."""
 
 OUT, UP_DOWN = (-0.06, 0.1), 0.03
 """Most that a corner moves, in widths of the mouth."""

@@ -69,7 +69,7 @@ _ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 def begins_like_video(head: bytes) -> bool:
     """Tell by its first bytes whether a file that is no picture begins like a container of video.
 
-    MPEG streams, which have no signature worth the name, are told by their suffix.
+    MPEG streams, which have no reliable signature, are recognised by their suffix.
     """
     if head[4:8] == b"ftyp":
         return head[8:12] not in _NO_VIDEO_BRANDS

@@ -38,7 +38,7 @@ class Region(NamedTuple):
     Attributes:
         covered: whether it is always covered.
         edges: left, top, width and height.
-        relative: for each whether it is a share of the frame, and not in px.
+        relative: whether each is a share of the frame, and not in px.
     """
 
     covered: bool
@@ -155,7 +155,7 @@ def kept_person(
     Args:
         track: unit vectors of each recogniser, the mean over the track.
         here: the same of the frame that is to be seen.
-        photos: for each photograph, the same of the person who agreed.
+        photos: the same of each photograph of the person who agreed.
     """
     for number, photo in enumerate(photos, start=1):
         cosines = zip(track, here, photo, SURE, ALIKE, strict=True)

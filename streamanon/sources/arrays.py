@@ -1,8 +1,8 @@
 """Pixels in memory as raw frames: any iterable of arrays, with or without times, or a capture.
 
 Arrays are (height, width, 3) uint8 in OpenCV's order, blue, green, red. Each is copied when it is
-taken, so that a buffer may be used again for the next one. RGB cannot be told from BGR: faces are
-found in it, less surely, and the new skin has the wrong colour.
+taken, so that a buffer may be used again for the next one. RGB is not recognised as such: faces
+are found in it, less surely, and the new skin has the wrong colour.
 """
 
 import math

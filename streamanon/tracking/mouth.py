@@ -21,7 +21,7 @@ class MouthFollower:
         self._follower: Follower[F32] | None = None
 
     def __call__(self, frame: Frame, track: Track) -> MouthInside | None:
-        """Return what a face shows between its lips; None where it cannot be told."""
+        """Return what a face shows between its lips; None where it cannot be made out."""
         mesh = track.face.mesh
         now = None if mesh is None else mouth_inside(frame.picture, mesh.points[:, :2])
         if now is None:

@@ -34,7 +34,7 @@ class Look:
     Attributes:
         time_s: time of the frame.
         embedding: (128,) float32 unit vector.
-        quality: of the view, 0..1.
+        quality: quality of the view, 0..1.
         skin_lab: (3,) float32 CIELAB of the cheeks, or None.
         p_female: probability of looking female.
         years: apparent age.

@@ -132,7 +132,7 @@ def test_too_little_memory(face_clip: Path, tmp_path: Path, limit_mb: int) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_memory_that_runs_out_is_said_whoever_finds_out() -> None:
+def test_memory_that_runs_out_is_said_whichever_library_fails() -> None:
     failed = StageError("replace", "MemoryError")
     failed.__cause__ = MemoryError("Unable to allocate 641. KiB")
     assert "too little memory" in str(exhausted(failed))

@@ -190,7 +190,7 @@ def test_deep_pictures_keep_ten_bits_in_webm(tmp_path: Path, layout: str) -> Non
 
 
 def test_no_encoder_makes_this_process_a_real_time_one(tmp_path: Path) -> None:
-    """SVT-AV1 does that to whoever may: the machine would do nothing else."""
+    """SVT-AV1 does that to processes that may: the machine would do nothing else."""
     path = write_clip(tmp_path / "in.mkv", Clip(codec="ffv1", layout="yuv420p10le", options={}))
     usual = os.sched_getscheduler(0)
     with closing(VideoSource(path)) as source:

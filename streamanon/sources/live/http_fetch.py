@@ -109,7 +109,7 @@ class Fetcher:
     def open(self, url: str, _flags: int, options: Mapping[str, str]) -> _Body | io.BytesIO:
         """Return the file at an address; PyAV's ``io_open``.
 
-        One that cannot be had is empty, as FFmpeg passes over a segment that fails.
+        One that cannot be fetched is empty, as FFmpeg passes over a segment that fails.
 
         Raises:
             MediaError: the address is in the local network; later ones are not looked at.

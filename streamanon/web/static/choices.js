@@ -85,7 +85,7 @@ function nameOf(identity) {
 }
 
 // Fills a box with the button that opens the dialog.
-// options: title (of the dialog), current (returns the identity), chosen, failed (are told).
+// options: title (of the dialog), current (returns the identity), chosen and failed (callbacks).
 export function buildIdentity(box, { title, current, chosen, failed }) {
   const picture = make("img", { alt: "", width: 40, height: 40, hidden: true });
   const everyone = make("span", { className: "everyone sign" });
