@@ -22,7 +22,7 @@ from streamanon.errors import StreamanonError, UsageError
 from streamanon.safety.permits import ALIKE, SURE, Permissions, kept_person, parse_region
 from streamanon.types import Permit
 from testkit.paths import PHOTOS
-from tests.privacy.test_privacy_by_type import MODULES, PACKAGE
+from testkit.syntax import MODULES, PACKAGE, parsed
 
 SPAN: dict[str, Any] = {"from_": Fraction("0.2"), "to": Fraction("0.4")}
 
@@ -75,7 +75,7 @@ def makes_a_permit(tree: ast.AST) -> bool:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_permits_are_made_in_one_place(module: Path) -> None:
-    makes = makes_a_permit(ast.parse(module.read_text(encoding="utf-8")))
+    makes = makes_a_permit(parsed(module))
     assert makes == (module == PACKAGE / "safety" / "permits.py")
 
 

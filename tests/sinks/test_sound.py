@@ -97,7 +97,6 @@ def heard(path: Path) -> tuple[str, str, Any]:
 
 
 WHOLE = [(0, 4 * SECOND)]
-LOUD = np.arange(500) % 5 == 0
 
 
 @pytest.mark.parametrize(
