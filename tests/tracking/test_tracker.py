@@ -150,5 +150,9 @@ def test_only_a_face_that_the_edge_cuts_off_is_covered_generously() -> None:
     np.testing.assert_array_equal(seen_cover(whole, 640, 360), with_margin(whole))
     assert (seen_cover(sliver, 640, 360)[1::2] != with_margin(sliver)[1::2]).all()
     assert _contains(seen_cover(sliver, 640, 360), with_margin(sliver))
+    large = np.array([2, 60, 130, 300], np.float32)
+    assert seen_cover(large, 360, 360)[2] < 200  # it reaches to the edge that cuts the face off
+    assert seen_cover(np.array([230, 60, 358, 300], np.float32), 360, 360)[0] > 160
+    assert seen_cover(large[[1, 0, 3, 2]], 360, 360)[3] < 200
     inside = sliver + np.float32(100)
     np.testing.assert_array_equal(seen_cover(inside, 640, 360), with_margin(inside))
