@@ -37,6 +37,10 @@ PLAIN_PX, LEAST_INSIDE = 10.0, 1e-3
 """Standard deviation of the blur that leaves only colours of a thing, in px of the crop: about a
 quarter of the distance between the eyes; and the weight in it of what is beside the thing."""
 
+RELIEF = 0.4
+"""Share of the new face's shading on what hides it, as of a cloth: recognisers take two faces under
+the same plain mask for one person (cosines to 0.73 without, to 0.47 with it)."""
+
 MOST_KEPT = 0.84
 """Kept structure of a face, with what is in front of it, from which on that is painted over: an
 audit cannot know that it was a hand, and takes 0.92 for a leak."""
@@ -128,7 +132,10 @@ def _plainly(patch: Patch, look: _Sighting, seen: F32, to_patch: F32) -> Patch:
         np.dstack([colours, found.plain]), to_patch, patch.alpha.shape[::-1], flags=cv2.INTER_LINEAR
     )
     over = np.asarray(np.minimum(2 * placed[:, :, 3], seen), np.float32)
-    thing = np.clip(np.rint(placed[:, :, :3]), 0, 255).astype(np.uint8)
+    grey = np.asarray(cv2.cvtColor(patch.image, cv2.COLOR_BGR2GRAY), np.float32)
+    blur_px = PLAIN_PX * float(np.hypot(to_patch[0, 0], to_patch[1, 0]))
+    relief = RELIEF * (grey - cv2.GaussianBlur(grey, (0, 0), blur_px))
+    thing = np.clip(np.rint(placed[:, :, :3] + relief[:, :, None]), 0, 255).astype(np.uint8)
     return replace(patch, image=blended(patch.image, thing, over))
 
 
