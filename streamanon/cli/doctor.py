@@ -17,7 +17,7 @@ from streamanon.backends.choice import cores, has_gpu
 from streamanon.backends.cuda import device
 from streamanon.backends.tensorrt_runtime import about
 from streamanon.config import Config
-from streamanon.errors import ModelError, StreamanonError
+from streamanon.errors import ModelError, StreamanonError, system_reason
 from streamanon.extras import install_hint
 from streamanon.factory import Factory
 from streamanon.imaging.picture import as_picture, whole_bgr
@@ -110,9 +110,8 @@ def _encoder(name: str, use: str) -> Finding:
         codec.encode(av.VideoFrame(256, 256, "yuv420p"))
         codec.encode(None)
     except (av.FFmpegError, ValueError, OSError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
         level: Literal["optional", "bad"] = "bad" if name == NEEDED else "optional"
-        return Finding(level, f"encoder {name}", f"not usable for {use}: {reason}")
+        return Finding(level, f"encoder {name}", f"not usable for {use}: {system_reason(error)}")
     return Finding("ok", f"encoder {name}", use)
 
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from streamanon.atomic_write import EVERYBODY, AtomicFile
-from streamanon.errors import MediaError, UsageError
+from streamanon.errors import MediaError, UsageError, system_reason
 
 _ADVICE = {
     errno.ENOSPC: "free some space on the disk",
@@ -137,6 +137,5 @@ class OutputPipe:
 
 def _failure(name: object, error: Exception) -> MediaError:
     number = getattr(error, "errno", None)
-    reason = getattr(error, "strerror", None) or str(error)
     advice = _ADVICE.get(number or 0, "see the reason given")
-    return MediaError(f"output {name} could not be written ({reason}): {advice}")
+    return MediaError(f"output {name} could not be written ({system_reason(error)}): {advice}")

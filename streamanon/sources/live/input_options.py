@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from av.error import (
     ArgumentError,
     ExitError,
-    FFmpegError,
     HTTPForbiddenError,
     HTTPNotFoundError,
     HTTPUnauthorizedError,
@@ -218,5 +217,4 @@ def _device_error(address: Address, error: Exception) -> StreamanonError:
         return UsageError(f"{address} may not be read: join the group video")
     if getattr(error, "errno", None) == errno.EBUSY:
         return MediaError(f"{address} is in use: close the program that has the camera")
-    text = error.strerror if isinstance(error, FFmpegError) else str(error)
-    return MediaError(f"{address} gives no picture ({text}): is it a camera?")
+    return MediaError(f"{address} gives no picture ({system_reason(error)}): is it a camera?")

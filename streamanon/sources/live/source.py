@@ -10,7 +10,7 @@ from logging import Logger
 from threading import Event
 from typing import TYPE_CHECKING
 
-from streamanon.errors import MediaError, StreamanonError
+from streamanon.errors import MediaError, StreamanonError, system_reason
 from streamanon.media.audio import AudioFormat, AudioPacket, AudioQueue
 from streamanon.media.backoff import Backoff
 from streamanon.media.live_sound import LiveSound
@@ -227,8 +227,7 @@ class LiveSource:
     def _ended(self, lost: ConnectionLost) -> str:
         if lost.error is None:
             return "the source ended"
-        text = getattr(lost.error, "strerror", None) or str(lost.error)
-        return f"the connection broke ({self._address.masked(text)})"
+        return f"the connection broke ({self._address.masked(system_reason(lost.error))})"
 
     def _reconnect(self) -> None:
         """Retry until there is a picture again or the source is stopped."""
