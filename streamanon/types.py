@@ -284,12 +284,14 @@ class MouthInside:
         lower: how far the lower teeth reach up from their lip, in mouth widths.
         tongue: how much there is of the tongue instead of the dark, 0..1.
         light: light of the teeth, in that of the skin around the mouth; 1.2 where it is even.
+        teeth_bgr: (3,) float32 colour of the teeth in the frame; None where none were seen.
     """
 
     upper: float
     lower: float
     tongue: float
     light: float
+    teeth_bgr: F32 | None = None
 
 
 @dataclass(frozen=True)

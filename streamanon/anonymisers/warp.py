@@ -140,8 +140,9 @@ def _draw(
     image = _apply_light(image, region, light)
     lashes.draw(image, space.points, region.to_patch, state.sharpness.blur_px)
     image = state.sharpness.with_grain(image)
-    opened = mouth.placement(space, subject.mouth)
-    mouth.draw(image, opened, region.to_patch, state.teeth, state.sharpness.blur_px)
+    opened, blur_px = mouth.placement(space, subject.mouth), state.sharpness.blur_px
+    teeth_bgr = subject.mouth.teeth_bgr if subject.mouth else None
+    mouth.draw(image, opened, region.to_patch, state.teeth, blur_px, teeth_bgr)
     return replace(region.patch(image, alpha), method="warp")
 
 

@@ -41,6 +41,9 @@ ENOUGH_TEETH = 0.33
 TEETH_BGR, MAX_LIGHTENED = (182.0, 197.0, 205.0), (0.8, 1.6)
 """Colour of teeth in full light, and the factors by which those of a portrait are brought there."""
 
+USUAL_BGR = 0.96 * np.array(TEETH_BGR)
+"""Median colour of the brighter half of teeth in textures."""
+
 COLD = 0.85
 """Blue of what is around a mouth, in its red, from which light is cold."""
 
@@ -343,7 +346,12 @@ def placement(space: FaceSpace, inside: MouthInside | None = None) -> MouthPlace
 
 
 def draw(
-    image: U8, where: MouthPlacement | None, to_image: F32, teeth: U8, blur_px: float = 0.0
+    image: U8,
+    where: MouthPlacement | None,
+    to_image: F32,
+    teeth: U8,
+    blur_px: float = 0.0,
+    teeth_bgr: F32 | None = None,
 ) -> None:
     """Draw a mouth texture between open lips, in place.
 
@@ -353,6 +361,7 @@ def draw(
         to_image: (2, 3) float32 affine from face space px to px of the image.
         teeth: mouth texture.
         blur_px: standard deviation by which it is blurred.
+        teeth_bgr: (3,) colour of the person's teeth in the image; None where it is not known.
     """
     if where is None:
         return
@@ -374,12 +383,31 @@ def draw(
         tooth = blended(tooth, np.full_like(tooth, TONGUE_BGR), tongue)
     tooth = soften(tooth, blur_px)
     around = np.array(cv2.mean(target)[:3])
-    cast = around / LIT_MOUTH_BGR
-    colour, usual = (1 - min(part) / max(part[2], 1.0) for part in (around, LIT_MOUTH_BGR))
-    share = min(max(colour / usual, 0.0), 1.0)
-    cast = cast.mean() + LIGHT_SEEN * share * (cast - cast.mean())
-    coldest = max(around[0] / max(around[2], 1.0) / COLD, 1.0)  # teeth are blue in such light only
-    cast = np.clip(np.minimum(cast, (coldest * cast[2], cast[2], cast[2])), 0.2, 1.1)
-    lit = where.light * cast[:, None] * (share * np.eye(3) + (1 - share) / 3)
+    share = min(_colourfulness(around) / _colourfulness(np.array(LIT_MOUTH_BGR)), 1.0)
+    greyed = share * np.eye(3) + (1 - share) / 3
+    if teeth_bgr is None:
+        gain = where.light * _light(around, share)
+    else:
+        gain = teeth_bgr / (greyed @ USUAL_BGR)
+    lit = gain[:, None] * greyed
     tooth = np.asarray(cv2.transform(tooth, lit), np.uint8)
     target[...] = blended(target, tooth, alpha)
+
+
+def _colourfulness(bgr: F32) -> float:
+    """Return how much less there is of the least of three colours than of red, as a share."""
+    return max(1 - float(bgr.min()) / max(float(bgr[2]), 1.0), 0.0)
+
+
+def _light(around: F32, share: float) -> F32:
+    """Return the (3,) gain of the light on a mouth by the colour of what is around it.
+
+    Args:
+        around: (3,) BGR.
+        share: how coloured that is, 0..1.
+    """
+    cast = around / LIT_MOUTH_BGR
+    cast = cast.mean() + LIGHT_SEEN * share * (cast - cast.mean())
+    coldest = max(around[0] / max(around[2], 1.0) / COLD, 1.0)  # teeth are blue in such light only
+    cast = np.minimum(cast, (coldest * cast[2], cast[2], cast[2]))
+    return np.asarray(np.clip(cast, 0.2, 1.1), np.float32)

@@ -1,8 +1,9 @@
 """What somebody shows between their lips, so that their new mouth shows as much.
 
-All that is read off a mouth are four numbers. Teeth are what is bright in the light of the skin
-around the mouth, and less red than lips; without colour, what is as bright as skin. A row counts as
-far as it reaches from its lip without a break. The rest is tongue as far as it is not dark.
+All that is read off a mouth are four numbers and one colour. Teeth are what is bright in the light
+of the skin around the mouth, and less red than lips; without colour, what is as bright as skin. A
+row counts as far as it reaches from its lip without a break. The rest is tongue as far as it is not
+dark.
 """
 
 from __future__ import annotations
@@ -73,20 +74,23 @@ def mouth_inside(picture: Picture, points: F32) -> MouthInside | None:
         return None
     origin = np.array(box[:2], np.float32)
     lips = replace(lips, corner=lips.corner - origin)
-    teeth, light = _teeth_and_light(read_bgr(picture, box), points - origin, lips)
+    teeth, light, inside = _teeth_and_light(read_bgr(picture, box), points - origin, lips)
     is_row = teeth.mean(axis=1) > ENOUGH
     upper, lower = (_reached(rows) * lips.opening for rows in (is_row, is_row[::-1]))
     shown = MouthInside(upper, lower, 0.0, EVEN_LIGHT)
     if is_row.any():
-        shown = replace(shown, light=float(np.median(light[teeth > ENOUGH])))
+        seen = teeth > ENOUGH
+        usual = float(np.median(light[seen]))
+        colour = np.median(inside[seen & (light >= usual)], axis=0)  # at their edges is lip
+        shown = replace(shown, light=usual, teeth_bgr=colour)
     if upper >= CLENCHED * lips.opening:
         return replace(shown, lower=0.0)
     tongue = (float(np.percentile(light[~is_row], DARKER)) - TONGUE) / TONGUE_RAMP
     return replace(shown, tongue=min(max(tongue, 0.0), 1.0))
 
 
-def _teeth_and_light(image: U8, points: F32, lips: Lips) -> tuple[F32, F32]:
-    """Return what is teeth, and how light all is, from the upper lip to the lower one.
+def _teeth_and_light(image: U8, points: F32, lips: Lips) -> tuple[F32, F32, F32]:
+    """Return what is teeth, how light all is, and its colours, from one lip to the other.
 
     Args:
         image: (h, w, 3) uint8 BGR around the mouth.
@@ -94,7 +98,7 @@ def _teeth_and_light(image: U8, points: F32, lips: Lips) -> tuple[F32, F32]:
         lips: the lips of that mesh.
 
     Returns:
-        (ROWS, COLUMNS) float32 in 0..1, and light in that of skin.
+        (ROWS, COLUMNS) float32 in 0..1, light in that of skin, and (ROWS, COLUMNS, 3) float32 BGR.
     """
     along = np.linspace(*ACROSS, COLUMNS, dtype=np.float32)
     top, share = lips.top(along), (np.arange(ROWS, dtype=np.float32)[:, None] + 0.5) / ROWS
@@ -114,7 +118,7 @@ def _teeth_and_light(image: U8, points: F32, lips: Lips) -> tuple[F32, F32]:
     light = inside @ _LUMA / max(float(skin @ _LUMA), 1.0)
     bright = BRIGHT_GREY + coloured * (BRIGHT - BRIGHT_GREY)
     teeth = pale * np.clip((light - bright) / BRIGHT_RAMP, 0, 1)
-    return teeth.astype(np.float32), light.astype(np.float32)
+    return teeth.astype(np.float32), light.astype(np.float32), inside
 
 
 def _median_at(image: U8, points: F32) -> F32:

@@ -98,8 +98,32 @@ def test_teeth_in_the_shade_are_dimmer() -> None:
     assert 0.6 * lit < shaded < 0.75 * lit
 
 
+@pytest.mark.parametrize("light", [(1.0, 1.0, 1.0), (0.3, 0.6, 0.95), (0.9, 0.6, 0.5)])
+def test_teeth_have_the_colour_of_those_of_the_person(light: tuple[float, float, float]) -> None:
+    lit = PEOPLE["zoe"].portrait * np.array(light)
+    shown = inside("zoe", np.asarray(lit, np.uint8))
+    assert shown is not None
+    assert shown.teeth_bgr is not None
+    drawn = drawn_mouth(shown)
+    row = drawn[len(drawn) // 20 : len(drawn) // 4]
+    new = np.median(row[row.sum(axis=1) > np.median(row.sum(axis=1))], axis=0)
+    assert np.abs(new / new.mean() - shown.teeth_bgr / shown.teeth_bgr.mean()).max() < 0.12
+    assert 0.8 < new.mean() / shown.teeth_bgr.mean() < 1.2
+
+
+def test_teeth_in_a_picture_without_colour_have_none() -> None:
+    shown = inside("zoe", grey(PEOPLE["zoe"].portrait))
+    assert shown is not None
+    assert np.ptp(drawn_mouth(shown), axis=1).max() <= 2
+
+
 def drawn_column(shown: MouthInside) -> U8:
     """Return green in the middle of a mouth drawn wide open, from lip to lip."""
+    return drawn_mouth(shown)[:, 1]
+
+
+def drawn_mouth(shown: MouthInside) -> U8:
+    """Return (n, 3) colours in the middle of a mouth drawn wide open, from lip to lip."""
     points = PEOPLE["dana"].mesh.points.copy()
     width = float(np.hypot(*(points[78, :2] - points[308, :2])))
     lower = [95, 88, 178, 87, 14, 317, 402, 318, 324]
@@ -109,6 +133,6 @@ def drawn_column(shown: MouthInside) -> U8:
     image = np.full((*where.alpha.shape, 3), 150, np.uint8)
     offset = np.array([[1, 0, -where.corner[0]], [0, 1, -where.corner[1]]], np.float32)
     teeth = mouth.texture(PEOPLE["dana"].portrait, PEOPLE["dana"].mesh.points[:, :2])
-    mouth.draw(image, where, offset, teeth)
+    mouth.draw(image, where, offset, teeth, teeth_bgr=shown.teeth_bgr)
     middle = image.shape[1] // 2
-    return np.asarray(image[where.alpha[:, middle] > 0.9, middle, 1])
+    return np.asarray(image[where.alpha[:, middle] > 0.9, middle])
