@@ -48,7 +48,7 @@ def test_a_shape_that_is_kept_is_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Another's skin on the person's own shape: not recognised, but by geometry."""
-    photo = PHOTOS / "london_002_neutral.webp"
+    photo = PHOTOS / "london_001_neutral.webp"
     for kept in (True, False):
         swapped = tmp_path / f"kept_{kept}.png"
         with monkeypatch.context() as patched:
