@@ -130,8 +130,9 @@ class Factory:
             self._network("yunet.onnx", self.config.runtime), min_face_px=self.config.min_face
         )
 
-    def _sensitive_detector(self) -> Detector:
-        """Return one that also finds what may be a face, if there is a second opinion on it."""
+    @cached_property
+    def sensitive_detector(self) -> Detector:
+        """Finds what may be a face, too, where there is a second opinion on it."""
         if self.config.detector != "yunet":
             return self.detector
         from streamanon.detectors.yunet import YuNetDetector
@@ -356,7 +357,7 @@ class Factory:
             sex, age, glasses = self._sex_classifier, self._age_estimator, self._glasses_probe
             sampler = EmbeddingSampler(self.embedder, sex, age, assigner, glasses)
         return Observer(
-            self._sensitive_detector(),
+            self.sensitive_detector,
             self.mesher if sampler or kept else None,
             sampler,
             look_ahead=self.config.delay if live else None,

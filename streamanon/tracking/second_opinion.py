@@ -105,6 +105,11 @@ OTHER_FACE = 0.5
 a turned crop, where it takes parts of upright faces for one, within that face."""
 
 
+SAME_AS_OTHER = 0.8
+"""Share of a lost face within one that a frame sees, from which it is that one: two parts of a face
+beside a thing in front of it are two faces, and one when the thing has gone."""
+
+
 @dataclass(slots=True)
 class _Looks:
     """In how many frames there was something to look at, and the second detector's newest scores.
@@ -201,9 +206,10 @@ class SecondOpinion:
         evidence = self._evidence[track.id]
         faint = pending.frame.time_s - evidence.detected_s > DOUBTED_COAST_S
         least = FAINT_PROOF if faint and looks is evidence.whole else looks.least
-        if not looks.is_below(least):
+        lost = looks is evidence.lost
+        if lost and track.unseen_s <= GONE_AFTER_S:
             return True
-        return looks is evidence.lost and track.unseen_s <= GONE_AFTER_S
+        return not (looks.is_below(least) or (lost and self._is_in_a_face(pending, track)))
 
     def forget(self, track_id: int) -> None:
         """Drop a track that has ended."""
@@ -221,10 +227,11 @@ class SecondOpinion:
             evidence = self._evidence.setdefault(track.id, _Evidence())
             box, mesh, score = track.face.box, track.face.mesh, track.face.score
             fitted = mesh is not None and side(box) >= SURE_MESH_PX
-            follows = any(iou(box, other) > SAME_PLACE for other in lost)
+            detected = score >= DETECTED_SCORE
+            follows = detected and any(iou(box, other) > SAME_PLACE for other in lost)
             evidence.proven = evidence.proven or score >= SURE_SCORE or fitted or follows
             evidence.lost = _Looks()
-            if score >= DETECTED_SCORE:
+            if detected:
                 if isinf(evidence.detected_s):
                     evidence.whole = _Looks()
                 evidence.detected_s = pending.frame.time_s
@@ -254,6 +261,14 @@ class SecondOpinion:
             for key, other in pending.tracks.items()
             if key != track.id and pending.sees(key) and self._is_proven(key)
         ]
+
+    def _is_in_a_face(self, pending: PendingFrame, track: Track) -> bool:
+        """Tell whether nearly all of a track lies where a frame sees another face."""
+        box = track.face.box
+        return any(
+            share_inside(box, other.face.box) > SAME_AS_OTHER
+            for other in self._others(pending, track)
+        )
 
     def _is_in_hair(self, pending: PendingFrame, track: Track) -> bool:
         """Tell whether what a frame sees lies in the hair of another face, and has no mesh."""

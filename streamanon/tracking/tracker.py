@@ -176,7 +176,11 @@ class Tracker:
         return time_s - state.seen_s > limit_s
 
     def _match(self, faces: list[Face], time_s: float) -> dict[int, int]:
-        """Return track ids by face number; detected faces first, of them the nearest pairs."""
+        """Return track ids by face number: nearest pairs first, certain ones before detected ones.
+
+        While something hides the middle of a face, its sides are two faces. The whole one that
+        shows again is the one that was certain before.
+        """
         pairs = []
         for key, state in self._states.items():
             expected, unseen_s = state.predict(time_s), time_s - state.seen_s
@@ -185,9 +189,10 @@ class Tracker:
                     continue
                 score = match_score(expected, face.box, unseen_s)
                 if score > 0:
-                    pairs.append((face.score >= DETECTED_SCORE, score, index, key))
+                    certain = min(face.score, state.best_score) >= SURE_SCORE
+                    pairs.append((certain, face.score >= DETECTED_SCORE, score, index, key))
         matches: dict[int, int] = {}
-        for _, _, index, key in sorted(pairs, reverse=True):
+        for _, _, _, index, key in sorted(pairs, reverse=True):
             if index not in matches and key not in matches.values():
                 matches[index] = key
         return matches

@@ -277,6 +277,35 @@ def test_one_that_the_first_detector_no_longer_sees_is_covered_as_long_as_the_se
     assert all(scene.subjects for scene in scenes[: 20 + round(25 * COAST_S)])
 
 
+@dataclass
+class InHalves(Doubting):
+    """Sees two faces for ten frames, the halves of one, and then the whole one."""
+
+    frames: int = 0
+
+    def detect(self, picture: Picture) -> list[Face]:
+        found = super().detect(picture)
+        self.frames += len(found)
+        left, right = PLACE.copy(), PLACE.copy()
+        left[2] = right[0] = (PLACE[0] + PLACE[2]) / 2
+        if not found or self.frames > 10:
+            return [Face(PLACE, 0.9)] if found else []
+        return [Face(left, 0.75), Face(right, 0.75)]
+
+
+def test_a_lost_half_of_a_face_that_shows_again_is_that_face() -> None:
+    class Believer:
+        """Sees a face in whatever it looks at, so that it refutes nothing."""
+
+        def detect(self, picture: Picture) -> list[Face]:
+            return [Face(np.array([0, 0, picture.width, picture.height], np.float32), 0.9)]
+
+    scenes = _observed([_person()] * 30, InHalves(), Believer())
+    counts = [len(scene.subjects) for scene in scenes]
+    assert counts[:10] == [2] * 10
+    assert counts[11 + round(25 * GONE_AFTER_S) :] == [1] * (19 - round(25 * GONE_AFTER_S))
+
+
 def _with_hair(head: U8) -> U8:
     """Return a picture with somebody's hair, without a face, above a face at the place."""
     cv2.ellipse(head, (235, 85), (48, 50), 0, 0, 360, (60, 90, 130), -1)

@@ -144,6 +144,14 @@ def test_what_only_may_be_a_face_moves_no_certain_one() -> None:
     assert lost.unseen_s > 0
 
 
+def test_a_face_that_shows_again_is_the_certain_one_and_not_a_part_of_it() -> None:
+    tracker = Tracker(640, 360)
+    tracker.update([_face(200)], 0.0)
+    tracker.update([_face(230, score=0.2)], 0.04)
+    again = tracker.update([_face(228)], 0.08)
+    assert [track.id for track in again if track.unseen_s == 0] == [1]
+
+
 def test_only_a_face_that_the_edge_cuts_off_is_covered_generously() -> None:
     whole = np.array([2, 100, 72, 190], np.float32)
     sliver = np.array([2, 100, 32, 190], np.float32)

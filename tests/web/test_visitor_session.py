@@ -124,7 +124,7 @@ class BlindFactory(Factory):
 
 
 def _with_blind_detector(factory: Factory) -> Factory:
-    inside = factory.detector
+    inside = factory.sensitive_detector
 
     class Detector:
         def detect(self, picture: Picture) -> list[Face]:
@@ -132,7 +132,7 @@ def _with_blind_detector(factory: Factory) -> Factory:
                 raise RuntimeError(f"failed on {np.asarray(picture.planes[0])[0, 0]}")
             return inside.detect(picture)
 
-    vars(factory)["detector"] = Detector()
+    vars(factory)["sensitive_detector"] = Detector()
     return factory
 
 
