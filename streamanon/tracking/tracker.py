@@ -11,7 +11,7 @@ from math import hypot
 
 import numpy as np
 
-from streamanon.imaging.boxes import centre, iou, side, union
+from streamanon.imaging.boxes import centre, iou, share_inside, side, union
 from streamanon.types import F32, Face, Track
 
 MARGIN = np.array([-0.18, -0.28, 0.18, 0.14], np.float32)
@@ -28,6 +28,9 @@ DOUBTED_COAST_S = 0.2
 
 DETECTED_SCORE = 0.3
 """Detector score below which there only may be a face; tracks of certain ones never follow it."""
+
+COVERED = 0.9
+"""Share of what may be a face within the cover of a lost one, from which it starts no track."""
 
 SURE_SCORE = 0.6
 """Detector score from which on a face counts as certain."""
@@ -111,17 +114,19 @@ class Tracker:
         """
         matches = self._match(faces, time_s)
         tracks = [self.observe(key, faces[index], time_s) for index, key in matches.items()]
-        for index, face in enumerate(faces):
-            if index not in matches:
-                tracks.append(self._start(face, time_s))
         seen = {track.id for track in tracks}
+        coasting = []
         for key, state in list(self._states.items()):
             if key in seen:
                 continue
             if self._has_ended(state, time_s):
                 del self._states[key]
             else:
-                tracks.append(self._coast(state, time_s))
+                coasting.append(self._coast(state, time_s))
+        for index, face in enumerate(faces):
+            if index not in matches and not _is_covered(face, coasting):
+                tracks.append(self._start(face, time_s))
+        tracks += coasting
         return sorted(tracks, key=lambda track: track.id)
 
     def observe(self, track_id: int, face: Face, time_s: float) -> Track:
@@ -196,6 +201,13 @@ class Tracker:
             if index not in matches and key not in matches.values():
                 matches[index] = key
         return matches
+
+
+def _is_covered(face: Face, coasting: list[Track]) -> bool:
+    """Tell whether what only may be a face lies where a lost one is covered and searched for."""
+    covers = [track.cover for track in coasting]
+    faint = face.score < DETECTED_SCORE
+    return faint and any(share_inside(face.box, cover) > COVERED for cover in covers)
 
 
 def match_score(expected: F32, box: F32, unseen_s: float = 0.0) -> float:

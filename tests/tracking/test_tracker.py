@@ -136,10 +136,12 @@ def test_a_face_far_away_or_of_another_size_is_someone_else() -> None:
     assert {t.id for t in tracker.update([_face(100, size=20)], 0.04)} == {1, 2}
 
 
-def test_what_only_may_be_a_face_moves_no_certain_one() -> None:
+def test_what_only_may_be_a_face_moves_no_certain_one_and_starts_no_track_under_its_cover() -> None:
     tracker = Tracker(640, 360)
     tracker.update([_face(200)], 0.0)
-    (lost, doubtful) = tracker.update([_face(210, score=0.2)], 0.04)
+    (lost,) = tracker.update([_face(205, score=0.2)], 0.04)
+    assert lost.unseen_s > 0
+    lost, doubtful = tracker.update([_face(250, score=0.2)], 0.08)
     assert (lost.id, doubtful.id) == (1, 2)
     assert lost.unseen_s > 0
 
@@ -147,8 +149,8 @@ def test_what_only_may_be_a_face_moves_no_certain_one() -> None:
 def test_a_face_that_shows_again_is_the_certain_one_and_not_a_part_of_it() -> None:
     tracker = Tracker(640, 360)
     tracker.update([_face(200)], 0.0)
-    tracker.update([_face(230, score=0.2)], 0.04)
-    again = tracker.update([_face(228)], 0.08)
+    tracker.update([_face(250, score=0.2)], 0.04)
+    again = tracker.update([_face(240)], 0.08)
     assert [track.id for track in again if track.unseen_s == 0] == [1]
 
 
