@@ -39,7 +39,7 @@ quarter of the distance between the eyes; and the weight in it of what is beside
 
 RELIEF = 0.4
 """Share of the new face's shading on what hides it, as of a cloth: recognisers take two faces under
-the same plain mask for one person (cosines to 0.73 without, to 0.47 with it)."""
+the same plain mask for one person (cosines to 0.73 without, to 0.53 with it)."""
 
 MOST_KEPT = 0.84
 """Kept structure of a face, with what is in front of it, from which on that is painted over: an
