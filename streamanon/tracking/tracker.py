@@ -30,7 +30,8 @@ DETECTED_SCORE = 0.3
 """Detector score below which there only may be a face; tracks of certain ones never follow it."""
 
 COVERED = 0.9
-"""Share of what may be a face within the cover of a lost one, from which it starts no track."""
+"""Share of what may be a face within the cover of one that was just lost, from which it starts no
+track: it mostly is that one. Later that cover may end before the track does."""
 
 SURE_SCORE = 0.6
 """Detector score from which on a face counts as certain."""
@@ -204,10 +205,13 @@ class Tracker:
 
 
 def _is_covered(face: Face, coasting: list[Track]) -> bool:
-    """Tell whether what only may be a face lies where a lost one is covered and searched for."""
-    covers = [track.cover for track in coasting]
-    faint = face.score < DETECTED_SCORE
-    return faint and any(share_inside(face.box, cover) > COVERED for cover in covers)
+    """Tell whether what only may be a face lies where one that was just lost is covered anyway."""
+    return face.score < DETECTED_SCORE and any(
+        track.face.score >= SURE_SCORE
+        and track.unseen_s <= DOUBTED_COAST_S
+        and share_inside(face.box, track.cover) > COVERED
+        for track in coasting
+    )
 
 
 def match_score(expected: F32, box: F32, unseen_s: float = 0.0) -> float:

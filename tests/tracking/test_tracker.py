@@ -146,6 +146,18 @@ def test_what_only_may_be_a_face_moves_no_certain_one_and_starts_no_track_under_
     assert lost.unseen_s > 0
 
 
+def test_it_starts_one_under_a_cover_that_may_end() -> None:
+    tracker = Tracker(640, 360)
+    tracker.update([_face(200)], 0.0)
+    for step in range(1, 6):
+        assert len(tracker.update([_face(205, score=0.2)], step / RATE)) == 1
+    lost, doubtful = tracker.update([_face(205, score=0.2)], 6 / RATE)
+    assert (lost.id, doubtful.id) == (1, 2)
+    tracker = Tracker(640, 360)
+    tracker.update([_face(200, size=120, score=0.5)], 0.0)
+    assert len(tracker.update([_face(200, size=50, score=0.2)], 0.04)) == 2, "a doubtful one"
+
+
 def test_a_face_that_shows_again_is_the_certain_one_and_not_a_part_of_it() -> None:
     tracker = Tracker(640, 360)
     tracker.update([_face(200)], 0.0)
