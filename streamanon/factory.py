@@ -124,25 +124,24 @@ class Factory:
             from streamanon.detectors.mediapipe_landmarker import MediapipeDetector
 
             return MediapipeDetector(weights.path("face_landmarker.task"))
-        from streamanon.detectors.yunet import YuNetDetector
+        from streamanon.tracking.tracker import DETECTED_SCORE
 
-        return YuNetDetector(
-            self._network("yunet.onnx", self.config.runtime), min_face_px=self.config.min_face
-        )
+        return self._yunet(DETECTED_SCORE)
 
     @cached_property
     def sensitive_detector(self) -> Detector:
         """Finds what may be a face, too, where there is a second opinion on it."""
         if self.config.detector != "yunet":
             return self.detector
-        from streamanon.detectors.yunet import YuNetDetector
         from streamanon.tracking.second_opinion import FAINT_SCORE
 
-        return YuNetDetector(
-            self._network("yunet.onnx", self.config.runtime),
-            min_face_px=self.config.min_face,
-            threshold=FAINT_SCORE,
-        )
+        return self._yunet(FAINT_SCORE)
+
+    def _yunet(self, threshold: float) -> Detector:
+        from streamanon.detectors.yunet import YuNetDetector
+
+        network = self._network("yunet.onnx", self.config.runtime)
+        return YuNetDetector(network, min_face_px=self.config.min_face, threshold=threshold)
 
     @cached_property
     def mesher(self) -> Mesher:

@@ -200,8 +200,8 @@ class _PreparedFace:
         irises.draw(image, identity.aligned.irises, warp.space, region.to_patch, blur_px)
         to_patch = affine_to_box(self.face.to_frame, region.box)
         image = transform.resampled(to_patch, region.size).apply(image)
-        teeth, teeth_bgr = identity.aligned.teeth, warp.inside.teeth_bgr if warp.inside else None
-        mouth.draw(image, warp.mouth, region.to_patch, teeth, blur_px, teeth_bgr)
+        teeth = identity.aligned.teeth
+        mouth.draw(image, warp.mouth, region.to_patch, teeth, blur_px, warp.inside)
         lashes.draw(image, warp.space.points, region.to_patch, blur_px)
         return replace(region.patch(sharpness.with_grain(image), alpha), method="anonygan")
 

@@ -141,8 +141,7 @@ def _draw(
     lashes.draw(image, space.points, region.to_patch, state.sharpness.blur_px)
     image = state.sharpness.with_grain(image)
     opened, blur_px = mouth.placement(space, subject.mouth), state.sharpness.blur_px
-    teeth_bgr = subject.mouth.teeth_bgr if subject.mouth else None
-    mouth.draw(image, opened, region.to_patch, state.teeth, blur_px, teeth_bgr)
+    mouth.draw(image, opened, region.to_patch, state.teeth, blur_px, subject.mouth)
     return replace(region.patch(image, alpha), method="warp")
 
 

@@ -351,7 +351,7 @@ def draw(
     to_image: F32,
     teeth: U8,
     blur_px: float = 0.0,
-    teeth_bgr: F32 | None = None,
+    inside: MouthInside | None = None,
 ) -> None:
     """Draw a mouth texture between open lips, in place.
 
@@ -361,7 +361,8 @@ def draw(
         to_image: (2, 3) float32 affine from face space px to px of the image.
         teeth: mouth texture.
         blur_px: standard deviation by which it is blurred.
-        teeth_bgr: (3,) colour of the person's teeth in the image; None where it is not known.
+        inside: what the person shows in the frame, whose light the teeth get; None where that is
+            not known, and for the light of the image.
     """
     if where is None:
         return
@@ -385,10 +386,10 @@ def draw(
     around = np.array(cv2.mean(target)[:3])
     share = min(_colourfulness(around) / _colourfulness(np.array(LIT_MOUTH_BGR)), 1.0)
     greyed = share * np.eye(3) + (1 - share) / 3
-    if teeth_bgr is None:
+    if inside is None or inside.teeth_bgr is None:
         gain = where.light * _light(around, share)
     else:
-        gain = teeth_bgr / (greyed @ USUAL_BGR)
+        gain = inside.teeth_bgr / (greyed @ USUAL_BGR)
     lit = gain[:, None] * greyed
     tooth = np.asarray(cv2.transform(tooth, lit), np.uint8)
     target[...] = blended(target, tooth, alpha)

@@ -133,6 +133,6 @@ def drawn_mouth(shown: MouthInside) -> U8:
     image = np.full((*where.alpha.shape, 3), 150, np.uint8)
     offset = np.array([[1, 0, -where.corner[0]], [0, 1, -where.corner[1]]], np.float32)
     teeth = mouth.texture(PEOPLE["dana"].portrait, PEOPLE["dana"].mesh.points[:, :2])
-    mouth.draw(image, where, offset, teeth, teeth_bgr=shown.teeth_bgr)
+    mouth.draw(image, where, offset, teeth, inside=shown)
     middle = image.shape[1] // 2
     return np.asarray(image[where.alpha[:, middle] > 0.9, middle])
