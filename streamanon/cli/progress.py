@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from streamanon.files.run import Outcome
     from streamanon.pipeline.report import Report
     from streamanon.pipeline.runner import Progress as Position
+
+LOG = logging.getLogger("streamanon")
 
 _DRAWN_EVERY_S, _LINE_EVERY_S = 0.1, 5.0
 
@@ -100,6 +103,29 @@ class FrameProgress:
 def say(console: Console, line: str) -> None:
     """Print one line, without credentials and whatever could control the terminal."""
     console.print(one_line(masked(line)), markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def log_lines(console: Console) -> Iterator[None]:
+    """Print what is logged meanwhile, a line for each record."""
+    handler, level = _ConsoleHandler(console), LOG.level
+    LOG.addHandler(handler)
+    LOG.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        LOG.removeHandler(handler)
+        LOG.setLevel(level)
+
+
+class _ConsoleHandler(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line."""
+        say(self._console, record.getMessage())
 
 
 @contextmanager

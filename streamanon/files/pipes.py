@@ -5,11 +5,12 @@ the containers allow it. What needs the whole input (pictures, an index at the e
 is read to its end first; an mp4 or mov is sent when it is complete.
 """
 
+import logging
 import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,8 @@ from streamanon.media.file_types import HEAD_BYTES, VIDEO_OUTPUTS, box_header, p
 from streamanon.sinks.part_file import OutputPipe
 from streamanon.sources.picture_file import is_animation, is_picture
 from streamanon.sources.pipe import InputPipe
+
+LOG = logging.getLogger("streamanon")
 
 _STANDARD = "-"
 _IN, _OUT = "/dev/stdin", "/dev/stdout"
@@ -71,18 +74,17 @@ def as_files(
     *,
     container: str | None = None,
     stall_s: float = 60.0,
-    say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Places]:
     """Yield files for inputs and an output of which some may be pipes.
 
     An output that cannot go out at once is sent into its pipe if the block ends without an error.
+    Why an input is read to its end first is logged.
 
     Args:
         inputs: files, folders, named pipes, or "-" for the standard input.
         output: file, folder, named pipe, or "-" for the standard output.
         container: suffix of a video that goes into a pipe; by the pipe's name if left out.
         stall_s: longest time to wait for a pipe.
-        say: called with the reason why an input is read to its end first.
 
     Raises:
         UsageError: an input is named twice, or the standard output is a terminal.
@@ -96,7 +98,7 @@ def as_files(
         if output in (_STANDARD, _OUT) and sys.stdout and sys.stdout.isatty():
             raise UsageError("the output is a terminal: name a file, or redirect it")
         film = bool(container) or Path(output).suffix.lower() in VIDEO_OUTPUTS
-        paths, pipe = _readable(inputs, stall_s, say, stack, film=film)
+        paths, pipe = _readable(inputs, stall_s, stack, film=film)
         if not is_pipe(output):
             yield Places(paths, Path(output), pipe)
             return
@@ -133,12 +135,7 @@ def is_pipe(text: str) -> bool:
 
 
 def _readable(
-    inputs: Sequence[str],
-    stall_s: float,
-    say: Callable[[str], None],
-    stack: ExitStack,
-    *,
-    film: bool,
+    inputs: Sequence[str], stall_s: float, stack: ExitStack, *, film: bool
 ) -> tuple[list[Path], InputPipe | None]:
     """Return files for inputs, and the pipe that is read while it is written, if there is one.
 
@@ -156,7 +153,7 @@ def _readable(
         if hindrance is None:
             return [Path(_IN if text == _STANDARD else text)], pipe
         if hindrance:
-            say(f"input {text} is read to its end first: {hindrance}")
+            LOG.info(f"input {text} is read to its end first: {hindrance}")
         paths.append(_copied(text, pipe, stack))
     return paths, None
 

@@ -1,13 +1,14 @@
 """What is shown while a run goes on: a bar on a terminal, plain lines elsewhere."""
 
 import io
+import logging
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from streamanon.cli import progress as module
-from streamanon.cli.progress import Display
+from streamanon.cli.progress import Display, log_lines
 from streamanon.errors import MediaError
 from streamanon.files.jobs import Job
 from streamanon.files.run import Outcome
@@ -58,3 +59,11 @@ def test_a_name_cannot_control_the_terminal(tmp_path: Path) -> None:
 def test_a_failure_among_several_is_reported_at_once() -> None:
     shown = _shown(terminal=False, jobs=3)
     assert shown == "streamanon: error: [1/3] in.mp4: it [broke]\n"
+
+
+def test_what_is_logged_during_a_run_of_files_is_a_line_without_credentials() -> None:
+    file, log = io.StringIO(), logging.getLogger("streamanon")
+    with log_lines(Console(file=file, width=100)):
+        log.info("input rtsp://ann:secret@camera/1 is read [to its end]\nfirst")
+    log.info("later")
+    assert file.getvalue() == "input rtsp://***@camera/1 is read [to its end] first\n"

@@ -137,7 +137,7 @@ def _page_token(given: str | None) -> str | None:
 def _run_files(
     inputs: Sequence[str], outputs: Sequence[str], config: Config, container: str | None
 ) -> int:
-    from streamanon.cli.progress import Display
+    from streamanon.cli.progress import Display, log_lines, say
     from streamanon.files.jobs import left_out, plan
     from streamanon.files.pipes import as_files, is_pipe
     from streamanon.files.run import anonymise_all
@@ -147,9 +147,11 @@ def _run_files(
         raise UsageError(f"{problem}: name one file, or one folder for several inputs")
     if is_pipe(outputs[0]) and (config.seal or config.seal_passphrase):
         raise UsageError("--seal writes beside the output, which is a pipe: name a file")
-    with as_files(
-        inputs, outputs[0], container=container, stall_s=config.stall_s, say=_say
-    ) as places:
+    console = Console(stderr=True)
+    with (
+        log_lines(console),
+        as_files(inputs, outputs[0], container=container, stall_s=config.stall_s) as places,
+    ):
         jobs = [
             replace(job, pipe=places.pipe, sent=places.sent, name=places.name)
             for job in plan(places.inputs, places.output, overwrite=config.overwrite)
@@ -157,8 +159,8 @@ def _run_files(
         others = left_out(places.inputs, places.output)
         if others:
             listed = ", ".join(f"{number} {suffix}" for suffix, number in others.items())
-            _say(f"left out, neither video nor picture: {listed}")
-        with Display(Console(stderr=True), len(jobs)) as display:
+            say(console, f"left out, neither video nor picture: {listed}")
+        with Display(console, len(jobs)) as display:
             outcomes = anonymise_all(jobs, config, display, others)
         failures = [outcome.error for outcome in outcomes if outcome.error]
         if failures and len(jobs) == 1:
@@ -166,10 +168,6 @@ def _run_files(
         if failures:
             raise StreamanonError(f"{len(failures)} of {len(jobs)} files failed, see above")
     return 0
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 @click.command(epilog=_LIVE_EXAMPLES, short_help="Anonymise several live streams.")
