@@ -15,6 +15,7 @@ from streamanon.atomic_write import OWNER_ONLY
 from streamanon.child_process import installed_program
 from streamanon.errors import UsageError
 from streamanon.extras import install_hint
+from streamanon.media.file_types import VIDEO_OUTPUTS
 from streamanon.sinks.live.encoder import KEYFRAME_S, Kind
 from streamanon.sinks.writers.messages import MuxJob
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _PUSH, _WINDOW = "streamanon.sinks.writers.push", "streamanon.sinks.writers.window"
 _VIRTUAL_CAMERA = "streamanon.sinks.writers.virtual_camera"
 _MPEGTS_SOUNDS = frozenset({"aac", "mp3", "ac3", "eac3", "opus"})
+_FILE_SUFFIXES = (*VIDEO_OUTPUTS, ".m3u8", ".ts")
 _SEGMENT = re.compile(r"live-\d{6,}\.ts")
 _WHOLE_TS_PACKETS = 7 * 188
 """Bytes per datagram: seven MPEG-TS packets fit into an Ethernet frame."""
@@ -115,6 +117,10 @@ def _check_playlist(path: Path, address: Address) -> None:
 def _folder(address: Address) -> Path:
     """Return the folder of an output, created if missing and writable."""
     folder = Path(address.target).expanduser().absolute()
+    if folder.suffix.lower() in _FILE_SUFFIXES and not folder.is_dir():
+        raise UsageError(
+            f"output {address} is named like a file, wanted a folder: several files go into it"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

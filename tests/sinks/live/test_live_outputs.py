@@ -347,6 +347,8 @@ def test_placeholders_in_between_leave_the_timeline_alone() -> None:
         (Address("virtual-camera", "/dev/video97"), "modprobe v4l2loopback"),
         (Address("hls", "/dev/null/here"), "wanted a folder"),
         (Address("record", "/proc/here"), "wanted a folder"),
+        (Address("record", "tape/film.mkv"), "named like a file, wanted a folder"),
+        (Address("hls", "Index.M3U8"), "named like a file, wanted a folder"),
     ],
     ids=str,
 )
