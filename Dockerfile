@@ -5,7 +5,7 @@
 #
 # with outputs below /tape and serve = "0.0.0.0:8080": then a token is asked for, which the log shows,
 # and the container is healthy as long as every stream is. streams.toml holds passwords: before, see
-# to it that nobody but the container's user can read it (chmod 600, chown 10001). A camera of the
+# to it that only the container's user can read it (chmod 600, chown 10001). A camera of the
 # machine: --device /dev/video0 --group-add video.
 #
 # There was no Docker where this file was written. Each step was run by hand in a bare Debian 12 with

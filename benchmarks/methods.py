@@ -64,7 +64,7 @@ def method(name: str, *, seed: int = 0) -> Method:
     """Prepare a method; its networks are loaded once.
 
     Args:
-        name: see the module.
+        name: name of a method, as the module lists them.
         seed: seed of the product's choice of identities.
 
     Raises:

@@ -44,7 +44,7 @@ class Degradation:
         levels_mean: mean difference of the result, in levels of 255.
         levels_p99: 99th percentile of that difference.
         displacement: mean distance of the result's landmarks from the source's, in eye distances.
-        displacement_exact: that distance for the network as exported.
+        displacement_exact: the same distance for the network as exported.
         cosine: mean cosine of the embeddings of both results, by MobileFaceNet.
     """
 

@@ -150,8 +150,8 @@ class Anonymiser:
         """Anonymise one video or picture, as :func:`streamanon.anonymise` does.
 
         Args:
-            input: a file.
-            output: a file, which appears when it is complete and everyone in it is hidden.
+            input: file to anonymise.
+            output: file to write, which appears when it is complete and everyone in it is hidden.
 
         Raises:
             UsageError: the request cannot be carried out as made, or the anonymiser is closed.

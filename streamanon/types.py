@@ -331,12 +331,12 @@ class Subject:
     """Somebody in a frame.
 
     Attributes:
-        track: where they are.
-        identity: whom they become; None when the face can only be covered.
+        track: track of the face, which says where it is.
+        identity: identity whose face is shown instead; None when the face can only be covered.
         person: number of the person, the same whenever they come back; None when not known.
-        permit: leave to show the face as it is, or None.
-        glasses: whether they wear glasses.
-        mouth: what shows between their lips; None where these are shut or it is not known.
+        permit: permission to show the face as it is, or None.
+        glasses: whether the person wears glasses.
+        mouth: what shows between the lips; None where these are shut or it is not known.
         in_front: (468,) float32 probability that a hand or a thing is in front of each point of the
             mesh's skin; None where that is not known.
     """

@@ -55,7 +55,7 @@ def seal_scenes(
 
     Args:
         path: sidecar to write.
-        scenes: of 25 frames a second.
+        scenes: scenes to seal, of 25 frames a second.
         recipients: public keys that can open it.
         complete: write its end; else leave it as a crash would.
         lossless: keep the samples exactly.

@@ -31,8 +31,8 @@ class Variant:
     """A way to run the default method.
 
     Attributes:
-        about: what is left out.
-        parts: what is replaced, and by what.
+        about: the part that is left out.
+        parts: replaced objects, and their replacements.
         settings: settings that differ from the defaults.
     """
 

@@ -41,11 +41,11 @@ class _Originals:
     """What judges see of the originals, one row for each person.
 
     Attributes:
-        people: those whose face is seen in both photographs.
+        people: people whose face is seen in both photographs.
         seen: observations of each person in the neutral and in the smiling photograph.
-        neutral: by judge, (n, d) float32 unit vectors.
-        smiling: by judge, the same.
-        thresholds: by judge, set on all pairs of different people.
+        neutral: (n, d) float32 unit vectors of the neutral photographs, by judge.
+        smiling: the same of the smiling photographs.
+        thresholds: threshold of each judge, set on all pairs of different people.
     """
 
     people: tuple[Person, ...]
@@ -67,7 +67,7 @@ class Suite:
         """Have the originals judged.
 
         Args:
-            people: whom to look for.
+            people: people to look for.
             recognisers: judges beside the geometry.
             advance: called after each person.
 
@@ -144,7 +144,7 @@ class Suite:
         """Return rank 1 and the rate at FAR 1e-3, from the other photograph and from the same.
 
         Args:
-            judge: its name.
+            judge: name of the judge.
             probes: (m, d) float32 unit vectors.
             rows: whose they are; None for everybody in order.
         """

@@ -146,7 +146,7 @@ def differences(
         after: anonymised file.
         frames: frames that are to be there, if the ffmpeg command does not decode all.
         covered: frames that were covered whole.
-        allowed: so many may be.
+        allowed: number of frames that may be covered whole.
     """
     wrong = []
     wanted = frames or len(before.times_s)

@@ -21,8 +21,8 @@ class Recipe:
 
     Attributes:
         file: name of the input.
-        arguments: of the ffmpeg command, without its output; parts of a joined file have a line
-            each.
+        arguments: arguments of the ffmpeg command, without its output; a line for each part of a
+            joined file.
         output: suffix of the anonymised file.
         frames: frames that are to come out; None for those that the ffmpeg command decodes.
         covered: frames that may be covered whole: FFmpeg reports the last packet before a joint as

@@ -176,8 +176,8 @@ def _faults(request: Request, folder: Path) -> Iterator[dict[str, Any]]:
             result = testbed.cause(
                 fault, fault.outages_s if request.quick else fault.long_outages_s
             )
-        logged = result.was_logged(fault)
-        yield {"kind": "faults", "told": logged, "cut": fault.disconnects_viewers, **asdict(result)}
+        judged = {"logged": result.was_logged(fault), "cut": fault.disconnects_viewers}
+        yield {"kind": "faults", **judged, **asdict(result)}
 
 
 def _say(row: dict[str, Any]) -> None:

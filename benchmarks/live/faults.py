@@ -32,10 +32,6 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 30.0
 """Longest wait for a recovery."""
-
-WITHIN_S = 2.0
-"""Time after the source's return in which the stream should recover."""
-
 _SETTLE_S = 0.5
 _WATCH_S = 1.5
 _BOTH_SIZES_S = 3.0
@@ -52,8 +48,8 @@ class FaultResult:
     Attributes:
         fault: name of the fault.
         times: number of times it was caused.
-        recovered_s: for each time, seconds from the source's return to the first picture sent after
-            it that the player read; where the source never went, the longest gap between pictures.
+        recovered_s: seconds from the source's return to the first picture sent after it that the
+            player read, each time; where the source never went, the longest gap between pictures.
         frames: number of frames read back.
         raw_frames: number of these that show paint.
         fell_back: number of time stamps not above the one before, within a connection.

@@ -40,9 +40,9 @@ class _Person:
 
     Attributes:
         clip: the clip.
-        rate: its frames a second.
+        rate: frames a second of the clip.
         points: (n, 478, 3) float32 mesh in px; NaN where the face is not seen.
-        windows: by window, what is known of it; None where the face is hardly seen.
+        windows: features of each window; None where the face is hardly seen.
     """
 
     clip: Clip
@@ -66,7 +66,7 @@ class Suite:
 
         Args:
             paths: clips, each of another person.
-            frames: of each, from its start.
+            frames: number of frames to look at from the start of each clip.
             folder: where parts and outputs of clips are kept.
             begin: starts a bar of progress, of a text and a total.
 
@@ -93,7 +93,7 @@ class Suite:
 
         Args:
             method: one of :data:`benchmarks.video.outputs.METHODS`.
-            seed: of the product's choice of identities.
+            seed: seed of the product's choice of identities.
         """
         originals: list[Description] = []
         results: list[Description | None] = []

@@ -40,7 +40,7 @@ def tables(record: Record) -> Iterator[Table | TextTable]:
 
 
 def _looks(rows: dict[str, Any], settings: dict[str, Any]) -> Iterator[Table]:
-    """Yield how much of an appearance stays, and whether new faces are told from real ones."""
+    """Yield how much of an appearance stays, and whether new faces can be told from real ones."""
     if any(row["appearance"]["sex"]["n"] for row in rows.values()):
         kept = (
             column(
@@ -55,9 +55,9 @@ def _looks(rows: dict[str, Any], settings: dict[str, Any]) -> Iterator[Table]:
         yield Table("Appearance kept without a part", tuple(kept), _LOOKS_NOTE, judged=False)
     areas = {name: row["frames"]["area"] for name, row in rows.items() if "frames" in row}
     if areas:
-        told = column("area under the ROC curve", areas, Cell.of, "less")
+        area = column("area under the ROC curve", areas, Cell.of, "less")
         note = _TELLTALE_NOTE.format(clips=len(settings["clips"]))
-        yield Table("Told from real faces without a part", (told,), note, judged=False)
+        yield Table("Told from real faces without a part", (area,), note, judged=False)
 
 
 def _column(rows: dict[str, Any], judge: str, kind: str, label: str) -> Column:

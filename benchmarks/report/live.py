@@ -101,7 +101,7 @@ def _fault(row: Row) -> tuple[str, ...]:
         str(row["raw_frames"]),
         str(row["fell_back"]),
         "no: their server stopped" if row["cut"] else _yes(row["connections"] == 1),
-        _yes(row["told"]),
+        _yes(row["logged"]),
     )
 
 

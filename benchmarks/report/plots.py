@@ -46,7 +46,7 @@ class Plot:
     Attributes:
         name: name of the file.
         caption: caption under the plot.
-        draw: makes it.
+        draw: draws the plot.
     """
 
     name: str

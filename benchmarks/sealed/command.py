@@ -26,7 +26,7 @@ QUANTISER = 22
 
 SECONDS, QUICK_SECONDS, QUICK_PEOPLE = 8, 1, 4
 APART = 12
-"""People whose sidecars are told apart."""
+"""Number of people whose sidecars are compared."""
 
 
 @click.command(short_help="What sidecars tell, and a network's way back beside them.")
@@ -69,9 +69,10 @@ def command(network: Path, data: Path, clips: Path, faceres: Path, **how: Any) -
 
 
 def _show(results: dict[str, Any]) -> None:
-    told = results["strangers"]
-    rates = ", ".join(f"{name} {told[name]:.0%}" for name in ("bytes", "pairs", "sizes"))
-    click.echo(f"person found among {told['people']} by {rates}; chance {told['chance']:.0%}")
+    strangers = results["strangers"]
+    rates = ", ".join(f"{name} {strangers[name]:.0%}" for name in ("bytes", "pairs", "sizes"))
+    chance, people = strangers["chance"], strangers["people"]
+    click.echo(f"person found among {people} by {rates}; chance {chance:.0%}")
     table = Table(
         "compared with the original", "PSNR, dB", "SSIM", "LPIPS", "Fréchet", "found", "cosine"
     )

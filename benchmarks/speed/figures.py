@@ -115,7 +115,7 @@ def spread_ms(series: Iterable[Sequence[float]]) -> dict[str, float | int] | Non
     """Return n and percentiles in ms over all runs; None with too few values.
 
     Args:
-        series: for each run, the seconds of each frame.
+        series: seconds of each frame, for each run.
     """
     values = [1000 * value for one in series for value in one[WARM_UP_FRAMES:]]
     if len(values) < MIN_FOR_PERCENTILES:

@@ -23,7 +23,7 @@ class Fold:
     """The originals of one fold.
 
     Attributes:
-        pairs: those whose pictures both show a face.
+        pairs: pairs whose pictures both show a face.
         person: person by name of the picture.
         references: observation by name, of every picture of the pairs.
         judgements: judgement by name.

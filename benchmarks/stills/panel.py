@@ -43,9 +43,9 @@ class Judgement:
     """The judgement of one still.
 
     Attributes:
-        boxes: by detector, (n, 5) float32: x0, y0, x1, y1, score of every face found.
-        embeddings: by recogniser, (d,) float32 unit vector of the face.
-        features: by name of the distance, (d,) float64.
+        boxes: (n, 5) float32 x0, y0, x1, y1, score of the faces found, by detector.
+        embeddings: (d,) float32 unit vector of the face, by recogniser.
+        features: (d,) float64 features, by name of the distance.
         seen: landmarks, expression and pose; None where no mesh is believed.
         points68: (68, 2) float32 px by dlib's predictor, (0, 2) where its detector sees no face;
             None where it was not used.

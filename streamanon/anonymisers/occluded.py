@@ -118,7 +118,7 @@ def _plainly(patch: Patch, look: _Sighting, seen: F32, to_patch: F32) -> Patch:
     """Return a patch with things in front of the face, in colours that tell nothing of its pixels.
 
     Args:
-        patch: a new face.
+        patch: patch of a new face.
         look: what was seen of the face.
         seen: (h, w) float32 0..1, what is in front, of the size of the patch.
         to_patch: (2, 3) affine from px of the crop to px of the patch.

@@ -150,7 +150,7 @@ class ReshapingAnonymiser:
 
         Args:
             picture: the frame, with those who were reshaped before.
-            subject: whom to reshape.
+            subject: person to reshape.
             others: (4,) boxes in px of where everybody else is.
             time_s: time of the frame.
         """

@@ -200,8 +200,8 @@ def fastest(
     The fastest candidate on the CPU becomes the fallback of one on a GPU.
 
     Args:
-        candidates: at least one; skipped if they cannot be loaded, or run on a GPU whose outputs
-            differ from the CPU's.
+        candidates: one candidate at least; those are skipped that cannot be loaded, or run on a
+            GPU whose outputs differ from the CPU's.
         inputs: inputs to time the network with.
         exact: ONNX file, run on the CPU to compare outputs with.
         memory: remembers the choice, so that only the chosen candidate is loaded next time.

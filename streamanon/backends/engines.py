@@ -87,7 +87,7 @@ class Entry:
     Attributes:
         name: name of its files, without suffix.
         size: size in bytes.
-        text: its plan, or why it is never used.
+        text: plan of the engine, or why it is never used.
         usable: whether engine, metadata and name agree.
     """
 

@@ -78,7 +78,7 @@ def draw(image: U8, points: F32, style: Style, strength: float) -> None:
     Args:
         image: (h, w, 3) uint8 BGR.
         points: (478, 2 or 3) float32 mesh in px of the image.
-        style: which.
+        style: shape of the glasses.
         strength: 0..1; 1 draws them wholly.
     """
     camera = np.linalg.lstsq(_KNOWN, points[list(_FITTED), :2], rcond=None)[0].astype(np.float64)

@@ -215,7 +215,7 @@ def _fitted_white(part: F32, at: _Coordinates, white: NDArray[np.bool_], width: 
 
     Args:
         part: (h, w, 3) float32 BGR.
-        at: where its pixels are.
+        at: places of the pixels in the eye.
         white: (h, w), which show the white.
         width: width of the eye in px.
     """

@@ -405,7 +405,7 @@ def _light(around: F32, share: float) -> F32:
 
     Args:
         around: (3,) BGR.
-        share: how coloured that is, 0..1.
+        share: how far that colour counts, 0..1.
     """
     cast = around / LIT_MOUTH_BGR
     cast = cast.mean() + LIGHT_SEEN * share * (cast - cast.mean())

@@ -130,7 +130,7 @@ def reveal(  # noqa: PLR0913  what, with what, to where, and how
         output: anonymised file.
         target: restored file.
         given: keys.
-        selection: whom, and when.
+        selection: people and span to reveal.
         force: take an output that is not the one that was sealed; frames match by their times.
         overwrite: replace a target that exists.
         progress: called with the frames done and their number, where that is known.

@@ -86,7 +86,7 @@ class PortraitReader:
 
         Args:
             image: (h, w, 3) uint8 BGR.
-            path: where it comes from, for messages.
+            path: file of the portrait, for messages.
 
         Raises:
             UsageError: there is no face, more than one, or none that is clear.

@@ -125,7 +125,7 @@ class DamageTracker:
 
         Args:
             pts: time of the picture.
-            keyframe: whether it is one; False for the end of an intra refresh.
+            keyframe: whether the picture is a keyframe; False for the end of an intra refresh.
             number: number of its packet; the newest if left out.
         """
         self._renewals += 1
@@ -147,7 +147,7 @@ class DamageTracker:
 
         Args:
             pts: time of the picture.
-            keyframe: whether it is one.
+            keyframe: whether the picture is a keyframe.
             arrival: time of its packet.
             number: number of its packet; found by its time if left out.
             failing: whether a packet had failed when the decoder returned it.

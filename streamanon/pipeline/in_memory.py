@@ -39,8 +39,8 @@ class HiddenFace:
         landmarks: (478, 3) float32 MediaPipe face mesh, x and y in px, z in px towards the camera
             negative; None where the method needs no mesh, or the face was too small or not seen.
         track_id: number of the person within the iteration, never reused.
-        treatment: what was done.
-        reason: why it is not the best the method has to offer; "" when it is.
+        treatment: how the face was hidden.
+        reason: why that is not the best the method has to offer; "" when it is.
         identity: name of the identity shown instead, or "".
     """
 

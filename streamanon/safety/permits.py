@@ -119,8 +119,8 @@ class Permissions:
         """Return the permit of a frame that is on screen outside the span only.
 
         Args:
-            shown_s: when it appears.
-            until_s: when the next one does; None for the last one.
+            shown_s: time at which the frame appears.
+            until_s: time at which the next frame appears; None for the last one.
         """
         early = self.start_s is not None and (inf if until_s is None else until_s) <= self.start_s
         late = self.end_s is not None and shown_s >= self.end_s

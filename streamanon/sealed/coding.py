@@ -62,7 +62,7 @@ class Crop:
     Attributes:
         time_us: time of the frame.
         number: number of the frame among those of the output.
-        place: where they lie.
+        place: where the pixels lie in the frame.
         mask: (rows, columns) blocks that are the person's.
         planes: planes of the crop; () while it is coded.
     """

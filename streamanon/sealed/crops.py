@@ -29,10 +29,10 @@ class Place:
     """Where a crop lies, in blocks.
 
     Attributes:
-        column: its left edge; blocks beyond the right and lower edge of the frame are empty.
-        row: its upper edge.
-        columns: its width.
-        rows: its height.
+        column: left edge; blocks beyond the right and lower edge of the frame are empty.
+        row: upper edge.
+        columns: width.
+        rows: height.
     """
 
     column: int

@@ -53,7 +53,7 @@ class Recipients:
         Args:
             given: public keys, and files of them.
             secret: file whose first line is a passphrase for one more; None for none.
-            threshold: how many must come together.
+            threshold: number of recipients who must come together.
 
         Raises:
             UsageError: one is none, or the threshold cannot be met.

@@ -101,7 +101,7 @@ class Segment:
     """The begin of a segment.
 
     Attributes:
-        number: its number; 0 is that of the file.
+        number: number of the segment; 0 is that of the file.
         person: number of the person whose pixels it holds.
         start_us: time of its first frame.
     """
@@ -126,7 +126,7 @@ class Keys:
     """The wrapped data key of a segment.
 
     Attributes:
-        segment: its number.
+        segment: number of the segment.
         wraps: an age message for each recipient; none when the key was destroyed.
         mac: 32 bytes that only the data key can make.
         blank: zeros where wraps were.

@@ -45,7 +45,7 @@ class SidecarWriter:
     One that is to be replaced stays until its successor is complete.
 
     Attributes:
-        header: what it begins with.
+        header: record that the sidecar begins with.
         digest: SHA-256 so far of what never changes.
     """
 
@@ -137,8 +137,8 @@ class SegmentEntry:
     """A segment as a reader finds it.
 
     Attributes:
-        segment: its begin.
-        keys: its keys, and where they are in the file.
+        segment: record that the segment begins with.
+        keys: wrapped keys of the segment, and where they are in the file.
         chunks: places of its chunks' bodies.
         until_us: time of its newest frame.
         ended: whether the last chunk is there.

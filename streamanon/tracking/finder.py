@@ -122,8 +122,8 @@ class Finder:
 
         Args:
             picture: frame.
-            face: as it was detected.
-            before: its mesh in the frame before.
+            face: the face as it was detected.
+            before: mesh of the same face in the frame before.
             upright: whether other directions are only tried for a face that may be upright.
         """
         if not self.meshes or side(face.box) < MIN_MESH_PX:

@@ -143,10 +143,10 @@ class _Evidence:
 
     Attributes:
         detected_s: when the first detector last saw it, not only what may be a face.
-        proven: whether it was one in any frame.
-        whole: looks at what is not proven.
-        in_hair: looks since it lies in somebody's hair, proven or not.
-        lost: looks since a proven one was lost.
+        proven: whether it certainly was a face in any frame.
+        whole: looks at what is not proven to be a face.
+        in_hair: looks since the track lies in somebody's hair, proven or not.
+        lost: looks since a proven face was lost.
     """
 
     detected_s: float = -inf

@@ -76,8 +76,8 @@ class Connection(web.RequestHandler):
     """One connection.
 
     Attributes:
-        address: where it comes from.
-        owner: all connections.
+        address: address that the connection comes from.
+        owner: the connections that this one belongs to.
         network: what counts as one address (:func:`network_of`).
         admitted: whether it has made a request that is allowed.
     """

@@ -49,7 +49,7 @@ class Server:
         """Prepare a server for streams of unique names.
 
         Args:
-            streams: what is shown.
+            streams: streams that the page shows.
             factory: builds the lines of the camera page and loads the gallery.
             host_port: name or address of an interface, and a port to listen on; 0 for any free one.
             token: required secret; None makes one up where other machines can connect.

@@ -31,7 +31,7 @@ class Nginx:
     """A server that runs.
 
     Attributes:
-        folder: its files; what is pushed appears in ``hls``.
+        folder: folder of the server's files; what is pushed appears in ``hls``.
         rtmp: port.
         http: port.
     """

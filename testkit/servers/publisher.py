@@ -40,7 +40,7 @@ def _push_once(source: Any, tracks: Any, to: tuple[Any, Any], since: tuple[float
         source: an open clip.
         tracks: tracks of the stream.
         to: the open output, and its streams by index.
-        since: when the push began, and the seconds that packets are late by.
+        since: time at which the push began, and the seconds that packets are late by.
     """
     (target, outputs), (start, offset_s) = to, since
     begin_s, end_s = 0.0, 0.0  # reordered pictures are decoded before time 0

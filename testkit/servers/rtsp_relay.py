@@ -32,7 +32,7 @@ class RtspRelay:
     When a push ends its readers are sent away, as MediaMTX does (``setNotReady``).
 
     Attributes:
-        port: where it listens; stays over restarts.
+        port: port of the relay, the same after restarts.
     """
 
     def __init__(self, user: str = "", password: str = "", *, keeps_readers: bool = False) -> None:
@@ -129,8 +129,8 @@ class RtspRelay:
         Args:
             clip: any video; its packets are copied.
             path: path on the relay.
-            loop: at the end of the clip: "" ends, "steady" goes on with growing timestamps,
-                "again" ends the push and begins a new one.
+            loop: what to do at the end of the clip: "" ends, "steady" goes on with growing
+                timestamps, "again" ends the push and begins a new one.
         """
         with publish(clip, self.url(path, self._secret), loop=loop):
             yield self.url(path, self._secret)

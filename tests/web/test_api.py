@@ -88,7 +88,7 @@ def test_method_and_identity_can_be_switched(site: Site, stream: Stream) -> None
         pytest.param("x" * 300_000, 413, "exceed", id="long"),
     ],
 )
-def test_bad_wishes_are_refused_in_one_line(
+def test_bad_requests_are_refused_in_one_line(
     site: Site, stream: Stream, body: object, status: int, words: str
 ) -> None:
     answer = site.ask("PATCH", ONE, body)

@@ -56,10 +56,10 @@ class Client:
         self.incoming: list[MediaStreamTrack] = []
         self.peer.on("track", self.incoming.append)
 
-    async def enter(self, wish: dict[str, Any]) -> str:
+    async def enter(self, wanted: dict[str, Any]) -> str:
         self.peer.addTrack(PaintedTrack())
         await self.peer.setLocalDescription(await self.peer.createOffer())
-        offer = {"sdp": self.peer.localDescription.sdp, **wish}
+        offer = {"sdp": self.peer.localDescription.sdp, **wanted}
         answer = await asyncio.to_thread(self._site.ask, "POST", "/api/camera", offer)
         assert answer.status == 201, answer.body
         assert "x-google-start-bitrate" in answer.json["sdp"]
@@ -92,8 +92,8 @@ def test_a_visitor_comes_back_anonymised_and_leaves_nothing(site: Site) -> None:
             assert (status["method"], status["identity"], status["error"]) == ("warp", "amara", "")
             document = (await asyncio.to_thread(site.ask, "GET", "/api/openapi.json")).json
             assert status.keys() == document["components"]["schemas"]["Visit"]["properties"].keys()
-            wish = {"method": "mosaic", "identity": None}
-            status = (await asyncio.to_thread(site.ask, "PATCH", path, wish)).json
+            wanted = {"method": "mosaic", "identity": None}
+            status = (await asyncio.to_thread(site.ask, "PATCH", path, wanted)).json
             assert (status["method"], status["identity"]) == ("mosaic", None)
             assert max([loud_pixels(await client.next()) for _ in range(10)]) < SHOWS
             name = path.rpartition("/")[2]

@@ -123,8 +123,8 @@ def test_a_head_without_end_is_cut_off(serve: Serve, monkeypatch: pytest.MonkeyP
             with suppress(ConnectionError):
                 connection.sendall(lines)
             assert ends(connection)
-    wish = {"method": "warp", "identity": "x" * 100_000}
-    assert site.ask("PATCH", "/api/streams/hall%201", wish).status == 400
+    wanted = {"method": "warp", "identity": "x" * 100_000}
+    assert site.ask("PATCH", "/api/streams/hall%201", wanted).status == 400
 
 
 def test_who_takes_nothing_is_cut_off(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,10 +94,10 @@ def test_behind_a_proxy_a_token_is_made_up_and_changes_come_from_its_host(
     secure = {"X-Forwarded-Proto": "https"}
     assert "Secure" in site.ask("GET", f"/?token={token}", headers=secure).headers["Set-Cookie"]
     headers = {"Authorization": f"Bearer {token}", "Origin": "https://cams.example"}
-    path, wish = "/api/streams/hall%201", {"method": "warp"}
-    assert site.ask("PATCH", path, wish, headers=headers).status == 403
+    path, wanted = "/api/streams/hall%201", {"method": "warp"}
+    assert site.ask("PATCH", path, wanted, headers=headers).status == 403
     headers["X-Forwarded-Host"] = "cams.example"
-    assert site.ask("PATCH", path, wish, headers=headers).status == 200
+    assert site.ask("PATCH", path, wanted, headers=headers).status == 200
 
 
 @pytest.mark.parametrize(
@@ -129,15 +129,15 @@ def test_the_loopback_answers_only_to_its_names(site: Site) -> None:
 
 
 def test_other_sites_cannot_change_anything(site: Site, stream: Stream) -> None:
-    path, wish = "/api/streams/hall%201", {"method": "blur"}
+    path, wanted = "/api/streams/hall%201", {"method": "blur"}
     for origin in ("https://evil.example", "null", f"http://localhost.evil.example:{site.port}"):
-        answer = site.ask("PATCH", path, wish, headers={"Origin": origin})
+        answer = site.ask("PATCH", path, wanted, headers={"Origin": origin})
         assert answer.status == 403, origin
     form = {"Content-Type": "text/plain"}
     assert site.ask("PATCH", path, '{"method": "blur"}', headers=form).status == 415
     assert stream.status().method == "warp"
     own = {"Origin": f"http://127.0.0.1:{site.port}"}
-    assert site.ask("PATCH", path, wish, headers=own).status == 200
+    assert site.ask("PATCH", path, wanted, headers=own).status == 200
 
 
 def test_answers_forbid_framing_and_foreign_scripts(site: Site) -> None:

@@ -67,7 +67,7 @@ class PairDataset:
     """An endless sequence of samples.
 
     Attributes:
-        faces: all there are.
+        faces: all faces.
     """
 
     def __init__(

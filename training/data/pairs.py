@@ -83,7 +83,7 @@ class PairDrawer:
         """Look at what there is.
 
         Args:
-            faces: all there are.
+            faces: all faces.
             mix: shares of the kinds self, same and cross.
             used: rows to draw from.
 

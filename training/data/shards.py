@@ -46,10 +46,10 @@ class Face:
 
     Attributes:
         name: name of the picture, after that of its set.
-        person: unique over all sets.
+        person: name of the person, unique over all sets.
         jpeg: the encoded crop.
         points: (478, 3) int16 mesh in crop px times STEPS_PER_PX.
-        time_s: when in a video, or NaN.
+        time_s: time in a video, or NaN for a photograph.
         presence: the mesh's own confidence, 0..1.
         pose: (3,) float32 yaw, pitch, roll in degrees.
         scale: picture px a crop px.

@@ -31,7 +31,6 @@ SKIN, HAIR, GLASSES, HAND, THING, OUTSIDE = range(len(OCCLUSION_CLASSES))
 UNKNOWN, UNSURE, SURE = 0, 1, 2
 """How far the label of a pixel is to be believed."""
 
-_LOWER_FACE = (234, 454, 361, 288, 397, 365, 379, 378, 400, 152, 176, 149, 150, 136, 172, 58, 132)
 _CHEEKS = (
     116,
     117,

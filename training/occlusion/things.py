@@ -105,7 +105,7 @@ class Hands:
     """Hands on plain paper, cut out.
 
     Attributes:
-        cut: for each its (100, 100, 3) uint8 BGR and (100, 100) float32 alpha.
+        cut: (100, 100, 3) uint8 BGR and (100, 100) float32 alpha of each hand.
     """
 
     def __init__(self, images: Sequence[U8]) -> None:

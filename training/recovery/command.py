@@ -188,7 +188,7 @@ class Trainer:
         return max(min((step + 1) / WARM_UP, left, 1.0), 0.0)
 
     def _fakes(self, batch: dict[str, Tensor], made: Tensor) -> Tensor:
-        """Return what was recovered, and what codes of nobody give, with their maps."""
+        """Return what was recovered, and what random codes give, with their maps."""
         anonymised, maps = batch["anonymised"][:STRANGERS], batch["stranger_maps"]
         likely, code = batch["stranger_likely"], batch["stranger_code"]
         with torch.autocast("cpu", torch.bfloat16):

@@ -123,14 +123,15 @@ class Appearance:
     Attributes:
         mean: (12288,) float32 mean of anonymised textures, 0..1.
         seen: (64, 12288) float32 orthonormal, along which anonymised textures differ.
-        told: (65, 12288) float32, what each of these adds to be the original, and a constant.
+        coefficients: (65, 12288) float32, what each of these adds to be the original, and a
+            constant.
         components: (192, 12288) float32 of what is left, in the contrast of the anonymised texture,
             each times its spread among most faces.
     """
 
     mean: F32
     seen: F32
-    told: F32
+    coefficients: F32
     components: F32
 
     @classmethod
@@ -139,17 +140,17 @@ class Appearance:
         before, after = (_flat(one[:MOST_FITTED]) for one in (original, anonymised))
         mean = after.mean(axis=0)
         seen = _principal(after - mean, SEEN)
-        told = np.hstack([(after - mean) @ seen.T, np.ones((len(after), 1), np.float32)])
-        normal = told.T @ told + RIDGE * np.eye(SEEN + 1, dtype=np.float32)
-        weights = np.linalg.solve(normal, told.T @ (before - after)).astype(np.float32)
-        left = ((before - after - told @ weights) / _contrast(after)).astype(np.float32)
+        inputs = np.hstack([(after - mean) @ seen.T, np.ones((len(after), 1), np.float32)])
+        normal = inputs.T @ inputs + RIDGE * np.eye(SEEN + 1, dtype=np.float32)
+        weights = np.linalg.solve(normal, inputs.T @ (before - after)).astype(np.float32)
+        left = ((before - after - inputs @ weights) / _contrast(after)).astype(np.float32)
         return cls(mean, seen, weights, _scaled(_principal(left, APPEARANCE), left))
 
     def expected(self, anonymised: U8) -> F32:
         """Return (n, 12288) originals in 0..1 that are likely for (n, 64, 64, 3) textures."""
         after = _flat(anonymised)
-        told = (after - self.mean) @ self.seen.T @ self.told[:-1] + self.told[-1]
-        return np.asarray(after + told, np.float32)
+        change = (after - self.mean) @ self.seen.T @ self.coefficients[:-1] + self.coefficients[-1]
+        return np.asarray(after + change, np.float32)
 
     def code(self, original: U8, anonymised: U8) -> F32:
         """Return (n, 192) float32 standard normal variables of (n, 64, 64, 3) textures."""

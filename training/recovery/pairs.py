@@ -144,7 +144,7 @@ def make_pairs(
         inputs: tar files or folders of faces.
         folder: where shards are written; it appears when it is complete.
         count: pairs at most.
-        method: by which faces are anonymised.
+        method: method that the faces are anonymised by.
         processes: number of worker processes.
     """
     entries = [one for path in inputs for one in read_entries(path) if not one.held_out]

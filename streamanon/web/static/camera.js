@@ -15,7 +15,7 @@ const REFUSALS = {
 
 const element = (id) => document.getElementById(id);
 const video = element("video");
-const wish = { method: "anonygan", identity: null };
+const wanted = { method: "anonygan", identity: null };
 const charts = {};
 const past = { fps: [], latency: [], faces: [] };
 let connection = null;
@@ -35,8 +35,8 @@ function setState(state, text) {
 }
 
 function showWish() {
-  showMethod(element("methods"), wish.method);
-  showIdentity(element("identity"), wish.identity, wish.method);
+  showMethod(element("methods"), wanted.method);
+  showIdentity(element("identity"), wanted.identity, wanted.method);
 }
 
 const sender = new Sender(async (settings) => {
@@ -50,7 +50,7 @@ const sender = new Sender(async (settings) => {
 });
 
 function change(settings) {
-  Object.assign(wish, settings);
+  Object.assign(wanted, settings);
   showWish();
   sender.push(settings);
 }
@@ -95,10 +95,10 @@ async function connect() {
   const sender = peer.addTrack(track, stream);
   await peer.setLocalDescription(await peer.createOffer());
   await gathered(peer);
-  const asked = { ...wish };
+  const asked = { ...wanted };
   const answer = await post("api/camera", { sdp: peer.localDescription.sdp, ...asked });
   visit = `api/camera/${answer.id}`;
-  if (asked.method !== wish.method || asked.identity !== wish.identity) sender.push({ ...wish });
+  if (asked.method !== wanted.method || asked.identity !== wanted.identity) sender.push({ ...wanted });
   await peer.setRemoteDescription({ type: answer.type, sdp: answer.sdp });
   await keepSize(sender);
 }
@@ -207,7 +207,7 @@ function build() {
   buildMethods(element("methods"), (method) => change({ method })).then(showWish, (error) => tell(error.message));
   buildIdentity(element("identity"), {
     title: "Who you become",
-    current: () => wish.identity,
+    current: () => wanted.identity,
     chosen: (identity) => change({ identity }),
     failed: (error) => tell(error.message),
   });

@@ -215,7 +215,7 @@ def test_speeds_of_a_busy_machine_are_marked(results: Path, change: Change) -> N
 def test_live_streams_have_latency_memory_and_faults(results: Path, change: Change) -> None:
     def leak(document: dict[str, Any]) -> None:
         row = next(r for r in document["results"]["rows"] if r.get("fault") == "server killed")
-        row |= {"raw_faces": 1, "recovered_s": [0.5, 3.0, 0.25], "connections": 2, "told": False}
+        row |= {"raw_faces": 1, "recovered_s": [0.5, 3.0, 0.25], "connections": 2, "logged": False}
 
     change("live", leak)
     text = page.page(read(results))
