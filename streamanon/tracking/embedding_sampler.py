@@ -15,7 +15,7 @@ from streamanon.imaging.picture import clip_box, shrink
 from streamanon.protocols import AgeEstimator, Embedder, GlassesFinder, SexClassifier
 from streamanon.tracking.glasses import WornGlasses
 from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
-from streamanon.tracking.same_person import Look, SamePerson
+from streamanon.tracking.same_person import SamePerson, Sample
 from streamanon.types import Mesh, Picture, Track
 
 SPACING_S, LATER_S = 0.1, 0.4
@@ -50,7 +50,7 @@ FLAT, FLAT_PX = 3.0, 32
 to which it is scaled first. Faces in a dark night have 7, in a flash 1."""
 
 ASIDE_DEG, ASIDE_WEIGHT = 60.0, 0.001
-"""Yaw up to which looks at somebody who is not seen better tell their sex, age and skin, and how
+"""Yaw up to which samples of somebody not seen better count for sex, age and skin, and how
 much they count: apparent sex is right in 24 of 28 pictures of men turned by 40 degrees and more."""
 
 _JITTER_S = 0.005
@@ -61,7 +61,7 @@ _JITTER_S = 0.005
 class _TrackSamples:
     """When a track had its first mesh, its first good view (infinite before) and its newest frame.
 
-    Samples count after the warm-up; it is settled once an identity was asked for; looks at a head
+    Samples count after the warm-up; it is settled once an identity was asked for; samples of a head
     that is turned aside are due apart.
     """
 
@@ -135,14 +135,14 @@ class EmbeddingSampler:
         return so_far.person.until_s
 
     def part(self, track_id: int, new_id: int, visible: Collection[int]) -> None:
-        """Go on with the looks at somebody else, with whom a track went on, as those at another."""
+        """Give the samples of somebody else, over whom a track went on, to a track of their own."""
         ended = self._tracks[track_id]
-        looks = ended.person.strange
+        samples = ended.person.strange
         ended.person = SamePerson()
         self.conclude(track_id, visible)
-        self._tracks[new_id] = _TrackSamples(looks[0].time_s, ended.now_s)
-        for look in looks:
-            self._take(new_id, look)
+        self._tracks[new_id] = _TrackSamples(samples[0].time_s, ended.now_s)
+        for sample in samples:
+            self._take(new_id, sample)
 
     def conclude(self, track_id: int, visible: Collection[int]) -> None:
         """Assign the identity of a track that ended before it was seen for long enough."""
@@ -164,51 +164,51 @@ class EmbeddingSampler:
         if _is_flat(picture, mesh):
             return
         if quality <= 0:
-            self._look_aside(picture, mesh, track_id)
+            self._sample_aside(picture, mesh, track_id)
             return
-        look = self._look(picture, mesh, quality, so_far.now_s)
-        if not self._take(track_id, look):
+        sample = self._described(picture, mesh, quality, so_far.now_s)
+        if not self._take(track_id, sample):
             return
         if self._glasses and lm.inter_ocular_px(mesh.points) >= MIN_EYES_PX:
             so_far.glasses.look(self._glasses.score(picture, mesh.points))
 
-    def _take(self, track_id: int, look: Look) -> bool:
-        """Add a look to a track and plan the next; return False for one at somebody else."""
+    def _take(self, track_id: int, sample: Sample) -> bool:
+        """Add a sample to a track and plan the next; return False for one of somebody else."""
         so_far = self._tracks[track_id]
-        if not so_far.person.is_in(look):
-            so_far.due_s = look.time_s + SPACING_S
+        if not so_far.person.is_in(sample):
+            so_far.due_s = sample.time_s + SPACING_S
             return False
-        so_far.first_s = min(so_far.first_s, look.time_s)
-        seen_s = look.time_s - so_far.first_s
+        so_far.first_s = min(so_far.first_s, sample.time_s)
+        seen_s = sample.time_s - so_far.first_s
         spacing_s = LATER_S if so_far.settled else SPACING_S
         steps = math.floor((seen_s + _JITTER_S) / spacing_s) + 1
         so_far.due_s = so_far.first_s + steps * spacing_s
         if seen_s < WARM_UP_S:
-            self._add_evidence(track_id, look, WARM_UP_WEIGHT * look.quality)
+            self._add_evidence(track_id, sample, WARM_UP_WEIGHT * sample.quality)
         else:
             so_far.samples += 1
-            self._add_evidence(track_id, look, look.quality)
+            self._add_evidence(track_id, sample, sample.quality)
         return True
 
-    def _look_aside(self, picture: Picture, mesh: Mesh, track_id: int) -> None:
-        """Look at a head that is turned aside, now and then until it has an identity."""
+    def _sample_aside(self, picture: Picture, mesh: Mesh, track_id: int) -> None:
+        """Sample a head that is turned aside, now and then until it has an identity."""
         so_far = self._tracks[track_id]
         due = not so_far.settled and so_far.now_s >= so_far.aside_due_s - _JITTER_S
         large = side(lm.face_box_from_mesh(mesh.points)) >= MIN_FACE_PX
         if due and large and abs(lm.head_pose(mesh.points)[0]) <= ASIDE_DEG:
             so_far.aside_due_s = so_far.now_s + SPACING_S
-            look = self._look(picture, mesh, 0.0, so_far.now_s)
-            self._add_evidence(track_id, look, ASIDE_WEIGHT)
+            sample = self._described(picture, mesh, 0.0, so_far.now_s)
+            self._add_evidence(track_id, sample, ASIDE_WEIGHT)
 
-    def _look(self, picture: Picture, mesh: Mesh, quality: float, time_s: float) -> Look:
+    def _described(self, picture: Picture, mesh: Mesh, quality: float, time_s: float) -> Sample:
         embedding = self._embedder.embed(picture, lm.five_points(mesh.points))
         skin, p_female = skin_lab(picture, mesh), self._sex.p_female(picture, mesh.points)
         years = self._age.years(picture, mesh.points)
-        return Look(time_s, embedding, quality, skin, p_female, years)
+        return Sample(time_s, embedding, quality, skin, p_female, years)
 
-    def _add_evidence(self, track_id: int, look: Look, weight: float) -> None:
-        seen = (look.skin_lab, look.p_female, look.years)
-        self.assigner.add_evidence(track_id, look.embedding, weight, *seen)
+    def _add_evidence(self, track_id: int, sample: Sample, weight: float) -> None:
+        seen = (sample.skin_lab, sample.p_female, sample.years)
+        self.assigner.add_evidence(track_id, sample.embedding, weight, *seen)
 
     def _is_due(self, track_id: int, visible: Collection[int]) -> bool:
         """Return whether enough of a track was seen to give it an identity."""

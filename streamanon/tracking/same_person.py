@@ -20,16 +20,16 @@ OWN = 0.5
 ALIKE = 0.4
 """The same from which strange faces are of one person, and not of a hand that moves over a face."""
 
-LOOKS = 3
-"""Looks in a row that tell of somebody else, and those after which a person is known."""
+SAMPLES = 3
+"""Samples in a row that show somebody else, and those after which a person is known."""
 
 CLEAR = 0.5
-"""Quality of a view from which it may tell of somebody else."""
+"""Quality of a view from which it may show somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What one good view tells of somebody.
+class Sample:
+    """What one good view shows of a person.
 
     Attributes:
         time_s: time of the frame.
@@ -50,32 +50,32 @@ class Look:
 
 @dataclass(slots=True)
 class SamePerson:
-    """Whether the looks at a track are at one person.
+    """Whether the samples of a track show one person.
 
     Attributes:
-        strange: the newest looks in a row at somebody else, who look alike.
+        strange: the newest samples in a row that show somebody else, the same one.
     """
 
-    strange: list[Look] = field(default_factory=list)
+    strange: list[Sample] = field(default_factory=list)
     _sum: F32 = field(default_factory=lambda: np.zeros(128, np.float32))
-    _looks: int = 0
+    _samples: int = 0
 
-    def is_in(self, look: Look) -> bool:
-        """Return whether a look is at the person of the looks before."""
+    def is_in(self, sample: Sample) -> bool:
+        """Return whether a sample shows the person of the samples before."""
         alike = 1.0
-        if self._looks >= LOOKS:
-            alike = float(self._sum @ look.embedding) / float(np.linalg.norm(self._sum))
-        if alike < STRANGER and look.quality >= CLEAR:
-            others = [one for one in self.strange if one.embedding @ look.embedding > ALIKE]
-            self.strange = [*others, look]
+        if self._samples >= SAMPLES:
+            alike = float(self._sum @ sample.embedding) / float(np.linalg.norm(self._sum))
+        if alike < STRANGER and sample.quality >= CLEAR:
+            others = [one for one in self.strange if one.embedding @ sample.embedding > ALIKE]
+            self.strange = [*others, sample]
             return False
         self.strange = []
         if alike >= OWN:
-            self._sum += look.embedding
-            self._looks += 1
+            self._sum += sample.embedding
+            self._samples += 1
         return True
 
     @property
     def until_s(self) -> float | None:
         """The time from which on the track certainly shows somebody else; None if it does not."""
-        return self.strange[0].time_s if len(self.strange) >= LOOKS else None
+        return self.strange[0].time_s if len(self.strange) >= SAMPLES else None
