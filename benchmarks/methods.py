@@ -8,12 +8,9 @@
 * ``folder:PATH`` takes pictures that something else has anonymised.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -23,11 +20,7 @@ from streamanon.factory import Factory
 from streamanon.identities.portrait import read_image
 from streamanon.imaging.picture import as_picture
 from streamanon.media.file_types import IMAGE_SUFFIXES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 BLUR_PX = 101
 """Side of the Gaussian kernel; OpenCV derives its deviation from it, 15.5 px."""

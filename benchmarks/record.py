@@ -1,7 +1,5 @@
 """Results on disk: JSON files with their provenance."""
 
-from __future__ import annotations
-
 import json
 import os
 import platform

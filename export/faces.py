@@ -1,13 +1,13 @@
 """Real faces as inputs of the networks, for calibration and measurements."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.config import Config
 from streamanon.errors import UsageError
@@ -27,13 +27,7 @@ from streamanon.imaging.boxes import side
 from streamanon.imaging.picture import as_picture
 from streamanon.media.file_types import IMAGE_SUFFIXES
 from streamanon.sources.video import VideoSource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, Frame, Picture
+from streamanon.types import F32, Frame, Picture
 
 CLIP = Path(__file__).parent.parent / "examples" / "demo.mp4"
 CLIP_EVERY = 10

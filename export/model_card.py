@@ -1,7 +1,5 @@
 """The model card as Markdown, made from the card inside the network's file."""
 
-from __future__ import annotations
-
 from typing import Any
 
 _FORMS = {

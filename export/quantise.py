@@ -1,13 +1,13 @@
 """The live network quantised to 8 bit integers: half the time on CPUs without bfloat16."""
 
-from __future__ import annotations
-
 import logging
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import onnx
+from numpy.typing import NDArray
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -15,11 +15,6 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 KEPT_FLOAT = (
     "generator.stem.",

@@ -7,12 +7,10 @@ evenly lit, and with a small weight that of LFW, whose light differs from pictur
 portraits it is predicted with a correlation of 0.83 in lightness.
 """
 
-from __future__ import annotations
-
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -21,13 +19,9 @@ from streamanon.config import Config
 from streamanon.face import landmarks as lm
 from streamanon.factory import Factory
 from streamanon.tracking.identity_assigner import skin_lab
+from streamanon.types import F32
 from training.data.entries import Entry, read_entries
 from training.data.prepare import central_mesh
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from streamanon.types import F32
 
 FOLDS = 5
 RIDGE = 3.0

@@ -4,8 +4,6 @@ Real and generated images are augmented alike, so that a discriminator cannot ov
 thousand real ones. The image, its maps and its condition move together.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.nn import functional

@@ -1,9 +1,6 @@
 """The two discriminators: one sees image and condition, the other image and landmarks."""
 
-from __future__ import annotations
-
 import dataclasses
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +9,9 @@ from streamanon.anonygan.config import IBUG_POINTS
 from streamanon.anonygan.landmarks import point_maps
 from training import losses
 from training.augment import augment
+from training.options import Options
 from training.patch_discriminator import PARTS, PatchDiscriminator, part_maps
-
-if TYPE_CHECKING:
-    from training.options import Options
-    from training.view import View
+from training.view import View
 
 Features = list[Tensor]
 """Feature maps of a discriminator, lowest layer first, and its logits last."""

@@ -4,29 +4,22 @@ They are measured on people outside the training set, but by the networks that t
 Published figures come from ``python -m benchmarks``.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from streamanon.anonygan.layering import blend, paste
+from streamanon.anonygan.network import AnonyGan
 from streamanon.face.network_input import EYE_DISTANCE
 from training import stability
 from training.data.dataset import PairDataset, collate, kept_for_validation
+from training.data.shards import Faces
 from training.losses import weighted_mean
 from training.recogniser import NodeFinder, Recogniser
 from training.view import View
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch import Tensor
-
-    from streamanon.anonygan.network import AnonyGan
-    from training.data.shards import Faces
 
 BATCH = 16
 

@@ -1,8 +1,8 @@
 """An ONNX network run in PyTorch, differentiable with respect to its input."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -11,10 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from streamanon.errors import ModelError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
 
 
 class FrozenNetwork(nn.Module):

@@ -6,27 +6,21 @@ ones are left out; those that a first fit was sure wear none were not looked at.
 portraits of old people, synthetic (CC0), whose wrinkles look like rims to a fit without them.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import cv2
 import numpy as np
 
 from streamanon.detectors.glasses import around_eyes, edges
+from streamanon.types import F32
 from training.data.entries import read_entries
 from training.data.prepare import central_mesh
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from streamanon.types import F32
 
 LABELS = Path(__file__).parent / "glasses.csv"
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import signal
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from types import FrameType
 
 import click
 import torch
+from torch import Tensor
 
 from streamanon.anonygan.checkpoint import pack, read
 from streamanon.errors import StreamanonError
@@ -16,17 +19,9 @@ from training import parallel
 from training.data import shards
 from training.data.dataset import PairDataset, kept_for_validation
 from training.data.loader import batches
+from training.run_folder import RunFolder
 from training.sample import Samples
 from training.trainer import Trainer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-    from types import FrameType
-
-    from torch import Tensor
-
-    from training.run_folder import RunFolder
 
 LOG_EVERY = 25
 """Steps over which stats are averaged."""

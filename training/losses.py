@@ -4,18 +4,13 @@ Equations are those of AnonyGAN (Dall'Asen et al., ICIAP 2021). Its full objecti
 ``L_app + L_lm + L_wFM + 5 L_rec``; the presets of :mod:`training.options` hold the weights.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from streamanon.face.network_input import EYE_DISTANCE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 PUSH_MARGIN = 0.1
 """Cosine to the source below which the loss treats a generated face as another person's."""

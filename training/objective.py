@@ -1,20 +1,14 @@
 """The generator's objective: which terms, on which samples of a batch."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from streamanon.anonygan.layering import blend
 from training import losses, stability
+from training.discriminators import Discriminators
+from training.options import Options
 from training.recogniser import NodeFinder, Recogniser
-
-if TYPE_CHECKING:
-    from training.discriminators import Discriminators
-    from training.options import Options
-    from training.view import View
+from training.view import View
 
 Terms = dict[str, Tensor]
 

@@ -1,20 +1,13 @@
 """Training on several GPUs, one process each (``torchrun``); a no-op in a single process."""
 
-from __future__ import annotations
-
 import gc
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
-from torch import distributed
+from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from torch import Tensor, nn
 
 
 @contextmanager

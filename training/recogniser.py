@@ -4,8 +4,6 @@ They serve as losses and cannot serve as independent measurements too: figures o
 from another recogniser, and figures on pose from other landmarks.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor, nn

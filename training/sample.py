@@ -1,32 +1,27 @@
 """Grids of a network's results on fixed faces outside the training set."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
 
 from streamanon.anonygan.layering import paste
+from streamanon.anonygan.network import AnonyGan
 from streamanon.errors import UsageError
 from streamanon.face import mouth
 from streamanon.face.landmarks import head_pose
 from streamanon.face.network_input import AlignedCondition, AlignedFace
 from streamanon.identities.gallery import load_builtin, showing_most_teeth
 from streamanon.imaging.picture import as_picture
+from streamanon.types import U8, Identity
 from training.data.dataset import collate, sample
 from training.data.entries import read_entries
 from training.data.prepare import look_at
 from training.data.shards import Face, Faces
 from training.view import View
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from streamanon.anonygan.network import AnonyGan
-    from streamanon.types import U8, Identity
 
 CONDITIONS, SOURCES = 4, 8
 """Columns and rows of a grid."""

@@ -14,22 +14,19 @@ turned (least squares; every few degrees count the same, although few heads are 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.errors import UsageError
 from streamanon.face.shape import Pose, mirrored
 from training.data.entries import Entry, read_entries
 from training.data.prepare import central_mesh
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from numpy.typing import NDArray
 
 RIDGE = 5.0
 """Added to the normal equations: what blendshapes that never move in the data are held back by."""

@@ -5,8 +5,6 @@ and must give the same output, moved (equivariance), or with noise on landmarks 
 must give the same output.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

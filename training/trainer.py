@@ -1,11 +1,9 @@
 """One training step: generator, its moving average, two discriminators, their optimisers."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Adam
 from torch.optim.swa_utils import AveragedModel
 
@@ -15,12 +13,8 @@ from streamanon.errors import StreamanonError
 from training import parallel
 from training.discriminators import Discriminators
 from training.objective import Objective
+from training.options import Options
 from training.view import View
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from training.options import Options
 
 Module = TypeVar("Module", bound="nn.Module")
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from streamanon.anonygan.layering import blend, paste
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 RING_PX = 8
 """Width of the ring of known frame around the hole."""

@@ -1,9 +1,8 @@
 """``python -m benchmarks ablation``: the parts of the default method, each left out once."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.console import Console
@@ -11,21 +10,15 @@ from rich.table import Table
 
 from benchmarks import options as shared
 from benchmarks import record
-from benchmarks.ablation.variants import variants
+from benchmarks.ablation.variants import Variant, variants
 from benchmarks.identity.people import read_people
 from benchmarks.identity.suite import Suite
 from benchmarks.judges.recognisers import recogniser
 from benchmarks.judges.telltale import Describer
 from benchmarks.methods import product
 from benchmarks.progress import progress_bars, starter
-from benchmarks.telltale.command import frame_sights, judged
+from benchmarks.telltale.command import Sights, frame_sights, judged
 from streamanon import Config, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from benchmarks.ablation.variants import Variant
-    from benchmarks.telltale.command import Sights
 
 QUICK = 6
 """People of a quick run."""

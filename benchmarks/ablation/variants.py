@@ -1,26 +1,20 @@
 """The default method with a part left out: the part is replaced while pictures are anonymised."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
 from streamanon.anonymisers import reshaping
-from streamanon.anonymisers.network import FaceNetwork
+from streamanon.anonymisers.network import Arrays, FaceNetwork
 from streamanon.face import shading
+from streamanon.face.network_output import GeneratorOutput
 from streamanon.identities.gallery import load_builtin
 from streamanon.tracking.identity_assigner import IdentityAssigner
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from streamanon.anonymisers.network import Arrays
-    from streamanon.face.network_output import GeneratorOutput
-    from streamanon.types import F32, Identity
+from streamanon.types import F32, Identity
 
 Part = tuple[object, str, object]
 """What holds a part, the part's name there, and what takes its place."""

@@ -8,16 +8,15 @@ from arrays in memory to arrays in memory; ``arithmetic`` and ``bandwidth`` are 
 limits, ``levels`` the largest difference from float32 in PyTorch, of 255.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -26,9 +25,6 @@ from benchmarks import options as shared
 from benchmarks.gpu.variants import variants
 from benchmarks.gpu.worker import Task
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 PARTS = ("networks", "lines")
 NETWORKS = ("live", "base")

@@ -1,18 +1,14 @@
 """The peak rates of the GPU, measured on the spot: the limits that runs are compared with."""
 
-from __future__ import annotations
-
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 WARM_UP, RUNS = 20, 100
 """Number of runs before the measurement and during it."""

@@ -5,18 +5,17 @@ writes one line of JSON for each point. The lines of a point run side by side
 and share one network, as the streams of ``streamanon live`` do.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.speed import figures, grid
 from benchmarks.speed.account import Usage
@@ -27,13 +26,9 @@ from streamanon.config import Config
 from streamanon.errors import StreamanonError
 from streamanon.factory import Factory
 from streamanon.files.jobs import Job
+from streamanon.protocols import Source
 from streamanon.sinks.live.encoder import Encoder, h264_options
 from streamanon.sinks.live.sink import LiveSink
-
-if TYPE_CHECKING:
-    from collections import Counter
-
-    from streamanon.protocols import Source
 
 METHOD = "anonygan"
 

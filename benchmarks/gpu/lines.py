@@ -6,23 +6,19 @@ of each; ``latency_ms`` is from a frame leaving its source to the encoder having
 ``network`` holds its batch sizes and load.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from benchmarks import ROOT
 from benchmarks.gpu.line_worker import Point, task
 from benchmarks.speed.clips import scenes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 RATE = 30.0
 

@@ -1,13 +1,13 @@
 """The network that is measured, its inputs, and the operations of a run."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -16,11 +16,6 @@ from streamanon.anonygan.config import FEATURES, NODE_WIDTH, GeneratorConfig
 from streamanon.anonygan.deployed import INPUTS, PAPER_INPUTS, DeployedGenerator
 from streamanon.anonygan.network import AnonyGan
 from streamanon.face.network_input import CROP, GRID, NODES
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 NETWORKS = {"live": GeneratorConfig.live(), "base": GeneratorConfig.base()}
 

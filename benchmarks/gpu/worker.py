@@ -3,14 +3,13 @@
 Run as ``python -m benchmarks.gpu.worker TASK.json``; prints JSON.
 """
 
-from __future__ import annotations
-
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +18,6 @@ from benchmarks.gpu import limits
 from benchmarks.gpu.network import MeasuredNetwork
 from benchmarks.gpu.variants import Arrays, PreparedRun, variants
 from streamanon.anonygan.deployed import OUTPUTS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 FEW_RUNS = 2
 """Number of runs of a quick check."""

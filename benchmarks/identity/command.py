@@ -1,7 +1,5 @@
 """``python -m benchmarks identity``: who is still known, by geometry and by recognisers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import click

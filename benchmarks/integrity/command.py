@@ -1,7 +1,5 @@
 """`python -m benchmarks integrity`: anonymises files of every kind, and compares each."""
 
-from __future__ import annotations
-
 import shutil
 from contextlib import closing
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A file and what became of it, both as the ffmpeg command decodes them."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Sequence

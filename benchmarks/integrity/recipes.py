@@ -1,7 +1,5 @@
 """Inputs made by ffmpeg: codecs, containers, sound, depths, fields, matrices and times."""
 
-from __future__ import annotations
-
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,8 +1,7 @@
 """Detectors that say whether a picture still shows a face."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 import dlib
 import numpy as np
@@ -13,12 +12,8 @@ from streamanon.detectors.centerface import CenterFaceDetector
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.errors import UsageError
 from streamanon.imaging.picture import as_picture
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamanon.protocols import Detector
-    from streamanon.types import F32, U8
+from streamanon.protocols import Detector
+from streamanon.types import F32, U8
 
 SMALLEST_FACE_PX = 24
 YUNET_THRESHOLD = 0.6

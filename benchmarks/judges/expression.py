@@ -5,13 +5,12 @@ methods that place a face by that mesh, which ``warp`` does: what they see there
 face was drawn where the mesh wanted it.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
 from streamanon import weights
@@ -20,13 +19,7 @@ from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import ArrayLike, NDArray
-
-    from streamanon.types import F32, U8, Face
+from streamanon.types import F32, U8, Face
 
 SMALLEST_FACE_PX = 24
 MIN_PRESENCE = 0.5

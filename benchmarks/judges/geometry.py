@@ -4,18 +4,12 @@ The mesh is brought to the canonical pose and size by weighted Procrustes; what 
 is how its 468 points lie, seen from the front, beside those of others with the same expression.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
 from streamanon.face.shape import Pose
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from streamanon.types import F32
+from streamanon.types import F32
 
 SKIN_POINTS = 468
 

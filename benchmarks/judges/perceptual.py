@@ -5,8 +5,6 @@ AlexNet trained on ImageNet that blurs before it samples, and heads fitted to it
 lpips need torchvision's weights, which no package has. Values differ from those of LPIPS.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path

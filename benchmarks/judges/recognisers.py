@@ -6,13 +6,13 @@ geometry (from the frame before, say) still gets a crop, so a blur is judged by 
 not by the detector it blinds.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from benchmarks.judges.faceres import FaceRes
 from streamanon import weights
@@ -23,13 +23,7 @@ from streamanon.errors import UsageError
 from streamanon.face.landmarks import five_points
 from streamanon.imaging.crop import to_blob
 from streamanon.imaging.picture import as_picture
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 ONNX_PX = 112
 _ONNX_SHAPE = (3, ONNX_PX, ONNX_PX)

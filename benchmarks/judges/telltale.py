@@ -5,24 +5,17 @@ coded alike. Its measure is the area under the ROC curve: 0.5 when it cannot tel
 can. Those it is tested on are never those it has learnt from, nor other pictures of them.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.judges.realism import Lite0
 from streamanon.face.network_input import AlignedFace
 from streamanon.imaging.picture import as_picture
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 MIDDLE = 10
 """Block of EfficientNet-lite0 whose output is the first half of a description."""

@@ -4,8 +4,6 @@ Writes a line for every frame sent to standard output: its number, the monotonic
 by itself when the server was away.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import time

@@ -5,13 +5,15 @@ paint is a chequer of magenta and green on cheeks and nose: the detector and the
 face, every method takes the paint away completely, and such a pixel is a pixel of a raw face.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.speed.clips import cut, paint
 from streamanon.config import Config
@@ -20,15 +22,7 @@ from streamanon.face import landmarks as lm
 from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from fractions import Fraction
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8, Mesh
+from streamanon.types import F32, U8, Mesh
 
 STRIP_PX = 16
 """Height of the number."""

@@ -6,13 +6,12 @@ however busy the machine is), "faults" (:class:`benchmarks.live.faults.FaultResu
 Results of parts that are not asked for are kept.
 """
 
-from __future__ import annotations
-
 import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -23,9 +22,6 @@ from benchmarks.live.faults import FAULTS, FaultTestbed, small_disk
 from benchmarks.live.load import WARM_UP_S, Load
 from streamanon.errors import UsageError
 from streamanon.pipeline.document import sha256
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 PARTS = ("latency", "memory", "faults")
 RATE = 30

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
+from benchmarks.live.player import PlayedFrame
 from benchmarks.live.processes import camera, player
 from streamanon.config import Config
 from streamanon.errors import UsageError
@@ -23,12 +26,6 @@ from streamanon.live.stream import STREAM_LOG, Stream
 from streamanon.media.address import Address
 from testkit.logs import logged
 from testkit.servers.rtsp_relay import RtspRelay
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-    from benchmarks.live.player import PlayedFrame
 
 TIMEOUT_S = 30.0
 """Longest wait for a recovery."""

@@ -1,29 +1,24 @@
 """Streams under load: cameras, a server, the product, a server, players."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
 import sys
 from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks import ROOT
+from benchmarks.live.player import PlayedFrame
 from benchmarks.live.processes import camera, player
 from streamanon.errors import StreamanonError
 from testkit.servers.rtsp_relay import RtspRelay
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from benchmarks.live.player import PlayedFrame
 
 WARM_UP_S = 3.0
 """Seconds at the start of each run that are left out."""

@@ -1,19 +1,14 @@
 """Cameras and players beside the product, as processes whose output is collected."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
 
 from benchmarks import ROOT
 from benchmarks.live.player import PlayedFrame
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 class OutputLines:

@@ -4,8 +4,6 @@ Reads a JSON document from standard input and writes one to standard output
 (see :class:`benchmarks.live.load.Load`).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys
@@ -13,8 +11,9 @@ import time
 from array import array
 from collections import Counter
 from contextlib import suppress
+from logging import Logger
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.config import Config
@@ -23,9 +22,6 @@ from streamanon.live.stream import STREAM_LOG, Stream
 from streamanon.media.address import Address
 from streamanon.types import FULL_QUALITY
 from testkit.logs import logged
-
-if TYPE_CHECKING:
-    from logging import Logger
 
 _SAMPLE_S = 1.0
 

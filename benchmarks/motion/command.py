@@ -1,7 +1,5 @@
 """``python -m benchmarks motion``: who is still known by how the face moves."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

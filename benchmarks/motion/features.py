@@ -7,20 +7,13 @@ curves identify people was shown by A. Castro et al. (arXiv 2507.11138: 116 peop
 classifiers that learn), and of landmarks by L. Pedrouzo-Rodriguez et al. (arXiv 2508.00748).
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.judges.expression import MIN_MOTION
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32
+from streamanon.types import F32
 
 WINDOW_S = 2.5
 """Length of a window in seconds."""

@@ -1,11 +1,7 @@
 """The interface of a peer that is measured."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Protocol
 
 
 class Peer(Protocol):

@@ -5,15 +5,14 @@ other row of the clip, what the output kept of the clip, and what two judges fou
 ``peers``, what ran; ``published``, the systems that were not run, and why.
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 import tomllib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.console import Console
@@ -21,6 +20,7 @@ from rich.progress import track
 
 from benchmarks import ROOT, record
 from benchmarks import options as shared
+from benchmarks.peers.adapter import Peer
 from benchmarks.peers.deface import Deface
 from benchmarks.peers.ours import Ours
 from benchmarks.peers.outcome import integrity, leaks
@@ -30,11 +30,6 @@ from benchmarks.speed.figures import cost, disturbance, ratio, rounded
 from benchmarks.speed.rounds import Run, interleaved, session
 from streamanon.errors import UsageError
 from streamanon.pipeline.document import sha256
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from benchmarks.peers.adapter import Peer
 
 PEERS: dict[str, Callable[[], Peer]] = {"streamanon": Ours, "deface": Deface}
 FLOOR = "decode+encode"

@@ -1,13 +1,8 @@
 """deface (ORB-HD, MIT): blurs the faces that CenterFace finds, frame by frame."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from benchmarks.peers.environment import answer, python_with
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 VERSION = "1.5.0"
 REQUIREMENTS = (f"deface=={VERSION}", "onnx", "onnxruntime")

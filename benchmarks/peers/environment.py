@@ -1,19 +1,14 @@
 """Python environments of the peers, made once: their requirements may not mix with ours."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
 from benchmarks import ROOT
 from streamanon.errors import StreamanonError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
 
 def python_with(folder: Path, requirements: Sequence[str]) -> Path:

@@ -1,17 +1,12 @@
 """streamanon, measured as a peer among peers: its command line, as installed here."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from benchmarks.speed.grid import METHODS
 from streamanon import __version__
 from streamanon.child_process import module_command
 from streamanon.config import Config
 from streamanon.factory import Factory
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PLAIN_AS_MOSAIC = ("blur", "solid")
 """Methods that differ from mosaic in how the cover looks only."""

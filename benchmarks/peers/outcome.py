@@ -1,9 +1,9 @@
 """Judges a peer's output: is everything kept, and is every face hidden?"""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,14 +19,9 @@ from streamanon.detectors.dlib_hog import DlibHogDetector
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.errors import StreamanonError
 from streamanon.imaging.picture import as_picture, whole_bgr
+from streamanon.protocols import Detector, Source
 from streamanon.sources.video import VideoSource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from streamanon.protocols import Detector, Source
-    from streamanon.types import Frame, MediaInfo
+from streamanon.types import Frame, MediaInfo
 
 MIN_FACE_PX = 40
 """Least face that dlib's detector looks for; smaller ones take it too much time."""

@@ -1,9 +1,7 @@
 """``python -m benchmarks report``: the page, its pictures and the README's table."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -13,9 +11,6 @@ from benchmarks import ROOT, record
 from benchmarks.report import page, pictures
 from benchmarks.report.records import read
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @click.command(short_help="Tables, plots and pictures of the results.")

@@ -6,15 +6,10 @@ on far less than the other are not compared, and neither is anything dead, a con
 that counts for nothing.
 """
 
-from __future__ import annotations
-
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from benchmarks.report.tables import Cell, Column, Table, TextTable, formatted
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
 
 MIN_SHARE = 0.5
 """Least ratio of the smaller n to the larger for two figures to be compared."""

@@ -1,13 +1,8 @@
 """Tables and lists as Markdown."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from benchmarks.report.tables import Column, Table, TextTable, formatted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 ABSENT = "–"
 """A cell that was not measured."""

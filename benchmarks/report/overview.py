@@ -1,17 +1,11 @@
 """Methods and peers by the most telling figures of every suite, and by four for the README."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from benchmarks.report import peers, stills, video
+from benchmarks.report.records import Record
 from benchmarks.report.tables import Column, Table
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-    from benchmarks.report.records import Record
 
 OURS = "streamanon "
 """What the peers suite puts before the names of our methods."""

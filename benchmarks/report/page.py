@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from benchmarks.report import (
     ablation,
@@ -26,13 +25,9 @@ from benchmarks.report import (
 )
 from benchmarks.report.markdown import block, bullets, figures
 from benchmarks.report.records import Record
+from benchmarks.report.tables import Table, TextTable
 from streamanon.config import Config
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from benchmarks.report.tables import Table, TextTable
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 FOLDER = "benchmarks"

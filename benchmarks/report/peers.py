@@ -1,18 +1,12 @@
 """Tables of the peers suite."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator
 from statistics import mean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.report import speed
-from benchmarks.report.tables import Cell, Column, Table, TextTable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from benchmarks.report.records import Record
-    from benchmarks.report.tables import Better, Unit
+from benchmarks.report.records import Record
+from benchmarks.report.tables import Better, Cell, Column, Table, TextTable, Unit
 
 Row = dict[str, Any]
 

@@ -5,12 +5,10 @@ agreed (CC BY 4.0), and a clip of Wolfgang Langer on Pexels. Nothing is selected
 every still is shown, and moments are evenly spaced.
 """
 
-from __future__ import annotations
-
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -21,11 +19,7 @@ from scripts.side_by_side import frames_at
 from streamanon.config import Config
 from streamanon.files.run import anonymise
 from streamanon.identities.portrait import read_image
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from streamanon.types import U8
+from streamanon.types import U8
 
 MOMENTS = 8
 CELL_PX = 160

@@ -1,25 +1,19 @@
 """Plots of the results, each with its caption."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from benchmarks.report import speed, stills, training, video
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from matplotlib.axes import Axes
-
-    from benchmarks.report.records import Record
-    from benchmarks.report.tables import Cell, Column
+from benchmarks.report.records import Record
+from benchmarks.report.tables import Cell, Column
 
 COLOURS = {
     "anonygan": "#D55E00",

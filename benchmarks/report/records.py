@@ -1,16 +1,12 @@
 """The results that a report is made from, and the check of their provenance."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from benchmarks.record import load, without_folders
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 SUITES = (
     *("stills", "identity", "motion", "telltale", "ablation", "video", "speed", "peers", "live"),

@@ -1,18 +1,12 @@
 """Tables of the speed suite."""
 
-from __future__ import annotations
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
-
-from benchmarks.report.tables import Cell, Column, Table, TextTable, column
+from benchmarks.report.records import Record
+from benchmarks.report.tables import Better, Cell, Column, Table, TextTable, column
 from benchmarks.speed import figures
 from streamanon.errors import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from benchmarks.report.records import Record
-    from benchmarks.report.tables import Better
 
 Row = dict[str, Any]
 

@@ -1,13 +1,9 @@
 """Tables of figures: cells, columns of cells, tables of columns."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import floor, log10
-from typing import TYPE_CHECKING, Any, Literal, Self
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+from typing import Any, Literal, Self
 
 Better = Literal["more", "less", ""]
 """Which way a figure is better; empty where neither is."""

@@ -1,14 +1,12 @@
 """What a sidecar takes when only the difference from a prediction is coded."""
 
-from __future__ import annotations
-
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,15 +22,9 @@ from streamanon.sealed.coding import Crop, CropEncoder, decode_crops
 from streamanon.sealed.crops import BLOCK_PX, cut_out
 from streamanon.sealed.keys import write_new_key
 from streamanon.sources.video import VideoSource
-from streamanon.types import ColourSpace
-from training.recovery.model import CODE, SIDE_PX
+from streamanon.types import F32, U8, ColourSpace, Frame, Picture, Plane
+from training.recovery.model import CODE, SIDE_PX, Codec
 from training.recovery.pairs import Pair
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from streamanon.types import F32, U8, Frame, Picture, Plane
-    from training.recovery.model import Codec
 
 ALWAYS = range(-(2**62), 2**62)
 SEGMENT_US = 5_000_000

@@ -1,7 +1,5 @@
 """``python -m benchmarks sealed``: what sidecars tell, and a network's way back beside them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,28 +1,21 @@
 """How well the network brings back faces of people it has not learnt from."""
 
-from __future__ import annotations
-
 import secrets
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
 
+from benchmarks.identity.people import Person
 from benchmarks.judges.detectors import detector
 from benchmarks.judges.perceptual import ShiftTolerantLpips
 from benchmarks.judges.realism import features, frechet
-from training.recovery.model import SIDE_PX, scrambled
-from training.recovery.pairs import pair_of_image
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from benchmarks.identity.people import Person
-    from benchmarks.judges.recognisers import Recogniser
-    from streamanon.types import F32, U8
-    from training.recovery.model import Codec
-    from training.recovery.pairs import Pair
+from benchmarks.judges.recognisers import Recogniser
+from streamanon.types import F32, U8
+from training.recovery.model import SIDE_PX, Codec, scrambled
+from training.recovery.pairs import Pair, pair_of_image
 
 LARGER = 4
 """How much crops are enlarged for judges."""

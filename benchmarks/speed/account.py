@@ -1,19 +1,14 @@
 """Time, processor time and memory of one command."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks import ROOT
 from streamanon.errors import StreamanonError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 

@@ -5,11 +5,11 @@ up to eight places that footage's face, a quarter of the frame high, each from a
 every other one mirrored. So the cost of resolution and the cost of faces can be separated.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
 import click
@@ -22,13 +22,7 @@ from streamanon.factory import Factory
 from streamanon.imaging.picture import whole_bgr
 from streamanon.pipeline.document import sha256
 from streamanon.sources.video import VideoSource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from fractions import Fraction
-    from pathlib import Path
-
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 MAX_FACES = 8
 FACE_HEIGHT = 0.25

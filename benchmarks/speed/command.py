@@ -6,16 +6,15 @@ too. Times are in ms; fps is of whole processes from start to exit, ``line_fps``
 frame on.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -25,15 +24,11 @@ from benchmarks.speed import figures, grid
 from benchmarks.speed.account import measured
 from benchmarks.speed.clips import scenes
 from benchmarks.speed.floors import FLOORS
+from benchmarks.speed.grid import Cell
 from benchmarks.speed.rounds import Run, interleaved, session
 from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.pipeline.document import sha256
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from benchmarks.speed.grid import Cell
 
 QUICK_FRAMES = 130
 

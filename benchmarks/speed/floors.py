@@ -3,20 +3,15 @@
 Run as ``python -m benchmarks.speed.floors decode+encode|copy IN OUT``.
 """
 
-from __future__ import annotations
-
 import queue
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import av
+from av import VideoFrame
 
 from streamanon.config import Config
-
-if TYPE_CHECKING:
-    from av import VideoFrame
 
 _WAITING_FRAMES = 4
 

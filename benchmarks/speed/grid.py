@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 from itertools import product
-from typing import TYPE_CHECKING
 
 from benchmarks.speed.floors import FLOORS
 from streamanon.config import Config
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 HEIGHTS = (360, 480, 720, 1080, 1440, 2160)
 FACES = (0, 1, 2, 4, 8)

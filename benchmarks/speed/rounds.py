@@ -3,13 +3,12 @@
 Runs are kept on disk until the suite deletes them, so that an interrupted measurement continues.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import onnxruntime
@@ -18,9 +17,6 @@ import streamanon
 from benchmarks.progress import progress_bars
 from benchmarks.speed.account import Usage
 from streamanon.atomic_write import write_atomically
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 
 @dataclass(frozen=True, slots=True)

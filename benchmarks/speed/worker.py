@@ -5,27 +5,21 @@ Run as ``python -m benchmarks.speed.worker IN OUT TIMES.json --method M ...``. I
 look-ahead, and frames that come too fast are dropped.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streamanon.config import Config
 from streamanon.factory import Factory
 from streamanon.files.jobs import Job
+from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
-from streamanon.types import Treatment
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from streamanon.pipeline.report import Report
-    from streamanon.protocols import Sink, Source
-    from streamanon.types import Frame, MediaInfo
+from streamanon.protocols import Sink, Source
+from streamanon.types import Frame, MediaInfo, Treatment
 
 
 class Camera:

@@ -4,24 +4,19 @@ The key is made of the judge, its version and the pixels: a method is judged aga
 pictures change.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import sqlite3
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
 
 _ROOT = Path(__file__).parents[2]
 _CODE = (

@@ -1,10 +1,9 @@
 """``python -m benchmarks stills``: from options to a results file and a table."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.console import Console
@@ -20,9 +19,6 @@ from benchmarks.stills.figures import ABSENT
 from benchmarks.stills.panel import Panel
 from benchmarks.stills.suite import Protocol, Suite
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 METHODS = ("none", "blur101", "pixelation10", "solid", "mosaic", "warp", "anonygan")
 QUICK = 5

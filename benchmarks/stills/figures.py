@@ -1,17 +1,12 @@
 """Figures in plain values, also those that could not be measured."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.summary import Summary, bootstrap, summarise
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import ArrayLike, NDArray
 
 Figure = dict[str, Any]
 """mean, std, n, folds and interval, as in :class:`benchmarks.summary.Summary`."""

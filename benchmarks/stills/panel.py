@@ -1,35 +1,24 @@
 """All judges of a still, and their judgements."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.judges import self_check
-from benchmarks.judges.detectors import DETECTORS, DlibHog, detector
+from benchmarks.judges.detectors import DETECTORS, DetectorJudge, DlibHog, detector
 from benchmarks.judges.expression import Observation, observe, observe_at
-from benchmarks.judges.realism import InceptionFile, Lite0
-from benchmarks.judges.recognisers import RECOGNISERS, recogniser
-from benchmarks.stills.cache import digest, version_of_judges
+from benchmarks.judges.realism import Features, InceptionFile, Lite0
+from benchmarks.judges.recognisers import RECOGNISERS, Recogniser, recogniser
+from benchmarks.judges.self_check import SelfCheck
+from benchmarks.stills.cache import Cache, digest, version_of_judges
 from benchmarks.stills.predictor import Predictor, check
 from streamanon.errors import UsageError
-from streamanon.types import MESH_POINTS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from benchmarks.judges.detectors import DetectorJudge
-    from benchmarks.judges.realism import Features
-    from benchmarks.judges.recognisers import Recogniser
-    from benchmarks.judges.self_check import SelfCheck
-    from benchmarks.stills.cache import Cache
-    from streamanon.types import F32, U8
+from streamanon.types import F32, MESH_POINTS, U8
 
 _COORDINATES = 3 * MESH_POINTS
 _BLENDSHAPES = 52

@@ -6,10 +6,6 @@ was trained on 300-W. It starts from a box of dlib's HOG detector: a still in wh
 face at the place of the original's is left out, as the paper does.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import dlib
 import numpy as np
 
@@ -17,9 +13,7 @@ from benchmarks.judges.detectors import DlibHog
 from benchmarks.judges.self_check import MOST, SelfCheck, known_faces
 from streamanon.detectors.dlib_networks import load_dlib
 from streamanon.face.landmarks import face_box_from_mesh, ibug68
-
-if TYPE_CHECKING:
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 _FILE = "shape_predictor_68_face_landmarks.dat"
 _RIGHT_EYE_OUTER, _LEFT_EYE_OUTER = 36, 45

@@ -1,10 +1,9 @@
 """``python -m benchmarks telltale``: how well a classifier tells new faces from real ones."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 import click
@@ -19,14 +18,9 @@ from benchmarks.judges.telltale import Describer, area_under_curve, crop
 from benchmarks.lfw import TEST_FOLDS, Lfw
 from benchmarks.methods import PRODUCT, label, method
 from benchmarks.progress import progress_bars, starter
-from benchmarks.stills.figures import plain
+from benchmarks.stills.figures import Figure, plain
 from streamanon import Anonymiser, Config, Treatment, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from benchmarks.stills.figures import Figure
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 METHODS = ("warp", "anonygan")
 QUICK = 24

@@ -6,10 +6,9 @@ they had seen; ``ablation`` rows are short runs of equal length. Each holds the 
 alone. A run that was interrupted goes on where it stood.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import torch
@@ -18,17 +17,13 @@ from benchmarks import options as shared
 from benchmarks import record
 from benchmarks.training.variants import SHORT, VARIANTS
 from streamanon.anonygan import checkpoint
+from streamanon.anonygan.network import AnonyGan
 from streamanon.errors import UsageError
 from training import loop
 from training.data import shards
 from training.evaluate import measure
 from training.options import PRESETS, changed
 from training.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from streamanon.anonygan.network import AnonyGan
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 

@@ -1,7 +1,5 @@
 """Parts left out of the network or of its training, to measure their effect."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 SHORT = (

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
 import numpy as np
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
 
 from benchmarks.video.integrity import read
 from streamanon.errors import UsageError
 from streamanon.imaging.picture import whole_bgr
 from streamanon.media.file_types import VIDEO_SUFFIXES
 from streamanon.sources.video import VideoSource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
-
-    from av.audio.stream import AudioStream
-    from av.container import OutputContainer
-    from av.packet import Packet
-
-    from streamanon.types import U8, MediaInfo
+from streamanon.types import U8, MediaInfo
 
 NOISE = 3.0
 """Standard deviation of the sensor noise of a still clip, of 255, in each colour: ISO 800 or so."""

@@ -1,9 +1,7 @@
 """``python -m benchmarks video``: from options to a results file and a table."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from rich.console import Console
@@ -12,13 +10,10 @@ from benchmarks import options as shared
 from benchmarks import record
 from benchmarks.progress import progress_bars, starter
 from benchmarks.video import outputs
-from benchmarks.video.clips import find
+from benchmarks.video.clips import Clip, find
 from benchmarks.video.panel import load_panel
 from benchmarks.video.suite import Limits, Suite
 from benchmarks.video.table import overview, summary
-
-if TYPE_CHECKING:
-    from benchmarks.video.clips import Clip
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo.mp4"
 METHODS = (outputs.NONE, "mosaic", "warp", "anonygan")

@@ -1,11 +1,11 @@
 """The figures of one anonymised clip, in parts; a part that cannot be measured says why."""
 
-from __future__ import annotations
-
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.judges.expression import (
     BLINKS,
@@ -19,22 +19,16 @@ from benchmarks.judges.expression import (
     mouth_open,
     pose_errors,
 )
+from benchmarks.judges.self_check import SelfCheck
 from benchmarks.video import identity
+from benchmarks.video.comparison import Comparison
+from benchmarks.video.face_series import FaceSeries
 from benchmarks.video.motion import steadiness
 from benchmarks.video.panel import DETECTOR, MESH, SAME_PERSON
+from benchmarks.video.source import Source
+from streamanon.audit.result import AuditResult
 from streamanon.face import landmarks as lm
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from numpy.typing import NDArray
-
-    from benchmarks.judges.self_check import SelfCheck
-    from benchmarks.video.comparison import Comparison
-    from benchmarks.video.face_series import FaceSeries
-    from benchmarks.video.source import Source
-    from streamanon.audit.result import AuditResult
-    from streamanon.types import F32
+from streamanon.types import F32
 
 MIN_SEEN = 0.5
 """Share of the source's frames in which a face must be seen at its place in the output, for its

@@ -1,22 +1,16 @@
 """Whether a still face flickers when only the sensor's noise changes."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import whole_bgr
 from streamanon.sources.video import VideoSource
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32
+from streamanon.types import F32
 
 CELL_PX = 8
 

@@ -1,16 +1,10 @@
 """Whether an anonymised file keeps its source's frames, times and sound."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import av
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 MIN_SHIFT_S = 0.001
 """Time a frame may move before it counts as moved; Matroska counts in milliseconds."""

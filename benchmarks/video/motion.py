@@ -1,19 +1,13 @@
 """How steadily landmarks move, beside those of the source."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32
+from streamanon.types import F32
 
 FAST_HZ = 5.0
 """Faces hardly move faster; what does is noise."""

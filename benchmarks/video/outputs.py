@@ -1,28 +1,24 @@
 """The outputs of methods on clips, cached on disk by method, clip, seed and code."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from benchmarks.video.clips import Clip
 from streamanon.anonymisers.plain import PlainAnonymiser
 from streamanon.config import Config
 from streamanon.errors import UsageError
 from streamanon.factory import Factory
 from streamanon.files.run import anonymise
 from streamanon.media.file_types import VIDEO_OUTPUTS
+from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
 from streamanon.sources.video import VideoSource
 from streamanon.tracking.observer import Observer
-
-if TYPE_CHECKING:
-    from benchmarks.video.clips import Clip
-    from streamanon.pipeline.report import Report
-    from streamanon.types import Face, Picture
+from streamanon.types import Face, Picture
 
 NONE = "none"
 """Hides nothing: the positive control, decoded and encoded like the product's output."""

@@ -1,23 +1,16 @@
 """The judges of a run, and whether each of them works."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.judges.expression import observe
-from benchmarks.judges.recognisers import recogniser
-from benchmarks.judges.self_check import check_detector, check_observer, check_recogniser
+from benchmarks.judges.recognisers import Recogniser, recogniser
+from benchmarks.judges.self_check import SelfCheck, check_detector, check_observer, check_recogniser
+from streamanon.audit.judge import Judge
 from streamanon.audit.run import load_judge
 from streamanon.imaging.picture import as_picture
-
-if TYPE_CHECKING:
-    from benchmarks.judges.recognisers import Recogniser
-    from benchmarks.judges.self_check import SelfCheck
-    from streamanon.audit.judge import Judge
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 DETECTOR = "centerface"
 MESH = "mesh"

@@ -1,16 +1,12 @@
 """Over all clips: means, extremes, and the figures that say most as a table."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from rich.table import Table
 
 from benchmarks.video.panel import SAME_PERSON
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 JUDGE = next(iter(SAME_PERSON))
 """The recogniser that counts: nothing was trained against it."""

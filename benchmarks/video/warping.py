@@ -6,20 +6,15 @@ flow and not in the output. So the error by the output's own flow is there, too:
 and goes, and not what moves otherwise.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.crop import crop_square
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8, Picture
+from streamanon.types import F32, U8, Picture
 
 RASTER_PX = 192
 """Side of the square around the face on which frames are compared."""

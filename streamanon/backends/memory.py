@@ -1,7 +1,5 @@
 """Which runtime was the fastest for a network on this machine, remembered in the user's cache."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import platform

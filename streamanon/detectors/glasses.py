@@ -4,18 +4,12 @@ Edges are histograms of oriented gradients (Dalal and Triggs, CVPR 2005), of bot
 cells of 6 px. Fitted by ``python -m training glasses``.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import clip_box, read_bgr
-
-if TYPE_CHECKING:
-    from streamanon.types import F32, U8, Picture
+from streamanon.types import F32, U8, Picture
 
 SIZE, CELL = (96, 54), 6
 """Width and height of what is looked at around the eyes, and side of a cell, in px."""

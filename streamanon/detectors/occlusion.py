@@ -1,18 +1,12 @@
 """Says what each pixel of a face is: skin, or something in front of it; own network."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.crop import crop_square
-
-if TYPE_CHECKING:
-    from streamanon.protocols import Backend
-    from streamanon.types import F32, U8, Picture
+from streamanon.protocols import Backend
+from streamanon.types import F32, U8, Picture
 
 SIDE = 128
 """Side of the network's input and output in px."""

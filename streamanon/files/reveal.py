@@ -1,12 +1,10 @@
 """Restores what was sealed of an anonymised file, with the keys of its recipients."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 
@@ -16,6 +14,7 @@ from streamanon.errors import MediaError, UsageError
 from streamanon.factory import Factory
 from streamanon.files.jobs import plan
 from streamanon.pipeline.document import sha256
+from streamanon.protocols import Source
 from streamanon.sealed.keys import Keyring, Recipients, from_passphrase, private_keys
 from streamanon.sealed.log import append_entry, log_key, log_of
 from streamanon.sealed.opening import NEAR_US, OpenSidecar, Tally, revealed
@@ -24,9 +23,6 @@ from streamanon.sealed.sidecar import SUFFIX, SegmentEntry, Sidecar, sidecar_of
 from streamanon.sinks.encoding import EncoderSettings
 from streamanon.sinks.image import ImageSink
 from streamanon.sinks.video import VideoSink
-
-if TYPE_CHECKING:
-    from streamanon.protocols import Source
 
 CRF = 2
 """Quality of a restored video: coding it once more costs a small part of what sealing did."""

@@ -5,8 +5,6 @@ recognised as part of an address is hidden by its shape; values of addresses tha
 hidden wherever else they appear. In doubt too much is hidden rather than too little.
 """
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from urllib.parse import quote, unquote

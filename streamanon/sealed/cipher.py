@@ -1,23 +1,17 @@
 """Encrypts chunks: the only module that makes ciphertext of raw pixels, or gives them back."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets
 import struct
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from streamanon.sealed.records import Chunk, Keys
-
-if TYPE_CHECKING:
-    from streamanon.sealed.records import Header, Segment
+from streamanon.sealed.records import Chunk, Header, Keys, Segment
 
 KEY_BYTES = 32
 _EIGHTH = 128

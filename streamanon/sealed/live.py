@@ -1,7 +1,5 @@
 """Seals a live stream beside its recordings, in one sidecar for all of them."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from logging import Logger

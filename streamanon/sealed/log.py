@@ -1,7 +1,5 @@
 """The signed log of what was revealed, beside the sidecar."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Opens a sidecar and puts originals back: the only module that builds a RevealedFrame."""
 
-from __future__ import annotations
-
 import heapq
 import json
 import zlib

@@ -5,8 +5,6 @@ encrypted. HMAC-SHA256 of the key over those bytes chooses the portrait and the 
 key both look like noise, and nothing links one output with another.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

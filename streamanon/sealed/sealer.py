@@ -4,8 +4,6 @@ Nothing of it is in the way of a frame: a scene and its safe frame are kept unti
 written, and compared, cut, coded and encrypted in a thread of their own.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections import deque

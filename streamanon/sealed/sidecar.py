@@ -1,7 +1,5 @@
 """The file of a sidecar: written record by record, read, and changed by those who may."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

@@ -4,8 +4,6 @@ Sources: ISO/IEC 14496-12 (names of boxes); RFC 8794, section 4 (EBML); RIFF, "M
 Programming Interface and Data Specifications 1.0" (IBM and Microsoft, 1991).
 """
 
-from __future__ import annotations
-
 import os
 import struct
 from pathlib import Path

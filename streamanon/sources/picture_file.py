@@ -3,8 +3,6 @@
 Samples of 16 bits a channel are decoded by OpenCV: Pillow keeps 8 of them unless they are grey.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress

@@ -1,7 +1,5 @@
 """A pipe that is read while its writer still writes."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import select

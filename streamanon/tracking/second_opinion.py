@@ -10,26 +10,20 @@ does not see it either, it is gone: out of the frame, turned away or behind some
 first one takes for a face in somebody's hair, it has to see, too.
 """
 
-from __future__ import annotations
-
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 from math import inf, isinf
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamanon.imaging.boxes import centre, iou, share_inside, side
 from streamanon.imaging.picture import as_picture, clip_box, shrink
+from streamanon.protocols import Detector
+from streamanon.tracking.look_back import PendingFrame
 from streamanon.tracking.tracker import DETECTED_SCORE, DOUBTED_COAST_S
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from streamanon.protocols import Detector
-    from streamanon.tracking.look_back import PendingFrame
-    from streamanon.types import F32, Picture, Track
+from streamanon.types import F32, Picture, Track
 
 SURE_SCORE = 0.7
 """Score of the first detector that proves a face."""

@@ -1,7 +1,5 @@
 """What happens too often for a line each: counted, and logged at most once a minute."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Iterator

@@ -1,17 +1,12 @@
 """The pictures of a tar file or a folder, and who is in them."""
 
-from __future__ import annotations
-
 import csv
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 from streamanon.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 INDEX = "index.csv"
 """Lists the pictures: columns file and person; frame, fps and lfw_folds where they apply."""

@@ -1,19 +1,14 @@
 """Batches of samples, made by worker processes while the network trains."""
 
-from __future__ import annotations
-
 import signal
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from training.data.dataset import PairDataset, collate, use_one_thread
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
 
 PREFETCHED = 4
 """Batches that each worker prefetches."""

@@ -6,16 +6,15 @@ People in a fold of LFW kept for testing are left out. So is a picture that cann
 shows no face that the product could anonymise; ``index.json`` names each and says why.
 """
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import cv2
@@ -30,13 +29,9 @@ from streamanon.factory import Factory
 from streamanon.imaging.boxes import side
 from streamanon.imaging.picture import as_picture
 from streamanon.tracking.identity_assigner import skin_lab
+from streamanon.types import Mesh, Picture
 from training.data.entries import Entry, read_entries
 from training.data.shards import GEOMETRY, INDEX, Face, ShardWriter, encode, quantised
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from streamanon.types import Mesh, Picture
 
 MIN_PRESENCE = 0.8
 

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.errors import UsageError
 from streamanon.face.network_input import CROP, EYE_DISTANCE, EYES_DOWN, AlignedFace
-from streamanon.types import MESH_POINTS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8
+from streamanon.types import F32, MESH_POINTS, U8
 
 INDEX = "index.json"
 

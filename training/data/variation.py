@@ -1,11 +1,8 @@
 """Augmentations that make one photograph look like another one of the same face."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face.canonical_face import VERTICES
 from streamanon.face.network_input import (
@@ -16,11 +13,7 @@ from streamanon.face.network_input import (
     transformed,
 )
 from streamanon.face.warp import sample_at, saturated
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 _IRIS_MIRROR = (473, 476, 475, 474, 477, 468, 471, 470, 469, 472)
 

@@ -7,21 +7,16 @@ hair's, from right above the forehead. Where they do not tell, a pixel has no la
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.crop import crop_square
-from streamanon.types import OCCLUSION_CLASSES
+from streamanon.types import F32, OCCLUSION_CLASSES, U8
+from training.data.entries import Entry
 from training.data.prepare import central_mesh
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8
-    from training.data.entries import Entry
 
 SIDE = 192
 """Side of the crops in px: more than the network's, so that thin things are drawn finely."""

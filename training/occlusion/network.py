@@ -1,7 +1,5 @@
 """The occlusion network: a small U-Net whose skips are added, 56 MMACs a face."""
 
-from __future__ import annotations
-
 from torch import Tensor, nn
 from torch.nn import functional
 

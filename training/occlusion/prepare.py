@@ -1,24 +1,18 @@
 """Samples of occlusion on disk: shards of SHARD samples each, in one array a file."""
 
-from __future__ import annotations
-
 import multiprocessing
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import cv2
 import numpy as np
 
-from training.data.entries import read_entries
+from streamanon.types import U8
+from training.data.entries import Entry, read_entries
 from training.occlusion import faces
 from training.occlusion.samples import sample
 from training.occlusion.things import Hands
-
-if TYPE_CHECKING:
-    from streamanon.types import U8
-    from training.data.entries import Entry
 
 SHARD = 64
 """Faces in a shard."""

@@ -1,29 +1,22 @@
 """Training of the occlusion network on a CPU; goes on exactly where it was stopped."""
 
-from __future__ import annotations
-
 import warnings
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from streamanon.errors import UsageError
-from streamanon.types import OCCLUSION_CLASSES
+from streamanon.types import OCCLUSION_CLASSES, U8
 from training.occlusion.faces import GLASSES, HAIR, HAND, OUTSIDE, SKIN, THING
 from training.occlusion.network import OcclusionNet, Probabilities
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from torch import Tensor
-
-    from streamanon.types import U8
 
 BATCH = 32
 

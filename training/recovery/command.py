@@ -1,19 +1,19 @@
 """Train recovery: ``python -m training recovery RUN lfw.tar synthetic.tar``."""
 
-from __future__ import annotations
-
 import itertools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from streamanon.errors import UsageError
 from streamanon.face.network_input import CROP
+from streamanon.types import F32
 from training.data.dataset import kept_for_validation
 from training.loop import stop_at
 from training.losses import discriminator_loss, generator_loss, identity_pull, reconstruction
@@ -30,14 +30,8 @@ from training.recovery.model import (
     begin_wide,
     from_bytes,
 )
-from training.recovery.pairs import Pairs, make_pairs
+from training.recovery.pairs import Pair, Pairs, make_pairs
 from training.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32
-    from training.recovery.pairs import Pair
 
 BATCH = 16
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from rich.progress import track
 
 from streamanon import Anonymiser, Config, Treatment
@@ -23,18 +26,11 @@ from streamanon.face.shape import Pose, mirrored
 from streamanon.factory import Factory
 from streamanon.imaging.crop import crop_square
 from streamanon.imaging.picture import as_picture
+from streamanon.types import F32, U8, Mesh, Picture
 from training.data.entries import Entry, read_entries
 from training.data.variation import MIRROR
 from training.recovery.model import SIDE_PX
 from training.recovery.texture import laid_out
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8, Mesh, Picture
 
 SHARD = 1000
 """Pairs in a file."""

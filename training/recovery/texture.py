@@ -4,12 +4,9 @@ After T. Cootes et al., "Active Appearance Models", 1998. Eyes, lips and outline
 the same place there, so that sums of faces are faces; sums of pictures are ghosts with four brows.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from streamanon import weights
 from streamanon.face import surroundings
@@ -17,11 +14,7 @@ from streamanon.face.canonical_face import TRIANGLES
 from streamanon.face.shape import ShapeModel
 from streamanon.face.warp import FaceSpace, draw_triangles, sample_at
 from streamanon.imaging.picture import as_picture
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from streamanon.types import F32, U8
+from streamanon.types import F32, U8
 
 TEXTURE_PX, MARGIN_PX = 64, 2.0
 """Side of a texture, and what is left around the face in it."""

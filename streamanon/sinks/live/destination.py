@@ -1,7 +1,5 @@
 """What the address of a live output stands for: a mux job, and the program that carries it out."""
 
-from __future__ import annotations
-
 import importlib.util
 import os
 import re
@@ -9,18 +7,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from streamanon.atomic_write import OWNER_ONLY
 from streamanon.child_process import installed_program
 from streamanon.errors import UsageError
 from streamanon.extras import install_hint
+from streamanon.media.address import Address
 from streamanon.media.file_types import VIDEO_OUTPUTS
 from streamanon.sinks.live.encoder import KEYFRAME_S, Kind
 from streamanon.sinks.writers.messages import MuxJob
-
-if TYPE_CHECKING:
-    from streamanon.media.address import Address
 
 _PUSH, _WINDOW = "streamanon.sinks.writers.push", "streamanon.sinks.writers.window"
 _VIRTUAL_CAMERA = "streamanon.sinks.writers.virtual_camera"

@@ -4,11 +4,9 @@ Measured, 720p on one core of an AMD EPYC, a talking head at crf 23: ultrafast 3
 3.2 Mbit/s, superfast 5.7 ms and 46.6 dB at 2.2 Mbit/s, veryfast 9.1 ms and 46.3 dB at 1.9 Mbit/s.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, cast
 
 import av
 import numpy as np
@@ -21,12 +19,10 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from streamanon.errors import MediaError, UsageError
+from streamanon.media.audio import AudioFormat
 from streamanon.sinks.encoding import fill
 from streamanon.sinks.writers.messages import TICK, VIDEO, MediaPacket
 from streamanon.types import MediaInfo, Picture
-
-if TYPE_CHECKING:
-    from streamanon.media.audio import AudioFormat
 
 Kind: TypeAlias = Literal["libx264", "rawvideo"]
 

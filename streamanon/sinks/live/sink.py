@@ -1,25 +1,20 @@
 """All outputs of a live stream: one encoder for all, one process for each."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from logging import Logger
-from typing import TYPE_CHECKING
 
 from av.error import FFmpegError
 
 from streamanon.atomic_write import OWNER_ONLY
 from streamanon.media.address import Address
+from streamanon.media.audio import AudioQueue
 from streamanon.sinks.live.destination import Destination, destination
 from streamanon.sinks.live.encoder import Encoder, Kind, as_frame, h264_options
 from streamanon.sinks.live.output import Output, OutputState
 from streamanon.sinks.writers.messages import AUDIO, TICK, MediaPacket
 from streamanon.types import MediaInfo, SafeFrame
-
-if TYPE_CHECKING:
-    from streamanon.media.audio import AudioQueue
 
 _CLOSING_S = 2.5
 _SMALLEST_STEP = 90

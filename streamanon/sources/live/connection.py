@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from queue import Empty, Full, Queue
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import av
 from av.audio.stream import AudioStream
@@ -32,14 +32,12 @@ from streamanon.media.pixel_limit import check_pixels, decoder_options
 from streamanon.media.timeline import ticks
 from streamanon.sources.live.frame_converter import FrameConverter
 from streamanon.sources.live.http_fetch import Fetcher
+from streamanon.sources.live.input_options import InputOptions
 from streamanon.sources.live.mp4_index import index_error
 from streamanon.sources.live.reach import Reach
 from streamanon.sources.live.reader import VideoReader, audio_format, is_paced, rate_of, video_track
 from streamanon.sources.planar import bidirectional
 from streamanon.types import Plane
-
-if TYPE_CHECKING:
-    from streamanon.sources.live.input_options import InputOptions
 
 _WAITING = 8
 _POLL_S = 0.1

@@ -18,7 +18,7 @@ from functools import partial
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, unquote, urljoin, urlsplit
 from urllib.request import (
@@ -40,9 +40,7 @@ import av
 from av.error import HTTPForbiddenError, HTTPNotFoundError, HTTPUnauthorizedError
 
 from streamanon.errors import MediaError
-
-if TYPE_CHECKING:
-    from streamanon.sources.live.reach import Reach
+from streamanon.sources.live.reach import Reach
 
 _AGENT = f"Lavf/{'.'.join(map(str, av.library_versions['libavformat']))}"
 """What FFmpeg calls itself; some servers refuse what they do not know."""

@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from av.error import (
     ArgumentError,
@@ -20,12 +19,10 @@ from av.error import (
 
 from streamanon.child_process import installed_program
 from streamanon.errors import MediaError, StreamanonError, UsageError, system_reason
+from streamanon.media.address import Address
 from streamanon.media.file_types import SELF_CONTAINED
 from streamanon.media.pixel_limit import FILM
 from streamanon.sources.live.reach import Reach, names_local
-
-if TYPE_CHECKING:
-    from streamanon.media.address import Address
 
 _OPEN_S = 5.0
 _STALL_S = 5.0

@@ -1,16 +1,14 @@
 """Cameras, streams and screens: live inputs that reconnect by themselves."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from logging import Logger
 from threading import Event
-from typing import TYPE_CHECKING
 
 from streamanon.errors import MediaError, StreamanonError, system_reason
+from streamanon.media.address import Address
 from streamanon.media.audio import AudioFormat, AudioPacket, AudioQueue
 from streamanon.media.backoff import Backoff
 from streamanon.media.live_sound import LiveSound
@@ -24,9 +22,6 @@ from streamanon.sources.live.connection import (
 from streamanon.sources.live.frame_converter import FrameConverter
 from streamanon.sources.live.input_options import input_options, open_error
 from streamanon.types import Frame, MediaInfo, Picture, Plane
-
-if TYPE_CHECKING:
-    from streamanon.media.address import Address
 
 _POLL_S = 0.1
 _PATIENCE_S = 11.0
