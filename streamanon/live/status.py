@@ -1,14 +1,10 @@
 """State and figures of a live stream, for the display, the page and the API."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from streamanon.pipeline.meter import Reading
-
-if TYPE_CHECKING:
-    from streamanon.sinks.live.output import OutputState
+from streamanon.sinks.live.output import OutputState
 
 State: TypeAlias = Literal["starting", "live", "lost", "restarting", "stopped"]
 """starting: nothing went out yet; live: frames flow; lost: the input is lost; restarting: the

@@ -5,28 +5,24 @@ The outputs are opened once and stay open. The line may fail any number of times
 could never be met.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streamanon.errors import LeakError, StreamanonError, UsageError, named_error_line
+from streamanon.factory import Factory
 from streamanon.live.latest_frame import LatestFrameTap
 from streamanon.live.status import Status
 from streamanon.live.supervisor import LineSupervisor
+from streamanon.media.address import Address
 from streamanon.pipeline.report import Report
+from streamanon.sinks.live.sink import LiveSink
+from streamanon.sources.live.source import LiveSource
 from streamanon.types import SafeFrame
-
-if TYPE_CHECKING:
-    from streamanon.factory import Factory
-    from streamanon.media.address import Address
-    from streamanon.sinks.live.sink import LiveSink
-    from streamanon.sources.live.source import LiveSource
 
 STREAM_LOG = "streamanon.stream"
 """Parent of the loggers of streams, each called by the name of its stream."""

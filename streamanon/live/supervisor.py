@@ -4,16 +4,17 @@ Source and sink stay open meanwhile, and the placeholder is shown. People keep t
 the quality stays at the level of the line that failed.
 """
 
-from __future__ import annotations
-
 import time
 from dataclasses import replace
 from logging import Logger
 from threading import Event, Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from streamanon.anonymisers.stepped import SteppedAnonymiser
 from streamanon.errors import StallError, StreamanonError, error_line
+from streamanon.factory import Factory
 from streamanon.live.persistent import PersistentSink, PersistentSource
+from streamanon.live.status import State
 from streamanon.media.backoff import Backoff
 from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.meter import Meter, Reading
@@ -21,13 +22,8 @@ from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
 from streamanon.protocols import Seal, Sink, Source
 from streamanon.sinks.live.keep_alive import KeepAlive
-
-if TYPE_CHECKING:
-    from streamanon.anonymisers.stepped import SteppedAnonymiser
-    from streamanon.factory import Factory
-    from streamanon.live.status import State
-    from streamanon.tracking.identity_assigner import IdentityAssigner
-    from streamanon.tracking.observer import Observer
+from streamanon.tracking.identity_assigner import IdentityAssigner
+from streamanon.tracking.observer import Observer
 
 STALL_S = 5.0
 """Longest time for which a stage of a live line may work on one frame."""

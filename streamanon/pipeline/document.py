@@ -1,7 +1,5 @@
 """The report file of one call: settings, versions, runtimes and outcomes. It contains no paths."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import platform
@@ -9,15 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streamanon.atomic_write import write_atomically
+from streamanon.config import Config
 from streamanon.errors import MediaError
 from streamanon.extras import installed_versions
 from streamanon.media.credentials import masked
-
-if TYPE_CHECKING:
-    from streamanon.config import Config
 
 PACKAGES = ("streamanon", "numpy", "opencv-python-headless", "av", "onnxruntime")
 

@@ -1,18 +1,13 @@
 """Hides the people of a scene and records it in the ledger."""
 
-from __future__ import annotations
-
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from streamanon.errors import named_error_line
+from streamanon.pipeline.ledger import Ledger
 from streamanon.protocols import Anonymiser, Seal
 from streamanon.safety.compose import compose
+from streamanon.tracking.observer import ObserverStats
 from streamanon.types import Patch, SafeFrame, Scene
-
-if TYPE_CHECKING:
-    from streamanon.pipeline.ledger import Ledger
-    from streamanon.tracking.observer import ObserverStats
 
 
 def hide(

@@ -4,24 +4,19 @@ They pass the same stages as the frames of a file (:mod:`streamanon.pipeline.run
 the caller asks for the next one, so that there is nothing to stop and no clock to watch.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from streamanon.errors import LeakError, StageError, StreamanonError, named_error_line
 from streamanon.imaging.picture import whole_bgr
 from streamanon.pipeline.hiding import hide
 from streamanon.pipeline.ledger import Ledger
 from streamanon.protocols import Anonymiser
+from streamanon.tracking.observer import Observer
 from streamanon.types import F32, U8, Frame, Scene, Treatment
-
-if TYPE_CHECKING:
-    from streamanon.tracking.observer import Observer
 
 _KEEP = 1_000
 """Tracks and steps down that the ledger of an endless iteration keeps at least."""

@@ -1,22 +1,18 @@
 """Figures of a live line, and the control of its quality by its load."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Sequence
 from math import inf
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from streamanon.pipeline.governor import Governor, Rung
 from streamanon.pipeline.meter import Meter
+from streamanon.pipeline.report import Report
+from streamanon.pipeline.stage_clock import StageClock
 from streamanon.protocols import Anonymiser
+from streamanon.tracking.observer import Observer
 from streamanon.types import FULL_QUALITY, MOSAIC, SPARING, Frame
-
-if TYPE_CHECKING:
-    from streamanon.pipeline.report import Report
-    from streamanon.pipeline.stage_clock import StageClock
-    from streamanon.tracking.observer import Observer
 
 LOG = logging.getLogger("streamanon")
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from streamanon.pipeline.ledger import Ledger
-    from streamanon.tracking.observer import ObserverStats
+from streamanon.pipeline.ledger import Ledger
+from streamanon.tracking.observer import ObserverStats
 
 
 class Times(Sequence[float]):

@@ -14,15 +14,12 @@ Measured, 720p on 2 cores: four overlapping stages reach about 1.5 times the fra
 one loop (cv2, PyAV and onnxruntime release the global interpreter lock).
 """
 
-from __future__ import annotations
-
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING
 
 from streamanon.errors import LeakError, StageError, StallError
 from streamanon.pipeline.channel import Channel, InFlightLimit, StoppedError
@@ -33,10 +30,8 @@ from streamanon.pipeline.report import Report, Times
 from streamanon.pipeline.stage_clock import StageClock, with_stage_name
 from streamanon.pipeline.threads import opencv_single_threaded
 from streamanon.protocols import Anonymiser, Seal, Sink, Source
+from streamanon.tracking.observer import Observer
 from streamanon.types import Frame, SafeFrame, Scene
-
-if TYPE_CHECKING:
-    from streamanon.tracking.observer import Observer
 
 _QUEUED_FRAMES = 4
 _POLL_S = 0.1

@@ -6,22 +6,17 @@ one that missed it. Where it is found, it is added to the frame; between two fin
 interpolated; before the first find, a growing cover stays for a few frames.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from streamanon.errors import error_line
 from streamanon.imaging.boxes import centre, iou, union
+from streamanon.tracking.finder import Finder
 from streamanon.tracking.tracker import DETECTED_SCORE, reach_edge, seen_cover, unseen_cover
 from streamanon.types import F32, Face, Frame, Track
-
-if TYPE_CHECKING:
-    from streamanon.tracking.finder import Finder
 
 PATIENCE = 4
 """Consecutive misses that end the search, and frames covered before the first find."""

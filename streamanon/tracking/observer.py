@@ -5,31 +5,25 @@ that a face found late can be covered in the frames before (:mod:`streamanon.tra
 frame that cannot be examined is not trusted and is covered whole.
 """
 
-from __future__ import annotations
-
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from streamanon.errors import StageError, error_line
 from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import union
 from streamanon.protocols import Detector, Mesher
 from streamanon.safety.permits import Permissions
+from streamanon.tracking.embedding_sampler import EmbeddingSampler
 from streamanon.tracking.finder import Finder
+from streamanon.tracking.kept_faces import KeptFaces
 from streamanon.tracking.look_back import PendingFrame, search_back
 from streamanon.tracking.mouth import MouthFollower
 from streamanon.tracking.scene_cuts import CutDetector
+from streamanon.tracking.second_opinion import SecondOpinion
 from streamanon.tracking.smoothing import FaceSmoother
 from streamanon.tracking.tracker import DETECTED_SCORE, SURE_SCORE, Tracker, with_margin
 from streamanon.types import Frame, Mesh, Picture, Scene, Subject, Track
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from streamanon.tracking.embedding_sampler import EmbeddingSampler
-    from streamanon.tracking.kept_faces import KeptFaces
-    from streamanon.tracking.second_opinion import SecondOpinion
 
 LOOK_AHEAD = 12
 """Frames by which a file's frame is held back for faces that are found late."""

@@ -3,14 +3,12 @@
 Described for programs in ``static/openapi.json``, which a test holds against the routes.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -18,7 +16,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 import streamanon
 from streamanon.config import setting_choices, setting_value
 from streamanon.errors import StreamanonError, UsageError
+from streamanon.factory import Factory
 from streamanon.live.status import Status
+from streamanon.live.stream import Stream
 from streamanon.live.supervisor import LineSupervisor
 from streamanon.types import Identity
 from streamanon.web import pages
@@ -29,10 +29,6 @@ from streamanon.web.history import History
 from streamanon.web.metrics import Metrics
 from streamanon.web.preview import Preview
 from streamanon.web.visitor_session import VisitorSession
-
-if TYPE_CHECKING:
-    from streamanon.factory import Factory
-    from streamanon.live.stream import Stream
 
 METHODS = setting_choices("method")
 

@@ -5,8 +5,6 @@ rates, the start rate in the answer and the page's ``degradationPreference`` are
 keeps up where H.264 falls to 8 frames a second.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 import secrets
@@ -15,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from struct import unpack_from
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiortc.codecs.vpx
 import av
@@ -32,14 +30,12 @@ from av.frame import Frame
 from av.video.frame import VideoFrame
 
 from streamanon.errors import UsageError
+from streamanon.factory import Factory
 from streamanon.sinks.live.encoder import as_frame
 from streamanon.types import MediaInfo, SafeFrame
 from streamanon.web.connections import network_of
 from streamanon.web.offer import check_size, reduced_offer
 from streamanon.web.visitor_session import LOG, VisitorSession
-
-if TYPE_CHECKING:
-    from streamanon.factory import Factory
 
 MAX_VISITORS = 4
 

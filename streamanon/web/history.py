@@ -1,13 +1,10 @@
 """Figures of the last minutes, for a page that has just been opened."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from streamanon.live.status import Status
+from streamanon.live.status import Status
 
 SAMPLE_S = 1.0
 """Seconds between samples."""

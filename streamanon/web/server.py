@@ -1,7 +1,5 @@
 """The web server: one thread that reads the streams and never blocks them."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import ipaddress
@@ -11,11 +9,12 @@ import socket
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from threading import Event, Thread
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from streamanon.errors import UsageError
+from streamanon.factory import Factory
+from streamanon.live.stream import Stream
 from streamanon.media.credentials import WITH_SECRET, keep_secret
 from streamanon.web.access import add_headers, check_token, guard
 from streamanon.web.api import Api, one_line_errors
@@ -23,10 +22,6 @@ from streamanon.web.camera import CameraPage
 from streamanon.web.connections import Connections
 from streamanon.web.event_log import EventLog, counted_reports, exception_summary
 from streamanon.web.history import SAMPLE_S
-
-if TYPE_CHECKING:
-    from streamanon.factory import Factory
-    from streamanon.live.stream import Stream
 
 LOG = logging.getLogger("streamanon.web")
 

@@ -4,26 +4,22 @@ It is the line of every live stream and knows nothing of the network. Nothing is
 session.
 """
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from av.video.frame import VideoFrame
 
+from streamanon.factory import Factory
 from streamanon.live.supervisor import LineSupervisor
 from streamanon.media.timeline import LIVE_TICK
 from streamanon.pipeline.channel import Channel, StoppedError
 from streamanon.sources.live.frame_converter import FrameConverter
 from streamanon.types import Frame, MediaInfo, Picture, SafeFrame
-
-if TYPE_CHECKING:
-    from streamanon.factory import Factory
 
 LOG = logging.getLogger("streamanon.camera")
 

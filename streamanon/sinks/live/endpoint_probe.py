@@ -3,14 +3,11 @@
 Measured: a writer that is started and fails costs a tenth of a second of a core, a probe 0.2 ms.
 """
 
-from __future__ import annotations
-
 import socket
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
-if TYPE_CHECKING:
-    from streamanon.sinks.writers.messages import MuxJob
+from streamanon.sinks.writers.messages import MuxJob
 
 Endpoint: TypeAlias = tuple[str, int]
 """Host and port."""

@@ -4,8 +4,6 @@ Handing over a packet never blocks, whatever the server does. When a slow output
 packets are dropped up to the next keyframe, so that the output is never far behind.
 """
 
-from __future__ import annotations
-
 import subprocess
 import time
 from collections import deque
@@ -13,17 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from logging import Logger
 from threading import Condition, Thread
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from streamanon.child_process import module_command
 from streamanon.media.backoff import Backoff
 from streamanon.media.credentials import masked
+from streamanon.sinks.live.destination import Destination
 from streamanon.sinks.live.endpoint_probe import endpoint_of, is_listening
 from streamanon.sinks.writers.messages import VIDEO, MediaPacket, send, send_job
 from streamanon.sinks.writers.writer import CLOSED, FAILED, OPEN
-
-if TYPE_CHECKING:
-    from streamanon.sinks.live.destination import Destination
 
 _DEPTH = {"libx264": 64, "rawvideo": 2}
 """Packets in the queue: two seconds of H.264; few uncompressed pictures, which are large."""

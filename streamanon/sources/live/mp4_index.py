@@ -1,17 +1,13 @@
 """Tells an mp4 that cannot be read over HTTP because its index comes after its pictures."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
 
 from streamanon.errors import MediaError
-
-if TYPE_CHECKING:
-    from streamanon.sources.live.http_fetch import Fetcher
+from streamanon.sources.live.http_fetch import Fetcher
 
 _MOST_BYTES = 1 << 20
 """Read of a file at most; what stands before the pictures is usually shorter than 100 bytes."""
