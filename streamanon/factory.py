@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from streamanon.backends.trial import Choice
     from streamanon.detectors.dlib_resnet import DlibResNetEmbedder
     from streamanon.detectors.glasses import GlassesProbe
+    from streamanon.face.shape import ShapeModel
     from streamanon.identities.portrait import PortraitReader
     from streamanon.media.address import Address
     from streamanon.safety.permits import Permissions
@@ -208,8 +209,22 @@ class Factory:
         """Linear estimators of appearance, for :class:`IdentityAssigner`."""
         from streamanon.tracking.identity_assigner import AppearanceProbes
 
-        with np.load(weights.path("appearance.npz")) as probes:
-            return AppearanceProbes(probes["skin"])
+        with (
+            np.load(weights.path("appearance.npz")) as skin,
+            np.load(weights.path("childhood.npz")) as children,
+        ):
+            return AppearanceProbes(skin["skin"], children["probe"])
+
+    @cached_property
+    def shape_model(self) -> ShapeModel:
+        """Tells shape from expression, at any age."""
+        from streamanon.face.shape import ShapeModel
+
+        with (
+            np.load(weights.path("face_shape.npz")) as stored,
+            np.load(weights.path("childhood.npz")) as children,
+        ):
+            return ShapeModel.of(stored, children["shape"])
 
     @cached_property
     def _glasses_probe(self) -> GlassesProbe:
@@ -293,12 +308,10 @@ class Factory:
         from streamanon.anonymisers.reshaping import ReshapingAnonymiser
         from streamanon.detectors.mesh import Blendshapes
         from streamanon.detectors.occlusion import OcclusionNetwork
-        from streamanon.face.shape import ShapeModel
 
-        with np.load(weights.path("face_shape.npz")) as stored:
-            model = ShapeModel.of(stored)
         blendshapes = Blendshapes(self._network("face_blendshapes.onnx"))
-        reshaping = ReshapingAnonymiser(GlassesAnonymiser(inside), model, blendshapes, people)
+        glasses = GlassesAnonymiser(inside)
+        reshaping = ReshapingAnonymiser(glasses, self.shape_model, blendshapes, people)
         return OccludedAnonymiser(reshaping, OcclusionNetwork(self._network("occlusion.onnx")))
 
     def ladder(self, method: str, log: Logger) -> SteppedAnonymiser:

@@ -13,7 +13,7 @@ import torch
 
 from streamanon.anonygan import checkpoint
 from streamanon.errors import StreamanonError, UsageError
-from training import gallery, glasses, loop, options, parallel, shape
+from training import childhood, gallery, glasses, loop, options, parallel, shape
 from training.data import prepare, shards
 from training.evaluate import measure
 from training.occlusion import prepare as occlusion_prepare
@@ -35,6 +35,7 @@ def main() -> None:
 main.add_command(prepare.command, "prepare")
 main.add_command(gallery.command, "gallery")
 main.add_command(shape.command, "shape")
+main.add_command(childhood.command, "childhood")
 main.add_command(glasses.command, "glasses")
 main.add_command(recovery.command, "recovery")
 main.add_command(occlusion_prepare.command, "occlusion-prepare")

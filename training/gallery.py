@@ -4,7 +4,8 @@ Each identity takes its finest detail (pores, lashes, hair) from one portrait an
 from two or three of the same apparent sex, so that it is none of them. Proportions are made
 symmetric, irises alike, stubble of the skin's hue. Colours are the mean of all portraits and their
 mirror images, which evens out light from one side. Where hair or cloth hangs over the forehead of
-the first portrait, the skin of another is taken. ``gallery.csv`` holds the recipe of each, chosen
+the first portrait, the skin of another is taken. Children are made of young adults
+(:mod:`training.childlike`). ``gallery.csv`` holds the recipe of each, chosen
 by measurement (no hair left on foreheads, no two alike) and by looking.
 
 Faces are warped linearly over a Delaunay triangulation of their meshes, and their bands of spatial
@@ -16,16 +17,13 @@ from __future__ import annotations
 
 import csv
 import tempfile
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import cv2
 import numpy as np
-from scipy.interpolate import LinearNDInterpolator
-from scipy.spatial import KDTree
 
 from streamanon.config import Config
 from streamanon.face import landmarks as lm
@@ -33,6 +31,8 @@ from streamanon.face.canonical_face import VERTICES
 from streamanon.factory import Factory
 from streamanon.identities.gallery import read_portraits, write_gallery
 from streamanon.identities.portrait import PortraitReader, read_image
+from training.childlike import childlike
+from training.portrait import Portrait, blurred, soft_mask, upright
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,15 +41,8 @@ if TYPE_CHECKING:
 
 RECIPES = Path(__file__).parent / "gallery.csv"
 
-SIDE_PX = 448
-FACE_PX = 320
-"""Height of the face, chin to top of the forehead, in a portrait of SIDE_PX."""
-
 LOW_PX, FINE_PX = 16.0, 2.2
 """Standard deviations of the Gaussians between the low, middle and fine bands."""
-
-SMOOTH_PX = 4.0
-"""Standard deviation by which the displacement of pixels is smoothed."""
 
 CALMED, FROM_LEVELS = 0.55, 10.0
 """Highlights of the skin lose this share of what exceeds so many levels of 255."""
@@ -62,15 +55,6 @@ DARK_SKIN = (48.0, 58.0)
 
 _CHEEKS = [50, 205, 280, 425, 101, 330]
 _BELOW_NOSE = (98, 327, *(point for point in lm.FACE_OVAL if VERTICES[point, 1] < VERTICES[2, 1]))
-_SKIN_POINTS = 468
-_OVAL = list(lm.FACE_OVAL)
-_FEATURES = (lm.RIGHT_EYE, lm.LEFT_EYE, lm.RIGHT_BROW, lm.LEFT_BROW, lm.OUTER_LIPS)
-_BROW_TOPS = [105, 334, 66, 296]
-_EDGE = np.linspace(-40.0, SIDE_PX + 40.0, 9)
-_BORDER = np.array([(x, y) for x in _EDGE for y in _EDGE if {x, y} & {_EDGE[0], _EDGE[-1]}])
-_GRID = np.dstack(np.meshgrid(*[np.arange(SIDE_PX, dtype=np.float32)] * 2))
-_MIRRORED = KDTree(VERTICES * (-1, 1, 1)).query(VERTICES)[1]
-"""For each point of the mesh, the one on the other side of the face."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +65,13 @@ class Recipe:
         name: name of the identity.
         portraits: file stems; the first gives the finest detail.
         blended: take the middle band from all portraits, so that features are mixed, too.
+        years: age of a child to make of it (:mod:`training.childlike`), or None.
     """
 
     name: str
     portraits: tuple[str, ...]
     blended: bool
+    years: float | None = None
 
     @property
     def shares(self) -> F32:
@@ -93,106 +79,6 @@ class Recipe:
         shares = np.ones(len(self.portraits), np.float32)
         shares[0] = 1 if self.blended else len(shares) - 1
         return np.asarray(shares / shares.sum(), np.float32)
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """An upright face in the middle of its picture.
-
-    Attributes:
-        image: (SIDE_PX, SIDE_PX, 3) float32 BGR, 0 to 255.
-        points: (468, 2) float32 px.
-    """
-
-    image: F32
-    points: F32
-
-    def mirrored(self) -> Portrait:
-        """Return the mirror image, its points in the usual order."""
-        image = np.ascontiguousarray(self.image[:, ::-1])
-        return Portrait(image, self.mirror_points(self.points))
-
-    @staticmethod
-    def mirror_points(points: F32) -> F32:
-        """Return (468, 2) points mirrored about the middle, in the usual order."""
-        return np.column_stack([SIDE_PX - 1 - points[_MIRRORED, 0], points[_MIRRORED, 1]])
-
-    def moved_to(self, points: F32) -> Portrait:
-        """Return the portrait with its face moved onto other points, (468, 2) px."""
-        here, there = self._anchors(self.points), self._anchors(points)
-        rim = slice(_SKIN_POINTS, _SKIN_POINTS + len(_OVAL))
-        there[rim] = (here[rim] + there[rim]) / 2
-        shift = LinearNDInterpolator(there, here)(_GRID).astype(np.float32) - _GRID
-        lookup = _GRID + cv2.GaussianBlur(shift, (0, 0), SMOOTH_PX)  # folds at the rim go
-        image = cv2.remap(
-            self.image, lookup[..., 0], lookup[..., 1], cv2.INTER_CUBIC, None, cv2.BORDER_REFLECT
-        )
-        return Portrait(np.asarray(image, np.float32), points)
-
-    @staticmethod
-    def _anchors(points: F32) -> F32:
-        """Return the points, a rim of a quarter around the face, and the border of the picture."""
-        oval = points[_OVAL]
-        rim = oval.mean(axis=0) + 1.25 * (oval - oval.mean(axis=0))
-        return np.concatenate([points, rim, _BORDER]).astype(np.float32)
-
-    def inside(self, growth: float, soft_px: float) -> F32:
-        """Return (SIDE_PX, SIDE_PX, 1) float32, 1 in the face, which is grown by a share."""
-        oval = self.points[_OVAL]
-        grown = oval.mean(axis=0) + (1 + growth) * (oval - oval.mean(axis=0))
-        return _soft([grown], soft_px)
-
-    @cached_property
-    def features(self) -> F32:
-        """(SIDE_PX, SIDE_PX, 1) float32, 1 on eyes, brows and lips."""
-        hulls = [
-            np.asarray(cv2.convexHull(self.points[list(part)])[:, 0], np.float32)
-            for part in _FEATURES
-        ]
-        return _soft(hulls, soft_px=4, grown_px=6)
-
-    @cached_property
-    def skin(self) -> F32:
-        """(SIDE_PX, SIDE_PX, 1) float32, 0 where hair or cloth lies over the forehead, else 1."""
-        smooth = cv2.GaussianBlur(self.image / 255, (0, 0), 3)
-        lab = cv2.cvtColor(smooth, cv2.COLOR_BGR2LAB)
-        bare = (self.inside(-0.25, 2) > 0.5) & (self.features < 0.1)
-        off = lab - np.median(lab[bare[..., 0]], axis=0)
-        off[..., 0] *= np.where(off[..., 0] < 0, 0.8, 0.5)
-        strange = np.clip((np.linalg.norm(off, axis=-1) - 20) / 14, 0, 1)
-        brows = self.points[_BROW_TOPS, 1].min()
-        above = np.clip((brows + 6 - np.arange(SIDE_PX)[:, None]) / 8, 0, 1)
-        hidden = cv2.dilate((strange * above).astype(np.float32), np.ones((9, 9), np.uint8))
-        return 1 - np.asarray(cv2.GaussianBlur(hidden, (0, 0), 3), np.float32)[..., None]
-
-    def low_pass(self, sigma_px: float) -> F32:
-        """Return the low band of the face's skin; what hides it does not bleed in."""
-        weight = self.inside(0, 3) * self.skin * (1 - 0.9 * self.features)
-        return _blurred(self.image, np.clip(weight, 1e-4, 1), sigma_px)
-
-
-def upright(image: U8, points: F32) -> Portrait:
-    """Return a portrait turned and scaled to the size all have here.
-
-    Args:
-        image: (h, w, 3) uint8 BGR.
-        points: (478, 3) float32 px, its mesh.
-    """
-    flat = points[:, :2].astype(np.float64)
-    eyes = flat[[lm.LEFT_EYE_OUTER, lm.LEFT_EYE_INNER]].mean(axis=0)
-    eyes -= flat[[lm.RIGHT_EYE_OUTER, lm.RIGHT_EYE_INNER]].mean(axis=0)
-    scale = FACE_PX / np.linalg.norm(flat[lm.CHIN] - flat[lm.FOREHEAD])
-    cosine, sine = scale * eyes / np.linalg.norm(eyes)
-    turn = np.array([[cosine, sine], [-sine, cosine]])
-    middle = (flat[lm.CHIN] + flat[lm.FOREHEAD]) / 2
-    affine = np.column_stack([turn, SIDE_PX / 2 - turn @ middle])
-    if scale < 1:
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), float(0.4 / scale)), np.uint8)
-    turned = cv2.warpAffine(
-        image, affine, (SIDE_PX, SIDE_PX), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
-    )
-    placed = flat[:_SKIN_POINTS] @ turn.T + affine[:, 2]
-    return Portrait(turned.astype(np.float32), placed.astype(np.float32))
 
 
 def morphed(portraits: Sequence[Portrait], recipe: Recipe) -> U8:
@@ -259,7 +145,9 @@ def with_warm_stubble(image: U8, points: F32) -> U8:
     cold = np.maximum(np.median(colour[y, x], axis=0) - colour, 0)
     light = np.clip((np.median(lab[y, x, 0]) - DARK_SKIN[0]) / np.ptp(DARK_SKIN), 0, 1)
     below, lips = (
-        _soft([np.asarray(cv2.convexHull(points[list(part), :2])[:, 0], np.float32)], soft, grown)
+        soft_mask(
+            [np.asarray(cv2.convexHull(points[list(part), :2])[:, 0], np.float32)], soft, grown
+        )
         for part, soft, grown in ((_BELOW_NOSE, 8, 0), (lm.OUTER_LIPS, 3, 4))
     )
     lab[..., 1:] += WARMED * light * cold * below * (1 - lips)
@@ -278,33 +166,19 @@ def _healed(details: Sequence[F32], placed: Sequence[Portrait]) -> F32:
 def _middle(image: F32, face: Portrait) -> F32:
     """Return the middle band of a picture inside a face."""
     inside = face.inside(0.02, 3)
-    return _blurred(image, inside, FINE_PX) - _blurred(image, inside, LOW_PX)
-
-
-def _blurred(image: F32, weight: F32, sigma_px: float) -> F32:
-    """Return a weighted Gaussian mean of (h, w, 3), by (h, w, 1)."""
-    total = cv2.GaussianBlur(image * weight, (0, 0), sigma_px)
-    return np.asarray(
-        total / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma_px), 1e-3)[..., None], np.float32
-    )
-
-
-def _soft(outlines: Sequence[F32], soft_px: float, grown_px: int = 0) -> F32:
-    """Return filled outlines with a soft edge, (SIDE_PX, SIDE_PX, 1) float32."""
-    mask = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
-    for outline in outlines:
-        cv2.fillPoly(mask, [np.rint(outline).astype(np.int32)], 255)
-    if grown_px:
-        mask = np.asarray(cv2.dilate(mask, np.ones((2 * grown_px + 1,) * 2, np.uint8)), np.uint8)
-    soft = cv2.GaussianBlur(mask.astype(np.float32) / 255, (0, 0), soft_px)
-    return np.asarray(soft, np.float32)[..., None]
+    return blurred(image, inside, FINE_PX) - blurred(image, inside, LOW_PX)
 
 
 def read_recipes(path: Path) -> list[Recipe]:
-    """Return the recipes of a CSV file: name, portraits apart by spaces, blended (yes or no)."""
+    """Return the recipes of a CSV file: name, portraits apart by spaces, blended (yes), years."""
     with path.open(encoding="utf-8", newline="") as file:
         return [
-            Recipe(row["name"], tuple(row["portraits"].split()), row["blended"] == "yes")
+            Recipe(
+                row["name"],
+                tuple(row["portraits"].split()),
+                row["blended"] == "yes",
+                float(row["years"]) if row["years"] else None,
+            )
             for row in csv.DictReader(file)
         ]
 
@@ -315,7 +189,8 @@ def read_recipes(path: Path) -> list[Recipe]:
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
 def command(portraits: Path, recipes: Path, out: Path) -> None:
     """Morph the synthetic PORTRAITS by the recipes, and write them as a gallery."""
-    reader = Factory(Config(min_face=40)).portrait_reader
+    factory = Factory(Config(min_face=40))
+    reader, model = factory.portrait_reader, factory.shape_model
     chosen = read_recipes(recipes)
     needed = sorted({stem for recipe in chosen for stem in recipe.portraits})
     with click.progressbar(needed, label="reading portraits") as stems:
@@ -328,8 +203,17 @@ def command(portraits: Path, recipes: Path, out: Path) -> None:
                 image = morphed([faces[stem] for stem in recipe.portraits], recipe)
                 mesh = reader.fit(image, paths[-1])
                 image = with_warm_stubble(with_irises_alike(image, mesh.points), mesh.points)
+                if recipe.years is not None:
+                    image = childlike(image, mesh.points, recipe.years, model)
                 cv2.imwrite(str(paths[-1]), image)
-        write_gallery(read_portraits(paths, reader), out)
+        grown = [path for path, one in zip(paths, chosen, strict=True) if one.years is None]
+        children = [
+            replace(reader.read(path), years=one.years)
+            for path, one in zip(paths, chosen, strict=True)
+            if one.years is not None
+        ]  # none is refused for looking like another, as children do to recognisers
+        identities = sorted([*read_portraits(grown, reader), *children], key=lambda one: one.name)
+        write_gallery(identities, out)
     click.echo(f"{len(chosen)} identities in {out}")
 
 

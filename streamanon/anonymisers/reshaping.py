@@ -162,7 +162,7 @@ class ReshapingAnonymiser:
         strength = person.freed(_strength(mesh.points, others), time_s)
         inwards = np.float32(1) - np.float32(1 - strength) * (1 - self._inwards)
         other = self._neutral_of_portrait(identity)
-        wanted = shape_for(own, other, self._model.mean)
+        wanted = shape_for(own, other, self._model.at_age(identity.years))
         points = reshaped(mesh.points, own, wanted, inwards)
         around = surroundings.fit(picture, mesh.points, points, others, strength)
         if around is None:

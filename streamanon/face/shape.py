@@ -77,6 +77,12 @@ MAX_WEIGHT = 250.0
 MOST_TURNED = 0.87
 """Sine of the yaw, 60 degrees, from which on nothing is known of what turning does to meshes."""
 
+CHILD_YEARS = (3, 6, 9, 12)
+"""Ages whose shape is known, in years; in between and up to GROWN it is interpolated."""
+
+GROWN = 16
+"""Age from which on a face has everybody's shape, in years."""
+
 _ACROSS = np.array([-1, 1, 1], np.float32)
 _GAPS = np.linalg.norm(VERTICES[:, None] - VERTICES * _ACROSS, axis=2)
 _IRISES = (473, 476, 475, 474, 477, 468, 471, 470, 469, 472)
@@ -156,20 +162,43 @@ class ShapeModel:
         spread: root mean square distance of one sight's neutral from the person's, canonical units.
         turning: (2, 478, 3) float32 canonical, what the sine of the yaw, and its square, add when a
             head turns to the image's right.
+        childhood: (4, 478, 3) float32 canonical, what children of CHILD_YEARS differ by.
     """
 
     mean: F32
     expression: F32
     spread: float
     turning: F32
+    childhood: F32
 
     @classmethod
-    def of(cls, stored: Mapping[str, NDArray[Any]]) -> ShapeModel:
-        """Return the model of the arrays that ``python -m training shape`` wrote."""
+    def of(
+        cls, stored: Mapping[str, NDArray[Any]], childhood: NDArray[Any] | None = None
+    ) -> ShapeModel:
+        """Return the model of the arrays that ``python -m training shape`` wrote.
+
+        Args:
+            stored: those arrays.
+            childhood: ``shape`` of what ``python -m training childhood`` wrote; None where nobody's
+                age matters.
+        """
         mean, expression, turning = (
             stored[name].astype(np.float32) for name in ("mean", "expression", "turning")
         )
-        return cls(mean, expression, float(stored["spread"]), turning)
+        if childhood is None:
+            childhood = np.zeros((len(CHILD_YEARS), *mean.shape))
+        spread = float(stored["spread"])
+        return cls(mean, expression, spread, turning, childhood.astype(np.float32))
+
+    def at_age(self, years: float) -> F32:
+        """Return (478, 3) float32 canonical: the mean neutral of people of an age."""
+        return self.mean + self.growth(years)
+
+    def growth(self, years: float) -> F32:
+        """Return (478, 3) float32 canonical: what people of an age differ by from adults."""
+        ages = (*CHILD_YEARS, GROWN)
+        shares = [np.interp(years, ages, row) for row in np.eye(len(CHILD_YEARS), len(ages))]
+        return np.tensordot(np.array(shares, np.float32), self.childhood, axes=1)
 
     def neutral(self, points: F32, blendshapes: F32) -> F32:
         """Return (478, 3) float32 canonical: a face without its expression, as if seen from ahead.
@@ -208,7 +237,7 @@ def shape_for(own: F32, other: F32, mean: F32) -> F32:
     Args:
         own: (478, 3) float32 canonical neutral of the person.
         other: (478, 3) float32 canonical neutral of whom they become.
-        mean: (478, 3) float32 canonical, everybody's (:attr:`ShapeModel.mean`).
+        mean: (478, 3) float32 canonical, that of people of their age (:meth:`ShapeModel.at_age`).
     """
     wanted = other + np.float32(BEYOND) * (other - own)
     apart = own - mean

@@ -36,6 +36,10 @@ LOOK_ALIKE = 0.15
 """Cosine similarity above which a portrait resembles a person too much to hide them. With 0.30
 another recogniser (faceres) finds 16 of 102 people at rank 1, with 0.15 ten or eleven."""
 
+CHILDREN_ALIKE = 0.25
+"""The same for children, who look alike to the recogniser: two have a cosine of 0.29 on average,
+two adults one of 0.06. It leaves as large a share of the portraits."""
+
 NEAREST = 8
 """Number of portraits like each other, or like a person, from which the seed or key picks one."""
 
@@ -64,6 +68,13 @@ _YOUNGER_YEARS = 2.0
 """A portrait is too old unless it looks so much younger: wrinkles on a young head look worse than
 the reverse."""
 
+CHILDLIKE, AGED = 0.1, 36.0
+"""Answer of the probe from which somebody is a child, and apparent age from which nobody is: the
+probe takes some blurred old men for children."""
+
+OLDEST_CHILD = 13.0
+"""Age up to which a portrait is a child's; children get no other, and nobody else gets one."""
+
 _CHEEKS = ((50, 205, 187), (280, 425, 411))
 """Mesh points around the middle of either cheek."""
 
@@ -83,9 +94,15 @@ class AppearanceProbes:
 
     Attributes:
         skin: (129, 3) float32, CIELAB of the cheeks in even light.
+        child: (129,) float32, about 1 for a child and -1 for an adult.
     """
 
     skin: F32
+    child: F32
+
+    def is_child(self, embedding: F32, years: float) -> bool:
+        """Return whether somebody is a child, by a (128,) unit vector and an apparent age."""
+        return years < AGED and float(embedding @ self.child[:-1] + self.child[-1]) > CHILDLIKE
 
     def skin_in_even_light(self, embedding: F32, skin_lab: F32 | None) -> F32:
         """Return the (..., 3) float32 CIELAB that skin would have in a portrait's light.
@@ -369,7 +386,7 @@ class IdentityAssigner:
         assert self._known
         taken = {one.identity.name for one in self._people}
         free = [one for one in self._gallery if one.name not in taken] or list(self._gallery)
-        fitting = self._nearest(_allowed(free, evidence), evidence)[:NEAREST]
+        fitting = self._nearest(self._allowed(free, evidence), evidence)[:NEAREST]
         choice = self._known.number(person, f"portrait {self._seed}")
         portrait = fitting[choice % len(fitting)]
         others = [one for one in fitting if one is not portrait]
@@ -385,10 +402,10 @@ class IdentityAssigner:
         Another recording of somebody, or other people before, seldom change the choice: these few
         are unlike each other, so that a person seldom stands between two of them.
         """
-        fitting = _allowed(self._gallery, evidence)
+        fitting = self._allowed(self._gallery, evidence)
         if taken.issuperset(one.name for one in fitting):
             free = [one for one in self._gallery if one.name not in taken]
-            fitting = _allowed(free, evidence)
+            fitting = self._allowed(free, evidence)
         nearest = self._nearest(fitting, evidence)
         while True:
             chosen = self._unlike(nearest)
@@ -397,9 +414,35 @@ class IdentityAssigner:
                 return first
             nearest.remove(first)
 
+    def _allowed(self, identities: Sequence[Identity], evidence: _Evidence) -> list[Identity]:
+        """Return the identities of the same apparent sex that do not look too much like the person.
+
+        Sex is a condition, not a weight: a beard on a woman is worse than a skin that light has to
+        bridge. Children have a child's face, of either sex, as theirs can hardly be told.
+        """
+        child, face = self._is_child(evidence), evidence.embedding
+        fitting = [one for one in identities if (one.years <= OLDEST_CHILD) == child]
+        fitting = fitting or list(identities)
+        if evidence.sex and not child:
+            fitting = [one for one in fitting if (one.p_female - 0.5) * evidence.sex > 0] or fitting
+        if face is None:
+            return fitting
+        similarity = [float(identity.embedding @ face) for identity in fitting]
+        limit = max(CHILDREN_ALIKE if child else LOOK_ALIKE, min(similarity))
+        pairs = zip(fitting, similarity, strict=True)
+        return [identity for identity, alike in pairs if alike <= limit]
+
+    def _is_child(self, evidence: _Evidence) -> bool:
+        face, years = evidence.embedding, evidence.years
+        if self._probes is None or face is None or years is None:
+            return False
+        return self._probes.is_child(face, years)
+
     def _nearest(self, identities: list[Identity], evidence: _Evidence) -> list[Identity]:
         """Return identities by skin colour and age, nearest first."""
         face, skin, years = evidence.embedding, evidence.skin_lab, evidence.years
+        if years is not None and self._is_child(evidence):
+            years = min(years, OLDEST_CHILD)
         distance = _distances(identities, face, skin, years, self._probes)
         return [identities[index] for index in np.argsort(distance, kind="stable")]
 
@@ -464,25 +507,6 @@ def _recognised(evidence: _Evidence, people: list[_Person]) -> _Person | None:
         if embedding is not None and known is not None and float(embedding @ known) > similarity:
             best, similarity = person, float(embedding @ known)
     return best
-
-
-def _allowed(identities: Sequence[Identity], evidence: _Evidence) -> list[Identity]:
-    """Return the identities of the same apparent sex that do not look too much like the person.
-
-    Sex is a condition, not a weight: a beard on a woman is worse than a skin that light has to
-    bridge.
-    """
-    face = evidence.embedding
-    if evidence.sex:
-        identities = [one for one in identities if (one.p_female - 0.5) * evidence.sex > 0] or (
-            identities
-        )
-    if face is None:
-        return list(identities)
-    similarity = [float(identity.embedding @ face) for identity in identities]
-    limit = max(LOOK_ALIKE, min(similarity))
-    pairs = zip(identities, similarity, strict=True)
-    return [identity for identity, alike in pairs if alike <= limit]
 
 
 def _distances(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -59,6 +59,19 @@ def sights() -> dict[str, Sight]:
         assert mesh.blendshapes is not None
         found[path.stem.split("_", 1)[1]] = Sight(mesh.points, mesh.blendshapes)
     return found
+
+
+def test_children_have_another_mean_shape_that_they_grow_out_of(model: ShapeModel) -> None:
+    with np.load(weights.path("childhood.npz")) as children:
+        known = replace(model, childhood=children["shape"].astype(np.float32))
+    sizes = [float(np.abs(known.at_age(years) - model.mean).mean()) for years in (2, 5, 9, 14)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] > 0
+    for years in (16, 40, 80):
+        np.testing.assert_array_equal(known.at_age(years), model.mean)
+    young, old = known.at_age(3), model.mean
+    length = [float(np.linalg.norm(one[lm.CHIN] - one[1])) for one in (young, old)]
+    assert length[0] < length[1] - 0.2
 
 
 def neutral(model: ShapeModel, sight: Sight) -> F32:

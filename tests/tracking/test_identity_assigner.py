@@ -10,17 +10,18 @@ from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
 from streamanon.tracking import identity_assigner as module
 from streamanon.tracking.identity_assigner import AppearanceProbes, IdentityAssigner, skin_lab
-from streamanon.types import Identity
+from streamanon.types import F32, Identity
 from testkit.gallery_truth import ages, women
 
 EVERYBODY = load_builtin()
-GALLERY = EVERYBODY[:9]
+ADULTS = tuple(one for one in EVERYBODY if one.years > module.OLDEST_CHILD)
+GALLERY = ADULTS[:9]
 
 
 def _strangers() -> tuple[Identity, ...]:
     """Return identities none of which could be taken for another, apart from the gallery's."""
     found: list[Identity] = []
-    for one in EVERYBODY[len(GALLERY) :]:
+    for one in ADULTS[len(GALLERY) :]:
         if all(float(one.embedding @ other.embedding) < 0.3 for other in found):
             found.append(one)
     return tuple(found)
@@ -58,6 +59,50 @@ def test_the_same_seed_gives_the_same_identities_and_another_seed_others() -> No
     assert len({tuple(given(seed)) for seed in range(6)}) >= 5
 
 
+def _as_child(who: Identity, probe: F32) -> F32:
+    """Return the embedding of somebody like another person, but a child."""
+    away = probe[:-1] / np.linalg.norm(probe[:-1])
+    face = who.embedding + (1.0 - float(who.embedding @ away)) * away
+    return np.asarray(face / np.linalg.norm(face), np.float32)
+
+
+@pytest.mark.parametrize("p_female", [0.0, 1.0])
+def test_children_become_children_and_nobody_else_does(p_female: float) -> None:
+    known = probes()
+    for who in ADULTS:
+        for face, years in (
+            (_as_child(who, known.child), 9.0),
+            (_as_child(who, known.child), 61.0),
+            (who.embedding, 19.0),
+        ):
+            is_child = known.is_child(face, years)
+            assert is_child == (years == 9)
+            assigner = IdentityAssigner(EVERYBODY, probes=known)
+            assigner.add_evidence(0, face, 1.0, who.skin_lab, p_female, years)
+            worn = assigner.identity_of(0, [0])
+            assert worn is not None
+            assert (worn not in ADULTS) == is_child
+
+
+def test_the_youngest_children_become_the_youngest() -> None:
+    known, worn = probes(), []
+    for years in (4.0, 12.0):
+        for seed, who in enumerate(ADULTS[:30]):
+            assigner = IdentityAssigner(EVERYBODY, probes=known, seed=seed)
+            assigner.add_evidence(0, _as_child(who, known.child), 1.0, who.skin_lab, 0.5, years)
+            found = assigner.identity_of(0, [0])
+            assert found is not None
+            worn.append(found.years)
+    assert np.mean(worn[:30]) + 1 < np.mean(worn[30:])
+
+
+def test_without_a_portrait_of_a_child_a_child_gets_another() -> None:
+    known = probes()
+    assigner = IdentityAssigner(ADULTS, probes=known)
+    assigner.add_evidence(0, _as_child(ADULTS[0], known.child), 1.0, ADULTS[0].skin_lab, 0.5, 5.0)
+    assert assigner.identity_of(0, [0]) in ADULTS
+
+
 def test_who_came_before_seldom_changes_an_identity() -> None:
     orders = (range(8), reversed(range(8)))
     worn: list[dict[int, str]] = []
@@ -85,8 +130,8 @@ def test_apparent_sex_is_kept_and_age_fits_better_than_by_skin_alone() -> None:
     same_age, apart = [], []
     for known in (False, True):
         pairs = []
-        for who in EVERYBODY:
-            others = [identity for identity in EVERYBODY if identity is not who]
+        for who in ADULTS:
+            others = [identity for identity in ADULTS if identity is not who]
             for seed in range(3):
                 assigner = IdentityAssigner(others, seed=seed, probes=probes())
                 years = who.years if known else None

@@ -8,17 +8,14 @@ from streamanon.identities.gallery import load_builtin
 from streamanon.types import F32, U8
 from testkit.gallery_truth import PORTRAIT_AGES
 from training.gallery import (
-    FACE_PX,
     RECIPES,
-    SIDE_PX,
-    Portrait,
     Recipe,
     morphed,
     read_recipes,
-    upright,
     with_irises_alike,
     with_warm_stubble,
 )
+from training.portrait import FACE_PX, SIDE_PX, Portrait, upright
 
 
 @pytest.fixture(scope="module")
