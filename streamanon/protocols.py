@@ -168,6 +168,10 @@ class GlassesFinder(Protocol):
         """
         ...
 
+    def darkness(self, picture: Picture, points: F32) -> float:
+        """Return the share of light that the lines of the glasses of such a face take, 0..1."""
+        ...
+
 
 class Anonymiser(Protocol):
     """Generates the pixels that hide faces."""

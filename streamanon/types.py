@@ -335,7 +335,7 @@ class Subject:
         identity: identity whose face is shown instead; None when the face can only be covered.
         person: number of the person, the same whenever they come back; None when not known.
         permit: permission to show the face as it is, or None.
-        glasses: whether the person wears glasses.
+        glasses: share of light that the lines of the glasses take, 0..1; 0 without glasses.
         mouth: what shows between the lips; None where these are shut or it is not known.
         in_front: (468,) float32 probability that a hand or a thing is in front of each point of the
             mesh's skin; None where that is not known.
@@ -345,7 +345,7 @@ class Subject:
     identity: Identity | None = None
     person: int | None = None
     permit: Permit | None = None
-    glasses: bool = False
+    glasses: float = 0.0
     mouth: MouthInside | None = None
     in_front: F32 | None = None
 

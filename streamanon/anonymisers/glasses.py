@@ -24,7 +24,7 @@ SMALLEST_PX = 14.0
 """Distance between the outer corners of the eyes below which they are less than a line."""
 
 FAINTEST = 0.02
-"""Strength below which they are not drawn."""
+"""Share of light below which lines that take no more of it are not drawn."""
 
 
 class GlassesAnonymiser:
@@ -49,19 +49,19 @@ class GlassesAnonymiser:
         ]
 
     def _with_glasses(self, patch: Patch, subject: Subject, time_s: float) -> Patch:
-        """Return a patch with glasses, as strongly as they are there in this frame."""
+        """Return a patch with glasses, as dark as they are in this frame."""
         mesh, identity = subject.track.face.mesh, subject.identity
         if mesh is None or identity is None or lm.inter_ocular_px(mesh.points) < SMALLEST_PX:
             return patch
         if subject.track.id not in self._drawn:
             self._drawn[subject.track.id] = Follower(FADE_S)
-        strength = self._drawn[subject.track.id].follow(float(subject.glasses), time_s)
-        if strength >= FAINTEST:
+        darkness = self._drawn[subject.track.id].follow(subject.glasses, time_s)
+        if darkness >= FAINTEST:
             low, high = AWAY_DEG
-            strength *= min(max((high - abs(lm.head_pose(mesh.points)[0])) / (high - low), 0), 1)
-        if strength < FAINTEST:
+            darkness *= min(max((high - abs(lm.head_pose(mesh.points)[0])) / (high - low), 0), 1)
+        if darkness < FAINTEST:
             return patch
         image = patch.image.copy()
         points = mesh.points[:, :2] - (patch.x, patch.y)
-        glasses.draw(image, points, glasses.style_of(identity.name), strength)
+        glasses.draw(image, points, glasses.style_of(identity.name), darkness)
         return replace(patch, image=image)

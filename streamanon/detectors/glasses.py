@@ -22,6 +22,19 @@ DIRECTIONS = 8
 CONTRAST, MOST = 0.15, 0.5
 """Edges weaker than this count little (in square roots of levels); the most that one counts."""
 
+BRIDGE, BELOW = np.s_[14:27, 43:53], (np.s_[33:52, 14:36], np.s_[33:52, 60:82])
+"""Where the line across the nose, and the lower rims, of glasses lie in that."""
+
+LINE_PX = 9
+"""Width in px from which on something dark is no line."""
+
+DARKNESS = (0.2, 0.7)
+"""Range of the share of light that lines of glasses take."""
+
+DRAWN_AT, DRAWN = 0.12, 1.05
+"""That share where no line is seen, and what it grows by with what is seen. Of people with glasses
+half have 0.16, rims as thin as wires; 0.5 is thick and black. Without glasses it is below 0.1."""
+
 
 def around_eyes(picture: Picture, points: F32) -> U8:
     """Return (54, 96) uint8 grey, upright: the eyes of a (478, 3) mesh in frame px."""
@@ -69,3 +82,15 @@ class GlassesProbe:
         """Return how sure it is; see :meth:`streamanon.protocols.GlassesFinder.score`."""
         found = edges(around_eyes(picture, points))
         return float(found @ self._weights[:-1] + self._weights[-1])
+
+    def darkness(self, picture: Picture, points: F32) -> float:
+        """Return how dark they are; see :meth:`streamanon.protocols.GlassesFinder.darkness`.
+
+        Lines are what a closing fills, on the nose and below the eyes.
+        """
+        eyes = around_eyes(picture, points)
+        closed = cv2.morphologyEx(eyes, cv2.MORPH_CLOSE, np.ones((LINE_PX, LINE_PX), np.uint8))
+        lines = cv2.subtract(closed, eyes).astype(np.float32) / max(float(np.median(eyes)), 8.0)
+        across = float(lines[BRIDGE].mean(axis=1).max())
+        below = float(np.median(np.concatenate([lines[rim].max(axis=0) for rim in BELOW])))
+        return float(np.clip(DRAWN_AT + DRAWN * np.sqrt(across * below), *DARKNESS))

@@ -48,14 +48,11 @@ TEMPLE = ((6.4, 2.9, 2.4), (7.3, 2.9, 0.5), (7.9, 2.7, -2.5))
 BRIDGE_RISE, BRIDGE_AT = 0.35, 2.5
 """How far the bridge is bent upwards, and its height."""
 
-THICKNESS = 0.15
-"""Thickness of the lines."""
+THICKNESS = (0.09, 0.17)
+"""Thickness of lines that take no light, and of those that take all: bold frames are dark."""
 
-DARKENS = 0.67
-"""Share of light that a line removes."""
-
-SHADOW, SHADOW_BELOW, SHADOW_SOFTNESS = 0.22, 0.25, 0.25
-"""Share of light that the shadow on the skin removes at most, and its distance and blur."""
+SHADOW, SHADOW_BELOW, SHADOW_SOFTNESS = 0.33, 0.25, 0.25
+"""Share of what a line takes of light that its shadow on the skin takes; its distance and blur."""
 
 SOFTNESS, SOFTNESS_PX = 0.03, 0.5
 """Standard deviation of the blur of the lines, and the least of it, in px."""
@@ -72,14 +69,14 @@ def style_of(name: str) -> Style:
     return STYLES[zlib.crc32(name.encode()) % len(STYLES)]
 
 
-def draw(image: U8, points: F32, style: Style, strength: float) -> None:
+def draw(image: U8, points: F32, style: Style, darkness: float) -> None:
     """Draw glasses on a face, in place.
 
     Args:
         image: (h, w, 3) uint8 BGR.
         points: (478, 2 or 3) float32 mesh in px of the image.
         style: shape of the glasses.
-        strength: 0..1; 1 draws them wholly.
+        darkness: share of light that their lines take, 0..1.
     """
     camera = np.linalg.lstsq(_KNOWN, points[list(_FITTED), :2], rcond=None)[0].astype(np.float64)
     px = float(np.linalg.norm(camera[1]))
@@ -93,7 +90,8 @@ def draw(image: U8, points: F32, style: Style, strength: float) -> None:
     region = SupersampledRegion.around(outline, below + 3 * soft + 1, (width, height))
     if region is None:
         return
-    thick = max(1, round(THICKNESS * px * SUPERSAMPLING))
+    thickness = float(np.interp(darkness, (0, 1), THICKNESS))
+    thick = max(1, round(thickness * px * SUPERSAMPLING))
     for line, closed in lines:
         drawn = [region.fixed_point(line)]
         cv2.polylines(region.canvas, drawn, closed, 255, thick, cv2.LINE_8, SHIFT)
@@ -102,8 +100,8 @@ def draw(image: U8, points: F32, style: Style, strength: float) -> None:
     fallen[below:] = frame[: len(frame) - below]
     shadow = cv2.GaussianBlur(fallen, (0, 0), soft)
     left = cv2.multiply(
-        cv2.convertScaleAbs(frame, alpha=-strength * DARKENS, beta=255),
-        cv2.convertScaleAbs(shadow, alpha=-strength * SHADOW, beta=255),
+        cv2.convertScaleAbs(frame, alpha=-darkness, beta=255),
+        cv2.convertScaleAbs(shadow, alpha=-darkness * SHADOW, beta=255),
         scale=1 / 255,
     )
     target = image[region.place]

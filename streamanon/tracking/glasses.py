@@ -13,14 +13,16 @@ FEW, REMEMBERED = 5, 20
 
 @dataclass(slots=True)
 class WornGlasses:
-    """Whether a track wears glasses, and the mean score of so many looks."""
+    """Whether a track wears glasses, and the mean score and darkness of so many looks."""
 
     worn: bool = False
     score: float = 0.0
+    darkness: float = 0.0
     looks: int = 0
 
-    def look(self, score: float) -> None:
+    def look(self, score: float, darkness: float) -> None:
         """Take a look into account (:class:`streamanon.protocols.GlassesFinder`)."""
         self.looks = min(self.looks + 1, REMEMBERED)
         self.score += (score - self.score) / self.looks
+        self.darkness += (darkness - self.darkness) / self.looks
         self.worn = self.score > (NOT_WORN if self.worn else WORN if self.looks >= FEW else SURE)

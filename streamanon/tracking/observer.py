@@ -326,7 +326,7 @@ class Observer:
         assigner, identity = self._sampler.assigner, None
         if track.face.mesh is not None and (self._waits or assigner.has_identity(track.id)):
             identity = assigner.identity_of(track.id, visible)
-        person, glasses = assigner.person_of(track.id), self._sampler.wears_glasses(track.id)
+        person, glasses = assigner.person_of(track.id), self._sampler.glasses_of(track.id)
         mouth = None
         if identity is not None:
             mouth = self._mouths.setdefault(track.id, MouthFollower())(frame, track)

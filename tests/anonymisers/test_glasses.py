@@ -14,10 +14,12 @@ from testkit import staged
 ANN = load_builtin()[0]
 
 
-def shown(*, glasses: bool, index: int = 0, mesh: Mesh | None = None) -> Scene:
+def shown(
+    *, glasses: bool, darkness: float = 0.67, index: int = 0, mesh: Mesh | None = None
+) -> Scene:
     mesh = mesh or staged.mesh_of(staged.CALM)
     scene = staged.scene(staged.frame(staged.CALM), mesh, ANN, index)
-    return replace(scene, subjects=(replace(scene.subjects[0], glasses=glasses),))
+    return replace(scene, subjects=(replace(scene.subjects[0], glasses=darkness * glasses),))
 
 
 def darkened(anonymiser: GlassesAnonymiser, scene: Scene) -> F32:

@@ -21,10 +21,10 @@ def score(image: U8, points: F32) -> float:
     return PROBE.score(as_picture(image), points)
 
 
-def wearing(image: U8, points: F32, style: glasses.Style) -> U8:
+def wearing(image: U8, points: F32, style: glasses.Style, darkness: float = 0.67) -> U8:
     """Return a face with drawn glasses: the network's fit was to real ones."""
     worn = image.copy()
-    glasses.draw(worn, points[:, :2], style, 1.0)
+    glasses.draw(worn, points[:, :2], style, darkness)
     return worn
 
 
@@ -49,6 +49,20 @@ def test_portraits_with_and_without_glasses() -> None:
         with_some.append(score(wearing(one.portrait, points, glasses.style_of(one.name)), points))
     assert np.mean(np.array(without) > SURE) < 0.05
     assert np.mean(np.array(with_some) > SURE) > 0.95
+
+
+def test_thin_pale_frames_are_told_from_bold_ones() -> None:
+    seen = []
+    for darkness in (0.25, 0.4, 0.65):
+        measured = [
+            PROBE.darkness(
+                as_picture(wearing(one.portrait, one.mesh.points, style, darkness)), one.mesh.points
+            )
+            for one, style in zip(load_builtin()[:30], glasses.STYLES * 10, strict=True)
+        ]
+        seen.append(float(np.median(measured)))
+    assert seen[0] + 0.05 < seen[1] < seen[2] - 0.05
+    assert seen[0] < 0.4 < seen[2]
 
 
 def test_size_and_tilt_of_the_face_hardly_matter() -> None:

@@ -10,10 +10,10 @@ from streamanon.types import F32, U8
 from testkit import staged
 
 
-def drawn(points: F32, style: glasses.Style = glasses.STYLES[0], strength: float = 1.0) -> F32:
+def drawn(points: F32, style: glasses.Style = glasses.STYLES[0], darkness: float = 0.67) -> F32:
     """Return (h, w) float32: the share of light that is left of a white picture."""
     image = np.full_like(staged.frame(staged.CALM), 255)
-    glasses.draw(image, points[:, :2], style, strength)
+    glasses.draw(image, points[:, :2], style, darkness)
     return np.asarray(image.mean(axis=2) / 255, np.float32)
 
 
@@ -36,9 +36,9 @@ def test_nothing_is_drawn_on_the_mouth_or_above_the_brows() -> None:
     assert left[: int(points[list(lm.RIGHT_BROW + lm.LEFT_BROW), 1].min()) - 5].min() == 1
 
 
-def test_strength_fades_them_in() -> None:
+def test_darkness_fades_them_in() -> None:
     points = staged.mesh_of(staged.CALM).points
-    none, half, whole = (drawn(points, strength=strength).min() for strength in (0.0, 0.5, 1.0))
+    none, half, whole = (drawn(points, darkness=share).min() for share in (0.0, 0.33, 0.67))
     assert none == 1
     assert whole + 0.15 < half < none - 0.15
 
@@ -54,8 +54,8 @@ def test_they_follow_the_face() -> None:
 def test_a_face_at_the_edge_of_a_picture_or_beside_it() -> None:
     points = staged.mesh_of(staged.CALM).points
     image: U8 = np.full((60, 60, 3), 200, np.uint8)
-    glasses.draw(image, points[:, :2] - points[lm.RIGHT_EYE_OUTER, :2], glasses.STYLES[0], 1.0)
+    glasses.draw(image, points[:, :2] - points[lm.RIGHT_EYE_OUTER, :2], glasses.STYLES[0], 0.67)
     assert image.min() < 120
     beside: U8 = np.full((60, 60, 3), 200, np.uint8)
-    glasses.draw(beside, points[:, :2] + 2000, glasses.STYLES[0], 1.0)
+    glasses.draw(beside, points[:, :2] + 2000, glasses.STYLES[0], 0.67)
     assert beside.min() == 200

@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from streamanon import weights
 from streamanon.detectors.age import AgeNet
 from streamanon.detectors.gender import GenderNet
+from streamanon.detectors.glasses import GlassesProbe
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 from streamanon.detectors.yunet import YuNetDetector
+from streamanon.face import glasses
+from streamanon.face import landmarks as lm
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
 from streamanon.tracking.embedding_sampler import (
@@ -251,6 +255,33 @@ def test_a_person_in_any_light_stays_the_same(making: Making) -> None:
     observer = making()
     scenes = [scene for frame in film for scene in observer.push(frame)] + observer.flush()
     assert {subject.track.id for scene in scenes for subject in scene.subjects} == {1}
+
+
+def test_glasses_of_a_face_as_small_as_in_a_portrait_of_250_px_are_seen_and_how_bold_they_are(
+    yunet: YuNetDetector,
+    mesher: MeshFitter,
+    embedder: Counting,
+    gender_net: GenderNet,
+    age_net: AgeNet,
+) -> None:
+    theo = next(one for one in load_builtin() if one.name == "theo")
+    with np.load(weights.path("glasses.npz")) as stored:
+        probe = GlassesProbe(stored["weights"])
+    seen = []
+    for darkness in (0.0, 0.45, 0.67):
+        image = theo.portrait.copy()
+        if darkness:
+            glasses.draw(image, theo.mesh.points[:, :2], glasses.STYLES[0], darkness)
+        scale = 50 / lm.inter_ocular_px(theo.mesh.points)
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        assigner = IdentityAssigner(load_builtin())
+        sampler = EmbeddingSampler(embedder, gender_net, age_net, assigner, probe)
+        observer = Observer(yunet, mesher, sampler)
+        picture = as_picture(np.asarray(small, np.uint8))
+        (scene,) = observer.push(Frame(0, picture, 0, Fraction(1, FPS))) + observer.flush()
+        seen.append(scene.subjects[0].glasses)
+    assert seen[0] == 0
+    assert 0.2 <= seen[1] < seen[2] - 0.1
 
 
 def test_a_face_is_looked_at_often_at_first_and_seldom_later(

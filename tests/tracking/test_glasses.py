@@ -6,7 +6,7 @@ from streamanon.tracking.glasses import FEW, NOT_WORN, REMEMBERED, SURE, WORN, W
 def after(*scores: float) -> WornGlasses:
     worn = WornGlasses()
     for score in scores:
-        worn.look(score)
+        worn.look(score, 0.3)
     return worn
 
 
