@@ -68,21 +68,15 @@ def summarise(folds: Sequence[ArrayLike], *, seed: int = 0) -> Summary:
 
 
 def bootstrap(
-    statistic: Callable[[NDArray[np.intp]], float],
-    sizes: Sequence[int],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    statistic: Callable[[NDArray[np.intp]], float], sizes: Sequence[int]
 ) -> tuple[float, float]:
     """Return the 95 % interval of a statistic: percentile bootstrap (Efron, 1979).
 
     Args:
         statistic: function of pair indices; the pairs of all folds are numbered consecutively.
         sizes: number of pairs in each fold; each fold is resampled by itself.
-        resamples: number of resamples.
-        seed: seed of the resampling; the same seed gives the same interval.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     starts = np.cumsum([0, *sizes[:-1]])
     draws = [
         statistic(
@@ -93,7 +87,7 @@ def bootstrap(
                 ]
             )
         )
-        for _ in range(resamples)
+        for _ in range(RESAMPLES)
     ]
     return _interval(draws)
 
@@ -116,7 +110,7 @@ def _interval(draws: Sequence[float] | NDArray[np.float64]) -> tuple[float, floa
     return float(low), float(high)
 
 
-def percentiles(values: ArrayLike, at: Sequence[float] = (50, 95, 99)) -> dict[str, float]:
+def percentiles(values: ArrayLike) -> dict[str, float]:
     """Return the percentiles of values as {"p50": ...}.
 
     Raises:
@@ -128,5 +122,4 @@ def percentiles(values: ArrayLike, at: Sequence[float] = (50, 95, 99)) -> dict[s
             f"percentiles need {MIN_FOR_PERCENTILES} values, got {array.size}: "
             "measure a longer clip or more rounds"
         )
-    found = np.percentile(array, at)
-    return {f"p{where:g}": float(value) for where, value in zip(at, found, strict=True)}
+    return {f"p{at}": float(np.percentile(array, at)) for at in (50, 95, 99)}

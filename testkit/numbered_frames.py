@@ -19,7 +19,7 @@ _MAX_QUEUED = 32
 _DARK, _BRIGHT = 40, 210
 
 
-def stream_info(size: tuple[int, int] = SIZE, rate: int = 30) -> MediaInfo:
+def stream_info(size: tuple[int, int] = SIZE) -> MediaInfo:
     """Return what a camera of BT.709 colours would say."""
     tags = ContainerTags(0, "yuv420p", primaries=1, transfer=1, matrix=1, colour_range=1)
     return MediaInfo(
@@ -27,15 +27,15 @@ def stream_info(size: tuple[int, int] = SIZE, rate: int = 30) -> MediaInfo:
         *size,
         ColourSpace("bt709"),
         Fraction(1, 90_000),
-        Fraction(rate),
+        Fraction(30),
         live=True,
         container=tags,
     )
 
 
-def counted(index: int, pts: int | None = None, size: tuple[int, int] = SIZE) -> SafeFrame:
+def counted(index: int, pts: int | None = None) -> SafeFrame:
     """Return a frame with its number; 30 a second unless the time is given, in ticks of 1/90000."""
-    width, height = size
+    width, height = SIZE
     luma = np.full((height, width), 120, np.uint8)
     for bit in range(_BITS):
         bar = slice(bit * _BAR_PX, (bit + 1) * _BAR_PX)

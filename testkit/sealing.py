@@ -44,12 +44,7 @@ def scene(
 
 
 def seal_scenes(
-    path: Path,
-    scenes: Sequence[Scene],
-    recipients: Recipients,
-    *,
-    complete: bool = True,
-    lossless: bool = True,
+    path: Path, scenes: Sequence[Scene], recipients: Recipients, *, lossless: bool = True
 ) -> Path:
     """Seal scenes whose people get the cover, as a run does.
 
@@ -57,7 +52,6 @@ def seal_scenes(
         path: sidecar to write.
         scenes: scenes to seal, of 25 frames a second.
         recipients: public keys that can open it.
-        complete: write its end; else leave it as a crash would.
         lossless: keep the samples exactly.
     """
     picture = scenes[0].frame.picture
@@ -68,8 +62,5 @@ def seal_scenes(
         sealer.add(one, compose(one, [None] * len(one.subjects)))
         sealer.written(one.frame.index, one.frame.index * 40_000)
     sealer.drain()
-    if complete:
-        sealer.bind(["00" * 32])
-    else:
-        sealer.keep()
+    sealer.bind(["00" * 32])
     return path

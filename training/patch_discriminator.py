@@ -68,17 +68,16 @@ class PatchDiscriminator(nn.Module):
         return [*results[1:], self.logits(results[-1])]
 
 
-def part_maps(points: Tensor, sigma: float = 1.5) -> Tensor:
+def part_maps(points: Tensor) -> Tensor:
     """Return one map for each part of the face with its landmarks drawn in it.
 
     Args:
         points: (n, 70, 2) float32 in crop px.
-        sigma: standard deviation of the Gaussian around each landmark, in crop px.
 
     Returns:
         (n, 9, 128, 128) float32 in 0..1, in the order of ``PARTS``.
     """
-    across, down = gaussian_profiles(points, CROP, sigma)
+    across, down = gaussian_profiles(points, CROP, sigma=1.5)
     maps = [
         down[:, part.start : part.stop].transpose(1, 2) @ across[:, part.start : part.stop]
         for part in PARTS

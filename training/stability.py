@@ -22,19 +22,14 @@ LANDMARK_PX, SENSOR = 0.5, 2.0
 Batch = dict[str, Tensor]
 
 
-def random_moves(count: int, reach: tuple[float, float, float] = REACH) -> Tensor:
-    """Return (count, 2, 3) similarities about the crop's centre, in crop px.
-
-    Args:
-        count: number of items to make.
-        reach: maximum rotation in degrees, change of size, and shift in px.
-    """
+def random_moves(count: int) -> Tensor:
+    """Return (count, 2, 3) similarities within REACH about the crop's centre, in crop px."""
     turn, zoom, right, down = (2 * torch.rand(4, count) - 1).unbind()
-    angle, scale = turn * math.radians(reach[0]), 1 + zoom * reach[1]
+    angle, scale = turn * math.radians(REACH[0]), 1 + zoom * REACH[1]
     cosine, sine = scale * angle.cos(), scale * angle.sin()
     centre = (CROP - 1) / 2
-    x = right * reach[2] + centre - centre * (cosine - sine)
-    y = down * reach[2] + centre - centre * (sine + cosine)
+    x = right * REACH[2] + centre - centre * (cosine - sine)
+    y = down * REACH[2] + centre - centre * (sine + cosine)
     rows = [torch.stack(row, 1) for row in ((cosine, -sine, x), (sine, cosine, y))]
     return torch.stack(rows, 1)
 

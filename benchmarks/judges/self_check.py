@@ -97,9 +97,9 @@ def check_detector(judge: DetectorJudge, faces: Sequence[KnownFace] | None = Non
     return SelfCheck(alive=True)
 
 
-def check_recogniser(recogniser: Recogniser, faces: Sequence[KnownFace] | None = None) -> SelfCheck:
+def check_recogniser(recogniser: Recogniser) -> SelfCheck:
     """Check that a recogniser knows a face again that was darkened a little, among others."""
-    known = known_faces() if faces is None else faces
+    known = known_faces()
     first = np.stack([recogniser.embed(face.image, face.points) for face in known])
     again = np.stack([recogniser.embed(_disturbed(face.image), face.points) for face in known])
     if first.shape[1] != recogniser.dimensions or not np.isfinite(first).all():
@@ -109,9 +109,9 @@ def check_recogniser(recogniser: Recogniser, faces: Sequence[KnownFace] | None =
     return _tells_apart(first, again)
 
 
-def check_features(features: Features, faces: Sequence[KnownFace] | None = None) -> SelfCheck:
+def check_features(features: Features) -> SelfCheck:
     """Check that features tell pictures apart, and find the nearest to a disturbed one."""
-    known = known_faces() if faces is None else faces
+    known = known_faces()
     first = features([face.image for face in known])
     again = features([_disturbed(face.image) for face in known])
     if first.shape != (len(known), features.dimensions) or not np.isfinite(first).all():
@@ -119,11 +119,9 @@ def check_features(features: Features, faces: Sequence[KnownFace] | None = None)
     return _tells_apart(first, again)
 
 
-def check_observer(
-    observe: Callable[[U8], Observation | None], faces: Sequence[KnownFace] | None = None
-) -> SelfCheck:
+def check_observer(observe: Callable[[U8], Observation | None]) -> SelfCheck:
     """Check that landmarks lie on known faces, move with them, and that expressions differ."""
-    known = known_faces() if faces is None else faces
+    known = known_faces()
     expressions = []
     right = 0
     for face in known:

@@ -48,12 +48,12 @@ def impostor_scores(embeddings: F32, people: Sequence[str]) -> NDArray[np.float6
     return np.asarray(scores[rows[apart], columns[apart]], np.float64)
 
 
-def threshold_at_far(impostors: ArrayLike, far: float = FALSE_ACCEPT_RATE) -> Threshold:
-    """Return the lowest threshold that accepts at most a share of impostor pairs.
+def threshold_at_far(impostors: ArrayLike) -> Threshold:
+    """Return the lowest threshold that accepts at most ``FALSE_ACCEPT_RATE`` of impostor pairs.
 
-    Of n pairs it accepts the best floor(far * n), and lies half-way between the last of them and
-    the next. With fewer than 1 / far pairs it accepts none and lies just above the best of them:
-    the rate cannot be resolved there, and ``Threshold.far`` and ``impostors`` say so.
+    Of n pairs it accepts as many as that rate allows, and lies half-way between the last of them
+    and the next. Where it allows none, it accepts none and lies just above the best of them: the
+    rate cannot be resolved there, and ``Threshold.far`` and ``impostors`` say so.
 
     Raises:
         ValueError: no impostor pair was given.
@@ -61,7 +61,7 @@ def threshold_at_far(impostors: ArrayLike, far: float = FALSE_ACCEPT_RATE) -> Th
     scores = np.sort(np.asarray(impostors, np.float64).ravel())[::-1]
     if scores.size == 0:
         raise ValueError("a threshold needs pairs of different people")
-    allowed = int(far * scores.size + 1e-9)
+    allowed = int(FALSE_ACCEPT_RATE * scores.size + 1e-9)
     score = float(scores[max(0, allowed - 1) : allowed + 1].mean())
     if score <= scores[allowed]:  # none may pass, or ties would let more pass than may
         score = float(np.nextafter(scores[allowed], np.inf))

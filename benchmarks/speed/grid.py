@@ -99,10 +99,10 @@ def runtimes() -> list[str]:
     return [name for name in ON_PROCESSOR if find_spec(name)]
 
 
-def sweep(axes: Axes, base_height: int = 720, base_faces: int = 1) -> dict[str, list[Cell]]:
+def sweep(axes: Axes, base_height: int = 720) -> dict[str, list[Cell]]:
     """Return the cells of each axis; the base point is on all of them."""
     most = max(axes.threads)
-    bases = [Cell(base_height, base_faces, method, most) for method in axes.methods]
+    bases = [Cell(base_height, 1, method, most) for method in axes.methods]
     others = [replace(bases[0], method=method) for method in axes.others]
     return {
         "height": [replace(base, height=height) for base in bases for height in axes.heights],

@@ -17,8 +17,8 @@ SPACES = [
 ]
 
 
-def smooth_image(width: int = 96, height: int = 64) -> np.ndarray:
-    rows, columns = np.mgrid[0:height, 0:width]
+def smooth_image() -> np.ndarray:
+    rows, columns = np.mgrid[0:64, 0:96]
     return (
         np.stack([40 + columns * 1.5, 200 - rows * 2, 60 + rows + columns], axis=2)
         .clip(0, 255)

@@ -8,14 +8,12 @@ SECOND = 90_000
 STEP = 3000
 
 
-def _admitted(
-    tracker: DamageTracker, stamps: list[int | None], keyframes: set[int], at: int = 0
-) -> list[int]:
+def _admitted(tracker: DamageTracker, stamps: list[int | None], keyframes: set[int]) -> list[int]:
     """Return the numbers of packets that are decoded; they arrive a step apart."""
     return [
         number
         for number, dts in enumerate(stamps)
-        if tracker.admits(keyframe=number in keyframes, dts=dts, arrival=at + number * STEP)
+        if tracker.admits(keyframe=number in keyframes, dts=dts, arrival=number * STEP)
     ]
 
 

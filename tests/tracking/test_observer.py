@@ -91,8 +91,8 @@ def _numbered(count: int) -> list[U8]:
     return images
 
 
-def _box(x: float, y: float = 100, side: float = 80) -> F32:
-    return np.array([x, y, x + side, y + side], np.float32)
+def _box(x: float) -> F32:
+    return np.array([x, 100, x + 80, 180], np.float32)
 
 
 @pytest.mark.parametrize("more", ["boxes", "mesh", "second opinion"])

@@ -64,9 +64,9 @@ class Watched:
         confirmed = np.maximum(found.things * found.strength, found.hair)
         return np.asarray(np.minimum(found.seen, confirmed), np.float32)
 
-    def learn(self, index: int = CALM, frames: int = 20) -> None:
+    def learn(self, index: int = CALM) -> None:
         crop, points = face(index)
-        for _ in range(frames):
+        for _ in range(20):
             assert not self.shown(crop, claimed(SKIN, np.ones_like(crop[..., 0])), points).any()
 
 

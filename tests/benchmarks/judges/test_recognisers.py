@@ -117,10 +117,10 @@ def test_a_recogniser_that_guesses_is_dead() -> None:
     assert "again after a slight change" in check_recogniser(Guess()).reason
 
 
-def network(path: Path, shape: list[int | str], *, dimensions: int = 16) -> Path:
+def network(path: Path, shape: list[int | str]) -> Path:
     """Write an ONNX network: all values of the picture times fixed weights."""
     size = int(np.prod([int(side) for side in shape[1:]]))
-    factors = np.random.default_rng(0).normal(size=(size, dimensions)).astype(np.float32)
+    factors = np.random.default_rng(0).normal(size=(size, 16)).astype(np.float32)
     graph = helper.make_graph(
         [
             helper.make_node("Flatten", ["picture"], ["flat"]),
@@ -128,7 +128,7 @@ def network(path: Path, shape: list[int | str], *, dimensions: int = 16) -> Path
         ],
         "recogniser",
         [helper.make_tensor_value_info("picture", TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [shape[0], dimensions])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [shape[0], 16])],
         [numpy_helper.from_array(factors, "weights")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
