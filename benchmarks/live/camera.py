@@ -4,15 +4,15 @@ Writes a line for every frame sent to standard output: its number, the monotonic
 by itself when the server was away.
 """
 
-import os
 import sys
 import time
 from dataclasses import dataclass
-from threading import Thread
 from typing import Any
 
 import av
 from av.error import FFmpegError
+
+from testkit.children import end_with_parent
 
 _AGAIN_S = 0.1
 
@@ -76,15 +76,10 @@ class Camera:
                 print(shown.number, sent_s, flush=True)
 
 
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
-    os._exit(0)
-
-
 def main() -> None:
     """Send for as long as the parent holds standard input open."""
     url, pace, *clips = sys.argv[1:]
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     camera = Camera(clips, url, float(pace))
     while True:
         try:

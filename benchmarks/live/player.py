@@ -7,12 +7,10 @@ counted from 0; its painted pixels (-1 when they are not counted).
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 
 import av
 import cv2
@@ -20,6 +18,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from benchmarks.live.clips import magenta, number_of
+from testkit.children import end_with_parent
 
 _OPTIONS = {
     "rtsp_transport": "tcp",
@@ -81,16 +80,11 @@ def read_back(url: str, connection: int, *, count: bool, keep: Path | None = Non
     return seen
 
 
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
-    os._exit(0)
-
-
 def main() -> None:
     """Read back for as long as the parent holds standard input open."""
     url, what, *keep = sys.argv[1:]
     folder = Path(keep[0]) if keep else None
-    Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     connection = 0
     while True:
         try:

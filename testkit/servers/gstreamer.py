@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from testkit.children import child
+
 _PYTHON = "/usr/bin/python3"
 _MODULES = ("GLib", "Gst", "GstRtspServer")
 _IMPORT = "import gi; gi.require_version('GstRtspServer', '1.0')"
@@ -33,17 +35,9 @@ def missing() -> bool:
 @contextmanager
 def gstreamer(width: int, height: int) -> Iterator[str]:
     """Serve a bouncing ball for as long as the context lasts; yields the address."""
-    command = [_PYTHON, str(Path(__file__).resolve()), str(width), str(height)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        yield f"rtsp://127.0.0.1:{int(process.stdout.readline())}/ball"
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.kill()
-        process.wait()
+    command = [_PYTHON, "-m", "testkit.servers.gstreamer", str(width), str(height)]
+    with child(command) as printed:
+        yield f"rtsp://127.0.0.1:{int(printed.readline())}/ball"
 
 
 def _main(width: str, height: str) -> None:

@@ -3,13 +3,13 @@
 A process, because PyAV holds the interpreter lock while it connects.
 """
 
-import os
 import sys
 import time
-from threading import Thread
 from typing import Any
 
 import av
+
+from testkit.children import end_with_parent
 
 _FORMATS = {"rtsp": "rtsp", "rtmp": "flv", "udp": "mpegts", "srt": "mpegts", "tcp": "mpegts"}
 
@@ -59,13 +59,8 @@ def _push_once(source: Any, tracks: Any, to: tuple[Any, Any], since: tuple[float
     return end_s - begin_s
 
 
-def _die_with_parent() -> None:
-    sys.stdin.buffer.read()
-    os._exit(0)
-
-
 if __name__ == "__main__":
-    Thread(target=_die_with_parent, daemon=True).start()
+    end_with_parent()
     while True:
         try:
             push(*sys.argv[1:4])

@@ -21,7 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-_HERE = Path(__file__).resolve()
+from testkit.children import child
+from testkit.paths import ROOT
+
 _MAX_WAITING_BYTES = 8_000_000
 """What a reader that does not read is kept at most."""
 
@@ -61,8 +63,10 @@ class RtspRelay:
 
     def start(self) -> None:
         """Start, on the same port as before if it ran before; returns once it listens."""
+        relay = (sys.executable, "-m", "testkit.servers.rtsp_relay")
         self._process = subprocess.Popen(
-            [sys.executable, str(_HERE), str(self.port), self._secret, self._habits],
+            [*relay, str(self.port), self._secret, self._habits],
+            cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -137,20 +141,12 @@ class RtspRelay:
 
 
 @contextmanager
-def publish(clip: Path, url: str, *, loop: str = "") -> Iterator[subprocess.Popen[bytes]]:
+def publish(clip: Path, url: str, *, loop: str = "") -> Iterator[None]:
     """Push a clip to any rtsp, rtmp or udp address in real time; returns once it is on its way."""
-    command = [sys.executable, str(_HERE.with_name("publisher.py")), str(clip), url, loop]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        process.stdout.readline()
-        yield process
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        process.kill()
-        process.wait()
+    publisher = (sys.executable, "-m", "testkit.servers.publisher")
+    with child((*publisher, str(clip.absolute()), url, loop)) as printed:
+        printed.readline()
+        yield
 
 
 class _Reader:
