@@ -50,7 +50,7 @@ def image_picture(image: object, name: str = "image") -> Picture:
         UsageError: it is something else; the message calls it by its name.
     """
     if not isinstance(image, np.ndarray):
-        raise UsageError(f"{name} is a {type(image).__name__}: wanted a numpy array")
+        raise UsageError(f"{name} is of type {type(image).__name__}: wanted a numpy array")
     channels = 1 if image.ndim == 2 else image.shape[2] if image.ndim == 3 else 0
     if image.ndim != 3 or channels != 3 or not image.size:
         hint = _HINTS.get(channels, "height first, channels last")
@@ -81,7 +81,7 @@ def array_frames(source: Arrays, fps: Rate = None) -> Iterator[Frame]:
         return _frames(_captured(source), fps)
     if isinstance(source, (str, bytes)) or not isinstance(source, Iterable):
         raise UsageError(
-            f"frames are to come from a {type(source).__name__}: wanted an iterable of arrays or a "
+            f"the source is of type {type(source).__name__}: wanted an iterable of arrays or a "
             "cv2.VideoCapture"
         )
     if isinstance(source, np.ndarray) and source.ndim < 4:

@@ -46,8 +46,8 @@ def test_an_array_need_be_neither_contiguous_nor_writable(view: Any) -> None:
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (None, "image is a NoneType: wanted a numpy array"),
-        ([[0]], "image is a list: wanted a numpy array"),
+        (None, "image is of type NoneType: wanted a numpy array"),
+        ([[0]], "image is of type list: wanted a numpy array"),
         (np.zeros((4, 6), np.uint8), r"shape \(4, 6\): wanted .*COLOR_GRAY2BGR"),
         (np.zeros((4, 6, 1), np.uint8), "COLOR_GRAY2BGR"),
         (np.zeros((4, 6, 4), np.uint8), "COLOR_BGRA2BGR"),
@@ -107,9 +107,9 @@ def test_a_capture_is_read_to_its_end_with_its_rate_and_stays_open() -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("clip.mp4", "come from a str: wanted an iterable of arrays or a cv2.VideoCapture"),
-        (7, "come from a int"),
-        (None, "come from a NoneType"),
+        ("clip.mp4", "is of type str: wanted an iterable of arrays or a cv2.VideoCapture"),
+        (7, "is of type int"),
+        (None, "is of type NoneType"),
         (np.zeros((4, 6, 3), np.uint8), r"one picture is for image\(\)"),
         (cv2.VideoCapture(), "the capture is not open"),
     ],
@@ -130,9 +130,9 @@ def test_a_rate_that_is_none_is_refused_at_once(fps: Any) -> None:
     [
         (_image(size=(4, 6)), "frame 1 is 4x6, those before it 6x4"),
         (_image()[..., 0], "frame 1 has the shape"),
-        (None, "frame 1 is a NoneType"),
+        (None, "frame 1 is of type NoneType"),
         ((0.1, _image()), "frame 1 is not like those before it"),
-        ((0.1, _image(), 3), "frame 1 is a tuple"),
+        ((0.1, _image(), 3), "frame 1 is of type tuple"),
     ],
 )
 def test_a_frame_unlike_the_first_is_refused(second: Any, message: str) -> None:
