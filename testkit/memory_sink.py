@@ -6,7 +6,7 @@ from streamanon.types import SafeFrame
 
 
 @dataclass
-class Shelf:
+class MemorySink:
     """Frames in order, and how the sink was closed: None while it is open."""
 
     frames: list[SafeFrame] = field(default_factory=list)

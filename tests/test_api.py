@@ -20,7 +20,7 @@ from streamanon.imaging.picture import as_picture, whole_bgr
 from streamanon.pipeline.runner import run
 from streamanon.tracking.observer import LOOK_AHEAD
 from streamanon.types import U8, Frame, MediaInfo
-from testkit.memory_sink import Shelf
+from testkit.memory_sink import MemorySink
 from testkit.paths import DEMO
 from testkit.python import python
 from testkit.staged import clip_frames
@@ -80,12 +80,12 @@ def test_a_picture_is_treated_as_a_file_is(images: list[U8], tmp_path: Path, met
 @pytest.mark.parametrize("method", ["warp", "mosaic"])
 def test_frames_are_treated_as_those_of_a_file_are(images: list[U8], method: str) -> None:
     factory = Factory(Config(method=method))
-    file, shelf = factory.anonymiser(), Shelf()
-    run(Memory(images), factory.observer(file), file, shelf)
+    file, sink = factory.anonymiser(), MemorySink()
+    run(Memory(images), factory.observer(file), file, sink)
     with Anonymiser(Config(method=method)) as anonymiser:
         safe = list(anonymiser.frames(images, fps=FPS, faces=True))
-    assert len(safe) == len(shelf.frames) == len(images)
-    for one, frame in zip(safe, shelf.frames, strict=True):
+    assert len(safe) == len(sink.frames) == len(images)
+    for one, frame in zip(safe, sink.frames, strict=True):
         assert np.array_equal(one.image, whole_bgr(frame.picture))
         assert one.time_s == frame.index / FPS
         assert [(face.track_id, face.treatment, face.reason) for face in one.faces] == [

@@ -42,7 +42,7 @@ STEP, FEWEST = 0.07, 5
 
 
 @dataclass(frozen=True)
-class Sights:
+class CanonicalFaces:
     """Faces in canonical pose.
 
     Attributes:
@@ -59,15 +59,15 @@ class Sights:
     facing: NDArray[np.float64]
     aside: NDArray[np.float64]
 
-    def ahead(self) -> Sights:
+    def ahead(self) -> CanonicalFaces:
         """Return those that look into the camera, with people numbered from 0."""
         kept = self.facing >= MIN_FACING
         person = np.unique(self.person[kept], return_inverse=True)[1]
         rest = (self.facing[kept], self.aside[kept])
-        return Sights(self.points[kept], self.blendshapes[kept], person, *rest)
+        return CanonicalFaces(self.points[kept], self.blendshapes[kept], person, *rest)
 
 
-def look_at(entries: Iterable[Entry]) -> Sights:
+def look_at(entries: Iterable[Entry]) -> CanonicalFaces:
     """Return the faces of pictures, not nodding much; none of people kept for testing.
 
     Raises:
@@ -91,25 +91,25 @@ def look_at(entries: Iterable[Entry]) -> Sights:
         raise UsageError("no picture shows a face that looks into the camera: name other sets")
     _, person = np.unique(people, return_inverse=True)
     seen = (np.array(points, np.float64), np.array(blendshapes, np.float64))
-    return Sights(*seen, person, facing, aside)
+    return CanonicalFaces(*seen, person, facing, aside)
 
 
-def fit(sights: Sights) -> dict[str, NDArray[Any]]:
+def fit(faces: CanonicalFaces) -> dict[str, NDArray[Any]]:
     """Return the arrays of the model, as :meth:`streamanon.face.shape.ShapeModel.of` takes them.
 
     Args:
-        sights: observations of people, some of them seen several times.
+        faces: observations of people, some of them seen several times.
     """
-    turned, sights = sights, sights.ahead()
-    counts = np.bincount(sights.person)
-    moved = sights.points - _of_person(sights.points, sights.person)
-    coefficients = sights.blendshapes - _of_person(sights.blendshapes, sights.person)
+    turned, faces = faces, faces.ahead()
+    counts = np.bincount(faces.person)
+    moved = faces.points - _of_person(faces.points, faces.person)
+    coefficients = faces.blendshapes - _of_person(faces.blendshapes, faces.person)
     normal = coefficients.T @ coefficients + RIDGE * np.eye(coefficients.shape[1])
     expression = np.linalg.solve(normal, coefficients.T @ moved)
-    neutral = sights.points - sights.blendshapes @ expression
-    mean = np.average(neutral, axis=0, weights=1 / counts[sights.person])
-    away = neutral - _of_person(neutral, sights.person)
-    several = counts[sights.person] > 1
+    neutral = faces.points - faces.blendshapes @ expression
+    mean = np.average(neutral, axis=0, weights=1 / counts[faces.person])
+    away = neutral - _of_person(neutral, faces.person)
+    several = counts[faces.person] > 1
     freedom = several.sum() - (counts > 1).sum()
     square = (away[several] ** 2).sum() / max(freedom, 1) / (away.shape[1] // 3)
     return {
@@ -121,19 +121,19 @@ def fit(sights: Sights) -> dict[str, NDArray[Any]]:
 
 
 def _turning(
-    sights: Sights, mean: NDArray[np.float64], expression: NDArray[np.float64]
+    faces: CanonicalFaces, mean: NDArray[np.float64], expression: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return (2, 478, 3): what the sine of the yaw, and its square, add to canonical faces.
 
     Args:
-        sights: faces turned by any angle, and not.
+        faces: faces turned by any angle, and not.
         mean: (478 * 3,) canonical, everybody's neutral.
         expression: (52, 478 * 3) canonical, what a blendshape of 1 adds.
     """
-    away = (sights.points - sights.blendshapes @ expression - mean).reshape(-1, 478, 3)
-    left = sights.aside < 0
+    away = (faces.points - faces.blendshapes @ expression - mean).reshape(-1, 478, 3)
+    left = faces.aside < 0
     away[left] = mirrored(away[left])
-    far = np.abs(sights.aside)
+    far = np.abs(faces.aside)
     steps = (far / STEP).astype(np.intp)
     shares = 1 / np.maximum(np.bincount(steps), FEWEST)[steps]
     powers = np.stack([far, far**2])
@@ -141,10 +141,10 @@ def _turning(
     return np.linalg.solve(normal, powers * shares @ away.reshape(len(away), -1)).reshape(2, 478, 3)
 
 
-def explained(sights: Sights, expression: NDArray[Any]) -> float:
+def explained(faces: CanonicalFaces, expression: NDArray[Any]) -> float:
     """Return the share of the variance within people that an expression basis explains."""
-    moved = sights.points - _of_person(sights.points, sights.person)
-    coefficients = sights.blendshapes - _of_person(sights.blendshapes, sights.person)
+    moved = faces.points - _of_person(faces.points, faces.person)
+    coefficients = faces.blendshapes - _of_person(faces.blendshapes, faces.person)
     left = moved - coefficients @ expression.reshape(len(expression), -1).astype(np.float64)
     return float(1 - (left**2).sum() / (moved**2).sum())
 
@@ -161,16 +161,16 @@ def _of_person(values: NDArray[np.float64], person: NDArray[np.intp]) -> NDArray
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
 def command(inputs: tuple[Path, ...], out: Path) -> None:
     """Learn the model of face shapes from tar files or folders of faces and write it to OUT."""
-    sights = look_at(entry for path in inputs for entry in read_entries(path))
-    model = fit(sights)
+    faces = look_at(entry for path in inputs for entry in read_entries(path))
+    model = fit(faces)
     mean, expression, spread, turning = (
         model[name] for name in ("mean", "expression", "spread", "turning")
     )
     np.savez_compressed(out, mean=mean, expression=expression, spread=spread, turning=turning)
-    ahead = sights.ahead()
+    ahead = faces.ahead()
     click.echo(
         f"{len(ahead.person)} faces of {ahead.person.max() + 1} people; blendshapes explain "
         f"{explained(ahead, model['expression']):.0%} of what changes within people, the neutral "
         f"differs by {float(model['spread']):.2f} units from sight to sight; "
-        f"{len(sights.person) - len(ahead.person)} turned faces"
+        f"{len(faces.person) - len(ahead.person)} turned faces"
     )

@@ -17,7 +17,7 @@ from benchmarks.judges.recognisers import recogniser
 from benchmarks.judges.telltale import Describer
 from benchmarks.methods import product
 from benchmarks.progress import progress_bars, starter
-from benchmarks.telltale.command import Sights, frame_sights, judged
+from benchmarks.telltale.command import FacePairs, frame_pairs, judged
 from streamanon import Config, UsageError
 
 QUICK = 6
@@ -67,8 +67,8 @@ def command(names: tuple[str, ...], **options: Any) -> None:
         for name in (names or known) if clips else ():
             advance = begin(f"{name}: clips", len(clips))
             with _prepared(known[name], seed) as config:
-                sights = list(_counted(frame_sights(config, clips), advance))
-            save(name, {"frames": judged(sights, Describer())})
+                pairs = list(_counted(frame_pairs(config, clips), advance))
+            save(name, {"frames": judged(pairs, Describer())})
     _show(rows)
     click.echo(f"wrote {out / 'ablation.json'}", err=True)
 
@@ -80,8 +80,8 @@ def _prepared(variant: Variant, seed: int) -> Iterator[Config]:
         yield Config(seed=seed, **variant.settings)
 
 
-def _counted(sights: Iterator[Sights], advance: Callable[[], None]) -> Iterator[Sights]:
-    for one in sights:
+def _counted(pairs: Iterator[FacePairs], advance: Callable[[], None]) -> Iterator[FacePairs]:
+    for one in pairs:
         yield one
         advance()
 

@@ -55,12 +55,12 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
             advance = starter(progress)(label(name), len(stills) + len(clips))
             kinds = {"stills": _stills(name, stills, seed)}
             if clips and name in PRODUCT:
-                kinds["frames"] = frame_sights(Config(method=name, seed=seed), clips)
+                kinds["frames"] = frame_pairs(Config(method=name, seed=seed), clips)
             row = {}
-            for kind, sights in kinds.items():
+            for kind, pairs in kinds.items():
                 seen = []
-                for sight in sights:
-                    seen.append(sight)
+                for pair in pairs:
+                    seen.append(pair)
                     advance()
                 row[kind] = judged(seen, describe)
             rows[label(name)] = {"commit": record.commit(), "seed": seed, **row}
@@ -69,7 +69,7 @@ def command(methods: tuple[str, ...], **options: Any) -> None:
     click.echo(f"wrote {out / 'telltale.json'}", err=True)
 
 
-Sights = list[tuple[str, "U8", "U8"]]
+FacePairs = list[tuple[str, "U8", "U8"]]
 """Group, real crop and new crop of each face that was replaced; empty where it was covered."""
 
 
@@ -78,7 +78,7 @@ def _pictures(lfw: Lfw, most: int | None) -> list[tuple[str, str, U8, F32]]:
     names = [name for pair in _pairs(lfw) for name in pair][:most]
     found = ((name, lfw.person[name], lfw.image(name)) for name in dict.fromkeys(names))
     seen = [(*one, observe(one[2])) for one in found]
-    return [(name, who, image, sight.points) for name, who, image, sight in seen if sight]
+    return [(name, who, image, found.points) for name, who, image, found in seen if found]
 
 
 def _pairs(lfw: Lfw) -> Iterator[tuple[str, str]]:
@@ -86,7 +86,7 @@ def _pairs(lfw: Lfw) -> Iterator[tuple[str, str]]:
         yield from ((pair.first, pair.second) for pair in lfw.pairs(fold))
 
 
-def _stills(name: str, pictures: list[tuple[str, str, U8, F32]], seed: int) -> Iterator[Sights]:
+def _stills(name: str, pictures: list[tuple[str, str, U8, F32]], seed: int) -> Iterator[FacePairs]:
     """Yield the face of each picture, before and after."""
     anonymise = method(name, seed=seed)
     for file, person, image, points in pictures:
@@ -94,36 +94,36 @@ def _stills(name: str, pictures: list[tuple[str, str, U8, F32]], seed: int) -> I
         yield [] if done.covered else [(person, crop(image, points), crop(done.image, points))]
 
 
-def frame_sights(config: Config, clips: list[Path]) -> Iterator[Sights]:
+def frame_pairs(config: Config, clips: list[Path]) -> Iterator[FacePairs]:
     """Yield the face of every so many frames of each clip, before and after."""
     for clip in clips:
         with av.open(str(clip)) as container:
             decoded = islice(container.decode(video=0), FRAMES)
             frames = [np.asarray(frame.to_ndarray(format="bgr24"), np.uint8) for frame in decoded]
-        sights: Sights = []
+        pairs: FacePairs = []
         with Anonymiser(config) as anonymiser:
             for index, safe in enumerate(anonymiser.frames(iter(frames), faces=True)):
                 seen = observe(frames[index]) if index % EVERY == EVERY - 1 else None
                 done = {face.treatment for face in safe.faces}
                 if seen and done == {Treatment.REPLACED}:
                     real, new = frames[index], safe.image
-                    sights.append((clip.stem, crop(real, seen.points), crop(new, seen.points)))
-        yield sights
+                    pairs.append((clip.stem, crop(real, seen.points), crop(new, seen.points)))
+        yield pairs
 
 
-def judged(sights: list[Sights], describe: Describer) -> dict[str, Any]:
+def judged(pairs: list[FacePairs], describe: Describer) -> dict[str, Any]:
     """Return the area under the curve, and how many faces it is of.
 
     Raises:
         UsageError: faces of fewer than two people were replaced.
     """
-    flat = [one for part in sights for one in part]
+    flat = [one for part in pairs for one in part]
     if len({group for group, _, _ in flat}) < 2:
         raise UsageError("faces of fewer than two people were replaced: use more pictures")
     groups, real, new = zip(*flat, strict=True)
     areas = area_under_curve(describe(real), describe(new), groups)
     area: Figure = plain(areas.tolist(), len(areas))
-    return {"area": area, "faces": len(flat), "left_out": sum(not part for part in sights)}
+    return {"area": area, "faces": len(flat), "left_out": sum(not part for part in pairs)}
 
 
 def _show(rows: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from streamanon.live.latest_frame import LatestFrameTap
 from streamanon.live.persistent import PersistentSink, PersistentSource
 from streamanon.safety.compose import compose
 from streamanon.types import ColourSpace, Frame, MediaInfo, Scene
-from testkit.memory_sink import Shelf
+from testkit.memory_sink import MemorySink
 
 TEN = Fraction(1, 10)
 
@@ -66,7 +66,7 @@ def test_a_source_that_breaks_is_read_again_by_the_next_line() -> None:
 
 
 def test_closing_a_line_leaves_the_outputs_open() -> None:
-    sink, written = Shelf(), list[int]()
+    sink, written = MemorySink(), list[int]()
     persistent = PersistentSink(sink, lambda: written.append(len(sink.frames)))
     persistent.write(compose(Scene(_frame(0)), []))
     persistent.close(complete=True)
@@ -77,7 +77,7 @@ def test_frames_that_are_covered_whole_are_reported_once_with_their_end(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    sink = Shelf()
+    sink = MemorySink()
     tap = LatestFrameTap(sink, logging.getLogger())
     for index in range(40):
         distrust = "damaged frame" if index in (3, 4, 8) else ""

@@ -26,7 +26,7 @@ from streamanon.tracking.identity_assigner import IdentityAssigner
 from streamanon.tracking.observer import Observer
 from streamanon.types import Frame, MediaInfo, Patch, SafeFrame, Scene, Treatment
 from testkit.logs import log_into
-from testkit.memory_sink import Shelf
+from testkit.memory_sink import MemorySink
 from testkit.paths import DEMO
 
 BASE = Fraction(1, 90000)
@@ -93,7 +93,7 @@ class Camera:
 
 
 @dataclass
-class LastFrames(Shelf):
+class LastFrames(MemorySink):
     """Keeps the last frames it is given, and when it was given which."""
 
     delay_s: float = 0.0

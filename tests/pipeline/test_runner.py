@@ -27,7 +27,7 @@ from streamanon.types import (
     Subject,
     Track,
 )
-from testkit.memory_sink import Shelf
+from testkit.memory_sink import MemorySink
 
 BASE = Fraction(1, 25)
 COLOUR = ColourSpace("bt709")
@@ -116,7 +116,7 @@ class Grey:
         return [Patch(12, 12, image, np.ones((40, 40), np.float32)) for _ in scene.subjects]
 
 
-def _run(source: Numbers, sink: Shelf, **parts: object) -> Report:
+def _run(source: Numbers, sink: MemorySink, **parts: object) -> Report:
     observer = cast("Observer", parts.pop("observer", None) or Delayed())
     anonymiser = cast("Grey", parts.pop("anonymiser", None) or Grey())
     stall_s = cast("float", parts.pop("stall_s", 30.0))
@@ -124,7 +124,7 @@ def _run(source: Numbers, sink: Shelf, **parts: object) -> Report:
 
 
 def test_every_frame_arrives_in_order_and_is_booked() -> None:
-    source, sink = Numbers(50), Shelf()
+    source, sink = Numbers(50), MemorySink()
     report = _run(source, sink)
     assert [frame.index for frame in sink.frames] == list(range(50))
     assert (sink.complete, source.closed) == (True, True)
@@ -134,7 +134,7 @@ def test_every_frame_arrives_in_order_and_is_booked() -> None:
 
 
 def test_the_time_of_every_frame_is_known() -> None:
-    report = _run(Numbers(20), Shelf(), observer=Slow(takes_s=0.005))
+    report = _run(Numbers(20), MemorySink(), observer=Slow(takes_s=0.005))
     see, write = report.stages["see"], report.stages["write"]
     assert len(see.worked_s) == len(see.waited_s) == 21  # and the last, when it is flushed
     assert min(see.worked_s[:20]) >= 0.005
@@ -157,14 +157,14 @@ def test_a_frame_that_was_dropped_lends_no_time_to_the_next() -> None:
                 time.sleep(0.01)
                 yield frame
 
-    report = _run(Even(90, live=True), Shelf(), observer=Stuttering())
+    report = _run(Even(90, live=True), MemorySink(), observer=Stuttering())
     assert report.frames_dropped > 5
     assert len(report.latency_s) == 90 - report.frames_dropped
     assert max(report.latency_s[4:]) < report.latency_s[0]  # which waited for the first
 
 
 def test_a_stream_without_frames_ends() -> None:
-    sink = Shelf()
+    sink = MemorySink()
     assert _run(Numbers(0), sink).ledger.frames == 0
     assert sink.complete
 
@@ -175,14 +175,14 @@ def test_progress_is_called_in_the_callers_thread() -> None:
         Numbers(20),
         cast("Observer", Delayed()),
         Grey(),
-        Shelf(),
+        MemorySink(),
         progress=lambda progress: seen.append((progress, threading.current_thread())),
     )
     assert seen[-1] == (Progress(20, 20, 1, 20), threading.current_thread())
 
 
 def test_an_interrupt_stops_the_line_and_publishes_nothing() -> None:
-    source, sink = Numbers(100_000), Shelf()
+    source, sink = Numbers(100_000), MemorySink()
 
     def interrupt(progress: Progress) -> None:
         raise KeyboardInterrupt
@@ -193,7 +193,7 @@ def test_an_interrupt_stops_the_line_and_publishes_nothing() -> None:
 
 
 def test_a_live_source_loses_frames_only_before_they_are_seen() -> None:
-    sink = Shelf()
+    sink = MemorySink()
     report = _run(Numbers(50, live=True), sink, observer=Slow())
     assert report.frames_dropped > 0
     assert report.frames_read == 50
@@ -202,7 +202,7 @@ def test_a_live_source_loses_frames_only_before_they_are_seen() -> None:
 
 
 def test_a_frame_that_was_not_examined_is_not_published() -> None:
-    sink = Shelf()
+    sink = MemorySink()
     assert _run(Numbers(5), sink, observer=Idle()).uncovered == 1
     assert sink.complete is False
 
@@ -213,7 +213,7 @@ def test_an_observer_that_loses_a_frame_is_found_out() -> None:
         def flush(self) -> list[Scene]:
             return super().flush()[1:]
 
-    sink = Shelf()
+    sink = MemorySink()
     with pytest.raises(StageError, match="9 frames came out of 10"):
         _run(Numbers(10), sink, observer=Forgetful())
     assert sink.complete is False
@@ -226,7 +226,7 @@ def test_deliberate_errors_keep_their_class_and_message() -> None:
             yield from super().__iter__()
             raise MediaError("the disk is gone")
 
-    source, sink = Broken(3), Shelf()
+    source, sink = Broken(3), MemorySink()
     with pytest.raises(MediaError) as caught:
         _run(source, sink)
     assert str(caught.value) == "the disk is gone"
@@ -235,7 +235,7 @@ def test_deliberate_errors_keep_their_class_and_message() -> None:
 
 def test_a_failing_close_of_the_sink_is_a_failure() -> None:
     @dataclass
-    class Full(Shelf):
+    class Full(MemorySink):
         def close(self, *, complete: bool) -> None:
             raise OSError("no space left")
 
@@ -263,7 +263,7 @@ def test_a_live_frame_that_was_not_examined_does_not_come_out() -> None:
         def stop(self) -> None:
             taken.release()
 
-    sink = Shelf()
+    sink = MemorySink()
     with pytest.raises(LeakError, match="not hidden completely"):
         _run(Patient(30, live=True), sink, observer=Asking(passes=3))
     written = [frame.index for frame in sink.frames]  # those on their way may be lost

@@ -25,7 +25,7 @@ from streamanon.pipeline.live_controls import LiveControls
 from streamanon.pipeline.report import Report
 from streamanon.pipeline.runner import run
 from streamanon.types import F32, U8, ColourSpace, Frame, MediaInfo, Mesh, Patch, Scene
-from testkit.memory_sink import Shelf
+from testkit.memory_sink import MemorySink
 from testkit.networks import mesh_fitter
 from testkit.painted import magenta_pixels
 from testkit.staged import clip_frames, fit
@@ -113,10 +113,12 @@ def factory() -> Factory:
     return Factory(Config(method="warp"))
 
 
-def _shown(factory: Factory, camera: Camera, level: str, delay: int = 0) -> tuple[Report, Shelf]:
+def _shown(
+    factory: Factory, camera: Camera, level: str, delay: int = 0
+) -> tuple[Report, MemorySink]:
     anonymiser = FixedLevel(factory.anonymiser, "warp", logging.getLogger("test"))
     anonymiser.fixed = level
-    sink, observer = Shelf(), factory.observer(anonymiser, live=True)
+    sink, observer = MemorySink(), factory.observer(anonymiser, live=True)
     observer._look_ahead = delay
     report = run(camera, observer, anonymiser, sink, live=LiveControls(ladder=anonymiser))
     assert [magenta_pixels(whole_bgr(frame.picture)) for frame in sink.frames] == [0] * len(
@@ -154,7 +156,7 @@ def test_a_face_never_shows_while_levels_fade(factory: Factory) -> None:
             return super().replace(scene)
 
     anonymiser = Restless(factory.anonymiser, "warp", logging.getLogger("test"))
-    sink, observer = Shelf(), factory.observer(anonymiser, live=True)
+    sink, observer = MemorySink(), factory.observer(anonymiser, live=True)
     report = run(Camera(talking() * 3, 24), observer, anonymiser, sink, live=LiveControls())
     assert not any(magenta_pixels(whole_bgr(frame.picture)) for frame in sink.frames)
     assert report.uncovered == 0

@@ -103,7 +103,7 @@ class PairDrawer:
         self._portrait = (eyes > WIDE_OPEN) & (mouth < GAPING)
         self._portrait &= (turned[:, 0] < PORTRAIT_YAW_DEG) & (turned[:, 1] < PORTRAIT_PITCH_DEG)
         self._usable = turned[:, 0] < MAX_TURNED_DEG
-        self._sources = _Lot(used, weight)
+        self._sources = _WeightedRows(used, weight)
         if mix[Kind.SAME] > 0:
             order = np.argsort(member, kind="stable")
             rows = np.split(used[order], np.cumsum(counts)[:-1])
@@ -153,7 +153,7 @@ class PairDrawer:
         return strangers[int(np.argmin(np.nan_to_num(apart, nan=np.inf)))]
 
 
-class _Lot:
+class _WeightedRows:
     """Rows to draw from, each with its weight."""
 
     def __init__(self, rows: NDArray[np.int64], weight: NDArray[np.float64]) -> None:
@@ -163,9 +163,9 @@ class _Lot:
     def draw(self, random: np.random.Generator) -> int:
         return int(self.rows[np.searchsorted(self._until[:-1], random.random(), side="right")])
 
-    def only(self, wanted: Callable[[int], bool]) -> _Lot:
+    def only(self, wanted: Callable[[int], bool]) -> _WeightedRows:
         kept = np.array([wanted(row) for row in self.rows.tolist()], np.bool_)
-        return _Lot(self.rows[kept], self._weight[kept])
+        return _WeightedRows(self.rows[kept], self._weight[kept])
 
 
 def openings(points: NDArray[np.int16]) -> tuple[F32, F32]:

@@ -252,8 +252,8 @@ class Recovery(nn.Module):
 
         Args:
             anonymised: (n, 3, 64, 64) in 0..1.
-            likely: (n, 3, 64, 64) in 0..1, see :class:`Drawn`.
-            maps: (n, 3, 64, 64) in 0..1, see :class:`Drawn`.
+            likely: (n, 3, 64, 64) in 0..1, see :class:`LinearPrediction`.
+            maps: (n, 3, 64, 64) in 0..1, see :class:`LinearPrediction`.
             code: (n, 256) standard normal variables.
         """
         features = functional.pixel_unshuffle(torch.cat([anonymised, likely, maps], 1) - 0.5, 2)
@@ -271,7 +271,7 @@ class Recovery(nn.Module):
         return found
 
 
-class Drawn(NamedTuple):
+class LinearPrediction(NamedTuple):
     """What the linear models make of a code.
 
     Attributes:
@@ -329,7 +329,7 @@ class Codec:
         """Return the (256,) bytes of a face."""
         return to_bytes(self.variables(pair))
 
-    def drawn(self, anonymised: U8, points: F32, variables: F32) -> Drawn:
+    def drawn(self, anonymised: U8, points: F32, variables: F32) -> LinearPrediction:
         """Return what the linear models make of an anonymised face; see :meth:`recover`."""
         mesh = self.geometry.mesh(variables[:GEOMETRY], points)
         texture = self.appearance.texture(laid_out(anonymised, points), variables[GEOMETRY:])
@@ -338,7 +338,7 @@ class Codec:
             maps.eyes(mesh, SIDE_PX),
             maps.mouth_interior(mesh, SIDE_PX),
         )
-        return Drawn(drawn(texture, mesh, anonymised, points), np.stack(parts))
+        return LinearPrediction(drawn(texture, mesh, anonymised, points), np.stack(parts))
 
     @torch.no_grad()
     def recover(self, anonymised: U8, points: F32, code: U8) -> U8:
