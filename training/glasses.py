@@ -1,6 +1,6 @@
 """Fit ``glasses.npz``: whether somebody wears glasses, from the edges around their eyes.
 
-Which faces of LFW (Huang et al., 2007) wear glasses was told by looking at them: ``glasses.csv``
+Which faces of LFW (Huang et al., 2007) wear glasses was seen by looking at them: ``glasses.csv``
 holds that of about 3,400 people, one picture each, by a digest of the picture's name. Doubtful
 ones are left out; those that a first fit was sure wear none were not looked at. It also lists
 portraits of old people, synthetic (CC0), whose wrinkles look like rims to a fit without them.

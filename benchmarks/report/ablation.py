@@ -40,7 +40,7 @@ def tables(record: Record) -> Iterator[Table | TextTable]:
 
 
 def _looks(rows: dict[str, Any], settings: dict[str, Any]) -> Iterator[Table]:
-    """Yield how much of an appearance stays, and whether new faces can be told from real ones."""
+    """Yield how much of an appearance stays, and how well new faces can be distinguished."""
     if any(row["appearance"]["sex"]["n"] for row in rows.values()):
         kept = (
             column(
@@ -57,7 +57,7 @@ def _looks(rows: dict[str, Any], settings: dict[str, Any]) -> Iterator[Table]:
     if areas:
         area = column("area under the ROC curve", areas, Cell.of, "less")
         note = _TELLTALE_NOTE.format(clips=len(settings["clips"]))
-        yield Table("Told from real faces without a part", (area,), note, judged=False)
+        yield Table("Distinguished from real faces without a part", (area,), note, judged=False)
 
 
 def _column(rows: dict[str, Any], judge: str, kind: str, label: str) -> Column:

@@ -28,7 +28,7 @@ def tables(record: Record) -> Iterator[Table]:
         clips=len(settings["clips"]),
     )
     columns = tuple(_column(record, kind, label) for kind, label in _KINDS)
-    yield Table("Can a new face be told from a real one?", columns, note, judged=True)
+    yield Table("Can a new face be distinguished from a real one?", columns, note, judged=True)
 
 
 _KINDS = (("stills", "pictures"), ("frames", "frames of clips"))

@@ -42,7 +42,7 @@ _REMEMBERED = 64
 
 _UNPLAYABLE = {"mp4": ("pcm_",), "nut": ("wma", "adpcm_")}
 """Sound that can be written into a container, but that hardly any player finds there, or whose
-packets cannot be told apart in it."""
+packets cannot be distinguished in it."""
 
 _MAY_REPEAT, _BEFORE_0 = 0x20000, 0x40000
 """AVFMT_TS_NONSTRICT and AVFMT_TS_NEGATIVE: containers in which packets may have the same time, as

@@ -97,7 +97,7 @@ WAIT_S, FADE_S = 0.12, 0.15
 disappears at once."""
 
 STEPS, _LEVELS = (16, 6, 6), (16, 43, 43)
-"""Steps of lightness, a and b in which colours are told apart."""
+"""Steps of lightness, a and b in which colours are distinguished."""
 
 _NUMBER = [
     (np.arange(256) // step * stride).astype(np.int32)

@@ -52,8 +52,8 @@ def test_every_package_that_imports_it_tells_it_first_to_report_nothing(package:
         "assert os.environ['ORT_DISABLE_TELEMETRY'] == '1'\n"
         "assert 'onnxruntime' not in sys.modules\n"
     )
-    told_nothing = {"PATH": os.environ["PATH"]}
-    python("-c", script, check=True, env=told_nothing, cwd=ROOT)
+    without_switch = {"PATH": os.environ["PATH"]}
+    python("-c", script, check=True, env=without_switch, cwd=ROOT)
 
 
 def test_arrays_go_in_and_come_out_by_name(mesh: OnnxRuntimeBackend) -> None:

@@ -33,6 +33,6 @@ libc.fflush(stdout)
 @pytest.mark.parametrize("limited", [True, False])
 def test_threads_share_few_heaps(limited: bool) -> None:  # noqa: FBT001
     code = COUNT.format(limited=limited)
-    told = python("-c", code, check=True)
-    heaps = len(re.findall("<heap nr", told.stdout))
+    ran = python("-c", code, check=True)
+    heaps = len(re.findall("<heap nr", ran.stdout))
     assert (heaps <= 2) is limited

@@ -1,4 +1,4 @@
-"""Who wears glasses is told from their edges."""
+"""Glasses are found by their edges."""
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_portraits_with_and_without_glasses() -> None:
     assert np.mean(np.array(with_some) > SURE) > 0.95
 
 
-def test_thin_pale_frames_are_told_from_bold_ones() -> None:
+def test_thin_pale_frames_are_distinguished_from_bold_ones() -> None:
     seen = []
     for darkness in (0.25, 0.4, 0.65):
         measured = [

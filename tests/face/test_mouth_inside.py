@@ -47,7 +47,7 @@ def test_parted_lips_may_show_none(name: str, seen_as: object) -> None:
     assert found.tongue < 0.5, "it is dark between them"
 
 
-def test_nothing_is_told_of_shut_lips_and_of_small_mouths() -> None:
+def test_nothing_is_measured_of_shut_lips_and_small_mouths() -> None:
     assert inside("jin") is None
     one, scale = PEOPLE["dana"], 0.05
     small = cv2.resize(one.portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -55,7 +55,7 @@ def test_nothing_is_told_of_shut_lips_and_of_small_mouths() -> None:
     assert mouth_inside(as_picture(np.asarray(small, np.uint8)), points) is None
 
 
-def test_a_mouth_at_the_edge_of_the_picture_is_told_from_what_is_left_of_it() -> None:
+def test_a_mouth_at_the_edge_of_the_picture_is_measured_by_what_is_left_of_it() -> None:
     one = PEOPLE["dana"]
     points = one.mesh.points[:, :2].copy()
     middle = int(points[13, 0])

@@ -392,7 +392,7 @@ def test_a_raw_photograph_is_refused(scene: Image.Image, solid: Anonymiser, tmp_
 
 
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
-def test_a_picture_that_is_cut_off_is_told_in_one_line(
+def test_a_picture_that_is_cut_off_is_named_in_one_line(
     scene: Image.Image, solid: Anonymiser, tmp_path: Path, share: float
 ) -> None:
     for name in ("a.jpg", "a.png", "a.webp", "a.tif", "a.bmp", "a.jp2", "a.avif"):

@@ -79,9 +79,9 @@ def test_a_file_goes_into_a_pipe_at_once_under_the_name_of_the_pipe(
     )
     assert run.stdout
     run.stdout.close()
-    told = run.communicate()[1].decode()
+    printed = run.communicate()[1].decode()
     assert run.returncode == 1
-    assert "->" not in told, "it went on although its reader had gone"
+    assert "->" not in printed, "it went on although its reader had gone"
     done = _run(str(face_clip), "-o", "-", "--format", "mp4", sent=b"")
     assert done.stderr.startswith(f"{face_clip.name} -> -: 16 frames".encode())
     (tmp_path / "out").write_bytes(done.stdout)
@@ -139,9 +139,9 @@ def test_an_input_that_never_ends_comes_out_while_it_comes(
     received = run.stdout.read(100_000)  # as long as both run
     assert (producer.poll(), run.poll()) == (None, None)
     run.stdout.close()
-    told = run.communicate()[1].decode().splitlines()
+    printed = run.communicate()[1].decode().splitlines()
     assert (run.returncode, producer.wait()) != (0, 0)
-    assert told[-1] == (
+    assert printed[-1] == (
         "streamanon: error: output - could not be written (Broken pipe): what read it has ended"
     )
     (tmp_path / "out").write_bytes(received)
@@ -227,20 +227,20 @@ def _fed(output: Path, *options: str, cut: int | None = None) -> Iterator[Any]:
 
 @needs_ffmpeg
 @pytest.mark.parametrize(
-    ("cut", "told"),
+    ("cut", "printed"),
     [
         (0, "input - is empty"),
         (300, "nothing came for 0.5 s"),
         (60_000, "nothing came for 0.5 s"),
     ],
 )
-def test_a_writer_that_stalls_is_said(tmp_path: Path, cut: int, told: str) -> None:
+def test_a_writer_that_stalls_is_said(tmp_path: Path, cut: int, printed: str) -> None:
     with _fed(tmp_path / "out.mkv", "--stall-s", "0.5", cut=cut) as run:
         if not cut:
             run.stdin.close()
         lines = run.stderr.read().decode().splitlines()
     assert run.returncode == 1
-    assert told in lines[-1]
+    assert printed in lines[-1]
     assert list(tmp_path.iterdir()) == []
 
 

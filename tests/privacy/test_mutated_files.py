@@ -104,8 +104,8 @@ def mutated(originals: dict[str, bytes], seed: int) -> tuple[str, bytes]:
 def leaks(judge: Judge, people: list[F32], before: Path, after: Path) -> list[str]:
     """Return the faces of a file that its anonymised version shows.
 
-    A face counts if it is still a face of its person: decoders make up others, of which nobody can
-    be told.
+    A face counts if it is still a face of its person: decoders make up others, of which nothing can
+    be known.
     """
     found, embedder = [], networks.embedder()
     factory = Factory(Config())
@@ -162,12 +162,12 @@ def test_a_damaged_file(
     out.mkdir()
     target = out / (f"{source.stem}.mp4" if name in VIDEOS else name)
     code = execute(["run", str(source), "-o", str(target), "--method", "mosaic"])
-    told = capfd.readouterr().err
-    assert "Traceback" not in told, (seed, name, told)
+    printed = capfd.readouterr().err
+    assert "Traceback" not in printed, (seed, name, printed)
     assert code in (0, 1, 2), (seed, name)
-    assert list(out.iterdir()) == ([target] if code == 0 else []), (seed, name, told)
+    assert list(out.iterdir()) == ([target] if code == 0 else []), (seed, name, printed)
     if code:
-        assert "streamanon: error: " in told.splitlines()[-1], (seed, name, told)
+        assert "streamanon: error: " in printed.splitlines()[-1], (seed, name, printed)
     else:
         try:
             assert leaks(judge, people, source, target) == [], (seed, name)

@@ -136,7 +136,7 @@ def test_times_are_read_exactly(text: Any, seconds: str) -> None:
         (["--keep-face", "none.jpg"], "none.jpg cannot be read"),
     ],
 )
-def test_bad_requests_are_told_in_one_line(
+def test_bad_requests_are_refused_in_one_line(
     face_clip: Path,
     tmp_path: Path,
     arguments: list[str],

@@ -162,8 +162,8 @@ def test_chapters_and_timecode_are_kept_on_request(tmp_path: Path, suffix: str) 
         assert len(container.streams.video) == 1
         starts_s = [one["start"] * (one["time_base"] or 0) for one in container.chapters()]
         assert starts_s == [0, Fraction(1, 5)]
-        told = {name.lower(): value for name, value in container.streams.video[0].metadata.items()}
-        assert told["timecode"] == "01:00:00:00"
+        tags = {name.lower(): value for name, value in container.streams.video[0].metadata.items()}
+        assert tags["timecode"] == "01:00:00:00"
 
 
 def test_what_stays_behind_is_named(tmp_path: Path) -> None:

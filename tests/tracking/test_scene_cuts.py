@@ -59,16 +59,16 @@ def test_a_flash_is_no_cut_and_a_cut_behind_it_is_one(flash: str) -> None:
     assert _cuts([first] * 5 + [lit] * 3 + [second] * 5) == [8]
 
 
-def test_a_part_that_changes_at_once_is_told_without_a_cut() -> None:
+def test_a_part_that_changes_at_once_is_noticed_without_a_cut() -> None:
     still, other = _texture(1, 40, 200), _texture(2, 40, 200)
     part = still.copy()
     part[120:240, 213:427] = other[120:240, 213:427]
     detector = CutDetector()
-    told = []
+    noticed = []
     for index, luma in enumerate([still] * 5 + [part] * 5):
         assert not detector.is_cut(_picture(luma))
-        told += [index] if detector.abrupt else []
-    assert told == [5]
+        noticed += [index] if detector.abrupt else []
+    assert noticed == [5]
 
 
 def test_noise_is_no_cut() -> None:

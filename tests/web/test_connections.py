@@ -232,7 +232,7 @@ def test_a_page_left_open_with_an_old_token_is_one_guess(serve: Serve) -> None:
     assert site.ask("GET", "/?token=secret", headers=old).status == 303
 
 
-def test_behind_a_proxy_visitors_are_told_apart_by_what_it_says(
+def test_behind_a_proxy_visitors_are_distinguished_by_what_it_says(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last address counts: what stands before it, the visitor may have written."""

@@ -28,7 +28,7 @@ def with_a_seam(image: U8) -> U8:
     return seamed
 
 
-def test_a_seam_is_told_from_none() -> None:
+def test_a_seam_is_distinguished_from_none() -> None:
     describe = Describer()
     real = describe(FACES)
     same = area_under_curve(real, describe(map(slightly_brighter, FACES)), NAMES)

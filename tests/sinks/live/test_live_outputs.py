@@ -187,7 +187,7 @@ def test_a_recording_can_be_played_while_it_goes_on(opened: Any, tmp_path: Path)
     feed(sink, begin, until=lambda: playable() > 30)
 
 
-def test_a_recording_has_the_permissions_it_is_told(tmp_path: Path) -> None:
+def test_a_recording_has_the_permissions_asked_for(tmp_path: Path) -> None:
     encoder = Encoder("libx264", stream_info(), {"preset": "ultrafast"})
     job = MuxJob("recording", str(tmp_path), mode=0o640)
     with closing(Recording(job, encoder.header())):
