@@ -1,5 +1,6 @@
 """Measuring and matching light, sharpness and noise between a portrait and a frame."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -44,6 +45,10 @@ CONTRAST_SPREAD, CONTRAST_PRIOR = 0.15, 0.05
 """How far around a place its contrast is measured, in eye distances, and the weight of the whole
 face's."""
 
+PALEST_BROWS, BROWS_GROWN, BROWS_DARKEST = 0.35, 0.1, 0.25
+"""Least share of its brows' contrast that a portrait keeps; by how much brows are grown to find the
+frame's, in eye distances, as those lie elsewhere; and the share of that which is taken for hair."""
+
 SKIN_FROM, RIM_TO = 0.08, 0.2
 """Distances from the edge, in eye distances, where skin is sure to begin and the rim ends."""
 
@@ -63,6 +68,23 @@ HIDDEN, LEAST_SEEN, SEEN_SPREAD = 0.3, 1e-4, 2.0
 """Probability that something is in front from which on a place says nothing of the light; the
 weight it keeps, so that a face behind something gets some light; and how far what is known of a
 point of the mesh reaches, in px of the reduced face space."""
+
+
+@dataclass(frozen=True)
+class Areas:
+    """Where what is on a face, as weights of 0 to 1, (n, n) float32 each.
+
+    Attributes:
+        skin: skin visible in both faces; 0 on eyes, mouth and background.
+        face: the face with its features.
+        rim: the rim of the face.
+        brows: the brows and close to them.
+    """
+
+    skin: F32
+    face: F32
+    rim: F32
+    brows: F32
 
 
 def light_field(
@@ -103,7 +125,22 @@ def light_field(
     if beside_hair:
         bare *= without_hair(frame, bare)
     eye_px = space.eye_distance * LIGHT_SIZE / depth.shape[0]
-    return light_transfer(frame, drawn, bare, face, rim, eye_px=eye_px)
+    areas = Areas(bare, face, rim, _shrunk(_brows(space)) * face)
+    return light_transfer(frame, drawn, areas, eye_px=eye_px)
+
+
+def _brows(space: FaceSpace) -> U8:
+    """Return (RASTER, RASTER) uint8: 1 on the brows and close to them, but not on the eyes."""
+    mask = np.zeros((RASTER, RASTER), np.uint8)
+    grown = 2 * round(BROWS_GROWN * space.eye_distance) + 1
+    for brow in (lm.RIGHT_BROW, lm.LEFT_BROW):
+        hull = cv2.convexHull(np.rint(space.points[list(brow)]).astype(np.int32))
+        cv2.fillConvexPoly(mask, hull, 1)
+    mask = np.asarray(cv2.dilate(mask, np.ones((grown, grown), np.uint8)), np.uint8)
+    for eye in (lm.RIGHT_EYE, lm.LEFT_EYE):
+        hull = cv2.convexHull(np.rint(space.points[list(eye)]).astype(np.int32))
+        cv2.fillConvexPoly(mask, hull, 0)
+    return mask
 
 
 def _seen(space: FaceSpace, in_front: F32) -> F32:
@@ -138,9 +175,7 @@ def _shrunk(image: NDArray[Any]) -> F32:
     return np.asarray(small, np.float32)
 
 
-def light_transfer(
-    source: F32, given: F32, skin: F32, face: F32, rim: F32, *, eye_px: float
-) -> F32:
+def light_transfer(source: F32, given: F32, areas: Areas, *, eye_px: float) -> F32:
     """Return the gain and bias that put the portrait into the frame's light and contrast.
 
     Both faces are blurred far beyond their features (normalised convolution over the skin), so
@@ -151,15 +186,13 @@ def light_transfer(
     Args:
         source: (n, n, 3) float32 BGR face of the frame.
         given: (n, n, 3) float32 BGR portrait in the same place.
-        skin: (n, n) float32 weight, 1 on skin visible in both, 0 on eyes, mouth and background.
-        face: (n, n) float32 weight, 1 on the face with its features.
-        rim: (n, n) float32 weight, 1 on the rim of the face.
+        areas: where skin, rim and brows are.
         eye_px: distance between the eyes.
 
     Returns:
         (n, n, 6) float32: BGR gain, then BGR bias in 0..255, finite everywhere.
     """
-    weight = skin[:, :, None]
+    weight = areas.skin[:, :, None]
     stack = np.concatenate([source * weight, given * weight, weight], axis=2).astype(np.float32)
     # Far from skin the weights vanish; there the mean of the whole face takes over.
     slow = cv2.GaussianBlur(stack, (0, 0), SLOW * eye_px, borderType=cv2.BORDER_CONSTANT)
@@ -167,7 +200,7 @@ def light_transfer(
     wanted, had = slow[:, :, 0:3] / slow[:, :, 6:], slow[:, :, 3:6] / slow[:, :, 6:]
     gain = np.clip((wanted + 4.0) / (had + 4.0), *GAIN_LIMITS)
     contrasts = [
-        ((image - low).mean(axis=2) ** 2) * face
+        ((image - low).mean(axis=2) ** 2) * areas.face
         for image, low in ((source, wanted), (gain * given, gain * had))
     ]
     whole = float(np.sqrt(contrasts[0].sum() / max(float(contrasts[1].sum()), 1e-3)))
@@ -176,16 +209,35 @@ def light_transfer(
         for one in contrasts
     )
     contrast = np.clip(np.minimum(np.sqrt(near / drawn), max(whole, 1.0)), *CONTRAST_LIMITS)
+    darker = [(low - image).mean(axis=2) for image, low in ((source, wanted), (given, had))]
+    paler = _contrast_of_brows(darker[0], gain.mean(axis=2) * darker[1], areas.brows)
+    contrast += areas.brows * (np.minimum(contrast, paler) - contrast)
     gain *= contrast[:, :, None]
     bias = wanted - gain * had
     left = source - (gain * given + bias)
-    sure = rim * np.exp(-((left.mean(axis=2) / RIM_LEVELS) ** 2))
+    sure = areas.rim * np.exp(-((left.mean(axis=2) / RIM_LEVELS) ** 2))
     sure = np.asarray(sure, np.float32)[:, :, None]
     spread = cv2.GaussianBlur(
         np.concatenate([left * sure, sure], axis=2), (0, 0), RIM_SPREAD * eye_px
     )
     bias += spread[:, :, :3] / (spread[:, :, 3:] + RIM_PRIOR)
     return np.concatenate([gain, bias], axis=2).astype(np.float32)
+
+
+def _contrast_of_brows(wanted: F32, given: F32, brows: F32) -> float:
+    """Return the factor that gives a portrait's brows no more contrast than the frame's have.
+
+    Args:
+        wanted: (n, n) float32 levels by which the frame's face is darker than its skin around.
+        given: (n, n) float32 of the portrait.
+        brows: (n, n) float32 weight of where brows may be.
+    """
+    there = brows > 0.5
+    if not there.any():
+        return 1.0
+    hair = 1 - BROWS_DARKEST / 2
+    darkest = [max(float(np.quantile(one[there], hair)), 1.0) for one in (wanted, given)]
+    return float(np.clip(darkest[0] / darkest[1], PALEST_BROWS, 1.0))
 
 
 def high_pass(image: U8) -> F32:

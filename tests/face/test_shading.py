@@ -8,6 +8,7 @@ from streamanon.face import landmarks as lm
 from streamanon.face.shading import (
     MAX_BLUR_PX,
     MAX_GRAIN,
+    Areas,
     fine_detail,
     high_pass,
     light_field,
@@ -101,8 +102,29 @@ PORTRAIT = np.asarray(cv2.resize(load_builtin()[0].portrait[90:330, 110:350], (N
 
 
 def lit(source: F32) -> F32:
-    light = light_transfer(source, PORTRAIT, INSIDE, INSIDE, FACE - INSIDE, eye_px=16)
+    areas = Areas(INSIDE, INSIDE, FACE - INSIDE, 0 * FACE)
+    light = light_transfer(source, PORTRAIT, areas, eye_px=16)
     return np.asarray(PORTRAIT * light[:, :, :3] + light[:, :, 3:], np.float32)
+
+
+def brows_lit(source_level: float, given_level: float) -> float:
+    """Return by how many levels a brow is darker than the skin around, in the frame's light."""
+    brow = np.zeros((N, N), np.float32)
+    brow[17:19, 12:22] = brow[17:19, 26:36] = 1
+    near = np.asarray(cv2.dilate(brow, np.ones((3, 3))), np.float32)
+    source, given = (
+        np.repeat((180 - level * brow)[:, :, None], 3, axis=2).astype(np.float32)
+        for level in (source_level, given_level)
+    )
+    light = light_transfer(source, given, Areas(INSIDE, INSIDE, FACE - INSIDE, near), eye_px=16)
+    result = (given * light[:, :, :3] + light[:, :, 3:]).mean(axis=2)
+    return float(np.median(result[30:34, 12:36]) - result[brow > 0].mean())
+
+
+def test_brows_are_no_darker_than_the_frames() -> None:
+    alike, paler, darker = brows_lit(80, 80), brows_lit(30, 80), brows_lit(120, 80)
+    assert paler < 0.6 * alike
+    assert darker == pytest.approx(alike, rel=0.15)
 
 
 def contrast(image: F32) -> float:
