@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from streamanon.face import shading
 from streamanon.face.warp import MARGIN, RASTER, SKIN_POINTS, Condition, FaceSpace
@@ -182,12 +181,14 @@ class SharpnessMatcher:
         smoothness: share of the skin's texture that is left out, decided in the first frame.
         blur_px: standard deviation of the blur in use.
         grain: standard deviation of the noise that the portrait lacks, in 8 bit levels.
+        white: share of it that is white.
         drawn: number of frames the portrait was drawn in.
     """
 
     smoothness: float = 0.0
     blur_px: float = 0.0
     grain: float = 0.0
+    white: float = 1.0
     drawn: int = 0
 
     def sampled(self, condition: Condition, x: F32, y: F32, region: FaceRegion, alpha: F32) -> U8:
@@ -221,13 +222,13 @@ class SharpnessMatcher:
             self.grain = shading.missing_grain(
                 shading.noise(source, weight), shading.noise(soft, weight)
             )
+            self.white = shading.whiteness(source, weight)
         return shading.soften(image, self.blur_px)
 
     def with_grain(self, image: U8) -> U8:
         """Return a portrait with the noise that it lacks."""
         if self.grain == 0:
             return image
-        noise: NDArray[np.int16] = np.empty(image.shape[:2], np.int16)
-        cv2.randn(noise, np.zeros(1), np.full(1, self.grain))
+        noise = shading.grain(image.shape[:2], self.grain, self.white)
         noisy = cv2.add(image, cv2.merge([noise, noise, noise]), dtype=cv2.CV_8U)
         return np.asarray(noisy, np.uint8)

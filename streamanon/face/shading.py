@@ -23,6 +23,18 @@ NORMAL_MAD, FINE_SHARE = 0.6745, 0.87
 """Median absolute deviation over standard deviation of a normal distribution, and the share of
 white noise's standard deviation that a 1 px blur removes."""
 
+FINENESS, COARSE, COARSEST_PX = (0.3, 0.6), 0.6, 0.6
+"""Share of noise in the finest structure, in that of white noise, up to which it is pores and what
+compression left (0.25 in photographs of LFW), and from which all of it is noise; how much of the
+former a portrait gets, as all of it looks like freckles; and the blur of such grain, in px."""
+
+BLURRED = 0.39
+"""What :func:`noise` measures of white noise after a blur of COARSEST_PX."""
+
+_FINEST = np.outer((1, -2, 1), (1, -2, 1)).astype(np.float32) / 6
+"""Sees noise and hardly any structure (J. Immerkaer, "Fast Noise Variance Estimation", Computer
+Vision and Image Understanding 64(2), 1996); of unit gain for white noise."""
+
 DETAIL_FACTOR = 1.2
 """Ratio of fine detail to the frame's face that is allowed: skin hides the excess, eyes need it."""
 
@@ -267,6 +279,30 @@ def noise(fine: F32, mask: F32) -> float:
     """
     there = np.abs(fine[mask > 0.5])
     return float(np.median(there)) / (NORMAL_MAD * FINE_SHARE) if there.size else 0.0
+
+
+def whiteness(fine: F32, mask: F32) -> float:
+    """Return the share of a face's noise that is white, 0..1; the rest is coarser.
+
+    Args:
+        fine: (h, w) float32 from :func:`high_pass`.
+        mask: (h, w) float32, above a half where the face is.
+    """
+    finest = np.abs(np.asarray(cv2.filter2D(fine, -1, _FINEST))[mask > 0.5])
+    if not finest.size:
+        return 1.0
+    fineness = float(np.median(finest)) / NORMAL_MAD / max(noise(fine, mask), 1e-6)
+    return float(np.interp(fineness, FINENESS, (0, 1)))
+
+
+def grain(size: tuple[int, ...], level: float, white: float) -> F32:
+    """Return (h, w) float32 noise in 8 bit levels, a share of it white."""
+    made: F32 = np.empty(size, np.float32)
+    cv2.randn(made, np.zeros(1), np.full(1, level))
+    if white == 1:
+        return made
+    coarse = cv2.GaussianBlur(made, (0, 0), COARSEST_PX)
+    return np.asarray(white * made + (1 - white) * COARSE / BLURRED * coarse, np.float32)
 
 
 def skin_texture(image: U8, mask: F32) -> float:

@@ -6,10 +6,12 @@ import pytest
 
 from streamanon.face import landmarks as lm
 from streamanon.face.shading import (
+    COARSE,
     MAX_BLUR_PX,
     MAX_GRAIN,
     Areas,
     fine_detail,
+    grain,
     high_pass,
     light_field,
     light_transfer,
@@ -19,6 +21,7 @@ from streamanon.face.shading import (
     noise,
     skin_texture,
     soften,
+    whiteness,
     without_hair,
 )
 from streamanon.face.warp import (
@@ -44,6 +47,24 @@ def noisy(sigma: float) -> U8:
 @pytest.mark.parametrize("sigma", [2.0, 4.0, 8.0])
 def test_noise_is_measured(sigma: float) -> None:
     assert noise(high_pass(noisy(sigma)), EVERYWHERE) == pytest.approx(sigma, rel=0.12)
+
+
+def test_noise_of_a_sensor_is_told_from_the_coarser_one_of_pores_and_compression() -> None:
+    soft = cv2.GaussianBlur(noisy(12.0), (0, 0), 0.85)
+    assert whiteness(high_pass(np.asarray(soft, np.uint8)), EVERYWHERE) < 0.1
+    assert whiteness(high_pass(noisy(12.0)), EVERYWHERE) > 0.9
+    assert whiteness(high_pass(noisy(12.0)), np.zeros_like(EVERYWHERE)) == 1
+
+
+@pytest.mark.parametrize(("white", "share"), [(1.0, 1.0), (0.0, COARSE)])
+def test_grain_is_as_strong_as_wanted_or_less_where_it_is_coarse(
+    white: float, share: float
+) -> None:
+    made = grain((300, 300), 8.0, white)
+    image = np.repeat(np.clip(128 + made, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
+    fine, everywhere = high_pass(image), np.ones(made.shape, np.float32)
+    assert noise(fine, everywhere) == pytest.approx(8.0 * share, rel=0.1)
+    assert (whiteness(fine, everywhere) == 1) == (white == 1)
 
 
 def test_lashes_and_strands_are_no_noise() -> None:
