@@ -47,6 +47,10 @@ BEGINS = 1 / 3
 CLENCHED = 0.75
 """Share of the gap between the lips from which on it holds no more than the upper teeth."""
 
+MOST_COLOURED = 0.75
+"""Most by which a channel of the colour of teeth may differ from their grey, as a share of it: more
+is no light on teeth, but paint or something between them, and would be shown as it is."""
+
 TONGUE, TONGUE_RAMP = 0.2, 0.3
 """Light of a tongue, in that of skin, from which on it is seen; the ramp."""
 
@@ -82,11 +86,18 @@ def mouth_inside(picture: Picture, points: F32) -> MouthInside | None:
         seen = teeth > ENOUGH
         usual = float(np.median(light[seen]))
         colour = np.median(inside[seen & (light >= usual)], axis=0)  # at their edges is lip
-        shown = replace(shown, light=usual, teeth_bgr=colour)
+        shown = replace(shown, light=usual, teeth_bgr=less_coloured(colour))
     if upper >= CLENCHED * lips.opening:
         return replace(shown, lower=0.0)
     tongue = (float(np.percentile(light[~is_row], DARKER)) - TONGUE) / TONGUE_RAMP
     return replace(shown, tongue=min(max(tongue, 0.0), 1.0))
+
+
+def less_coloured(colour: F32) -> F32:
+    """Return a (3,) colour with no more than MOST_COLOURED of its own."""
+    grey = max(float(colour.mean()), 1.0)
+    share = min(1.0, MOST_COLOURED * grey / max(float(np.abs(colour - grey).max()), 1e-6))
+    return np.asarray(grey + share * (colour - grey), np.float32)
 
 
 def _teeth_and_light(image: U8, points: F32, lips: Lips) -> tuple[F32, F32, F32]:

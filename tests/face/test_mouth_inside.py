@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from streamanon.face import mouth
-from streamanon.face.mouth_inside import mouth_inside
+from streamanon.face.mouth_inside import MOST_COLOURED, less_coloured, mouth_inside
 from streamanon.face.warp import FaceSpace
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.picture import as_picture
@@ -96,6 +96,20 @@ def test_teeth_in_the_shade_are_dimmer() -> None:
         drawn_column(MouthInside(0.2, 0.0, 0.0, light)).max() for light in (mouth.EVEN_LIGHT, 0.8)
     )
     assert 0.6 * lit < shaded < 0.75 * lit
+
+
+@pytest.mark.parametrize("paint", [(0.02, 1.0, 0.02), (1.0, 0.02, 1.0), (0.02, 0.02, 1.0)])
+def test_no_paint_is_taken_for_the_colour_of_teeth(paint: tuple[float, float, float]) -> None:
+    painted = inside("zoe", np.asarray(PEOPLE["zoe"].portrait * np.array(paint), np.uint8))
+    if painted is not None and painted.teeth_bgr is not None:
+        grey = painted.teeth_bgr.mean()
+        assert np.abs(painted.teeth_bgr - grey).max() <= (MOST_COLOURED + 0.01) * grey
+    vivid = less_coloured(np.array(paint) * 250)
+    assert np.abs(vivid - vivid.mean()).max() == pytest.approx(
+        MOST_COLOURED * vivid.mean(), rel=0.01
+    )
+    pale = np.array([150.0, 200.0, 230.0])
+    np.testing.assert_allclose(less_coloured(pale), pale, rtol=1e-5)
 
 
 @pytest.mark.parametrize("light", [(1.0, 1.0, 1.0), (0.3, 0.6, 0.95), (0.9, 0.6, 0.5)])
