@@ -161,15 +161,13 @@ class OcclusionFinder(Protocol):
 class GlassesFinder(Protocol):
     """Says who wears glasses."""
 
-    def score(self, picture: Picture, points: F32) -> float:
-        """Return how sure it is that a face with these (478, 3) points in frame px wears glasses.
+    def look(self, picture: Picture, points: F32) -> tuple[float, float]:
+        """Look for glasses on a face with these (478, 3) points in frame px.
 
-        It is below 0 when that is unlikely; see :mod:`streamanon.tracking.glasses`.
+        Returns:
+            How sure it is that there are some, below 0 when that is unlikely (see
+            :mod:`streamanon.tracking.glasses`), and the share of light that their lines take, 0..1.
         """
-        ...
-
-    def darkness(self, picture: Picture, points: F32) -> float:
-        """Return the share of light that the lines of the glasses of such a face take, 0..1."""
         ...
 
 

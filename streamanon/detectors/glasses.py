@@ -78,19 +78,19 @@ class GlassesProbe:
         """Take the (1153,) float32 weights of edges, the last of which is a bias."""
         self._weights = weights
 
-    def score(self, picture: Picture, points: F32) -> float:
-        """Return how sure it is; see :meth:`streamanon.protocols.GlassesFinder.score`."""
-        found = edges(around_eyes(picture, points))
-        return float(found @ self._weights[:-1] + self._weights[-1])
-
-    def darkness(self, picture: Picture, points: F32) -> float:
-        """Return how dark they are; see :meth:`streamanon.protocols.GlassesFinder.darkness`.
-
-        Lines are what a closing fills, on the nose and below the eyes.
-        """
+    def look(self, picture: Picture, points: F32) -> tuple[float, float]:
+        """Look for glasses; see :meth:`streamanon.protocols.GlassesFinder.look`."""
         eyes = around_eyes(picture, points)
-        closed = cv2.morphologyEx(eyes, cv2.MORPH_CLOSE, np.ones((LINE_PX, LINE_PX), np.uint8))
-        lines = cv2.subtract(closed, eyes).astype(np.float32) / max(float(np.median(eyes)), 8.0)
-        across = float(lines[BRIDGE].mean(axis=1).max())
-        below = float(np.median(np.concatenate([lines[rim].max(axis=0) for rim in BELOW])))
-        return float(np.clip(DRAWN_AT + DRAWN * np.sqrt(across * below), *DARKNESS))
+        return float(edges(eyes) @ self._weights[:-1] + self._weights[-1]), _darkness(eyes)
+
+
+def _darkness(eyes: U8) -> float:
+    """Return the share of light that lines of glasses take in (54, 96) uint8 grey.
+
+    Lines are what a closing fills, on the nose and below the eyes.
+    """
+    closed = cv2.morphologyEx(eyes, cv2.MORPH_CLOSE, np.ones((LINE_PX, LINE_PX), np.uint8))
+    lines = cv2.subtract(closed, eyes).astype(np.float32) / max(float(np.median(eyes)), 8.0)
+    across = float(lines[BRIDGE].mean(axis=1).max())
+    below = float(np.median(np.concatenate([lines[rim].max(axis=0) for rim in BELOW])))
+    return float(np.clip(DRAWN_AT + DRAWN * np.sqrt(across * below), *DARKNESS))

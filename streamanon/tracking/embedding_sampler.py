@@ -155,7 +155,7 @@ class EmbeddingSampler:
         return track_id in self._tracks and not self._tracks[track_id].settled
 
     def glasses_of(self, track_id: int) -> float:
-        """Return how dark somebody's glasses are, see :class:`Subject`; 0 as far as is known."""
+        """Return how dark a person's glasses are, see :class:`Subject`; 0 while none are seen."""
         known = self._tracks.get(track_id)
         return known.glasses.darkness if known and known.glasses.worn else 0.0
 
@@ -171,10 +171,7 @@ class EmbeddingSampler:
         if not self._take(track_id, sample):
             return
         if self._glasses and lm.inter_ocular_px(mesh.points) >= MIN_EYES_PX:
-            found = self._glasses
-            so_far.glasses.look(
-                *(how(picture, mesh.points) for how in (found.score, found.darkness))
-            )
+            so_far.glasses.look(*self._glasses.look(picture, mesh.points))
 
     def _take(self, track_id: int, sample: Sample) -> bool:
         """Add a sample to a track and plan the next; return False for one of somebody else."""

@@ -18,7 +18,7 @@ with np.load(weights.path("glasses.npz")) as stored:
 
 
 def score(image: U8, points: F32) -> float:
-    return PROBE.score(as_picture(image), points)
+    return PROBE.look(as_picture(image), points)[0]
 
 
 def wearing(image: U8, points: F32, style: glasses.Style, darkness: float = 0.67) -> U8:
@@ -55,9 +55,9 @@ def test_thin_pale_frames_are_distinguished_from_bold_ones() -> None:
     seen = []
     for darkness in (0.25, 0.4, 0.65):
         measured = [
-            PROBE.darkness(
+            PROBE.look(
                 as_picture(wearing(one.portrait, one.mesh.points, style, darkness)), one.mesh.points
-            )
+            )[1]
             for one, style in zip(load_builtin()[:30], glasses.STYLES * 10, strict=True)
         ]
         seen.append(float(np.median(measured)))

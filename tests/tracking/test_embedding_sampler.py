@@ -40,6 +40,7 @@ NEUTRAL, SMILING = ("london_001_neutral",), ("london_001_smiling",)
 BOTH = ("london_001_neutral", "london_002_neutral")
 
 Making = Callable[..., Observer]
+Sampling = Callable[..., EmbeddingSampler]
 
 
 class Counting(MobileFaceNetEmbedder):
@@ -58,19 +59,22 @@ def embedder() -> Counting:
 
 
 @pytest.fixture
-def making(
-    yunet: YuNetDetector,
-    mesher: MeshFitter,
-    embedder: Counting,
-    gender_net: GenderNet,
-    age_net: AgeNet,
-) -> Making:
+def sampling(embedder: Counting, gender_net: GenderNet, age_net: AgeNet) -> Sampling:
+    """Return a function that makes samplers, which look for glasses if they are given a probe."""
+
+    def make(glasses: GlassesProbe | None = None) -> EmbeddingSampler:
+        assigner = IdentityAssigner(load_builtin(), seed=0)
+        return EmbeddingSampler(embedder, gender_net, age_net, assigner, glasses)
+
+    return make
+
+
+@pytest.fixture
+def making(yunet: YuNetDetector, mesher: MeshFitter, sampling: Sampling) -> Making:
     """Return a function that makes observers, of files or, with a delay in frames, of streams."""
 
     def make(delay: int | None = None) -> Observer:
-        assigner = IdentityAssigner(load_builtin(), seed=0)
-        sampler = EmbeddingSampler(embedder, gender_net, age_net, assigner)
-        return Observer(yunet, mesher, sampler, look_ahead=delay)
+        return Observer(yunet, mesher, sampling(), look_ahead=delay)
 
     return make
 
@@ -258,11 +262,7 @@ def test_a_person_in_any_light_stays_the_same(making: Making) -> None:
 
 
 def test_glasses_of_a_face_as_small_as_in_a_portrait_of_250_px_are_seen_and_how_bold_they_are(
-    yunet: YuNetDetector,
-    mesher: MeshFitter,
-    embedder: Counting,
-    gender_net: GenderNet,
-    age_net: AgeNet,
+    yunet: YuNetDetector, mesher: MeshFitter, sampling: Sampling
 ) -> None:
     theo = next(one for one in load_builtin() if one.name == "theo")
     with np.load(weights.path("glasses.npz")) as stored:
@@ -274,9 +274,7 @@ def test_glasses_of_a_face_as_small_as_in_a_portrait_of_250_px_are_seen_and_how_
             glasses.draw(image, theo.mesh.points[:, :2], glasses.STYLES[0], darkness)
         scale = 50 / lm.inter_ocular_px(theo.mesh.points)
         small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        assigner = IdentityAssigner(load_builtin())
-        sampler = EmbeddingSampler(embedder, gender_net, age_net, assigner, probe)
-        observer = Observer(yunet, mesher, sampler)
+        observer = Observer(yunet, mesher, sampling(probe))
         picture = as_picture(np.asarray(small, np.uint8))
         (scene,) = observer.push(Frame(0, picture, 0, Fraction(1, FPS))) + observer.flush()
         seen.append(scene.subjects[0].glasses)
@@ -303,18 +301,17 @@ def test_a_face_that_is_only_seen_turned_gets_an_identity_like_it(
     mesher: MeshFitter,
     embedder: Counting,
     gender_net: GenderNet,
-    age_net: AgeNet,
+    sampling: Sampling,
 ) -> None:
     picture = as_picture(read_photo(name))
     (face,) = yunet.detect(picture)
     mesh = Finder(yunet, mesher).fit_mesh(picture, face, None)
     assert mesh is not None
-    assigner = IdentityAssigner(load_builtin(), seed=0)
-    sampler = EmbeddingSampler(embedder, gender_net, age_net, assigner)
+    sampler = sampling()
     track = Track(0, replace(face, mesh=turned(mesh, 45)), face.box)
     for index in range(20):
         sampler.sample(picture, track, index / FPS, [0])
     assert 5 <= embedder.looks <= 8
-    identity = assigner.identity_of(0, [0])
+    identity = sampler.assigner.identity_of(0, [0])
     assert identity is not None
     assert (identity.p_female > 0.5) == (gender_net.p_female(picture, mesh.points) > 0.5)
