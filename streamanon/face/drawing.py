@@ -219,10 +219,10 @@ class SharpnessMatcher:
                 soft = shading.high_pass(shading.soften(portrait, self.blur_px))
                 got = shading.fine_detail(soft, weight)
                 self.blur_px = shading.next_blur_px(self.blur_px, wanted, got)
-            self.grain = shading.missing_grain(
-                shading.noise(source, weight), shading.noise(soft, weight)
-            )
-            self.white = shading.whiteness(source, weight)
+            level = shading.noise(source, weight)
+            self.grain = shading.missing_grain(level, shading.noise(soft, weight))
+            if self.grain:
+                self.white = shading.whiteness(source, weight, level)
         return shading.soften(image, self.blur_px)
 
     def with_grain(self, image: U8) -> U8:

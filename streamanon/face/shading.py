@@ -1,5 +1,6 @@
 """Measuring and matching light, sharpness and noise between a portrait and a frame."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -124,9 +125,7 @@ def light_field(
     """
     inside = depth / space.eye_distance
     skin = np.asarray(inside > SKIN_FROM, np.uint8)
-    for outline in (lm.INNER_LIPS, lm.RIGHT_EYE, lm.LEFT_EYE):
-        hull = cv2.convexHull(np.rint(space.points[list(outline)]).astype(np.int32))
-        cv2.fillConvexPoly(skin, hull, 0)
+    _fill(skin, space, (lm.INNER_LIPS, lm.RIGHT_EYE, lm.LEFT_EYE), 0)
     weights = (skin, inside > SKIN_FROM, (inside > 0) & (inside < RIM_TO))
     bare, face, rim = map(_shrunk, weights)
     if in_front is not None:
@@ -145,14 +144,17 @@ def _brows(space: FaceSpace) -> U8:
     """Return (RASTER, RASTER) uint8: 1 on the brows and close to them, but not on the eyes."""
     mask = np.zeros((RASTER, RASTER), np.uint8)
     grown = 2 * round(BROWS_GROWN * space.eye_distance) + 1
-    for brow in (lm.RIGHT_BROW, lm.LEFT_BROW):
-        hull = cv2.convexHull(np.rint(space.points[list(brow)]).astype(np.int32))
-        cv2.fillConvexPoly(mask, hull, 1)
+    _fill(mask, space, (lm.RIGHT_BROW, lm.LEFT_BROW), 1)
     mask = np.asarray(cv2.dilate(mask, np.ones((grown, grown), np.uint8)), np.uint8)
-    for eye in (lm.RIGHT_EYE, lm.LEFT_EYE):
-        hull = cv2.convexHull(np.rint(space.points[list(eye)]).astype(np.int32))
-        cv2.fillConvexPoly(mask, hull, 0)
+    _fill(mask, space, (lm.RIGHT_EYE, lm.LEFT_EYE), 0)
     return mask
+
+
+def _fill(mask: U8, space: FaceSpace, outlines: Iterable[Sequence[int]], value: int) -> None:
+    """Draw the hulls of points of the mesh into a (RASTER, RASTER) mask, in place."""
+    for outline in outlines:
+        hull = cv2.convexHull(np.rint(space.points[list(outline)]).astype(np.int32))
+        cv2.fillConvexPoly(mask, hull, value)
 
 
 def _seen(space: FaceSpace, in_front: F32) -> F32:
@@ -281,17 +283,18 @@ def noise(fine: F32, mask: F32) -> float:
     return float(np.median(there)) / (NORMAL_MAD * FINE_SHARE) if there.size else 0.0
 
 
-def whiteness(fine: F32, mask: F32) -> float:
+def whiteness(fine: F32, mask: F32, level: float) -> float:
     """Return the share of a face's noise that is white, 0..1; the rest is coarser.
 
     Args:
         fine: (h, w) float32 from :func:`high_pass`.
         mask: (h, w) float32, above a half where the face is.
+        level: how strong the noise is (:func:`noise`).
     """
     finest = np.abs(np.asarray(cv2.filter2D(fine, -1, _FINEST))[mask > 0.5])
     if not finest.size:
         return 1.0
-    fineness = float(np.median(finest)) / NORMAL_MAD / max(noise(fine, mask), 1e-6)
+    fineness = float(np.median(finest)) / NORMAL_MAD / max(level, 1e-6)
     return float(np.interp(fineness, FINENESS, (0, 1)))
 
 
