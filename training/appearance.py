@@ -70,11 +70,11 @@ def few_of_each(entries: Iterable[Entry]) -> Iterator[Entry]:
             yield entry
 
 
-def fit(embedding: F32, wanted: F32, weight: F32) -> F32:
+def fit(embedding: F32, wanted: F32, weight: F32, ridge: float = RIDGE) -> F32:
     """Return (129, ...) float32, 128 weights and a bias: ridge regression with weighted rows."""
     rows = np.column_stack([embedding, np.ones(len(embedding))]).astype(np.float64)
     weighted = rows * weight[:, None]
-    normal = weighted.T @ rows + RIDGE * np.eye(rows.shape[1])
+    normal = weighted.T @ rows + ridge * np.eye(rows.shape[1])
     return np.asarray(np.linalg.solve(normal, weighted.T @ wanted), np.float32)
 
 

@@ -24,7 +24,7 @@ from streamanon.errors import UsageError
 from streamanon.face import landmarks as lm
 from streamanon.face.shape import CHILD_YEARS, ShapeModel, mirrored
 from streamanon.factory import Factory
-from training.appearance import few_of_each
+from training import appearance
 from training.data.entries import Entry, read_entries
 from training.data.prepare import central_mesh
 
@@ -114,11 +114,8 @@ def _mean_shape(people: People, youngest: int, oldest: int) -> F32:
 
 def fit(embedding: F32, child: NDArray[np.bool_]) -> F32:
     """Return (129,) float32, 128 weights and a bias: about 1 for a child, about -1 for an adult."""
-    rows = np.column_stack([embedding, np.ones(len(embedding))]).astype(np.float64)
-    weighted = rows * np.where(child, 0.5 / child.sum(), 0.5 / (~child).sum())[:, None]
-    penalty = RIDGE * np.diag([1.0] * embedding.shape[1] + [0.0])
-    wanted = np.where(child, 1.0, -1.0)
-    return np.asarray(np.linalg.solve(weighted.T @ rows + penalty, weighted.T @ wanted), np.float32)
+    weight = np.where(child, 0.5 / child.sum(), 0.5 / (~child).sum())
+    return appearance.fit(embedding, np.where(child, 1.0, -1.0), weight, RIDGE)
 
 
 def separated(embedding: F32, child: NDArray[np.bool_]) -> float:
@@ -143,7 +140,7 @@ def command(pictures: Path, adults: Path, out: Path) -> None:
     with np.load(weights.path("face_shape.npz")) as stored:
         model = ShapeModel.of(stored)
     with_ages = [one for one in read_entries(pictures) if age_in_name(one.name) is not None]
-    others = [one for one in few_of_each(read_entries(adults)) if not one.held_out]
+    others = [one for one in appearance.few_of_each(read_entries(adults)) if not one.held_out]
     people = look_at([*with_ages, *others[:MOST_ADULTS]], model, factory)
     clear = (people.years <= CHILD_UNTIL) | (people.years >= ADULT_FROM)
     embedding, child = people.embedding[clear], people.years[clear] <= CHILD_UNTIL

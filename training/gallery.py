@@ -5,8 +5,8 @@ from two or three of the same apparent sex, so that it is none of them. Proporti
 symmetric, irises alike, stubble of the skin's hue. Colours are the mean of all portraits and their
 mirror images, which evens out light from one side. Where hair or cloth hangs over the forehead of
 the first portrait, the skin of another is taken. Children are made of young adults
-(:mod:`training.childlike`). ``gallery.csv`` holds the recipe of each, chosen
-by measurement (no hair left on foreheads, no two alike) and by looking.
+(:mod:`training.childlike`). ``gallery.csv`` holds the recipe of each, chosen by measurement (no
+hair left on foreheads, no two adults alike) and by looking.
 
 Faces are warped linearly over a Delaunay triangulation of their meshes, and their bands of spatial
 frequency blended apart (Burt and Adelson, "A Multiresolution Spline With Application to Image
@@ -32,7 +32,7 @@ from streamanon.factory import Factory
 from streamanon.identities.gallery import read_portraits, write_gallery
 from streamanon.identities.portrait import PortraitReader, read_image
 from training.childlike import childlike
-from training.portrait import Portrait, blurred, soft_mask, upright
+from training.portrait import Portrait, blurred, hull, soft_mask, upright
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,9 +145,7 @@ def with_warm_stubble(image: U8, points: F32) -> U8:
     cold = np.maximum(np.median(colour[y, x], axis=0) - colour, 0)
     light = np.clip((np.median(lab[y, x, 0]) - DARK_SKIN[0]) / np.ptp(DARK_SKIN), 0, 1)
     below, lips = (
-        soft_mask(
-            [np.asarray(cv2.convexHull(points[list(part), :2])[:, 0], np.float32)], soft, grown
-        )
+        soft_mask([hull(points, part)], soft, grown)
         for part, soft, grown in ((_BELOW_NOSE, 8, 0), (lm.OUTER_LIPS, 3, 4))
     )
     lab[..., 1:] += WARMED * light * cold * below * (1 - lips)
@@ -206,14 +204,11 @@ def command(portraits: Path, recipes: Path, out: Path) -> None:
                 if recipe.years is not None:
                     image = childlike(image, mesh.points, recipe.years, model)
                 cv2.imwrite(str(paths[-1]), image)
-        grown = [path for path, one in zip(paths, chosen, strict=True) if one.years is None]
-        children = [
-            replace(reader.read(path), years=one.years)
-            for path, one in zip(paths, chosen, strict=True)
-            if one.years is not None
-        ]  # none is refused for looking like another, as children do to recognisers
-        identities = sorted([*read_portraits(grown, reader), *children], key=lambda one: one.name)
-        write_gallery(identities, out)
+        years = dict(zip(paths, (recipe.years for recipe in chosen), strict=True))
+        identities = read_portraits([path for path in paths if years[path] is None], reader)
+        # To a recogniser children are alike: none is left out for looking like another.
+        children = (replace(reader.read(path), years=age) for path, age in years.items() if age)
+        write_gallery(sorted((*identities, *children), key=lambda one: one.name), out)
     click.echo(f"{len(chosen)} identities in {out}")
 
 

@@ -418,7 +418,7 @@ class IdentityAssigner:
         """Return the identities of the same apparent sex that do not look too much like the person.
 
         Sex is a condition, not a weight: a beard on a woman is worse than a skin that light has to
-        bridge. Children have a child's face, of either sex, as theirs can hardly be seen.
+        bridge. Children have a child's face, of either sex, as a face hardly shows theirs.
         """
         child, face = self._is_child(evidence), evidence.embedding
         fitting = [one for one in identities if (one.years <= OLDEST_CHILD) == child]
