@@ -15,7 +15,14 @@ import numpy as np
 
 from streamanon.face import landmarks as lm
 from streamanon.face import surroundings
-from streamanon.face.shape import NeutralEstimate, Pose, away_from_outline, reshaped, shape_for
+from streamanon.face.shape import (
+    ExpressionKeeper,
+    NeutralEstimate,
+    Pose,
+    away_from_outline,
+    reshaped,
+    shape_for,
+)
 from streamanon.imaging.boxes import union
 from streamanon.imaging.picture import blend_bgr, blended, copy_picture
 from streamanon.safety.cover import faded_into, mosaic
@@ -50,10 +57,17 @@ class Person:
     """What is known of the shape of somebody, one a track; for :class:`ReshapingAnonymiser`."""
 
     estimate: NeutralEstimate
+    expression: ExpressionKeeper
+    identity: str
     neutral: F32 = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     frames: int = 0
     strength: float = 1.0
     time_s: float = -np.inf
+
+    @property
+    def look_due(self) -> bool:
+        """Whether the person's shape is looked at in this frame."""
+        return self.frames < CLOSELY or self.frames % LOOK_EVERY == 0
 
     def freed(self, strength: float, time_s: float) -> float:
         """Return how freely the outline may move now: less at once, more only slowly."""
@@ -157,12 +171,15 @@ class ReshapingAnonymiser:
         mesh, identity = subject.track.face.mesh, subject.identity
         if mesh is None or identity is None or not is_replaceable(mesh):
             return None
-        own = self._neutral_of_person(subject.track.id, mesh.points)
-        person = self._people[subject.track.id]
+        person = self._person(subject.track.id, identity)
+        other, mean = self._neutral_of_portrait(identity), self._model.at_age(identity.years)
+        if person.look_due:
+            self._look(person, mesh.points, other, mean)
+        person.frames += 1
         strength = person.freed(_strength(mesh.points, others), time_s)
         inwards = np.float32(1) - np.float32(1 - strength) * (1 - self._inwards)
-        other = self._neutral_of_portrait(identity)
-        wanted = shape_for(own, other, self._model.at_age(identity.years))
+        own = person.neutral
+        wanted = shape_for(own, other, mean) + person.expression.correction
         points = reshaped(mesh.points, own, wanted, inwards)
         around = surroundings.fit(picture, mesh.points, points, others, strength)
         if around is None:
@@ -171,16 +188,33 @@ class ReshapingAnonymiser:
         face = replace(subject.track.face, mesh=replace(mesh, points=points))
         return _Reshaped(replace(subject, track=replace(subject.track, face=face)), around)
 
-    def _neutral_of_person(self, track_id: int, points: F32) -> F32:
-        """Return the neutral of a track with what is seen of it now."""
+    def _person(self, track_id: int, identity: Identity) -> Person:
+        """Return what is known of a track, and nothing of its expression in another's shape."""
         if track_id not in self._people:
-            self._people[track_id] = Person(NeutralEstimate(self._model.spread))
+            self._people[track_id] = Person(
+                NeutralEstimate(self._model.spread),
+                ExpressionKeeper(self._model, self._blendshapes),
+                identity.name,
+            )
         person = self._people[track_id]
-        if person.frames < CLOSELY or person.frames % LOOK_EVERY == 0:
-            sight = self._model.neutral(points, self._blendshapes(points))
-            person.neutral = person.estimate.add(sight, Pose.of(points).facing)
-        person.frames += 1
-        return person.neutral
+        if person.identity != identity.name:
+            person.expression = ExpressionKeeper(self._model, self._blendshapes)
+            person.identity = identity.name
+        return person
+
+    def _look(self, person: Person, points: F32, other: F32, mean: F32) -> None:
+        """Take what is seen of a person now into account.
+
+        Args:
+            person: who it is.
+            points: (478, 3) mesh in frame px.
+            other: (478, 3) float32 canonical neutral of whom they become.
+            mean: (478, 3) float32 canonical, that of people of their age.
+        """
+        seen = self._blendshapes(points)
+        sight = self._model.neutral(points, seen)
+        own = person.neutral = person.estimate.add(sight, Pose.of(points).facing)
+        person.expression.look(points, seen, own, shape_for(own, other, mean))
 
     def _neutral_of_portrait(self, identity: Identity) -> F32:
         """Return the neutral of an identity, with the share of its kin's."""

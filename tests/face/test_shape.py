@@ -10,12 +10,18 @@ import numpy as np
 import pytest
 
 from streamanon import weights
+from streamanon.backends.onnx_runtime import OnnxRuntimeBackend
+from streamanon.detectors.mesh import Blendshapes
 from streamanon.face import landmarks as lm
 from streamanon.face.canonical_face import VERTICES
 from streamanon.face.shape import (
     ENOUGH,
     MAX_CHANGE,
+    MAX_CORRECTED,
+    MOUTH_FROM,
     MOUTH_WIDTH,
+    SMILE,
+    ExpressionKeeper,
     NeutralEstimate,
     Pose,
     ShapeModel,
@@ -285,3 +291,33 @@ def test_a_smile_that_blendshapes_do_not_see_is_no_shape(model: ShapeModel) -> N
         for share in (np.float32(0), np.float32(1))
     )
     assert gap(plain, smiling) < 0.1 * gap(model.mean, model.mean + smile)
+
+
+@pytest.mark.parametrize("name", ["001_smiling", "man"])
+def test_a_shape_with_hanging_corners_of_the_mouth_makes_nobody_frown(
+    model: ShapeModel, sights: dict[str, Sight], name: str
+) -> None:
+    blendshapes = Blendshapes(OnnxRuntimeBackend(weights.path("face_blendshapes.onnx")))
+    sight = sights[name]
+    own = neutral(model, sight)
+    hanging = own - 1.2 * (model.expression[list(SMILE)].sum(axis=0))
+    keeper = ExpressionKeeper(model, blendshapes)
+    keeper.look(sight.points, sight.blendshapes, own, hanging)
+
+    def wrong(shape: F32) -> float:
+        given = blendshapes(reshaped(sight.points, own, shape))
+        return float(np.abs(given - sight.blendshapes)[MOUTH_FROM:].sum())
+
+    assert wrong(hanging + keeper.correction) < 0.5 * wrong(hanging)
+    assert np.sqrt((keeper.correction**2).sum() / 478) <= MAX_CORRECTED + 1e-6
+
+
+def test_a_shape_that_keeps_the_expression_is_not_corrected(
+    model: ShapeModel, sights: dict[str, Sight]
+) -> None:
+    blendshapes = Blendshapes(OnnxRuntimeBackend(weights.path("face_blendshapes.onnx")))
+    sight = sights["001_smiling"]
+    own = neutral(model, sight)
+    keeper = ExpressionKeeper(model, blendshapes)
+    keeper.look(sight.points, blendshapes(sight.points), own, own)
+    assert np.abs(keeper.correction).max() < 0.02
