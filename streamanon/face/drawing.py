@@ -12,6 +12,7 @@ import numpy as np
 
 from streamanon.face import shading
 from streamanon.face.warp import MARGIN, RASTER, SKIN_POINTS, Condition, FaceSpace
+from streamanon.imaging.boxes import bounds
 from streamanon.imaging.picture import Box, clip_box, read_bgr
 from streamanon.types import F32, U8, Patch, Picture
 
@@ -57,8 +58,7 @@ class FaceRegion:
     def of(cls, picture: Picture, space: FaceSpace) -> FaceRegion | None:
         """Return the region of a face in a frame; None when it lies outside the picture."""
         skin = np.column_stack([space.points[:SKIN_POINTS], np.ones(SKIN_POINTS, np.float32)])
-        where = skin @ space.to_frame.T
-        around = np.concatenate([where.min(axis=0), where.max(axis=0)])
+        around = np.concatenate(bounds(skin @ space.to_frame.T))
         x0, y0, x1, y1 = box = clip_box(picture, np.asarray(around, np.float32))
         if min(x1 - x0, y1 - y0) < SMALLEST_SIDE_PX:
             return None

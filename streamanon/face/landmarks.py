@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamanon.face.canonical_face import POSE_WEIGHTS, VERTICES
+from streamanon.imaging.boxes import bounds
 from streamanon.types import F32
 
 FOREHEAD = 10
@@ -92,8 +93,7 @@ def inter_ocular_px(points: F32) -> float:
 
 def face_box_from_mesh(points: F32) -> F32:
     """Return the (4,) box around (478, 2 or 3) mesh points."""
-    flat = points[:, :2]
-    return np.concatenate([flat.min(axis=0), flat.max(axis=0)]).astype(np.float32)
+    return np.concatenate(bounds(points)).astype(np.float32)
 
 
 def _square(centre: F32, right: F32, side: float) -> F32:

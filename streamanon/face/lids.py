@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from streamanon.face import landmarks as lm
 from streamanon.face.canonical_face import TRIANGLES
+from streamanon.imaging.boxes import bounds
 from streamanon.types import F32
 
 CLOSED, OPEN = 0.05, 0.13
@@ -40,8 +41,8 @@ _BETWEEN = tuple(np.isin(TRIANGLES, eye).all(axis=1) for eye, _, _ in EYES)
 def opening(outline: F32 | NDArray[np.float64]) -> float:
     """Return an eye's area over its width squared, from its (16, 2) outline."""
     area = cv2.contourArea(outline.astype(np.float32))
-    width = outline.max(axis=0) - outline.min(axis=0)
-    return area / max(float(width @ width), 1e-6)
+    low, high = bounds(outline)
+    return area / max(float((high - low) @ (high - low)), 1e-6)
 
 
 def openings(points: F32 | NDArray[np.float64]) -> tuple[float, float]:

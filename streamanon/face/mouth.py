@@ -10,6 +10,7 @@ between them instead of longer teeth.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from streamanon.face import landmarks as lm
 from streamanon.face.shading import soften
 from streamanon.face.warp import FaceSpace, sample_at
+from streamanon.imaging.boxes import bounds
 from streamanon.imaging.picture import blended
 from streamanon.types import F32, U8, Identity, MouthInside
 
@@ -85,6 +87,9 @@ known, and how far down in the gap it begins, half of that where all is tongue."
 OPEN_FROM, OPEN_FULLY = 0.04, 0.10
 """Gap between the lips over mouth width where the interior begins to show, and shows fully."""
 
+_MIDST = np.linspace(0.2, 0.8, 13, dtype=np.float32)
+"""Places along a mouth, in its widths, among which lips are farthest apart."""
+
 
 @dataclass(frozen=True)
 class Lips:
@@ -125,11 +130,10 @@ class Lips:
             lower[np.argsort(lower[:, 0])],
         )
 
-    @property
+    @cached_property
     def opening(self) -> float:
         """The largest gap between the lips."""
-        along = np.linspace(0.2, 0.8, 13, dtype=np.float32)
-        return float((self.bottom(along) - self.top(along)).max())
+        return float((self.bottom(_MIDST) - self.top(_MIDST)).max())
 
     def top(self, along: F32) -> F32:
         """Return the distance of the upper lip below the line between the corners."""
@@ -305,8 +309,9 @@ def placement(space: FaceSpace, inside: MouthInside | None = None) -> MouthPlace
         [space.points[list(lm.UPPER_INNER_LIP)], space.points[list(lm.LOWER_INNER_LIP)][::-1]]
     )
     rim = max(0.02 * lips.width_px, 0.8)
-    low = np.floor(outline.min(axis=0) - 3 * rim).astype(int)
-    columns, rows = (np.ceil(outline.max(axis=0) + 3 * rim).astype(int) - low + 1).tolist()
+    begin, end = bounds(outline)
+    low = np.floor(begin - 3 * rim).astype(int)
+    columns, rows = (np.ceil(end + 3 * rim).astype(int) - low + 1).tolist()
     x, y = (
         np.arange(start, start + count, dtype=np.float32) - corner
         for start, count, corner in zip(low.tolist(), (columns, rows), lips.corner, strict=True)
@@ -370,8 +375,9 @@ def draw(
     placed[:, 2] += placed[:, :2] @ np.array(where.corner, np.float32)
     rows, columns = where.alpha.shape
     ends = np.array([[0, 0, 1], [columns, 0, 1], [0, rows, 1], [columns, rows, 1]]) @ placed.T
-    x0, y0 = np.maximum(np.floor(ends.min(axis=0)), 0).astype(int).tolist()
-    x1, y1 = np.minimum(np.ceil(ends.max(axis=0)), image.shape[1::-1]).astype(int).tolist()
+    low, high = bounds(ends)
+    x0, y0 = np.maximum(np.floor(low), 0).astype(int).tolist()
+    x1, y1 = np.minimum(np.ceil(high), image.shape[1::-1]).astype(int).tolist()
     if x1 - x0 < 2 or y1 - y0 < 2:
         return
     placed[:, 2] -= (x0, y0)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from streamanon.face.mouth import EVEN_LIGHT, OPEN_FROM, Lips
 from streamanon.face.warp import sample_at
+from streamanon.imaging.boxes import bounds
 from streamanon.imaging.picture import clip_box, read_bgr
 from streamanon.types import F32, U8, MouthInside, Picture
 
@@ -73,7 +74,8 @@ def mouth_inside(picture: Picture, points: F32) -> MouthInside | None:
     if lips.width_px < MIN_WIDTH_PX or lips.opening < OPEN_FROM:
         return None
     skin, margin = points[list(_SKIN)], PATCH * lips.width_px
-    box = clip_box(picture, np.concatenate([skin.min(axis=0) - margin, skin.max(axis=0) + margin]))
+    low, high = bounds(skin)
+    box = clip_box(picture, np.concatenate([low - margin, high + margin]))
     if min(box[2] - box[0], box[3] - box[1]) < MIN_WIDTH_PX / 2:
         return None
     origin = np.array(box[:2], np.float32)

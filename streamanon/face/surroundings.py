@@ -19,6 +19,7 @@ from streamanon.face.canonical_face import TRIANGLES
 from streamanon.face.shape import Pose
 from streamanon.face.turned import turned_away
 from streamanon.face.warp import SKIN_POINTS
+from streamanon.imaging.boxes import bounds
 from streamanon.imaging.picture import clip_box, read_bgr, scaled
 
 if TYPE_CHECKING:
@@ -107,8 +108,7 @@ def fit(
         The region, or None when it is outside the picture.
     """
     faces = [np.ascontiguousarray(part[:SKIN_POINTS, :2]) for part in (old, new)]
-    both = np.concatenate(faces)
-    low, high = both.min(axis=0), both.max(axis=0)
+    low, high = bounds(np.concatenate(faces))
     side = float((high - low).max())
     yaw, _, _ = lm.head_pose(old)
     aside = turned_away(yaw)
@@ -147,7 +147,7 @@ def fit(
         right, bottom = np.ceil(np.maximum(part[2:], 0)).astype(int).tolist()
         free[top:bottom, left:right] = 0
     depth = np.asarray(cv2.extractChannel(found, 3), np.uint8)
-    below = np.asarray(cv2.inRange(cv2.extractChannel(lookup, 1), size[1] - 1, np.inf), np.uint8)
+    below = np.asarray(cv2.compare(cv2.extractChannel(lookup, 1), size[1] - 1, cv2.CMP_GE), np.uint8)
     place = _silhouette(faces[1], size) if aside == 1 else _filled(outlines[1], size)
     shown = _without_face(fitted, depth, outlines, place, free, below)
     moved[free == 0] = 0
@@ -189,8 +189,10 @@ def _offsets(nodes: F32, new: F32, shift: F32, outline: F32, cell: int, side: fl
         for at, part in enumerate((nodes[0, :, 0], nodes[:, 0, 1]))
     )
     square = (down[:, :, None] + across[:, None, :]).reshape(len(guides), -1)
-    np.maximum(square, np.float32(0.01 * cell**2), out=square)
-    nearest = square.min(axis=0)
+    nearest, least = square.min(axis=0), np.float32(0.01 * cell**2)
+    close = np.flatnonzero(nearest < least)  # they are few
+    square[:, close] = np.maximum(square[:, close], least)
+    nearest[close] = least
     square *= np.sqrt(square)
     weights = np.reciprocal(square, out=square)
     wanted = np.vstack([shift.T, np.ones(len(guides), np.float32)])
@@ -317,12 +319,12 @@ def _without_face(
         free: (h, w) uint8, 0 where other people are: what is filled does not go on from there.
         below: (h, w) uint8, 255 where pixels would be fetched from below the picture.
     """
-    both = np.concatenate(outlines)[:, 0]
-    margin = np.ptp(both, axis=0).max() * AROUND
-    low = np.maximum(np.floor(both.min(axis=0) - margin), 0).astype(int).tolist()
-    high = np.ceil(both.max(axis=0) + margin).astype(int).tolist()
+    first, last = bounds(np.concatenate(outlines)[:, 0])
+    margin = (last - first).max() * AROUND
+    low = np.maximum(np.floor(first - margin), 0).astype(int).tolist()
+    high = np.ceil(last + margin).astype(int).tolist()
     here = (slice(low[1], high[1]), slice(low[0], high[0]))
-    allowed = np.minimum(place[here], np.uint8(IN_RIM))
+    allowed = np.asarray(cv2.min(place[here], IN_RIM), np.uint8)  # type: ignore[call-overload]
     hidden = np.asarray(cv2.compare(depth[here], allowed, cv2.CMP_GT), np.uint8)
     inside = np.asarray(cv2.max(255 // IN_RIM * allowed, below[here]), np.uint8)
     shown = fitted.copy()

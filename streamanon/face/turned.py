@@ -39,7 +39,8 @@ _SQUARE = np.ones((3, 3), np.uint8)
 
 def turned_away(yaw_deg: float) -> float:
     """Return how far the outline of a head is that of its features, 0..1."""
-    return float(np.clip((abs(yaw_deg) - FAR_SIDE_DEG[0]) / np.ptp(FAR_SIDE_DEG), 0, 1))
+    low, high = FAR_SIDE_DEG
+    return min(max((abs(yaw_deg) - low) / (high - low), 0.0), 1.0)
 
 
 def resampled(

@@ -21,6 +21,7 @@ from streamanon.face import landmarks as lm
 from streamanon.face.bare_skin import smooth_skin
 from streamanon.face.canonical_face import TRIANGLES
 from streamanon.face.lids import portrait_triangles, with_lids_closed
+from streamanon.imaging.boxes import bounds
 from streamanon.types import F32, U8
 
 RASTER = 160
@@ -63,7 +64,7 @@ class FaceSpace:
         flat = with_lids_closed(mesh_points[:, :2].astype(np.float64))
         turn = upright_rotation(flat)
         upright = flat @ turn.T
-        low, high = upright[:SKIN_POINTS].min(0), upright[:SKIN_POINTS].max(0)
+        low, high = bounds(upright[:SKIN_POINTS])
         side = max(float((high - low).max()) * MARGIN, 1.0)
         scale = RASTER / side
         corner = (low + high - side) / 2

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamanon.imaging.boxes import bounds
 from streamanon.types import F32, U8
 
 SUPERSAMPLING = 4
@@ -37,8 +38,9 @@ class SupersampledRegion:
 
         The margin is in px, the size is width and height of the image.
         """
-        low = np.clip(outline[:, :2].min(axis=0) - margin_px, 0, size).astype(int)
-        high = np.clip(outline[:, :2].max(axis=0) + margin_px + 1, 0, size).astype(int)
+        first, last = bounds(outline)
+        low = np.clip(first - margin_px, 0, size).astype(int)
+        high = np.clip(last + margin_px + 1, 0, size).astype(int)
         columns, rows = (high - low).tolist()
         if min(columns, rows) < 1:
             return None
