@@ -147,7 +147,8 @@ def fit(
         right, bottom = np.ceil(np.maximum(part[2:], 0)).astype(int).tolist()
         free[top:bottom, left:right] = 0
     depth = np.asarray(cv2.extractChannel(found, 3), np.uint8)
-    below = np.asarray(cv2.compare(cv2.extractChannel(lookup, 1), size[1] - 1, cv2.CMP_GE), np.uint8)
+    down = cv2.extractChannel(lookup, 1)
+    below = np.asarray(cv2.compare(down, size[1] - 1, cv2.CMP_GE), np.uint8)  # type: ignore[call-overload]
     place = _silhouette(faces[1], size) if aside == 1 else _filled(outlines[1], size)
     shown = _without_face(fitted, depth, outlines, place, free, below)
     moved[free == 0] = 0

@@ -10,8 +10,8 @@ one of the hair around it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
+from math import prod
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -186,20 +186,22 @@ class _Sight:
         where: rows and columns of the 468 points on the skin.
         hull: (128, 128) uint8, 255 in the face.
         number: (128, 128) int32 numbers of the colours.
+        own: (128, 128) bool, where these are of the skin's.
         colours: (468, 3) float32 at the points.
         bare: (468,) bool, points with nothing in front.
-        covered: (468,) bool, points with a hand or a thing in front.
-        own: table of the numbers of the skin's colours.
+        over: (128, 128) float32 probability of a hand or a thing.
+        at_points: (468,) float32 of it at the points.
     """
 
     points: F32
     where: tuple[NDArray[np.int64], NDArray[np.int64]]
     hull: U8
     number: NDArray[np.int32]
+    own: Mask
     colours: F32
     bare: Mask
-    covered: Mask
-    own: Mask
+    over: F32
+    at_points: F32
 
     @classmethod
     def of(cls, crop: U8, classes: F32, points: F32) -> _Sight:
@@ -207,18 +209,11 @@ class _Sight:
         lab = np.asarray(cv2.cvtColor(cv2.blur(crop, (3, 3)), cv2.COLOR_BGR2LAB), np.uint8)
         at = np.clip(np.rint(points[:SKIN_POINTS]).astype(np.int64), 0, SIDE - 1)
         where = at[:, 1], at[:, 0]
-        front, number = _in_front(classes)[where], _numbered(lab)
-        bare = front < BARE
-        return cls(
-            points,
-            where,
-            filled(points[:SKIN_POINTS]),
-            number,
-            lab[where].astype(np.float32),
-            bare,
-            (classes[HAND] + classes[THING])[where] > LIKELY,
-            _table(number[where][bare & _PLAIN]),
-        )
+        bare, number = _in_front(classes[:, *where]) < BARE, _numbered(lab)
+        own = _table(number[where][bare & _PLAIN]).take(number)
+        hull, colours = filled(points[:SKIN_POINTS]), lab[where].astype(np.float32)
+        over = np.asarray(classes[HAND] + classes[THING], np.float32)
+        return cls(points, where, hull, number, own, colours, bare, over, over[where])
 
     def features(self) -> Mask:
         """Return (128, 128) bool: brows, eyes, nose, and all that is below the nose."""
@@ -286,7 +281,7 @@ class OcclusionMemory:
             return None
         classes = self._steadied(crop, classes)
         sight = _Sight.of(crop, classes, points)
-        self.at_points = (classes[HAND] + classes[THING])[sight.where]
+        self.at_points = sight.at_points
         nothing = np.zeros((SIDE, SIDE), bool)
         self._things = self._confirmed(classes, sight) if alone else nothing
         self._things_since_s = min(self._things_since_s, time_s) if self._things.any() else np.inf
@@ -294,7 +289,7 @@ class OcclusionMemory:
         self._hair_since_s = min(self._hair_since_s, time_s) if hair.any() else np.inf
         plain = _plain(classes, sight)
         shown = bool(hair.any() or self._things.any() or plain.any())
-        claimed = not shown and bool(np.count_nonzero(sight.covered) >= MIN_OVER)
+        claimed = not shown and bool(np.count_nonzero(sight.at_points > LIKELY) >= MIN_OVER)
         self._claimed_since_s = min(self._claimed_since_s, time_s) if claimed else np.inf
         self._busy = shown or (claimed and time_s - self._claimed_since_s < DOUBT_S)
         if not shown:
@@ -340,7 +335,7 @@ class OcclusionMemory:
             return nothing
         odd &= known
         self._face.add(sight.colours, sight.bare & ~odd)
-        mask = (classes[HAND] + classes[THING] > LIKELY).astype(np.uint8)
+        mask = (sight.over > LIKELY).astype(np.uint8)
         if not cv2.countNonZero(mask & sight.hull):
             return nothing
         count, parts = cv2.connectedComponents(mask, ltype=cv2.CV_16U)
@@ -350,18 +345,19 @@ class OcclusionMemory:
             for chosen in (slice(None), odd, _CORE, _CORE & odd)
         )
         face = sight.hull > 0
-        hand, alike = classes[HAND] > classes[THING], sight.own[sight.number]
-        size, over, hands, skin_like, before = (
-            np.bincount(parts[chosen], minlength=count)
-            for chosen in (mask > 0, face, hand, alike & face, self._things)
+        hand, alike = classes[HAND] > classes[THING], sight.own
+        size, over, hands, skin_like, before = _pixels(
+            parts, count, mask > 0, face, hand, alike & face, self._things
         )
         needed = np.where(before > 0.5 * size, STILL_AGREED, AGREED)
         held = (behind >= MIN_OVER) & (changed >= needed * behind) & (core_changed >= needed * core)
         held &= size - over >= BEYOND * size
         held &= (hands >= SOME_HAND * size) | (skin_like <= SKIN_LIKE * over)
         held[0] = False
-        handy = held & (hands >= SOME_HAND * size)
-        return held[parts] & (~handy[parts] | _coloured_as_beside(handy[parts], sight))
+        if not held.any():
+            return nothing
+        handy = (held & (hands >= SOME_HAND * size))[parts]
+        return np.asarray(held[parts] & (~handy | _coloured_as_beside(handy, sight)))
 
     def _hair(self, classes: F32, sight: _Sight) -> Mask:
         """Return (128, 128) bool: hair over the face, of the colours of that beside it.
@@ -376,7 +372,7 @@ class OcclusionMemory:
         known = np.count_nonzero(beside) >= MIN_HAIR and sight.bare.sum() >= SAME_POINTS
         if not known or np.count_nonzero(deep) < least:
             return nothing
-        hair = strands & ~sight.own[sight.number] & _table(sight.number[beside])[sight.number]
+        hair = strands & ~sight.own & _table(sight.number[beside]).take(sight.number)
         hair &= ~sight.features()
         _, parts = cv2.connectedComponents((hair | beside).astype(np.uint8), ltype=cv2.CV_16U)
         reaching = np.bincount(parts[beside], minlength=int(parts.max()) + 1) > 0
@@ -390,7 +386,7 @@ class OcclusionMemory:
         if self._crop is not None and self._classes is not None:
             blue, green, red = cv2.split(cv2.absdiff(soft, self._crop))
             change = np.asarray(cv2.max(cv2.max(blue, green), red), np.uint8)
-            classes = classes + _KEPT[change] * (self._classes - classes)
+            classes = classes + cv2.LUT(change, _KEPT) * (self._classes - classes)
         self._crop, self._classes = soft, classes
         return classes
 
@@ -401,26 +397,39 @@ def _coloured_as_beside(hands: Mask, sight: _Sight) -> Mask:
     Shadows between a hand and the skin have not.
     """
     colours = _table(sight.number[hands & (sight.hull == 0)])
-    like = (hands & (colours[sight.number] | (sight.hull == 0))).astype(np.uint8)
+    like = (hands & (colours.take(sight.number) | (sight.hull == 0))).astype(np.uint8)
     closed = cv2.morphologyEx(like, cv2.MORPH_CLOSE, np.ones((CREASE_PX,) * 2, np.uint8))
     return np.asarray(closed > 0)
 
 
 def _plain(classes: F32, sight: _Sight) -> U8:
     """Return (128, 128) uint8 0 or 1: things that the network sees over the face, each whole."""
-    found = (classes[HAND] + classes[THING] > LIKELY).astype(np.uint8)
-    mask = cv2.morphologyEx(found, cv2.MORPH_CLOSE, np.ones((HOLE_PX,) * 2, np.uint8))
-    count, parts = cv2.connectedComponents(mask, ltype=cv2.CV_16U)
+    likely = (sight.over > LIKELY).astype(np.uint8)
+    mask = cv2.morphologyEx(likely, cv2.MORPH_CLOSE, np.ones((HOLE_PX,) * 2, np.uint8))
+    count, found = cv2.connectedComponents(mask, ltype=cv2.CV_16U)
+    parts = np.asarray(found, np.uint16)
     face, things = sight.hull > 0, classes[THING] > classes[HAND]
     behind = np.bincount(parts[sight.where], minlength=count)
-    size, over, sure, skin_like = (
-        np.bincount(parts[chosen], minlength=count)
-        for chosen in (mask > 0, face, face & things, face & sight.own[sight.number])
+    size, over, sure, skin_like = _pixels(
+        parts, count, mask > 0, face, face & things, face & sight.own
     )
     held = (behind >= MIN_OVER) & (sure >= SOME_THING * over) & (skin_like <= SKIN_LIKE * over)
     held &= (size - over >= BEYOND * size) | (over >= LARGE * np.count_nonzero(face))
     held[0] = False
-    return np.asarray(held[parts], np.uint8)
+    return np.asarray(held.take(parts), np.uint8)
+
+
+def _pixels(parts: NDArray[Any], count: int, *chosen: Mask) -> list[NDArray[np.int64]]:
+    """Return how many pixels each part has of those chosen; of the first, what is beside all, 0.
+
+    Args:
+        parts: (128, 128) numbers of the parts.
+        count: number of parts.
+        chosen: (128, 128) bool each.
+    """
+    there = np.flatnonzero(parts)
+    labels = parts.take(there)
+    return [np.bincount(labels[one.take(there)], minlength=count) for one in chosen]
 
 
 def _faded_in(since_s: float) -> np.float32:
@@ -440,17 +449,22 @@ def _sure(probability: F32) -> F32:
 
 def _numbered(lab: U8) -> NDArray[np.int32]:
     """Return (h, w) int32 numbers of the colours of an image in CIELAB."""
-    light, a, b = (table[channel] for table, channel in zip(_NUMBER, cv2.split(lab), strict=True))
+    channels = zip(_NUMBER, cv2.split(lab), strict=True)
+    light, a, b = (np.asarray(cv2.LUT(channel, table)) for table, channel in channels)
     return np.asarray(light + a + b, np.int32)
 
 
 def _table(numbers: NDArray[np.int32]) -> Mask:
     """Return which numbers of colours are common among these (n,), or near to common ones."""
-    counts = np.bincount(numbers, minlength=int(np.prod(_LEVELS))).astype(np.float32)
-    box = partial(cv2.boxFilter, ddepth=-1, normalize=False, borderType=cv2.BORDER_CONSTANT)
-    near = box(counts.reshape(_LEVELS), ksize=(3, 3))  # of lightness and a, then of b
-    near = box(near.reshape(-1, _LEVELS[2]), ksize=(3, 1))
-    return np.asarray(near.ravel() > COMMON * max(len(numbers), 1))
+    counts = np.bincount(numbers, minlength=prod(_LEVELS)).astype(np.float32).reshape(_LEVELS)
+    edge = cv2.BORDER_CONSTANT
+    near = np.asarray(
+        cv2.boxFilter(counts, -1, (3, 3), normalize=False, borderType=edge), np.float32
+    )
+    around = near.copy()  # that was of lightness and a; now of b
+    around[:, :, 1:] += near[:, :, :-1]
+    around[:, :, :-1] += near[:, :, 1:]
+    return np.asarray(around.ravel() > COMMON * max(len(numbers), 1))
 
 
 def filled(points: F32) -> U8:
