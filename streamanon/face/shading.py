@@ -214,7 +214,7 @@ def light_transfer(source: F32, given: F32, areas: Areas, *, eye_px: float) -> F
     wanted, had = slow[:, :, 0:3] / slow[:, :, 6:], slow[:, :, 3:6] / slow[:, :, 6:]
     gain = np.clip((wanted + 4.0) / (had + 4.0), *GAIN_LIMITS)
     contrasts = [
-        ((image - low).mean(axis=2) ** 2) * areas.face
+        (_mean(image - low) ** 2) * areas.face
         for image, low in ((source, wanted), (gain * given, gain * had))
     ]
     whole = float(np.sqrt(contrasts[0].sum() / max(float(contrasts[1].sum()), 1e-3)))
@@ -223,19 +223,26 @@ def light_transfer(source: F32, given: F32, areas: Areas, *, eye_px: float) -> F
         for one in contrasts
     )
     contrast = np.clip(np.minimum(np.sqrt(near / drawn), max(whole, 1.0)), *CONTRAST_LIMITS)
-    darker = [(low - image).mean(axis=2) for image, low in ((source, wanted), (given, had))]
-    paler = _contrast_of_brows(darker[0], gain.mean(axis=2) * darker[1], areas.brows)
+    darker = [_mean(low - image) for image, low in ((source, wanted), (given, had))]
+    paler = _contrast_of_brows(darker[0], _mean(gain) * darker[1], areas.brows)
     contrast += areas.brows * (np.minimum(contrast, paler) - contrast)
     gain *= contrast[:, :, None]
     bias = wanted - gain * had
     left = source - (gain * given + bias)
-    sure = areas.rim * np.exp(-((left.mean(axis=2) / RIM_LEVELS) ** 2))
+    sure = areas.rim * np.exp(-((_mean(left) / RIM_LEVELS) ** 2))
     sure = np.asarray(sure, np.float32)[:, :, None]
     spread = cv2.GaussianBlur(
         np.concatenate([left * sure, sure], axis=2), (0, 0), RIM_SPREAD * eye_px
     )
     bias += spread[:, :, :3] / (spread[:, :, 3:] + RIM_PRIOR)
     return np.concatenate([gain, bias], axis=2).astype(np.float32)
+
+
+def _mean(image: F32) -> F32:
+    """Return the (n, n) mean of the channels of (n, n, 3): an eighth of the time of NumPy's."""
+    return np.asarray(
+        (image[:, :, 0] + image[:, :, 1] + image[:, :, 2]) / np.float32(3), np.float32
+    )
 
 
 def _contrast_of_brows(wanted: F32, given: F32, brows: F32) -> float:
