@@ -339,6 +339,7 @@ class Subject:
         mouth: what shows between the lips; None where these are shut or it is not known.
         in_front: (468,) float32 probability that a hand or a thing is in front of each point of the
             mesh's skin; None where that is not known.
+        faded: share of the cover in what hides the face, 0..1: it is about to be covered.
     """
 
     track: Track
@@ -348,6 +349,7 @@ class Subject:
     glasses: float = 0.0
     mouth: MouthInside | None = None
     in_front: F32 | None = None
+    faded: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,20 +142,22 @@ class ReshapingAnonymiser:
         if len(patches) != len(made):
             return patches
         return [
-            self._faded_in(_completed(patch, one, picture), one.subject, raw)
+            self._faded(_completed(patch, one, picture), one.subject, raw)
             if patch and one
             else patch
             for patch, one in zip(patches, made, strict=True)
         ]
 
-    def _faded_in(self, patch: Patch | None, subject: Subject, frame: Frame) -> Patch | None:
-        """Return the patch of a face, with a share of its cover where it was covered just now."""
-        track = subject.track
-        if patch is None or track.id not in self._covered_s:
-            return patch
-        share = 1 - abs(frame.time_s - self._covered_s[track.id]) / FADE_S
-        cover = mosaic(frame.picture, track.cover) if share > 0 else None
-        return faded_into(patch, cover, share) if cover else patch
+    def _faded(self, patch: Patch | None, subject: Subject, frame: Frame) -> Patch | None:
+        """Return the patch of a face, partly its cover where it was covered or will be."""
+        track, share = subject.track, subject.faded
+        if patch is None:
+            self._covered_s[track.id] = frame.time_s
+        elif track.id in self._covered_s:
+            since_s = abs(frame.time_s - self._covered_s[track.id])
+            share = max(share, 1 - since_s / FADE_S)
+        cover = mosaic(frame.picture, track.cover) if patch and share > 0 else None
+        return faded_into(patch, cover, share) if patch and cover else patch
 
     def _reshape(
         self, picture: Picture, subject: Subject, others: Sequence[F32], time_s: float

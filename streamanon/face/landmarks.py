@@ -128,6 +128,12 @@ def turned_roi(roi: F32, turns: int) -> F32:
     return np.array([corners[turns % 4], corners[(turns + 1) % 4], corners[turns - 1]], np.float32)
 
 
+def scaled_roi(roi: F32, scale: float) -> F32:
+    """Return a (3, 2) region with sides so many times as long, about the same middle."""
+    middle = (roi[1] + roi[2]) / 2
+    return np.asarray(middle + np.float32(scale) * (roi - middle), np.float32)
+
+
 def roi_from_mesh(points: F32) -> F32:
     """Return the (3, 2) region in which to fit the next frame's mesh, from this frame's.
 

@@ -84,15 +84,19 @@ def _from_cells(picture: Picture, box: F32, cells: int, interpolation: int) -> P
 
 
 def faded_into(patch: Patch, cover: Patch, share: float) -> Patch:
-    """Return a patch in which so large a share, 0..1, is the cover; as opaque as it is."""
-    height, width = patch.alpha.shape
-    rows, columns = cover.alpha.shape
-    x0, y0 = max(patch.x, cover.x), max(patch.y, cover.y)
-    x1, y1 = min(patch.x + width, cover.x + columns), min(patch.y + height, cover.y + rows)
-    if x0 >= x1 or y0 >= y1:
-        return patch
-    image = patch.image.copy()
-    here = image[y0 - patch.y : y1 - patch.y, x0 - patch.x : x1 - patch.x]
-    there = cover.image[y0 - cover.y : y1 - cover.y, x0 - cover.x : x1 - cover.x]
-    here[:] = cv2.addWeighted(here, 1 - share, there, share, 0)
-    return replace(patch, image=image)
+    """Return a patch in which so large a share, 0..1, is the cover; as opaque as it is, or more."""
+    both = (patch, cover)
+    x0, y0 = min(one.x for one in both), min(one.y for one in both)
+    width = max(one.x + one.alpha.shape[1] for one in both) - x0
+    height = max(one.y + one.alpha.shape[0] for one in both) - y0
+    images = np.zeros((2, height, width, 3), np.uint8)
+    over, there = alphas = np.zeros((2, height, width), np.float32)
+    for one, image, alpha in zip(both, images, alphas, strict=True):
+        rows, columns = one.alpha.shape
+        here = np.s_[one.y - y0 : one.y - y0 + rows, one.x - x0 : one.x - x0 + columns]
+        image[here], alpha[here] = one.image, one.alpha
+    there *= share
+    opacity = there + over * (1 - there)
+    weight = there / np.maximum(opacity, 1e-6)
+    image = np.asarray(cv2.blendLinear(*images, 1 - weight, weight), np.uint8)
+    return replace(patch, x=x0, y=y0, image=image, alpha=opacity)

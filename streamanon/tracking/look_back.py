@@ -110,6 +110,24 @@ def search_back(window: Sequence[PendingFrame], track_id: int, finder: Finder) -
     return finds
 
 
+def fit_back(window: Sequence[PendingFrame], track_id: int, finder: Finder) -> None:
+    """Fit a mesh to a face in the frames of a window before the last, which has one.
+
+    It ends where the face has a mesh or is not seen, and where none fits.
+    """
+    mesh = window[-1].tracks[track_id].face.mesh
+    for later, pending in pairwise(reversed(window)):
+        if later.cut or pending.distrust or not pending.sees(track_id):
+            break
+        track = pending.tracks[track_id]
+        if track.face.mesh is not None or track.face.score < DETECTED_SCORE:
+            break
+        mesh = finder.fit_mesh(pending.frame.picture, track.face, mesh, upright=True)
+        if mesh is None:
+            break
+        pending.tracks[track_id] = replace(track, face=replace(track.face, mesh=mesh))
+
+
 def _expected(known: dict[int, Face], position: int) -> Face:
     """Return the earliest known face, extrapolated from the motion between the two earliest."""
     first, *rest = sorted(known)

@@ -15,15 +15,15 @@ from streamanon.imaging.boxes import union
 from streamanon.protocols import Detector, Mesher
 from streamanon.safety.permits import Permissions
 from streamanon.tracking.embedding_sampler import EmbeddingSampler
-from streamanon.tracking.finder import Finder
+from streamanon.tracking.finder import Finder, carried
 from streamanon.tracking.kept_faces import KeptFaces
-from streamanon.tracking.look_back import PendingFrame, search_back
+from streamanon.tracking.look_back import PendingFrame, fit_back, search_back
 from streamanon.tracking.mouth import MouthFollower
 from streamanon.tracking.scene_cuts import CutDetector
 from streamanon.tracking.second_opinion import SecondOpinion
 from streamanon.tracking.smoothing import FaceSmoother
 from streamanon.tracking.tracker import DETECTED_SCORE, SURE_SCORE, Tracker, with_margin
-from streamanon.types import Frame, Mesh, Picture, Scene, Subject, Track
+from streamanon.types import F32, Frame, Mesh, Picture, Scene, Subject, Track
 
 LOOK_AHEAD = 12
 """Frames by which a file's frame is held back for faces that are found late."""
@@ -37,12 +37,28 @@ TRIES, RETRY_EVERY = 3, 3
 TURNED_EVERY = 9
 """One of so many frames in which faces without a mesh are tried on their side and upside down."""
 
+KNOWN_S, CARRY_S = 1.0, 0.13
+"""Time for which the last mesh of a face helps to fit the next one, and for which it is carried
+along with a face to which none fits."""
+
+FADE_S = 0.2
+"""Time in which a new face fades into the cover that is about to take its place."""
+
 DOUBTED_AFTER = 2
 """Frames in a row without a mesh after which one counts from the second frame in a row on that it
 fits: a single one would flash between covers."""
 
 MAX_FAILURES = 25
 """Consecutive frames on which the detector may fail before the run ends."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """The last mesh that was fitted to a face, and the box of the face and the time then."""
+
+    mesh: Mesh
+    box: F32
+    time_s: float
 
 
 @dataclass(slots=True)
@@ -121,7 +137,7 @@ class Observer:
         self._tracker: Tracker | None = None
         self._window: deque[PendingFrame] = deque()
         self._present: set[int] = set()
-        self._meshes: dict[int, Mesh] = {}
+        self._meshes: dict[int, _Known] = {}
         self._misfits: dict[int, int] = {}
         self._smoothers: dict[int, FaceSmoother] = {}
         self._mouths: dict[int, MouthFollower] = {}
@@ -197,24 +213,28 @@ class Observer:
         old = tracker.ids
         tracks = tracker.update(self._finder.find_all(picture), time_s)
         for track in sorted(tracks, key=lambda track: track.unseen_s):
-            before = self._meshes.get(track.id)
-            now = track
+            now, known = track, self._meshes.get(track.id)
             if track.unseen_s == 0:
-                mesh = self._fitted(picture, track)
+                mesh = self._fitted(picture, track, time_s)
                 now = replace(track, face=replace(track.face, mesh=mesh))
             elif track.face.score >= SURE_SCORE:
-                expected = replace(track.face, mesh=before)
+                expected = replace(track.face, mesh=known.mesh if known else None)
                 found = pending.search(self._finder, track.id, expected)
                 now = tracker.observe(track.id, found, time_s) if found else track
             pending.tracks[track.id] = now
-            if now.face.mesh:
-                self._meshes[track.id] = now.face.mesh
-            elif now.unseen_s == 0:
-                self._meshes.pop(track.id, None)
+            self._remember(now, time_s)
         self.stats.births += len(tracker.ids - old)
         if self._sampler:
             for track_id in sorted(followed - tracker.ids):
                 self._sampler.conclude(track_id, followed)
+
+    def _remember(self, track: Track, time_s: float) -> None:
+        """Remember the mesh that was fitted to a track, and forget one that was too long ago."""
+        mesh, known = track.face.mesh, self._meshes.get(track.id)
+        if mesh is not None and mesh.presence > 0:
+            self._meshes[track.id] = _Known(mesh, track.face.box, time_s)
+        elif known and track.unseen_s == 0 and time_s - known.time_s > KNOWN_S:
+            del self._meshes[track.id]
 
     def _sample(self, pending: PendingFrame, sampler: EmbeddingSampler) -> None:
         """Collect evidence from each face; part tracks that went on over somebody else."""
@@ -241,17 +261,19 @@ class Observer:
             self._meshes[new_id] = self._meshes.pop(track_id)
         self.stats.births += 1
 
-    def _fitted(self, picture: Picture, track: Track) -> Mesh | None:
+    def _fitted(self, picture: Picture, track: Track, time_s: float) -> Mesh | None:
         """Return the mesh of a face that was detected; None where none fits, or lately none did."""
         if track.face.score < DETECTED_SCORE:
             return None
-        tried = self._misfits.get(track.id, 0)
+        tried, known = self._misfits.get(track.id, 0), self._meshes.get(track.id)
         mesh = None
-        if tried < TRIES or tried % RETRY_EVERY == 0:
-            before, upright = self._meshes.get(track.id), tried % TURNED_EVERY > 0
+        if known or tried < TRIES or tried % RETRY_EVERY == 0:
+            before, upright = known.mesh if known else None, tried % TURNED_EVERY > 0
             mesh = self._finder.fit_mesh(picture, track.face, before, upright=upright)
         doubted = mesh is not None and tried >= DOUBTED_AFTER
         self._misfits[track.id] = int(doubted) if mesh else tried + 1
+        if mesh is None and known and time_s - known.time_s < CARRY_S:
+            return carried(known.mesh, known.box, track.face)
         return None if doubted else mesh
 
     def _look_back(self) -> None:
@@ -259,9 +281,11 @@ class Observer:
         window = list(self._window)[-self._look_ahead - 1 :]
         if len(window) < 2 or window[-1].cut:
             return
-        for track_id in window[-1].tracks:
+        for track_id, track in window[-1].tracks.items():
             if window[-1].sees(track_id) and not window[-2].sees(track_id):
                 self.stats.backfilled += search_back(window, track_id, self._finder)
+            if track.face.mesh is not None:
+                fit_back(window, track_id, self._finder)
 
     def _release(self, keep: int, most: int) -> list[Scene]:
         """Return the scenes of all but the newest frames, and of none that are to wait.
@@ -330,7 +354,21 @@ class Observer:
         mouth = None
         if identity is not None:
             mouth = self._mouths.setdefault(track.id, MouthFollower())(frame, track)
-        return Subject(track, identity, person, glasses=glasses, mouth=mouth)
+        faded = self._faded(track, frame.time_s)
+        return Subject(track, identity, person, glasses=glasses, mouth=mouth, faded=faded)
+
+    def _faded(self, track: Track, time_s: float) -> float:
+        """Return the share of the cover in what hides a face that is about to be covered."""
+        known = self._meshes.get(track.id)
+        if not self._window and track.face.mesh and track.face.mesh.presence == 0 and known:
+            return min((time_s - known.time_s) / CARRY_S, 1.0)
+        for pending in self._window:
+            until_s = pending.frame.time_s - time_s
+            if pending.cut or until_s >= FADE_S or track.id not in pending.tracks:
+                break
+            if pending.tracks[track.id].face.mesh is None:
+                return 1 - until_s / FADE_S
+        return 0.0
 
     def _smoothed(self, track: Track, time_s: float) -> Track:
         """Return a track with a smoothed mesh, which its cover contains."""

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from streamanon.imaging.picture import as_picture
-from streamanon.safety.cover import FACE_CELLS, MIN_CELL_PX, blur, mosaic, whole_frame
-from streamanon.types import F32, U8, Picture
+from streamanon.safety.cover import FACE_CELLS, MIN_CELL_PX, blur, faded_into, mosaic, whole_frame
+from streamanon.types import F32, U8, Patch, Picture
 
 
 def noise(width: int, height: int) -> Picture:
@@ -61,3 +61,23 @@ def test_a_whole_frame_keeps_a_few_cells(size: tuple[int, int]) -> None:
     assert patch.image.shape == (size[1], size[0], 3)
     assert (patch.alpha == 1).all()
     assert min(cells(patch.image)) <= 10
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_what_fades_into_its_cover_is_nowhere_less_opaque(share: float) -> None:
+    rng = np.random.default_rng(1)
+    alpha = rng.random((30, 20)).astype(np.float32)
+    patch = Patch(14, 6, rng.integers(0, 256, (30, 20, 3), np.uint8), alpha)
+    cover = mosaic(noise(100, 100), box(10, 10, 40, 44))
+    assert cover is not None
+    faded = faded_into(patch, cover, share)
+    assert (faded.x, faded.y, faded.alpha.shape) == (10, 6, (38, 30))
+    there = faded.alpha[0:30, 4:24]
+    assert (there >= alpha - 1e-6).all()
+    under = faded.alpha[4:]
+    assert under.min() >= share - 1e-6
+    if share == 1:
+        assert (faded.image[4:] == cover.image).all()
+    if share == 0:
+        seen = alpha > 0
+        assert (faded.image[0:30, 4:24][seen] == patch.image[seen]).all()
