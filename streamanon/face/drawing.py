@@ -56,9 +56,13 @@ class FaceRegion:
 
     @classmethod
     def of(cls, picture: Picture, space: FaceSpace) -> FaceRegion | None:
-        """Return the region of a face in a frame; None when it lies outside the picture."""
+        """Return the region of a face in a frame; None when it lies outside the picture.
+
+        It holds the pixels whose middles are nearest to the points.
+        """
         skin = np.column_stack([space.points[:SKIN_POINTS], np.ones(SKIN_POINTS, np.float32)])
-        around = np.concatenate(bounds(skin @ space.to_frame.T))
+        low, high = bounds(skin @ space.to_frame.T)
+        around = np.concatenate([low, high + 0.5])
         x0, y0, x1, y1 = box = clip_box(picture, np.asarray(around, np.float32))
         if min(x1 - x0, y1 - y0) < SMALLEST_SIDE_PX:
             return None

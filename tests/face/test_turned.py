@@ -95,3 +95,14 @@ def test_the_outline_of_the_far_side_is_opaque(yaw_deg: float) -> None:
     near, far = ends if yaw > 0 else ends[::-1]
     assert far > 0.95
     assert near < 0.9
+
+
+def test_a_region_holds_the_pixel_of_a_nose_that_is_the_outline() -> None:
+    frame = as_picture(np.zeros((SIDE, SIDE, 3), np.uint8))
+    for shift in np.linspace(0, 1, 9, dtype=np.float32):
+        points = 0.2 * head(60) + 100 + shift
+        region = FaceRegion.of(frame, FaceSpace.around(points))
+        assert region is not None
+        nearest = np.rint(points[:468, :2])
+        assert (nearest >= region.box[:2]).all()
+        assert (nearest < region.box[2:]).all()
