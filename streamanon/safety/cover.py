@@ -98,5 +98,5 @@ def faded_into(patch: Patch, cover: Patch, share: float) -> Patch:
     there *= share
     opacity = there + over * (1 - there)
     weight = there / np.maximum(opacity, 1e-6)
-    image = np.asarray(cv2.blendLinear(*images, 1 - weight, weight), np.uint8)
+    image = np.asarray(cv2.blendLinear(images[0], images[1], 1 - weight, weight), np.uint8)
     return replace(patch, x=x0, y=y0, image=image, alpha=opacity)
