@@ -125,9 +125,7 @@ def _draw(
         x, y = (np.asarray(part, np.float32) for part in cv2.split(lookup))
         given = state.condition.sample(x, y, RASTER / MARGIN)
         source = into_face_space(region.source, region.to_patch)
-        return shading.light_field(
-            space, depth, source, given, subject.in_front, beside_hair=aside > 0
-        )
+        return shading.light_field(space, depth, source, given, subject.in_front)
 
     light = state.light.follow(light_field, time_s)
     edge = feathered_alpha(depth, space, yaw_deg * (1 - aside))

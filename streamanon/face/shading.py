@@ -106,8 +106,6 @@ def light_field(
     source: U8,
     given: U8,
     in_front: F32 | None,
-    *,
-    beside_hair: bool = False,
 ) -> F32:
     """Return the gain and bias that put a new face into the frame's light and contrast.
 
@@ -118,7 +116,6 @@ def light_field(
         given: (RASTER, RASTER, 3) uint8 BGR new face, in face space.
         in_front: (468,) float32 probability that a hand or a thing is in front of each point of the
             mesh, which says nothing of the light on the face; None where that is not known.
-        beside_hair: whether the face reaches over hair of the frame, as a turned one at its temple.
 
     Returns:
         (LIGHT_SIZE, LIGHT_SIZE, 6) float32 as of :func:`light_transfer`.
@@ -132,9 +129,8 @@ def light_field(
         seen = _seen(space, in_front)
         bare, face, rim = bare * seen, face * seen, rim * seen
     frame, drawn = _shrunk(source), _shrunk(given)
-    bare *= without_hair(drawn, bare)
-    if beside_hair:
-        bare *= without_hair(frame, bare)
+    bald = without_hair(drawn, bare) * without_hair(frame, bare)
+    bare, rim = bare * bald, rim * bald
     eye_px = space.eye_distance * LIGHT_SIZE / depth.shape[0]
     areas = Areas(bare, face, rim, _shrunk(_brows(space)) * face)
     return light_transfer(frame, drawn, areas, eye_px=eye_px)

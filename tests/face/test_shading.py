@@ -7,6 +7,7 @@ import pytest
 from streamanon.face import landmarks as lm
 from streamanon.face.shading import (
     COARSE,
+    LIGHT_SIZE,
     MAX_BLUR_PX,
     MAX_GRAIN,
     Areas,
@@ -215,3 +216,18 @@ def test_the_colour_of_a_mask_is_no_light() -> None:
     ]
     assert np.abs(shown[1] - shown[0]).max() > 50
     assert np.abs(shown[2] - shown[0]).max() < 12
+
+
+def test_hair_that_hangs_at_a_temple_tints_no_skin() -> None:
+    (one,) = (identity for identity in load_builtin() if identity.name == "nora")
+    space = FaceSpace.around(one.mesh.points)
+    depth = edge_distance(rasterise_triangles(space))
+    bare = into_face_space(one.portrait, space.to_frame)
+    hairy = bare.copy()
+    inside = np.nonzero((depth > 0).any(axis=0))[0]
+    hairy[:, : inside[0] + RASTER // 10] = (52, 30, 24)
+    light = light_field(space, depth, hairy, bare, None)
+    small = cv2.resize(bare, (LIGHT_SIZE, LIGHT_SIZE), interpolation=cv2.INTER_AREA)
+    lit = light[:, :, :3] * small + light[:, :, 3:]
+    cheek = np.s_[LIGHT_SIZE // 3 : -LIGHT_SIZE // 3, LIGHT_SIZE // 5 : LIGHT_SIZE // 2]
+    assert np.abs(lit - small)[cheek].mean() < 3
