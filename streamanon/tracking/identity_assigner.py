@@ -68,6 +68,15 @@ _YOUNGER_YEARS = 2.0
 """A portrait is too old unless it looks so much younger: wrinkles on a young head look worse than
 the reverse."""
 
+_UNSURE, _UNSURE_YEARS = 0.2, 6.0
+"""Differences of age that count for nothing, as a share of it and at most in years: ages are not
+estimated better."""
+
+_ALIKE_WEIGHT = 30.0
+"""Weight of the cosine similarity to the person: of identities that fit, the less alike hide
+better. With it and what is unsure, a recogniser (faceres) finds 10 of 102 people at rank 1 where it
+finds 17 without either (three seeds)."""
+
 CHILDLIKE, AGED = 0.1, 36.0
 """Answer of the probe from which somebody is a child, and apparent age from which nobody is: the
 probe takes some blurred old men for children."""
@@ -444,6 +453,8 @@ class IdentityAssigner:
         if years is not None and self._is_child(evidence):
             years = min(years, OLDEST_CHILD)
         distance = _distances(identities, face, skin, years, self._probes)
+        if face is not None:
+            distance += _ALIKE_WEIGHT * np.array([one.embedding @ face for one in identities])
         return [identities[index] for index in np.argsort(distance, kind="stable")]
 
     def _unlike(self, identities: list[Identity]) -> set[str]:
@@ -537,8 +548,10 @@ def _distances(
         apart = (skins + estimated) / 2 - probes.skin_in_even_light(face, skin)[..., None, :]
         distance = distance + _SKIN_WEIGHT * np.linalg.norm(apart * _LAB_WEIGHTS, axis=-1)
     if years is not None:
-        older = np.array([one.years for one in identities]) - np.asarray(years)[..., None]
-        distance = distance + _AGE_WEIGHT * np.abs(older)
+        age = np.asarray(years)[..., None]
+        older = np.array([one.years for one in identities]) - age
+        apart = np.abs(older) - np.minimum(_UNSURE * age, _UNSURE_YEARS)
+        distance = distance + _AGE_WEIGHT * np.maximum(apart, 0)
         distance += _OLDER_WEIGHT * np.maximum(older + _YOUNGER_YEARS, 0)
     return np.asarray(distance, np.float32)
 

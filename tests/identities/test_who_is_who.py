@@ -9,7 +9,7 @@ from streamanon.identities.gallery import load_builtin
 from streamanon.identities.portrait import PortraitReader, read_image
 from streamanon.imaging.picture import as_picture
 from streamanon.tracking.identity_assigner import IdentityAssigner, skin_lab
-from testkit.gallery_truth import ages, women
+from testkit.gallery_truth import women
 from testkit.paths import PHOTOS
 
 
@@ -56,5 +56,5 @@ def test_the_identity_fits_apparent_sex_and_mostly_age(
         worn = assigner.identity_of(0, [0])
         assert worn is not None
         assert women()[worn.name] == (sex == "female")
-        fits += youngest <= ages()[worn.name] <= oldest
+        fits += youngest <= worn.years <= oldest
     assert fits >= 7
