@@ -94,7 +94,7 @@ def portrait_triangles(portrait: F32, source: F32) -> F32:
         line[upper] = lids[upper] + only * (edge - lids[upper])
         line[lower] += only * (edge - line[lower])
         lashes.append((between, line))
-    corners = lids[TRIANGLES]
+    corners = lids.take(TRIANGLES, axis=0)
     for between, line in lashes:
-        corners[between] = line[TRIANGLES[between]]
+        corners[between] = line.take(TRIANGLES[between], axis=0)
     return corners

@@ -299,7 +299,7 @@ def _silhouette(face: F32, size: tuple[int, int]) -> U8:
     Between its nose and its chin is what is behind it, and of the old face nothing.
     """
     drawn = np.zeros(size[::-1], np.uint8)
-    for triangle in _fixed_point(face)[TRIANGLES]:
+    for triangle in _fixed_point(face).take(TRIANGLES, axis=0):
         cv2.fillConvexPoly(drawn, triangle, 255, cv2.LINE_8, 4)
     return drawn
 

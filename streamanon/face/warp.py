@@ -198,12 +198,12 @@ def draw_triangles(space: FaceSpace, points: F32, ids: NDArray[np.int32]) -> NDA
         points: (478, 2) mesh in px of what is drawn on.
         ids: (h, w) int32, drawn on in place, and returned.
     """
-    corners = space.points[TRIANGLES]
-    edge, other = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    corner, first, second = space.points.take(TRIANGLES.T, axis=0)
+    edge, other = first - corner, second - corner
     facing = edge[:, 0] * other[:, 1] - edge[:, 1] * other[:, 0] < 0
-    order = np.argsort(-space.depth[TRIANGLES].sum(axis=1))
+    order = np.argsort(-sum(space.depth.take(TRIANGLES.T)))
     order = order[facing[order]]
-    fixed = np.rint(points[TRIANGLES[order]] * 16).astype(np.int32)
+    fixed = np.rint(points * 16).astype(np.int32).take(TRIANGLES[order], axis=0)
     for triangle, number in zip(fixed, (order + 1).tolist(), strict=True):
         cv2.fillConvexPoly(ids, triangle, number, cv2.LINE_8, 4)
     return ids
@@ -221,13 +221,13 @@ def triangle_affines(space: FaceSpace, condition: Condition) -> F32:
         (6, n + 1) float32: rows xx, xy, x0, yx, yy, y0 of the affines from face space px to
         portrait px; column 0, for pixels beside the face, is 0.
     """
-    source = space.points[TRIANGLES].astype(np.float64)
+    source = space.points.astype(np.float64).T.take(TRIANGLES.T, axis=1)
     target = portrait_triangles(condition.points, space.points).astype(np.float64)
-    x, y = source[:, 0].T
-    (x1, y1), (x2, y2) = ((source[:, corner] - source[:, 0]).T for corner in (1, 2))
+    x, y = source[:, 0]
+    (x1, y1), (x2, y2) = (source[:, corner] - source[:, 0] for corner in (1, 2))
     area = x1 * y2 - x2 * y1
     area = np.where(np.abs(area) < 1e-6, 1e-6, area)
-    maps = np.zeros((6, len(source) + 1), np.float32)
+    maps = np.zeros((6, len(TRIANGLES) + 1), np.float32)
     for axis, (start, *ends) in enumerate(target.transpose(2, 1, 0)):
         first, second = ((end - start) / area for end in ends)
         across, down = first * y2 - second * y1, second * x1 - first * x2
