@@ -296,11 +296,13 @@ def darkness(image: F32, inside: U8) -> F32:
 
 def _basis(oval: F32, shape: tuple[int, ...]) -> F32:
     """Return (h, w, 6) float32 polynomials over the place in the face."""
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    y, x = (np.arange(side, dtype=np.float32) for side in shape[:2])
     centre, radius = oval.mean(axis=0), np.ptp(oval, axis=0) / 2
-    x, y = (x - centre[0]) / radius[0], (y - centre[1]) / radius[1]
-    parts = (np.ones_like(x), x, y, x * x, y * y, x * y)  # see _SIDEWAYS
-    return np.stack(parts, axis=2).astype(np.float32)
+    x, y = (x - centre[0]) / radius[0], ((y - centre[1]) / radius[1])[:, None]
+    basis = np.empty((*shape[:2], 6), np.float32)
+    for at, part in enumerate((np.float32(1), x, y, x * x, y * y, x * y)):  # see _SIDEWAYS
+        basis[:, :, at] = part
+    return basis
 
 
 def _predicted(lab: F32, basis: F32, inside: U8) -> tuple[F32, F32, F32]:
@@ -327,7 +329,7 @@ def _predicted(lab: F32, basis: F32, inside: U8) -> tuple[F32, F32, F32]:
         distance = np.sqrt((np.minimum(off / deviation, 9) ** 2) @ LAB_WEIGHTS)
         used = there & (distance < 0.75 * STRANGE)
     known = skin.compress(used, axis=0)
-    skin = np.clip(skin, known.min(axis=0), known.max(axis=0)).astype(np.float32)
+    skin = np.minimum(np.maximum(skin, known.min(axis=0)), known.max(axis=0)).astype(np.float32)
     return terms, skin.reshape(shape), np.asarray(distance, np.float32).reshape(shape[:2])
 
 

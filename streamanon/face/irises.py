@@ -69,7 +69,7 @@ class Irises:
     """The irises of a portrait, right and left.
 
     Attributes:
-        textures: (SIDE, SIDE, 3) uint8 BGR each, a whole disc in the middle.
+        textures: (SIDE, SIDE, 4) uint8 BGR and opacity each, a whole disc in the middle.
         along: radius of each in widths of its eye.
         across: radius of each in heights of the face, chin to forehead.
     """
@@ -234,7 +234,10 @@ def _blurred(share: F32, sigma_px: float) -> F32:
 
 
 def _texture(portrait: U8, eye: _Eye) -> U8:
-    """Return the whole iris of an eye: where lids hide it, its colours at that radius."""
+    """Return the whole iris of an eye: where lids hide it, its colours at that radius.
+
+    It is (SIDE, SIDE, 4) uint8, BGR and the opacity of a disc.
+    """
     unit = np.linspace(-REACH, REACH, SIDE, dtype=np.float32)
     offsets = np.dstack(np.meshgrid(unit, unit))
     place = (eye.radius * offsets) @ eye.axes + eye.iris
@@ -251,7 +254,7 @@ def _texture(portrait: U8, eye: _Eye) -> U8:
         hidden.append(np.interp(distance, np.arange(RINGS + 1), mean))
     whole = np.dstack(hidden)
     whole += seen[:, :, None] * (iris - whole)
-    return np.asarray(np.clip(np.rint(whole), 0, 255), np.uint8)
+    return np.dstack([np.clip(np.rint(whole), 0, 255).astype(np.uint8), _DISC])
 
 
 def draw(image: U8, irises: Irises, space: FaceSpace, to_image: F32, blur_px: float) -> None:
@@ -284,7 +287,7 @@ def _draw_one(image: U8, texture: U8, eye: _Eye, radii: F32, blur_px: float) -> 
     rows, columns = region.place
     target = image[rows, columns]
     side = min(SIDE, max(4, round(2 * REACH * float(radii.max()))))
-    small = cv2.resize(np.dstack([texture, _DISC]), (side, side), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(texture, (side, side), interpolation=cv2.INTER_AREA)
     turn = eye.axes.T * (2 * REACH * radii / (side - side / SIDE))
     middle = eye.iris - (columns.start, rows.start)
     to_target = np.column_stack([turn, middle - turn @ np.full(2, (side - 1) / 2)])
