@@ -78,7 +78,7 @@ def scaled(plane: Plane, size: tuple[int, int]) -> Plane:
     small = plane
     while small.shape[1] >= 2 * size[0] and small.shape[0] >= 2 * size[1]:
         small = _resize_once(small, (small.shape[1] // 2, small.shape[0] // 2), cv2.INTER_AREA)
-    return _resize_once(small, size, cv2.INTER_LINEAR)
+    return small if small.shape[1::-1] == size else _resize_once(small, size, cv2.INTER_LINEAR)
 
 
 def _resize_once(plane: Plane, size: tuple[int, int], interpolation: int) -> Plane:

@@ -33,9 +33,14 @@ def test_head_pose_recovers_a_known_turn(angles: tuple[float, float, float]) -> 
     assert lm.head_pose(canonical_mesh(*angles)) == pytest.approx(angles, abs=0.01)
 
 
-def test_a_mesh_that_is_not_finite_has_no_pose() -> None:
-    with pytest.raises(np.linalg.LinAlgError):
-        lm.head_pose(np.full((478, 3), np.nan, np.float32))
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("axis", range(3))
+def test_a_mesh_that_is_not_finite_has_no_pose(number: float, axis: int) -> None:
+    points = np.zeros((478, 3), np.float32)
+    points[:468] = VERTICES
+    points[lm.POSE_POINTS[0], axis] = number
+    with pytest.raises(np.linalg.LinAlgError), np.errstate(invalid="ignore"):
+        lm.head_pose(points)
 
 
 def test_a_face_turned_to_the_right_of_the_image_moves_its_nose_there() -> None:
