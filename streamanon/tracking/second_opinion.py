@@ -19,11 +19,12 @@ from math import inf, isinf
 import numpy as np
 
 from streamanon.imaging.boxes import centre, iou, share_inside, side
-from streamanon.imaging.picture import as_picture, clip_box, shrink
+from streamanon.imaging.picture import as_picture, clip_box
 from streamanon.protocols import Detector
 from streamanon.tracking.look_back import PendingFrame
 from streamanon.tracking.tracker import DETECTED_SCORE, DOUBTED_COAST_S
-from streamanon.types import F32, Picture, Track
+from streamanon.tracking.view import View
+from streamanon.types import F32, Track
 
 SURE_SCORE = 0.7
 """Score of the first detector that proves a face."""
@@ -90,14 +91,6 @@ GONE_AFTER_S = 0.2
 
 SAME_PLACE = 0.1
 """Overlap (IoU) from which a track that appears where a proven one was lost is proven, too."""
-
-SAME_FACE = 0.3
-"""Overlap (IoU) from which the second detector sees the same face, if not by its middle."""
-
-OTHER_FACE = 0.5
-"""Overlap with a proven face from which the second detector sees that one: IoU, or what it found in
-a turned crop, where it takes parts of upright faces for one, within that face."""
-
 
 SAME_AS_OTHER = 0.8
 """Share of a lost face within one that a frame sees, from which it is that one: two parts of a face
@@ -179,7 +172,8 @@ class SecondOpinion:
     def conclude(self, track_id: int, window: Sequence[PendingFrame]) -> None:
         """Look at a doubtful track until it is judged, before the first frame of a window is out.
 
-        Frames are held back, oldest first; those that do not see the track are left out.
+        Frames are held back, oldest first; those that do not see the track are left out. Where a
+        face is seen upright, it is not looked for on its side, nor in all views.
         """
         evidence = self._evidence.get(track_id)
         frames = [pending for pending in window if pending.sees(track_id)]
@@ -187,10 +181,23 @@ class SecondOpinion:
             return
         if any(pending.tracks[track_id].face.score >= SURE_SCORE for pending in frames):
             evidence.proven = True  # found by looking back
-        missing = LOOKS - len(evidence.whole.scores)
-        for pending in islice(cycle(frames), max(missing, 0)):
-            if not evidence.proven:
-                self._look(pending, pending.tracks[track_id], evidence.whole)
+        whole, views = evidence.whole, list[View]()
+        enough = LOOKS * _least(window[0], evidence, whole)
+
+        def is_enough() -> bool:
+            scores = [*whole.scores, *(view.score for view in views)]
+            return len(scores) >= LOOKS // 2 and sum(scores) >= enough
+
+        for pending in islice(cycle(frames), max(LOOKS - len(whole.scores), 0)):
+            if evidence.proven or is_enough():
+                break
+            track = pending.tracks[track_id]
+            views.append(self._view(pending, track, track.face.box))
+            self._see(views[-1], ways=1)
+        while views:
+            if not (evidence.proven or is_enough()):
+                self._see(views[0], _ways(evidence))
+            _add(views.pop(0).score, evidence, whole)
 
     def is_to_hide(self, pending: PendingFrame, track: Track) -> bool:
         """Tell whether a track of a frame may be a face that shows."""
@@ -198,12 +205,11 @@ class SecondOpinion:
         if looks is None:
             return True
         evidence = self._evidence[track.id]
-        faint = pending.frame.time_s - evidence.detected_s > DOUBTED_COAST_S
-        least = FAINT_PROOF if faint and looks is evidence.whole else looks.least
         lost = looks is evidence.lost
         if lost and track.unseen_s <= GONE_AFTER_S:
             return True
-        return not (looks.is_below(least) or (lost and self._is_in_a_face(pending, track)))
+        refuted = looks.is_below(_least(pending, evidence, looks))
+        return not (refuted or (lost and self._is_in_a_face(pending, track)))
 
     def forget(self, track_id: int) -> None:
         """Drop a track that has ended."""
@@ -281,75 +287,50 @@ class SecondOpinion:
     def _look(self, pending: PendingFrame, track: Track, looks: _Looks) -> None:
         """Add the score of a look at a track; enough that see a face prove it."""
         evidence = self._evidence[track.id]
+        where = track.cover if looks is evidence.lost else track.face.box
+        view = self._view(pending, track, where)
+        self._see(view, _ways(evidence))
+        _add(view.score, evidence, looks)
+
+    def _view(self, pending: PendingFrame, track: Track, where: F32) -> View:
+        """Return the next view of a track, whose face may be anywhere in a (4,) box."""
+        times, side_px, mirrored = next(self._framings)
         others = [
             other.face.box
             for other in self._others(pending, track)
             if not self._is_in_hair(pending, other)
         ]
-        where = track.cover if looks is evidence.lost else track.face.box
-        try:
-            ways = 1 if isinf(evidence.detected_s) else 4
-            score = self._score(pending.frame.picture, track.face.box, where, others, ways)
-        except Exception:  # noqa: BLE001  any failure: the track stays covered
-            score = 1.0
-        looks.scores.append(score)
-        newest = list(evidence.whole.scores)[-LOOKS // 2 :]
-        sure = len(newest) == LOOKS // 2 and float(np.mean(newest)) >= PROOF
-        evidence.proven = evidence.proven or sure
-
-    def _score(
-        self, picture: Picture, box: F32, where: F32, others: Sequence[F32], ways: int
-    ) -> float:
-        """Return the best score of a face, 0..1, that is not one of the others.
-
-        Args:
-            picture: frame.
-            box: (4,) box whose size faces have.
-            where: (4,) box in which to look for them.
-            others: (4,) boxes of other faces.
-            ways: directions in which faces may lie.
-        """
-        times, side_px, mirrored = next(self._framings)
-        reach = np.float32(max(times * side(box), *(where[2:] - where[:2])))
+        reach = np.float32(max(times * side(track.face.box), *(where[2:] - where[:2])))
         around = np.concatenate([centre(where) - reach / 2, centre(where) + reach / 2])
-        x0, y0, x1, y1 = clipped = clip_box(picture, around.astype(np.float32))
+        x0, y0, x1, y1 = clipped = clip_box(pending.frame.picture, around.astype(np.float32))
         scale = side_px / float(reach)
         size = max(1, round((x1 - x0) * scale)), max(1, round((y1 - y0) * scale))
-        image = shrink(picture, clipped, size)[:, ::mirrored]
-        to_frame = np.tile(np.array([x1 - x0, y1 - y0], np.float32) / size, 2)
-        best = 0.0
-        for turns in range(ways):  # it sees upright faces only
-            overlap = share_inside if turns else iou
-            turned = np.ascontiguousarray(np.rot90(image, turns))
-            for face in self._detector.detect(as_picture(turned)):  # best first
-                if face.score <= best:
-                    break
-                low_x, low_y, high_x, high_y = _turned_back(face.box, turned.shape[:2], turns)
-                if mirrored < 0:
-                    low_x, high_x = size[0] - high_x, size[0] - low_x
-                placed = np.array([low_x, low_y, high_x, high_y]) * to_frame + (x0, y0, x0, y0)
-                found = placed.astype(np.float32)
-                if not _is_at(found, where):
-                    continue
-                if not any(overlap(found, other) > OTHER_FACE for other in others):
-                    best = face.score
-            if best >= PROOF:
-                break
-        return best
+        return View(pending.frame.picture, clipped, size, mirrored, where, others)
+
+    def _see(self, view: View, ways: int) -> None:
+        """Look for a face in a view, in so many directions in which it may lie."""
+        try:
+            while view.turns < ways and view.score < PROOF:
+                faces = self._detector.detect(as_picture(view.turned()))
+                view.note(faces)
+        except Exception:  # noqa: BLE001  any failure: the track stays covered
+            view.score = 1.0
 
 
-def _turned_back(box: F32, shape: tuple[int, int], turns: int) -> tuple[float, ...]:
-    """Return a box of a picture of this shape, turned left so often, as one of the upright one."""
-    x0, y0, x1, y1 = box.tolist()
-    height, width = shape
-    for _ in range(turns):
-        x0, y0, x1, y1 = height - y1, x0, height - y0, x1
-        height, width = width, height
-    return x0, y0, x1, y1
+def _ways(evidence: _Evidence) -> int:
+    """Return the number of directions in which a face may lie."""
+    return 1 if isinf(evidence.detected_s) else 4
 
 
-def _is_at(found: F32, box: F32) -> bool:
-    """Tell whether a face lies where another detector saw one."""
-    middle = centre(found)
-    inside = bool((middle > box[:2]).all() and (middle < box[2:]).all())
-    return inside or iou(found, box) > SAME_FACE
+def _least(pending: PendingFrame, evidence: _Evidence, looks: _Looks) -> float:
+    """Return the mean score below which looks show next to nothing, in a frame."""
+    faint = pending.frame.time_s - evidence.detected_s > DOUBTED_COAST_S
+    return FAINT_PROOF if faint and looks is evidence.whole else looks.least
+
+
+def _add(score: float, evidence: _Evidence, looks: _Looks) -> None:
+    """Add the score of a look; enough that see a face prove it."""
+    looks.scores.append(score)
+    newest = list(evidence.whole.scores)[-LOOKS // 2 :]
+    sure = len(newest) == LOOKS // 2 and float(np.mean(newest)) >= PROOF
+    evidence.proven = evidence.proven or sure
