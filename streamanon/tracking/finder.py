@@ -113,12 +113,16 @@ class Finder:
         ]
 
     def find_near(self, picture: Picture, expected: Face) -> Face | None:
-        """Return the face at or close to an expected one, or None; more sensitive than find_all."""
+        """Return the face at or close to an expected one, or None; more sensitive than find_all.
+
+        It has a mesh where the expected one has and it fits.
+        """
         found = self._detect_near(picture, expected.box)
         if found is None:
             return self._follow_mesh(picture, expected)
-        mesh = self.fit_mesh(picture, found, expected.mesh, upright=True)
-        return replace(found, mesh=mesh)
+        if expected.mesh is None:
+            return found
+        return replace(found, mesh=self.fit_mesh(picture, found, expected.mesh, upright=True))
 
     def _follow_mesh(self, picture: Picture, expected: Face) -> Face | None:
         """Return the face to which the mesh of an expected one can be fitted, or None."""

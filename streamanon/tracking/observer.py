@@ -23,7 +23,7 @@ from streamanon.tracking.scene_cuts import CutDetector
 from streamanon.tracking.second_opinion import SecondOpinion
 from streamanon.tracking.smoothing import FaceSmoother
 from streamanon.tracking.tracker import DETECTED_SCORE, SURE_SCORE, Tracker, with_margin
-from streamanon.types import F32, Frame, Mesh, Picture, Scene, Subject, Track
+from streamanon.types import F32, Face, Frame, Mesh, Picture, Scene, Subject, Track
 
 LOOK_AHEAD = 12
 """Frames by which a file's frame is held back for faces that are found late."""
@@ -31,8 +31,16 @@ LOOK_AHEAD = 12
 WINDOW_BYTES = 192 * 2**20
 """Most bytes of pictures held back; of large pictures, fewer frames."""
 
-TRIES, RETRY_EVERY = 3, 3
-"""Frames in which a mesh is fitted in vain to a face, after which it is tried in every third."""
+TRIES, RETRY_EVERY, RETRY_KNOWN_EVERY = 3, 3, 2
+"""Frames in which a mesh is fitted in vain to a face, after which it is tried in every third, or
+second if it had one lately."""
+
+DOUBTFUL_EVERY = 6
+"""One of so many frames in which a mesh is fitted to what is not certainly a face, if none fits."""
+
+SEARCH_S, SEARCH_EVERY = 0.15, 2
+"""Time for which a lost face is searched for in every frame; later in one of so many. Its cover
+stays, and the detector goes on looking at the whole frame."""
 
 TURNED_EVERY = 9
 """One of so many frames in which faces without a mesh are tried on their side and upside down."""
@@ -217,7 +225,7 @@ class Observer:
             if track.unseen_s == 0:
                 mesh = self._fitted(picture, track, time_s)
                 now = replace(track, face=replace(track.face, mesh=mesh))
-            elif track.face.score >= SURE_SCORE:
+            elif track.face.score >= SURE_SCORE and self._is_searched_for(track):
                 expected = replace(track.face, mesh=known.mesh if known else None)
                 found = pending.search(self._finder, track.id, expected)
                 now = tracker.observe(track.id, found, time_s) if found else track
@@ -227,6 +235,11 @@ class Observer:
         if self._sampler:
             for track_id in sorted(followed - tracker.ids):
                 self._sampler.conclude(track_id, followed)
+
+    def _is_searched_for(self, track: Track) -> bool:
+        """Tell whether a lost face is searched for in the newest frame."""
+        turn = (self.stats.examined + track.id) % SEARCH_EVERY == 0
+        return track.unseen_s < SEARCH_S or turn
 
     def _remember(self, track: Track, time_s: float) -> None:
         """Remember the mesh that was fitted to a track, and forget one that was too long ago."""
@@ -267,7 +280,7 @@ class Observer:
             return None
         tried, known = self._misfits.get(track.id, 0), self._meshes.get(track.id)
         mesh = None
-        if known or tried < TRIES or tried % RETRY_EVERY == 0:
+        if self._is_due(track.face, tried, known=known is not None):
             before, upright = known.mesh if known else None, tried % TURNED_EVERY > 0
             mesh = self._finder.fit_mesh(picture, track.face, before, upright=upright)
         doubted = mesh is not None and tried >= DOUBTED_AFTER
@@ -275,6 +288,12 @@ class Observer:
         if mesh is None and known and time_s - known.time_s < CARRY_S:
             return carried(known.mesh, known.box, track.face)
         return None if doubted else mesh
+
+    def _is_due(self, face: Face, tried: int, *, known: bool) -> bool:
+        """Tell whether to fit a mesh to a face to which none fitted in so many frames."""
+        if face.score < SURE_SCORE and not known:
+            return tried % DOUBTFUL_EVERY == 0
+        return tried < TRIES or tried % (RETRY_KNOWN_EVERY if known else RETRY_EVERY) == 0
 
     def _look_back(self) -> None:
         """Search the frames held back for faces that appeared or reappeared in the newest one."""
