@@ -63,6 +63,10 @@ SPARING = 2.0
 """Factor on both where networks are asked less often (0.1 to 0.8 levels, 99 % of pixels at most 9);
 light follows slowly in any case."""
 
+SMALL_PX = 80.0
+"""Height of a face in frame px below which the network is asked as seldom: there, steps of a pixel
+are more in the crop, and what changes is not seen."""
+
 FEATURES_BLUR_PX = 1.5
 """Standard deviation, in crop px, of the fade between the portrait's eyes and mouth and the rest of
 the output."""
@@ -161,6 +165,7 @@ class _PreparedFace:
     def cached(self, time_s: float, patience: float) -> bool:
         """Return whether the network's last output still fits."""
         cached = self.state.cached
+        patience = patience if self.region.face_px >= SMALL_PX else SPARING
         return cached is not None and cached.fits(self.face.nodes, time_s, patience)
 
     @cached_property
