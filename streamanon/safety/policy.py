@@ -21,8 +21,9 @@ MOST_IN_FRONT = 0.32
 """Share of a face, and of the hull of its eyes, nose and mouth, from which on what hides it is
 painted over; from four fifths of that on it fades."""
 
-SMALLEST_FACE_PX = 36.0
-"""Height of the smallest face that can be replaced; below it a mesh is too coarse."""
+SMALLEST_FACE_PX = (30.0, 36.0)
+"""Height down to which a face that was replaced stays so, and of the smallest one that is replaced
+anew; below, a mesh is too coarse."""
 
 # The tails of the brows lie in the rim where a patch fades into the frame.
 _INNER_BROWS = (105, 66, 107, 55, 65, 52, 334, 296, 336, 285, 295, 282)
@@ -59,9 +60,13 @@ class PoseRange:
 
 def is_replaceable(mesh: Mesh) -> bool:
     """Tell whether a mesh is finite and large enough for its face to be replaced."""
-    points = mesh.points
-    height_px = float(np.hypot(*(points[lm.CHIN, :2] - points[lm.FOREHEAD, :2])))
-    return bool(np.isfinite(points).all()) and height_px >= SMALLEST_FACE_PX
+    return bool(np.isfinite(mesh.points).all()) and is_large(mesh, before=True)
+
+
+def is_large(mesh: Mesh, *, before: bool) -> bool:
+    """Tell whether a face is large enough, by its mesh and whether it was in the frame before."""
+    height_px = float(np.hypot(*(mesh.points[lm.CHIN, :2] - mesh.points[lm.FOREHEAD, :2])))
+    return height_px >= SMALLEST_FACE_PX[0 if before else 1]
 
 
 def fault_of_cover(subject: Subject) -> str:

@@ -14,6 +14,7 @@ from streamanon.face import landmarks as lm
 from streamanon.imaging.boxes import union
 from streamanon.protocols import Detector, Mesher
 from streamanon.safety.permits import Permissions
+from streamanon.safety.policy import is_large
 from streamanon.tracking.embedding_sampler import EmbeddingSampler
 from streamanon.tracking.finder import Finder, carried
 from streamanon.tracking.kept_faces import KeptFaces
@@ -145,6 +146,7 @@ class Observer:
         self._tracker: Tracker | None = None
         self._window: deque[PendingFrame] = deque()
         self._present: set[int] = set()
+        self._large: set[int] = set()
         self._meshes: dict[int, _Known] = {}
         self._misfits: dict[int, int] = {}
         self._smoothers: dict[int, FaceSmoother] = {}
@@ -366,6 +368,8 @@ class Observer:
     def _subject(self, track: Track, frame: Frame, visible: Collection[int]) -> Subject:
         if self._sampler is None:
             return Subject(track)
+        if track.face.mesh and not self._is_large(track.id, track.face.mesh):
+            track = replace(track, face=replace(track.face, mesh=None))
         assigner, identity = self._sampler.assigner, None
         if track.face.mesh is not None and (self._waits or assigner.has_identity(track.id)):
             identity = assigner.identity_of(track.id, visible)
@@ -375,6 +379,12 @@ class Observer:
             mouth = self._mouths.setdefault(track.id, MouthFollower())(frame, track)
         faded = self._faded(track, frame.time_s)
         return Subject(track, identity, person, glasses=glasses, mouth=mouth, faded=faded)
+
+    def _is_large(self, track_id: int, mesh: Mesh) -> bool:
+        """Tell whether a face is large enough to be replaced, or was so just now."""
+        large = is_large(mesh, before=track_id in self._large)
+        (self._large.add if large else self._large.discard)(track_id)
+        return large
 
     def _faded(self, track: Track, time_s: float) -> float:
         """Return the share of the cover in what hides a face that is about to be covered."""
@@ -409,6 +419,7 @@ class Observer:
         for track_id in self._present - present:
             self._smoothers.pop(track_id, None)
             self._mouths.pop(track_id, None)
+            self._large.discard(track_id)
             self._meshes.pop(track_id, None)
             self._misfits.pop(track_id, None)
             if self._sampler:

@@ -7,7 +7,13 @@ import pytest
 
 from streamanon.face import landmarks as lm
 from streamanon.imaging.picture import as_picture
-from streamanon.safety.policy import SMALLEST_FACE_PX, PoseRange, fault_of_patch, is_replaceable
+from streamanon.safety.policy import (
+    SMALLEST_FACE_PX,
+    PoseRange,
+    fault_of_patch,
+    is_large,
+    is_replaceable,
+)
 from streamanon.types import F32, Face, Mesh, Patch, Subject, Track
 
 RANGE = PoseRange(yaw_deg=(30.0, 40.0), pitch_deg=(20.0, 25.0))
@@ -36,8 +42,15 @@ def tall(height_px: float) -> F32:
 
 
 def test_a_mesh_must_be_finite_and_large() -> None:
-    assert is_replaceable(Mesh(tall(SMALLEST_FACE_PX), 1.0))
-    assert not is_replaceable(Mesh(tall(SMALLEST_FACE_PX - 1), 1.0))
+    stays, comes = SMALLEST_FACE_PX
+    for height_px, found in (
+        (stays - 1, (False, False)),
+        (stays, (False, True)),
+        (comes, (True, True)),
+    ):
+        mesh = Mesh(tall(height_px), 1.0)
+        assert tuple(is_large(mesh, before=before) for before in (False, True)) == found
+        assert is_replaceable(mesh) == found[1]
     assert not is_replaceable(Mesh(np.full((478, 3), np.nan, np.float32), 1.0))
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 
@@ -411,3 +413,21 @@ def test_a_face_found_late_gets_its_mesh_in_the_frames_before(
         scenes = _observe(Observer(yunet, Late(), look_ahead=look_ahead), images)
         shown = [scene.subjects[0].track.face.mesh is not None for scene in scenes]
         assert shown == [index >= first for index in range(12)]
+
+
+def test_a_face_whose_size_is_near_the_limit_does_not_come_and_go() -> None:
+    factory = Factory(Config(method="warp"))
+    photo = read_photo("portrait_man", 240)
+    near = 115 + 5 * np.sin(np.arange(40))
+    scaled = [np.linspace(150, 120, 10), near, np.linspace(110, 80, 10)]
+    images = []
+    for side in np.concatenate(scaled):
+        small = cv2.resize(photo, (round(side), round(side)), interpolation=cv2.INTER_AREA)
+        images.append(_placed(np.asarray(small, np.uint8), 200))
+    scenes = _observe(factory.observer(factory.anonymiser()), images)
+    shown = [
+        any(one.track.id == 1 and one.track.face.mesh is not None for one in scene.subjects)
+        for scene in scenes
+    ]
+    assert shown[0]
+    assert sum(one != later for one, later in pairwise(shown)) == 1
