@@ -148,12 +148,17 @@ class KnownPeople(Protocol):
 class OcclusionFinder(Protocol):
     """Finds what is in front of a face."""
 
-    def look(self, picture: Picture, points: F32) -> tuple[U8, F32]:
-        """Look at a face with these (478, 3) mesh points in frame px.
+    def look(self, picture: Picture, corners: F32, points: F32) -> tuple[U8, F32]:
+        """Look at a face.
+
+        Args:
+            picture: frame.
+            corners: (3, 2) region around it in frame px (``roi_from_mesh``).
+            points: (478, 2) mesh in px of the crop of that region.
 
         Returns:
-            The crop of ``roi_from_mesh``, (128, 128, 3) uint8 BGR, and the probability of each of
-            ``OCCLUSION_CLASSES`` at its pixels, (6, 128, 128) float32.
+            The crop, (128, 128, 3) uint8 BGR, and the probability of each of ``OCCLUSION_CLASSES``
+            at its pixels, (6, 128, 128) float32.
         """
         ...
 

@@ -84,9 +84,9 @@ class OccludedAnonymiser:
             return None
         others = (other.track for other in scene.subjects if other.track.id != track.id)
         alone = all(iou(track.cover, other.cover) == 0 for other in others)
-        crop, classes = self._finder.look(picture, mesh.points)
         corners = lm.roi_from_mesh(mesh.points)
         points = lm.in_square(mesh.points, corners, SIDE)
+        crop, classes = self._finder.look(picture, corners, points)
         found = memory.look(crop, classes, points, corners, scene.frame.time_s, alone=alone)
         return (crop, corners, found) if found else None
 

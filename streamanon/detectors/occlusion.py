@@ -39,10 +39,8 @@ class OcclusionNetwork:
         """Take the loaded network ``occlusion.onnx``."""
         self._network = network
 
-    def look(self, picture: Picture, points: F32) -> tuple[U8, F32]:
+    def look(self, picture: Picture, corners: F32, points: F32) -> tuple[U8, F32]:
         """Look at a face; see :meth:`streamanon.protocols.OcclusionFinder.look`."""
-        corners = lm.roi_from_mesh(points)
         crop = crop_square(picture, corners, SIDE)
-        seen = network_input(crop, lm.in_square(points, corners, SIDE))
-        answer = self._network.run({"input": seen[None]})
+        answer = self._network.run({"input": network_input(crop, points)[None]})
         return crop, np.asarray(answer["classes"][0], np.float32)

@@ -20,12 +20,13 @@ SKIN, _, _, HAND, _, _ = range(len(OCCLUSION_CLASSES))
 @cache
 def looked_at(index: int) -> tuple[F32, F32]:
     """Return the classes of a frame's pixels and the mesh in px of the crop."""
-    points = mesh_of(index).points
-    crop, classes = OcclusionNetwork(network("occlusion.onnx")).look(
-        as_picture(frame(index)), points
-    )
+    mesh = mesh_of(index).points
+    corners = lm.roi_from_mesh(mesh)
+    points = lm.in_square(mesh, corners, 128)
+    finder = OcclusionNetwork(network("occlusion.onnx"))
+    crop, classes = finder.look(as_picture(frame(index)), corners, points)
     assert crop.shape == (128, 128, 3)
-    return classes, lm.in_square(points, lm.roi_from_mesh(points), 128)
+    return classes, points
 
 
 def around(points: F32, part: tuple[int, ...]) -> F32:

@@ -48,13 +48,13 @@ class Liar:
     part: str
     lies: bool = False
 
-    def look(self, picture: Picture, points: F32) -> tuple[U8, F32]:
+    def look(self, picture: Picture, corners: F32, _points: F32) -> tuple[U8, F32]:
         classes = np.zeros((len(OCCLUSION_CLASSES), 128, 128), np.float32)
         classes[0] = 1
         if self.lies:
             classes[0][PARTS[self.part]] = 0
             classes[OCCLUSION_CLASSES.index(self.kind)][PARTS[self.part]] = 1
-        return crop_square(picture, lm.roi_from_mesh(points), 128), classes
+        return crop_square(picture, corners, 128), classes
 
 
 FINDERS = [
