@@ -62,10 +62,11 @@ SPREAD = (9.0, 4.0, 4.0)
 UNUSUAL = 1.8
 """Deviations from which on a point does not look as usual."""
 
-SAME_SHARE, SAME_POINTS = 0.12, 100
-"""Greatest share of the points without anything in front that may look unusual on the same face,
-and how many there must be. In twelve clips a person has at most 0.11 a third of a second later,
-another person at least 0.16, half of them 0.4."""
+SAME_SHARE, OTHER_SHARE, SAME_POINTS = 0.12, 0.15, 70
+"""Greatest share of the points without anything in front that may look unusual on the same face in
+two looks in a row, and in one; and how many points there must be. In twelve clips a person has at
+most 0.11 a third of a second later, and 0.13 with an expression that was never seen; another person
+has at least 0.16, half of them 0.4."""
 
 AGREED, STILL_AGREED = 0.5, 0.3
 """Share of the points behind something that must look unusual for all of it to be shown; and for
@@ -248,7 +249,7 @@ class OcclusionMemory:
         self._things = np.zeros((SIDE, SIDE), bool)
         self._things_since_s = np.inf
         self._claimed_since_s = np.inf
-        self._busy = True
+        self._strange, self._busy = False, True
 
     def is_due(self, time_s: float) -> bool:
         """Tell whether the face must be looked at in the frame of this time."""
@@ -329,7 +330,8 @@ class OcclusionMemory:
                 self._face.add(sight.colours, sight.bare)
             return nothing
         odd = self._face.deviation(sight.colours, sure) > UNUSUAL
-        if odd[sure].mean() > SAME_SHARE:
+        strange, self._strange = self._strange, bool(odd[sure].mean() > SAME_SHARE)
+        if odd[sure].mean() > (SAME_SHARE if strange else OTHER_SHARE):
             self._forget()
             self._face.add(sight.colours, sight.bare)
             return nothing

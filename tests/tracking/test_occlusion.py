@@ -140,6 +140,24 @@ def test_nothing_is_shown_of_a_face_that_may_be_another(doubt: str) -> None:
         assert got.max() == 0
 
 
+def test_a_strange_look_is_forgiven_once_and_a_stranger_never() -> None:
+    points, where = face(CALM)[1], bar()
+    inside = cv2.erode(where, np.ones((3, 3))) > 0
+    covered, classes = behind(BLUE, where), claimed(HAND, where)
+    at = np.rint(points[:468]).astype(int)
+    rows = np.sort(at[where[at[:, 1], at[:, 0]] == 0, 1])
+    for share, forgiven in ((0.13, (True, False)), (0.2, (False, False))):
+        strange = covered.copy()
+        above = np.arange(SIDE)[:, None] <= rows[int(share * len(rows))] - 2
+        strange[above & (where == 0)] //= 4
+        watched = Watched()
+        watched.learn()
+        for _ in range(10):
+            watched.shown(covered, classes, points)
+        got = [watched.shown(strange, classes, points)[inside].mean() > 0.5 for _ in range(2)]
+        assert tuple(got) == forgiven
+
+
 def test_paint_that_appears_on_a_face_is_face() -> None:
     points = face(CALM)[1]
     hull = filled(points[:468])
