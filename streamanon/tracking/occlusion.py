@@ -116,6 +116,9 @@ MIN_DEEP, STILL_DEEP, RIM_PX = 20, 5, 9
 """Pixels of hair over the face from which on it is shown, and goes on being shown; those nearer to
 the rim of the face than half the third number do not count."""
 
+HAIR_ENDS_PX = 16
+"""Height above the nostrils from which down hair is shown less, as it ends there."""
+
 FEATURES = (lm.RIGHT_BROW, lm.LEFT_BROW, lm.RIGHT_EYE, lm.LEFT_EYE, lm.OUTER_LIPS, lm.NOSE)
 
 _CORE = np.isin(np.arange(SKIN_POINTS), [point for feature in FEATURES for point in feature])
@@ -222,8 +225,18 @@ class _Sight:
         for feature in FEATURES:
             drawn |= filled(self.points[list(feature)])
         drawn = np.asarray(cv2.dilate(drawn, np.ones((5, 5), np.uint8)), np.uint8)
-        drawn[int(self.points[list(lm.NOSE), 1].max()) :] = 255
+        drawn[self._nostrils :] = 255
         return drawn > 0
+
+    def above_nostrils(self) -> F32:
+        """Return (128, 1) float32: 1 in the rows above HAIR_ENDS_PX from the nostrils, 0 below."""
+        above = self._nostrils - np.arange(SIDE, dtype=np.float32)[:, None]
+        return np.asarray(np.clip(above / HAIR_ENDS_PX, 0, 1), np.float32)
+
+    @property
+    def _nostrils(self) -> int:
+        """Row of the nostrils."""
+        return int(self.points[list(lm.NOSE), 1].max())
 
 
 class OcclusionMemory:
@@ -301,7 +314,7 @@ class OcclusionMemory:
             np.asarray(cv2.blur(part.astype(np.float32), (3, 3)), np.float32)
             for part in (
                 self._things,
-                hair * _faded_in(time_s - self._hair_since_s),
+                hair * sight.above_nostrils() * _faded_in(time_s - self._hair_since_s),
                 plain,
                 plain * (~near_face & alone),
             )

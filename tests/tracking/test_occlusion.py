@@ -1,6 +1,7 @@
 """What is in front of a face is shown only where the face itself agrees with the network."""
 
 from functools import cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -182,6 +183,22 @@ def test_hair_over_a_forehead_has_the_colour_of_the_hair_around(alike: bool) -> 
     got = Watched().shown(crop, claimed(HAIR, where), points)
     inside = (cv2.erode(where, np.ones((3, 3))) > 0) & (hull > 0)
     assert (got[inside].mean() > 0.9) if alike else (got[hull > 0].mean() < 0.02)
+
+
+def test_hair_beside_a_face_ends_softly_above_the_nostrils() -> None:
+    points = face(CALM)[1]
+    hull = filled(points[:468])
+    left, right = np.flatnonzero(hull.any(axis=0))[[0, -1]]
+    where = np.zeros((SIDE, SIDE), np.uint8)
+    where[:, left - 8 : left + (right - left) // 6] = 1
+    crop = behind(np.array((30, 35, 40), np.uint8), where)
+    got = Watched().shown(crop, claimed(HAIR, where), points)
+    inside = (cv2.erode(where, np.ones((3, 3))) > 0) & (cv2.erode(hull, np.ones((5, 5))) > 0)
+    nostrils = int(points[list(lm.NOSE), 1].max())
+    by_row = [got[row][inside[row]].mean() for row in range(nostrils - 30, nostrils)]
+    assert by_row[0] > 0.9
+    assert by_row[-1] < 0.15
+    assert max(above - below for above, below in pairwise(by_row)) < 0.2
 
 
 def test_a_face_is_looked_at_seldom_where_nothing_is_confirmed_for_long() -> None:
