@@ -11,7 +11,16 @@ from streamanon.face import landmarks as lm
 from streamanon.identities.gallery import load_builtin
 from streamanon.imaging.crop import crop_square
 from streamanon.imaging.picture import as_picture
-from streamanon.tracking.occlusion import HAIR, HAND, SIDE, SKIN, THING, OcclusionMemory, filled
+from streamanon.tracking.occlusion import (
+    HAIR,
+    HAIR_ENDS_PX,
+    HAND,
+    SIDE,
+    SKIN,
+    THING,
+    OcclusionMemory,
+    filled,
+)
 from streamanon.types import F32, OCCLUSION_CLASSES, U8, Mesh
 from testkit.staged import CALM, LAUGHING, frame, mesh_of
 
@@ -195,10 +204,10 @@ def test_hair_beside_a_face_ends_softly_above_the_nostrils() -> None:
     got = Watched().shown(crop, claimed(HAIR, where), points)
     inside = (cv2.erode(where, np.ones((3, 3))) > 0) & (cv2.erode(hull, np.ones((5, 5))) > 0)
     nostrils = int(points[list(lm.NOSE), 1].max())
-    by_row = [got[row][inside[row]].mean() for row in range(nostrils - 30, nostrils)]
+    by_row = [got[row][inside[row]].mean() for row in range(nostrils - HAIR_ENDS_PX, nostrils)]
     assert by_row[0] > 0.9
-    assert by_row[-1] < 0.15
-    assert max(above - below for above, below in pairwise(by_row)) < 0.2
+    assert by_row[-1] < 0.1
+    assert max(above - below for above, below in pairwise(by_row)) < 0.1
 
 
 def test_a_face_is_looked_at_seldom_where_nothing_is_confirmed_for_long() -> None:
