@@ -36,7 +36,25 @@ Examples:
 """
 
 
+class _Commands(click.Group):
+    """The commands; says which one a file or a stream without any needs."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that arguments begin with, its name, and the rest of them."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            name = args[0]
+            if not ("." in name or ":" in name or os.sep in name):
+                raise
+            wanted = f"write `streamanon run {name} -o OUTPUT` to anonymise it"
+            raise click.UsageError(f"{error.format_message().rstrip('.')}: {wanted}", ctx) from None
+
+
 @click.group(
+    cls=_Commands,
     epilog=_EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

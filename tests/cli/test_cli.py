@@ -55,6 +55,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "message"),
     [
         (["fly"], "No such command 'fly'"),
+        (["in.mp4", "-o", "out.mp4"], "write `streamanon run in.mp4 -o OUTPUT` to anonymise it"),
         (["run"], "Missing argument"),
         (["run", "a.mp4"], "Missing option '-o'"),
         (["run", "a.mp4", "-o", "b.mp4", "--fast"], "No such option"),
