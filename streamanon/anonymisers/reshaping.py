@@ -54,12 +54,24 @@ CLOSELY, LOOK_EVERY = 25, 4
 
 @dataclass
 class Person:
-    """What is known of the shape of somebody, one a track; for :class:`ReshapingAnonymiser`."""
+    """What is known of the shape of somebody, one a track; for :class:`ReshapingAnonymiser`.
+
+    Attributes:
+        estimate: finds the neutral.
+        expression: finds what the new shape needs.
+        identity: name of whom the person becomes.
+        neutral: (478, 3) float32 canonical.
+        shape: (478, 3) float32 canonical, the new one, without what it needs.
+        frames: how many the person was seen in.
+        strength: how freely the outline moved in the last one, 0..1.
+        time_s: time of that.
+    """
 
     estimate: NeutralEstimate
     expression: ExpressionKeeper
     identity: str
     neutral: F32 = field(default_factory=lambda: np.zeros((0, 3), np.float32))
+    shape: F32 = field(default_factory=lambda: np.zeros((0, 3), np.float32))
     frames: int = 0
     strength: float = 1.0
     time_s: float = -np.inf
@@ -153,11 +165,12 @@ class ReshapingAnonymiser:
         track, share = subject.track, subject.faded
         if patch is None:
             self._covered_s[track.id] = frame.time_s
-        elif track.id in self._covered_s:
+            return None
+        if track.id in self._covered_s:
             since_s = abs(frame.time_s - self._covered_s[track.id])
             share = max(share, 1 - since_s / FADE_S)
-        cover = mosaic(frame.picture, track.cover) if patch and share > 0 else None
-        return faded_into(patch, cover, share) if patch and cover else patch
+        cover = mosaic(frame.picture, track.cover) if share > 0 else None
+        return faded_into(patch, cover, share) if cover else patch
 
     def _reshape(
         self, picture: Picture, subject: Subject, others: Sequence[F32], time_s: float
@@ -174,15 +187,13 @@ class ReshapingAnonymiser:
         if mesh is None or identity is None or not is_replaceable(mesh):
             return None
         person = self._person(subject.track.id, identity)
-        other, mean = self._neutral_of_portrait(identity), self._model.at_age(identity.years)
         if person.look_due:
-            self._look(person, mesh.points, other, mean)
+            self._look(person, mesh.points, identity)
         person.frames += 1
         strength = person.freed(_strength(mesh.points, others), time_s)
         inwards = np.float32(1) - np.float32(1 - strength) * (1 - self._inwards)
-        own = person.neutral
-        wanted = shape_for(own, other, mean) + person.expression.correction
-        points = reshaped(mesh.points, own, wanted, inwards)
+        wanted = person.shape + person.expression.correction
+        points = reshaped(mesh.points, person.neutral, wanted, inwards)
         around = surroundings.fit(picture, mesh.points, points, others, strength)
         if around is None:
             return None
@@ -202,21 +213,27 @@ class ReshapingAnonymiser:
         if person.identity != identity.name:
             person.expression = ExpressionKeeper(self._model, self._blendshapes)
             person.identity = identity.name
+            person.shape = self._shape_for(person.neutral, identity)
         return person
 
-    def _look(self, person: Person, points: F32, other: F32, mean: F32) -> None:
+    def _look(self, person: Person, points: F32, identity: Identity) -> None:
         """Take what is seen of a person now into account.
 
         Args:
             person: who it is.
             points: (478, 3) mesh in frame px.
-            other: (478, 3) float32 canonical neutral of whom they become.
-            mean: (478, 3) float32 canonical, that of people of their age.
+            identity: whom they become.
         """
         seen = self._blendshapes(points)
         sight = self._model.neutral(points, seen)
-        own = person.neutral = person.estimate.add(sight, Pose.of(points).facing)
-        person.expression.look(points, seen, own, shape_for(own, other, mean))
+        person.neutral = person.estimate.add(sight, Pose.of(points).facing)
+        person.shape = self._shape_for(person.neutral, identity)
+        person.expression.look(points, seen, person.neutral, person.shape)
+
+    def _shape_for(self, own: F32, identity: Identity) -> F32:
+        """Return the shape of somebody with this neutral who becomes an identity."""
+        other, mean = self._neutral_of_portrait(identity), self._model.at_age(identity.years)
+        return shape_for(own, other, mean)
 
     def _neutral_of_portrait(self, identity: Identity) -> F32:
         """Return the neutral of an identity, with the share of its kin's."""
