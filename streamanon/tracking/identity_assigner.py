@@ -436,7 +436,7 @@ class IdentityAssigner:
             fitting = [one for one in fitting if (one.p_female - 0.5) * evidence.sex > 0] or fitting
         if face is None:
             return fitting
-        similarity = [float(identity.embedding @ face) for identity in fitting]
+        similarity = _similarities(fitting, face)
         limit = max(CHILDREN_ALIKE if child else LOOK_ALIKE, min(similarity))
         pairs = zip(fitting, similarity, strict=True)
         return [identity for identity, alike in pairs if alike <= limit]
@@ -454,7 +454,7 @@ class IdentityAssigner:
             years = min(years, OLDEST_CHILD)
         distance = _distances(identities, face, skin, years, self._probes)
         if face is not None:
-            distance += _ALIKE_WEIGHT * np.array([one.embedding @ face for one in identities])
+            distance += _ALIKE_WEIGHT * np.array(_similarities(identities, face), np.float32)
         return [identities[index] for index in np.argsort(distance, kind="stable")]
 
     def _unlike(self, identities: list[Identity]) -> set[str]:
@@ -518,6 +518,11 @@ def _recognised(evidence: _Evidence, people: list[_Person]) -> _Person | None:
         if embedding is not None and known is not None and float(embedding @ known) > similarity:
             best, similarity = person, float(embedding @ known)
     return best
+
+
+def _similarities(identities: Sequence[Identity], face: F32) -> list[float]:
+    """Return the cosines of identities with a (128,) embedding."""
+    return [float(identity.embedding @ face) for identity in identities]
 
 
 def _distances(

@@ -29,7 +29,7 @@ class View:
         where: (4,) box in which to look for a face.
         others: (4,) boxes of other faces.
         score: best score, 0..1.
-        turns: quarters by which it was turned so far, plus one.
+        turns: number of directions it was looked at from so far, a quarter apart.
     """
 
     picture: Picture
