@@ -4,6 +4,7 @@ After a cut to a similar picture or a dissolve, or when two people cross, a face
 """
 
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 
@@ -54,9 +55,11 @@ class SamePerson:
 
     Attributes:
         strange: the newest samples in a row that show somebody else, the same one.
+        own_s: time of the newest one that clearly shows the person.
     """
 
     strange: list[Sample] = field(default_factory=list)
+    own_s: float = -inf
     _sum: F32 = field(default_factory=lambda: np.zeros(128, np.float32))
     _samples: int = 0
 
@@ -70,12 +73,21 @@ class SamePerson:
             self.strange = [*others, sample]
             return False
         self.strange = []
+        if alike >= STRANGER:
+            self.own_s = sample.time_s
         if alike >= OWN:
             self._sum += sample.embedding
             self._samples += 1
         return True
 
-    @property
-    def until_s(self) -> float | None:
-        """The time from which on the track certainly shows somebody else; None if it does not."""
-        return self.strange[0].time_s if len(self.strange) >= SAMPLES else None
+    def until_s(self, lost_s: float) -> float | None:
+        """Return the time from which on the track shows somebody else; None if it does not.
+
+        Args:
+            lost_s: time from which on no face was clearly seen for a while, before now: where all
+                samples since then are strange, it is somebody else who came out of it.
+        """
+        if len(self.strange) < SAMPLES:
+            return None
+        first_s = self.strange[0].time_s
+        return min(first_s, lost_s) if self.own_s < lost_s else first_s

@@ -237,6 +237,18 @@ def test_somebody_else_in_the_same_place_is_another_person(making: Making, disso
     assert observer.stats.births == 2
 
 
+def test_somebody_else_who_comes_out_of_a_gap_is_another_person_from_then_on(
+    making: Making,
+) -> None:
+    one, other = ((name,) for name in BOTH)
+    observer = making()
+    film = [_frame(i, shot) for i, shot in enumerate([one] * 50 + [()] * 8 + [other] * 40)]
+    scenes = [scene for frame in film for scene in observer.push(frame)] + observer.flush()
+    assert observer.stats.cuts == 0
+    seen = [[s.track.id for s in scene.subjects if s.track.unseen_s == 0] for scene in scenes]
+    assert seen == [[1]] * 50 + [[]] * 8 + [[2]] * 40
+
+
 def test_a_person_of_a_stream_who_follows_another_is_covered_first(making: Making) -> None:
     names = _all_names(making(0), [_frame(i, BOTH[i >= 60 :][:1]) for i in range(120)])
     (first,), (last,) = names[59], names[-1]
