@@ -6,7 +6,7 @@ frame that cannot be examined is not trusted and is covered whole.
 """
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from streamanon.errors import StageError, error_line
@@ -360,19 +360,26 @@ class Observer:
         subjects = tuple(
             Subject(track, permit=permits[track.id])
             if permits[track.id]
-            else self._subject(track, pending.frame, {shown.id for shown in tracks})
+            else self._subject(track, pending.frame, tracks)
             for track in tracks
         )
         return Scene(frame, subjects, pending.distrust, self._permissions.covers(*size))
 
-    def _subject(self, track: Track, frame: Frame, visible: Collection[int]) -> Subject:
+    def _subject(self, track: Track, frame: Frame, tracks: Sequence[Track]) -> Subject:
+        """Return a track of a frame as a subject, and who it becomes.
+
+        Somebody who is covered hands an identity to nobody new, but does not wear it, either.
+        """
         if self._sampler is None:
             return Subject(track)
         if track.face.mesh and not self._is_large(track.id, track.face.mesh):
             track = replace(track, face=replace(track.face, mesh=None))
         assigner, identity = self._sampler.assigner, None
-        if track.face.mesh is not None and (self._waits or assigner.has_identity(track.id)):
-            identity = assigner.identity_of(track.id, visible)
+        visible = {one.id for one in tracks}
+        drawn = {one.id for one in tracks if one.face.mesh is not None}
+        decided = assigner.has_identity(track.id)
+        if track.face.mesh is not None and (self._waits or decided):
+            identity = assigner.identity_of(track.id, drawn if decided else visible)
         person, glasses = assigner.person_of(track.id), self._sampler.glasses_of(track.id)
         mouth = None
         if identity is not None:

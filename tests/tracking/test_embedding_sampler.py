@@ -249,6 +249,28 @@ def test_somebody_else_who_comes_out_of_a_gap_is_another_person_from_then_on(
     assert seen == [[1]] * 50 + [[]] * 8 + [[2]] * 40
 
 
+def test_who_shows_again_elsewhere_wears_the_same_while_the_old_place_is_still_covered(
+    making: Making,
+) -> None:
+    film = [_frame(index, NEUTRAL) for index in range(120)]
+    moved = np.ascontiguousarray(np.roll(_image(film[0]), 320, axis=1))
+    film[50:] = [replace(frame, picture=as_picture(moved)) for frame in film[50:]]
+    observer = making()
+    scenes = [scene for frame in film for scene in observer.push(frame)] + observer.flush()
+    assert observer.stats.cuts == 0
+    assert any(len(scene.subjects) == 2 for scene in scenes[50:])
+    worn = [
+        [
+            name
+            for name, one in zip(_names(scene), scene.subjects, strict=True)
+            if one.track.face.mesh
+        ]
+        for scene in scenes
+    ]
+    assert worn == [worn[0]] * 120
+    assert "" not in worn[0]
+
+
 def test_a_person_of_a_stream_who_follows_another_is_covered_first(making: Making) -> None:
     names = _all_names(making(0), [_frame(i, BOTH[i >= 60 :][:1]) for i in range(120)])
     (first,), (last,) = names[59], names[-1]
