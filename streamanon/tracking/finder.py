@@ -64,6 +64,10 @@ CARRIED = 0.8
 """Least overlap (IoU) of two boxes of a face, laid upon each other, with which its mesh is carried
 from one to the other."""
 
+SMALL_PX, STILL = 64.0, 0.05
+"""Side of a face below which a mesh that is a little old is not seen to be, and the farthest that
+the five points of one that keeps its pose move against each other, in sides of the face."""
+
 UPRIGHT, MIN_TURNED_PX = 0.7, 48.0
 """Least presence of a first fit in a region turned by quarters, and the side of the smallest face
 for which these are tried."""
@@ -251,22 +255,32 @@ def _moved_roi(mesh: Mesh, box: F32) -> F32:
     return roi + away if float(np.hypot(*away)) > 0.15 * side(box) else roi
 
 
-def carried(mesh: Mesh, box: F32, face: Face) -> Mesh | None:
+def carried(before: Face, face: Face) -> Mesh | None:
     """Return a mesh that nothing fits to any more, moved along with its face.
 
     None where the detector is not sure of the face, or where it may have turned.
 
     Args:
-        mesh: the last one that was fitted.
-        box: (4,) box of the face then.
+        before: the face as it was detected when the last one was fitted, with that.
         face: the face now.
     """
-    away = centre(face.box) - centre(box)
-    if face.score < CLEAR_SCORE or iou(box + np.tile(away, 2), face.box) < CARRIED:
+    away = centre(face.box) - centre(before.box)
+    same_size = iou(before.box + np.tile(away, 2), face.box) >= CARRIED
+    if before.mesh is None or face.score < CLEAR_SCORE or not same_size:
         return None
-    points = mesh.points.copy()
+    points = before.mesh.points.copy()
     points[:, :2] += away
     return Mesh(points, 0.0)
+
+
+def has_kept_still(before: Face, face: Face) -> bool:
+    """Tell whether a small face keeps its pose since it had a mesh, by the detector's points."""
+    if before.mesh is None or not _agrees(before.mesh, before) or side(face.box) >= SMALL_PX:
+        return False
+    if before.points is None or face.points is None:
+        return False
+    moved = face.points - before.points
+    return float(np.linalg.norm(moved - moved.mean(axis=0), axis=1).max()) < STILL * side(face.box)
 
 
 def _mapped(face: Face, scale: F32, origin: F32) -> Face:

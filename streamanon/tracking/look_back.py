@@ -14,12 +14,16 @@ import numpy as np
 
 from streamanon.errors import error_line
 from streamanon.imaging.boxes import centre, iou, union
-from streamanon.tracking.finder import Finder
+from streamanon.tracking.finder import Finder, carried
 from streamanon.tracking.tracker import DETECTED_SCORE, reach_edge, seen_cover, unseen_cover
 from streamanon.types import F32, Face, Frame, Track
 
 PATIENCE = 4
 """Consecutive misses that end the search, and frames covered before the first find."""
+
+BRIDGED_S = 0.2
+"""Longest time between two meshes of a face that is seen throughout, in which it keeps the later
+one."""
 
 SAME_FACE = 0.5
 """Overlap (IoU) above which two boxes of one frame are the same face."""
@@ -113,19 +117,44 @@ def search_back(window: Sequence[PendingFrame], track_id: int, finder: Finder) -
 def fit_back(window: Sequence[PendingFrame], track_id: int, finder: Finder) -> None:
     """Fit a mesh to a face in the frames of a window before the last, which has one.
 
-    It ends where the face has a mesh or is not seen, and where none fits.
+    It ends where the face has a mesh or is not seen, and where none fits; there the mesh is carried
+    along through a short gap.
     """
-    mesh = window[-1].tracks[track_id].face.mesh
-    for later, pending in pairwise(reversed(window)):
+    for position in range(len(window) - 1, 0, -1):
+        later, pending = window[position], window[position - 1]
         if later.cut or pending.distrust or not pending.sees(track_id):
             break
-        track = pending.tracks[track_id]
+        track, known = pending.tracks[track_id], later.tracks[track_id].face.mesh
         if track.face.mesh is not None or track.face.score < DETECTED_SCORE:
             break
-        mesh = finder.fit_mesh(pending.frame.picture, track.face, mesh, upright=True)
+        mesh = finder.fit_mesh(pending.frame.picture, track.face, known, upright=True)
         if mesh is None:
+            _bridge(window[: position + 1], track_id)
             break
         pending.tracks[track_id] = replace(track, face=replace(track.face, mesh=mesh))
+
+
+def _bridge(window: Sequence[PendingFrame], track_id: int) -> None:
+    """Carry the mesh of a face in the last frame along to the newest one that has one, if near."""
+    last, gap = window[-1], dict[int, Face]()
+    known = last.tracks[track_id].face
+    for position in range(len(window) - 2, -1, -1):
+        pending = window[position]
+        far = last.frame.time_s - pending.frame.time_s > BRIDGED_S
+        if far or window[position + 1].cut or pending.distrust or not pending.sees(track_id):
+            return
+        face = pending.tracks[track_id].face
+        if face.mesh is not None:
+            break
+        mesh = carried(known, face)
+        if mesh is None:
+            return
+        gap[position] = replace(face, mesh=mesh)
+    else:
+        return
+    for position, face in gap.items():
+        tracks = window[position].tracks
+        tracks[track_id] = replace(tracks[track_id], face=face)
 
 
 def _expected(known: dict[int, Face], position: int) -> Face:

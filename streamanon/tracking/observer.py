@@ -16,7 +16,7 @@ from streamanon.protocols import Detector, Mesher
 from streamanon.safety.permits import Permissions
 from streamanon.safety.policy import is_large
 from streamanon.tracking.embedding_sampler import EmbeddingSampler
-from streamanon.tracking.finder import Finder, carried
+from streamanon.tracking.finder import Finder, carried, has_kept_still
 from streamanon.tracking.kept_faces import KeptFaces
 from streamanon.tracking.look_back import PendingFrame, fit_back, search_back
 from streamanon.tracking.mouth import MouthFollower
@@ -24,7 +24,7 @@ from streamanon.tracking.scene_cuts import CutDetector
 from streamanon.tracking.second_opinion import SecondOpinion
 from streamanon.tracking.smoothing import FaceSmoother
 from streamanon.tracking.tracker import DETECTED_SCORE, SURE_SCORE, Tracker, with_margin
-from streamanon.types import F32, Face, Frame, Mesh, Picture, Scene, Subject, Track
+from streamanon.types import Face, Frame, Mesh, Picture, Scene, Subject, Track
 
 LOOK_AHEAD = 12
 """Frames by which a file's frame is held back for faces that are found late."""
@@ -46,9 +46,9 @@ stays, and the detector goes on looking at the whole frame."""
 TURNED_EVERY = 9
 """One of so many frames in which faces without a mesh are tried on their side and upside down."""
 
-KNOWN_S, CARRY_S = 1.0, 0.13
+KNOWN_S, CARRY_S, STILL_CARRY_S = 1.0, 0.13, 0.35
 """Time for which the last mesh of a face helps to fit the next one, and for which it is carried
-along with a face to which none fits."""
+along with a face to which none fits, and with a small one that keeps still."""
 
 FADE_S = 0.2
 """Time in which a new face fades into the cover that is about to take its place."""
@@ -63,11 +63,27 @@ MAX_FAILURES = 25
 
 @dataclass(slots=True)
 class _Known:
-    """The last mesh that was fitted to a face, and the box of the face and the time then."""
+    """A face when the last mesh was fitted to it, which it has, the time, and whether it had none.
 
+    Attributes:
+        face: the face, as it was detected.
+        mesh: its mesh.
+        time_s: time of the frame.
+        dropped: whether it was seen without a mesh since.
+    """
+
+    face: Face
     mesh: Mesh
-    box: F32
     time_s: float
+    dropped: bool = False
+
+    def is_carried(self, face: Face, time_s: float) -> bool:
+        """Tell whether the mesh still is that of a face to which none fits."""
+        return not self.dropped and time_s - self.time_s < self.carry_s(face)
+
+    def carry_s(self, face: Face) -> float:
+        """Return the time for which the mesh is carried along."""
+        return STILL_CARRY_S if has_kept_still(self.face, face) else CARRY_S
 
 
 @dataclass(slots=True)
@@ -247,9 +263,11 @@ class Observer:
         """Remember the mesh that was fitted to a track, and forget one that was too long ago."""
         mesh, known = track.face.mesh, self._meshes.get(track.id)
         if mesh is not None and mesh.presence > 0:
-            self._meshes[track.id] = _Known(mesh, track.face.box, time_s)
+            self._meshes[track.id] = _Known(track.face, mesh, time_s)
         elif known and track.unseen_s == 0 and time_s - known.time_s > KNOWN_S:
             del self._meshes[track.id]
+        elif known and mesh is None:
+            known.dropped = True
 
     def _sample(self, pending: PendingFrame, sampler: EmbeddingSampler) -> None:
         """Collect evidence from each face; part tracks that went on over somebody else."""
@@ -285,10 +303,11 @@ class Observer:
         if self._is_due(track.face, tried, known=known is not None):
             before, upright = known.mesh if known else None, tried % TURNED_EVERY > 0
             mesh = self._finder.fit_mesh(picture, track.face, before, upright=upright)
-        doubted = mesh is not None and tried >= DOUBTED_AFTER
+        shown = known is not None and not known.dropped
+        doubted = mesh is not None and tried >= DOUBTED_AFTER and not shown
         self._misfits[track.id] = int(doubted) if mesh else tried + 1
-        if mesh is None and known and time_s - known.time_s < CARRY_S:
-            return carried(known.mesh, known.box, track.face)
+        if mesh is None and known and known.is_carried(track.face, time_s):
+            return carried(known.face, track.face)
         return None if doubted else mesh
 
     def _is_due(self, face: Face, tried: int, *, known: bool) -> bool:
@@ -397,7 +416,7 @@ class Observer:
         """Return the share of the cover in what hides a face that is about to be covered."""
         known = self._meshes.get(track.id)
         if not self._window and track.face.mesh and track.face.mesh.presence == 0 and known:
-            return min((time_s - known.time_s) / CARRY_S, 1.0)
+            return min((time_s - known.time_s) / known.carry_s(track.face), 1.0)
         for pending in self._window:
             until_s = pending.frame.time_s - time_s
             if pending.cut or until_s >= FADE_S or track.id not in pending.tracks:

@@ -9,8 +9,9 @@ import pytest
 from streamanon.detectors.mesh import MeshFitter
 from streamanon.detectors.yunet import YuNetDetector
 from streamanon.face import landmarks as lm
+from streamanon.imaging.boxes import side
 from streamanon.imaging.picture import as_picture
-from streamanon.tracking.finder import Finder
+from streamanon.tracking.finder import Finder, has_kept_still
 from streamanon.types import F32, Picture
 from testkit.photos import read_photo
 
@@ -100,3 +101,23 @@ def test_a_face_that_lies_on_its_side_or_hangs_upside_down_gets_its_mesh(
     found = mesh_of(as_picture(np.asarray(turned, np.uint8)))
     apart = np.linalg.norm(found - wanted, axis=1).mean()
     assert apart < 0.03 * float(np.ptp(upright, axis=0).max())
+
+
+@pytest.mark.parametrize(
+    ("px", "moved", "still"), [(50, 0.02, True), (50, 0.1, False), (80, 0.02, False)]
+)
+def test_a_small_face_keeps_still_while_its_points_do(
+    yunet: YuNetDetector, mesher: MeshFitter, px: float, moved: float, *, still: bool
+) -> None:
+    photo = read_photo("portrait_man")
+    (large,) = yunet.detect(as_picture(photo))
+    size = round(photo.shape[1] * px / side(large.box))
+    shrunk = cv2.resize(photo, (size, size), interpolation=cv2.INTER_AREA)
+    picture = as_picture(np.asarray(shrunk, np.uint8))
+    (face,) = yunet.detect(picture)
+    before = replace(face, mesh=Finder(yunet, mesher).fit_mesh(picture, face, None))
+    assert before.mesh is not None
+    assert face.points is not None
+    points = face.points + np.float32(20)  # the whole face, and more its nose
+    points[2, 0] += moved * side(face.box)
+    assert has_kept_still(before, replace(face, points=points)) == still

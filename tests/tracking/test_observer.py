@@ -342,25 +342,28 @@ def test_nothing_is_fitted_while_no_mesh_is_wanted(
     assert fits[11] > fits[7]
 
 
+@dataclass
+class Seldom:
+    """Fits meshes in some frames, by the number in their first pixel, and in others beside."""
+
+    mesher: MeshFitter
+    fitting: set[int]
+
+    def fit(self, picture: Picture, roi: F32, *, blendshapes: bool = False) -> Mesh:
+        mesh = self.mesher.fit(picture, roi, blendshapes=blendshapes)
+        number = int(picture.planes[0][0, 0])
+        return mesh if number in self.fitting else Mesh(mesh.points + np.float32(60), 0.1)
+
+
 def test_a_mesh_that_fits_for_once_after_failures_is_not_shown(
     yunet: YuNetDetector, mesher: MeshFitter
 ) -> None:
     """A face would flash between two mosaics."""
-
-    @dataclass
-    class Seldom:
-        fitting: set[int]
-
-        def fit(self, picture: Picture, roi: F32, *, blendshapes: bool = False) -> Mesh:
-            mesh = mesher.fit(picture, roi, blendshapes=blendshapes)
-            number = int(picture.planes[0][0, 0])
-            return mesh if number in self.fitting else Mesh(mesh.points + np.float32(60), 0.1)
-
     images = [_placed(read_photo("portrait_man", 240), 150) for _ in range(56)]
     for index, image in enumerate(images):
         image[0, 0] = index
     fitting = {0, 1, 3, 40, *range(43, 56)}
-    scenes = _observe(Observer(yunet, Seldom(fitting), look_ahead=0), images)
+    scenes = _observe(Observer(yunet, Seldom(mesher, fitting), look_ahead=0), images)
     meshes = [scene.subjects[0].track.face.mesh for scene in scenes]
     carried = {2, 4, 5, 6}
     assert {index for index, one in enumerate(meshes) if one and not one.presence} == carried
@@ -368,6 +371,31 @@ def test_a_mesh_that_fits_for_once_after_failures_is_not_shown(
         *(0, 1, 3),
         *range(44, 56),
     ]
+
+
+@pytest.mark.parametrize(("px", "carried"), [(240, 3), (130, 10)])
+def test_a_mesh_is_carried_along_longer_with_a_small_face_that_keeps_still(
+    yunet: YuNetDetector, mesher: MeshFitter, px: int, carried: int
+) -> None:
+    images = [_placed(read_photo("portrait_man", px), 150 + index) for index in range(40)]
+    for index, image in enumerate(images):
+        image[0, 0] = index
+    scenes = _observe(Observer(yunet, Seldom(mesher, {*range(10)}), look_ahead=0), images)
+    meshes = [scene.subjects[0].track.face.mesh is not None for scene in scenes]
+    assert meshes == [index < 10 + carried for index in range(40)]
+
+
+def test_a_mesh_fits_again_to_a_face_that_had_none_for_a_moment(
+    yunet: YuNetDetector, mesher: MeshFitter
+) -> None:
+    images = [_placed(read_photo("portrait_man", 240), 150) for _ in range(30)]
+    for index, image in enumerate(images):
+        image[0, 0] = index
+    for lost, kept in ((4, range(30)), (10, (*range(13), *range(20, 30)))):
+        fitting = {*range(30)} - {*range(10, 10 + lost)}
+        scenes = _observe(Observer(yunet, Seldom(mesher, fitting)), images)
+        shown = [i for i, one in enumerate(scenes) if one.subjects[0].track.face.mesh is not None]
+        assert shown == [*kept]
 
 
 def test_a_known_face_keeps_its_mesh_where_only_the_detector_is_sure(
