@@ -187,7 +187,12 @@ class Factory:
         from streamanon.identities.portrait import PortraitReader
 
         return PortraitReader(
-            self.detector, self.mesher, self.embedder, self._sex_classifier, self._age_estimator
+            self.detector,
+            self.mesher,
+            self.embedder,
+            self._sex_classifier,
+            self._age_estimator,
+            self.appearance_probes,
         )
 
     @cached_property
@@ -213,7 +218,7 @@ class Factory:
             np.load(weights.path("appearance.npz")) as skin,
             np.load(weights.path("childhood.npz")) as children,
         ):
-            return AppearanceProbes(skin["skin"], children["probe"])
+            return AppearanceProbes(skin["skin"], children["probe"], skin["descent"])
 
     @cached_property
     def shape_model(self) -> ShapeModel:

@@ -306,6 +306,7 @@ class Identity:
         embedding: (128,) float32 unit vector of the face recogniser.
         p_female: probability that the portrait looks female, 0..1, with its hair and without.
         years: apparent age.
+        descent: (2,) float32 how East Asian, and how African, the face looks, 0..1.
         teeth: how much of a row of teeth the portrait shows, 0..1.
         kin: portrait whose shape is mixed in, and its share; None for the portrait's own shape.
     """
@@ -317,6 +318,7 @@ class Identity:
     embedding: F32
     p_female: float
     years: float
+    descent: F32
     teeth: float
     kin: tuple[Identity, float] | None = None
 

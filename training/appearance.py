@@ -1,14 +1,18 @@
-"""Fit ``appearance.npz``: skin in even light as a linear function of a face's embedding.
+"""Fit ``appearance.npz``: skin in even light, and descent, as linear functions of an embedding.
 
-    python -m training.appearance --portraits DIR --lfw lfw.tar --out appearance.npz
+    python -m training.appearance --portraits DIR --lfw lfw.tar --aaf aaf.tar --out appearance.npz
 
 Faces are found and embedded as the product does it. Skin is that of synthetic portraits, which are
 evenly lit, and with a small weight that of LFW, whose light differs from picture to picture: of 200
 portraits it is predicted with a correlation of 0.83 in lightness.
+
+Descent is learnt from sets as a whole, no person in them is labelled: faces that look East Asian
+are those of All-Age-Faces, those that look African are of the built-in gallery, whose people do not
+exist. Both are told from LFW, where few look either.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +22,9 @@ import numpy as np
 from streamanon.config import Config
 from streamanon.face import landmarks as lm
 from streamanon.factory import Factory
+from streamanon.identities.gallery import load_builtin
 from streamanon.tracking.identity_assigner import skin_lab
-from streamanon.types import F32
+from streamanon.types import F32, Identity
 from training.data.entries import Entry, read_entries
 from training.data.prepare import central_mesh
 
@@ -31,6 +36,16 @@ SKIN_WEIGHT = 0.3
 
 PER_PERSON = 2
 """Pictures taken of each person of LFW."""
+
+MOST_OF_A_SET = 2500
+"""Faces taken of a set when descent is fitted."""
+
+GALLERY_SHARES = (0.005, 0.3)
+"""What a face of the gallery that looks East Asian, or does not, counts relative to a whole set
+when that is fitted; what all that do not look African count together when that is."""
+
+CERTAIN = (0.85, 0.95)
+"""Shares of LFW with lower answers: there descent begins to count, and counts in full."""
 
 
 @dataclass(frozen=True)
@@ -102,16 +117,60 @@ def fit_skin(portraits: Faces, photographs: Faces) -> F32:
     return fit(embedding, skin, weight)
 
 
+def fit_descent(asian: F32, photographs: F32, gallery: Sequence[Identity]) -> F32:
+    """Return the (129, 2) probe of descent.
+
+    Args:
+        asian: (n, 128) float32 embeddings of people who look East Asian.
+        photographs: (m, 128) of people most of whom look European.
+        gallery: identities whose descent is known.
+    """
+    made = np.stack([one.embedding for one in gallery])
+    known = np.stack([one.descent for one in gallery]) > 0.5
+    whole, rest = GALLERY_SHARES
+    african = known[:, 1]
+    parts = (
+        [(asian, 1.0, 1 / len(asian)), (made[known[:, 0]], 1.0, whole)],
+        [(made[african], 1.0, 1 / african.sum()), (made[~african], -1.0, rest / (~african).sum())],
+    )
+    parts[0].append((made[~known[:, 0]], -1.0, whole))
+    probes = []
+    for part in parts:
+        rows = [*part, (photographs, -1.0, 1 / len(photographs))]
+        faces = np.concatenate([row[0] for row in rows])
+        wanted, weight = (
+            np.concatenate([np.full(len(row[0]), row[at], np.float32) for row in rows])
+            for at in (1, 2)
+        )
+        probe = fit(faces, wanted, weight * (len(weight) / weight.sum()))
+        low, high = np.quantile(photographs @ probe[:-1] + probe[-1], CERTAIN)
+        probe[-1] -= low
+        probes.append(probe / (high - low))
+    return np.stack(probes, axis=1).astype(np.float32)
+
+
 @click.command()
 @click.option("--portraits", required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--lfw", required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--aaf", required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path))
-def main(portraits: Path, lfw: Path, out: Path) -> None:
-    """Fit the probe, print how right it is on faces not seen, and write it to OUT."""
+def main(portraits: Path, lfw: Path, aaf: Path, out: Path) -> None:
+    """Fit the probes, print how right that of skin is on faces not seen, and write them to OUT."""
     factory = Factory(Config(min_face=40))
     synthetic = load(read_entries(portraits), factory)
     skin = fit_skin(synthetic, load(few_of_each(read_entries(lfw)), factory))
-    np.savez(out, skin=skin)
+    asian, known = (
+        load(_some(one for one in read_entries(path) if not one.held_out), factory).embedding
+        for path in (aaf, lfw)
+    )
+    np.savez(out, skin=skin, descent=fit_descent(asian, known, load_builtin()))
+
+
+def _some(entries: Iterable[Entry]) -> list[Entry]:
+    """Return one picture each of MOST_OF_A_SET people at most, picked at random."""
+    people = list({entry.person: entry for entry in entries}.values())
+    np.random.default_rng(0).shuffle(people)
+    return people[:MOST_OF_A_SET]
 
 
 if __name__ == "__main__":

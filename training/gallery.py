@@ -45,6 +45,9 @@ AGES = RECIPES.with_name("portrait_ages.csv")
 """How old the portraits look, in years, estimated by looking: the network for apparent age is off
 by seven years on average, and a young head with an old face is seen at once."""
 
+DESCENTS = ("east asian", "african")
+"""What :attr:`streamanon.types.Identity.descent` tells apart, judged by looking."""
+
 LOW_PX, FINE_PX = 16.0, 2.2
 """Standard deviations of the Gaussians between the low, middle and fine bands."""
 
@@ -70,18 +73,25 @@ class Recipe:
         portraits: file stems; the first gives the finest detail.
         blended: take the middle band from all portraits, so that features are mixed, too.
         years: age of a child to make of it (:mod:`training.childlike`), or None.
+        descent: what the first portrait looks like, "east asian", "african", or neither.
     """
 
     name: str
     portraits: tuple[str, ...]
     blended: bool
     years: float | None = None
+    descent: str = ""
 
     def age(self, ages: Mapping[str, float]) -> float:
         """Return how old the identity looks, by how old its portraits do, in years."""
         if self.years is not None:
             return self.years
         return sum(ages[portrait] for portrait in self.portraits) / len(self.portraits)
+
+    @property
+    def shares_of_descent(self) -> F32:
+        """(2,) float32, :attr:`streamanon.types.Identity.descent`."""
+        return np.array([self.descent == one for one in DESCENTS], np.float32)
 
     @property
     def shares(self) -> F32:
@@ -178,7 +188,10 @@ def _middle(image: F32, face: Portrait) -> F32:
 
 
 def read_recipes(path: Path) -> list[Recipe]:
-    """Return the recipes of a CSV file: name, portraits apart by spaces, blended (yes), years."""
+    """Return the recipes of a CSV file.
+
+    Its columns are name, portraits apart by spaces, blended (yes), years and descent.
+    """
     with path.open(encoding="utf-8", newline="") as file:
         return [
             Recipe(
@@ -186,6 +199,7 @@ def read_recipes(path: Path) -> list[Recipe]:
                 tuple(row["portraits"].split()),
                 row["blended"] == "yes",
                 float(row["years"]) if row["years"] else None,
+                row["descent"],
             )
             for row in csv.DictReader(file)
         ]
@@ -226,10 +240,16 @@ def command(portraits: Path, recipes: Path, out: Path) -> None:
         # To a recogniser children are alike: none is left out for looking like another.
         children = [reader.read(path) for path in paths if path not in of_adults]
         ages = read_ages(AGES)
-        years = {recipe.name: recipe.age(ages) for recipe in chosen}
-        identities = (*read_portraits(of_adults, reader), *children)
-        aged = [replace(identity, years=years[identity.name]) for identity in identities]
-        write_gallery(sorted(aged, key=lambda one: one.name), out)
+        recipe_of = {recipe.name: recipe for recipe in chosen}
+        described = [
+            replace(
+                identity,
+                years=recipe_of[identity.name].age(ages),
+                descent=recipe_of[identity.name].shares_of_descent,
+            )
+            for identity in (*read_portraits(of_adults, reader), *children)
+        ]
+        write_gallery(sorted(described, key=lambda one: one.name), out)
     click.echo(f"{len(chosen)} identities in {out}")
 
 

@@ -119,6 +119,7 @@ def write_gallery(identities: Sequence[Identity], folder: Path) -> None:
         embedding=np.stack([identity.embedding for identity in identities]),
         p_female=np.array([identity.p_female for identity in identities], np.float32),
         years=np.array([identity.years for identity in identities], np.float32),
+        descent=np.stack([identity.descent for identity in identities]),
         teeth=np.array([identity.teeth for identity in identities], np.float32),
     )
 
@@ -166,5 +167,6 @@ def _identity(folder: Path, measured: dict[str, Any], row: int) -> Identity:
         measured["embedding"][row],
         float(measured["p_female"][row]),
         float(measured["years"][row]),
+        measured["descent"][row],
         float(measured["teeth"][row]),
     )

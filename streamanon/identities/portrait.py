@@ -15,7 +15,7 @@ from streamanon.imaging.picture import as_picture
 from streamanon.imaging.picture_header import stated_sizes
 from streamanon.media.pixel_limit import PICTURE, check_pixels
 from streamanon.protocols import AgeEstimator, Detector, Embedder, Mesher, SexClassifier
-from streamanon.tracking.identity_assigner import skin_lab
+from streamanon.tracking.identity_assigner import AppearanceProbes, skin_lab
 from streamanon.types import F32, U8, Face, Identity, Mesh, Picture
 
 MIN_FACE_PX = 160
@@ -58,6 +58,7 @@ class PortraitReader:
     embedder: Embedder
     sex: SexClassifier
     age: AgeEstimator
+    probes: AppearanceProbes
 
     def read(self, path: Path) -> Identity:
         """Return the identity of a photograph, cropped to the head and named like the file.
@@ -127,10 +128,17 @@ class PortraitReader:
         assert skin is not None
         embedding = self.embedder.embed(picture, lm.five_points(points))
         views = picture, as_picture(_face_alone(portrait, points))
-        p_female = float(np.mean([self.sex.p_female(view, points) for view in views]))
-        years = self.age.years(picture, points)
-        teeth = mouth.teeth_shown(portrait, points[:, :2])
-        return Identity(name, lambda: portrait, small, skin, embedding, p_female, years, teeth)
+        return Identity(
+            name,
+            lambda: portrait,
+            small,
+            skin,
+            embedding,
+            p_female=float(np.mean([self.sex.p_female(view, points) for view in views])),
+            years=self.age.years(picture, points),
+            descent=self.probes.descent_of(embedding),
+            teeth=mouth.teeth_shown(portrait, points[:, :2]),
+        )
 
 
 def _face_alone(image: U8, points: F32) -> U8:

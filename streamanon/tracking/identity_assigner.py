@@ -41,7 +41,10 @@ CHILDREN_ALIKE = 0.25
 two adults one of 0.06. It leaves as large a share of the portraits."""
 
 NEAREST = 8
-"""Number of portraits like each other, or like a person, from which the seed or key picks one."""
+"""Number of portraits nearest to a person from which the key picks one."""
+
+ALIKE = 5
+"""Number of portraits like each other, itself included, of which the seed picks one."""
 
 SMILING = 0.1
 """Share of a full row of teeth from which a portrait smiles."""
@@ -50,7 +53,7 @@ PLAINLY = 0.975
 """Probability of its sex from which a portrait shows it: without its hair, others do not."""
 
 _FIRST = 204
-"""Added to the seed. Each number has about thirty-five identities unlike each other to choose from;
+"""Added to the seed. Each number has about fifty-five identities unlike each other to choose from;
 of 400 numbers these hold few portraits with odd light, frowns or pale brows, and of six such they
 looked best on the people of nine clips and four portraits."""
 
@@ -71,6 +74,10 @@ the reverse."""
 _UNSURE, _UNSURE_YEARS = 0.2, 6.0
 """Differences of age that count for nothing, as a share of it and at most in years: ages are not
 estimated better."""
+
+_DESCENT_WEIGHT = 10.0
+"""Weight of a face that looks to be of another descent, African or East Asian: light makes up for
+the skin, but nothing for features and brows beneath fair hair."""
 
 _ALIKE_WEIGHT = 30.0
 """Weight of the cosine similarity to the person: of identities that fit, the less alike hide
@@ -104,14 +111,25 @@ class AppearanceProbes:
     Attributes:
         skin: (129, 3) float32, CIELAB of the cheeks in even light.
         child: (129,) float32, about 1 for a child and -1 for an adult.
+        descent: (129, 2) float32, 0 for most people and 1 for most who look East Asian, and for
+            most who look African.
     """
 
     skin: F32
     child: F32
+    descent: F32
 
     def is_child(self, embedding: F32, years: float) -> bool:
         """Return whether somebody is a child, by a (128,) unit vector and an apparent age."""
         return years < AGED and float(embedding @ self.child[:-1] + self.child[-1]) > CHILDLIKE
+
+    def descent_of(self, embedding: F32) -> F32:
+        """Return (..., 2) float32 in 0..1: how East Asian, and how African, faces look.
+
+        Args:
+            embedding: (..., 128) float32 unit vectors.
+        """
+        return np.asarray(np.clip(embedding @ self.descent[:-1] + self.descent[-1], 0, 1))
 
     def skin_in_even_light(self, embedding: F32, skin_lab: F32 | None) -> F32:
         """Return the (..., 3) float32 CIELAB that skin would have in a portrait's light.
@@ -453,6 +471,8 @@ class IdentityAssigner:
         if years is not None and self._is_child(evidence):
             years = min(years, OLDEST_CHILD)
         distance = _distances(identities, face, skin, years, self._probes)
+        if face is not None and self._probes:
+            distance += _descents_apart(identities, self._probes.descent_of(face))
         if face is not None:
             distance += _ALIKE_WEIGHT * np.array(_similarities(identities, face), np.float32)
         return [identities[index] for index in np.argsort(distance, kind="stable")]
@@ -478,7 +498,7 @@ class IdentityAssigner:
 
     @cached_property
     def _like(self) -> dict[str, set[str]]:
-        """Names of the :data:`NEAREST` identities to each one, of its own sex."""
+        """Names of the :data:`ALIKE` identities nearest to each one, of its own sex."""
         gallery = self._gallery
         faces, skins, years = (
             np.stack([getattr(one, name) for one in gallery])
@@ -486,8 +506,10 @@ class IdentityAssigner:
         )
         female = np.array([one.p_female > 0.5 for one in gallery])
         distances = _distances(gallery, faces, skins, years, self._probes)
+        if self._probes:
+            distances += _descents_apart(gallery, np.stack([one.descent for one in gallery]))
         distances[female[:, None] != female] = np.inf
-        nearest = np.argsort(distances, axis=1, kind="stable")[:, :NEAREST]
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, :ALIKE]
         return {
             one.name: {one.name, *(gallery[index].name for index in row)}
             for one, row in zip(gallery, nearest, strict=True)
@@ -559,6 +581,13 @@ def _distances(
         distance = distance + _AGE_WEIGHT * np.maximum(apart, 0)
         distance += _OLDER_WEIGHT * np.maximum(older + _YOUNGER_YEARS, 0)
     return np.asarray(distance, np.float32)
+
+
+def _descents_apart(identities: Sequence[Identity], descent: F32) -> F32:
+    """Return what identities of another descent than (..., 2) cost, (..., n) float32."""
+    own = np.stack([identity.descent for identity in identities])
+    apart = np.abs(own - descent[..., None, :]).sum(axis=-1)
+    return np.asarray(_DESCENT_WEIGHT * apart, np.float32)
 
 
 def skin_lab(picture: Picture, mesh: Mesh) -> F32 | None:

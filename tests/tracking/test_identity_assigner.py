@@ -148,6 +148,26 @@ def test_apparent_sex_is_kept_and_age_fits_better_than_by_skin_alone(age_net: Ag
     assert apart[1] < apart[0] - 5
 
 
+def test_descent_fits_more_often_than_by_skin_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def given_to() -> tuple[F32, F32]:
+        """Return the mean descent given to those who look African, and to all who look neither."""
+        pairs = []
+        for who in ADULTS:
+            others = [identity for identity in ADULTS if identity is not who]
+            for seed in range(3):
+                worn = meet(IdentityAssigner(others, seed=seed, probes=probes()), 0, who, [0])
+                assert worn is not None
+                pairs.append((who.descent, worn.descent))
+        before, after = (np.stack(side) for side in zip(*pairs, strict=True))
+        return after[before[:, 1] > 0.5].mean(axis=0), after[before.max(axis=1) < 0.5].mean(axis=0)
+
+    african, others = given_to()
+    monkeypatch.setattr(module, "_DESCENT_WEIGHT", 0.0)
+    african_by_skin, others_by_skin = given_to()
+    assert african[1] > african_by_skin[1] + 0.1
+    assert (others < others_by_skin - 0.03).all()
+
+
 def test_without_skin_sex_and_age_alone_choose() -> None:
     for name in ("edith", "jin"):
         (who,) = (identity for identity in EVERYBODY if identity.name == name)
@@ -312,7 +332,11 @@ def test_portraits_whose_sex_is_plain_only_with_their_hair_are_chosen_last() -> 
     gallery = load_builtin()
     unclear = {one.name for one in gallery if 1 - module.PLAINLY < one.p_female < module.PLAINLY}
     assert {"abena", "cora"} <= unclear
-    chosen = [IdentityAssigner(gallery, seed=seed)._unlike(list(gallery)) for seed in range(20)]
+    known = probes()
+    chosen = [
+        IdentityAssigner(gallery, seed=seed, probes=known)._unlike(list(gallery))
+        for seed in range(20)
+    ]
     share = np.mean([len(some & unclear) / len(some) for some in chosen])
     assert share < 0.6 * len(unclear) / len(gallery)
 
@@ -322,7 +346,7 @@ def test_portraits_that_smile_are_chosen_last() -> None:
     gallery = load_builtin()
     shares = []
     for seed in range(20):
-        assigner = IdentityAssigner(gallery, seed=seed)
+        assigner = IdentityAssigner(gallery, seed=seed, probes=probes())
         chosen = assigner._unlike(list(gallery))
         shares.append(
             np.mean([one.teeth > module.SMILING for one in gallery if one.name in chosen])
