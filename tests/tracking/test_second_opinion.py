@@ -14,6 +14,7 @@ from streamanon.imaging.picture import as_picture
 from streamanon.protocols import Detector
 from streamanon.tracking.observer import Observer
 from streamanon.tracking.second_opinion import (
+    FAINT_LOOKS,
     FAINT_SCORE,
     GONE_AFTER_S,
     LOOK_EVERY,
@@ -214,6 +215,25 @@ def test_what_appears_where_a_face_was_lost_is_covered(centerface: CenterFaceDet
     scenes = _observed([_cup()] * 60, Turning(), centerface)
     assert len({subject.track.id for scene in scenes for subject in scene.subjects}) == 2
     assert all(scene.subjects for scene in scenes)
+
+
+@pytest.mark.parametrize("degraded", ["as it is", "blurred", "half hidden"])
+def test_two_looks_at_what_is_faint_are_enough_where_they_see_next_to_nothing(
+    centerface: CenterFaceDetector, degraded: str
+) -> None:
+    @dataclass
+    class Counting:
+        looks: int = 0
+
+        def detect(self, picture: Picture) -> list[Face]:
+            self.looks += 1
+            return centerface.detect(picture)
+
+    counting = Counting()
+    faint = Doubting(FAINT_SCORE)
+    assert not any(_covered(_observed([_cup()], faint, counting)))
+    assert counting.looks == FAINT_LOOKS
+    assert all(_covered(_observed([_degraded(_person(), degraded)], faint, counting)))
 
 
 def test_a_second_detector_that_fails_has_no_say() -> None:
