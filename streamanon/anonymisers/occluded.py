@@ -18,7 +18,7 @@ from streamanon.face.matting import refined
 from streamanon.imaging.boxes import iou, side
 from streamanon.imaging.picture import as_picture, blended, clip_box, read_bgr
 from streamanon.imaging.structure import kept_structure
-from streamanon.safety.policy import opened
+from streamanon.safety.policy import at_most, opened
 from streamanon.tracking.occlusion import SIDE, InFront, OcclusionMemory
 from streamanon.tracking.per_track import PerTrack
 from streamanon.types import Occluder
@@ -42,8 +42,15 @@ RELIEF = 0.4
 the same plain mask for one person (cosines to 0.73 without, to 0.53 with it)."""
 
 MOST_KEPT = 0.84
-"""Kept structure of a face, with what is in front of it, from which on that is painted over: an
-audit cannot know that it was a hand, and takes 0.92 for a leak."""
+"""Kept structure of a face, with what is in front of it, from which on that is softened, and at
+last painted over: an audit cannot know that it was a hand, and takes 0.92 for a leak."""
+
+DETAIL, SHARPENED, SOFT = (0.6, 0.45, 0.35), 0.01, 0.06
+"""Shares of its detail that a softened hand keeps; how much of it comes back in a frame; and the
+standard deviation of the blur that leaves no detail, in sides of the face."""
+
+MOST_DRAWN, LARGE = 0.62, 0.32
+"""Share of a face from which on hands are painted over; and from which on they are softened."""
 
 
 class OccludedAnonymiser:
@@ -55,11 +62,13 @@ class OccludedAnonymiser:
         """Create one with no memory: one draws the faces, the other looks at them."""
         self._inside, self._finder = inside, finder
         self._memories: PerTrack[OcclusionMemory] = PerTrack()
+        self._detail: PerTrack[float] = PerTrack()
 
     def replace(self, scene: Scene) -> list[Patch | None]:
         """Return one patch a subject; None where the other anonymiser has none."""
         found = [self._look(scene, subject.track) for subject in scene.subjects]
         self._memories.forget(scene)
+        self._detail.forget(scene)
         subjects = tuple(
             replace(subject, in_front=self._memories[subject.track.id].at_points)
             for subject in scene.subjects
@@ -78,7 +87,7 @@ class OccludedAnonymiser:
         certain = mesh is not None and track.unseen_s == 0
         certain &= side(track.face.box) >= SMALLEST_PX
         if track.id not in self._memories or not certain:
-            self._memories[track.id] = OcclusionMemory()
+            self._memories[track.id], self._detail[track.id] = OcclusionMemory(), 1.0
         memory = self._memories[track.id]
         if mesh is None or not certain or not memory.is_due(scene.frame.time_s):
             return None
@@ -107,11 +116,51 @@ class OccludedAnonymiser:
         seen, things, other = refined(found.seen, cues, coarse, fine, to_patch)
         if found.plain.any():
             patch = _plainly(patch, look, seen, to_patch)
-        whole = replace(patch, occluder=Occluder(seen, np.maximum(things, other)))
-        if found.things.any() and _keeps(source, opened(whole, subject), subject) > MOST_KEPT:
+        if not found.things.any():
+            return replace(patch, occluder=Occluder(seen, other))
+        most = min(self._detail[subject.track.id] + SHARPENED, 1.0)
+        mesh = subject.track.face.mesh
+        assert mesh is not None
+        hands = np.minimum(seen, things)
+        if (at_most(LARGE, hands, patch, mesh) != hands).any():
+            most = min(most, DETAIL[0])
+        for detail in (most, *(one for one in DETAIL if one < most)):
+            whole = _in_front(patch, subject, source, (seen, things, other), detail)
+            if _keeps(source, opened(whole, subject), subject) <= MOST_KEPT:
+                break
+        else:
             self._memories[subject.track.id].withhold()
             return replace(patch, occluder=Occluder(seen, other))
-        return replace(patch, occluder=Occluder(seen, np.maximum(things * found.strength, other)))
+        self._detail[subject.track.id] = detail
+        faded = np.asarray(things * found.strength, np.float32)
+        return _in_front(patch, subject, source, (seen, faded, other), detail)
+
+
+def _in_front(
+    patch: Patch, subject: Subject, source: U8, cues: tuple[F32, F32, F32], detail: float
+) -> Patch:
+    """Return a patch with a hand in front of it: the frame's own, or drawn with less detail.
+
+    Args:
+        patch: patch of a new face.
+        subject: whose face it is.
+        source: (h, w, 3) uint8 BGR pixels of the frame.
+        cues: (h, w) float32 0..1 each: what is seen in front, what of it is a hand or a thing that
+            the face confirms, and what else is confirmed.
+        detail: share of its detail that is kept, 0..1.
+    """
+    seen, things, other = cues
+    if detail == 1:
+        return replace(patch, occluder=Occluder(seen, np.maximum(things, other)))
+    mesh = subject.track.face.mesh
+    assert mesh is not None
+    shown = at_most(MOST_DRAWN, np.minimum(seen, things), patch, mesh)
+    inside = shown[:, :, None] + np.float32(LEAST_INSIDE)
+    sigma = SOFT * side(subject.track.face.box)
+    slow = cv2.GaussianBlur(np.concatenate([source * inside, inside], axis=2), (0, 0), sigma)
+    soft = slow[:, :, :3] / slow[:, :, 3:]
+    drawn = np.clip(np.rint(soft + np.float32(detail) * (source - soft)), 0, 255).astype(np.uint8)
+    return replace(patch, image=blended(patch.image, drawn, shown), occluder=Occluder(seen, other))
 
 
 def _plainly(patch: Patch, look: _Sighting, seen: F32, to_patch: F32) -> Patch:

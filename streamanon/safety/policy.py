@@ -18,8 +18,7 @@ OPAQUE, OPAQUE_SHARE, FAINTEST = 0.9, 0.95, 0.5
 that counts as most, and the least alpha over the rest, at the rim of a head turned away."""
 
 MOST_IN_FRONT = 0.32
-"""Share of a face, and of the hull of its eyes, nose and mouth, from which on what hides it is
-painted over; from four fifths of that on it fades."""
+"""Share of a face from which on the frame's own pixels of what hides it are not shown."""
 
 SMALLEST_FACE_PX = (30.0, 36.0)
 """Height down to which a face that was replaced stays so, and of the smallest one that is replaced
@@ -134,14 +133,27 @@ def opened(patch: Patch, subject: Subject) -> Patch:
     cues = (occluder.seen, occluder.confirmed)
     if any(cue.shape != patch.alpha.shape or not np.isfinite(cue).all() for cue in cues):
         return patch
-    shown = np.clip(np.minimum(*cues), 0, 1)
+    shown = at_most(MOST_IN_FRONT, np.clip(np.minimum(*cues), 0, 1), patch, mesh)
+    return replace(patch, alpha=np.asarray(patch.alpha * (1 - shown), np.float32))
+
+
+def at_most(share: float, shown: F32, patch: Patch, mesh: Mesh) -> F32:
+    """Return what is shown in front of a face, or nothing where that is too much of it.
+
+    Args:
+        share: of the face, and of the hull of its eyes, nose and mouth, from which on nothing is
+            shown; from four fifths of that on it fades.
+        shown: (h, w) float32 0..1, how far each pixel of the patch is in front.
+        patch: patch of the new face.
+        mesh: mesh of the old one.
+    """
     for outline in (lm.FACE_OVAL, _FEATURES):
         inside = np.zeros(shown.shape, np.uint8)
         points = np.rint(mesh.points[list(outline), :2]).astype(np.int32) - (patch.x, patch.y)
         cv2.fillConvexPoly(inside, cv2.convexHull(points.astype(np.int32)), 1)
-        share = cv2.mean(shown, inside)[0] / MOST_IN_FRONT
-        shown = shown * np.float32(np.clip(5 - 5 * share, 0, 1))
-    return replace(patch, alpha=np.asarray(patch.alpha * (1 - shown), np.float32))
+        faded = 5 - 5 * cv2.mean(shown, inside)[0] / share
+        shown = shown * np.float32(np.clip(faded, 0, 1))
+    return shown
 
 
 def _features(subject: Subject, wanted: NDArray[np.int64]) -> F32:

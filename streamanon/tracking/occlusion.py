@@ -62,15 +62,18 @@ SPREAD = (9.0, 4.0, 4.0)
 UNUSUAL = 1.8
 """Deviations from which on a point does not look as usual."""
 
-SAME_SHARE, OTHER_SHARE, SAME_POINTS = 0.12, 0.15, 70
+SAME_SHARE, OTHER_SHARE, SAME_POINTS = 0.12, 0.15, 40
 """Greatest share of the points without anything in front that may look unusual on the same face in
 two looks in a row, and in one; and how many points there must be. In twelve clips a person has at
 most 0.11 a third of a second later, and 0.13 with an expression that was never seen; another person
 has at least 0.16, half of them 0.4."""
 
-AGREED, STILL_AGREED = 0.5, 0.3
-"""Share of the points behind something that must look unusual for all of it to be shown; and for
-what was shown a frame ago."""
+AGREED, STILL_AGREED = 0.5, (0.25, 0.15)
+"""Share of the points behind something, and of those among the features, that must look unusual for
+all of it to be shown; and for what was shown lately."""
+
+LATELY_S = 0.4
+"""Time for which something that was shown counts as such."""
 
 MIN_OVER = 8
 """Points of a face that a hand or a thing covers at least."""
@@ -81,9 +84,9 @@ BEYOND = 0.1
 CREASE_PX = 3
 """Width of the lines in a hand, as those between fingers, that may have other colours."""
 
-SOME_HAND, SKIN_LIKE = 0.3, 0.3
-"""Share of something that the network must take for a hand, if more than the second share of it has
-a colour of the face."""
+SOME_HAND, STILL_HAND, SKIN_LIKE = 0.3, 0.15, 0.3
+"""Share of something that the network must take for a hand, and for what was shown lately, if more
+than the third share of it has a colour of the face."""
 
 SOME_THING, LARGE = 0.3, 0.3
 """Share of what is over a face that the network must take for a thing, and no hand, for all of it
@@ -259,7 +262,7 @@ class OcclusionMemory:
         self._face = _KnownFace()
         self._crop: U8 | None = None
         self._classes: F32 | None = None
-        self._things = np.zeros((SIDE, SIDE), bool)
+        self._things, self._things_s = np.zeros((SIDE, SIDE), bool), -np.inf
         self._things_since_s = np.inf
         self._claimed_since_s = np.inf
         self._strange, self._busy = False, True
@@ -297,12 +300,16 @@ class OcclusionMemory:
         sight = _Sight.of(crop, classes, points)
         self.at_points = sight.at_points
         nothing = np.zeros((SIDE, SIDE), bool)
-        self._things = self._confirmed(classes, sight) if alone else nothing
-        self._things_since_s = min(self._things_since_s, time_s) if self._things.any() else np.inf
+        if time_s - self._things_s > LATELY_S:
+            self._things, self._things_since_s = nothing, np.inf
+        things = self._confirmed(classes, sight) if alone else nothing
+        if things.any():
+            self._things, self._things_s = things, time_s
+            self._things_since_s = min(self._things_since_s, time_s)
         hair = self._hair(classes, sight) if alone else nothing
         self._hair_since_s = min(self._hair_since_s, time_s) if hair.any() else np.inf
         plain = _plain(classes, sight)
-        shown = bool(hair.any() or self._things.any() or plain.any())
+        shown = bool(hair.any() or things.any() or plain.any())
         claimed = not shown and bool(np.count_nonzero(sight.at_points > LIKELY) >= MIN_OVER)
         self._claimed_since_s = min(self._claimed_since_s, time_s) if claimed else np.inf
         self._busy = shown or (claimed and time_s - self._claimed_since_s < DOUBT_S)
@@ -313,7 +320,7 @@ class OcclusionMemory:
         soft = [
             np.asarray(cv2.blur(part.astype(np.float32), (3, 3)), np.float32)
             for part in (
-                self._things,
+                things,
                 hair * sight.above_nostrils() * _faded_in(time_s - self._hair_since_s),
                 plain,
                 plain * (~near_face & alone),
@@ -364,14 +371,20 @@ class OcclusionMemory:
         size, over, hands, skin_like, before = _pixels(
             parts, count, mask > 0, face, hand, alike & face, self._things
         )
-        needed = np.where(before > 0.5 * size, STILL_AGREED, AGREED)
-        held = (behind >= MIN_OVER) & (changed >= needed * behind) & (core_changed >= needed * core)
+        lately = before > 0.5 * size
+        needed, core_needed = (np.where(lately, still, AGREED) for still in STILL_AGREED)
+        some_hand = np.where(lately, STILL_HAND, SOME_HAND)
+        held = (
+            (behind >= MIN_OVER)
+            & (changed >= needed * behind)
+            & (core_changed >= core_needed * core)
+        )
         held &= size - over >= BEYOND * size
-        held &= (hands >= SOME_HAND * size) | (skin_like <= SKIN_LIKE * over)
+        held &= (hands >= some_hand * size) | (skin_like <= SKIN_LIKE * over)
         held[0] = False
         if not held.any():
             return nothing
-        handy = (held & (hands >= SOME_HAND * size))[parts]
+        handy = (held & (hands >= some_hand * size))[parts]
         return np.asarray(held[parts] & (~handy | _coloured_as_beside(handy, sight)))
 
     def _hair(self, classes: F32, sight: _Sight) -> Mask:

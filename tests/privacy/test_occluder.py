@@ -132,11 +132,12 @@ def test_what_only_the_network_sees_in_front_keeps_nothing_but_colours(part: str
     assert kept_structure(shot.frame.picture, safe.picture, box) < 0.3
 
 
-def test_a_hand_stays_in_front_as_long_as_no_audit_would_take_it_for_a_face() -> None:
+def test_a_hand_stays_in_front_and_is_softened_before_an_audit_takes_it_for_a_face() -> None:
     factory = Factory(Config(method="warp"))
     anonymiser = factory.anonymiser()
     observer = factory.observer(anonymiser, live=True)
-    kept, open_frames = [], 0
+    assert isinstance(anonymiser, OccludedAnonymiser)
+    kept, open_frames, softened = [], 0, 0
     for index, image in clip_frames(range(36, 168, 3)).items():
         for shot in observer.push(Frame(index, as_picture(image), index, Fraction(1, 24))):
             patches = anonymiser.replace(shot)
@@ -144,5 +145,7 @@ def test_a_hand_stays_in_front_as_long_as_no_audit_would_take_it_for_a_face() ->
             ((subject, patch),) = zip(shot.subjects, patches, strict=True)
             kept.append(kept_structure(shot.frame.picture, safe.picture, subject.track.face.box))
             open_frames += bool(patch and opened(patch, subject) is not patch)
+            softened += anonymiser._detail[subject.track.id] < 1
     assert max(kept) < 0.87
     assert open_frames > 5
+    assert 5 < softened < len(kept)

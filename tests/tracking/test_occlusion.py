@@ -104,6 +104,22 @@ def test_what_changes_a_face_and_comes_from_outside_is_shown_after_some_frames(k
     assert got[-1][(where == 0) & (filled(points[:468]) > 0)].mean() < 0.05
 
 
+@pytest.mark.parametrize(("frames", "at_once"), [(4, True), (14, False)])
+def test_what_was_shown_lately_comes_back_at_once(frames: int, at_once: bool) -> None:  # noqa: FBT001
+    points, where = face(CALM)[1], bar()
+    watched = Watched()
+    watched.learn()
+    covered, bare = behind(BLUE, where), face(CALM)[0]
+    for _ in range(10):
+        watched.shown(covered, claimed(HAND, where), points)
+    for _ in range(frames):
+        got = watched.shown(bare, claimed(SKIN, np.ones_like(where)), points)
+    assert not got.any()
+    back = [watched.shown(covered, claimed(HAND, where), points) for _ in range(2)]
+    inside = cv2.erode(where, np.ones((3, 3))) > 0
+    assert (back[1][inside].mean() > 0.9) == at_once
+
+
 def test_a_shadow_beside_a_hand_is_face() -> None:
     points, where = face(CALM)[1], bar()
     shadow = np.zeros_like(where)
