@@ -163,6 +163,9 @@ class Factory:
     @cached_property
     def embedder(self) -> Embedder:
         """Tells people apart."""
+        return self._new_embedder()
+
+    def _new_embedder(self) -> Embedder:
         from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 
         return MobileFaceNetEmbedder(self._network("mobilefacenet.onnx"))
@@ -317,7 +320,8 @@ class Factory:
         blendshapes = Blendshapes(self._network("face_blendshapes.onnx"))
         glasses = GlassesAnonymiser(inside)
         reshaping = ReshapingAnonymiser(glasses, self.shape_model, blendshapes, people)
-        return OccludedAnonymiser(reshaping, OcclusionNetwork(self._network("occlusion.onnx")))
+        network = OcclusionNetwork(self._network("occlusion.onnx"))
+        return OccludedAnonymiser(reshaping, network, self._new_embedder())  # in another thread
 
     def ladder(self, method: str, log: Logger) -> SteppedAnonymiser:
         """Return a new anonymiser that can change its method while it runs."""

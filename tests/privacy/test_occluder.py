@@ -23,7 +23,7 @@ from streamanon.imaging.structure import kept_structure
 from streamanon.safety.compose import compose
 from streamanon.safety.policy import opened
 from streamanon.types import OCCLUSION_CLASSES, Frame, Treatment
-from testkit.networks import network
+from testkit.networks import embedder, network
 from testkit.painted import magenta_pixels
 from testkit.staged import CALM, clip_frames, frame, mesh_of, scene
 
@@ -104,7 +104,7 @@ def test_paint_shows_nowhere(finder: OcclusionNetwork | Liar) -> None:
         *bare,
         *[(painted(other, others_mesh, 5), others_mesh, True)] * 5,  # another face at its place
     ]
-    anonymiser = OccludedAnonymiser(PlainAnonymiser("solid"), finder)
+    anonymiser = OccludedAnonymiser(PlainAnonymiser("solid"), finder, embedder())
     for index, (shown, its_mesh, lies) in enumerate(shots):
         if isinstance(finder, Liar):
             finder.lies = lies
@@ -125,7 +125,7 @@ def test_what_only_the_network_sees_in_front_keeps_nothing_but_colours(part: str
     there = cv2.warpAffine(blue, to_frame, image.shape[1::-1]) > 0
     image[there] = image[there][:, ::-1]  # all its structure, in a colour that is not the face's
     shot = scene(image, mesh, load_builtin()[0], 0)
-    (patch,) = OccludedAnonymiser(PlainAnonymiser("solid"), finder).replace(shot)
+    (patch,) = OccludedAnonymiser(PlainAnonymiser("solid"), finder, embedder()).replace(shot)
     safe = compose(shot, [patch])
     box = shot.subjects[0].track.face.box
     assert whole_bgr(safe.picture)[there].max() > 60  # something is drawn
