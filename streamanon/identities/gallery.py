@@ -46,10 +46,21 @@ def load_folder(path: Path, reader: PortraitReader) -> tuple[Identity, ...]:
         raise UsageError(f"identities {path} is not a folder: give one that holds portraits")
     if (path / INDEX).is_file():
         return _load_prepared(path)
-    portraits = _portraits(path)
+    return read_portraits(portraits_in(path), reader)
+
+
+def portraits_in(folder: Path) -> list[Path]:
+    """Return the pictures in a folder.
+
+    Raises:
+        UsageError: There are none.
+    """
+    portraits = _portraits(folder)
     if not portraits:
-        raise UsageError(f"folder {path} holds no portrait: put jpg, png or webp pictures into it")
-    return read_portraits(portraits, reader)
+        raise UsageError(
+            f"folder {folder} holds no portrait: put jpg, png or webp pictures into it"
+        )
+    return portraits
 
 
 def read_portraits(

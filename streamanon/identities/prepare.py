@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from streamanon.errors import StreamanonError, UsageError
-from streamanon.identities.gallery import read_portraits, write_gallery
+from streamanon.identities.gallery import portraits_in, read_portraits, write_gallery
 from streamanon.identities.portrait import PortraitReader
 
 
@@ -17,7 +17,8 @@ def prepare(
     """Check portraits, crop them to the head and write those that will do as a gallery.
 
     Args:
-        portraits: pictures of one person each; the file's name becomes the identity's.
+        portraits: pictures of one person each, whose file's name becomes the identity's, or folders
+            of them.
         out: folder to write; must be new or empty.
         reader: reads portraits.
         refused: called with the reason for each of several portraits that is left out.
@@ -30,9 +31,14 @@ def prepare(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"output {out} exists and is not an empty folder: choose another name")
-    identities = read_portraits(portraits, reader, refused if len(portraits) > 1 else None)
+    pictures = [
+        picture
+        for path in portraits
+        for picture in (portraits_in(path) if path.is_dir() else [path])
+    ]
+    identities = read_portraits(pictures, reader, refused if len(pictures) > 1 else None)
     if not identities:
-        raise UsageError(f"none of {len(portraits)} portraits will do, see above")
+        raise UsageError(f"none of {len(pictures)} portraits will do, see above")
     try:
         write_gallery(identities, out)
     except OSError as error:

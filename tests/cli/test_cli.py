@@ -143,3 +143,6 @@ def test_own_portraits_are_prepared_and_then_known(
     assert "2 identities" in capsys.readouterr().out
     assert execute(["identities", "list", "--identities", folder]) == 0
     assert capsys.readouterr().out.split() == ["ann", "bob"]
+    again = str(tmp_path / "again")
+    assert execute(["identities", "prepare", folder, "-o", again]) == 0
+    assert "2 identities" in capsys.readouterr().out

@@ -62,9 +62,9 @@ def sheet(picture: Path, folder: Path | None) -> None:
 def prepare(portraits: tuple[Path, ...], output: Path) -> None:
     """Check PORTRAITS, crop them to the face and put them into a folder for --identities.
 
-    A portrait shows one person from the front, with a neutral expression and the forehead free.
-    Use only pictures of people who agreed to lend their face, or of people who do not exist. One
-    that will not do is left out, and it is said why.
+    PORTRAITS are pictures, or folders of them. A portrait shows one person from the front, with a
+    neutral expression and the forehead free. Use only pictures of people who agreed to lend their
+    face, or of people who do not exist. One that will not do is left out, and it is said why.
     """
     from streamanon.factory import Factory
     from streamanon.identities.prepare import prepare as prepare_portraits
