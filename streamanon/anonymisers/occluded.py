@@ -129,26 +129,44 @@ class OccludedAnonymiser:
             patch = _plainly(patch, look, seen, to_patch)
         if not found.things.any():
             return replace(patch, occluder=Occluder(seen, other))
-        most = min(self._detail[subject.track.id] + SHARPENED, 1.0)
-        mesh = subject.track.face.mesh
+        return self._with_hand(patch, subject, source, (seen, things, other), found.strength)
+
+    def _with_hand(
+        self,
+        patch: Patch,
+        subject: Subject,
+        source: U8,
+        cues: tuple[F32, F32, F32],
+        strength: np.float32,
+    ) -> Patch:
+        """Return a patch with a hand in front of it as plainly as no audit takes it for the face.
+
+        Args:
+            patch: patch of a new face.
+            subject: whose face it is.
+            source: (h, w, 3) uint8 BGR pixels of the frame.
+            cues: as for :func:`_in_front`.
+            strength: how far hands and things are shown now, 0..1.
+        """
+        seen, things, other = cues
+        track_id, mesh = subject.track.id, subject.track.face.mesh
         assert mesh is not None
+        most = min(self._detail[track_id] + SHARPENED, 1.0)
         hands = np.minimum(seen, things)
         if (at_most(LARGE, hands, patch, mesh) != hands).any():
             most = min(most, DETAIL[0])
         for detail in (most, *(one for one in DETAIL if one < most)):
-            whole = opened(
-                _in_front(patch, subject, source, (seen, things, other), detail), subject
-            )
+            whole = opened(_in_front(patch, subject, source, cues, detail), subject)
             if _keeps(source, whole, subject) <= MOST_KEPT:
                 break
         else:
-            self._memories[subject.track.id].withhold()
+            self._memories[track_id].withhold()
             return replace(patch, occluder=Occluder(seen, other))
-        self._detail[subject.track.id] = detail
+        self._detail[track_id] = detail
         points = lm.five_points(mesh.points) - (patch.x, patch.y)
         own = self._embedder.embed(as_picture(source), points)
         for opacity in OPACITIES:
-            faded = np.asarray(things * min(float(found.strength), opacity), np.float32)
+            faded = np.asarray(things * min(float(strength), opacity), np.float32)
             made = _in_front(patch, subject, source, (seen, faded, other), detail)
             after = as_picture(_over(source, opened(made, subject)))
             if float(own @ self._embedder.embed(after, points)) <= MOST_ALIKE:
