@@ -163,9 +163,6 @@ class Factory:
     @cached_property
     def embedder(self) -> Embedder:
         """Tells people apart."""
-        return self._new_embedder()
-
-    def _new_embedder(self) -> Embedder:
         from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 
         return MobileFaceNetEmbedder(self._network("mobilefacenet.onnx"))
@@ -321,7 +318,7 @@ class Factory:
         glasses = GlassesAnonymiser(inside)
         reshaping = ReshapingAnonymiser(glasses, self.shape_model, blendshapes, people)
         network = OcclusionNetwork(self._network("occlusion.onnx"))
-        return OccludedAnonymiser(reshaping, network, self._new_embedder())  # in another thread
+        return OccludedAnonymiser(reshaping, network, self.embedder)
 
     def ladder(self, method: str, log: Logger) -> SteppedAnonymiser:
         """Return a new anonymiser that can change its method while it runs."""

@@ -7,7 +7,8 @@ very frame that it is applied to.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import cv2
@@ -18,14 +19,14 @@ from streamanon.face.matting import refined
 from streamanon.imaging.boxes import iou, side
 from streamanon.imaging.picture import as_picture, blended, clip_box, read_bgr
 from streamanon.imaging.structure import kept_structure
-from streamanon.safety.policy import at_most, opened
+from streamanon.safety.policy import MOST_IN_FRONT, at_most, opened
 from streamanon.tracking.occlusion import SIDE, InFront, OcclusionMemory
 from streamanon.tracking.per_track import PerTrack
 from streamanon.types import Occluder
 
 if TYPE_CHECKING:
     from streamanon.protocols import Anonymiser, Embedder, OcclusionFinder
-    from streamanon.types import F32, U8, Patch, Picture, Scene, Subject, Track
+    from streamanon.types import F32, U8, Mesh, Patch, Picture, Scene, Subject, Track
 
 
 _Sighting = tuple["U8", "F32", InFront]
@@ -54,8 +55,8 @@ DETAIL, SHARPENED, SOFT = (0.6, 0.45, 0.35), 0.01, 0.06
 """Shares of its detail that a softened hand keeps; how much of it comes back in a frame; and the
 standard deviation of the blur that leaves no detail, in sides of the face."""
 
-MOST_DRAWN, LARGE = 0.62, 0.32
-"""Share of a face from which on hands are painted over; and from which on they are softened."""
+MOST_DRAWN = 0.62
+"""Share of a face from which on hands are painted over; from MOST_IN_FRONT on they are softened."""
 
 
 class OccludedAnonymiser:
@@ -73,13 +74,11 @@ class OccludedAnonymiser:
         """
         self._inside, self._finder, self._embedder = inside, finder, embedder
         self._memories: PerTrack[OcclusionMemory] = PerTrack()
-        self._detail: PerTrack[float] = PerTrack()
 
     def replace(self, scene: Scene) -> list[Patch | None]:
         """Return one patch a subject; None where the other anonymiser has none."""
         found = [self._look(scene, subject.track) for subject in scene.subjects]
         self._memories.forget(scene)
-        self._detail.forget(scene)
         subjects = tuple(
             replace(subject, in_front=self._memories[subject.track.id].at_points)
             for subject in scene.subjects
@@ -98,7 +97,7 @@ class OccludedAnonymiser:
         certain = mesh is not None and track.unseen_s == 0
         certain &= side(track.face.box) >= SMALLEST_PX
         if track.id not in self._memories or not certain:
-            self._memories[track.id], self._detail[track.id] = OcclusionMemory(), 1.0
+            self._memories[track.id] = OcclusionMemory()
         memory = self._memories[track.id]
         if mesh is None or not certain or not memory.is_due(scene.frame.time_s):
             return None
@@ -129,76 +128,114 @@ class OccludedAnonymiser:
             patch = _plainly(patch, look, seen, to_patch)
         if not found.things.any():
             return replace(patch, occluder=Occluder(seen, other))
-        return self._with_hand(patch, subject, source, (seen, things, other), found.strength)
+        return self._with_hand(_Hand(patch, subject, source, seen, things, other), found.strength)
 
-    def _with_hand(
-        self,
-        patch: Patch,
-        subject: Subject,
-        source: U8,
-        cues: tuple[F32, F32, F32],
-        strength: np.float32,
-    ) -> Patch:
-        """Return a patch with a hand in front of it as plainly as no audit takes it for the face.
+    def _with_hand(self, hand: _Hand, strength: np.float32) -> Patch:
+        """Return a patch with a hand in front as plainly as no audit takes it for the face.
 
         Args:
-            patch: patch of a new face.
-            subject: whose face it is.
-            source: (h, w, 3) uint8 BGR pixels of the frame.
-            cues: as for :func:`_in_front`.
-            strength: how far hands and things are shown now, 0..1.
+            hand: the hand or thing.
+            strength: how far it is shown now, 0..1.
         """
-        seen, things, other = cues
-        track_id, mesh = subject.track.id, subject.track.face.mesh
-        assert mesh is not None
-        most = min(self._detail[track_id] + SHARPENED, 1.0)
-        hands = np.minimum(seen, things)
-        if (at_most(LARGE, hands, patch, mesh) != hands).any():
+        track_id, points = hand.subject.track.id, hand.five_points
+        memory = self._memories[track_id]
+        most = min(memory.detail + SHARPENED, 1.0)
+        if hand.is_large:
             most = min(most, DETAIL[0])
         for detail in (most, *(one for one in DETAIL if one < most)):
-            whole = opened(_in_front(patch, subject, source, cues, detail), subject)
-            if _keeps(source, whole, subject) <= MOST_KEPT:
+            if hand.keeps(hand.shown(detail)) <= MOST_KEPT:
                 break
         else:
-            self._memories[track_id].withhold()
-            return replace(patch, occluder=Occluder(seen, other))
-        self._detail[track_id] = detail
-        points = lm.five_points(mesh.points) - (patch.x, patch.y)
-        own = self._embedder.embed(as_picture(source), points)
+            memory.withhold()
+            return hand.hidden
+        memory.detail = detail
+        own = self._embedder.embed(hand.before, points)
         for opacity in OPACITIES:
-            faded = np.asarray(things * min(float(strength), opacity), np.float32)
-            made = _in_front(patch, subject, source, (seen, faded, other), detail)
-            after = as_picture(_over(source, opened(made, subject)))
-            if float(own @ self._embedder.embed(after, points)) <= MOST_ALIKE:
-                return made
-        return replace(patch, occluder=Occluder(seen, other))
+            shown = hand.shown(detail, min(float(strength), opacity))
+            if float(own @ self._embedder.embed(hand.after(shown), points)) <= MOST_ALIKE:
+                return shown
+        return hand.hidden
 
 
-def _in_front(
-    patch: Patch, subject: Subject, source: U8, cues: tuple[F32, F32, F32], detail: float
-) -> Patch:
-    """Return a patch with a hand in front of it: the frame's own, or drawn with less detail.
+@dataclass(frozen=True)
+class _Hand:
+    """A hand or a thing in front of a face, that the face confirms.
 
-    Args:
-        patch: patch of a new face.
+    Attributes:
+        patch: patch of the new face.
         subject: whose face it is.
-        source: (h, w, 3) uint8 BGR pixels of the frame.
-        cues: (h, w) float32 0..1 each: what is seen in front, what of it is a hand or a thing that
-            the face confirms, and what else is confirmed.
-        detail: share of its detail that is kept, 0..1.
+        source: (h, w, 3) uint8 BGR pixels of the frame beneath the patch.
+        seen: (h, w) float32 0..1, what is seen in front.
+        things: (h, w) float32 0..1, what of it is confirmed.
+        other: (h, w) float32 0..1, what else is.
     """
-    seen, things, other = cues
-    if detail == 1:
-        return replace(patch, occluder=Occluder(seen, np.maximum(things, other)))
-    mesh = subject.track.face.mesh
-    assert mesh is not None
-    shown = at_most(MOST_DRAWN, np.minimum(seen, things), patch, mesh)
-    inside = shown[:, :, None] + np.float32(LEAST_INSIDE)
-    sigma = SOFT * side(subject.track.face.box)
-    slow = cv2.GaussianBlur(np.concatenate([source * inside, inside], axis=2), (0, 0), sigma)
-    soft = slow[:, :, :3] / slow[:, :, 3:]
-    drawn = np.clip(np.rint(soft + np.float32(detail) * (source - soft)), 0, 255).astype(np.uint8)
-    return replace(patch, image=blended(patch.image, drawn, shown), occluder=Occluder(seen, other))
+
+    patch: Patch
+    subject: Subject
+    source: U8
+    seen: F32
+    things: F32
+    other: F32
+
+    @property
+    def hidden(self) -> Patch:
+        """The patch without it."""
+        return replace(self.patch, occluder=Occluder(self.seen, self.other))
+
+    def shown(self, detail: float, opacity: float = 1.0) -> Patch:
+        """Return the patch with it: the frame's own pixels, or drawn with a share of its detail."""
+        things = np.asarray(self.things * opacity, np.float32)
+        if detail == 1:
+            return replace(self.patch, occluder=Occluder(self.seen, np.maximum(things, self.other)))
+        over = at_most(MOST_DRAWN, np.minimum(self.seen, things), self.patch, self._mesh)
+        drawn = self._soft + np.float32(detail) * (self.source - self._soft)
+        image = np.clip(np.rint(drawn), 0, 255).astype(np.uint8)
+        return replace(self.hidden, image=blended(self.patch.image, image, over))
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is in front of too much of the face for the frame's own pixels to be shown."""
+        whole = np.minimum(self.seen, self.things)
+        return bool((at_most(MOST_IN_FRONT, whole, self.patch, self._mesh) != whole).any())
+
+    @cached_property
+    def before(self) -> Picture:
+        """The frame beneath the patch."""
+        return as_picture(self.source)
+
+    def after(self, patch: Patch) -> Picture:
+        """Return the same with a patch over it, as it will be seen."""
+        patch = opened(patch, self.subject)
+        return as_picture(blended(self.source, patch.image, patch.alpha))
+
+    def keeps(self, patch: Patch) -> float:
+        """Return how much of the face's structure a patch would leave, as an audit sees it."""
+        box = self.subject.track.face.box - np.tile(self._origin, 2)
+        return kept_structure(self.before, self.after(patch), box)
+
+    @property
+    def five_points(self) -> F32:
+        """(5, 2) float32 points of the face, in px of the patch."""
+        return np.asarray(lm.five_points(self._mesh.points) - self._origin, np.float32)
+
+    @cached_property
+    def _soft(self) -> F32:
+        """(h, w, 3) float32 its colours without any detail, nor any of the face's."""
+        inside = np.minimum(self.seen, self.things)[:, :, None] + np.float32(LEAST_INSIDE)
+        sigma = SOFT * side(self.subject.track.face.box)
+        stack = np.concatenate([self.source * inside, inside], axis=2)
+        slow = cv2.GaussianBlur(stack, (0, 0), sigma)
+        return np.asarray(slow[:, :, :3] / slow[:, :, 3:], np.float32)
+
+    @property
+    def _mesh(self) -> Mesh:
+        mesh = self.subject.track.face.mesh
+        assert mesh is not None
+        return mesh
+
+    @property
+    def _origin(self) -> F32:
+        return np.array([self.patch.x, self.patch.y], np.float32)
 
 
 def _plainly(patch: Patch, look: _Sighting, seen: F32, to_patch: F32) -> Patch:
@@ -224,15 +261,3 @@ def _plainly(patch: Patch, look: _Sighting, seen: F32, to_patch: F32) -> Patch:
     relief = RELIEF * (grey - cv2.GaussianBlur(grey, (0, 0), blur_px))
     thing = np.clip(np.rint(placed[:, :, :3] + relief[:, :, None]), 0, 255).astype(np.uint8)
     return replace(patch, image=blended(patch.image, thing, over))
-
-
-def _keeps(source: U8, patch: Patch, subject: Subject) -> float:
-    """Return how much of a face's structure would be left, as an audit sees it, -1..1."""
-    box = subject.track.face.box - np.array([patch.x, patch.y] * 2, np.float32)
-    return kept_structure(as_picture(source), as_picture(_over(source, patch)), box)
-
-
-def _over(source: U8, patch: Patch) -> U8:
-    """Return the pixels of a frame beneath a patch with the patch over them."""
-    over = np.ascontiguousarray(patch.alpha)
-    return np.asarray(cv2.blendLinear(patch.image, source, over, 1 - over), np.uint8)

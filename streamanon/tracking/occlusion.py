@@ -248,11 +248,13 @@ class OcclusionMemory:
     Attributes:
         at_points: (468,) float32 probability that a hand or a thing is in front of each point of
             the mesh, at the last look; None before.
+        detail: share of its detail with which a hand was shown last, 0..1.
     """
 
     def __init__(self) -> None:
         """Create one that has seen nothing."""
         self.at_points: F32 | None = None
+        self.detail = 1.0
         self._time_s, self._place = -np.inf, np.zeros((3, 2), np.float32)
         self._hair_since_s = -np.inf  # what is there from the start needs no fade
         self._forget()

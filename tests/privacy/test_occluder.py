@@ -145,7 +145,7 @@ def test_a_hand_stays_in_front_and_is_softened_before_an_audit_takes_it_for_a_fa
             ((subject, patch),) = zip(shot.subjects, patches, strict=True)
             kept.append(kept_structure(shot.frame.picture, safe.picture, subject.track.face.box))
             open_frames += bool(patch and opened(patch, subject) is not patch)
-            softened += anonymiser._detail[subject.track.id] < 1
+            softened += anonymiser._memories[subject.track.id].detail < 1
     assert max(kept) < 0.87
     assert open_frames > 5
     assert 5 < softened < len(kept)
