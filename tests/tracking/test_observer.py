@@ -86,11 +86,15 @@ class Script:
         return self.answer(self.looks[-1])
 
 
-def _numbered(count: int) -> list[U8]:
-    images = [_background() for _ in range(count)]
+def _numbered(images: list[U8]) -> list[U8]:
+    """Return images with their number in the first pixel."""
     for index, image in enumerate(images):
         image[0, 0] = index
     return images
+
+
+def _backgrounds(count: int) -> list[U8]:
+    return _numbered([_background() for _ in range(count)])
 
 
 def _box(x: float) -> F32:
@@ -179,7 +183,7 @@ def test_a_lost_face_is_covered_on_its_way_to_where_it_is_found() -> None:
     missed = range(8, 14)
     detector = Script(lambda i: [] if i in missed else [Face(_box(100 + 8 * i), 0.9)])
     observer = Observer(detector)
-    for scene in _observe(observer, _numbered(24)):
+    for scene in _observe(observer, _backgrounds(24)):
         (subject,) = scene.subjects
         assert subject.track.id == 1
         assert (subject.track.unseen_s > 0) == (scene.frame.index in missed)
@@ -190,7 +194,7 @@ def test_a_lost_face_is_covered_on_its_way_to_where_it_is_found() -> None:
 
 
 def test_a_new_face_is_covered_in_the_frames_before_but_not_beyond_a_cut() -> None:
-    images = _numbered(20)
+    images = _backgrounds(20)
     for index, image in enumerate(images):
         if index < 8:
             image[: image.shape[0] // 2] = 230
@@ -200,14 +204,14 @@ def test_a_new_face_is_covered_in_the_frames_before_but_not_beyond_a_cut() -> No
     scenes = _observe(Observer(Script(lambda i: [Face(_box(300), 0.9)] if i > 9 else [])), images)
     assert [bool(scene.subjects) for scene in scenes] == [False] * 8 + [True] * 12
     scenes = _observe(
-        Observer(Script(lambda i: [Face(_box(300), 0.9)] if i > 9 else [])), _numbered(20)
+        Observer(Script(lambda i: [Face(_box(300), 0.9)] if i > 9 else [])), _backgrounds(20)
     )
     assert [bool(scene.subjects) for scene in scenes] == [False] * 6 + [True] * 14
 
 
 def test_without_look_ahead_a_frame_is_released_at_once() -> None:
     observer = Observer(Script(lambda i: [Face(_box(300), 0.9)]), look_ahead=0)
-    for index, image in enumerate(_numbered(5)):
+    for index, image in enumerate(_backgrounds(5)):
         (scene,) = observer.push(_frame(image, index))
         assert scene.frame.index == index
         assert len(scene.subjects) == 1
@@ -233,7 +237,7 @@ def test_a_frame_the_detector_fails_on_is_not_trusted(error: Exception) -> None:
         return [Face(_box(200), 0.9)]
 
     observer = Observer(Script(answer))
-    scenes = _observe(observer, _numbered(12))
+    scenes = _observe(observer, _backgrounds(12))
     assert [bool(scene.distrust) for scene in scenes] == [i == 6 for i in range(12)]
     assert scenes[6].distrust.startswith("detector failed: ")
     assert all(_ids(scene) == {1} for scene in scenes if scene.frame.index != 6)
@@ -248,7 +252,7 @@ def test_a_frame_that_could_not_be_searched_again_is_not_trusted() -> None:
             return super().detect(picture)
 
     detector = Moody(lambda i: [Face(_box(300), 0.9)] if i > 2 else [])
-    scenes = _observe(Observer(detector), _numbered(6))
+    scenes = _observe(Observer(detector), _backgrounds(6))
     assert [scene.distrust for scene in scenes] == ["detector failed: driver lost"] * 3 + [""] * 3
 
 
@@ -265,7 +269,7 @@ def test_a_frame_that_could_not_be_searched_again_is_not_trusted() -> None:
 )
 def test_a_frame_with_an_absurd_face_is_not_trusted(box: list[float]) -> None:
     absurd = Face(np.array(box, np.float32), 0.9)
-    scenes = _observe(Observer(Script(lambda i: [absurd] if i == 3 else [])), _numbered(6))
+    scenes = _observe(Observer(Script(lambda i: [absurd] if i == 3 else [])), _backgrounds(6))
     assert [bool(scene.distrust) for scene in scenes] == [i == 3 for i in range(6)]
 
 
@@ -274,7 +278,7 @@ def test_a_detector_that_keeps_failing_ends_the_run() -> None:
         raise RuntimeError("driver lost")
 
     observer = Observer(Script(answer))
-    images = _numbered(MAX_FAILURES)
+    images = _backgrounds(MAX_FAILURES)
     with pytest.raises(StageError, match=r"see: .*25 frames in a row: driver lost") as caught:
         _observe(observer, images)
     assert caught.value.stage == "see"
@@ -282,7 +286,7 @@ def test_a_detector_that_keeps_failing_ends_the_run() -> None:
 
 def test_a_damaged_frame_is_neither_trusted_nor_followed() -> None:
     detector = Script(lambda i: [Face(_box(200 if i != 5 else 420), 0.9)])
-    scenes = _observe(Observer(detector), _numbered(10), damaged=(5,))
+    scenes = _observe(Observer(detector), _backgrounds(10), damaged=(5,))
     assert [scene.distrust for scene in scenes] == [
         "damaged frame" if i == 5 else "" for i in range(10)
     ]
@@ -359,9 +363,7 @@ def test_a_mesh_that_fits_for_once_after_failures_is_not_shown(
     yunet: YuNetDetector, mesher: MeshFitter
 ) -> None:
     """A face would flash between two mosaics."""
-    images = [_placed(read_photo("portrait_man", 240), 150) for _ in range(56)]
-    for index, image in enumerate(images):
-        image[0, 0] = index
+    images = _numbered([_placed(read_photo("portrait_man", 240), 150) for _ in range(56)])
     fitting = {0, 1, 3, 40, *range(43, 56)}
     scenes = _observe(Observer(yunet, Seldom(mesher, fitting), look_ahead=0), images)
     meshes = [scene.subjects[0].track.face.mesh for scene in scenes]
@@ -377,9 +379,9 @@ def test_a_mesh_that_fits_for_once_after_failures_is_not_shown(
 def test_a_mesh_is_carried_along_longer_with_a_small_face_that_keeps_still(
     yunet: YuNetDetector, mesher: MeshFitter, px: int, carried: int
 ) -> None:
-    images = [_placed(read_photo("portrait_man", px), 150 + index) for index in range(40)]
-    for index, image in enumerate(images):
-        image[0, 0] = index
+    images = _numbered(
+        [_placed(read_photo("portrait_man", px), 150 + index) for index in range(40)]
+    )
     scenes = _observe(Observer(yunet, Seldom(mesher, {*range(10)}), look_ahead=0), images)
     meshes = [scene.subjects[0].track.face.mesh is not None for scene in scenes]
     assert meshes == [index < 10 + carried for index in range(40)]
@@ -388,9 +390,7 @@ def test_a_mesh_is_carried_along_longer_with_a_small_face_that_keeps_still(
 def test_a_mesh_fits_again_to_a_face_that_had_none_for_a_moment(
     yunet: YuNetDetector, mesher: MeshFitter
 ) -> None:
-    images = [_placed(read_photo("portrait_man", 240), 150) for _ in range(30)]
-    for index, image in enumerate(images):
-        image[0, 0] = index
+    images = _numbered([_placed(read_photo("portrait_man", 240), 150) for _ in range(30)])
     for lost, kept in ((4, range(30)), (10, (*range(13), *range(20, 30)))):
         fitting = {*range(30)} - {*range(10, 10 + lost)}
         scenes = _observe(Observer(yunet, Seldom(mesher, fitting)), images)
@@ -413,9 +413,9 @@ def test_a_known_face_keeps_its_mesh_where_only_the_detector_is_sure(
                 return mesh
             return Mesh(mesh.points + np.float32(self.away), 0.1)
 
-    images = [_placed(read_photo("portrait_man", 240), 150 + index) for index in range(40)]
-    for index, image in enumerate(images):
-        image[0, 0] = index
+    images = _numbered(
+        [_placed(read_photo("portrait_man", 240), 150 + index) for index in range(40)]
+    )
     for away, kept in ((0, range(1, 40)), (30, ())):
         scenes = _observe(Observer(yunet, Doubting(away)), images)
         meshes = [scene.subjects[0].track.face.mesh for scene in scenes]
@@ -434,9 +434,7 @@ def test_a_face_found_late_gets_its_mesh_in_the_frames_before(
             number = int(picture.planes[0][0, 0])
             return mesh if number >= 6 else Mesh(mesh.points, 0.1)
 
-    images = [_placed(read_photo("portrait_man", 240), 150) for _ in range(12)]
-    for index, image in enumerate(images):
-        image[0, 0] = index
+    images = _numbered([_placed(read_photo("portrait_man", 240), 150) for _ in range(12)])
     for look_ahead, first in ((0, 7), (None, 0)):
         scenes = _observe(Observer(yunet, Late(), look_ahead=look_ahead), images)
         shown = [scene.subjects[0].track.face.mesh is not None for scene in scenes]
