@@ -126,21 +126,19 @@ def fit_descent(asian: F32, photographs: F32, gallery: Sequence[Identity]) -> F3
         gallery: identities whose descent is known.
     """
     made = np.stack([one.embedding for one in gallery])
-    known = np.stack([one.descent for one in gallery]) > 0.5
+    first, second = (np.stack([one.descent for one in gallery]) > 0.5).T
     whole, rest = GALLERY_SHARES
-    african = known[:, 1]
-    parts = (
-        [(asian, 1.0, 1 / len(asian)), (made[known[:, 0]], 1.0, whole)],
-        [(made[african], 1.0, 1 / african.sum()), (made[~african], -1.0, rest / (~african).sum())],
+    others = photographs, -1.0, 1 / len(photographs)
+    told = (
+        ((asian, 1.0, 1 / len(asian)), (made[first], 1.0, whole), (made[~first], -1.0, whole)),
+        ((made[second], 1.0, 1 / second.sum()), (made[~second], -1.0, rest / (~second).sum())),
     )
-    parts[0].append((made[~known[:, 0]], -1.0, whole))
     probes = []
-    for part in parts:
-        rows = [*part, (photographs, -1.0, 1 / len(photographs))]
-        faces = np.concatenate([row[0] for row in rows])
+    for some in told:
+        sets, wanted_of, weight_of = zip(*some, others, strict=True)
+        faces, sizes = np.concatenate(sets), [len(one) for one in sets]
         wanted, weight = (
-            np.concatenate([np.full(len(row[0]), row[at], np.float32) for row in rows])
-            for at in (1, 2)
+            np.repeat(np.array(values, np.float32), sizes) for values in (wanted_of, weight_of)
         )
         probe = fit(faces, wanted, weight * (len(weight) / weight.sum()))
         low, high = np.quantile(photographs @ probe[:-1] + probe[-1], CERTAIN)

@@ -470,9 +470,8 @@ class IdentityAssigner:
         face, skin, years = evidence.embedding, evidence.skin_lab, evidence.years
         if years is not None and self._is_child(evidence):
             years = min(years, OLDEST_CHILD)
-        distance = _distances(identities, face, skin, years, self._probes)
-        if face is not None and self._probes:
-            distance += _descents_apart(identities, self._probes.descent_of(face))
+        descent = self._probes.descent_of(face) if self._probes and face is not None else None
+        distance = _distances(identities, face, skin, years, descent, self._probes)
         if face is not None:
             distance += _ALIKE_WEIGHT * np.array(_similarities(identities, face), np.float32)
         return [identities[index] for index in np.argsort(distance, kind="stable")]
@@ -500,14 +499,13 @@ class IdentityAssigner:
     def _like(self) -> dict[str, set[str]]:
         """Names of the :data:`ALIKE` identities nearest to each one, of its own sex."""
         gallery = self._gallery
-        faces, skins, years = (
+        faces, skins, years, descents = (
             np.stack([getattr(one, name) for one in gallery])
-            for name in ("embedding", "skin_lab", "years")
+            for name in ("embedding", "skin_lab", "years", "descent")
         )
         female = np.array([one.p_female > 0.5 for one in gallery])
-        distances = _distances(gallery, faces, skins, years, self._probes)
-        if self._probes:
-            distances += _descents_apart(gallery, np.stack([one.descent for one in gallery]))
+        known = descents if self._probes else None
+        distances = _distances(gallery, faces, skins, years, known, self._probes)
         distances[female[:, None] != female] = np.inf
         nearest = np.argsort(distances, axis=1, kind="stable")[:, :ALIKE]
         return {
@@ -552,15 +550,18 @@ def _distances(
     face: F32 | None,
     skin: F32 | None,
     years: float | F32 | None,
+    descent: F32 | None,
     probes: AppearanceProbes | None,
 ) -> F32:
-    """Return how far identities are from people in skin colour and age, (..., n) float32.
+    """Return how far identities are from people in skin colour, age and descent, (..., n) float32.
 
     Args:
         identities: n of them.
         face: (..., 128) float32 embeddings of people, or None.
         skin: (..., 3) float32 CIELAB of their cheeks, or None.
         years: (...) apparent ages of people, or None.
+        descent: (..., 2) float32 what people look like (:meth:`AppearanceProbes.descent_of`), or
+            None.
         probes: estimators of skin, or None.
     """
     distance = np.zeros(len(identities), np.float32)
@@ -580,14 +581,11 @@ def _distances(
         apart = np.abs(older) - np.minimum(_UNSURE * age, _UNSURE_YEARS)
         distance = distance + _AGE_WEIGHT * np.maximum(apart, 0)
         distance += _OLDER_WEIGHT * np.maximum(older + _YOUNGER_YEARS, 0)
+    if descent is not None:
+        descents = np.stack([one.descent for one in identities])
+        apart = np.abs(descents - descent[..., None, :]).sum(axis=-1)
+        distance = distance + _DESCENT_WEIGHT * apart
     return np.asarray(distance, np.float32)
-
-
-def _descents_apart(identities: Sequence[Identity], descent: F32) -> F32:
-    """Return what identities of another descent than (..., 2) cost, (..., n) float32."""
-    own = np.stack([identity.descent for identity in identities])
-    apart = np.abs(own - descent[..., None, :]).sum(axis=-1)
-    return np.asarray(_DESCENT_WEIGHT * apart, np.float32)
 
 
 def skin_lab(picture: Picture, mesh: Mesh) -> F32 | None:

@@ -239,8 +239,7 @@ class SecondOpinion:
         if lost and track.unseen_s <= GONE_AFTER_S:
             return True
         faint = isinf(evidence.detected_s) and looks is evidence.whole
-        refuted = looks.is_below(_least(pending, evidence, looks))
-        refuted = refuted or (faint and looks.hardly_found)
+        refuted = looks.is_below(_least(pending, evidence, looks)) or (faint and looks.hardly_found)
         return not (refuted or (lost and self._is_in_a_face(pending, track)))
 
     def forget(self, track_id: int) -> None:
