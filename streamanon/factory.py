@@ -163,6 +163,10 @@ class Factory:
     @cached_property
     def embedder(self) -> Embedder:
         """Tells people apart."""
+        return self._new_embedder()
+
+    def _new_embedder(self) -> Embedder:
+        """Return another one on the same network."""
         from streamanon.detectors.mobilefacenet import MobileFaceNetEmbedder
 
         return MobileFaceNetEmbedder(self._network("mobilefacenet.onnx"))
@@ -318,7 +322,7 @@ class Factory:
         glasses = GlassesAnonymiser(inside)
         reshaping = ReshapingAnonymiser(glasses, self.shape_model, blendshapes, people)
         network = OcclusionNetwork(self._network("occlusion.onnx"))
-        return OccludedAnonymiser(reshaping, network, self.embedder)
+        return OccludedAnonymiser(reshaping, network, self._new_embedder())
 
     def ladder(self, method: str, log: Logger) -> SteppedAnonymiser:
         """Return a new anonymiser that can change its method while it runs."""
